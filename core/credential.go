@@ -1,0 +1,152 @@
+package core
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// Credential is what a provider obtained: a snapshot of plain data that
+// crosses the process boundary unchanged. Its maps and slices are shared by
+// all who hold the credential; do not write to them.
+type Credential struct {
+	// Attach goes on every request.
+	Attach Attachment
+	// Renewal is for the provider alone, such as a refresh token. The session
+	// keeps it and hands it back in Request.Previous.
+	Renewal Secret
+	// Expiry is when the credential ends. Zero: it does not expire.
+	Expiry time.Time
+	// RenewAfter is when the session should ask again although the credential
+	// is still good, as for a file that may have changed. It is served
+	// meanwhile. Zero: the session decides by Expiry and Options.Early.
+	RenewAfter time.Time
+	// Origins are where the credential may be sent, as "https://api.gs.com".
+	// Empty: Options.Origins decide, or else the hosts that callers name.
+	Origins []string
+	// Subject is who the credential speaks for. For logs; never a secret.
+	Subject string
+	// Attributes are what the API's caller needs to know, such as "base_url".
+	// Never a secret.
+	Attributes map[string]string
+
+	id uint64 // set by the session; Reject compares it
+}
+
+// Attachment is what authorises a request. Header names are canonicalised,
+// values go out as they are. A name that the caller has set already stays the
+// caller's.
+type Attachment struct {
+	Header map[string]Secret
+	Query  map[string]Secret
+	Cookie map[string]Secret
+	// Cert is the client certificate for TLS: PEM, the chain first, leaf
+	// before issuers, then the private key unless the provider is a Signer.
+	Cert Secret
+	// Roots are the PEM certificates that the API's server is verified
+	// against. Empty: the system's.
+	Roots string
+}
+
+func (a Attachment) empty() bool {
+	return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 && a.Cert.IsZero()
+}
+
+// maxAttachment bounds the bytes of all names and values of an attachment,
+// certificates apart. Servers refuse far less.
+const maxAttachment = 128 << 10
+
+// check reports the first thing in a that must not reach a request. The text
+// names the place and never the value.
+func (a Attachment) check() error {
+	size := 0
+	for _, part := range []struct {
+		what   string
+		values map[string]Secret
+		valid  func(name, value string) bool
+	}{
+		{"header", a.Header, func(n, v string) bool { return isToken(n) && isFieldValue(v) }},
+		{"query parameter", a.Query, func(n, _ string) bool { return n != "" && isFieldValue(n) }},
+		{"cookie", a.Cookie, func(n, v string) bool { return isToken(n) && isFieldValue(v) && !strings.ContainsAny(v, `;,"\ `) }},
+	} {
+		for name, value := range part.values {
+			v := value.Reveal()
+			size += len(name) + len(v)
+			switch {
+			case v == "":
+				return Errorf(Unavailable, "the credential's %s %q is empty", part.what, clip(name))
+			case !part.valid(name, v):
+				return Errorf(Unavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
+			}
+			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
+				return Errorf(BadConfig, "a credential may not set the header %q", name)
+			}
+		}
+	}
+	if size > maxAttachment {
+		return Errorf(Unavailable, "the credential is larger than %d KiB", maxAttachment>>10)
+	}
+	return nil
+}
+
+// reservedHeader lists what frames or routes a message (RFC 9110 §7.6.1,
+// RFC 9112 §6) and is never a credential.
+var reservedHeader = map[string]bool{
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true,
+	"Upgrade": true, "Te": true, "Trailer": true, "Content-Type": true, "Cookie": true, "Set-Cookie": true,
+}
+
+// isToken reports whether s is a token of RFC 9110 §5.6.2.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isFieldValue reports whether s has no control characters and no space
+// around it (RFC 9110 §5.5).
+func isFieldValue(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return s == strings.TrimSpace(s)
+}
+
+// clip makes foreign text fit for an error: short and printable.
+func clip(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\ufffd' {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200]) + "…"
+	}
+	return s
+}
+
+// field is one prepared header: a canonical name and the value slice that
+// every request shares.
+type field struct {
+	name   string
+	values []string
+}
+
+func prepareHeader(h map[string]Secret) []field {
+	if len(h) == 0 {
+		return nil
+	}
+	fields := make([]field, 0, len(h))
+	for name, value := range h {
+		fields = append(fields, field{http.CanonicalHeaderKey(name), []string{value.Reveal()}})
+	}
+	return fields
+}

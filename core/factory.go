@@ -1,0 +1,142 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Info describes a provider.
+type Info struct {
+	Kind    string // its name in a config file, such as "oauth2"
+	Summary string // one line for people
+	// Environments are those that the provider knows by itself; then one of
+	// them must be chosen. Empty: any, or none.
+	Environments []Environment
+}
+
+// Factory makes providers of one kind from settings. It is what a provider
+// package exports, a registry holds and a plugin serves. A Factory is
+// immutable and safe for concurrent use; the zero Factory makes nothing.
+type Factory struct {
+	info     Info
+	settings []Setting
+	check    func(Environment, map[string]any) error
+	open     func(context.Context, Environment, map[string]any) (Provider, error)
+}
+
+// NewFactory makes a factory for providers whose settings are the struct type
+// C. The tags of its fields describe them:
+//
+//	ClientID string      `json:"client_id" required:"true" doc:"The id that the server knows."`
+//	Secret   core.Secret `json:"client_secret" doc:"…"`
+//	Style    string      `json:"style" default:"basic" enum:"basic,post" doc:"…"`
+//
+// A type C with a method Validate(Environment) error is asked after its fields
+// are filled in; it reports through [Fault] (errors.Join several). Validate
+// looks at the settings alone: it reads no file and sends nothing.
+//
+// open makes a provider. It should send nothing either: what is remote belongs
+// into Authenticate. NewFactory panics if C is not a struct or info has no
+// Kind, as only a programmer can cause that.
+func NewFactory[C any](info Info, open func(ctx context.Context, env Environment, cfg C) (Provider, error)) Factory {
+	t := reflect.TypeFor[C]()
+	if info.Kind == "" || t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("core.NewFactory: kind %q with settings of type %v", info.Kind, t))
+	}
+	info.Environments = slices.Clone(info.Environments)
+	decode := func(env Environment, settings map[string]any) (cfg C, err error) {
+		faults := decodeSettings(settings, reflect.ValueOf(&cfg).Elem())
+		if err := info.checkEnvironment(env); err != nil {
+			return cfg, err
+		}
+		if v, ok := any(&cfg).(interface{ Validate(Environment) error }); ok && len(faults) == 0 {
+			faults = appendFaults(faults, v.Validate(env))
+		}
+		if len(faults) > 0 {
+			return cfg, &Error{Provider: info.Kind, Code: BadConfig, Err: Faults(faults)}
+		}
+		return cfg, nil
+	}
+	return Factory{
+		info:     info,
+		settings: describeSettings(t),
+		check: func(env Environment, settings map[string]any) error {
+			_, err := decode(env, settings)
+			return err
+		},
+		open: func(ctx context.Context, env Environment, settings map[string]any) (Provider, error) {
+			cfg, err := decode(env, settings)
+			if err != nil {
+				return nil, err
+			}
+			p, err := open(ctx, env, cfg)
+			if err != nil {
+				return nil, boundary(err, "", info.Kind, "open")
+			}
+			return p, nil
+		},
+	}
+}
+
+// Info returns what the factory makes.
+func (f Factory) Info() Info { return f.info }
+
+// Settings describes the settings, in the order of their declaration. Do not
+// write to the result.
+func (f Factory) Settings() []Setting { return f.settings }
+
+// Check reports every fault of the settings and the environment, without
+// opening anything. The error is [BadConfig] and holds [Faults].
+func (f Factory) Check(env Environment, settings map[string]any) error {
+	if f.check == nil {
+		return Errorf(BadConfig, "the zero core.Factory makes no provider")
+	}
+	return f.check(env, settings)
+}
+
+// Open makes a provider from settings: what a JSON or YAML decoder makes of
+// an object. A value may also be a [Secret], whose text is then read as
+// whatever the setting's type asks for.
+func (f Factory) Open(ctx context.Context, env Environment, settings map[string]any) (Provider, error) {
+	if f.open == nil {
+		return nil, Errorf(BadConfig, "the zero core.Factory makes no provider")
+	}
+	return f.open(ctx, env, settings)
+}
+
+func (i Info) checkEnvironment(env Environment) error {
+	if len(i.Environments) == 0 || slices.Contains(i.Environments, env) {
+		return nil
+	}
+	names := make([]string, len(i.Environments))
+	for n, e := range i.Environments {
+		names[n] = string(e)
+	}
+	if env == "" {
+		return &Error{Provider: i.Kind, Code: BadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
+	}
+	return &Error{Provider: i.Kind, Code: BadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
+}
+
+// boundary adds who and what to an error, where they are not yet known.
+func boundary(err error, session, kind, op string) error {
+	if err == nil {
+		return nil
+	}
+	out := Error{Session: session, Provider: kind, Op: op, Code: CodeOf(err), Err: err}
+	var e *Error
+	if errors.As(err, &e) {
+		out.RetryAfter = e.RetryAfter
+		if e == err { // the outermost: take its place instead of repeating its code
+			out.Err = e.Err
+			if e.Op != "" {
+				out.Op = e.Op
+			}
+		}
+	}
+	return &out
+}

@@ -1,0 +1,266 @@
+package core
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file is for authors of providers: a careful HTTP client for token
+// endpoints, and what their answers mean.
+
+// maxAnswer bounds the answer of a token endpoint.
+const maxAnswer = 1 << 20
+
+// HTTPOptions configure [NewHTTPClient]. Nil and zero are good.
+type HTTPOptions struct {
+	TLS       *tls.Config // nil: the system's roots, no client certificate
+	AllowHTTP bool        // plain HTTP also to hosts other than the loopback ones
+}
+
+// NewHTTPClient returns a client for a provider's own requests, such as those
+// to a token endpoint. It sends credentials in requests that it must not leak,
+// so it follows no redirect (the 3xx answer is returned), keeps no cookie and
+// no idle connection, refuses plain HTTP except to the loopback, reads at most
+// 1 MiB of an answer, and gives up after a minute if the context does not end
+// before. Its errors carry a [Code] and name the host, never the URL's query.
+// Pass them through [HTTPError] once they come out of http.Client.
+func NewHTTPClient(opts *HTTPOptions) *http.Client {
+	var o HTTPOptions
+	if opts != nil {
+		o = *opts
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableKeepAlives = true
+	t.ForceAttemptHTTP2 = false
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		t.TLSClientConfig = o.TLS.Clone()
+	}
+	// One connection serves one request: HTTP/2 would keep it.
+	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	return &http.Client{
+		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       time.Minute,
+	}
+}
+
+type ownRequests struct {
+	base      http.RoundTripper
+	allowHTTP bool
+}
+
+func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !mayCarry(r.URL, o.allowHTTP) {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, Errorf(BadConfig, "%s is not https", where(r.URL))
+	}
+	resp, err := o.base.RoundTrip(r)
+	if err != nil {
+		return nil, netError(r.URL, err)
+	}
+	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
+	return resp, nil
+}
+
+type cappedBody struct {
+	io.ReadCloser
+	left int
+	url  *url.URL
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, Errorf(Unavailable, "%s answers with more than %d KiB", where(b.url), maxAnswer>>10)
+	}
+	if len(p) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= n
+	if err != nil && err != io.EOF {
+		err = netError(b.url, err)
+	}
+	return n, err
+}
+
+// HTTPError makes an error of an http.Client fit to be shown: without the URL
+// that [url.Error] quotes, and with a [Code].
+func HTTPError(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	var coded *Error
+	if errors.As(u.Err, &coded) {
+		return coded
+	}
+	target, parseErr := url.Parse(u.URL)
+	if parseErr != nil {
+		target = nil
+	}
+	return netError(target, u.Err)
+}
+
+// netError gives a transport's error its code: what a certificate check
+// refused wants other settings, everything else another time.
+func netError(u *url.URL, err error) error {
+	var coded *Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	var (
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+	)
+	switch {
+	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
+		return Errorf(BadConfig, "the certificate of %s: %w", where(u), err)
+	case errors.As(err, &record):
+		return Errorf(BadConfig, "%s does not speak TLS", where(u))
+	case errors.As(err, &alert):
+		return Errorf(BadConfig, "%s refused the TLS handshake: %w", where(u), err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return Errorf(Unavailable, "%s did not answer in time: %w", where(u), context.DeadlineExceeded)
+	case errors.Is(err, context.Canceled):
+		return Errorf(Unavailable, "%s: %w", where(u), context.Canceled)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return Errorf(Unavailable, "%s: %w", where(u), op)
+	}
+	return Errorf(Unavailable, "%s: %w", where(u), err)
+}
+
+// AnswerError says what an answer that is not a success means: Denied for a
+// refusal (400, 401, 403, 404…), Unavailable for 408, 429 and 5xx with the
+// Retry-After of the answer, BadConfig for a redirect and for the OAuth error
+// codes that settings can mend. Of body it uses "error" and
+// "error_description" (RFC 6749 §5.2), cut short and freed of control
+// characters, and drops them where they repeat one of the secrets given.
+// It returns nil for a status below 300.
+func AnswerError(resp *http.Response, body []byte, secrets ...Secret) error {
+	if resp.StatusCode < 300 {
+		return nil
+	}
+	e := &Error{Code: Denied, RetryAfter: RetryAfter(resp.Header)}
+	var from string
+	if resp.Request != nil {
+		from = where(resp.Request.URL) + " "
+	}
+	code, text := oauthError(body, secrets)
+	switch s := resp.StatusCode; {
+	case s < 400:
+		e.Code = BadConfig
+		to := "elsewhere"
+		if loc, err := resp.Location(); err == nil {
+			to = "to " + where(loc)
+		}
+		e.Err = fmt.Errorf("%sredirects %s (%d); nothing was sent there", from, to, s)
+		return e
+	case s == http.StatusRequestTimeout || s == http.StatusTooEarly || s == http.StatusTooManyRequests || s >= 500:
+		e.Code = Unavailable
+	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
+		e.Code = BadConfig
+	default:
+		e.RetryAfter = 0
+	}
+	e.Code = oauthCode(code, e.Code)
+	e.Err = fmt.Errorf("%sanswers %d%s", from, resp.StatusCode, text)
+	return e
+}
+
+// oauthCode maps an "error" of RFC 6749 §5.2, RFC 8707 §2 and RFC 6749 §4.1.2.1.
+func oauthCode(oauth string, otherwise Code) Code {
+	switch oauth {
+	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
+		return Denied
+	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request", "unsupported_response_type":
+		return BadConfig
+	case "temporarily_unavailable", "server_error", "slow_down":
+		return Unavailable
+	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+		return Interactive
+	}
+	return otherwise
+}
+
+func oauthError(body []byte, secrets []Secret) (code, text string) {
+	var doc struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return "", ""
+	}
+	code = scrub(doc.Error, secrets)
+	if code != "" {
+		text = ": " + code
+		if d := scrub(doc.Description, secrets); d != "" {
+			text += " (" + d + ")"
+		}
+	}
+	return code, text
+}
+
+// AnswerCode returns the code and a short text for an "error" and an
+// "error_description" that came with a success status, as some servers do.
+func AnswerCode(body []byte, secrets ...Secret) error {
+	code, text := oauthError(body, secrets)
+	if code == "" {
+		return nil
+	}
+	return Errorf(oauthCode(code, Denied), "the answer is an error%s", text)
+}
+
+// scrub returns s cut short and printable, or "" if it repeats a secret.
+func scrub(s string, secrets []Secret) string {
+	for _, secret := range secrets {
+		v := secret.Reveal()
+		if v == "" {
+			continue
+		}
+		if strings.Contains(s, v) || strings.Contains(s, url.QueryEscape(v)) {
+			return ""
+		}
+	}
+	return clip(s)
+}
+
+// maxRetryAfter bounds what a server can make us wait.
+const maxRetryAfter = time.Hour
+
+// RetryAfter reads the Retry-After header (RFC 9110 §10.2.3), in seconds or as
+// a date. It returns zero for none and for nonsense, and an hour at most.
+func RetryAfter(h http.Header) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, time.Until(at)), maxRetryAfter)
+}

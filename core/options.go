@@ -1,0 +1,113 @@
+package core
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Environment names a deployment of an API, such as production or QA. Names
+// are compared exactly.
+type Environment string
+
+// The environments that most APIs have. Others are whatever the user names.
+const (
+	Dev  Environment = "dev"
+	QA   Environment = "qa"
+	Prod Environment = "prod"
+)
+
+// Options configure a [Session]. Nil and the zero value are the recommended
+// defaults. A session copies them; the caller's value is never written to.
+type Options struct {
+	// Provider is the provider's kind, for errors, logs and Status.
+	Provider string
+	// Environment is for Status and logs; the provider has been opened with it.
+	Environment Environment
+	// Origins are where the credential may go, as "https://api.example.com".
+	// They take the place of those that the provider names. Empty: the
+	// provider's; if it names none either, the hosts that callers name.
+	Origins []string
+	// Lazy authenticates on first use. False: use before Init is
+	// [NotInitialized].
+	Lazy bool
+	// KeepFresh renews also while nobody asks, so that the first call after a
+	// pause does not wait.
+	KeepFresh bool
+	// Early is how long before its expiry a credential is renewed, at most
+	// half of its lifetime. Zero or less: a tenth of the lifetime, at most
+	// five minutes.
+	Early time.Duration
+	// Timeout bounds each attempt to authenticate or revoke. Zero or less:
+	// ten seconds. A sign-in by a person has ten minutes.
+	Timeout time.Duration
+	// AllowHTTP lets the credential go over plain HTTP to hosts other than
+	// the loopback ones, which are always allowed.
+	AllowHTTP bool
+	// NoReplay hands a 401 back to the caller instead of repeating the request
+	// once with a renewed credential.
+	NoReplay bool
+	// UI lets a provider talk to a person. Nil: what needs a person is
+	// answered with [Interactive].
+	UI *UI
+	// Transport carries the requests of Client, and of Transport(nil). Nil: a
+	// transport of the session's own, like http.DefaultTransport, that Close
+	// ends. With an *http.Transport, a clone of it presents the session's
+	// client certificate; any other must do so itself (see TLSConfig).
+	Transport http.RoundTripper
+	// Logger receives what an operator wants to know: renewals at Debug,
+	// failures at Warn. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Observe is called after each event, outside of all locks, on the
+	// goroutine that did the work: it should return soon. Nil: no calls.
+	Observe func(Event)
+}
+
+const (
+	defaultTimeout = 10 * time.Second
+	signInTimeout  = 10 * time.Minute
+)
+
+func (o *Options) timeout() time.Duration {
+	if o.Timeout <= 0 {
+		return defaultTimeout
+	}
+	return o.Timeout
+}
+
+// EventKind says what happened to a session.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	Authenticated EventKind = iota + 1 // a credential was obtained; Reason says why
+	Failed                             // an attempt to obtain one failed; Err says how
+	Refused                            // the API refused the credential
+	Ended                              // the session was closed
+)
+
+// String returns the kind in lower case.
+func (k EventKind) String() string {
+	switch k {
+	case Authenticated:
+		return "authenticated"
+	case Failed:
+		return "failed"
+	case Refused:
+		return "refused"
+	case Ended:
+		return "ended"
+	}
+	return "unknown"
+}
+
+// Event is what [Options.Observe] is told. It holds no secret.
+type Event struct {
+	Session  string
+	Provider string
+	Kind     EventKind
+	Reason   Reason        // why a credential was asked for
+	Took     time.Duration // how long the attempt took
+	Expiry   time.Time     // of the new credential; zero: none
+	Err      error         // for Failed
+}

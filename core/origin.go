@@ -1,0 +1,138 @@
+package core
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// origin is a scheme, host and port (RFC 6454 §4), normalised.
+type origin struct {
+	scheme string
+	full   string // host:port, lower case
+	short  string // without the port where it is the scheme's own
+}
+
+// parseOrigin reads "https://api.example.com" or "https://[::1]:8443". A
+// single "/" at the end is allowed.
+func parseOrigin(s string) (origin, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
+		return origin{}, fmt.Errorf("%q is not an origin, such as \"https://api.example.com\"", clip(s))
+	}
+	o, ok := originOf(u)
+	if !ok {
+		return origin{}, fmt.Errorf("origin %q: want https or http", clip(s))
+	}
+	return o, nil
+}
+
+func parseOrigins(list []string) ([]origin, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	out := make([]origin, len(list))
+	for i, s := range list {
+		var err error
+		if out[i], err = parseOrigin(s); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// originOf returns the origin of a URL; ws and wss count as http and https.
+func originOf(u *url.URL) (origin, bool) {
+	scheme := httpScheme(u.Scheme)
+	port := u.Port()
+	switch scheme {
+	case "https":
+		if port == "" {
+			port = "443"
+		}
+	case "http":
+		if port == "" {
+			port = "80"
+		}
+	default:
+		return origin{}, false
+	}
+	host := strings.ToLower(u.Hostname())
+	if host == "" {
+		return origin{}, false
+	}
+	o := origin{scheme: scheme, full: net.JoinHostPort(host, port)}
+	o.short = o.full
+	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		o.short = strings.TrimSuffix(o.full, ":"+port)
+	}
+	return o, true
+}
+
+func httpScheme(s string) string {
+	switch s {
+	case "https", "http":
+		return s
+	case "wss":
+		return "https"
+	case "ws":
+		return "http"
+	}
+	switch s = strings.ToLower(s); s {
+	case "wss":
+		return "https"
+	case "ws":
+		return "http"
+	}
+	return s
+}
+
+// matches reports whether u is of the origin o. The common spelling of a URL
+// costs two comparisons.
+func (o *origin) matches(u *url.URL) bool {
+	if httpScheme(u.Scheme) != o.scheme {
+		return false
+	}
+	if u.Host == o.short || u.Host == o.full {
+		return true
+	}
+	other, ok := originOf(u)
+	return ok && other.full == o.full
+}
+
+func (o *origin) String() string { return o.scheme + "://" + o.short }
+
+func sameOrigin(a, b *url.URL) bool {
+	if a.Scheme == b.Scheme && a.Host == b.Host {
+		return true
+	}
+	x, ok := originOf(a)
+	y, also := originOf(b)
+	return ok && also && x.scheme == y.scheme && x.full == y.full
+}
+
+// isLoopback reports whether u names this machine by a loopback address or by
+// the name localhost (RFC 6761 §6.3).
+func isLoopback(u *url.URL) bool {
+	host := u.Hostname()
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// mayCarry reports whether a credential may go to u at all: over TLS, or to
+// this machine, or over plain HTTP where that is allowed.
+func mayCarry(u *url.URL, allowHTTP bool) bool {
+	return httpScheme(u.Scheme) == "https" || allowHTTP || isLoopback(u)
+}
+
+// where names a URL in an error: scheme, host and port, nothing else.
+func where(u *url.URL) string {
+	if u == nil {
+		return "no URL"
+	}
+	return clip(u.Scheme + "://" + u.Host)
+}

@@ -1,0 +1,135 @@
+// Package core is the heart of authsession: what a provider is, the session
+// that keeps its credential fresh, and which session a request uses.
+//
+// A [Session] is made from a [Provider], authenticated once and used by every
+// request until it is closed:
+//
+//	s := core.New("prices", provider, nil) // nothing is sent
+//	if err := s.Init(ctx); err != nil {
+//		return err
+//	}
+//	defer s.Close(ctx)
+//	resp, err := s.Client().Get("https://prices.example.com/v1/latest")
+//
+// core knows no protocol: OAuth, API keys and certificates are the business of
+// the packages below providers. It reads no files and no environment; package
+// registry/config does. It imports the standard library only.
+//
+// Read on in session.go.
+package core
+
+import (
+	"context"
+	"crypto"
+	"net/http"
+)
+
+// Provider is one way to authenticate to one API. It is the one interface
+// that an author must implement; the abilities below are optional.
+//
+// A Provider is safe for concurrent use and keeps no credential: the session
+// holds it and hands the previous one back in [Request.Previous]. Everything
+// that crosses this interface is plain data, so that a provider works the same
+// in the program and in a plugin process.
+type Provider interface {
+	// Authenticate obtains a credential. It returns by the end of ctx, and
+	// reports what went wrong with [Errorf], whose [Code] tells the session
+	// what to do next. An error without a code counts as [Unavailable].
+	Authenticate(ctx context.Context, req Request) (Credential, error)
+}
+
+// ProviderFunc is a [Provider] that is a single function.
+type ProviderFunc func(context.Context, Request) (Credential, error)
+
+// Authenticate calls f.
+func (f ProviderFunc) Authenticate(ctx context.Context, req Request) (Credential, error) {
+	return f(ctx, req)
+}
+
+// Authorizer is the ability to make an attachment for each request, as
+// signatures, DPoP and SPNEGO need. Without it, [Credential.Attach] goes on
+// every request as it is. An error that wraps [errors.ErrUnsupported] means
+// "as if absent".
+type Authorizer interface {
+	Authorize(ctx context.Context, c Credential, out Outgoing) (Attachment, error)
+}
+
+// Signer is the ability to sign with a private key that stays with the
+// provider. The TLS handshakes of a session ask for it when [Attachment.Cert]
+// holds a chain and no key. Without it, the key must be in the attachment.
+type Signer interface {
+	Sign(ctx context.Context, req SignRequest) ([]byte, error)
+}
+
+// Revoker is the ability to end a credential at its issuer. [Session.Close]
+// uses it. Without it, the credential is only dropped.
+type Revoker interface {
+	Revoke(ctx context.Context, c Credential) error
+}
+
+// SignIn is the ability to authenticate with the help of a person. A session
+// uses it after Authenticate answered [Interactive], if [Options.UI] is set.
+// Without it, the session reports Interactive to its caller.
+type SignIn interface {
+	SignIn(ctx context.Context, req Request, ui UI) (Credential, error)
+}
+
+// UI is how a provider talks to a person during [SignIn]. A nil function means
+// that the program cannot do that; a provider then does without or reports
+// [Interactive]. The functions are called from any goroutine, one at a time
+// for one sign-in.
+type UI struct {
+	// Show tells the person something, such as a code and where to enter it.
+	Show func(ctx context.Context, message string) error
+	// Ask asks for one line. With hidden, the answer is not echoed.
+	Ask func(ctx context.Context, prompt string, hidden bool) (Secret, error)
+	// Open opens a URL in the person's browser.
+	Open func(ctx context.Context, url string) error
+}
+
+// Reason says why a session asks its provider for a credential.
+type Reason uint8
+
+// The reasons. Their numbers are part of the plugin protocol.
+const (
+	Initial  Reason = iota // there is none yet
+	Expiring               // Previous is about to expire, or has
+	Rejected               // the API refused Previous
+)
+
+// String returns the name of r in lower case.
+func (r Reason) String() string {
+	switch r {
+	case Initial:
+		return "initial"
+	case Expiring:
+		return "expiring"
+	case Rejected:
+		return "rejected"
+	}
+	return "unknown"
+}
+
+// Request is what a session tells its provider.
+type Request struct {
+	Reason    Reason
+	Previous  Credential // zero when Initial; Previous.Renewal is, for example, the refresh token
+	Challenge string     // the WWW-Authenticate header of the refusal (RFC 9110 §11.6.1) when Rejected
+}
+
+// SignRequest asks a [Signer] for one signature, in the terms of
+// [crypto.Signer].
+type SignRequest struct {
+	Credential Credential
+	Digest     []byte      // the hash of the message; the message itself when Hash is zero (Ed25519)
+	Hash       crypto.Hash // what made the digest
+	PSSSalt    int         // length of the RSA-PSS salt in bytes; zero: PKCS #1 v1.5 (RFC 8017 §8)
+}
+
+// Outgoing describes a request to an [Authorizer].
+type Outgoing struct {
+	Method     string
+	URL        string
+	Header     http.Header // a copy
+	BodySHA256 []byte      // nil when the body cannot be read twice; the hash of nothing when there is none
+}
