@@ -128,6 +128,10 @@ func boundary(err error, session, kind, op string) error {
 		return nil
 	}
 	out := Error{Session: session, Provider: kind, Op: op, Code: CodeOf(err), Err: err}
+	if code, ok := err.(Code); ok {
+		out.Err = nil
+		out.Code = code
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		out.RetryAfter = e.RetryAfter

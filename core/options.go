@@ -111,3 +111,15 @@ type Event struct {
 	Expiry   time.Time     // of the new credential; zero: none
 	Err      error         // for Failed
 }
+
+// Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
+// an origin that is none. Nil is good.
+func (o *Options) Check() error {
+	if o == nil {
+		return nil
+	}
+	if _, err := parseOrigins(o.Origins); err != nil {
+		return Errorf(BadConfig, "%w", err)
+	}
+	return nil
+}

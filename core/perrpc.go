@@ -1,0 +1,107 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// PerRPC puts a session's credential on gRPC calls. It satisfies
+// credentials.PerRPCCredentials of google.golang.org/grpc without importing it:
+//
+//	grpc.NewClient(target, grpc.WithPerRPCCredentials(s.PerRPC()), …)
+//
+// It is safe for concurrent use.
+type PerRPC struct{ session *Session }
+
+// PerRPC returns the session's credentials for gRPC. gRPC tells them no more
+// than the address of the service, so a provider that is an [Authorizer] is
+// asked with that URL and the method POST.
+func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
+
+// GetRequestMetadata returns the headers of the credential, their names in
+// lower case; cookies and query parameters have no place in gRPC. uri is the
+// address of the service, as gRPC gives it; one that is not the session's is
+// [OriginRefused]. Other errors are those of Credential. The map is shared: do
+// not write to it.
+func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
+	s := p.session
+	l, err := s.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range uri {
+		if err := s.permitURI(l, u); err != nil {
+			return nil, err
+		}
+	}
+	if auth, ok := l.setup.provider.(Authorizer); ok {
+		return s.authorizeRPC(ctx, auth, l, uri)
+	}
+	if md := l.md.Load(); md != nil {
+		return *md, nil
+	}
+	md, err := metadata(l.cred.Attach, l.cert != nil)
+	if err != nil {
+		return nil, s.wrap(err, "authorize")
+	}
+	l.md.Store(&md)
+	return md, nil
+}
+
+// RequireTransportSecurity reports whether gRPC must refuse a connection
+// without TLS: yes, unless Options.AllowHTTP.
+func (p *PerRPC) RequireTransportSecurity() bool { return !p.session.setup.Load().opts.AllowHTTP }
+
+func (s *Session) authorizeRPC(ctx context.Context, p Authorizer, l *live, uri []string) (map[string]string, error) {
+	out := Outgoing{Method: http.MethodPost, Header: http.Header{}}
+	if len(uri) > 0 {
+		out.URL = uri[0]
+	}
+	a, err := p.Authorize(ctx, l.cred, out)
+	if errors.Is(err, errors.ErrUnsupported) {
+		a, err = l.cred.Attach, nil
+	}
+	if err == nil {
+		err = a.check()
+	}
+	if err != nil {
+		return nil, s.wrap(err, "authorize")
+	}
+	md, err := metadata(a, l.cert != nil)
+	if err != nil {
+		return nil, s.wrap(err, "authorize")
+	}
+	return md, nil
+}
+
+// metadata turns an attachment's headers into gRPC's. No header and no
+// certificate would mean a call without a credential.
+func metadata(a Attachment, cert bool) (map[string]string, error) {
+	if len(a.Header) == 0 && !cert {
+		return nil, Errorf(BadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
+	}
+	md := make(map[string]string, len(a.Header))
+	for name, value := range a.Header {
+		md[strings.ToLower(name)] = value.Reveal()
+	}
+	return md, nil
+}
+
+// permitURI is permit for the address of a service: "https://host/package.Service".
+func (s *Session) permitURI(l *live, uri string) error {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	u := url.URL{Scheme: scheme, Host: host}
+	switch {
+	case !ok || host == "":
+		return s.wrap(Errorf(OriginRefused, "%q is not the address of a service", clip(uri)), "")
+	case !l.covers(&u):
+		return s.wrap(Errorf(OriginRefused, "%s is none of the session's origins", where(&u)), "")
+	case !mayCarry(&u, l.setup.opts.AllowHTTP):
+		return s.wrap(Errorf(OriginRefused, "%s is not https", where(&u)), "")
+	}
+	return nil
+}

@@ -1,0 +1,414 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// errSuperseded ends a renewal whose setup was exchanged; its waiters ask again.
+var errSuperseded = errors.New("reconfigured")
+
+var (
+	errHeld   = Errorf(NotInitialized, "call Init first")
+	errClosed = Errorf(Closed, "call Init again")
+)
+
+// grace is what a provider gets to return after its context ended, before its
+// callers are answered without it.
+const grace = 100 * time.Millisecond
+
+// flight is one attempt to obtain a credential. It belongs to the session, not
+// to the caller that started it.
+type flight struct {
+	req      Request
+	setup    *setup
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when err is set
+	err      error
+	over     bool          // guarded by Session.mu: the outcome is settled
+	returned chan struct{} // closed when the provider's call is back
+}
+
+// get returns a credential that may be used now.
+func (s *Session) get(ctx context.Context) (*live, error) {
+	if l := s.live.Load(); l != nil {
+		if until := l.until.Load(); until == never || mono() < until {
+			return l, nil
+		}
+	}
+	return s.slow(ctx)
+}
+
+func (s *Session) slow(ctx context.Context) (*live, error) {
+	for {
+		s.mu.Lock()
+		l, f, err := s.step(ctx)
+		s.mu.Unlock()
+		if f == nil {
+			return l, err
+		}
+		if err := s.await(ctx, f.done); err != nil {
+			return nil, err
+		}
+		if f.err != nil && !errors.Is(f.err, errSuperseded) {
+			return nil, f.err
+		}
+	}
+}
+
+// step decides what a caller gets: a credential, a flight to wait for, or an
+// error. s.mu is held.
+func (s *Session) step(ctx context.Context) (*live, *flight, error) {
+	u := s.setup.Load()
+	if s.state == StateClosed || s.closing != nil {
+		return nil, nil, s.wrap(errClosed, "")
+	}
+	if s.state == StateHeld && !u.opts.Lazy {
+		return nil, nil, s.wrap(errHeld, "")
+	}
+	if l := s.usable(); l != nil {
+		s.admit(l, false)
+	}
+	now := mono()
+	if l := s.live.Load(); l != nil {
+		age := l.judge(now)
+		if age == fresh && l.setup != u {
+			age = stale
+		}
+		switch age {
+		case fresh:
+			l.until.Store(l.next(now))
+			return l, nil, nil
+		case stale:
+			if s.flight == nil && now >= s.backoff.until {
+				s.start()
+			}
+			next := now + wallCheck
+			if s.flight == nil {
+				next = min(next, s.backoff.until)
+			}
+			l.until.Store(min(next, l.expired))
+			return l, nil, nil
+		}
+	}
+	if s.flight == nil {
+		if err := s.backoff.remembered(now); err != nil {
+			return nil, nil, s.wrap(err, "")
+		}
+		if ctx.Err() != nil {
+			return nil, nil, s.gone(ctx)
+		}
+		s.start()
+	}
+	return nil, s.flight, nil
+}
+
+// reject drops l, if it is still the one in use, and starts its renewal.
+func (s *Session) reject(l *live, challenge string) {
+	s.mu.Lock()
+	if s.live.Load() != l || s.state != StateReady {
+		s.mu.Unlock()
+		return
+	}
+	s.counts.refusals++
+	now := mono()
+	if now-l.born > int64(maxRefusalWait) {
+		s.refusals = backoff{}
+	}
+	if now >= s.refusals.until {
+		s.refusals.fail(now, Errorf(Unavailable, "refused"))
+		s.live.Store(nil)
+		s.previous = l
+		if s.flight == nil {
+			s.startWith(Request{Reason: Rejected, Previous: l.cred, Challenge: challenge})
+		}
+	}
+	s.mu.Unlock()
+	s.tell(l.setup, Event{Kind: Refused, Reason: Rejected, Expiry: l.cred.Expiry})
+}
+
+// start begins a flight for the reason that the session's state gives. s.mu is
+// held and there is no flight.
+func (s *Session) start() {
+	u, req := s.setup.Load(), Request{}
+	if l := s.live.Load(); l != nil && l.setup == u {
+		req = Request{Reason: Expiring, Previous: l.cred}
+	} else if l := s.previous; l != nil && l.setup == u {
+		req = Request{Reason: Rejected, Previous: l.cred}
+	}
+	s.startWith(req)
+}
+
+func (s *Session) startWith(req Request) {
+	u := s.setup.Load()
+	f := &flight{req: req, setup: u, done: make(chan struct{}), returned: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.cancel = cancel
+	stuck := false
+	if s.last != nil {
+		select {
+		case <-s.last.returned:
+		default:
+			stuck = true
+		}
+	}
+	s.flight = f
+	if stuck { // a second call into a provider that never came back helps nobody
+		close(f.returned)
+		go s.finish(f, nil, Errorf(Unavailable, "the provider has not returned from an earlier call"), 0)
+		return
+	}
+	s.last = f
+	go s.run(ctx, f)
+}
+
+// run makes the attempt: within the time limit, with a panic turned into an
+// error, and settled shortly after the limit even if the provider is not back.
+func (s *Session) run(ctx context.Context, f *flight) {
+	defer close(f.returned)
+	defer f.cancel()
+	began := time.Now()
+	if f.setup.err != nil {
+		s.finish(f, nil, Errorf(BadConfig, "%w", f.setup.err), 0)
+		return
+	}
+	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
+		return f.setup.provider.Authenticate(ctx, f.req)
+	})
+	if CodeOf(err) == Interactive && f.setup.opts.UI != nil {
+		if p, ok := f.setup.provider.(SignIn); ok {
+			c, e := s.attempt(ctx, f, signInTimeout, func(ctx context.Context) (Credential, error) {
+				return p.SignIn(ctx, f.req, *f.setup.opts.UI)
+			})
+			if !errors.Is(e, errors.ErrUnsupported) {
+				cred, err = c, e
+			}
+		}
+	}
+	var l *live
+	if err == nil {
+		old := s.live.Load()
+		if old == nil {
+			s.mu.Lock()
+			old = s.previous
+			s.mu.Unlock()
+		}
+		l, err = prepare(f.setup, cred, old)
+	}
+	s.finish(f, l, err, time.Since(began))
+}
+
+func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, call func(context.Context) (Credential, error)) (cred Credential, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	watch := time.AfterFunc(limit+grace, func() {
+		s.finish(f, nil, Errorf(Unavailable, "the provider did not return within %v: %w", limit, context.DeadlineExceeded), limit)
+	})
+	defer watch.Stop()
+	defer func() {
+		if r := recover(); r != nil {
+			cred, err = Credential{}, Errorf(Unavailable, "the provider panicked (%T)", r)
+		}
+	}()
+	cred, err = call(ctx)
+	var coded *Error
+	if err != nil && ctx.Err() != nil && !errors.As(err, &coded) {
+		err = Errorf(Unavailable, "the provider did not finish within %v: %w", limit, ctx.Err())
+	}
+	return cred, err
+}
+
+// finish settles a flight, once.
+func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
+	op := "renew"
+	if f.req.Reason == Initial {
+		op = "init"
+	}
+	s.mu.Lock()
+	if f.over {
+		s.mu.Unlock()
+		return
+	}
+	f.over, s.flight = true, nil
+	if err != nil {
+		s.counts.failures++
+		e := boundary(err, s.name, f.setup.opts.Provider, op).(*Error)
+		e.RetryAfter = s.backoff.fail(mono(), e)
+		f.err = e
+		if l := s.live.Load(); l != nil {
+			l.until.Store(min(s.backoff.until, l.next(mono()), l.expired))
+		}
+	} else {
+		s.counts.authentications++
+		s.backoff, s.previous = backoff{}, nil
+		if s.state == StateReady {
+			s.live.Store(l)
+		} else {
+			s.pending = l
+		}
+	}
+	s.keepFresh()
+	close(f.done)
+	s.mu.Unlock()
+
+	ev := Event{Kind: Authenticated, Reason: f.req.Reason, Took: took, Err: f.err}
+	if f.err != nil {
+		ev.Kind = Failed
+	} else {
+		ev.Expiry = l.cred.Expiry
+	}
+	s.tell(f.setup, ev)
+}
+
+// abort settles the flight, if there is one, without its outcome. s.mu is held.
+func (s *Session) abort(err error) {
+	if f := s.flight; f != nil {
+		f.over, f.err, s.flight = true, err, nil
+		close(f.done)
+		f.cancel()
+	}
+}
+
+// keepFresh sets the timer for the next renewal that nobody asks for. s.mu is
+// held.
+func (s *Session) keepFresh() {
+	l := s.live.Load()
+	if !s.setup.Load().opts.KeepFresh || s.state != StateReady || l != nil && l.stale == never {
+		return
+	}
+	at := s.backoff.until
+	if l != nil {
+		at = max(at, l.stale)
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.timer = time.AfterFunc(max(time.Millisecond, time.Duration(at-mono())), func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.state == StateReady && s.flight == nil && s.setup.Load().opts.KeepFresh {
+			s.start()
+		}
+	})
+}
+
+// tell reports an event to the logger and the observer, without a lock.
+func (s *Session) tell(u *setup, ev Event) {
+	ev.Session, ev.Provider = s.name, u.opts.Provider
+	if log := u.opts.Logger; log != nil {
+		level := slog.LevelDebug
+		attrs := []slog.Attr{slog.String("session", ev.Session), slog.String("provider", ev.Provider), slog.String("reason", ev.Reason.String())}
+		switch ev.Kind {
+		case Failed:
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.String("error", ev.Err.Error()))
+		case Authenticated:
+			attrs = append(attrs, slog.Duration("took", ev.Took), slog.Time("expiry", ev.Expiry))
+		}
+		log.LogAttrs(context.Background(), level, "session "+ev.Kind.String(), attrs...)
+	}
+	if u.opts.Observe != nil {
+		u.opts.Observe(ev)
+	}
+}
+
+// backoff remembers failures in a row and when the next attempt may be made.
+type backoff struct {
+	fails int
+	until int64
+	err   error
+}
+
+const (
+	unavailableBase = time.Second
+	unavailableMax  = time.Minute
+	coolDownBase    = 10 * time.Second
+	coolDownMax     = 5 * time.Minute
+	maxRefusalWait  = unavailableMax
+)
+
+// fail notes a failure and returns how long to wait. Unavailable doubles from
+// a second to a minute with jitter over three quarters of it, and not before
+// the server's Retry-After; the other codes cool down from ten seconds to five
+// minutes.
+func (b *backoff) fail(now int64, err error) time.Duration {
+	b.fails++
+	base, limit, share := coolDownBase, coolDownMax, time.Duration(4)
+	if CodeOf(err) == Unavailable {
+		base, limit, share = unavailableBase, unavailableMax, time.Duration(1)
+	}
+	d := limit
+	if n := b.fails - 1; n < 16 {
+		d = min(base<<n, limit)
+	}
+	if share == 1 {
+		d = d/4 + rand.N(d*3/4)
+	} else {
+		d -= rand.N(d / share)
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		d = max(d, min(e.RetryAfter, maxRetryAfter))
+	}
+	b.until, b.err = later(now, d), err
+	return d
+}
+
+// remembered returns the last failure while its wait lasts.
+func (b *backoff) remembered(now int64) error {
+	if b.err == nil || now >= b.until {
+		return nil
+	}
+	var e *Error
+	if !errors.As(b.err, &e) {
+		return b.err
+	}
+	again := *e
+	again.RetryAfter = time.Duration(b.until - now)
+	return &again
+}
+
+// initWait tells an Init what to do about earlier failures: nothing after the
+// first; then wait, if that is short and the fault may pass; else an error.
+func (b *backoff) initWait(short time.Duration) (time.Duration, error) {
+	now := mono()
+	err := b.remembered(now)
+	if err == nil || b.fails < 2 {
+		return 0, nil
+	}
+	if wait := time.Duration(b.until - now); CodeOf(err) == Unavailable && wait <= short {
+		return wait, nil
+	}
+	return 0, err
+}
+
+// within runs fn with a time limit and does not wait for it any longer.
+func within(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- Errorf(Unavailable, "the provider panicked (%T)", r)
+			}
+		}()
+		done <- fn(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return Errorf(Unavailable, "the provider did not return in time: %w", context.Cause(ctx))
+	}
+}

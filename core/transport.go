@@ -1,0 +1,371 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Transport returns a RoundTripper that puts the session's credential on
+// requests to its origins and sends them through base. Nil base means what
+// Options.Transport says; with another base, the base must present client
+// certificates itself (see TLSConfig).
+//
+// A request that the caller addressed to another origin is [OriginRefused] and
+// not sent; where a redirect leads to one, the request goes on without a
+// credential. After a 401 the credential is renewed once and, if its body can
+// be had again (http.Request.GetBody) and Options.NoReplay is off, the request
+// is sent once more; the second answer is the caller's. The caller's request
+// is never written to, and a header, query parameter or cookie that it already
+// has stays as it is.
+func (s *Session) Transport(base http.RoundTripper) http.RoundTripper {
+	return &transport{session: s, base: base}
+}
+
+type transport struct {
+	session *Session
+	base    http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.session.roundTrip(t.base, r)
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections reach the base.
+func (t *transport) CloseIdleConnections() {
+	base := t.base
+	if base == nil {
+		if own := t.session.own.Load(); own != nil {
+			base = own.base
+		}
+	}
+	if c, ok := base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Response, error) {
+	l, err := s.get(r.Context())
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	attach, err := s.permit(l, r)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	if !attach {
+		return s.bare(base, l).RoundTrip(r)
+	}
+	resp, ours, err := s.send(base, l, r, r.Body)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !ours {
+		return resp, err
+	}
+	challenge := resp.Header.Get("Www-Authenticate")
+	s.reject(l, challenge)
+	if l.setup.opts.NoReplay || !rewindable(r) {
+		return resp, nil
+	}
+	again, err := s.get(r.Context())
+	if err != nil || again == l {
+		return resp, nil
+	}
+	if attach, err := s.permit(again, r); err != nil || !attach {
+		return resp, nil
+	}
+	body, err := rewind(r)
+	if err != nil {
+		return resp, nil
+	}
+	// Read a little, so that the connection can be used again.
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
+	resp, ours, err = s.send(base, again, r, body)
+	if err == nil && ours && resp.StatusCode == http.StatusUnauthorized {
+		s.reject(again, resp.Header.Get("Www-Authenticate"))
+	}
+	return resp, err
+}
+
+// send makes the outgoing request from r and l. It reports whether anything on
+// it was the session's.
+func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
+	out := new(http.Request)
+	*out = *r
+	out.Header = make(http.Header, len(r.Header)+len(l.fields))
+	maps.Copy(out.Header, r.Header)
+	out.Body = body
+	ours, err := s.attach(r.Context(), l, out, true)
+	if err != nil {
+		if body != nil {
+			_ = body.Close()
+		}
+		return nil, false, err
+	}
+	resp, err := s.carry(base, l).RoundTrip(out)
+	if resp != nil {
+		resp.Request = r // not ours: its URL may hold a key
+	}
+	return resp, ours || l.cert != nil, err
+}
+
+// attach puts the credential on a request that is the session's to write to.
+// With cloneURL, the URL is still the caller's and is copied before a change.
+func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
+	a, fields := &l.cred.Attach, l.fields
+	if p, ok := l.setup.provider.(Authorizer); ok {
+		made, err := s.authorize(ctx, p, l, r)
+		if err == nil {
+			if err = made.check(); err == nil {
+				a, fields = &made, prepareHeader(made.Header)
+			}
+		}
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return false, s.wrap(err, "authorize")
+		}
+	}
+	ours := false
+	for i := range fields {
+		if _, set := r.Header[fields[i].name]; !set {
+			r.Header[fields[i].name] = fields[i].values
+			ours = true
+		}
+	}
+	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
+		ours = true
+	}
+	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
+		ours = true
+	}
+	return ours, nil
+}
+
+func attachCookies(r *http.Request, cookies map[string]Secret) bool {
+	line := strings.Join(r.Header["Cookie"], "; ")
+	ours := false
+	for _, name := range slices.Sorted(maps.Keys(cookies)) {
+		if _, err := r.Cookie(name); err == nil {
+			continue
+		}
+		if line != "" {
+			line += "; "
+		}
+		line += name + "=" + cookies[name].Reveal()
+		ours = true
+	}
+	if ours {
+		r.Header["Cookie"] = []string{line}
+	}
+	return ours
+}
+
+func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
+	has := r.URL.Query()
+	add := make(url.Values, len(query))
+	for name, value := range query {
+		if !has.Has(name) {
+			add.Set(name, value.Reveal())
+		}
+	}
+	if len(add) == 0 {
+		return false
+	}
+	if cloneURL {
+		u := *r.URL
+		r.URL = &u
+	}
+	if r.URL.RawQuery != "" {
+		r.URL.RawQuery += "&"
+	}
+	r.URL.RawQuery += add.Encode()
+	return true
+}
+
+func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request) (Attachment, error) {
+	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone()}
+	if out.Method == "" {
+		out.Method = http.MethodGet
+	}
+	if rewindable(r) {
+		body, err := rewind(r)
+		if err != nil {
+			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
+		}
+		hash := sha256.New()
+		if body != nil {
+			_, err = io.Copy(hash, body)
+			_ = body.Close()
+		}
+		if err != nil {
+			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
+		}
+		out.BodySHA256 = hash.Sum(nil)
+	}
+	return p.Authorize(ctx, l.cred, out)
+}
+
+// permit decides whether the credential goes on r: yes; no, but the request
+// may go on without it; or an error.
+func (s *Session) permit(l *live, r *http.Request) (bool, error) {
+	if r.URL == nil {
+		return false, nil // the base says what is wrong
+	}
+	ok := mayCarry(r.URL, l.setup.opts.AllowHTTP)
+	if r.Response == nil {
+		if !l.covers(r.URL) {
+			return false, s.wrap(Errorf(OriginRefused, "%s is none of the session's origins", where(r.URL)), "")
+		}
+		if !ok {
+			return false, s.wrap(Errorf(OriginRefused, "%s is not https", where(r.URL)), "")
+		}
+		return true, nil
+	}
+	if len(l.origins) > 0 {
+		return ok && l.covers(r.URL), nil
+	}
+	first := firstHop(r)
+	return ok && first != nil && first.URL != nil && sameOrigin(first.URL, r.URL), nil
+}
+
+// firstHop follows the redirects that led to r back to the caller's request.
+func firstHop(r *http.Request) *http.Request {
+	for r != nil && r.Response != nil {
+		r = r.Response.Request
+	}
+	return r
+}
+
+// covers reports whether u is one of the credential's origins, or whether
+// there are none to choose from.
+func (l *live) covers(u *url.URL) bool {
+	for i := range l.origins {
+		if l.origins[i].matches(u) {
+			return true
+		}
+	}
+	return len(l.origins) == 0
+}
+
+// Authorize puts the credential on r in place, for a client that is not
+// net/http, such as a WebSocket handshake (ws and wss count as http and
+// https). The caller sends r and, if it is refused, calls [Session.Reject].
+// Errors are those of Credential, and [OriginRefused] for a URL that is not
+// the session's.
+func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
+	l, err := s.get(ctx)
+	if err != nil {
+		return err
+	}
+	if r.URL == nil {
+		return s.wrap(Errorf(OriginRefused, "the request has no URL"), "authorize")
+	}
+	if attach, err := s.permit(l, r); err != nil || !attach {
+		return err
+	}
+	if r.Header == nil {
+		r.Header = make(http.Header, len(l.fields))
+	}
+	_, err = s.attach(ctx, l, r, false)
+	return err
+}
+
+// carrier is the transport of a session's own requests, for one certificate
+// and one set of roots.
+type carrier struct {
+	base  http.RoundTripper
+	setup *setup
+	cert  *tls.Certificate
+	roots string
+	owned bool
+}
+
+func (c *carrier) retire() {
+	if t, ok := c.base.(*http.Transport); ok && c.owned {
+		t.CloseIdleConnections()
+	}
+}
+
+// carry returns what sends a request: base if given, else the session's own
+// transport, which is made anew when the certificate or the roots change, so
+// that connections which the old ones opened are not used again.
+func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
+	if base != nil {
+		return base
+	}
+	own := s.own.Load()
+	if own != nil && own.setup == l.setup && own.cert == l.cert && own.roots == l.cred.Attach.Roots {
+		return own.base
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if own := s.own.Load(); own != nil && own.setup == l.setup && own.cert == l.cert && own.roots == l.cred.Attach.Roots {
+		return own.base
+	}
+	next := &carrier{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
+	next.base, next.owned = s.makeBase(l)
+	if s.state != StateReady {
+		return next.base // closed meanwhile: nobody would retire it
+	}
+	if old := s.own.Swap(next); old != nil {
+		old.retire()
+	}
+	return next.base
+}
+
+// bare returns what sends a request that must not carry the credential: not
+// even a client certificate.
+func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
+	switch {
+	case base != nil || l.cert == nil:
+		return s.carry(base, l)
+	case l.setup.opts.Transport != nil:
+		return l.setup.opts.Transport
+	}
+	return http.DefaultTransport
+}
+
+func (s *Session) makeBase(l *live) (http.RoundTripper, bool) {
+	given := l.setup.opts.Transport
+	if given == nil {
+		given = http.DefaultTransport
+	} else if l.cert == nil && l.cred.Attach.Roots == "" {
+		return given, false
+	}
+	t, ok := given.(*http.Transport)
+	if !ok {
+		return given, false
+	}
+	t = t.Clone()
+	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
+	if l.cert != nil {
+		cert := l.cert
+		t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+	}
+	return t, true
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+}
+
+func rewindable(r *http.Request) bool {
+	return r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
+}
+
+func rewind(r *http.Request) (io.ReadCloser, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r.Body, nil
+	}
+	return r.GetBody()
+}
