@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs the servers that are no Go modules: nginx (Debian) and oidc-provider
+# (npm). Run it again whenever you like; it does only what is missing, and says
+# what it cannot do.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+missing=0
+
+say() { printf '%s\n' "servers: $*"; }
+
+if command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ]; then
+	say "nginx is there"
+elif ! command -v apt-get >/dev/null 2>&1; then
+	say "nginx is missing, and there is no apt-get: install it by hand"
+	missing=1
+elif [ "$(id -u)" != 0 ]; then
+	say "nginx is missing: run 'apt-get install nginx-light' as root"
+	missing=1
+else
+	# The package starts a daemon on port 80; policy-rc.d keeps it from that.
+	made=
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+		chmod +x /usr/sbin/policy-rc.d
+		made=1
+	fi
+	log=$(mktemp)
+	trap 'rm -f "$log"; [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
+	export DEBIAN_FRONTEND=noninteractive
+	if { apt-get install -y --no-install-recommends nginx-light ||
+		{ apt-get update && apt-get install -y --no-install-recommends nginx-light; }; } >"$log" 2>&1; then
+		say "nginx is installed"
+	else
+		cat "$log" >&2
+		say "nginx could not be installed"
+		missing=1
+	fi
+fi
+
+if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+	say "Node.js 20 or later with npm is missing: install it by hand"
+	missing=1
+elif [ -e "$here/oidc-provider/node_modules/.package-lock.json" ] &&
+	[ "$here/oidc-provider/node_modules/.package-lock.json" -nt "$here/oidc-provider/package-lock.json" ]; then
+	say "oidc-provider is there"
+elif (cd "$here/oidc-provider" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error); then
+	touch "$here/oidc-provider/node_modules/.package-lock.json"
+	say "oidc-provider is installed"
+else
+	say "oidc-provider could not be installed"
+	missing=1
+fi
+exit "$missing"

@@ -1,0 +1,143 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// zitadelStore is the library's own example storage with two differences: its
+// access tokens live as long as the test wants, and one of its clients is a
+// service with the client credentials grant.
+type zitadelStore struct {
+	*storage.Storage
+	lifetime time.Duration
+	revoked  atomic.Int64
+
+	mu     sync.Mutex
+	tokens map[string]issued // guarded by mu; by token id
+}
+
+type issued struct {
+	service bool // by client credentials
+	expiry  time.Time
+}
+
+func newZitadelStore(issuer string, lifetime time.Duration) *zitadelStore {
+	clients := map[string]*storage.Client{
+		WebID:     storage.WebClient(WebID, WebSecret, RedirectURI),
+		ServiceID: storage.WebClient(ServiceID, ServiceSecret),
+	}
+	return &zitadelStore{
+		Storage:  storage.NewStorageWithClients(people{}, clients),
+		lifetime: lifetime,
+		tokens:   map[string]issued{},
+	}
+}
+
+func (s *zitadelStore) note(id string, service bool) time.Time {
+	expiry := time.Now().Add(s.lifetime)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens[id] = issued{service: service, expiry: expiry}
+	return expiry
+}
+
+func (s *zitadelStore) lookup(id string) (issued, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token, ok := s.tokens[id]
+	return token, ok
+}
+
+func (s *zitadelStore) revokeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+func (s *zitadelStore) CreateAccessToken(ctx context.Context, r op.TokenRequest) (string, time.Time, error) {
+	id, _, err := s.Storage.CreateAccessToken(ctx, r)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	_, service := r.(*oidc.JWTTokenRequest)
+	return id, s.note(id, service), nil
+}
+
+func (s *zitadelStore) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (string, string, time.Time, error) {
+	id, refresh, _, err := s.Storage.CreateAccessAndRefreshTokens(ctx, r, current)
+	if err != nil {
+		return "", "", time.Time{}, err
+	}
+	return id, refresh, s.note(id, false), nil
+}
+
+func (s *zitadelStore) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, id, subject, origin string) error {
+	if token, ok := s.lookup(id); !ok || time.Now().After(token.expiry) {
+		return errors.New("the token has ended")
+	}
+	return s.Storage.SetUserinfoFromToken(ctx, info, id, subject, origin)
+}
+
+// RevokeToken ends a token. The library notes no client for tokens of client
+// credentials and then refuses them to be revoked, hence the empty client.
+func (s *zitadelStore) RevokeToken(ctx context.Context, id, user, client string) *oidc.Error {
+	token, known := s.lookup(id)
+	if token.service && user == client {
+		client = ""
+	}
+	if err := s.Storage.RevokeToken(ctx, id, user, client); err != nil {
+		return err
+	}
+	s.revoked.Add(1)
+	if known {
+		s.mu.Lock()
+		delete(s.tokens, id)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// ClientCredentials implements op.ClientCredentialsStorage.
+func (s *zitadelStore) ClientCredentials(ctx context.Context, id, secret string) (op.Client, error) {
+	if err := s.AuthorizeClientIDSecret(ctx, id, secret); err != nil || id != ServiceID {
+		return nil, errors.New("unknown service or wrong secret")
+	}
+	client, err := s.GetClientByClientID(ctx, id)
+	return service{client}, err
+}
+
+// ClientCredentialsTokenRequest implements op.ClientCredentialsStorage.
+func (s *zitadelStore) ClientCredentialsTokenRequest(_ context.Context, id string, scopes []string) (op.TokenRequest, error) {
+	return &oidc.JWTTokenRequest{Subject: id, Audience: []string{id}, Scopes: scopes}, nil
+}
+
+type service struct{ op.Client }
+
+func (service) GrantTypes() []oidc.GrantType {
+	return []oidc.GrantType{oidc.GrantTypeClientCredentials}
+}
+
+// people are the users: ada with a password, and every service by its id.
+type people struct{}
+
+func (people) GetUserByID(id string) *storage.User {
+	return &storage.User{ID: id, Username: id, Password: "lovelace"}
+}
+
+func (p people) GetUserByUsername(name string) *storage.User {
+	if strings.EqualFold(name, "ada") {
+		return p.GetUserByID("ada")
+	}
+	return nil
+}
+
+func (people) ExampleClientID() string { return storage.ServiceUserID }
