@@ -1,0 +1,110 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/authsession/authsession/core"
+)
+
+// provider stands for a provider that is opened when it is first needed. It
+// has all the optional abilities and answers [errors.ErrUnsupported] for those
+// that the opened provider lacks, which a session takes as absent.
+type provider struct {
+	factory  core.Factory
+	env      core.Environment
+	settings map[string]any
+	opened   atomic.Pointer[core.Provider]
+	turn     chan struct{} // holds one element while someone opens
+}
+
+// open returns the provider. Of several callers one opens it, and the others
+// wait, each until its own ctx ends. A failure is not remembered: the session
+// spaces its attempts.
+func (p *provider) open(ctx context.Context) (core.Provider, error) {
+	if opened := p.opened.Load(); opened != nil {
+		return *opened, nil
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return nil, core.Errorf(core.Unavailable, "waiting for the provider to open: %w", context.Cause(ctx))
+	}
+	if opened := p.opened.Load(); opened != nil {
+		return *opened, nil
+	}
+	opened, err := p.factory.Open(ctx, p.env, p.settings)
+	if err != nil {
+		return nil, err
+	}
+	if opened == nil {
+		return nil, core.Errorf(core.BadConfig, "the factory of kind %q made no provider", p.factory.Info().Kind)
+	}
+	p.opened.Store(&opened)
+	return opened, nil
+}
+
+// ability opens the provider and looks for one of its optional interfaces.
+func ability[A any](ctx context.Context, p *provider) (a A, err error) {
+	opened, err := p.open(ctx)
+	if err != nil {
+		return a, err
+	}
+	a, ok := opened.(A)
+	if !ok {
+		return a, fmt.Errorf("kind %q: %w", p.factory.Info().Kind, errors.ErrUnsupported)
+	}
+	return a, nil
+}
+
+// Authenticate implements [core.Provider].
+func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	opened, err := p.open(ctx)
+	if err != nil {
+		return core.Credential{}, err
+	}
+	return opened.Authenticate(ctx, req)
+}
+
+// Authorize implements [core.Authorizer].
+func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	a, err := ability[core.Authorizer](ctx, p)
+	if err != nil {
+		return core.Attachment{}, err
+	}
+	return a.Authorize(ctx, c, out)
+}
+
+// Sign implements [core.Signer].
+func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
+	s, err := ability[core.Signer](ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sign(ctx, req)
+}
+
+// Revoke implements [core.Revoker]. What was never opened has nothing to
+// revoke.
+func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
+	if p.opened.Load() == nil {
+		return errors.ErrUnsupported
+	}
+	r, err := ability[core.Revoker](ctx, p)
+	if err != nil {
+		return err
+	}
+	return r.Revoke(ctx, c)
+}
+
+// SignIn implements [core.SignIn].
+func (p *provider) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+	s, err := ability[core.SignIn](ctx, p)
+	if err != nil {
+		return core.Credential{}, err
+	}
+	return s.SignIn(ctx, req, ui)
+}

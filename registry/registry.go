@@ -1,0 +1,161 @@
+// Package registry holds the kinds of providers that a program knows and its
+// named sessions: one shared session for each name.
+//
+//	reg, err := registry.New(providers.Builtin()...)
+//	…
+//	err = reg.Replace(ctx, []registry.Entry{{
+//		Name: "prices", Kind: "apikey",
+//		Settings: map[string]any{"header": "X-API-Key", "key": core.NewSecret(key)},
+//	}})
+//	…
+//	s, err := reg.Session("prices")
+//
+// A set of sessions is exchanged as a whole: it is checked first, and a fault
+// anywhere changes nothing. Package registry/config makes such sets from files
+// and environment variables; this package reads neither.
+//
+// Read on in replace.go.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Registry holds factories by kind and sessions by name. It is made by [New]
+// and safe for concurrent use; looking up a session takes no lock.
+type Registry struct {
+	factories map[string]core.Factory
+	kinds     []string // sorted
+	sessions  atomic.Pointer[map[string]*core.Session]
+
+	mu      sync.Mutex // guards all below and writing sessions; never held across I/O
+	entries map[string]Entry
+	closed  bool
+}
+
+// New returns a registry of these kinds, without sessions. A kind that occurs
+// twice, and the zero Factory, are errors of code [core.BadConfig].
+func New(factories ...core.Factory) (*Registry, error) {
+	r := &Registry{factories: make(map[string]core.Factory, len(factories))}
+	var errs []error
+	for i, f := range factories {
+		kind := f.Info().Kind
+		switch _, twice := r.factories[kind]; {
+		case kind == "":
+			errs = append(errs, core.Errorf(core.BadConfig, "factory %d of the registry has no kind", i))
+		case twice:
+			errs = append(errs, core.Errorf(core.BadConfig, "kind %q is in the registry twice", kind))
+		default:
+			r.factories[kind] = f
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	r.kinds = slices.Sorted(maps.Keys(r.factories))
+	r.sessions.Store(&map[string]*core.Session{})
+	return r, nil
+}
+
+// Kinds describes the kinds of providers, sorted by name.
+func (r *Registry) Kinds() []core.Info {
+	infos := make([]core.Info, len(r.kinds))
+	for i, kind := range r.kinds {
+		infos[i] = r.factories[kind].Info()
+	}
+	return infos
+}
+
+// Factory returns the factory of a kind. The error for an unknown one is
+// [core.BadConfig] and lists the known ones.
+func (r *Registry) Factory(kind string) (core.Factory, error) {
+	if f, ok := r.factories[kind]; ok {
+		return f, nil
+	}
+	if kind == "" {
+		return core.Factory{}, core.Errorf(core.BadConfig, "no provider is named; known: %s", strings.Join(r.kinds, ", "))
+	}
+	return core.Factory{}, core.Errorf(core.BadConfig, "unknown provider %q%s; known: %s (forgotten to give the factory to registry.New?)",
+		kind, core.DidYouMean(kind, r.kinds), strings.Join(r.kinds, ", "))
+}
+
+// Session returns the one shared session of that name. It takes no lock and
+// allocates nothing. An unknown name is [core.BadConfig]. The session of a
+// name stays the same when [Registry.Replace] changes its settings; after the
+// name is removed, the session is closed and a later one of that name is
+// another.
+func (r *Registry) Session(name string) (*core.Session, error) {
+	if s, ok := (*r.sessions.Load())[name]; ok {
+		return s, nil
+	}
+	return nil, r.unknown(name)
+}
+
+// Names returns the names of all sessions, sorted.
+func (r *Registry) Names() []string {
+	return slices.Sorted(maps.Keys(*r.sessions.Load()))
+}
+
+const (
+	searched = 10_000 // names among which a near one is looked for
+	listed   = 10     // names that an error lists
+)
+
+func (r *Registry) unknown(name string) error {
+	sessions := *r.sessions.Load()
+	var hint string
+	if len(sessions) <= searched {
+		names := slices.Sorted(maps.Keys(sessions))
+		hint = core.DidYouMean(name, names)
+		if hint == "" && 0 < len(names) && len(names) <= listed {
+			hint = "; known: " + strings.Join(names, ", ")
+		}
+	}
+	return core.Errorf(core.BadConfig, "no session is named %q%s", name, hint)
+}
+
+// Close closes all sessions, several at a time, and returns their errors
+// joined. It returns by the end of ctx. Close is idempotent. Afterwards the
+// sessions can still be found, and answer [core.Closed]; the set can no longer
+// be changed.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	sessions := *r.sessions.Load()
+	r.mu.Unlock()
+	return closeAll(ctx, slices.Collect(maps.Values(sessions)))
+}
+
+// closers is how many sessions are closed at a time.
+const closers = 32
+
+func closeAll(ctx context.Context, sessions []*core.Session) error {
+	var (
+		wait sync.WaitGroup
+		next atomic.Int64
+		errs = make([]error, len(sessions))
+	)
+	for range min(closers, len(sessions)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(sessions)); i = next.Add(1) - 1 {
+				errs[i] = sessions[i].Close(ctx)
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// String returns the number of kinds and sessions.
+func (r *Registry) String() string {
+	return fmt.Sprintf("registry of %d kinds and %d sessions", len(r.kinds), len(*r.sessions.Load()))
+}

@@ -1,0 +1,191 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Entry describes one named session.
+type Entry struct {
+	Name        string           // unique; not empty
+	Kind        string           // of the provider
+	Environment core.Environment // handed to the provider; empty: none
+	Settings    map[string]any   // of the provider, as core.Factory.Open takes them
+	// Options of the session. Provider and Environment are filled in.
+	Options core.Options
+}
+
+// Add adds sessions to those that are there, as [Registry.Replace] does. A
+// name that is taken is a fault.
+func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
+	r.mu.Lock()
+	all := slices.AppendSeq(slices.Clip(slices.Clone(entries)), maps.Values(r.entries))
+	ended, err := r.swap(all)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_ = closeAll(ctx, ended)
+	return nil
+}
+
+// Replace makes entries the whole set of sessions. First everything is
+// checked, without sending anything; all faults are reported together, joined,
+// each a [*core.Error] of code [core.BadConfig] with the session's name, and
+// then nothing has changed. Otherwise the sets are exchanged at once:
+//
+//   - a session whose entry is as before keeps its credential,
+//   - one whose entry changed is reconfigured in place: it serves its old
+//     credential until it has a new one (see [core.Session.Reconfigure]),
+//   - new ones are created, uninitialised,
+//   - removed ones are closed, within ctx. Their revocations' errors are not
+//     Replace's: the sessions log them.
+//
+// Entries are copied. A provider is opened when its session first
+// authenticates. After [Registry.Close] the error is [core.Closed].
+func (r *Registry) Replace(ctx context.Context, entries []Entry) error {
+	r.mu.Lock()
+	ended, err := r.swap(entries)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_ = closeAll(ctx, ended)
+	return nil
+}
+
+// swap checks entries, exchanges the sets and returns the sessions that were
+// removed. r.mu is held.
+func (r *Registry) swap(entries []Entry) ([]*core.Session, error) {
+	if r.closed {
+		return nil, core.Errorf(core.Closed, "the registry is closed")
+	}
+	if err := r.check(entries); err != nil {
+		return nil, err
+	}
+	old := *r.sessions.Load()
+	sessions := make(map[string]*core.Session, len(entries))
+	kept := make(map[string]Entry, len(entries))
+	var ended []*core.Session
+	for _, e := range entries {
+		s, before := old[e.Name], r.entries[e.Name]
+		if s != nil && e.same(before) {
+			kept[e.Name], sessions[e.Name] = before, s
+			continue
+		}
+		e = e.clone()
+		p := &provider{factory: r.factories[e.Kind], env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
+		if s != nil {
+			s.Reconfigure(p, &e.Options)
+		} else {
+			s = core.New(e.Name, p, &e.Options)
+		}
+		kept[e.Name], sessions[e.Name] = e, s
+	}
+	for name, s := range old {
+		if sessions[name] == nil {
+			ended = append(ended, s)
+		}
+	}
+	r.entries = kept
+	r.sessions.Store(&sessions)
+	return ended, nil
+}
+
+// check reports every fault of entries.
+func (r *Registry) check(entries []Entry) error {
+	var errs []error
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		if err := r.checkEntry(e); err != nil {
+			errs = append(errs, err)
+		}
+		if seen[e.Name] {
+			errs = append(errs, e.fault(core.Errorf(core.BadConfig, "the name is taken")))
+		}
+		seen[e.Name] = true
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Registry) checkEntry(e Entry) error {
+	if e.Name == "" {
+		return e.fault(core.Errorf(core.BadConfig, "a session has no name"))
+	}
+	f, err := r.Factory(e.Kind)
+	if err != nil {
+		return e.fault(err)
+	}
+	return errors.Join(e.fault(f.Check(e.Environment, e.Settings)), e.fault(e.Options.Check()))
+}
+
+// fault adds the entry's name and kind to an error.
+func (e Entry) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	out := core.Error{Session: e.Name, Provider: e.Kind, Code: core.BadConfig, Err: err}
+	if inner, ok := err.(*core.Error); ok {
+		out.Err = inner.Err
+	}
+	return &out
+}
+
+// clone copies what the caller might write to later.
+func (e Entry) clone() Entry {
+	e.Settings, _ = cloneValue(e.Settings).(map[string]any)
+	e.Options.Origins = slices.Clone(e.Options.Origins)
+	e.Options.Provider, e.Options.Environment = e.Kind, e.Environment
+	return e
+}
+
+func cloneValue(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = cloneValue(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = cloneValue(value)
+		}
+		return out
+	}
+	return value
+}
+
+// same reports whether e asks for the session that before, a clone, made. The
+// texts of secrets count, and of functions and other live values which they
+// are. Two closures of one function literal count as the same.
+func (e Entry) same(before Entry) bool {
+	a, b := e.Options, before.Options
+	a.Provider, a.Environment = e.Kind, e.Environment
+	live := sameFunc(a.Observe, b.Observe) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI
+	a.Observe, a.Transport, a.Logger, a.UI = nil, nil, nil, nil
+	b.Observe, b.Transport, b.Logger, b.UI = nil, nil, nil, nil
+	if len(a.Origins) == 0 && len(b.Origins) == 0 {
+		a.Origins, b.Origins = nil, nil
+	}
+	settings := len(e.Settings) == 0 && len(before.Settings) == 0 || reflect.DeepEqual(e.Settings, before.Settings)
+	return live && settings && reflect.DeepEqual(a, b)
+}
+
+func sameFunc(a, b func(core.Event)) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// sameValue compares two interfaces without a panic for types that have no ==.
+func sameValue(a, b any) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.TypeOf(a).Comparable() && a == b
+}
