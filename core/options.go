@@ -75,6 +75,18 @@ func (o *Options) timeout() time.Duration {
 	return o.Timeout
 }
 
+// Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
+// an origin that is none. Nil is good.
+func (o *Options) Check() error {
+	if o == nil {
+		return nil
+	}
+	if _, err := parseOrigins(o.Origins); err != nil {
+		return Errorf(BadConfig, "%w", err)
+	}
+	return nil
+}
+
 // EventKind says what happened to a session.
 type EventKind uint8
 
@@ -110,16 +122,4 @@ type Event struct {
 	Took     time.Duration // how long the attempt took
 	Expiry   time.Time     // of the new credential; zero: none
 	Err      error         // for Failed
-}
-
-// Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
-// an origin that is none. Nil is good.
-func (o *Options) Check() error {
-	if o == nil {
-		return nil
-	}
-	if _, err := parseOrigins(o.Origins); err != nil {
-		return Errorf(BadConfig, "%w", err)
-	}
-	return nil
 }

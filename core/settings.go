@@ -211,8 +211,9 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		field := into.FieldByIndex(m.index)
 		value, given := settings[m.name]
 		if given && value != nil {
+			before := len(d.faults)
 			d.value(at, value, field)
-			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults) == 0 {
+			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults) == before {
 				if allowed := strings.Split(enum, ","); !slices.Contains(allowed, field.String()) {
 					d.fault(at, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(field.String(), allowed))
 				}
@@ -248,7 +249,9 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 	wrong := func() { d.fault(path, "want %s, found %s", name, kindOf(value)) }
 	switch v := reflect.ValueOf(value); {
 	case t.Kind() == reflect.Interface:
-		into.Set(v)
+		if v.IsValid() {
+			into.Set(v)
+		}
 	case name == "string" || t == durationType:
 		s, ok := value.(string)
 		if !ok {
@@ -364,6 +367,8 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 
 func kindOf(value any) string {
 	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return "null"
 	case reflect.Map:
 		return "an object"
 	case reflect.Slice:
