@@ -15,9 +15,12 @@ import (
 // is the cheapest reading Go has. Because it stands still while a machine
 // sleeps and ignores steps of the wall clock, live.judge asks the wall clock
 // too, at most once per wallCheck.
+//
+// In a testing/synctest bubble the clock reads a moment before epoch; the
+// offset keeps it above zero, which means "long ago".
 var epoch = time.Now()
 
-func mono() int64 { return int64(time.Since(epoch)) }
+func mono() int64 { return int64(time.Since(epoch)) + 1<<61 }
 
 const (
 	never     = math.MaxInt64
@@ -48,7 +51,8 @@ type live struct {
 	fields  []field
 	cert    *tls.Certificate
 	md      atomic.Pointer[map[string]string] // for gRPC, on first use
-	look    atomic.Bool                       // TLS handshakes: ask the session again
+	quiet   atomic.Bool                       // TLS handshakes need not look at the clock
+	plain   atomic.Bool                       // the provider said that it is no Authorizer
 	cred    Credential
 }
 
@@ -63,8 +67,7 @@ const (
 // prepare checks what a provider returned and makes it ready for use. old may
 // lend what has not changed.
 func prepare(u *setup, c Credential, old *live) (*live, error) {
-	_, authorizes := u.provider.(Authorizer)
-	if c.Attach.empty() && !authorizes {
+	if c.Attach.empty() && u.authorizer == nil {
 		return nil, Errorf(Unavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
@@ -84,6 +87,24 @@ func prepare(u *setup, c Credential, old *live) (*live, error) {
 	l.cred = c
 	l.clock(u.opts.Early)
 	return l, nil
+}
+
+// authorizer returns the provider if attachments depend on the request, or nil.
+func (l *live) authorizer() Authorizer {
+	if l.setup.authorizer == nil || l.plain.Load() {
+		return nil
+	}
+	return l.setup.authorizer
+}
+
+// asAbsent remembers that Authorize is not supported, so that a proxy is asked
+// once for a credential and not for every request.
+func (l *live) asAbsent() error {
+	if l.cred.Attach.empty() {
+		return Errorf(Unavailable, "the provider returned an empty credential")
+	}
+	l.plain.Store(true)
+	return nil
 }
 
 func (l *live) prepareCert(c Credential, old *live) error {
@@ -191,4 +212,18 @@ func (l *live) judge(now int64) age {
 		return stale
 	}
 	return fresh
+}
+
+// maxQuiet bounds how long TLS handshakes go without a look at the clocks.
+const maxQuiet = time.Minute
+
+// hush lets handshakes take the certificate without a reading of the clock
+// until a timer says that there is something to look at.
+func (l *live) hush() {
+	now := mono()
+	wait := min(time.Duration(l.stale-now), maxQuiet)
+	if wait <= 0 || !l.quiet.CompareAndSwap(false, true) {
+		return
+	}
+	time.AfterFunc(wait, func() { l.quiet.Store(false) })
 }

@@ -12,6 +12,7 @@ type origin struct {
 	scheme string
 	full   string // host:port, lower case
 	short  string // without the port where it is the scheme's own
+	text   string // scheme://short
 }
 
 // parseOrigin reads "https://api.example.com" or "https://[::1]:8443". A
@@ -67,6 +68,7 @@ func originOf(u *url.URL) (origin, bool) {
 	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		o.short = strings.TrimSuffix(o.full, ":"+port)
 	}
+	o.text = scheme + "://" + o.short
 	return o, true
 }
 
@@ -91,7 +93,7 @@ func httpScheme(s string) string {
 // matches reports whether u is of the origin o. The common spelling of a URL
 // costs two comparisons.
 func (o *origin) matches(u *url.URL) bool {
-	if httpScheme(u.Scheme) != o.scheme {
+	if u.Scheme != o.scheme && httpScheme(u.Scheme) != o.scheme {
 		return false
 	}
 	if u.Host == o.short || u.Host == o.full {
@@ -101,7 +103,11 @@ func (o *origin) matches(u *url.URL) bool {
 	return ok && other.full == o.full
 }
 
-func (o *origin) String() string { return o.scheme + "://" + o.short }
+// heads reports whether uri begins with the origin, as gRPC spells it.
+func (o *origin) heads(uri string) bool {
+	n := len(o.text)
+	return len(uri) > n && uri[n] == '/' && uri[:n] == o.text
+}
 
 func sameOrigin(a, b *url.URL) bool {
 	if a.Scheme == b.Scheme && a.Host == b.Host {

@@ -37,8 +37,8 @@ func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[str
 			return nil, err
 		}
 	}
-	if auth, ok := l.setup.provider.(Authorizer); ok {
-		return s.authorizeRPC(ctx, auth, l, uri)
+	if p := l.authorizer(); p != nil {
+		return s.authorizeRPC(ctx, p, l, uri)
 	}
 	if md := l.md.Load(); md != nil {
 		return *md, nil
@@ -62,7 +62,7 @@ func (s *Session) authorizeRPC(ctx context.Context, p Authorizer, l *live, uri [
 	}
 	a, err := p.Authorize(ctx, l.cred, out)
 	if errors.Is(err, errors.ErrUnsupported) {
-		a, err = l.cred.Attach, nil
+		a, err = l.cred.Attach, l.asAbsent()
 	}
 	if err == nil {
 		err = a.check()
@@ -92,6 +92,11 @@ func metadata(a Attachment, cert bool) (map[string]string, error) {
 
 // permitURI is permit for the address of a service: "https://host/package.Service".
 func (s *Session) permitURI(l *live, uri string) error {
+	for i := range l.origins {
+		if o := &l.origins[i]; o.scheme == "https" && o.heads(uri) {
+			return nil
+		}
+	}
 	scheme, rest, ok := strings.Cut(uri, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	u := url.URL{Scheme: scheme, Host: host}

@@ -148,7 +148,7 @@ func (s *Session) startWith(req Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
 	stuck := false
-	if s.last != nil {
+	if s.last != nil && s.last.setup == u {
 		select {
 		case <-s.last.returned:
 		default:

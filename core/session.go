@@ -49,10 +49,11 @@ type Session struct {
 
 // setup is what Reconfigure exchanges as a whole.
 type setup struct {
-	provider Provider
-	opts     Options
-	origins  []origin
-	err      error // what is wrong with opts
+	provider   Provider
+	authorizer Authorizer // the provider, if it is one
+	opts       Options
+	origins    []origin
+	err        error // what is wrong with opts
 }
 
 type counts struct{ authentications, failures, refusals uint64 }
@@ -68,6 +69,7 @@ func New(name string, p Provider, opts *Options) *Session {
 
 func newSetup(p Provider, opts *Options) *setup {
 	u := &setup{provider: p}
+	u.authorizer, _ = p.(Authorizer)
 	if opts != nil {
 		u.opts = *opts
 		u.opts.Origins = slices.Clone(opts.Origins)

@@ -65,7 +65,7 @@ func (s *Session) Status() Status {
 		origins = l.origins
 	}
 	for i := range origins {
-		out.Origins = append(out.Origins, origins[i].String())
+		out.Origins = append(out.Origins, origins[i].text)
 	}
 	if s.backoff.err != nil {
 		out.LastError = s.wrap(s.backoff.err, "")

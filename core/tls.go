@@ -21,9 +21,13 @@ import (
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 	config := tlsConfig(base, s.live.Load())
 	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		l, err := s.get(info.Context())
-		if err != nil {
-			return nil, err
+		l := s.live.Load()
+		if l == nil || !l.quiet.Load() {
+			var err error
+			if l, err = s.get(info.Context()); err != nil {
+				return nil, err
+			}
+			l.hush()
 		}
 		if l.cert == nil {
 			return noCertificate, nil

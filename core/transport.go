@@ -122,14 +122,17 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 // With cloneURL, the URL is still the caller's and is copied before a change.
 func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
 	a, fields := &l.cred.Attach, l.fields
-	if p, ok := l.setup.provider.(Authorizer); ok {
+	if p := l.authorizer(); p != nil {
 		made, err := s.authorize(ctx, p, l, r)
 		if err == nil {
 			if err = made.check(); err == nil {
 				a, fields = &made, prepareHeader(made.Header)
 			}
 		}
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = l.asAbsent()
+		}
+		if err != nil {
 			return false, s.wrap(err, "authorize")
 		}
 	}
@@ -219,7 +222,7 @@ func (s *Session) permit(l *live, r *http.Request) (bool, error) {
 	if r.URL == nil {
 		return false, nil // the base says what is wrong
 	}
-	ok := mayCarry(r.URL, l.setup.opts.AllowHTTP)
+	ok := r.URL.Scheme == "https" || mayCarry(r.URL, l.setup.opts.AllowHTTP)
 	if r.Response == nil {
 		if !l.covers(r.URL) {
 			return false, s.wrap(Errorf(OriginRefused, "%s is none of the session's origins", where(r.URL)), "")

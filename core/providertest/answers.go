@@ -1,0 +1,246 @@
+package providertest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// answer makes a handler that answers with a status and a body. fields are
+// header names and values in turn.
+func answer(status int, body string, fields ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(fields); i += 2 {
+			w.Header().Set(fields[i], fields[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+const (
+	page = "<!doctype html><title>Sign in</title><p>" + bodyMark
+	kind = "Content-Type"
+	asJSON = "application/json"
+	asHTML = "text/html; charset=utf-8"
+)
+
+// misbehaviour is a bad server and what a provider should make of it.
+type misbehaviour struct {
+	what    string
+	handler http.HandlerFunc
+	codes   []core.Code // one of them
+}
+
+// provoke lets a provider meet bad servers, each with a provider of its own.
+func (r *run) provoke(list ...misbehaviour) {
+	for _, m := range list {
+		st := r.stage(m.handler)
+		p := r.open(st.server())
+		if p == nil {
+			return
+		}
+		cred, _, err := r.ask(r.ctx, p, core.Request{})
+		r.judge(m, cred, err)
+		if err == nil && st.requests.Load() == 0 {
+			r.errorf("%s: the provider has not asked the server", m.what)
+		}
+	}
+}
+
+func (r *run) judge(m misbehaviour, cred core.Credential, err error) {
+	switch {
+	case err == nil:
+		r.errorf("%s: Authenticate returned a credential", m.what)
+		return
+	case !slices.Contains(m.codes, core.CodeOf(err)):
+		r.errorf("%s: the error's code is %q, want %s: %w", m.what, core.CodeOf(err), list(m.codes), err)
+	}
+	if !isEmpty(cred.Attach) {
+		r.errorf("%s: a credential came with the error", m.what)
+	}
+	if leaked := r.leak(err.Error()); leaked != "" {
+		r.errorf("%s: the error shows %s", m.what, leaked)
+	}
+}
+
+func list(codes []core.Code) string {
+	names := make([]string, len(codes))
+	for i, c := range codes {
+		names[i] = fmt.Sprintf("%q", c.Error())
+	}
+	return strings.Join(names, " or ")
+}
+
+var (
+	denied      = []core.Code{core.Denied}
+	unavailable = []core.Code{core.Unavailable}
+	unusable    = []core.Code{core.Unavailable, core.BadConfig}
+	anyRefusal  = []core.Code{core.Unavailable, core.BadConfig, core.Denied}
+)
+
+func refused(r *run) {
+	const invalid = `{"error": "invalid_client", "error_description": "unknown client"}`
+	r.provoke(
+		misbehaviour{"401 with invalid_client", answer(401, invalid, kind, asJSON, "WWW-Authenticate", "Basic"), denied},
+		misbehaviour{"400 with invalid_client", answer(400, invalid, kind, asJSON), denied},
+		misbehaviour{"401 without a body", answer(401, ""), denied},
+		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), denied},
+		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), denied},
+		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.Denied, core.BadConfig}},
+	)
+}
+
+func refusedEcho(r *run) {
+	echo := fmt.Sprintf(`{"error": "invalid_client", "error_description": "the secret %s is wrong\u0000\r\n"}`, r.canary)
+	r.provoke(
+		misbehaviour{"a refusal that repeats the secret", answer(401, echo, kind, asJSON), denied},
+		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML), denied},
+		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML, "X-Echo", r.canary), anyRefusal},
+	)
+}
+
+func unreachable(r *run) {
+	if p := r.open(r.unreachable()); p != nil {
+		cred, _, err := r.ask(r.ctx, p, core.Request{})
+		r.judge(misbehaviour{"a server that does not listen", nil, unavailable}, cred, err)
+	}
+}
+
+func serverErrors(r *run) {
+	for _, status := range []int{500, 502, 503, 504} {
+		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, page, kind, asHTML), unavailable})
+	}
+}
+
+func retryAfter(r *run) {
+	date := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
+	for _, c := range []struct {
+		value    string
+		min, max time.Duration
+	}{
+		{"7", 7 * time.Second, 7 * time.Second},
+		{date, 60 * time.Second, 91 * time.Second},
+		{"99999999999999999999", 0, 24 * time.Hour},
+		{"-5", 0, 0},
+		{"soon", 0, 0},
+	} {
+		for _, status := range []int{429, 503} {
+			what := fmt.Sprintf("status %d with Retry-After %q", status, c.value)
+			p := r.open(r.stage(answer(status, "", "Retry-After", c.value)).server())
+			if p == nil {
+				return
+			}
+			cred, _, err := r.ask(r.ctx, p, core.Request{})
+			r.judge(misbehaviour{what, nil, unavailable}, cred, err)
+			var e *core.Error
+			var got time.Duration
+			if errors.As(err, &e) {
+				got = e.RetryAfter
+			}
+			if got < c.min || got > c.max {
+				r.errorf("%s: the error's RetryAfter is %v, want %v to %v", what, got, c.min, c.max)
+			}
+		}
+	}
+}
+
+func garbage(r *run) {
+	r.provoke(
+		misbehaviour{"200 with a page", answer(200, page, kind, asHTML), unusable},
+		misbehaviour{"200 with nothing", answer(200, ""), unusable},
+		misbehaviour{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, unusable},
+		misbehaviour{"200 with an empty object", answer(200, "{}", kind, asJSON), unusable},
+		misbehaviour{"200 with null", answer(200, "null", kind, asJSON), unusable},
+		misbehaviour{"200 with a list", answer(200, `["a", 1]`, kind, asJSON), unusable},
+		misbehaviour{"200 with half an object", answer(200, `{"access_token": "abcdefgh`, kind, asJSON), unusable},
+		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", kind, "application/octet-stream"), unusable},
+		misbehaviour{"200 with an error", answer(200, `{"error": "invalid_grant", "error_description": "no"}`, kind, asJSON), anyRefusal},
+		misbehaviour{"a body shorter than its Content-Length", answer(200, `{"a":`, "Content-Length", "4000"), unavailable},
+	)
+}
+
+// reset ends connections in the middle of an answer.
+func reset(r *run) {
+	hang := func(first string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			_, _ = io.WriteString(conn, first)
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0)
+			}
+			_ = conn.Close()
+		}
+	}
+	r.provoke(
+		misbehaviour{"a connection reset before the answer", hang(""), unavailable},
+		misbehaviour{"a connection reset within the answer", hang("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), unavailable},
+		misbehaviour{"an answer that is not HTTP", hang("220 mail.example.com ESMTP\r\n"), unusable},
+	)
+}
+
+// redirects sends the provider to another host, which must receive nothing.
+func redirects(r *run) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		elsewhere := r.stage(nil)
+		for _, target := range []string{elsewhere.plain.url, strings.Replace(elsewhere.plain.url, "127.0.0.1", "localhost", 1)} {
+			r.provoke(misbehaviour{fmt.Sprintf("a redirect (%d) to another host", status), answer(status, "", "Location", target+"/token?x=1"), anyRefusal})
+		}
+		if n := elsewhere.requests.Load(); n > 0 {
+			r.errorf("a redirect (%d) to another host: %d requests have followed it", status, n)
+		}
+	}
+}
+
+// untrusted offers a certificate that the settings do not trust.
+func untrusted(r *run) {
+	st := r.stage(nil)
+	s := st.server()
+	s.CA = certPEM(newCert())
+	if !usesTLS(r.settings(s), s) {
+		r.skipped = "the fixture does not use Server.TLSURL"
+		return
+	}
+	p := r.open(s)
+	if p == nil {
+		return
+	}
+	cred, _, err := r.ask(r.ctx, p, core.Request{})
+	r.judge(misbehaviour{"a server whose certificate is not trusted", nil, unusable}, cred, err)
+	if n := st.requests.Load(); n > 0 {
+		r.errorf("a server whose certificate is not trusted has received %d requests", n)
+	}
+}
+
+func usesTLS(settings map[string]any, s Server) bool {
+	u, _ := url.Parse(s.TLSURL)
+	return strings.Contains(fmt.Sprint(revealed(settings)), u.Host)
+}
+
+// recovers meets a bad server and then, with the same provider, a good one.
+func recovers(r *run) {
+	st := r.stage(answer(500, page))
+	p := r.open(st.server())
+	if p == nil {
+		return
+	}
+	for _, bad := range []http.HandlerFunc{answer(500, page), answer(401, ""), answer(200, "{")} {
+		st.misbehave(bad)
+		_, _, _ = r.ask(r.ctx, p, core.Request{})
+	}
+	st.misbehave(nil)
+	if _, _, err := r.ask(r.ctx, p, core.Request{}); err != nil {
+		r.errorf("the server is well again, the provider is not: %w", err)
+	}
+}

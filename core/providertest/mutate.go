@@ -1,0 +1,149 @@
+package providertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/authsession/authsession/core"
+)
+
+// altered answers as the fixture's good handler does, after change has been
+// at the body.
+func altered(good http.Handler, change func([]byte) []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		rec := &recorder{header: http.Header{}}
+		good.ServeHTTP(rec, req)
+		for name, values := range rec.header {
+			if name != "Content-Length" {
+				w.Header()[name] = values
+			}
+		}
+		if rec.status != 0 {
+			w.WriteHeader(rec.status)
+		}
+		_, _ = w.Write(change(rec.body.Bytes()))
+	}
+}
+
+// recorder keeps what a handler writes.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+
+// eachText rewrites every string in a JSON document; other bodies it gives to
+// fn as a whole.
+func eachText(body []byte, fn func(string) any) []byte {
+	var doc any
+	if json.Unmarshal(body, &doc) != nil {
+		if text, ok := fn(string(body)).(string); ok {
+			return []byte(text)
+		}
+		return body
+	}
+	var walk func(any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case string:
+			return fn(v)
+		case map[string]any:
+			for key := range v {
+				v[key] = walk(v[key])
+			}
+		case []any:
+			for i := range v {
+				v[i] = walk(v[i])
+			}
+		}
+		return v
+	}
+	out, err := json.Marshal(walk(doc))
+	if err != nil {
+		return body
+	}
+	return out
+}
+
+// controlCharacters lets good answers smuggle a header. An error is right, and
+// so is a credential that is free of it.
+func controlCharacters(r *run) {
+	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
+		h := func(w http.ResponseWriter, req *http.Request) {
+			altered(r.Good, func(b []byte) []byte {
+				return eachText(b, func(s string) any { return s[:len(s)/2] + smuggled + s[len(s)/2:] })
+			})(w, req)
+		}
+		p := r.open(r.stage(h).server())
+		if p == nil {
+			return
+		}
+		cred, _, err := r.ask(r.ctx, p, core.Request{})
+		if err == nil {
+			r.sound("with a control character in the answer, the credential's ", cred.Attach)
+		}
+		if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""), func(c rune) bool { return c < ' ' }) {
+			r.errorf("the credential's Subject or Origins has a control character of the answer")
+		}
+	}
+}
+
+// oddTypes lets good answers have numbers, lists and nulls for strings. An
+// error is right, and so is a credential that does without.
+func oddTypes(r *run) {
+	for _, odd := range []any{nil, 17, true, []any{"a"}, map[string]any{"a": 1}, ""} {
+		h := func(w http.ResponseWriter, req *http.Request) {
+			altered(r.Good, func(b []byte) []byte { return eachText(b, func(string) any { return odd }) })(w, req)
+		}
+		p := r.open(r.stage(h).server())
+		if p == nil {
+			return
+		}
+		cred, _, err := r.ask(r.ctx, p, core.Request{})
+		if err == nil {
+			r.sound("with other types in the answer, the credential's ", cred.Attach)
+		}
+	}
+}
+
+const (
+	// tooMuch is what the endless answer has at the most.
+	tooMuch = 64 << 20
+	// enough is more than a provider should read, with room for what the
+	// system's buffers take.
+	enough = 32 << 20
+)
+
+// endless answers without an end.
+func endless(r *run) {
+	var sent atomic.Int64
+	chunk := bytes.Repeat([]byte("a"), 64<<10)
+	st := r.stage(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token": "`)
+		for sent.Load() < tooMuch {
+			n, err := w.Write(chunk)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	})
+	p := r.open(st.server())
+	if p == nil {
+		return
+	}
+	cred, _, err := r.ask(r.ctx, p, core.Request{})
+	r.judge(misbehaviour{"an answer without an end", nil, unusable}, cred, err)
+	if n := sent.Load(); n > enough {
+		r.errorf("an answer without an end: the provider has read more than %d MiB", enough>>20)
+	}
+}

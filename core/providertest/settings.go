@@ -1,0 +1,348 @@
+package providertest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/authsession/authsession/core"
+)
+
+// clone copies maps and slices, whatever their element types.
+func clone(v any) any {
+	if v == nil {
+		return nil
+	}
+	return cloneValue(reflect.ValueOf(v)).Interface()
+}
+
+func cloneValue(v reflect.Value) reflect.Value {
+	switch {
+	case v.Kind() == reflect.Interface && !v.IsNil():
+		return cloneValue(v.Elem())
+	case v.Kind() == reflect.Map && !v.IsNil():
+		out := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for _, key := range v.MapKeys() {
+			out.SetMapIndex(key, cloneValue(v.MapIndex(key)))
+		}
+		return out
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			out.Index(i).Set(cloneValue(v.Index(i)))
+		}
+		return out
+	}
+	return v
+}
+
+// walkSettings calls fn for every text in settings, with its description.
+func walkSettings(described []core.Setting, settings map[string]any, path []string, fn func([]string, core.Setting, string)) {
+	for _, s := range described {
+		value, ok := settings[s.Name]
+		if !ok {
+			continue
+		}
+		walkValue(s, value, append(slices.Clone(path), s.Name), fn)
+	}
+}
+
+func walkValue(s core.Setting, value any, path []string, fn func([]string, core.Setting, string)) {
+	switch v := reflect.ValueOf(value); {
+	case !v.IsValid():
+	case v.Type() == reflect.TypeFor[core.Secret]():
+		fn(path, s, value.(core.Secret).Reveal())
+	case v.Kind() == reflect.String:
+		fn(path, s, v.String())
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			walkValue(s, v.Index(i).Interface(), append(slices.Clone(path), strconv.Itoa(i)), fn)
+		}
+	case v.Kind() == reflect.Map:
+		if m, ok := value.(map[string]any); ok && len(s.Fields) > 0 && s.Type == "object" {
+			walkSettings(s.Fields, m, path, fn)
+			return
+		}
+		for _, key := range v.MapKeys() {
+			if m, ok := v.MapIndex(key).Interface().(map[string]any); ok && len(s.Fields) > 0 {
+				walkSettings(s.Fields, m, append(slices.Clone(path), key.String()), fn)
+				continue
+			}
+			walkValue(s, v.MapIndex(key).Interface(), append(slices.Clone(path), key.String()), fn)
+		}
+	}
+}
+
+func factoryInfo(r *run) {
+	info := r.factory.Info()
+	if info.Kind == "" || strings.ContainsFunc(info.Kind, func(c rune) bool {
+		return !(unicode.IsLower(c) && c < 0x80 || unicode.IsDigit(c) || c == '-' || c == '_' || c == '.')
+	}) {
+		r.errorf("Info.Kind is %q; want lower-case letters, digits, '-', '_' and '.'", info.Kind)
+	}
+	if strings.TrimSpace(info.Summary) == "" || strings.ContainsAny(info.Summary, "\r\n") {
+		r.errorf("Info.Summary is %q; want one line for people", info.Summary)
+	}
+	for i, env := range info.Environments {
+		if env == "" || slices.Contains(info.Environments[:i], env) {
+			r.errorf("Info.Environments has an empty or repeated name: %q", info.Environments)
+		}
+	}
+}
+
+func settingsDocumented(r *run) {
+	var look func(list []core.Setting, path string)
+	look = func(list []core.Setting, path string) {
+		for i, s := range list {
+			at := path + s.Name
+			if s.Name == "" || slices.ContainsFunc(list[:i], func(o core.Setting) bool { return o.Name == s.Name }) {
+				r.errorf("a setting has an empty or repeated name: %q", at)
+			}
+			if strings.TrimSpace(s.Doc) == "" {
+				r.errorf("the setting %q has no doc", at)
+			}
+			look(s.Fields, at+".")
+		}
+	}
+	look(r.factory.Settings(), "")
+}
+
+// faulty checks that settings are refused as they should be: BadConfig, the
+// path named, and no value shown. It returns the error.
+func (r *run) faulty(what string, settings map[string]any, paths ...[]string) error {
+	err := r.factory.Check(r.Environment, settings)
+	r.note(err)
+	if err == nil {
+		r.errorf("%s is accepted", what)
+		return nil
+	}
+	if code := core.CodeOf(err); code != core.BadConfig {
+		r.errorf("%s is reported as %q, want %q: %w", what, code, core.BadConfig, err)
+	}
+	var faults core.Faults
+	if !errors.As(err, &faults) {
+		r.errorf("%s is not reported as core.Faults: %w", what, err)
+	}
+	for _, path := range paths {
+		if !slices.ContainsFunc(faults, func(f core.Fault) bool { return slices.Equal(f.Path, path) }) {
+			r.errorf("%s: no fault has the path %q: %w", what, strings.Join(path, "."), err)
+		}
+	}
+	if leaked := r.leak(err.Error()); leaked != "" {
+		r.errorf("the error about %s shows %s", what, leaked)
+	}
+	return err
+}
+
+// idle is a server for checks that need settings and no server.
+func (r *run) idle() Server {
+	return Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(), Secret: r.canary}
+}
+
+func settingsUnknown(r *run) {
+	for _, s := range r.factory.Settings() {
+		settings := r.settings(r.idle())
+		misspelt := s.Name + "x"
+		settings[misspelt] = r.canary
+		err := r.faulty("the unknown key "+misspelt, settings, []string{misspelt})
+		if err != nil && !strings.Contains(err.Error(), s.Name+`"`) {
+			r.errorf("the error about the unknown key %q does not name the nearest known key %q: %w", misspelt, s.Name, err)
+		}
+	}
+	settings := r.settings(r.idle())
+	settings["providertest_unheard_of"] = r.canary
+	r.faulty("an unknown key", settings, []string{"providertest_unheard_of"})
+}
+
+func settingsWrongType(r *run) {
+	r.wrongTypes(r.factory.Settings(), nil)
+}
+
+func (r *run) wrongTypes(list []core.Setting, path []string) {
+	for _, s := range list {
+		at := append(slices.Clone(path), s.Name)
+		var wrong any = r.canary
+		switch s.Type {
+		case "any":
+			continue
+		case "string":
+			wrong = []any{r.canary}
+		}
+		settings := r.settings(r.idle())
+		put(settings, at, wrong)
+		r.faulty("a wrong type for "+strings.Join(at, "."), settings, at)
+		if s.Type == "object" {
+			r.wrongTypes(s.Fields, at)
+		}
+	}
+}
+
+// put sets a value at a path of nested objects.
+func put(settings map[string]any, path []string, value any) {
+	for _, key := range path[:len(path)-1] {
+		inner, ok := settings[key].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			settings[key] = inner
+		}
+		settings = inner
+	}
+	settings[path[len(path)-1]] = value
+}
+
+func settingsMissing(r *run) {
+	var all [][]string
+	empty := r.settings(r.idle())
+	for _, s := range r.factory.Settings() {
+		if !s.Required {
+			continue
+		}
+		settings := r.settings(r.idle())
+		delete(settings, s.Name)
+		delete(empty, s.Name)
+		all = append(all, []string{s.Name})
+		r.faulty("the missing setting "+s.Name, settings, []string{s.Name})
+	}
+	if len(all) > 1 {
+		r.faulty("several missing settings", empty, all...)
+	}
+}
+
+func settingsEnum(r *run) {
+	for _, s := range r.factory.Settings() {
+		if len(s.Enum) > 0 && s.Type == "string" {
+			settings := r.settings(r.idle())
+			settings[s.Name] = r.canary
+			r.faulty("a value of "+s.Name+" that is not one of its own", settings, []string{s.Name})
+		}
+	}
+}
+
+func settingsEnvironment(r *run) {
+	info := r.factory.Info()
+	if len(info.Environments) == 0 {
+		r.skipped = "the factory knows no environments of its own"
+		return
+	}
+	wrong := []core.Environment{"", "providertest-nowhere"}
+	for _, env := range info.Environments {
+		if upper := core.Environment(strings.ToUpper(string(env))); !slices.Contains(info.Environments, upper) {
+			wrong = append(wrong, upper)
+		}
+	}
+	for _, env := range wrong {
+		err := r.factory.Check(env, r.settings(r.idle()))
+		r.note(err)
+		if err == nil {
+			r.errorf("the environment %q is accepted", env)
+			continue
+		}
+		if code := core.CodeOf(err); code != core.BadConfig {
+			r.errorf("the environment %q is reported as %q, want %q", env, code, core.BadConfig)
+		}
+		for _, known := range info.Environments {
+			if !strings.Contains(err.Error(), string(known)) {
+				r.errorf("the error about the environment %q does not name the known one %q: %w", env, known, err)
+			}
+		}
+	}
+}
+
+// settingsSecret looks where the fixture put the planted secret.
+func settingsSecret(r *run) {
+	found := false
+	walkSettings(r.factory.Settings(), r.settings(r.idle()), nil, func(path []string, s core.Setting, text string) {
+		if strings.Contains(text, r.canary) {
+			found = true
+			if !s.Secret {
+				r.errorf("the setting %q holds the secret and is not a core.Secret", strings.Join(path, "."))
+			}
+		}
+	})
+	if !found {
+		r.skipped = "the fixture puts Server.Secret into no setting"
+	}
+}
+
+// settingsPlain gives the settings as they are after a trip through JSON, and
+// with every text as a core.Secret, as a reference or a variable gives it.
+func settingsPlain(r *run) {
+	for what, settings := range map[string]map[string]any{
+		"that went through JSON":               throughJSON(r.settings(r.idle())),
+		"with each text given as a core.Secret": asSecrets(r.settings(r.idle())).(map[string]any),
+	} {
+		if err := r.factory.Check(r.Environment, settings); err != nil {
+			r.errorf("the good settings %s are refused: %w", what, err)
+		}
+	}
+}
+
+func throughJSON(settings map[string]any) map[string]any {
+	text, err := json.Marshal(revealed(settings))
+	if err != nil {
+		return settings // not what a decoder makes; Check has the word
+	}
+	var out map[string]any
+	_ = json.Unmarshal(text, &out)
+	return out
+}
+
+func revealed(v any) any {
+	switch v := v.(type) {
+	case core.Secret:
+		return v.Reveal()
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = revealed(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = revealed(v[i])
+		}
+		return out
+	}
+	return v
+}
+
+func asSecrets(v any) any {
+	switch v := v.(type) {
+	case string:
+		return core.NewSecret(v)
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = asSecrets(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = asSecrets(v[i])
+		}
+		return out
+	}
+	return v
+}
+
+// settingsUnchanged compares the settings before and after their use.
+func settingsUnchanged(r *run) {
+	settings := r.settings(r.idle())
+	before := clone(settings)
+	_ = r.factory.Check(r.Environment, settings)
+	_, err := r.call(r.ctx, func(ctx context.Context) error {
+		_, err := r.factory.Open(ctx, r.Environment, settings)
+		return err
+	})
+	_ = err // settings/good has the word
+	if !reflect.DeepEqual(before, any(settings)) {
+		r.errorf("Check or Open has written to the settings that it was given")
+	}
+}
