@@ -27,8 +27,8 @@ func answer(status int, body string, fields ...string) http.HandlerFunc {
 }
 
 const (
-	page = "<!doctype html><title>Sign in</title><p>" + bodyMark
-	kind = "Content-Type"
+	page   = "<!doctype html><title>Sign in</title><p>" + bodyMark
+	kind   = "Content-Type"
 	asJSON = "application/json"
 	asHTML = "text/html; charset=utf-8"
 )

@@ -151,8 +151,7 @@ func neighbours(r *run) {
 		time.Sleep(40 * time.Millisecond)
 		r.Good.ServeHTTP(w, req)
 	}
-	st := r.stage(nil)
-	st.misbehave(unread(slow))
+	st := r.stage(slow)
 	p := r.open(st.server())
 	if p == nil {
 		return

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -75,7 +76,9 @@ func (st *stage) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	default:
 	}
 	if bad := st.bad.Load(); bad != nil && (st.endpoint == "" || st.endpoint == req.URL.Path) {
-		_, _ = io.Copy(io.Discard, req.Body) // only then does the server see the client leave
+		// Only with the body read does the server see the client leave.
+		body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
+		req.Body = io.NopCloser(bytes.NewReader(body))
 		(*bad).ServeHTTP(w, req)
 		return
 	}

@@ -273,7 +273,7 @@ func settingsSecret(r *run) {
 // with every text as a core.Secret, as a reference or a variable gives it.
 func settingsPlain(r *run) {
 	for what, settings := range map[string]map[string]any{
-		"that went through JSON":               throughJSON(r.settings(r.idle())),
+		"that went through JSON":                throughJSON(r.settings(r.idle())),
 		"with each text given as a core.Secret": asSecrets(r.settings(r.idle())).(map[string]any),
 	} {
 		if err := r.factory.Check(r.Environment, settings); err != nil {

@@ -1,0 +1,182 @@
+package providertest
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+
+	"github.com/authsession/authsession/core"
+)
+
+// The optional abilities. A provider that lives elsewhere is reached through a
+// proxy that has them all, so "absent" is also an error that wraps
+// errors.ErrUnsupported.
+
+func absent(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+
+func revoke(r *run) {
+	st, p, cred, ok := r.good()
+	if !ok {
+		return
+	}
+	revoker, ok := p.(core.Revoker)
+	if !ok {
+		r.skipped = "the provider is no core.Revoker"
+		return
+	}
+	back, _ := copied(cred)
+	before := toPlain(back)
+	_, err := r.call(r.ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) })
+	if absent(err) {
+		r.skipped = "Revoke is not supported"
+		return
+	}
+	if err != nil {
+		r.errorf("Revoke with a good server: %w", err)
+	}
+	if !reflect.DeepEqual(before, toPlain(back)) {
+		r.errorf("Revoke has written to the credential")
+	}
+	if _, err := r.call(r.ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, core.Credential{}) }); errors.Is(err, errStuck) {
+		r.errorf("Revoke of the zero credential did not return")
+	}
+	if r.Good == nil || r.Endpoint != "" {
+		return // the server would go on being good at the path of the revocation
+	}
+	st.misbehave(r.hangs()["that does not answer"])
+	ctx, cancel := context.WithTimeout(r.ctx, short)
+	defer cancel()
+	if late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) }); errors.Is(err, errStuck) || late > prompt {
+		r.errorf("Revoke was not back %v after the end of its context", prompt)
+	}
+}
+
+func authorize(r *run) {
+	_, p, cred, ok := r.good()
+	if !ok {
+		return
+	}
+	authorizer, ok := p.(core.Authorizer)
+	if !ok {
+		r.skipped = "the provider is no core.Authorizer"
+		return
+	}
+	back, _ := copied(cred)
+	empty := sha256.Sum256(nil)
+	for _, out := range []core.Outgoing{
+		{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b", Header: http.Header{"Accept": {"*/*"}}, BodySHA256: empty[:]},
+		{Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}, BodySHA256: nil},
+	} {
+		before := out.Header.Clone()
+		var a core.Attachment
+		_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
+			a, err = authorizer.Authorize(ctx, back, out)
+			return err
+		})
+		switch {
+		case absent(err):
+			r.skipped = "Authorize is not supported"
+			return
+		case err != nil:
+			r.errorf("Authorize for %s: %w", out.Method, err)
+			return
+		case isEmpty(a):
+			r.errorf("Authorize for %s attaches nothing", out.Method)
+		case !maps.EqualFunc(before, out.Header, func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
+			r.errorf("Authorize has written to Outgoing.Header")
+		}
+		r.sound("the authorized request's ", a)
+	}
+}
+
+func sign(r *run) {
+	_, p, cred, ok := r.good()
+	if !ok {
+		return
+	}
+	signer, ok := p.(core.Signer)
+	if !ok {
+		r.skipped = "the provider is no core.Signer"
+		return
+	}
+	back, _ := copied(cred)
+	digest := sha256.Sum256([]byte("providertest"))
+	req := core.SignRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
+	public, hasKey := certificate(back)
+	if _, ok := public.(ed25519.PublicKey); ok {
+		req.Hash, req.Digest = 0, []byte("providertest")
+	}
+	var signature []byte
+	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
+		signature, err = signer.Sign(ctx, req)
+		return err
+	})
+	switch {
+	case absent(err):
+		r.skipped = "Sign is not supported"
+	case public == nil || hasKey:
+		r.skipped = "the credential has no certificate without a key, so nobody asks for signatures"
+	case err != nil:
+		r.errorf("Sign: %w", err)
+	case !verifies(public, req, signature):
+		r.errorf("the signature does not fit the certificate's public key")
+	}
+}
+
+// certificate returns the leaf's public key and whether the private one is there.
+func certificate(c core.Credential) (public crypto.PublicKey, hasKey bool) {
+	for block, rest := pem.Decode([]byte(c.Attach.Cert.Reveal())); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			hasKey = true
+		} else if leaf, err := x509.ParseCertificate(block.Bytes); err == nil && public == nil {
+			public = leaf.PublicKey
+		}
+	}
+	return public, hasKey
+}
+
+func verifies(public crypto.PublicKey, req core.SignRequest, signature []byte) bool {
+	switch key := public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(key, req.Digest, signature)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(key, req.Hash, req.Digest, signature) == nil
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, req.Digest, signature)
+	}
+	return false
+}
+
+// signIn offers a user interface that can do nothing.
+func signIn(r *run) {
+	p := r.open(r.stage(nil).server())
+	if p == nil {
+		return
+	}
+	in, ok := p.(core.SignIn)
+	if !ok {
+		r.skipped = "the provider is no core.SignIn"
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, short)
+	defer cancel()
+	late, err := r.call(ctx, func(ctx context.Context) error {
+		_, err := in.SignIn(ctx, core.Request{}, core.UI{})
+		return err
+	})
+	switch {
+	case absent(err):
+		r.skipped = "SignIn is not supported"
+	case errors.Is(err, errStuck) || late > prompt:
+		r.errorf("SignIn was not back %v after the end of its context", prompt)
+	}
+}

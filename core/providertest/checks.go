@@ -1,0 +1,73 @@
+package providertest
+
+// check is one promise and how to see whether it is kept.
+type check struct {
+	name    string
+	promise string
+	vital   bool // without it the rest makes no sense
+	remote  bool // needs Fixture.Good
+	run     func(*run)
+}
+
+// checks is the list, in the order of the run. Names are stable: fixtures and
+// reports refer to them.
+var checks = []check{
+	{name: "factory/info", promise: "Info names the kind in lower case and says in one line what it is", run: factoryInfo},
+	{name: "factory/documented", promise: "every setting has a doc", run: settingsDocumented},
+	{name: "settings/good", promise: "good settings are accepted", vital: true, run: settingsGood},
+	{name: "settings/unknown-key", promise: "a key that no setting has is BadConfig; the error names it and the nearest one, and no value", run: settingsUnknown},
+	{name: "settings/wrong-type", promise: "a value of the wrong type is BadConfig; the error names the setting and no value", run: settingsWrongType},
+	{name: "settings/missing", promise: "each required setting that is missing is BadConfig and named, all of them at once", run: settingsMissing},
+	{name: "settings/enum", promise: "a value that is not one of the setting's own is BadConfig; the error names the setting and no value", run: settingsEnum},
+	{name: "settings/environment", promise: "an environment that the factory does not know is BadConfig, the names of the known ones are given, and none is chosen silently", run: settingsEnvironment},
+	{name: "settings/secret", promise: "a setting that holds a secret has the type core.Secret", run: settingsSecret},
+	{name: "settings/plain-data", promise: "settings may have gone through JSON, and any text may be a core.Secret", run: settingsPlain},
+	{name: "settings/unchanged", promise: "the settings that a factory is given are not written to", run: settingsUnchanged},
+	{name: "open/sends-nothing", promise: "Check and Open send nothing", run: openQuiet},
+
+	{name: "credential/obtained", promise: "with a good server, Authenticate returns a credential", vital: true, run: func(r *run) { r.good() }},
+	{name: "credential/attachment", promise: "the credential attaches something, and only what may be sent", run: credentialAttachment},
+	{name: "credential/expiry", promise: "Expiry and RenewAfter are zero or in the future, and not absurdly far", run: credentialExpiry},
+	{name: "credential/origins", promise: "each of Origins is a scheme, a host and perhaps a port", run: credentialOrigins},
+	{name: "credential/plain-data", promise: "a credential is the same after it was copied as plain data, as it is on the way to another process", run: credentialPlain},
+	{name: "previous/expiring", promise: "a credential that expires is followed by another, and is not written to", run: previous(expiring, "")},
+	{name: "previous/rejected", promise: "a credential that was refused is followed by another, whatever the challenge says", run: previous(rejected, "", `Bearer error="invalid_token"`, hostileChallenge)},
+	{name: "previous/absent", promise: "a Request without Previous, or with a strange one, is served like the first", run: previousAbsent},
+	{name: "previous/elsewhere", promise: "a provider keeps no credential: a newly opened one renews what another has obtained", run: previousElsewhere},
+
+	{name: "context/before", promise: "a context that has ended sends nothing, and the error wraps its cause", run: contextBefore},
+	{name: "context/cancel", remote: true, promise: "a call is back soon after its context was cancelled, Unavailable, wrapping context.Canceled", run: contextCancel},
+	{name: "context/deadline", remote: true, promise: "a call is back soon after its deadline, Unavailable, wrapping context.DeadlineExceeded", run: contextDeadline},
+
+	{name: "server/refuses", remote: true, promise: "a server that refuses the credentials is Denied", run: refused},
+	{name: "server/echoes", remote: true, promise: "a server that repeats the secret does not bring it into an error", run: refusedEcho},
+	{name: "server/unreachable", remote: true, promise: "a server that cannot be reached is Unavailable", run: unreachable},
+	{name: "server/errors", remote: true, promise: "a status of 500 and above is Unavailable", run: serverErrors},
+	{name: "server/retry-after", remote: true, promise: "429 and 503 are Unavailable, and their Retry-After, if it makes sense, is in the error", run: retryAfter},
+	{name: "server/garbage", remote: true, promise: "an answer that makes no sense is Unavailable or BadConfig and never a credential", run: garbage},
+	{name: "server/control-characters", remote: true, promise: "a control character in an answer never reaches a credential", run: controlCharacters},
+	{name: "server/odd-types", remote: true, promise: "an answer whose strings are of other types gives an error or a sound credential", run: oddTypes},
+	{name: "server/endless", remote: true, promise: "an answer is read up to a bound", run: endless},
+	{name: "server/reset", remote: true, promise: "a connection that breaks is Unavailable", run: reset},
+	{name: "server/redirects", remote: true, promise: "a redirect is not followed to another host: nothing is sent there", run: redirects},
+	{name: "server/untrusted", remote: true, promise: "a server whose certificate is not trusted receives nothing", run: untrusted},
+	{name: "server/recovers", remote: true, promise: "a provider that met a bad server works again when the server does", run: recovers},
+
+	{name: "concurrency/callers", promise: "a provider is safe for concurrent use", run: concurrent},
+	{name: "concurrency/neighbours", remote: true, promise: "a caller who leaves does not fail the others", run: neighbours},
+
+	{name: "ability/revoke", promise: "Revoke works or says errors.ErrUnsupported, and ends with its context", run: revoke},
+	{name: "ability/authorize", promise: "Authorize works or says errors.ErrUnsupported, and writes to nothing that it is given", run: authorize},
+	{name: "ability/sign", promise: "Sign makes signatures that fit the certificate, or says errors.ErrUnsupported", run: sign},
+	{name: "ability/sign-in", promise: "SignIn manages with a UI that can do nothing, and ends with its context", run: signIn},
+
+	{name: "session/life", promise: "a session initialises, sends its credential, renews it after a 401, closes, and starts again", run: sessionLife},
+	{name: "session/refused", remote: true, promise: "a session whose Init is refused sends nothing and says what the provider said", run: sessionRefused},
+	{name: "close/goroutines", promise: "no goroutine is left after Session.Close", run: closeGoroutines},
+	{name: "close/connections", remote: true, promise: "no connection is left after Session.Close", run: closeConnections},
+
+	{name: "secrets/values", promise: "provider, factory and credential show no secret, however they are printed", run: secretsInValues},
+	{name: "secrets/errors", promise: "no error shows a secret, however it is printed, nor does what it wraps", run: secretsInErrors},
+	{name: "secrets/log", promise: "the process's log shows no secret", run: secretsInLog},
+	{name: "errors/text", promise: "an error is a short line without control characters and without the body of an answer", run: errorText},
+}
