@@ -1,0 +1,185 @@
+package core_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+)
+
+// exchange is what a provider does with the client: one request, and an error
+// that may be shown.
+func exchange(ctx context.Context, client *http.Client, target string, secrets ...core.Secret) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(url.Values{"client_secret": {canary}}.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, core.HTTPError(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, core.HTTPError(err)
+	}
+	if err := core.AnswerError(resp, body, secrets...); err != nil {
+		return nil, err
+	}
+	return body, core.AnswerCode(body, secrets...)
+}
+
+func TestProviderRequests(t *testing.T) {
+	var elsewhere seen
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { elsewhere.add(r) }))
+	defer other.Close()
+	answer := func(status int, body string, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		serve http.HandlerFunc
+		code  core.Code
+		want  string
+		retry time.Duration
+	}{
+		{"ok", answer(200, `{"access_token":"x"}`), 0, "", 0},
+		{"invalid_client", answer(401, `{"error":"invalid_client","error_description":"unknown client"}`), core.Denied, "answers 401: invalid_client (unknown client)", 0},
+		{"400 invalid_client", answer(400, `{"error":"invalid_client"}`), core.Denied, "answers 400: invalid_client", 0},
+		{"403 without a body", answer(403, ""), core.Denied, "answers 403", 0},
+		{"invalid_scope", answer(400, `{"error":"invalid_scope"}`), core.BadConfig, "invalid_scope", 0},
+		{"invalid_target", answer(400, `{"error":"invalid_target"}`), core.BadConfig, "invalid_target", 0},
+		{"interaction_required", answer(400, `{"error":"interaction_required"}`), core.Interactive, "interaction_required", 0},
+		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), core.Denied, "the answer is an error: invalid_grant", 0},
+		{"the secret echoed", answer(400, `{"error":"invalid_client","error_description":"bad secret `+canary+`"}`), core.Denied, "answers 400: invalid_client", 0},
+		{"control characters", answer(400, `{"error":"invalid_client","error_description":"a\u001b[31mb\nc"}`), core.Denied, "(a[31mbc)", 0},
+		{"HTML", answer(400, `<html>`+canary), core.Denied, "answers 400", 0},
+		{"503", answer(503, "", "Retry-After", "7"), core.Unavailable, "answers 503; next attempt in 7s", 7 * time.Second},
+		{"429 with a date", answer(429, "", "Retry-After", "Mon, 01 Jan 2001 00:00:00 GMT"), core.Unavailable, "answers 429", 0},
+		{"429 absurd", answer(429, "", "Retry-After", "99999999999999999999999"), core.Unavailable, "answers 429", time.Hour},
+		{"429 nonsense", answer(429, "", "Retry-After", "-5"), core.Unavailable, "answers 429", 0},
+		{"404", answer(404, ""), core.BadConfig, "answers 404", 0},
+		{"redirect", answer(307, "", "Location", other.URL+"/x?a="+canary), core.BadConfig, "redirects to " + other.URL + " (307)", 0},
+		{"10 MB", func(w http.ResponseWriter, r *http.Request) {
+			for range 10 {
+				_, _ = w.Write(make([]byte, 1<<20))
+			}
+		}, core.Unavailable, "more than 1024 KiB", 0},
+		{"reset", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, core.Unavailable, "EOF", 0},
+		{"hang", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		}, core.Unavailable, "did not answer in time: context deadline exceeded", 0},
+		{"drip", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, " ")
+				w.(http.Flusher).Flush()
+				select {
+				case <-r.Context().Done():
+				case <-time.After(20 * time.Millisecond):
+				}
+			}
+		}, core.Unavailable, "did not answer in time", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(tc.serve)
+			defer srv.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			_, err := exchange(ctx, core.NewHTTPClient(nil), srv.URL+"/token?q="+canary, core.NewSecret(canary))
+			require.Less(t, time.Since(began), 3*time.Second)
+			if tc.code == 0 {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, tc.code)
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), canary)
+			var e *core.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, tc.retry, e.RetryAfter)
+		})
+	}
+	t.Cleanup(func() { require.Zero(t, elsewhere.count(), "a token request is never sent again elsewhere") })
+}
+
+func TestProviderRequestsTLS(t *testing.T) {
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = quietLog
+	defer srv.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	for _, tc := range []struct {
+		name string
+		opts *core.HTTPOptions
+		url  string
+		code core.Code
+		want string
+	}{
+		{"self-signed", nil, srv.URL, core.BadConfig, "the certificate of " + srv.URL},
+		{"wrong host", &core.HTTPOptions{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.BadConfig, "the certificate of https://localhost"},
+		{"trusted", &core.HTTPOptions{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.BadConfig, "answers 404"},
+		{"not TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), core.BadConfig, "does not speak TLS"},
+		{"plain HTTP", nil, "http://token.example.com/x?" + canary, core.BadConfig, "http://token.example.com is not https"},
+		{"unreachable", nil, down.URL, core.Unavailable, "connection refused"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := exchange(t.Context(), core.NewHTTPClient(tc.opts), tc.url)
+			require.ErrorIs(t, err, tc.code)
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), canary)
+		})
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "1", "-1", "1e9", "Sun, 22 Nov 2026 19:00:00 GMT", "18446744073709551616"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d := core.RetryAfter(http.Header{"Retry-After": {s}}); d < 0 || d > time.Hour {
+			t.Fatal(d)
+		}
+	})
+}
+
+func FuzzAnswerError(f *testing.F) {
+	f.Add(400, []byte(`{"error":"invalid_client","error_description":"x"}`))
+	f.Add(503, []byte(`<html>`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		secret := core.NewSecret("s3cr3t")
+		err := core.AnswerError(&http.Response{StatusCode: status}, body, secret)
+		if err == nil {
+			return
+		}
+		if text := fmt.Sprint(err); strings.Contains(text, "s3cr3t") || strings.ContainsAny(text, "\r\n\x1b") || len(text) > 2000 {
+			t.Fatalf("%q", text)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package core_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/authsession/authsession/"
+
+// level returns where a package stands in the house (docs/decisions has the
+// picture), or -1 for one that is outside of it. A package imports lower
+// levels only; providers/internal lies between core and the providers.
+func level(pkg string) int {
+	switch {
+	case pkg == "core":
+		return 0
+	case strings.HasPrefix(pkg, "providers/internal/"):
+		return 1
+	case pkg == "registry", pkg == "core/providertest", strings.HasPrefix(pkg, "providers/"), pkg == "plugins/proto":
+		return 2
+	case strings.HasPrefix(pkg, "registry/"), pkg == "providers", pkg == "plugins":
+		return 3
+	case strings.HasPrefix(pkg, "examples/"), strings.HasPrefix(pkg, "plugins/cmd/"):
+		return 4
+	}
+	return -1
+}
+
+// heavy are modules that must not come with a level 0, 1 or 2 package.
+var heavy = []string{"github.com/hashicorp/go-plugin", "google.golang.org/grpc", "github.com/knadh/koanf"}
+
+func TestLayers(t *testing.T) {
+	root := ".."
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		if d.IsDir() {
+			if name := d.Name(); file != root && strings.HasPrefix(name, ".") || name == "node_modules" || file == filepath.Join(root, "test") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(file))
+		require.NoError(t, err)
+		pkg := filepath.ToSlash(rel)
+		at := level(pkg)
+		require.GreaterOrEqual(t, at, 0, "%s has no place in the house", pkg)
+		seen[pkg] = true
+		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range source.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			if ours, ok := strings.CutPrefix(imported, module); ok {
+				if at == 4 && path.Dir(ours) == pkg || strings.HasPrefix(ours, "examples/internal/") {
+					continue
+				}
+				require.Less(t, level(ours), at, "%s imports %s", file, ours)
+				continue
+			}
+			if pkg == "core" || pkg == "core/providertest" || pkg == "registry" {
+				require.NotContains(t, strings.Split(imported, "/")[0], ".", "%s imports %s", file, imported)
+			}
+			if at <= 2 {
+				require.False(t, slices.ContainsFunc(heavy, func(h string) bool { return strings.HasPrefix(imported, h) }), "%s imports %s", file, imported)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for _, pkg := range []string{"core", "registry", "registry/config", "providers"} {
+		_, err := os.Stat(filepath.Join(root, pkg))
+		require.NoError(t, err)
+	}
+	require.True(t, seen["core"])
+}
