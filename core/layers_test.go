@@ -2,7 +2,7 @@ package core_test
 
 import (
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"io/fs"
 	"os"
 	"path"
@@ -59,7 +59,7 @@ func TestLayers(t *testing.T) {
 		at := level(pkg)
 		require.GreaterOrEqual(t, at, 0, "%s has no place in the house", pkg)
 		seen[pkg] = true
-		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		source, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.ImportsOnly)
 		require.NoError(t, err)
 		for _, spec := range source.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
