@@ -1,0 +1,89 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Fault is one thing wrong with the configuration, and where. It never quotes
+// a value, because any value may be secret.
+type Fault struct {
+	File     string // as named in Options.Files; empty: no file
+	Line     int    // counted from 1; 0: the file as a whole
+	Column   int    // in characters, counted from 1; 0: the line as a whole
+	Variable string // the AUTHSESSION_ variable at fault; empty: none
+	Key      string // "sessions.gs.settings.client_id"; empty: none
+	Problem  string
+}
+
+// Error returns "file:line:column: key: problem", without what is not known.
+func (f Fault) Error() string {
+	var b strings.Builder
+	if f.File != "" {
+		b.WriteString(f.File)
+		if f.Line > 0 {
+			fmt.Fprintf(&b, ":%d", f.Line)
+			if f.Column > 0 {
+				fmt.Fprintf(&b, ":%d", f.Column)
+			}
+		}
+		b.WriteString(": ")
+	}
+	if f.Variable != "" {
+		b.WriteString(f.Variable + ": ")
+	}
+	if f.Key != "" {
+		b.WriteString(f.Key + ": ")
+	}
+	return b.String() + f.Problem
+}
+
+// Error is all that is wrong with a configuration, sorted by file (in their
+// order in Options.Files), line and column, variables last. errors.Is finds
+// [core.BadConfig] in it.
+type Error struct{ Faults []Fault }
+
+// shown is how many faults the text of an Error lists.
+const shown = 100
+
+// Error returns one line for each fault, the first hundred of them.
+func (e *Error) Error() string {
+	lines := make([]string, 0, min(len(e.Faults), shown+1))
+	for i, f := range e.Faults {
+		if i == shown {
+			lines = append(lines, fmt.Sprintf("and %d faults more", len(e.Faults)-shown))
+			break
+		}
+		lines = append(lines, f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns [core.BadConfig].
+func (e *Error) Unwrap() error { return core.BadConfig }
+
+// newError sorts faults, or returns nil if there are none.
+func newError(faults []Fault, files []string) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	order := make(map[string]int, len(files))
+	for i, name := range files {
+		order[name] = i + 1
+	}
+	rank := func(f Fault) int {
+		if f.Variable != "" {
+			return len(files) + 1
+		}
+		return order[f.File]
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Problem, b.Problem))
+	})
+	return &Error{Faults: slices.Compact(faults)}
+}

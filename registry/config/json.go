@@ -1,0 +1,119 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+)
+
+// json parses a JSON text (RFC 8259).
+func (t *tree) json(data []byte) (map[string]any, bool) {
+	where := newLines(data)
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		line, column := 0, 0
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			line, column = where.at(int(syntax.Offset) - 1)
+		}
+		t.fault(line, column, "not JSON: "+err.Error())
+		return nil, false
+	}
+	r := jsonReader{tree: t, Decoder: json.NewDecoder(bytes.NewReader(data)), data: data, where: where}
+	r.UseNumber()
+	start, token := r.next()
+	if token != json.Delim('{') {
+		line, column := where.at(start)
+		t.fault(line, column, "want an object with the key sessions")
+		return nil, false
+	}
+	return r.object(), true
+}
+
+// jsonReader walks over a text that is known to be JSON.
+type jsonReader struct {
+	*tree
+	*json.Decoder
+	data  []byte
+	where *lines
+}
+
+// next returns a token and where it starts.
+func (r *jsonReader) next() (int, json.Token) {
+	start := int(r.InputOffset())
+	for start < len(r.data) && bytes.IndexByte([]byte(" \t\r\n,:"), r.data[start]) >= 0 {
+		start++
+	}
+	token, err := r.Token()
+	if err != nil { // cannot happen: the text was checked
+		return start, nil
+	}
+	return start, token
+}
+
+func (r *jsonReader) object() map[string]any {
+	out := map[string]any{}
+	for r.More() {
+		start, token := r.next()
+		key, _ := token.(string)
+		line, column := r.where.at(start)
+		if _, twice := out[key]; twice {
+			r.twice(key, line, column)
+			r.value(false)
+			continue
+		}
+		if ok := r.enter(key, line, column); ok {
+			out[key] = r.value(true)
+		} else {
+			r.value(false)
+		}
+		r.leave()
+	}
+	r.next()
+	return out
+}
+
+// value reads one value. Where it is of no use, it is skipped.
+func (r *jsonReader) value(use bool) any {
+	if !use {
+		var skipped json.RawMessage
+		_ = r.Decode(&skipped)
+		return nil
+	}
+	_, token := r.next()
+	switch v := token.(type) {
+	case json.Delim:
+		if v == '{' {
+			return r.object()
+		}
+		return r.list()
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i
+		}
+		f, err := v.Float64()
+		if err != nil {
+			at := r.places[string(r.key)]
+			r.unusable(int(at.line), int(at.column), "the number is out of range")
+		}
+		return f
+	}
+	return token
+}
+
+func (r *jsonReader) list() []any {
+	out := []any{}
+	for i := 0; r.More(); i++ {
+		start := int(r.InputOffset())
+		for start < len(r.data) && bytes.IndexByte([]byte(" \t\r\n,"), r.data[start]) >= 0 {
+			start++
+		}
+		line, column := r.where.at(start)
+		value := r.value(r.enter(strconv.Itoa(i), line, column))
+		out = append(out, value)
+		r.leave()
+	}
+	r.next()
+	return out
+}

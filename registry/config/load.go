@@ -1,0 +1,231 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry"
+)
+
+// The keys of a file. The tags are what messages, variables and the reference
+// in docs/configuration.md go by.
+type (
+	topKeys struct {
+		Environment string         `json:"environment"`
+		Default     string         `json:"default"`
+		Sessions    map[string]any `json:"sessions" required:"true"`
+	}
+	sessionKeys struct {
+		Provider     string         `json:"provider" required:"true"`
+		Environment  string         `json:"environment"`
+		Settings     map[string]any `json:"settings"`
+		Environments map[string]any `json:"environments"`
+		optionKeys
+	}
+	environmentKeys struct {
+		Settings map[string]any `json:"settings"`
+		optionKeys
+	}
+	optionKeys struct {
+		Origins   []string      `json:"origins"`
+		Lazy      bool          `json:"lazy"`
+		KeepFresh bool          `json:"keep_fresh"`
+		Early     time.Duration `json:"early"`
+		Timeout   time.Duration `json:"timeout"`
+		AllowHTTP bool          `json:"allow_http"`
+		NoReplay  bool          `json:"no_replay"`
+	}
+)
+
+var (
+	topSchema         = schemaOf[topKeys]()
+	sessionSchema     = schemaOf[sessionKeys]()
+	environmentSchema = schemaOf[environmentKeys]()
+)
+
+func schemaOf[T any]() []core.Setting {
+	return core.NewFactory[T](core.Info{Kind: "keys"}, nil).Settings()
+}
+
+// loader is one reading of the files and variables.
+type loader struct {
+	opts      Options
+	reg       *registry.Registry
+	environ   map[string]string
+	values    map[string]any // the files, overlaid
+	variables map[string]any // AUTHSESSION_ variables, in the shape of values
+	places    map[string]place
+	varPlaces map[string]place
+	faults    []Fault
+	broken    map[string]bool    // paths whose value or reference could not be read
+	files     map[string]refFile // that references named
+	seen      map[string]watched // all files, for Watch
+}
+
+// loaded is what a good load leaves.
+type loaded struct {
+	environment core.Environment
+	fallback    string // the default session
+	sessions    map[string]*session
+}
+
+func newLoader(opts Options, reg *registry.Registry) *loader {
+	return &loader{
+		opts: opts, reg: reg, environ: environ(opts.Environ),
+		variables: map[string]any{}, places: map[string]place{}, varPlaces: map[string]place{},
+		broken: map[string]bool{}, files: map[string]refFile{}, seen: map[string]watched{},
+	}
+}
+
+// load reads and checks everything. Faults of syntax come alone: what a file
+// that cannot be parsed would have said, nobody can check.
+func (l *loader) load(ctx context.Context) (*loaded, error) {
+	documents, ok := l.read(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if !ok {
+		return nil, newError(l.faults, l.opts.Files)
+	}
+	var err error
+	if l.values, err = overlay(documents); err != nil {
+		return nil, core.Errorf(core.BadConfig, "overlaying the files: %w", err)
+	}
+	l.checkReferences(nil, l.values)
+	out := l.check()
+	if len(l.faults) > 0 {
+		return nil, newError(l.faults, l.opts.Files)
+	}
+	return out, nil
+}
+
+// check goes from the top down to each session.
+func (l *loader) check() *loaded {
+	if _, ok := l.values["plugins"]; ok {
+		l.fault([]string{"plugins"}, "plugins are not supported by this version")
+	}
+	top := make(map[string]any, len(l.values))
+	merge(top, map[string]any{"environment": l.values["environment"], "default": l.values["default"]}, "")
+	top = l.resolveAll(nil, top, l.at).(map[string]any)
+	for key, value := range l.values {
+		if key != "plugins" && key != "environment" && key != "default" {
+			top[key] = value
+		}
+	}
+	var keys topKeys
+	l.decodeFaults(core.DecodeSettings(top, &keys), nil, l.at)
+
+	sessions := make(map[string]*session, len(keys.Sessions))
+	for _, name := range slices.Sorted(maps.Keys(keys.Sessions)) {
+		path := []string{"sessions", name}
+		if _, ok := keys.Sessions[name].(map[string]any); !ok {
+			l.fault(path, "want an object with the key provider")
+			continue
+		}
+		sessions[name] = &session{name: name, path: path}
+	}
+	l.readVariables()
+	for _, s := range sessions {
+		l.identify(s)
+	}
+	out := &loaded{sessions: sessions}
+	out.environment = l.chooseEnvironment(keys.Environment, sessions)
+	for _, s := range sessions {
+		l.checkSession(s)
+	}
+	out.fallback = l.chooseDefault(keys.Default, sessions)
+	return out
+}
+
+func (l *loader) chooseDefault(name string, sessions map[string]*session) string {
+	path := []string{"default"}
+	where := l.places[join(path)]
+	if v, ok := l.variables["default"].(core.Secret); ok {
+		name, where = v.Reveal(), l.varPlaces[join(path)]
+	}
+	if name == "" || l.broken[join(path)] || l.values["sessions"] == nil {
+		return ""
+	}
+	if _, ok := object(l.values, "sessions")[name]; !ok {
+		names := slices.Sorted(maps.Keys(sessions))
+		l.faults = append(l.faults, where.fault(path, "unknown session"+hint(name, names)))
+	}
+	return name
+}
+
+// at is the place of a path of the files, or of what is around it.
+func (l *loader) at(path []string) ([]string, place) {
+	for n := len(path); n > 0; n-- {
+		if p, ok := l.places[join(path[:n])]; ok {
+			return path, p
+		}
+	}
+	return path, place{}
+}
+
+// fault reports a problem with a path of the files.
+func (l *loader) fault(path []string, problem string) {
+	_, where := l.at(path)
+	l.faults = append(l.faults, where.fault(path, problem))
+}
+
+// decodeFaults adds the faults of core's decoder, below a prefix, except of
+// values whose reference was at fault already.
+func (l *loader) decodeFaults(err error, prefix []string, at func([]string) ([]string, place)) {
+	if err == nil {
+		return
+	}
+	var faults core.Faults
+	if !errors.As(err, &faults) {
+		prefix, faults = nil, core.Faults{{Problem: reason(err)}}
+	}
+	for _, f := range faults {
+		full, where := at(slices.Concat(prefix, f.Path))
+		if !l.isBroken(full) {
+			l.faults = append(l.faults, where.fault(full, f.Problem))
+		}
+	}
+}
+
+func (l *loader) isBroken(path []string) bool {
+	for n := len(path); n > 0; n-- {
+		if l.broken[join(path[:n])] {
+			return true
+		}
+	}
+	return false
+}
+
+// reason is an error without what stands before it: its place says that.
+func reason(err error) string {
+	var e *core.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// hint names the nearest name, or some of those known.
+func hint(name string, known []string) string {
+	if near := core.DidYouMean(name, known); near != "" {
+		return near
+	}
+	if len(known) == 0 || len(known) > 20 {
+		return ""
+	}
+	return "; known: " + strings.Join(known, ", ")
+}
+
+// entries are the sessions as the registry takes them.
+func (l *loaded) entries() []registry.Entry {
+	out := make([]registry.Entry, 0, len(l.sessions))
+	for _, name := range slices.Sorted(maps.Keys(l.sessions)) {
+		out = append(out, l.sessions[name].entry)
+	}
+	return out
+}
