@@ -45,12 +45,12 @@ type live struct {
 	stale   int64        // when to renew
 	expired int64        // when to stop
 	born    int64
-	wall    time.Time // expired by the wall clock; zero: never
+	wall    int64 // expired by the wall clock, in Unix nanoseconds
 	setup   *setup
-	origins []origin
-	fields  []field
+	named   *[]origin // by the provider; nil where the options name some
 	cert    *tls.Certificate
-	md      atomic.Pointer[map[string]string] // for gRPC, on first use
+	fields  atomic.Pointer[[]field]           // for HTTP, made on first use
+	md      atomic.Pointer[map[string]string] // for gRPC, made on first use
 	quiet   atomic.Bool                       // TLS handshakes need not look at the clock
 	plain   atomic.Bool                       // the provider said that it is no Authorizer
 	cred    Credential
@@ -73,11 +73,14 @@ func prepare(u *setup, c Credential, old *live) (*live, error) {
 	if err := c.Attach.check(); err != nil {
 		return nil, err
 	}
-	l := &live{setup: u, origins: u.origins, fields: prepareHeader(c.Attach.Header)}
+	l := &live{setup: u}
 	if len(u.origins) == 0 {
-		var err error
-		if l.origins, err = parseOrigins(c.Origins); err != nil {
+		named, err := parseOrigins(c.Origins)
+		if err != nil {
 			return nil, Errorf(BadConfig, "the provider's credential: %w", err)
+		}
+		if named != nil {
+			l.named = &named
 		}
 	}
 	if err := l.prepareCert(c, old); err != nil {
@@ -87,6 +90,24 @@ func prepare(u *setup, c Credential, old *live) (*live, error) {
 	l.cred = c
 	l.clock(u.opts.Early)
 	return l, nil
+}
+
+// origins are where the credential may go; empty: the hosts that callers name.
+func (l *live) origins() []origin {
+	if l.named != nil {
+		return *l.named
+	}
+	return l.setup.origins
+}
+
+// header returns the prepared header fields.
+func (l *live) header() []field {
+	if f := l.fields.Load(); f != nil {
+		return *f
+	}
+	f := prepareHeader(l.cred.Attach.Header)
+	l.fields.Store(&f)
+	return f
 }
 
 // authorizer returns the provider if attachments depend on the request, or nil.
@@ -155,13 +176,13 @@ func hasKey(text []byte) bool {
 // clock sets the moments at which the credential turns stale and expired.
 func (l *live) clock(early time.Duration) {
 	now, at := time.Now(), mono()
-	l.born, l.stale, l.expired = at, never, never
+	l.born, l.stale, l.expired, l.wall = at, never, never, never
 	if !l.cred.Expiry.IsZero() {
 		life := l.cred.Expiry.Sub(now)
 		if life <= 0 {
 			life = minLife
 		}
-		l.wall = now.Round(0).Add(life)
+		l.wall = later(now.UnixNano(), life)
 		l.expired = later(at, life)
 		l.stale = later(at, life-jitter(earliness(life, early)))
 	}
@@ -197,7 +218,7 @@ func later(at int64, d time.Duration) int64 {
 
 // next is when to look at the credential again after a look at now.
 func (l *live) next(now int64) int64 {
-	if l.wall.IsZero() {
+	if l.wall == never {
 		return l.stale
 	}
 	return min(l.stale, now+wallCheck)
@@ -206,7 +227,7 @@ func (l *live) next(now int64) int64 {
 // judge tells the credential's age by both clocks.
 func (l *live) judge(now int64) age {
 	switch {
-	case now >= l.expired || !l.wall.IsZero() && !time.Now().Before(l.wall):
+	case now >= l.expired || l.wall != never && time.Now().UnixNano() >= l.wall:
 		return expired
 	case now >= l.stale:
 		return stale

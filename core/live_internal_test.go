@@ -20,7 +20,7 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
 	require.LessOrEqual(t, l.until.Load(), mono()+wallCheck, "the wall clock is asked every second")
-	l.wall = time.Now().Add(-time.Minute)
+	l.wall = time.Now().Add(-time.Minute).UnixNano()
 	l.until.Store(mono()) // the second is over
 	_, err := s.Credential(t.Context())
 	require.NoError(t, err)

@@ -92,8 +92,9 @@ func metadata(a Attachment, cert bool) (map[string]string, error) {
 
 // permitURI is permit for the address of a service: "https://host/package.Service".
 func (s *Session) permitURI(l *live, uri string) error {
-	for i := range l.origins {
-		if o := &l.origins[i]; o.scheme == "https" && o.heads(uri) {
+	origins := l.origins()
+	for i := range origins {
+		if o := &origins[i]; o.scheme == "https" && o.heads(uri) {
 			return nil
 		}
 	}

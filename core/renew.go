@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 )
 
@@ -29,6 +28,7 @@ type flight struct {
 	done     chan struct{} // closed when err is set
 	err      error
 	over     bool          // guarded by Session.mu: the outcome is settled
+	back     bool          // guarded by Session.mu: the provider is done
 	returned chan struct{} // closed when the provider's call is back
 }
 
@@ -83,12 +83,12 @@ func (s *Session) step(ctx context.Context) (*live, *flight, error) {
 			l.until.Store(l.next(now))
 			return l, nil, nil
 		case stale:
-			if s.flight == nil && now >= s.backoff.until {
+			if s.flight == nil && now >= s.backoff.end() {
 				s.start()
 			}
 			next := now + wallCheck
 			if s.flight == nil {
-				next = min(next, s.backoff.until)
+				next = min(next, s.backoff.end())
 			}
 			l.until.Store(min(next, l.expired))
 			return l, nil, nil
@@ -116,10 +116,10 @@ func (s *Session) reject(l *live, challenge string) {
 	s.counts.refusals++
 	now := mono()
 	if now-l.born > int64(maxRefusalWait) {
-		s.refusals = backoff{}
+		s.refusals = nil
 	}
-	if now >= s.refusals.until {
-		s.refusals.fail(now, Errorf(Unavailable, "refused"))
+	if now >= s.refusals.end() {
+		s.refusals = s.refusals.fail(now, Unavailable)
 		s.live.Store(nil)
 		s.previous = l
 		if s.flight == nil {
@@ -147,16 +147,8 @@ func (s *Session) startWith(req Request) {
 	f := &flight{req: req, setup: u, done: make(chan struct{}), returned: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
-	stuck := false
-	if s.last != nil && s.last.setup == u {
-		select {
-		case <-s.last.returned:
-		default:
-			stuck = true
-		}
-	}
 	s.flight = f
-	if stuck { // a second call into a provider that never came back helps nobody
+	if s.last != nil && s.last.setup == u && !s.last.back { // a second call into a provider that never came back helps nobody
 		close(f.returned)
 		go s.finish(f, nil, Errorf(Unavailable, "the provider has not returned from an earlier call"), 0)
 		return
@@ -168,13 +160,8 @@ func (s *Session) startWith(req Request) {
 // run makes the attempt: within the time limit, with a panic turned into an
 // error, and settled shortly after the limit even if the provider is not back.
 func (s *Session) run(ctx context.Context, f *flight) {
-	defer close(f.returned)
-	defer f.cancel()
+	defer s.returned(f)
 	began := time.Now()
-	if f.setup.err != nil {
-		s.finish(f, nil, Errorf(BadConfig, "%w", f.setup.err), 0)
-		return
-	}
 	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
 		return f.setup.provider.Authenticate(ctx, f.req)
 	})
@@ -198,6 +185,9 @@ func (s *Session) run(ctx context.Context, f *flight) {
 		}
 		l, err = prepare(f.setup, cred, old)
 	}
+	s.mu.Lock()
+	f.back = true
+	s.mu.Unlock()
 	s.finish(f, l, err, time.Since(began))
 }
 
@@ -221,6 +211,17 @@ func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, c
 	return cred, err
 }
 
+// returned notes that the provider's call is back.
+func (s *Session) returned(f *flight) {
+	f.cancel()
+	s.mu.Lock()
+	if s.last == f {
+		s.last = nil
+	}
+	s.mu.Unlock()
+	close(f.returned)
+}
+
 // finish settles a flight, once.
 func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 	op := "renew"
@@ -236,14 +237,16 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 	if err != nil {
 		s.counts.failures++
 		e := boundary(err, s.name, f.setup.opts.Provider, op).(*Error)
-		e.RetryAfter = s.backoff.fail(mono(), e)
+		now := mono()
+		s.backoff = s.backoff.fail(now, e)
+		e.RetryAfter = time.Duration(s.backoff.until - now)
 		f.err = e
 		if l := s.live.Load(); l != nil {
-			l.until.Store(min(s.backoff.until, l.next(mono()), l.expired))
+			l.until.Store(min(s.backoff.until, l.next(now), l.expired))
 		}
 	} else {
 		s.counts.authentications++
-		s.backoff, s.previous = backoff{}, nil
+		s.backoff, s.previous = nil, nil
 		if s.state == StateReady {
 			s.live.Store(l)
 		} else {
@@ -279,7 +282,7 @@ func (s *Session) keepFresh() {
 	if !s.setup.Load().opts.KeepFresh || s.state != StateReady || l != nil && l.stale == never {
 		return
 	}
-	at := s.backoff.until
+	at := s.backoff.end()
 	if l != nil {
 		at = max(at, l.stale)
 	}
@@ -313,76 +316,6 @@ func (s *Session) tell(u *setup, ev Event) {
 	if u.opts.Observe != nil {
 		u.opts.Observe(ev)
 	}
-}
-
-// backoff remembers failures in a row and when the next attempt may be made.
-type backoff struct {
-	fails int
-	until int64
-	err   error
-}
-
-const (
-	unavailableBase = time.Second
-	unavailableMax  = time.Minute
-	coolDownBase    = 10 * time.Second
-	coolDownMax     = 5 * time.Minute
-	maxRefusalWait  = unavailableMax
-)
-
-// fail notes a failure and returns how long to wait. Unavailable doubles from
-// a second to a minute with jitter over three quarters of it, and not before
-// the server's Retry-After; the other codes cool down from ten seconds to five
-// minutes.
-func (b *backoff) fail(now int64, err error) time.Duration {
-	b.fails++
-	base, limit, share := coolDownBase, coolDownMax, time.Duration(4)
-	if CodeOf(err) == Unavailable {
-		base, limit, share = unavailableBase, unavailableMax, time.Duration(1)
-	}
-	d := limit
-	if n := b.fails - 1; n < 16 {
-		d = min(base<<n, limit)
-	}
-	if share == 1 {
-		d = d/4 + rand.N(d*3/4)
-	} else {
-		d -= rand.N(d / share)
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		d = max(d, min(e.RetryAfter, maxRetryAfter))
-	}
-	b.until, b.err = later(now, d), err
-	return d
-}
-
-// remembered returns the last failure while its wait lasts.
-func (b *backoff) remembered(now int64) error {
-	if b.err == nil || now >= b.until {
-		return nil
-	}
-	var e *Error
-	if !errors.As(b.err, &e) {
-		return b.err
-	}
-	again := *e
-	again.RetryAfter = time.Duration(b.until - now)
-	return &again
-}
-
-// initWait tells an Init what to do about earlier failures: nothing after the
-// first; then wait, if that is short and the fault may pass; else an error.
-func (b *backoff) initWait(short time.Duration) (time.Duration, error) {
-	now := mono()
-	err := b.remembered(now)
-	if err == nil || b.fails < 2 {
-		return 0, nil
-	}
-	if wait := time.Duration(b.until - now); CodeOf(err) == Unavailable && wait <= short {
-		return wait, nil
-	}
-	return 0, err
 }
 
 // within runs fn with a time limit and does not wait for it any longer.

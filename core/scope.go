@@ -176,7 +176,7 @@ func (s *Session) covers(r *http.Request) bool {
 		s.mu.Unlock()
 	}
 	if held == nil {
-		held = &live{origins: u.origins}
+		held = &live{setup: u}
 	}
 	return held.covers(r.URL)
 }

@@ -33,30 +33,32 @@ type Session struct {
 	setup atomic.Pointer[setup]   // written under mu
 
 	mu       sync.Mutex // guards all below; never held across I/O
-	state    State      // StateHeld, StateReady or StateClosed
-	pending  *live      // obtained for an Init whose caller had gone
-	previous *live      // the last one refused or expired, for Request.Previous
-	flight   *flight    // the renewal going on
-	last     *flight    // the most recent one; its provider call may outlive it
-	closing  chan struct{}
-	timer    *time.Timer // KeepFresh
-	backoff  backoff
-	refusals backoff
+	state    State
+	borrowed bool          // initialised by Do, to be closed by the last guest
+	guests   int32         // blocks inside Do
+	pending  *live         // obtained for an Init whose caller had gone
+	previous *live         // the one that was refused, until its successor is there
+	flight   *flight       // the renewal going on
+	last     *flight       // whose provider call is not back; it may outlive its outcome
+	closing  chan struct{} // open while Close works
+	timer    *time.Timer   // of KeepFresh
+	backoff  *backoff      // failures in a row; nil: none
+	refusals *backoff      // refusals in a row; nil: none
 	counts   counts
-	guests   int  // blocks inside Do
-	borrowed bool // initialised by Do, to be closed by the last guest
 }
 
 // setup is what Reconfigure exchanges as a whole.
 type setup struct {
 	provider   Provider
 	authorizer Authorizer // the provider, if it is one
-	opts       Options
+	opts       *Options
 	origins    []origin
-	err        error // what is wrong with opts
 }
 
-type counts struct{ authentications, failures, refusals uint64 }
+type counts struct{ authentications, failures, refusals uint32 }
+
+// defaults are the options of sessions that were given none. Never written to.
+var defaults Options
 
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. What
@@ -68,14 +70,21 @@ func New(name string, p Provider, opts *Options) *Session {
 }
 
 func newSetup(p Provider, opts *Options) *setup {
-	u := &setup{provider: p}
+	u := &setup{provider: p, opts: &defaults}
 	u.authorizer, _ = p.(Authorizer)
 	if opts != nil {
-		u.opts = *opts
-		u.opts.Origins = slices.Clone(opts.Origins)
+		own := *opts
+		own.Origins = slices.Clone(opts.Origins)
+		u.opts = &own
 	}
-	if u.origins, u.err = parseOrigins(u.opts.Origins); u.err == nil && p == nil {
-		u.err = errors.New("the session has no provider")
+	var err error
+	if u.origins, err = parseOrigins(u.opts.Origins); err == nil && p == nil {
+		err = errors.New("the session has no provider")
+	}
+	if err != nil {
+		u.provider, u.authorizer = ProviderFunc(func(context.Context, Request) (Credential, error) {
+			return Credential{}, Errorf(BadConfig, "%w", err)
+		}), nil
 	}
 	return u
 }
@@ -218,7 +227,7 @@ func (s *Session) Close(ctx context.Context) error {
 		l = s.pending
 	}
 	s.state, s.pending, s.previous, s.closing, s.borrowed = StateClosed, nil, nil, done, false
-	s.refusals = backoff{}
+	s.refusals = nil
 	if s.timer != nil {
 		s.timer.Stop()
 		s.timer = nil
@@ -269,7 +278,7 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setup.Store(newSetup(p, opts))
-	s.backoff, s.refusals, s.pending, s.previous = backoff{}, backoff{}, nil, nil
+	s.backoff, s.refusals, s.pending, s.previous = nil, nil, nil, nil
 	s.abort(errSuperseded)
 	if l := s.live.Load(); l != nil && s.state == StateReady {
 		l.until.Store(0) // look again: step sees that the setup is another

@@ -56,18 +56,18 @@ func (s *Session) Status() Status {
 	u := s.setup.Load()
 	out := Status{
 		Name: s.name, Provider: u.opts.Provider, Environment: u.opts.Environment, State: s.state,
-		Authentications: s.counts.authentications, Failures: s.counts.failures, Refusals: s.counts.refusals,
+		Authentications: uint64(s.counts.authentications), Failures: uint64(s.counts.failures), Refusals: uint64(s.counts.refusals),
 	}
 	origins := u.origins
 	if l := s.live.Load(); l != nil {
 		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
 		out.Valid = l.judge(mono()) != expired
-		origins = l.origins
+		origins = l.origins()
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)
 	}
-	if s.backoff.err != nil {
+	if s.backoff != nil {
 		out.LastError = s.wrap(s.backoff.err, "")
 		var e *Error
 		if errors.As(out.LastError, &e) {

@@ -101,7 +101,7 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
 	out := new(http.Request)
 	*out = *r
-	out.Header = make(http.Header, len(r.Header)+len(l.fields))
+	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
 	maps.Copy(out.Header, r.Header)
 	out.Body = body
 	ours, err := s.attach(r.Context(), l, out, true)
@@ -121,7 +121,7 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 // attach puts the credential on a request that is the session's to write to.
 // With cloneURL, the URL is still the caller's and is copied before a change.
 func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
-	a, fields := &l.cred.Attach, l.fields
+	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
 		made, err := s.authorize(ctx, p, l, r)
 		if err == nil {
@@ -232,7 +232,7 @@ func (s *Session) permit(l *live, r *http.Request) (bool, error) {
 		}
 		return true, nil
 	}
-	if len(l.origins) > 0 {
+	if len(l.origins()) > 0 {
 		return ok && l.covers(r.URL), nil
 	}
 	first := firstHop(r)
@@ -250,12 +250,13 @@ func firstHop(r *http.Request) *http.Request {
 // covers reports whether u is one of the credential's origins, or whether
 // there are none to choose from.
 func (l *live) covers(u *url.URL) bool {
-	for i := range l.origins {
-		if l.origins[i].matches(u) {
+	origins := l.origins()
+	for i := range origins {
+		if origins[i].matches(u) {
 			return true
 		}
 	}
-	return len(l.origins) == 0
+	return len(origins) == 0
 }
 
 // Authorize puts the credential on r in place, for a client that is not
@@ -275,7 +276,7 @@ func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	if r.Header == nil {
-		r.Header = make(http.Header, len(l.fields))
+		r.Header = make(http.Header, len(l.cred.Attach.Header))
 	}
 	_, err = s.attach(ctx, l, r, false)
 	return err

@@ -1,0 +1,226 @@
+package core
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// decoder collects faults while it walks settings and type side by side.
+type decoder struct{ faults []Fault }
+
+func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
+	var d decoder
+	d.object(nil, settings, into)
+	return d.faults
+}
+
+func (d *decoder) fault(path []string, format string, args ...any) {
+	d.faults = append(d.faults, Fault{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) object(path []string, settings map[string]any, into reflect.Value) {
+	list := members(into.Type())
+	names := make([]string, len(list))
+	for i, m := range list {
+		names[i] = m.name
+	}
+	for _, key := range sortedKeys(settings) {
+		if !slices.Contains(names, key) {
+			d.fault(append(path, key), "unknown key%s", didYouMeanOr(key, names))
+		}
+	}
+	for _, m := range list {
+		at := append(path, m.name)
+		field := into.FieldByIndex(m.index)
+		value, given := settings[m.name]
+		if given && value != nil {
+			before := len(d.faults)
+			d.value(at, value, field)
+			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults) == before {
+				if allowed := strings.Split(enum, ","); !slices.Contains(allowed, field.String()) {
+					d.fault(at, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(field.String(), allowed))
+				}
+			}
+			continue
+		}
+		if text, ok := m.tag.Lookup("default"); ok {
+			d.text(at, text, field)
+		} else if m.required {
+			d.fault(at, "missing")
+		} else if field.Kind() == reflect.Struct && field.Type() != secretType && hasDefaults(field.Type()) {
+			d.object(at, nil, field)
+		}
+	}
+}
+
+func hasDefaults(t reflect.Type) bool {
+	return slices.ContainsFunc(members(t), func(m member) bool { _, ok := m.tag.Lookup("default"); return ok })
+}
+
+func (d *decoder) value(path []string, value any, into reflect.Value) {
+	t := into.Type()
+	if t.Kind() == reflect.Pointer {
+		into.Set(reflect.New(t.Elem()))
+		d.value(path, value, into.Elem())
+		return
+	}
+	if secret, ok := value.(Secret); ok {
+		d.text(path, secret.Reveal(), into)
+		return
+	}
+	name, _ := typeName(t)
+	wrong := func() { d.fault(path, "want %s, found %s", name, kindOf(value)) }
+	switch v := reflect.ValueOf(value); {
+	case t.Kind() == reflect.Interface:
+		if v.IsValid() {
+			into.Set(v)
+		}
+	case name == "string" || t == durationType:
+		s, ok := value.(string)
+		if !ok {
+			if name == "string" && (v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool) {
+				d.fault(path, "want %s, found %s: put it in quotes", name, kindOf(value))
+				return
+			}
+			wrong()
+			return
+		}
+		d.text(path, s, into)
+	case v.Kind() == reflect.Bool && t.Kind() == reflect.Bool:
+		into.SetBool(v.Bool())
+	case name == "integer" || name == "number":
+		d.number(path, v, into, wrong)
+	case v.Kind() == reflect.Map && t.Kind() == reflect.Struct:
+		if m, ok := value.(map[string]any); ok {
+			d.object(path, m, into)
+			return
+		}
+		wrong()
+	case v.Kind() == reflect.Map && t.Kind() == reflect.Map:
+		m, ok := value.(map[string]any)
+		if !ok {
+			wrong()
+			return
+		}
+		into.Set(reflect.MakeMapWithSize(t, len(m)))
+		for _, key := range sortedKeys(m) {
+			elem := reflect.New(t.Elem()).Elem()
+			d.value(append(path, key), m[key], elem)
+			into.SetMapIndex(reflect.ValueOf(key).Convert(t.Key()), elem)
+		}
+	case v.Kind() == reflect.Slice && t.Kind() == reflect.Slice:
+		into.Set(reflect.MakeSlice(t, v.Len(), v.Len()))
+		for i := range v.Len() {
+			d.value(append(path, strconv.Itoa(i)), v.Index(i).Interface(), into.Index(i))
+		}
+	default:
+		wrong()
+	}
+}
+
+func (d *decoder) number(path []string, v reflect.Value, into reflect.Value, wrong func()) {
+	var f float64
+	switch {
+	case v.CanInt():
+		f = float64(v.Int())
+	case v.CanUint():
+		f = float64(v.Uint())
+	case v.CanFloat():
+		f = v.Float()
+	default:
+		wrong()
+		return
+	}
+	switch {
+	case into.CanFloat():
+		into.SetFloat(f)
+	case f != math.Trunc(f) || math.Abs(f) > 1<<53:
+		d.fault(path, "want an integer")
+	case into.CanInt() && !into.OverflowInt(int64(f)):
+		into.SetInt(int64(f))
+	case into.CanUint() && f >= 0 && !into.OverflowUint(uint64(f)):
+		into.SetUint(uint64(f))
+	default:
+		d.fault(path, "the number is out of range")
+	}
+}
+
+// text reads s as whatever into asks for: a default, a variable's value, or a
+// plain string.
+func (d *decoder) text(path []string, s string, into reflect.Value) {
+	name, _ := typeName(into.Type())
+	if into.Type() == durationType {
+		v, err := time.ParseDuration(s)
+		if err != nil || v < 0 {
+			d.fault(path, `want a duration, such as "30s" or "5m"`)
+			return
+		}
+		into.SetInt(int64(v))
+		return
+	}
+	if u, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if err := u.UnmarshalText([]byte(s)); err != nil {
+			d.fault(path, "want %s", name)
+		}
+		return
+	}
+	switch into.Kind() {
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		d.text(path, s, into.Elem())
+	case reflect.String:
+		into.SetString(s)
+	case reflect.Bool:
+		if s != "true" && s != "false" {
+			d.fault(path, "want true or false")
+			return
+		}
+		into.SetBool(s == "true")
+	case reflect.Interface:
+		into.Set(reflect.ValueOf(s))
+	default:
+		f, err := strconv.ParseFloat(s, 64)
+		if name != "integer" && name != "number" || err != nil {
+			d.fault(path, "want %s", name)
+			return
+		}
+		d.number(path, reflect.ValueOf(f), into, nil)
+	}
+}
+
+func kindOf(value any) string {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return "null"
+	case reflect.Map:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "a bool"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	default:
+		if v.CanInt() || v.CanUint() {
+			return "an integer"
+		}
+		return fmt.Sprintf("%T", value)
+	}
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
