@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,9 @@ func plain(resp *http.Response, secrets []core.Secret) error {
 	if resp.StatusCode >= 300 {
 		// The status says enough, also when the body breaks off.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
-		return core.AnswerError(resp, body, secrets...)
+		var doc struct{ Error string }
+		_ = json.Unmarshal(body, &doc) // not JSON: no code
+		return keep(core.AnswerError(resp, body, secrets...), doc.Error)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
@@ -63,6 +66,35 @@ func plain(resp *http.Response, secrets []core.Secret) error {
 	return nil
 }
 
+// telling are the error codes that callers ask [ErrorCode] for. Others are not
+// kept: a server may put anything there.
+var telling = []string{"invalid_client", "invalid_grant", "unsupported_token_type"}
+
+// refusal keeps the error code of a refusal beside its text.
+type refusal struct {
+	error
+	code string
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// keep notes the error code of the answer in err, for [ErrorCode].
+func keep(err error, code string) error {
+	var e *core.Error
+	if slices.Contains(telling, code) && errors.As(err, &e) {
+		e.Err = &refusal{e.Err, code}
+	}
+	return err
+}
+
+// ErrorCode reports whether err is a refusal of the server with the given
+// "error": invalid_client or invalid_grant (RFC 6749 §5.2), or
+// unsupported_token_type (RFC 7009 §2.2.1).
+func ErrorCode(err error, code string) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.code == code
+}
+
 // parseAnswer reads a success answer of a token endpoint: JSON, or the form
 // encoding that some endpoints use.
 func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (answer, error) {
@@ -74,10 +106,11 @@ func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (answe
 		text, _ := raw.(string)
 		description, _ := fields["error_description"].(string)
 		doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
-		if err := core.AnswerCode(doc, secrets...); err != nil {
-			return answer{}, err
+		err := core.AnswerCode(doc, secrets...)
+		if err == nil {
+			err = core.Errorf(core.Denied, "the answer is an error")
 		}
-		return answer{}, core.Errorf(core.Denied, "the answer is an error")
+		return answer{}, keep(err, text)
 	}
 	var a answer
 	for name, into := range map[string]*string{

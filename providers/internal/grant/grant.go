@@ -55,6 +55,9 @@ type Client struct {
 	// Header are further headers of the request. They cannot replace
 	// Authorization and Content-Type.
 	Header http.Header
+	// Secrets are further texts, such as values of Params, that no error may
+	// repeat.
+	Secrets []core.Secret
 	// HTTP sends the request. Nil: core.NewHTTPClient(nil). Its redirect
 	// policy and cookie jar play no part.
 	HTTP *http.Client
@@ -107,7 +110,7 @@ func (c *Client) exchange(ctx context.Context, form url.Values, secrets ...core.
 		}
 		form[name] = values
 	}
-	secrets = append(secrets, c.Secret, basic(c.ID, c.Secret))
+	secrets = c.hide(secrets)
 	style := oauth2.AuthStyleInHeader
 	if c.Style == Post || c.Secret.IsZero() {
 		style = oauth2.AuthStyleInParams
@@ -131,6 +134,11 @@ func (c *Client) exchange(ctx context.Context, form url.Values, secrets ...core.
 		Refresh: core.NewSecret(token.RefreshToken),
 		Expiry:  token.Expiry,
 	}, nil
+}
+
+// hide adds the client's own secrets to those of a request.
+func (c *Client) hide(secrets []core.Secret) []core.Secret {
+	return append(append(secrets, c.Secret, basic(c.ID, c.Secret)), c.Secrets...)
 }
 
 // http returns c.HTTP with our transport around its own.
@@ -194,6 +202,8 @@ type exchanger struct {
 	base    http.RoundTripper
 	header  http.Header
 	secrets []core.Secret
+	// bodiless: a success says nothing more (RFC 7009 §2.2).
+	bodiless bool
 }
 
 func (e *exchanger) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -210,6 +220,10 @@ func (e *exchanger) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if resp.Request == nil {
 		resp.Request = r
+	}
+	if e.bodiless && resp.StatusCode < 300 {
+		discard(resp)
+		return resp, nil
 	}
 	if err := plain(resp, e.secrets); err != nil {
 		return nil, err
