@@ -10,15 +10,28 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
+// linger is how long a hanging server keeps a connection whose client has left.
+const linger = 50 * time.Millisecond
+
 // hangs are servers that do not finish.
 func (r *run) hangs() map[string]http.HandlerFunc {
 	stop := make(chan struct{})
 	r.cleanup = append(r.cleanup, func() { close(stop) })
+	// A server that ends its answer because the client is leaving would race
+	// with the client, so it lingers and then breaks the connection.
+	leave := func() {
+		select {
+		case <-time.After(linger):
+		case <-stop:
+		}
+		panic(http.ErrAbortHandler)
+	}
 	wait := func(req *http.Request) {
 		select {
 		case <-req.Context().Done():
 		case <-stop:
 		}
+		leave()
 	}
 	return map[string]http.HandlerFunc{
 		"that does not answer": func(_ http.ResponseWriter, req *http.Request) { wait(req) },
@@ -33,15 +46,15 @@ func (r *run) hangs() map[string]http.HandlerFunc {
 			defer tick.Stop()
 			for {
 				if _, err := io.WriteString(w, " "); err != nil {
-					return
+					leave()
 				}
 				_ = http.NewResponseController(w).Flush()
 				select {
 				case <-tick.C:
 				case <-req.Context().Done():
-					return
+					leave()
 				case <-stop:
-					return
+					leave()
 				}
 			}
 		},
@@ -94,7 +107,7 @@ func contextCancel(r *run) {
 		go func() {
 			select {
 			case <-st.began:
-				time.Sleep(10 * time.Millisecond) // so that it is well inside
+				pause(10 * time.Millisecond) // so that it is well inside
 			case <-ctx.Done():
 			}
 			cancel()
@@ -102,6 +115,9 @@ func contextCancel(r *run) {
 		_, late, err := r.ask(ctx, p, core.Request{})
 		cancel()
 		r.inTime("a caller who leaves a server "+which, late, err, context.Canceled)
+		if r.failed() {
+			return
+		}
 	}
 }
 
@@ -116,6 +132,9 @@ func contextDeadline(r *run) {
 		_, late, err := r.ask(ctx, p, core.Request{})
 		cancel()
 		r.inTime("a deadline at a server "+which, late, err, context.DeadlineExceeded)
+		if r.failed() {
+			return
+		}
 	}
 }
 
@@ -147,20 +166,25 @@ func concurrent(r *run) {
 
 // neighbours lets one caller leave while others wait for the same server.
 func neighbours(r *run) {
-	slow := func(w http.ResponseWriter, req *http.Request) {
-		time.Sleep(40 * time.Millisecond)
+	gate := make(chan struct{})
+	st := r.stage(func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case <-gate:
+		case <-req.Context().Done():
+			return
+		}
 		r.Good.ServeHTTP(w, req)
-	}
-	st := r.stage(slow)
+	})
 	p := r.open(st.server())
 	if p == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
-	left := make(chan error, 1)
+	defer cancel()
+	left := make(chan struct{})
 	go func() {
-		_, _, err := r.ask(ctx, p, core.Request{})
-		left <- err
+		_, _, _ = r.ask(ctx, p, core.Request{})
+		close(left)
 	}()
 	select {
 	case <-st.began: // the one that leaves is the first, whose context a careless provider lends to all
@@ -174,9 +198,10 @@ func neighbours(r *run) {
 			errs <- err
 		}()
 	}
-	time.Sleep(10 * time.Millisecond)
+	pause(20 * time.Millisecond) // so that they wait too
 	cancel()
 	<-left
+	close(gate)
 	for range stayers {
 		if err := <-errs; err != nil {
 			r.errorf("a caller failed because another one left: %w", err)
@@ -184,3 +209,6 @@ func neighbours(r *run) {
 		}
 	}
 }
+
+// pause waits in the real time that networks live in.
+func pause(d time.Duration) { <-time.After(d) }

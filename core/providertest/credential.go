@@ -1,92 +1,13 @@
 package providertest
 
 import (
-	"encoding/json"
-	"maps"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
 )
-
-// plainCredential is a credential as it crosses a process boundary.
-type plainCredential struct {
-	Header, Query, Cookie map[string]string
-	Cert, Roots, Renewal  string
-	Expiry, RenewAfter    time.Time
-	Origins               []string
-	Subject               string
-	Attributes            map[string]string
-}
-
-// toPlain reveals c.
-func toPlain(c core.Credential) plainCredential {
-	return plainCredential{
-		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
-		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
-		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
-		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
-	}
-}
-
-// plainTime drops what a copy loses: the monotonic reading and the zone.
-func plainTime(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.Round(0).UTC()
-}
-
-func (p plainCredential) credential() core.Credential {
-	return core.Credential{
-		Attach: core.Attachment{
-			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
-			Cert: core.NewSecret(p.Cert), Roots: p.Roots,
-		},
-		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
-		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
-	}
-}
-
-// copied returns c after a trip through bytes: nothing in it is the
-// provider's own any more.
-func copied(c core.Credential) (core.Credential, bool) {
-	plain := toPlain(c)
-	text, err := json.Marshal(plain)
-	if err != nil {
-		return core.Credential{}, false
-	}
-	var back plainCredential
-	if json.Unmarshal(text, &back) != nil {
-		return core.Credential{}, false
-	}
-	return back.credential(), reflect.DeepEqual(plain, back)
-}
-
-func texts(m map[string]core.Secret) map[string]string {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for name, value := range m {
-		out[name] = value.Reveal()
-	}
-	return out
-}
-
-func secrets(m map[string]string) map[string]core.Secret {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]core.Secret, len(m))
-	for name, value := range m {
-		out[name] = core.NewSecret(value)
-	}
-	return out
-}
 
 func isEmpty(a core.Attachment) bool {
 	return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 && a.Cert.IsZero()
@@ -190,64 +111,5 @@ func credentialPlain(r *run) {
 	each("Renewal", cred.Renewal.Reveal())
 	for name, value := range cred.Attributes {
 		each("an attribute", name+value)
-	}
-}
-
-// previous asks for a credential in the place of an earlier one, for each
-// reason, and checks that the earlier one is left alone.
-func previous(reason core.Reason, challenges ...string) func(*run) {
-	return func(r *run) {
-		_, p, cred, ok := r.good()
-		if !ok {
-			return
-		}
-		for _, challenge := range challenges {
-			before := toPlain(cred)
-			next, _, err := r.ask(r.ctx, p, core.Request{Reason: reason, Previous: cred, Challenge: challenge})
-			if err != nil {
-				r.errorf("Authenticate with Reason %v and the credential in Previous: %w", reason, err)
-				return
-			}
-			if !reflect.DeepEqual(before, toPlain(cred)) {
-				r.errorf("Authenticate has written to Request.Previous")
-			}
-			r.sound("the next credential's ", next.Attach)
-			cred = next
-		}
-	}
-}
-
-// previousAbsent gives no Previous where one is usual, and one that the
-// provider has never seen.
-func previousAbsent(r *run) {
-	_, p, _, ok := r.good()
-	if !ok {
-		return
-	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
-		if _, _, err := r.ask(r.ctx, p, core.Request{Reason: reason}); err != nil {
-			r.errorf("Authenticate with Reason %v and no Previous: %w", reason, err)
-		}
-	}
-	strange := core.Credential{Renewal: core.NewSecret("\x00{not from here"), Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
-	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.Expiring, Previous: strange}) // an error is fine, a panic is not
-}
-
-// previousElsewhere lets a second provider renew what a first one obtained,
-// as after the restart of a plugin.
-func previousElsewhere(r *run) {
-	st, _, cred, ok := r.good()
-	if !ok {
-		return
-	}
-	back, _ := copied(cred)
-	other := r.open(st.server())
-	if other == nil {
-		return
-	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
-		if _, _, err := r.ask(r.ctx, other, core.Request{Reason: reason, Previous: back}); err != nil {
-			r.errorf("a newly opened provider, Reason %v, the copied credential of another in Previous: %w", reason, err)
-		}
 	}
 }

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log"
-	"runtime/debug"
-	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -24,7 +21,7 @@ const (
 	// short is the time limit of calls to a server that hangs.
 	short = 60 * time.Millisecond
 	// settle is how long goroutines and connections may take to end.
-	settle = 2 * time.Second
+	settle = time.Second
 )
 
 // factory is what the kit uses of a core.Factory.
@@ -66,7 +63,8 @@ func newKit(f Fixture, made factory) *kit {
 // running keeps runs apart: each redirects the process's log.
 var running sync.Mutex
 
-func (k *kit) runAll(ctx context.Context) []Result {
+// runAll makes the checks that want chooses; nil: all.
+func (k *kit) runAll(ctx context.Context, want func(check) bool) []Result {
 	running.Lock()
 	defer running.Unlock()
 	out := log.Writer()
@@ -76,6 +74,9 @@ func (k *kit) runAll(ctx context.Context) []Result {
 	var results []Result
 	var broken string // the check without which the rest makes no sense
 	for _, c := range checks {
+		if want != nil && !want(c) {
+			continue
+		}
 		res := Result{Name: c.name, Promise: c.promise}
 		switch why, waived := k.Waive[c.name]; {
 		case broken != "":
@@ -111,100 +112,6 @@ func known(name string) bool {
 	return false
 }
 
-// run is one check being made. Its methods are for the goroutine of the check,
-// errorf and the calls into the provider for any.
-type run struct {
-	*kit
-	check
-	ctx     context.Context
-	skipped string
-	cleanup []func()
-
-	mu   sync.Mutex // guards errs
-	errs []error
-}
-
-func (k *kit) runOne(ctx context.Context, c check) (skipped string, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &run{kit: k, check: c, ctx: ctx}
-	defer func() {
-		if p := recover(); p != nil {
-			r.errorf("panic: %v\n%s", p, debug.Stack())
-		}
-		for i := len(r.cleanup) - 1; i >= 0; i-- {
-			r.cleanup[i]()
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		skipped, err = r.skipped, errors.Join(r.errs...)
-	}()
-	c.run(r)
-	return
-}
-
-func (r *run) errorf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.errs = append(r.errs, fmt.Errorf(format, args...))
-}
-
-func (r *run) failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.errs) > 0
-}
-
-// errStuck is the outcome of a call that did not come back.
-var errStuck = errors.New("the call is still not back")
-
-// call runs fn, which calls into the provider, on a goroutine that carries
-// this check's label, and waits until prompt after the end of ctx at most. It
-// turns a panic into an error and notes errors for the checks of their text.
-func (r *run) call(ctx context.Context, fn func(context.Context) error) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	done := make(chan error, 1)
-	go pprof.Do(ctx, pprof.Labels("providertest", r.label()), func(ctx context.Context) {
-		defer func() {
-			if p := recover(); p != nil {
-				r.errorf("the provider panicked: %v\n%s", p, debug.Stack())
-				done <- fmt.Errorf("panic")
-			}
-		}()
-		done <- fn(ctx)
-	})
-	var ended time.Time
-	select {
-	case err := <-done:
-		r.note(err)
-		return 0, err
-	case <-ctx.Done():
-		ended = time.Now()
-	}
-	late := time.NewTimer(2 * prompt)
-	defer late.Stop()
-	select {
-	case err := <-done:
-		r.note(err)
-		return time.Since(ended), err
-	case <-late.C:
-		return time.Since(ended), errStuck
-	}
-}
-
-func (r *run) label() string { return r.id + " " + r.name }
-
-// note keeps an error for the checks that look at the text of all errors.
-func (r *run) note(err error) {
-	if err == nil {
-		return
-	}
-	r.kit.mu.Lock()
-	defer r.kit.mu.Unlock()
-	r.kit.errs = append(r.kit.errs, seenError{r.name, err})
-}
-
 // settings returns fresh good settings for a server.
 func (k *kit) settings(s Server) map[string]any {
 	if k.Settings == nil {
@@ -215,54 +122,6 @@ func (k *kit) settings(s Server) map[string]any {
 		settings = map[string]any{}
 	}
 	return settings
-}
-
-// open makes a provider for a server; nil after reporting an error.
-func (r *run) open(s Server) core.Provider {
-	var p core.Provider
-	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
-		p, err = r.factory.Open(ctx, r.Environment, r.settings(s))
-		return err
-	})
-	switch {
-	case err != nil:
-		r.errorf("Open with the good settings: %w", err)
-		return nil
-	case p == nil:
-		r.errorf("Open with the good settings returned neither a provider nor an error")
-	}
-	return p
-}
-
-// ask calls Authenticate and notes what it returns. The duration is how long
-// after the end of ctx the call came back, zero if before.
-func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (cred core.Credential, late time.Duration, err error) {
-	var c core.Credential // the call's own, in case it never comes back
-	late, err = r.call(ctx, func(ctx context.Context) (err error) {
-		c, err = p.Authenticate(ctx, req)
-		return err
-	})
-	if err == nil {
-		cred = c
-		r.learn(cred)
-	}
-	return cred, late, err
-}
-
-// good makes a good server and a provider for it, and obtains a credential.
-// False after reporting an error.
-func (r *run) good() (*stage, core.Provider, core.Credential, bool) {
-	st := r.stage(nil)
-	p := r.open(st.server())
-	if p == nil {
-		return nil, nil, core.Credential{}, false
-	}
-	cred, _, err := r.ask(r.ctx, p, core.Request{})
-	if err != nil {
-		r.errorf("Authenticate with a good server: %w", err)
-		return nil, nil, core.Credential{}, false
-	}
-	return st, p, cred, true
 }
 
 // syncBuffer is a bytes.Buffer for many goroutines.

@@ -27,7 +27,7 @@ func (r *run) goroutines() []string {
 
 // eventually polls until ok or until settle has passed.
 func eventually(ok func() bool) bool {
-	for end := time.Now().Add(settle); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(settle); !ok(); pause(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}
@@ -61,7 +61,9 @@ func (r *run) lives(visit func(*stage)) {
 		}
 		st.misbehave(nil)
 		_, _ = r.call(r.ctx, s.Close)
-		visit(st)
+		if visit(st); r.failed() {
+			return
+		}
 	}
 }
 

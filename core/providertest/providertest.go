@@ -84,7 +84,7 @@ type Result struct {
 // error. Runs at the same time wait for each other, as they watch the log of
 // the process.
 func Check(ctx context.Context, f Fixture) []Result {
-	return newKit(f, f.Factory).runAll(ctx)
+	return newKit(f, f.Factory).runAll(ctx, nil)
 }
 
 // Run makes all checks and reports each as a subtest of t.

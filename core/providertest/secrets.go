@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -36,8 +37,8 @@ func (k *kit) addSecret(what, text string) {
 		return
 	}
 	forms := []string{text, url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString([]byte(text))}
-	if quoted, err := json.Marshal(text); err == nil {
-		forms = append(forms, string(quoted[1:len(quoted)-1]))
+	for _, quoted := range []string{strconv.Quote(text), marshalled(text)} {
+		forms = append(forms, quoted[1:len(quoted)-1])
 	}
 	// In base64 a text looks different at each of three offsets; the
 	// characters that it shares with its neighbours are left out.
@@ -53,6 +54,11 @@ func (k *kit) addSecret(what, text string) {
 		}
 	}
 	k.secrets = append(k.secrets, secret{what, forms})
+}
+
+func marshalled(text string) string {
+	quoted, _ := json.Marshal(text) // a string can always be
+	return string(quoted)
 }
 
 // learn adds what a credential holds to the secrets.

@@ -170,10 +170,8 @@ func sessionLife(r *run) {
 		if c, err := s.Credential(r.ctx); err == nil {
 			r.learn(c)
 		}
-		for what, v := range map[string]any{"Session": s, "Status": s.Status()} {
-			if how, leaked := r.leakIn(v); leaked != "" {
-				r.errorf("%s as %s shows %s", what, how, leaked)
-			}
+		if how, leaked := r.leakIn(s.Status()); leaked != "" {
+			r.errorf("Status as %s shows %s", how, leaked)
 		}
 		if _, err := r.call(r.ctx, s.Close); err != nil {
 			r.errorf("Session.Close: %w", err)
@@ -206,7 +204,7 @@ func sessionRefused(r *run) {
 		r.errorf("a session without a credential has sent %d requests", requests)
 	}
 	_, _ = r.call(r.ctx, s.Close)
-	for what, v := range map[string]any{"Session": s, "Status": s.Status(), "Init's error": err} {
+	for what, v := range map[string]any{"Status": s.Status(), "Init's error": err} {
 		if how, leaked := r.leakIn(v); leaked != "" {
 			r.errorf("%s as %s shows %s", what, how, leaked)
 		}

@@ -1,0 +1,214 @@
+package providertest
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/stretchr/testify/require"
+)
+
+func find(t *testing.T, results []Result, name string) Result {
+	t.Helper()
+	for _, r := range results {
+		if r.Name == name {
+			return r
+		}
+	}
+	require.Fail(t, "no result "+name)
+	return Result{}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range checks {
+		require.Regexp(t, `^[a-z]+/[a-z-]+$`, c.name)
+		require.False(t, seen[c.name], c.name)
+		seen[c.name] = true
+	}
+}
+
+// A zero factory is the first thing that an author may get wrong.
+func TestZeroFixture(t *testing.T) {
+	results := Check(t.Context(), Fixture{})
+	require.Len(t, results, len(checks))
+	require.ErrorContains(t, find(t, results, "settings/good").Err, "the zero core.Factory")
+	require.Equal(t, "settings/good failed", find(t, results, "session/life").Skipped)
+}
+
+func TestWaive(t *testing.T) {
+	f := visit(office(nil))
+	f.Waive = map[string]string{"server/refuses": "the desk never refuses", "server/refusse": "misspelt"}
+	results := newKit(f, coded(core.Unavailable)).runAll(t.Context(), func(c check) bool { return c.name == "server/refuses" })
+	require.Equal(t, "the desk never refuses", find(t, results, "server/refuses").Skipped)
+	require.ErrorContains(t, find(t, results, "fixture").Err, `no check "server/refusse"`)
+}
+
+func TestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, r := range Check(ctx, visit(office(nil))) {
+		require.ErrorIs(t, r.Err, context.Canceled)
+	}
+}
+
+// A provider that needs no server has fewer checks and passes them.
+func TestNoServer(t *testing.T) {
+	factory := core.NewFactory(core.Info{Kind: "fixed", Summary: "A fixed token."},
+		func(_ context.Context, _ core.Environment, cfg struct {
+			Token core.Secret `json:"token" required:"true" doc:"The token."`
+		}) (core.Provider, error) {
+			return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				return token(cfg.Token.Reveal(), ""), nil
+			}), nil
+		})
+	skipped := 0
+	for _, r := range Check(t.Context(), Fixture{Factory: factory, Settings: func(s Server) map[string]any { return map[string]any{"token": s.Secret} }}) {
+		require.NoError(t, r.Err, r.Name)
+		if r.Skipped == "the fixture has no server" {
+			skipped++
+		}
+	}
+	require.Greater(t, skipped, 10)
+}
+
+// Abilities that work, and those of a proxy that has none, pass.
+func TestAbilities(t *testing.T) {
+	working := with(func(a *able) {
+		a.revoke = func(ctx context.Context, _ core.Credential) error {
+			_, err := a.fetch(ctx, a.client)
+			return err
+		}
+		a.authorize = func(core.Outgoing) (core.Attachment, error) {
+			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("signed")}}, nil
+		}
+		a.signIn = func(ctx context.Context) (core.Credential, error) { return a.Authenticate(ctx, core.Request{}) }
+	})
+	for name, c := range map[string]struct {
+		factory core.Factory
+		skipped []string
+	}{
+		"working": {working, []string{"ability/sign"}},
+		"proxy":   {with(func(*able) {}), []string{"ability/revoke", "ability/authorize", "ability/sign", "ability/sign-in"}},
+		"signing": {chain(signWell), []string{"ability/revoke", "ability/authorize", "ability/sign-in"}},
+	} {
+		var skipped []string
+		for _, r := range Check(t.Context(), visit(c.factory)) {
+			require.NoError(t, r.Err, name+" "+r.Name)
+			if r.Skipped != "" && r.Name != "settings/environment" {
+				skipped = append(skipped, r.Name)
+			}
+		}
+		require.Equal(t, c.skipped, skipped, name)
+	}
+}
+
+// With Endpoint, only that path misbehaves.
+func TestEndpoint(t *testing.T) {
+	f := visit(office(nil))
+	f.Endpoint = "/token"
+	st := (&run{kit: newKit(f, f.Factory)}).stage(answer(500, ""))
+	defer st.close()
+	for path, want := range map[string]int{"/token": 500, "/other": 401} {
+		resp, err := http.Post(st.server().URL+path, "text/plain", http.NoBody)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode)
+	}
+}
+
+// Every exported field of a credential makes the trip to another process.
+func TestCopied(t *testing.T) {
+	full := core.Credential{
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{"A": core.NewSecret("1")}, Query: map[string]core.Secret{"b": core.NewSecret("2")},
+			Cookie: map[string]core.Secret{"c": core.NewSecret("3")}, Cert: core.NewSecret("4"), Roots: "5",
+		},
+		Renewal: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(), Origins: []string{"https://a.example"},
+		Subject: "7", Attributes: map[string]string{"d": "8"},
+	}
+	requireFull(t, reflect.ValueOf(full))
+	back, same := copied(full)
+	require.True(t, same)
+	requireFull(t, reflect.ValueOf(back))
+	require.Equal(t, toPlain(full), toPlain(back))
+
+	full.Subject = "\xff"
+	_, same = copied(full)
+	require.False(t, same)
+}
+
+func requireFull(t *testing.T, v reflect.Value) {
+	t.Helper()
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		require.False(t, v.Field(i).IsZero(), "%s.%s is not covered: teach plainCredential about it", v.Type(), field.Name)
+		if field.Type == reflect.TypeFor[core.Attachment]() {
+			requireFull(t, v.Field(i))
+		}
+	}
+}
+
+func TestLeak(t *testing.T) {
+	const text = `pa&ss w"rd+0123`
+	k := newKit(Fixture{Secrets: []string{text, "short"}}, core.Factory{})
+	for name, shown := range map[string]string{
+		"plain":  "x" + text + "x",
+		"query":  "?a=" + url.QueryEscape(text),
+		"path":   "/" + url.PathEscape(text),
+		"hex":    fmt.Sprintf("%x", text),
+		"quoted": fmt.Sprintf("%q", text),
+		"base64": base64.StdEncoding.EncodeToString([]byte(text)),
+		"basic":  base64.StdEncoding.EncodeToString([]byte("me:" + text)),
+		"basic1": base64.URLEncoding.EncodeToString([]byte("u:" + text + "!")),
+		"basic2": base64.RawURLEncoding.EncodeToString([]byte("user:" + text + "??")),
+		"canary": k.canary,
+	} {
+		require.NotEmpty(t, k.leak(shown), name)
+	}
+	require.Empty(t, k.leak("short and harmless "+base64.StdEncoding.EncodeToString([]byte("something else entirely"))))
+
+	how, what := k.leakIn(struct{ Inner error }{errors.New(text)})
+	require.Equal(t, "Fixture.Secrets[0]", what)
+	require.Equal(t, "%v", how)
+	how, what = k.leakIn(panics{})
+	require.Empty(t, how+what)
+}
+
+// panics cannot be printed as JSON.
+type panics struct{}
+
+func (panics) MarshalJSON() ([]byte, error) { panic("no") }
+
+// What settings show in the open, a credential may repeat.
+func TestPublicSettings(t *testing.T) {
+	f := visit(office(nil))
+	f.Settings = func(s Server) map[string]any { return map[string]any{"url": "https://public.example", "key": s.Secret} }
+	k := newKit(f, f.Factory)
+	k.learn(core.Credential{
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{"X-App": core.NewSecret("https://public.example"), "X-Key": core.NewSecret("hidden-hidden")},
+			Cert:   core.NewSecret("-----BEGIN PRIVATE KEY-----\n" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\nd3h5ejAxMjM0NTY3ODk=\n-----END PRIVATE KEY-----\n"),
+		},
+	})
+	require.Empty(t, k.leak("https://public.example"))
+	require.Equal(t, `the credential's header "X-Key"`, k.leak("hidden-hidden"))
+	require.Equal(t, "the credential's private key", k.leak("d3h5ejAxMjM0NTY3ODk="))
+}
+
+func TestEachText(t *testing.T) {
+	shout := func(s string) any { return s + "!" }
+	require.JSONEq(t, `{"a": "b!", "c": ["d!", 1, {"e": null}]}`, string(eachText([]byte(`{"a": "b", "c": ["d", 1, {"e": null}]}`), shout)))
+	require.Equal(t, "plain!", string(eachText([]byte("plain"), shout)))
+	require.Equal(t, "plain", string(eachText([]byte("plain"), func(string) any { return 1 })))
+}

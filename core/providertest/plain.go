@@ -1,0 +1,86 @@
+package providertest
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// plainCredential is a credential as it crosses a process boundary.
+type plainCredential struct {
+	Header, Query, Cookie map[string]string
+	Cert, Roots, Renewal  string
+	Expiry, RenewAfter    time.Time
+	Origins               []string
+	Subject               string
+	Attributes            map[string]string
+}
+
+// toPlain reveals c.
+func toPlain(c core.Credential) plainCredential {
+	return plainCredential{
+		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
+		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
+		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
+		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
+	}
+}
+
+// plainTime drops what a copy loses: the monotonic reading and the zone.
+func plainTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Round(0).UTC()
+}
+
+func (p plainCredential) credential() core.Credential {
+	return core.Credential{
+		Attach: core.Attachment{
+			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
+			Cert: core.NewSecret(p.Cert), Roots: p.Roots,
+		},
+		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
+		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
+	}
+}
+
+// copied returns c after a trip through bytes: nothing in it is the
+// provider's own any more.
+func copied(c core.Credential) (core.Credential, bool) {
+	plain := toPlain(c)
+	text, err := json.Marshal(plain)
+	if err != nil {
+		return core.Credential{}, false
+	}
+	var back plainCredential
+	if json.Unmarshal(text, &back) != nil {
+		return core.Credential{}, false
+	}
+	return back.credential(), reflect.DeepEqual(plain, back)
+}
+
+func texts(m map[string]core.Secret) map[string]string {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for name, value := range m {
+		out[name] = value.Reveal()
+	}
+	return out
+}
+
+func secrets(m map[string]string) map[string]core.Secret {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]core.Secret, len(m))
+	for name, value := range m {
+		out[name] = core.NewSecret(value)
+	}
+	return out
+}

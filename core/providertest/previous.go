@@ -1,0 +1,67 @@
+package providertest
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// previous asks for a credential in the place of an earlier one, for each
+// reason, and checks that the earlier one is left alone.
+func previous(reason core.Reason, challenges ...string) func(*run) {
+	return func(r *run) {
+		_, p, cred, ok := r.good()
+		if !ok {
+			return
+		}
+		for _, challenge := range challenges {
+			before := toPlain(cred)
+			next, _, err := r.ask(r.ctx, p, core.Request{Reason: reason, Previous: cred, Challenge: challenge})
+			if err != nil {
+				r.errorf("Authenticate with Reason %v and the credential in Previous: %w", reason, err)
+				return
+			}
+			if !reflect.DeepEqual(before, toPlain(cred)) {
+				r.errorf("Authenticate has written to Request.Previous")
+			}
+			r.sound("the next credential's ", next.Attach)
+			cred = next
+		}
+	}
+}
+
+// previousAbsent gives no Previous where one is usual, and one that the
+// provider has never seen.
+func previousAbsent(r *run) {
+	_, p, _, ok := r.good()
+	if !ok {
+		return
+	}
+	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+		if _, _, err := r.ask(r.ctx, p, core.Request{Reason: reason}); err != nil {
+			r.errorf("Authenticate with Reason %v and no Previous: %w", reason, err)
+		}
+	}
+	strange := core.Credential{Renewal: core.NewSecret("\x00{not from here"), Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
+	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.Expiring, Previous: strange}) // an error is fine, a panic is not
+}
+
+// previousElsewhere lets a second provider renew what a first one obtained,
+// as after the restart of a plugin.
+func previousElsewhere(r *run) {
+	st, _, cred, ok := r.good()
+	if !ok {
+		return
+	}
+	back, _ := copied(cred)
+	other := r.open(st.server())
+	if other == nil {
+		return
+	}
+	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+		if _, _, err := r.ask(r.ctx, other, core.Request{Reason: reason, Previous: back}); err != nil {
+			r.errorf("a newly opened provider, Reason %v, the copied credential of another in Previous: %w", reason, err)
+		}
+	}
+}
