@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,4 +134,18 @@ func (p *OIDCProvider) Counts(t testing.TB) Counts {
 func (p *OIDCProvider) SignIn(t testing.TB) string {
 	t.Helper()
 	return signIn(t, http.DefaultClient, p.Issuer+"/auth", p.TokenURL(), nil)
+}
+
+// Revoke ends a token at the revocation endpoint (RFC 7009).
+func (p *OIDCProvider) Revoke(t testing.TB, id, secret, token string) {
+	t.Helper()
+	form := url.Values{"token": {token}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.Issuer+"/token/revocation", strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
 }

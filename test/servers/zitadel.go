@@ -23,8 +23,8 @@ import (
 // The clients that both OpenID providers know. The odd characters show that
 // the id and the secret are encoded before HTTP Basic (RFC 6749 §2.3.1).
 const (
-	ServiceID     = "service:one"
-	ServiceSecret = "p+ss w%rd/ü-and-some-more-of-it-to-be-long"
+	ServiceID     = "service one/2"
+	ServiceSecret = "p+ss w%rd/:&=-and-some-more-of-it-to-be-long"
 	WebID         = "web"
 	WebSecret     = "web-secret-web-secret-web-secret-web-secret"
 	RedirectURI   = "http://127.0.0.1/callback"

@@ -1,0 +1,139 @@
+//go:build acceptance
+
+package acceptance
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/test/servers"
+)
+
+func oidcConfig(where, id, auth, origin, more string) string {
+	return fmt.Sprintf(`
+sessions:
+  service:
+    provider: oauth2
+    origins: [%q]
+    settings:
+      %s
+      client_id: %q
+      client_secret: "${env:SECRET}"
+      client_auth: %s
+      scopes: [read]
+      %s
+`, origin, where, id, auth, more)
+}
+
+func TestOIDCProviderClientCredentials(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, time.Minute)
+	api := servers.StartAPI(t, ca, p.Check())
+	for name, c := range map[string]struct{ where, id, auth string }{
+		"basic, by issuer":   {"issuer: " + p.Issuer, servers.ServiceID, "basic"},
+		"basic, by endpoint": {"token_url: " + p.TokenURL(), servers.ServiceID, "basic"},
+		"post, by issuer":    {"issuer: " + p.Issuer, servers.PostID, "post"},
+		"post, by endpoint":  {"token_url: " + p.TokenURL(), servers.PostID, "post"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := load(t, ca, oidcConfig(c.where, c.id, c.auth, api.URL, ""), "SECRET="+servers.ServiceSecret)
+			says(t, initialised(t, cfg, "service"), api.URL, c.id)
+		})
+	}
+}
+
+func TestOIDCProviderResource(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, time.Minute)
+	const resource = "https://orders.example.com/v1"
+	api := servers.StartAPI(t, ca, p.CheckJWT(resource))
+	for name, c := range map[string]struct {
+		more string
+		ok   bool
+	}{
+		"the API's own": {"resource: [" + resource + "]", true},
+		"another":       {"resource: [https://stock.example.com]", false},
+		"none":          {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, c.more)
+			s := initialised(t, load(t, ca, text, "SECRET="+servers.ServiceSecret), "service")
+			if c.ok {
+				says(t, s, api.URL, servers.ServiceID)
+				return
+			}
+			status, _ := get(t, s, api.URL)
+			require.Equal(t, 401, status, "the second refusal is the caller's")
+		})
+	}
+}
+
+func TestOIDCProviderExpiryAndRenewal(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, 3*time.Second)
+	api := servers.StartAPI(t, ca, p.Check())
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, "")
+	s := initialised(t, load(t, ca, text, "SECRET="+servers.ServiceSecret), "service")
+	soon(t, func() bool {
+		says(t, s, api.URL, servers.ServiceID)
+		return len(api.Tokens()) >= 3
+	})
+	counts := p.Counts(t)
+	require.LessOrEqual(t, counts.Granted, len(api.Tokens())+1)
+	require.Zero(t, counts.Refused)
+}
+
+func TestOIDCProviderRevokesAndSurvives401(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, time.Hour)
+	api := servers.StartAPI(t, ca, p.Check())
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, "")
+	cfg := load(t, ca, text, "SECRET="+servers.ServiceSecret)
+	s := initialised(t, cfg, "service")
+	says(t, s, api.URL, servers.ServiceID)
+
+	// Another session ends the first one's token at the server, as an operator
+	// would. The first one gets a new token without its caller noticing.
+	p.Revoke(t, servers.ServiceID, servers.ServiceSecret, api.Tokens()[0])
+	says(t, s, api.URL, servers.ServiceID)
+	require.Equal(t, 2, p.Counts(t).Granted)
+
+	require.NoError(t, s.Close(t.Context()))
+	_, err := p.Check()(t.Context(), api.Tokens()[1])
+	require.ErrorContains(t, err, "not active", "the token still works after Close")
+}
+
+func TestOIDCProviderWrongSecret(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, time.Minute)
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", "https://api.example.com", "")
+	s := session(t, load(t, ca, text, "SECRET=canary-in-a-coal-mine"), "service")
+	for range 20 {
+		err := s.Init(t.Context())
+		require.ErrorIs(t, err, core.Denied)
+		noSecret(t, err, "canary")
+	}
+	require.LessOrEqual(t, p.Counts(t).Refused, 2)
+}
+
+func TestOIDCProviderRotatesRefreshTokens(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	p := servers.StartOIDCProvider(t, 3*time.Second)
+	api := servers.StartAPI(t, ca, p.Check())
+	s := initialised(t, load(t, ca, refreshConfig(p.Issuer, api.URL, ca.File), "REFRESH="+p.SignIn(t)), "person")
+	soon(t, func() bool {
+		says(t, s, api.URL, "ada")
+		return len(api.Tokens()) >= 3
+	})
+	require.Zero(t, p.Counts(t).Refused, "a spent refresh token was used again")
+}
