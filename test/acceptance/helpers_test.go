@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/gs"
 	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/test/servers"
@@ -44,7 +45,7 @@ func load(t testing.TB, ca *servers.CA, text string, variables ...string) *confi
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	cfg, err := config.Load(t.Context(), config.Options{
 		Files:     []string{file},
-		Factories: []core.Factory{oauth2.Factory},
+		Factories: []core.Factory{oauth2.Factory, gs.Factory},
 		Scope:     new(core.Scope),
 		Session:   core.Options{Transport: transport},
 		Environ:   append([]string{"HOME=" + t.TempDir()}, variables...),
