@@ -23,6 +23,20 @@ import (
 
 func absent(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
+// authorizes reports whether the attachments of p's credentials depend on the
+// request. What else Authorize may answer is the matter of ability/authorize.
+func (r *run) authorizes(p core.Provider, cred core.Credential) bool {
+	authorizer, ok := p.(core.Authorizer)
+	if !ok {
+		return false
+	}
+	_, err := r.call(r.ctx, func(ctx context.Context) error {
+		_, err := authorizer.Authorize(ctx, cred, core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/", Header: http.Header{}})
+		return err
+	})
+	return !absent(err)
+}
+
 func revoke(r *run) {
 	st, p, cred, ok := r.good()
 	if !ok {

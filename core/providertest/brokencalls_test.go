@@ -26,6 +26,7 @@ var errNo = core.Errorf(core.Denied, "no")
 var brokenCredentials = []broken{
 	{check: "credential/obtained", fault: "error", says: "with a good server", factory: called(func(context.Context, *desk, core.Request) (core.Credential, error) { return core.Credential{}, errNo })},
 	{check: "credential/attachment", fault: "nothing", says: "attaches nothing", factory: spoiled(func(c *core.Credential) { c.Attach = core.Attachment{} })},
+	{check: "credential/attachment", fault: "nothing from a proxy", says: "attaches nothing", factory: office(func(d *desk) core.Provider { return bare{&able{desk: d}} })},
 	{check: "credential/attachment", fault: "line break", says: "may not be sent", factory: spoiled(func(c *core.Credential) { c.Attach.Header["X"] = core.NewSecret("a\nb") })},
 	{check: "credential/attachment", fault: "host", says: "frames or routes", factory: spoiled(func(c *core.Credential) { c.Attach.Header["host"] = core.NewSecret("a") })},
 	{check: "credential/attachment", fault: "cookie", says: "cookie", factory: spoiled(func(c *core.Credential) { c.Attach.Cookie = map[string]core.Secret{"a": core.NewSecret("a;b")} })},
@@ -64,6 +65,13 @@ var brokenCredentials = []broken{
 			return c, err
 		})
 	})},
+}
+
+// bare is a proxy whose credential attaches nothing.
+type bare struct{ *able }
+
+func (bare) Authenticate(context.Context, core.Request) (core.Credential, error) {
+	return core.Credential{Subject: "nobody"}, nil
 }
 
 // unless refuses some requests.
@@ -182,7 +190,7 @@ var brokenServers = []broken{
 		eachText(body, func(s string) any { text = s; return s })
 		return token(text, ""), err
 	})},
-	{check: "server/endless", fault: "reads on", says: "more than 32 MiB", factory: careless(insecure(false))},
+	{check: "server/endless", fault: "reads on", says: "more than 16 MiB", factory: careless(insecure(false))},
 	{check: "server/reset", fault: "code", says: `want "unavailable"`, factory: coded(core.BadConfig)},
 	{check: "server/redirects", fault: "followed", says: "have followed it", factory: careless(insecure(false))},
 	{check: "server/untrusted", fault: "trusted", says: "has received", factory: careless(insecure(false))},

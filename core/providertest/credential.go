@@ -19,7 +19,7 @@ func credentialAttachment(r *run) {
 	if !ok {
 		return
 	}
-	if _, authorizes := p.(core.Authorizer); isEmpty(cred.Attach) && !authorizes {
+	if isEmpty(cred.Attach) && !r.authorizes(p, cred) {
 		r.errorf("the credential attaches nothing to requests")
 	}
 	r.sound("the credential's ", cred.Attach)

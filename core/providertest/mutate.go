@@ -116,10 +116,10 @@ func oddTypes(r *run) {
 
 const (
 	// tooMuch is what the endless answer has at the most.
-	tooMuch = 64 << 20
+	tooMuch = 24 << 20
 	// enough is more than a provider should read, with room for what the
 	// system's buffers take.
-	enough = 32 << 20
+	enough = 16 << 20
 )
 
 // endless answers without an end.

@@ -117,13 +117,13 @@ func (r *run) get(s *core.Session, url string) (status int, err error) {
 
 // send makes a request that must arrive with the session's credential, after a
 // refusal if refuse is set.
-func (r *run) send(a *api, s *core.Session, refuse, authorizes bool) {
+func (r *run) send(a *api, s *core.Session, p core.Provider, refuse bool) {
 	c, err := s.Credential(r.ctx)
 	if err != nil {
 		r.errorf("Session.Credential: %w", err)
 		return
 	}
-	if authorizes || refuse { // the attachment of the next request is not known
+	if refuse || r.authorizes(p, c) { // the attachment of the next request is not known
 		a.want(core.Credential{}, refuse)
 	} else {
 		a.want(c, refuse)
@@ -149,7 +149,6 @@ func sessionLife(r *run) {
 	if p == nil {
 		return
 	}
-	_, authorizes := p.(core.Authorizer)
 	a, s := r.session(p, &logs)
 	if _, err := s.Credential(r.ctx); !errors.Is(err, core.NotInitialized) {
 		r.errorf("before Init, Credential reports %v, want %q", err, core.NotInitialized)
@@ -159,10 +158,10 @@ func sessionLife(r *run) {
 			r.errorf("Session.Init: %w", err)
 			return
 		}
-		r.send(a, s, false, authorizes)
+		r.send(a, s, p, false)
 		if !r.failed() {
 			before := s.Status().Authentications
-			r.send(a, s, true, authorizes)
+			r.send(a, s, p, true)
 			if n := s.Status().Authentications; n != before+1 {
 				r.errorf("a refusal led to %d new credentials, want 1", n-before)
 			}
