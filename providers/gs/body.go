@@ -1,0 +1,144 @@
+package gs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/url"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+const (
+	jsonType    = "application/json; charset=utf-8"
+	msgpackType = "application/x-msgpack"
+)
+
+// encode makes the body of a payload, and its Content-Type.
+func encode(payload any, packed bool) ([]byte, string, error) {
+	raw, isRaw := payload.([]byte)
+	var buf bytes.Buffer
+	switch {
+	case packed && isRaw:
+		return raw, msgpackType, nil
+	case isRaw:
+		return raw, "application/octet-stream", nil
+	case payload == nil && packed:
+		return nil, msgpackType, nil
+	case payload == nil:
+		return nil, jsonType, nil
+	case packed:
+		e := msgpack.NewEncoder(&buf)
+		e.SetCustomStructTag("json")
+		e.SetSortMapKeys(true)
+		e.UseCompactInts(true)
+		if err := e.Encode(payload); err != nil {
+			return nil, "", core.Errorf(core.BadConfig, "the payload is no MessagePack: %w", err)
+		}
+		return buf.Bytes(), msgpackType, nil
+	}
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(payload); err != nil {
+		return nil, "", core.Errorf(core.BadConfig, "the payload is no JSON: %w", err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), jsonType, nil
+}
+
+// decode reads the body of an answer into out.
+func decode(contentType string, body []byte, out any) error {
+	if out == nil || len(body) == 0 {
+		return nil
+	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = body
+		return nil
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	switch {
+	case media == "application/json" || strings.HasSuffix(media, "+json"):
+		if err := json.Unmarshal(body, out); err != nil {
+			return core.Errorf(core.Unavailable, "the answer's JSON does not fit: %w", err)
+		}
+		return nil
+	case media == msgpackType || media == "application/msgpack":
+		return unpack(body, out)
+	}
+	switch v := out.(type) {
+	case *string:
+		*v = string(body)
+	case *any:
+		*v = body
+	default:
+		return core.Errorf(core.BadConfig, "the answer is of type %q, not JSON or MessagePack: read it into a *[]byte", media)
+	}
+	return nil
+}
+
+// unpack reads MessagePack, by the json tags of structs. What the decoder
+// makes of hostile lengths is its own matter and bounded by the body.
+func unpack(body []byte, out any) (err error) {
+	d := msgpack.NewDecoder(bytes.NewReader(body))
+	d.SetCustomStructTag("json")
+	d.UseLooseInterfaceDecoding(true)
+	defer func() {
+		if r := recover(); r != nil {
+			err = core.Errorf(core.Unavailable, "the answer's MessagePack cannot be read")
+		}
+	}()
+	if err := d.Decode(out); err != nil {
+		return core.Errorf(core.Unavailable, "the answer's MessagePack does not fit: %w", err)
+	}
+	return nil
+}
+
+// msgpackText shows a MessagePack document as JSON, or nothing if it is none.
+func msgpackText(body []byte) []byte {
+	var v any
+	if unpack(body, &v) != nil {
+		return nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// queryOf encodes a payload as a query: what its JSON says, where a list
+// repeats its key and null is left out.
+func queryOf(payload any) (string, error) {
+	if values, ok := payload.(url.Values); ok {
+		return values.Encode(), nil
+	}
+	text, err := json.Marshal(payload)
+	if err != nil {
+		return "", core.Errorf(core.BadConfig, "the payload: %w", err)
+	}
+	var fields map[string]any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil {
+		return "", core.Errorf(core.BadConfig, "the payload of a query must be an object, not %T", payload)
+	}
+	values := make(url.Values, len(fields))
+	for name, field := range fields {
+		list, ok := field.([]any)
+		if !ok {
+			list = []any{field}
+		}
+		for _, v := range list {
+			switch v.(type) {
+			case nil:
+			case string, bool, json.Number:
+				values.Add(name, fmt.Sprint(v))
+			default:
+				return "", core.Errorf(core.BadConfig, "the payload's %q cannot be part of a query: put it in the body", name)
+			}
+		}
+	}
+	return values.Encode(), nil
+}

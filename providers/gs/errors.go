@@ -1,0 +1,187 @@
+package gs
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Kind says what an API's refusal is about. It is itself an error, so that
+// errors.Is(err, gs.RateLimited) asks for it.
+type Kind uint8
+
+// The kinds.
+const (
+	_                Kind = iota
+	RequestFailed         // any answer that is not a success
+	NotAuthenticated      // 401, also after the token was renewed
+	NotAuthorized         // 403: the application lacks a scope or an entitlement
+	RateLimited           // 429
+	ServerFailed          // 500
+	TimedOut              // 504
+)
+
+// Error returns the kind in words.
+func (k Kind) Error() string {
+	names := [...]string{"unknown", "request failed", "not authenticated", "not authorized", "rate limited", "server failed", "timed out"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return names[0]
+}
+
+// APIError is an API's answer that is not a success. It is what the methods of
+// [Session] return for one; a request that found no answer is a [core.Error]
+// instead.
+type APIError struct {
+	Status    int
+	Method    string
+	URL       string // without the query
+	RequestID string // the answer's x-dash-requestid; empty: none
+	// Message is the text of the answer: at most 2 KiB, printable, and without
+	// the session's secrets. Empty for HTML and for binary data.
+	Message    string
+	RetryAfter time.Duration // the answer's Retry-After; zero: none
+}
+
+// Error returns one line: the request, the status, the request's id and the
+// message.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "gs: %s %s: %d", e.Method, e.URL, e.Status)
+	if text := http.StatusText(e.Status); text != "" {
+		b.WriteString(" " + text)
+	}
+	if e.RequestID != "" {
+		b.WriteString(", request " + e.RequestID)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	return b.String()
+}
+
+// Kind returns the kind that e's status stands for.
+func (e *APIError) Kind() Kind {
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return NotAuthenticated
+	case http.StatusForbidden:
+		return NotAuthorized
+	case http.StatusTooManyRequests:
+		return RateLimited
+	case http.StatusInternalServerError:
+		return ServerFailed
+	case http.StatusGatewayTimeout:
+		return TimedOut
+	}
+	return RequestFailed
+}
+
+// Is reports whether target is e's kind, or [RequestFailed], which all are.
+func (e *APIError) Is(target error) bool {
+	k, ok := target.(Kind)
+	return ok && (k == RequestFailed || k == e.Kind())
+}
+
+const (
+	maxMessage = 2 << 10  // bytes of a message that are kept
+	maxRefusal = 64 << 10 // bytes of a refusal that are read
+	maxID      = 200      // bytes of a request id
+)
+
+// refusal makes an error of an answer. It reads the body and does not close
+// it. secrets are those of the session.
+func refusal(method string, u *url.URL, resp *http.Response, secrets []string) *APIError {
+	e := &APIError{
+		Status: resp.StatusCode, Method: method, URL: withoutQuery(u), RetryAfter: core.RetryAfter(resp.Header),
+		RequestID: clean(resp.Header.Get(requestID), maxID, secrets, false),
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal+1)) // what there is of it will do
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if media == msgpackType {
+		body = msgpackText(body)
+	}
+	if isHTML(media, body) || isBinary(media) {
+		return e
+	}
+	e.Message = clean(string(body), maxMessage, secrets, len(body) > maxRefusal)
+	return e
+}
+
+func isHTML(media string, body []byte) bool {
+	if media == "text/html" || media == "application/xhtml+xml" {
+		return true
+	}
+	start := strings.ToLower(strings.TrimSpace(string(body[:min(len(body), 64)])))
+	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
+}
+
+func isBinary(media string) bool {
+	switch {
+	case media == "", media == msgpackType, strings.HasPrefix(media, "text/"), strings.Contains(media, "json"), strings.Contains(media, "xml"):
+		return false
+	}
+	return true
+}
+
+// clean makes foreign text fit for an error. cut says that its end is missing,
+// and with it perhaps the end of a secret.
+func clean(s string, limit int, secrets []string, cut bool) string {
+	longest := 0
+	for _, secret := range secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			longest = max(longest, len(form))
+			s = strings.ReplaceAll(s, form, "REDACTED")
+		}
+	}
+	if cut {
+		s = s[:max(0, len(s)-longest)]
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, " "))
+	s = strings.TrimSpace(s)
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
+
+// secretsOf returns the texts of a credential that no error may show: all but
+// the headers that say which program asks.
+func secretsOf(c core.Credential) []string {
+	var list []string
+	add := func(s core.Secret) {
+		if text := strings.TrimPrefix(s.Reveal(), "Bearer "); text != "" {
+			list = append(list, text)
+		}
+	}
+	for name, value := range c.Attach.Header {
+		if name != "X-Application" && name != "X-Version" {
+			add(value)
+		}
+	}
+	for _, value := range c.Attach.Cookie {
+		add(value)
+	}
+	for _, value := range c.Attach.Query {
+		add(value)
+	}
+	return list
+}
+
+func withoutQuery(u *url.URL) string {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return bare.String()
+}

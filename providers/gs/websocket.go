@@ -1,0 +1,65 @@
+package gs
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// WebSocket returns the URL (wss, on the session's domain and version) and the
+// headers of a handshake (RFC 6455 §4.1), for any WebSocket library to dial.
+// Of call, Domain, APIVersion, NoVersion and Header count. If the API refuses
+// the handshake with a 401, call Core().Reject and ask again. The headers hold
+// the credential: do not log them. Errors are those of [Session.Get].
+func (s *Session) WebSocket(ctx context.Context, path string, call *Call) (target string, header http.Header, err error) {
+	var c Call
+	if call != nil {
+		c = *call
+	}
+	cred, err := s.core.Credential(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	u, err := s.target(cred.Attributes, path, &c)
+	if err != nil {
+		return "", nil, err
+	}
+	u.Scheme = "ws" + strings.TrimPrefix(u.Scheme, "http")
+	r := &http.Request{Method: http.MethodGet, URL: u, Header: make(http.Header, len(c.Header)+4)}
+	for name, values := range c.Header {
+		r.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if err := s.core.Authorize(ctx, r); err != nil {
+		return "", nil, err
+	}
+	return r.URL.String(), maps.Clone(r.Header), nil
+}
+
+// announceTimeout bounds the announcement, which nobody should wait for long.
+const announceTimeout = 10 * time.Second
+
+// announce tells the API which program has authenticated, if the settings ask
+// for it. It is a courtesy: a failure is ignored.
+func (s *Session) announce(ctx context.Context) {
+	cred, err := s.core.Credential(ctx)
+	if err != nil || cred.Attributes[attrActivities] != "true" {
+		return
+	}
+	_ = s.Post(ctx, "/activities", map[string]any{
+		"action":   "Initiated",
+		"kpis":     []any{map[string]any{"id": "gsqInitiated", "value": 1}},
+		"resource": "GSQuant",
+		"parameters": map[string]string{
+			"featureApplication": cred.Attributes[attrApplication],
+			"authsessionVersion": moduleVersion(),
+			"goVersion":          runtime.Version(),
+		},
+	}, nil, &Call{Timeout: announceTimeout})
+}
+
+var _ core.Provider = (*provider)(nil)
