@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"sync"
@@ -9,8 +10,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	xoauth2 "golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/authsession/authsession/test/servers"
 )
 
@@ -190,4 +194,30 @@ sessions:
       refresh_token: "${env:REFRESH}"
       tls: {ca_file: %q}
 `, origin, issuer, servers.WebID, servers.WebSecret, ca)
+}
+
+// A session is a token source for libraries that use x/oauth2, and the other
+// way round.
+func TestZitadelAndXOAuth2(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	z := servers.StartZitadel(t, ca, time.Minute)
+	api := servers.StartAPI(t, ca, z.Check)
+	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}}
+	defer trusting.CloseIdleConnections()
+	ctx := context.WithValue(t.Context(), xoauth2.HTTPClient, trusting)
+
+	s := initialised(t, load(t, ca, zitadelConfig(z, ca, api.URL)), "service")
+	resp, err := xoauth2.NewClient(ctx, oauth2.TokenSource(t.Context(), s)).Get(api.URL)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+
+	theirs := clientcredentials.Config{
+		ClientID: servers.ServiceID, ClientSecret: servers.ServiceSecret, TokenURL: z.TokenURL(), Scopes: []string{"openid"},
+	}
+	ours := core.New("theirs", oauth2.FromTokenSource(theirs.TokenSource(ctx)), &core.Options{Transport: trusting.Transport})
+	require.NoError(t, ours.Init(t.Context()))
+	says(t, ours, api.URL, servers.ServiceID)
+	require.NoError(t, ours.Close(t.Context()))
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -78,28 +77,4 @@ func endToEndRows() ([]row, func()) {
 		}
 		api.Close()
 	}
-}
-
-// yamlOf returns a configuration of n sessions as people write them: about
-// 440 bytes each.
-func yamlOf(n int) string {
-	var b strings.Builder
-	b.WriteString("environment: qa\nsessions:\n")
-	for i := range n {
-		fmt.Fprintf(&b, `  service-%04d:
-    provider: oauth2
-    origins: [https://service-%04d.example.com]
-    settings:
-      token_url: https://login.example.com/tenant-%04d/oauth2/token
-      client_id: service-%04d
-      client_secret: a-secret-of-service-%04d
-      scopes: [read, write, orders.read, orders.write]
-    environments:
-      qa:
-        settings:
-          token_url: https://login.qa.example.com/tenant-%04d/oauth2/token
-          client_secret: a-qa-secret-of-service-%04d
-`, i, i, i, i, i, i, i)
-	}
-	return b.String()
 }

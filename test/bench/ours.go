@@ -2,29 +2,23 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/oauth2"
 )
 
-// openOurs is a session with the oauth2 provider and the defaults.
+// openOurs is a session with the oauth2 provider and the defaults, but for what
+// the row sets.
 func openOurs(e *endpoint, o tuning) client {
-	transport := &http.Transport{}
-	provider := core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		t, err := exchange(ctx, &http.Client{Transport: transport}, e.URL)
-		if err != nil {
-			return core.Credential{}, err
-		}
-		return bearer(t.value, t.expiry), nil
+	provider, err := oauth2.Factory.Open(context.Background(), "", map[string]any{
+		"token_url": e.URL, "client_id": "bench", "client_secret": "bench", "client_auth": "post",
 	})
+	must(err)
 	s := core.New("bench", provider, &core.Options{Lazy: true, Early: o.early, Timeout: o.timeout, KeepFresh: o.keepFresh})
 	return client{
-		use: func(ctx context.Context) error { _, err := s.Credential(ctx); return err },
-		close: func() {
-			_ = s.Close(context.Background())
-			transport.CloseIdleConnections()
-		},
+		use:   func(ctx context.Context) error { _, err := s.Credential(ctx); return err },
+		close: func() { _ = s.Close(context.Background()) },
 	}
 }
 
