@@ -163,7 +163,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	}
 	var lasting *validityError
 	if err != nil && rotating && c.readsFiles() && !errors.As(err, &lasting) {
-		return Bundle{}, core.Errorf(core.Unavailable, "%w", bare(err))
+		return Bundle{}, files.Later(err)
 	}
 	return b, err
 }
