@@ -31,3 +31,25 @@ func TestDocs(t *testing.T) {
 		require.Contains(t, string(page), fmt.Sprintf("| `%s` | %s |\n", c.name, c.promise))
 	}
 }
+
+// The page about checks names tests and checks that exist.
+func TestChecksPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/checks.md")
+	require.NoError(t, err)
+	proofs := 0
+	file := regexp.MustCompile("`([^`]+_test\\.go)`((?: (?:Test|Fuzz|Example)\\w*,?)*)")
+	for _, m := range file.FindAllStringSubmatch(string(page), -1) {
+		source, err := os.ReadFile("../../" + m[1])
+		require.NoError(t, err)
+		require.NotEmpty(t, m[2], m[0])
+		for _, name := range strings.FieldsFunc(m[2], func(c rune) bool { return c == ' ' || c == ',' }) {
+			require.Contains(t, string(source), "\nfunc "+name+"(", m[1])
+			proofs++
+		}
+	}
+	for _, m := range regexp.MustCompile("`([a-z]+/[a-z-]+)`").FindAllStringSubmatch(string(page), -1) {
+		require.True(t, known(m[1]), "there is no check %q", m[1])
+		proofs++
+	}
+	require.Greater(t, proofs, 50)
+}

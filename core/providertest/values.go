@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 )
@@ -56,6 +57,7 @@ func walkValue(s core.Setting, value any, path []string, fn func([]string, core.
 	case v.Kind() == reflect.String:
 		fn(path, s, v.String())
 	case v.Kind() == reflect.Slice:
+		s.Type = strings.TrimPrefix(s.Type, "list of ")
 		for i := range v.Len() {
 			walkValue(s, v.Index(i).Interface(), append(slices.Clone(path), strconv.Itoa(i)), fn)
 		}
@@ -64,11 +66,8 @@ func walkValue(s core.Setting, value any, path []string, fn func([]string, core.
 			walkSettings(s.Fields, m, path, fn)
 			return
 		}
+		s.Type = strings.TrimPrefix(s.Type, "map of ")
 		for _, key := range v.MapKeys() {
-			if m, ok := v.MapIndex(key).Interface().(map[string]any); ok && len(s.Fields) > 0 {
-				walkSettings(s.Fields, m, append(slices.Clone(path), key.String()), fn)
-				continue
-			}
 			walkValue(s, v.MapIndex(key).Interface(), append(slices.Clone(path), key.String()), fn)
 		}
 	}

@@ -216,7 +216,6 @@ func (c *Config) identity() map[string]core.Secret {
 func (c *Config) attributes(env core.Environment, at site) map[string]string {
 	out := map[string]string{
 		attrBaseURL: at.domains[c.Domain], attrAPIVersion: c.APIVersion, attrEnvironment: string(env),
-		attrApplication: c.Application, attrVersion: c.Version,
 	}
 	for d, u := range at.domains {
 		out[attrDomain+string(d)] = u

@@ -50,8 +50,6 @@ const (
 	attrBaseURL     = "base_url"    // the session's domain
 	attrAPIVersion  = "api_version" // such as "v1"
 	attrEnvironment = "environment"
-	attrApplication = "application"
-	attrVersion     = "version"
 	attrActivities  = "activities" // "true": announce the session
 	attrNoRetry     = "no_retry"   // "true": the caller retries
 	attrDomain      = "domain."    // "domain.mds_east": a domain that the session may call
@@ -105,6 +103,9 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 // Authenticate implements [core.Provider]. Pass-through returns what it was
 // given, also after a refusal: there is nothing else to return.
 func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+	if ctx.Err() != nil {
+		return core.Credential{}, core.Errorf(core.Unavailable, "the caller did not wait: %w", context.Cause(ctx))
+	}
 	cred := p.cred
 	cred.Attach.Header = maps.Clone(cred.Attach.Header)
 	cred.Attach.Cookie = maps.Clone(cred.Attach.Cookie)

@@ -55,7 +55,7 @@ func (s *Session) announce(ctx context.Context) {
 		"kpis":     []any{map[string]any{"id": "gsqInitiated", "value": 1}},
 		"resource": "GSQuant",
 		"parameters": map[string]string{
-			"featureApplication": cred.Attributes[attrApplication],
+			"featureApplication": cred.Attach.Header["X-Application"].Reveal(),
 			"authsessionVersion": moduleVersion(),
 			"goVersion":          runtime.Version(),
 		},

@@ -233,7 +233,7 @@ func TestUnreadableFiles(t *testing.T) {
 		"none.yaml: no such file or directory",
 		filepath.Base(dir) + ": not a regular file",
 		"huge.yaml: larger than 16 MiB", "huge.yaml: the file is named twice",
-		"bad.yaml: not YAML: line 1: did not find expected node content",
+		"bad.yaml:1: not YAML: did not find expected node content",
 	}, faults(t, opts))
 
 	opts.Files = nil

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/files"
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -162,7 +163,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	}
 	var lasting *validityError
 	if err != nil && rotating && c.readsFiles() && !errors.As(err, &lasting) {
-		return Bundle{}, core.Errorf(core.Unavailable, "%w", bare(err))
+		return Bundle{}, files.Later(err)
 	}
 	return b, err
 }
@@ -170,8 +171,8 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 func (c Config) readsFiles() bool { return c.CertFile+c.KeyFile+c.CAFile+c.P12File != "" }
 
 func (c Config) load() (b Bundle, err error) {
-	if err := c.Check(""); err != nil {
-		return b, core.Errorf(core.BadConfig, "%w", err)
+	if err := attach.BadConfig(c.Check("")); err != nil {
+		return b, err
 	}
 	if c.CAFile != "" || !c.CA.IsZero() {
 		src, data, err := source("ca", c.CAFile, c.CA)

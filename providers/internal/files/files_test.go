@@ -61,6 +61,12 @@ func TestReadUpToTheLimit(t *testing.T) {
 	require.Len(t, data, files.Limit)
 }
 
+func TestLater(t *testing.T) {
+	_, err := files.Read("no/such/token")
+	require.EqualError(t, files.Later(err), `unavailable: file "no/such/token" does not exist`)
+	require.NotErrorIs(t, files.Later(err), core.BadConfig)
+}
+
 func ExampleRead() {
 	_, err := files.Read("no/such/token")
 	fmt.Println(err)

@@ -1,0 +1,159 @@
+// Package apikey authenticates with fixed keys: in a header, a query parameter
+// or a cookie, one or several at once.
+//
+//	provider: apikey
+//	settings: {header: X-API-Key, key: "${env:PRICES_KEY}"}
+//
+// A key does not expire and cannot be renewed: after a refusal, the same key
+// is used again. For a key in a file that changes see package bearer; for one
+// that a program prints, package exec.
+package apikey
+
+import (
+	"context"
+	"errors"
+	"net/textproto"
+	"strconv"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
+)
+
+// Config are the settings: one key, or several in Keys, or both.
+type Config struct {
+	Place
+	Keys    []Place `json:"keys" doc:"Several keys, each an object with header, query or cookie, prefix and key."`
+	BaseURL string  `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The keys are then sent to its origin only."`
+	Subject string  `json:"subject" doc:"Who the keys stand for, for logs. Not a secret."`
+}
+
+// Place is one key and where it goes: exactly one of Header, Query and Cookie
+// is set.
+type Place struct {
+	Header string      `json:"header" doc:"The header that carries the key."`
+	Query  string      `json:"query" doc:"The query parameter that carries the key. URLs end up in the logs of servers: prefer a header."`
+	Cookie string      `json:"cookie" doc:"The cookie that carries the key."`
+	Prefix string      `json:"prefix" doc:"Text before the key, as \"ApiKey \"; a space at its end counts."`
+	Key    core.Secret `json:"key" doc:"The key."`
+}
+
+// Factory makes providers of kind "apikey".
+var Factory = core.NewFactory(
+	core.Info{Kind: "apikey", Summary: "Fixed keys in headers, query parameters or cookies."},
+	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
+)
+
+// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// The provider is safe for concurrent use and sends nothing.
+func New(cfg Config) (core.Provider, error) {
+	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+		return nil, err
+	}
+	cred := core.Credential{Subject: cfg.Subject}
+	for _, p := range cfg.places() {
+		into, name := &cred.Attach.Header, p.Header
+		switch {
+		case p.Query != "":
+			into, name = &cred.Attach.Query, p.Query
+		case p.Cookie != "":
+			into, name = &cred.Attach.Cookie, p.Cookie
+		}
+		if *into == nil {
+			*into = map[string]core.Secret{}
+		}
+		(*into)[name] = core.NewSecret(p.Prefix + p.Key.Reveal())
+	}
+	attach.Address(&cred, cfg.BaseURL)
+	return core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
+		return cred, attach.Ended(ctx)
+	}), nil
+}
+
+// Validate reports the faults of c. It is called by the factory; the
+// environment does not matter.
+func (c *Config) Validate(core.Environment) error {
+	var faults []error
+	seen := map[string]bool{}
+	check := func(at string, p Place) {
+		setting, err := p.check()
+		if err == nil && seen[p.slot()] {
+			setting, _ = p.where()
+			err = errors.New("another key has this place")
+		}
+		if err != nil {
+			faults = append(faults, core.Faultf(at+setting, "%v", err))
+			return
+		}
+		seen[p.slot()] = true
+	}
+	if c.Place != (Place{}) || len(c.Keys) == 0 {
+		check("", c.Place)
+	}
+	for i, p := range c.Keys {
+		check("keys."+strconv.Itoa(i)+".", p)
+	}
+	if err := attach.Base(c.BaseURL); err != nil {
+		faults = append(faults, core.Faultf("base_url", "%v", err))
+	}
+	return errors.Join(faults...)
+}
+
+// places returns all keys of c.
+func (c *Config) places() []Place {
+	if c.Place == (Place{}) {
+		return c.Keys
+	}
+	return append([]Place{c.Place}, c.Keys...)
+}
+
+// slot is the same text for two places that are one.
+func (p Place) slot() string {
+	return textproto.CanonicalMIMEHeaderKey(p.Header) + "?" + p.Query + ";" + p.Cookie
+}
+
+// where returns the setting that says where the key goes.
+func (p Place) where() (setting string, err error) {
+	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query}, {"cookie", p.Cookie}} {
+		if place.name == "" {
+			continue
+		}
+		if setting != "" {
+			return place.setting, errors.New("name only one of header, query and cookie")
+		}
+		setting = place.setting
+	}
+	if setting == "" {
+		return "header", errors.New("missing: name a header, a query parameter or a cookie for the key")
+	}
+	return setting, nil
+}
+
+// check returns what is wrong with p, and the setting that is at fault.
+func (p Place) check() (setting string, err error) {
+	where, err := p.where()
+	switch {
+	case err != nil:
+		return where, err
+	case p.Key.IsZero():
+		return "key", errors.New("missing")
+	case strings.TrimLeft(p.Prefix, " \t") != p.Prefix:
+		return "prefix", errors.New("starts with a space")
+	}
+	value := attach.HeaderValue
+	switch where {
+	case "header":
+		err = attach.HeaderName(p.Header)
+	case "query":
+		err = attach.QueryName(p.Query)
+	case "cookie":
+		err, value = attach.CookieName(p.Cookie), attach.CookieValue
+	}
+	if err != nil {
+		return where, err
+	}
+	if err := value(p.Key.Reveal()); err != nil {
+		return "key", err
+	}
+	return "prefix", value(p.Prefix + p.Key.Reveal())
+}

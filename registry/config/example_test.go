@@ -1,0 +1,62 @@
+package config_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry/config"
+)
+
+func Example() {
+	dir, _ := os.MkdirTemp("", "config")
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "authsession.yaml")
+	_ = os.WriteFile(file, []byte(`
+default: prices
+sessions:
+  prices:
+    provider: apikey
+    origins: [https://prices.example.com]
+    settings: {header: X-Prices-Key, key: "${env:PRICES_KEY}"}
+`), 0o600)
+
+	ctx := context.Background()
+	cfg, err := config.Load(ctx, config.Options{
+		Files:     []string{file},
+		Factories: factories(), // a program gives providers.Builtin()
+		Environ:   []string{"PRICES_KEY=a-secret"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cfg.Close(ctx)
+	s, err := core.Current(ctx)
+	fmt.Println(s, err)
+	for _, key := range []string{"settings.header", "settings.key"} {
+		source, _ := cfg.Source("prices", key)
+		fmt.Println(filepath.Base(source.String()), source.Key, source.Value)
+	}
+	// Output:
+	// session "prices" (held) <nil>
+	// authsession.yaml:7:16 sessions.prices.settings.header X-Prices-Key
+	// authsession.yaml:7:38 sessions.prices.settings.key REDACTED
+}
+
+func ExampleError() {
+	dir, _ := os.MkdirTemp("", "config")
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "authsession.yaml")
+	_ = os.WriteFile(file, []byte("sessions:\n  gs: {provider: gs, settings: {client_idd: x}}\n"), 0o600)
+	_, err := config.Load(context.Background(), config.Options{
+		Files: []string{file}, Factories: factories(), Environment: core.QA, Environ: []string{},
+	})
+	fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
+	// Output:
+	// authsession.yaml:2:22: sessions.gs.settings.client_id: missing
+	// authsession.yaml:2:33: sessions.gs.settings.client_idd: unknown key, did you mean "client_id"?
+}
