@@ -1,0 +1,117 @@
+package proto
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/authsession/authsession/core"
+	v1 "github.com/authsession/authsession/plugins/proto/v1"
+)
+
+// FromSettings makes a message of settings: what a decoder of JSON or YAML
+// makes of an object, with core.Secret for what came from a reference.
+// Anything else in it is core.BadConfig.
+func FromSettings(settings map[string]any) (*v1.Object, error) {
+	v, err := fromValue(settings, 0)
+	if err != nil {
+		return nil, err
+	}
+	return v.GetObjectValue(), nil
+}
+
+func fromValue(value any, depth int) (*v1.Value, error) {
+	if depth > maxDepth {
+		return nil, core.Errorf(core.BadConfig, "the settings are nested deeper than %d", maxDepth)
+	}
+	switch v := value.(type) {
+	case nil:
+		return &v1.Value{Kind: &v1.Value_NullValue{NullValue: true}}, nil
+	case core.Secret:
+		return &v1.Value{Kind: &v1.Value_TextValue{TextValue: v.Reveal()}}, nil
+	case string:
+		return &v1.Value{Kind: &v1.Value_StringValue{StringValue: v}}, nil
+	case bool:
+		return &v1.Value{Kind: &v1.Value_BoolValue{BoolValue: v}}, nil
+	case map[string]any:
+		fields := make(map[string]*v1.Value, len(v))
+		for key, value := range v {
+			var err error
+			if fields[key], err = fromValue(value, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return &v1.Value{Kind: &v1.Value_ObjectValue{ObjectValue: &v1.Object{Fields: fields}}}, nil
+	}
+	v := reflect.ValueOf(value)
+	switch {
+	case v.CanInt():
+		return &v1.Value{Kind: &v1.Value_IntValue{IntValue: v.Int()}}, nil
+	case v.CanUint() && v.Uint() <= math.MaxInt64:
+		return &v1.Value{Kind: &v1.Value_IntValue{IntValue: int64(v.Uint())}}, nil
+	case v.CanUint():
+		return &v1.Value{Kind: &v1.Value_DoubleValue{DoubleValue: float64(v.Uint())}}, nil
+	case v.CanFloat():
+		return &v1.Value{Kind: &v1.Value_DoubleValue{DoubleValue: v.Float()}}, nil
+	case v.Kind() == reflect.Slice:
+		list := make([]*v1.Value, v.Len())
+		for i := range list {
+			var err error
+			if list[i], err = fromValue(v.Index(i).Interface(), depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: list}}}, nil
+	}
+	return nil, core.Errorf(core.BadConfig, "a setting is of type %T", value)
+}
+
+// ToSettings is the way back. Text becomes a core.Secret, which core's decoder
+// reads as the setting's type.
+func ToSettings(m *v1.Object) (map[string]any, error) {
+	return toObject(m, 0)
+}
+
+func toObject(m *v1.Object, depth int) (map[string]any, error) {
+	out := make(map[string]any, len(m.GetFields()))
+	for key, value := range m.GetFields() {
+		v, err := toValue(value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out[key] = v
+	}
+	return out, nil
+}
+
+func toValue(m *v1.Value, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, core.Errorf(core.BadConfig, "the settings are nested deeper than %d", maxDepth)
+	}
+	switch v := m.GetKind().(type) {
+	case nil, *v1.Value_NullValue:
+		return nil, nil
+	case *v1.Value_BoolValue:
+		return v.BoolValue, nil
+	case *v1.Value_IntValue:
+		return v.IntValue, nil
+	case *v1.Value_DoubleValue:
+		return v.DoubleValue, nil
+	case *v1.Value_StringValue:
+		return v.StringValue, nil
+	case *v1.Value_TextValue:
+		return core.NewSecret(v.TextValue), nil
+	case *v1.Value_ListValue:
+		out := make([]any, len(v.ListValue.GetValues()))
+		for i, value := range v.ListValue.GetValues() {
+			var err error
+			if out[i], err = toValue(value, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case *v1.Value_ObjectValue:
+		return toObject(v.ObjectValue, depth)
+	}
+	return nil, fmt.Errorf("unknown kind of value")
+}
