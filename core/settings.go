@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -106,7 +107,13 @@ type member struct {
 	required bool
 }
 
+// knownMembers holds what members found: types are few and sessions many.
+var knownMembers sync.Map // reflect.Type → []member
+
 func members(t reflect.Type) []member {
+	if list, ok := knownMembers.Load(t); ok {
+		return list.([]member)
+	}
 	var list []member
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -125,6 +132,7 @@ func members(t reflect.Type) []member {
 			list = append(list, member{name, []int{i}, f.Tag, f.Type, f.Tag.Get("required") == "true"})
 		}
 	}
+	knownMembers.Store(t, list)
 	return list
 }
 

@@ -59,6 +59,10 @@ func (r *Registry) Replace(ctx context.Context, entries []Entry) error {
 	return nil
 }
 
+// Check reports every fault that [Registry.Replace] would find in entries, and
+// changes nothing.
+func (r *Registry) Check(entries []Entry) error { return r.check(entries) }
+
 // swap checks entries, exchanges the sets and returns the sessions that were
 // removed. r.mu is held.
 func (r *Registry) swap(entries []Entry) ([]*core.Session, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"slices"
 	"strings"
@@ -158,6 +159,9 @@ func TestGoodProvider(t *testing.T) {
 // TestBrokenProviders has a broken provider for each check, which the check
 // must find.
 func TestBrokenProviders(t *testing.T) {
+	out := log.Writer()
+	log.SetOutput(io.Discard) // one of the faults is to log
+	defer log.SetOutput(out)
 	rows := slices.Concat(brokenSettings, brokenCredentials, brokenCalls, brokenServers, brokenAbilities, brokenEnds)
 	for _, row := range rows {
 		t.Run(row.check+"/"+row.fault, func(t *testing.T) {

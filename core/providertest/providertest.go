@@ -22,7 +22,7 @@
 //
 // It does not check that a provider speaks its protocol well: what the server
 // must receive is the matter of the provider's own tests, or of a Good that is
-// strict. A run takes about two seconds.
+// strict. A run takes about a second.
 //
 // Start reading at the list in checks.go.
 package providertest

@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/url"
@@ -104,6 +105,11 @@ func (p *provider) web(ctx context.Context, rotating bool) (*http.Client, error)
 		var err error
 		if opts.TLS, err = p.cfg.TLS.TLSConfig(ctx, rotating); err != nil {
 			return nil, err
+		}
+		if own := opts.TLS.Certificates; len(own) > 0 {
+			// Certificates alone are held back from a server whose list of
+			// authorities lacks the issuer, as it does for self-signed ones.
+			opts.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own[0], nil }
 		}
 	}
 	return core.NewHTTPClient(&opts), nil

@@ -122,6 +122,9 @@ func (c *Config) Reload(ctx context.Context) error {
 		return err
 	}
 	if err := c.reg.Replace(ctx, next.entries()); err != nil {
+		if l.settingsFaults(err, next.sessions) {
+			return newError(l.faults, c.opts.Files)
+		}
 		return err
 	}
 	before := c.state.Swap(next)

@@ -35,7 +35,7 @@ func (l *loader) chooseEnvironment(named string, sessions map[string]*session) c
 			continue
 		}
 		if s.envOK = slices.Contains(known, string(s.env)); !s.envOK {
-			full, where := l.locate(s, path)
+			full, where := s.locate(path)
 			l.faults = append(l.faults, where.fault(full, unknownEnvironment(string(s.env), known)))
 		}
 	}

@@ -92,16 +92,32 @@ func (l *loader) load(ctx context.Context) (*loaded, error) {
 	if !ok {
 		return nil, newError(l.faults, l.opts.Files)
 	}
-	var err error
-	if l.values, err = overlay(documents); err != nil {
-		return nil, core.Errorf(core.BadConfig, "overlaying the files: %w", err)
-	}
+	l.values = overlay(documents)
 	l.checkReferences(nil, l.values)
 	out := l.check()
 	if len(l.faults) > 0 {
+		l.settingsFaults(l.reg.Check(out.entries()), out.sessions)
 		return nil, newError(l.faults, l.opts.Files)
 	}
 	return out, nil
+}
+
+// settingsFaults adds what the registry says about sessions, and reports
+// whether it said anything about them.
+func (l *loader) settingsFaults(err error, sessions map[string]*session) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		any := false
+		for _, err := range joined.Unwrap() {
+			any = l.settingsFaults(err, sessions) || any
+		}
+		return any
+	}
+	e, ok := err.(*core.Error)
+	if !ok || sessions[e.Session] == nil {
+		return false
+	}
+	l.decodeFaults(e, []string{"settings"}, sessions[e.Session].locate)
+	return true
 }
 
 // check goes from the top down to each session.
@@ -221,11 +237,14 @@ func hint(name string, known []string) string {
 	return "; known: " + strings.Join(known, ", ")
 }
 
-// entries are the sessions as the registry takes them.
+// entries are the sessions as the registry takes them, without those that it
+// cannot judge.
 func (l *loaded) entries() []registry.Entry {
 	out := make([]registry.Entry, 0, len(l.sessions))
 	for _, name := range slices.Sorted(maps.Keys(l.sessions)) {
-		out = append(out, l.sessions[name].entry)
+		if s := l.sessions[name]; s.known && s.envOK {
+			out = append(out, s.entry)
+		}
 	}
 	return out
 }

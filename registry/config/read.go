@@ -58,7 +58,7 @@ func cause(err error) error {
 
 // read reads and parses all files. What one of them lacks to be parsed at all
 // is reported with ok false.
-func (l *loader) read(ctx context.Context) (documents []document, ok bool) {
+func (l *loader) read(ctx context.Context) (documents []map[string]any, ok bool) {
 	ok = true
 	if len(l.opts.Files) == 0 {
 		l.faults = append(l.faults, Fault{Problem: "no file is named in Options.Files"})

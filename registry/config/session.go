@@ -40,7 +40,7 @@ func (l *loader) identify(s *session) {
 	if s.known = err == nil; s.known {
 		s.factory = f
 	} else if path := append(slices.Clip(s.path), "provider"); kind != "" && !l.broken[join(path)] {
-		_, where := l.locate(s, []string{"provider"})
+		_, where := s.locate([]string{"provider"})
 		l.faults = append(l.faults, where.fault(path, reason(err)))
 	}
 	s.env = core.Environment(l.name(s, "environment"))
@@ -56,8 +56,7 @@ func (l *loader) name(s *session, key string) string {
 			value = v
 		}
 	}
-	at := func(path []string) ([]string, place) { return l.locate(s, path) }
-	switch v := l.resolveAll([]string{key}, value, at).(type) {
+	switch v := l.resolveAll([]string{key}, value, s.locate).(type) {
 	case string:
 		return v
 	case core.Secret:
@@ -88,11 +87,8 @@ func (l *loader) layersOf(s *session, env core.Environment) []layer {
 // locate finds where the value in effect at a path below a session was
 // written, and the full path there. For a path that is nowhere, it is the
 // place of what is around it.
-func (l *loader) locate(s *session, path []string) ([]string, place) {
-	return locate(s.layers, path)
-}
-
-func locate(layers []layer, path []string) ([]string, place) {
+func (s *session) locate(path []string) ([]string, place) {
+	layers := s.layers
 	for i := len(layers) - 1; i >= 0; i-- {
 		full := slices.Concat(layers[i].path, path)
 		if p, ok := layers[i].places[join(full)]; ok {
@@ -126,8 +122,7 @@ func (l *loader) checkSession(s *session) {
 		}
 		merge(s.effective, layer.values, "environments")
 	}
-	at := func(path []string) ([]string, place) { return l.locate(s, path) }
-	l.resolveAll(nil, s.effective, at)
+	l.resolveAll(nil, s.effective, s.locate)
 
 	base := l.opts.Session
 	var keys sessionKeys
@@ -135,21 +130,21 @@ func (l *loader) checkSession(s *session) {
 		Lazy: base.Lazy, KeepFresh: base.KeepFresh, Early: base.Early, Timeout: base.Timeout,
 		AllowHTTP: base.AllowHTTP, NoReplay: base.NoReplay,
 	}
-	l.decodeFaults(core.DecodeSettings(s.effective, &keys), nil, at)
+	l.decodeFaults(core.DecodeSettings(s.effective, &keys), nil, s.locate)
+	var origins []string
 	for i, o := range keys.Origins {
 		path := []string{"origins", strconv.Itoa(i)}
-		if full, where := at(path); (&core.Options{Origins: []string{o}}).Check() != nil && !l.isBroken(full) {
+		if (&core.Options{Origins: []string{o}}).Check() == nil {
+			origins = append(origins, o)
+		} else if full, where := s.locate(path); !l.isBroken(full) {
 			l.faults = append(l.faults, where.fault(full, `want an origin, such as "https://api.example.com"`))
 		}
 	}
 	settings := object(s.effective, "settings") // in keys.Settings, secrets have become text
-	switch {
-	case s.known && s.envOK:
-		l.decodeFaults(s.factory.Check(s.env, settings), []string{"settings"}, at)
-	case s.known:
+	if s.known && !s.envOK {                    // else the registry checks them as a whole
 		l.unknownKeys([]string{"sessions", s.name, "settings"}, settings, s.factory.Settings())
 	}
-	base.Origins, base.Lazy, base.KeepFresh, base.Early = keys.Origins, keys.Lazy, keys.KeepFresh, keys.Early
+	base.Origins, base.Lazy, base.KeepFresh, base.Early = origins, keys.Lazy, keys.KeepFresh, keys.Early
 	base.Timeout, base.AllowHTTP, base.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
 	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Options: base}
 }

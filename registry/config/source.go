@@ -56,7 +56,7 @@ func (c *Config) Source(name, key string) (Source, error) {
 		full := strings.Join(slices.Concat(s.path, path), ".")
 		return Source{Key: full, Default: true, Value: setting.Default}, nil
 	}
-	full, where := locate(s.layers, path)
+	full, where := s.locate(path)
 	f := where.fault(full, "")
 	out := Source{Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable}
 	if out.Value = core.NewSecret("x").String(); !setting.Secret {

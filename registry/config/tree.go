@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/knadh/koanf/maps"
-	"github.com/knadh/koanf/v2"
 )
 
 // delimiter joins the keys of a path. It occurs in no key: a file with NUL is
@@ -135,31 +134,15 @@ func (l *lines) at(offset int) (line, column int) {
 	return line, utf8.RuneCount(l.data[l.starts[line-1]:offset]) + 1
 }
 
-// document is a parsed file as koanf takes it.
-type document map[string]any
-
-// Read implements koanf's Provider.
-func (d document) Read() (map[string]any, error) { return d, nil }
-
-// ReadBytes implements koanf's Provider. It is not called without a parser.
-func (d document) ReadBytes() ([]byte, error) { return nil, nil }
-
 // overlay merges the files in their order: objects key by key, everything
-// else as a whole.
-func overlay(documents []document) (map[string]any, error) {
+// else as a whole. It takes koanf's merge without koanf's Load, which also
+// makes a flat copy of everything and has no place for places.
+func overlay(documents []map[string]any) map[string]any {
 	values := map[string]any{}
-	k := koanf.New(delimiter)
 	for _, d := range documents {
-		err := k.Load(d, nil, koanf.WithMergeFunc(func(src, dest map[string]any) error {
-			maps.Merge(src, dest)
-			values = dest
-			return nil
-		}))
-		if err != nil {
-			return nil, err
-		}
+		maps.Merge(d, values)
 	}
-	return values, nil
+	return values
 }
 
 // merge lays src over dst, copying objects, without the key skip.

@@ -19,7 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/apikey"
+	"github.com/authsession/authsession/providers/basic"
+	"github.com/authsession/authsession/providers/bearer"
 	"github.com/authsession/authsession/providers/gs"
+	"github.com/authsession/authsession/providers/mtls"
 	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/test/servers"
@@ -36,18 +40,23 @@ func TestMain(m *testing.M) {
 }
 
 // load loads a configuration from a file of the test's. Its sessions trust APIs
-// that have a certificate of ca. Variables are given as "NAME=value".
+// that have a certificate of ca; with nil, whom their settings say. Variables
+// are given as "NAME=value".
 func load(t testing.TB, ca *servers.CA, text string, variables ...string) *config.Config {
 	t.Helper()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
-	t.Cleanup(transport.CloseIdleConnections)
+	var base core.Options
+	if ca != nil {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
+		t.Cleanup(transport.CloseIdleConnections)
+		base.Transport = transport
+	}
 	file := filepath.Join(t.TempDir(), "authsession.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	cfg, err := config.Load(t.Context(), config.Options{
 		Files:     []string{file},
-		Factories: []core.Factory{oauth2.Factory, gs.Factory},
+		Factories: []core.Factory{oauth2.Factory, gs.Factory, apikey.Factory, basic.Factory, bearer.Factory, mtls.Factory},
 		Scope:     new(core.Scope),
-		Session:   core.Options{Transport: transport},
+		Session:   base,
 		Environ:   append([]string{"HOME=" + t.TempDir()}, variables...),
 	})
 	require.NoError(t, err)

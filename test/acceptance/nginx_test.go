@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/test/servers"
@@ -86,7 +87,7 @@ func TestNginxBearerFile(t *testing.T) {
 	replace("token-one")
 	cfg := load(t, ca, fmt.Sprintf(`
 sessions:
-  job: {provider: bearer, origins: [%q], settings: {file: %q}}
+  job: {provider: bearer, origins: [%q], settings: {token_file: %q, interval: 1s}}
 `, n.URL, file))
 	s := initialised(t, cfg, "job")
 	says(t, s, n.URL+"/bearer", "one")
@@ -107,22 +108,32 @@ func TestNginxMTLS(t *testing.T) {
 	dir := t.TempDir()
 	first := ca.Issue(t, "worker")
 	cert, key := first.Write(t, dir, "client")
-	cfg := load(t, ca, fmt.Sprintf(`
+	p12, err := pkcs12.Modern.Encode(first.TLS.PrivateKey, first.TLS.Leaf, nil, password)
+	require.NoError(t, err)
+	bundle := filepath.Join(dir, "client.p12")
+	require.NoError(t, os.WriteFile(bundle, p12, 0o600))
+	cfg := load(t, nil, fmt.Sprintf(`
 sessions:
   files:
     provider: mtls
     origins: [%[1]q, %[2]q]
-    settings: {cert_file: %[3]q, key_file: %[4]q, ca_file: %[5]q}
+    settings: {cert_file: %[3]q, key_file: %[4]q, ca_file: %[5]q, interval: 1s}
   inline:
     provider: mtls
     origins: [%[1]q]
     settings: {cert: "${file:%[3]s}", key: "${file:%[4]s}", ca: "${file:%[5]s}"}
-`, n.URL, n.MandatoryURL, cert, key, ca.File))
+  bundle:
+    provider: mtls
+    origins: [%[1]q]
+    settings: {p12_file: %[6]q, p12_password: "${env:PASSWORD}", ca_file: %[5]q}
+`, n.URL, n.MandatoryURL, cert, key, ca.File, bundle), "PASSWORD="+password)
 
 	s := initialised(t, cfg, "files")
 	for _, url := range []string{n.MandatoryURL, n.URL + "/certificate"} {
 		says(t, s, url, caller(first))
-		says(t, initialised(t, cfg, "inline"), n.URL+"/certificate", caller(first))
+	}
+	for _, name := range []string{"inline", "bundle"} {
+		says(t, initialised(t, cfg, name), n.URL+"/certificate", caller(first))
 	}
 	expiry := s.Status().Expiry
 	require.WithinDuration(t, first.TLS.Leaf.NotAfter, expiry, time.Minute, "the certificate's end is the credential's")
@@ -130,9 +141,10 @@ sessions:
 	// A certificate whose key has not come yet is kept out.
 	second := ca.Issue(t, "worker")
 	require.NoError(t, os.WriteFile(cert, []byte(second.Cert), 0o600))
-	for range 20 {
+	soon(t, func() bool {
 		says(t, s, n.MandatoryURL, caller(first))
-	}
+		return s.Status().Failures > 0 // the session has looked at the torn pair
+	})
 
 	// With its key it takes over, also on connections, and no request fails.
 	second.Write(t, dir, "client")
@@ -160,7 +172,7 @@ func TestNginxRefusesStrangersCertificates(t *testing.T) {
 	n := startNginx(t, ca)
 	dir := t.TempDir()
 	cert, key := stranger.Issue(t, "stranger").Write(t, dir, "client")
-	cfg := load(t, ca, fmt.Sprintf(`
+	cfg := load(t, nil, fmt.Sprintf(`
 sessions:
   stranger:
     provider: mtls

@@ -59,6 +59,9 @@ func (c Config) IsZero() bool {
 // HasClient reports whether c names a client certificate or a part of one.
 func (c Config) HasClient() bool { return c.hasPEM() || c.hasP12() }
 
+// HasFiles reports whether c names a file.
+func (c Config) HasFiles() bool { return c.CertFile+c.KeyFile+c.CAFile+c.P12File != "" }
+
 func (c Config) hasPEM() bool {
 	return c.CertFile != "" || !c.Cert.IsZero() || c.KeyFile != "" || !c.Key.IsZero()
 }
@@ -153,7 +156,7 @@ const (
 // It is safe for concurrent use.
 func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	b, err := c.load()
-	for n := 1; n < attempts && errors.Is(err, errMismatch) && c.readsFiles(); n++ {
+	for n := 1; n < attempts && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
 			return Bundle{}, core.Errorf(core.Unavailable, "%w; %w", bare(err), context.Cause(ctx))
@@ -162,13 +165,11 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 		b, err = c.load()
 	}
 	var lasting *validityError
-	if err != nil && rotating && c.readsFiles() && !errors.As(err, &lasting) {
+	if err != nil && rotating && c.HasFiles() && !errors.As(err, &lasting) {
 		return Bundle{}, files.Later(err)
 	}
 	return b, err
 }
-
-func (c Config) readsFiles() bool { return c.CertFile+c.KeyFile+c.CAFile+c.P12File != "" }
 
 func (c Config) load() (b Bundle, err error) {
 	if err := attach.BadConfig(c.Check("")); err != nil {

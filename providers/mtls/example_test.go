@@ -1,0 +1,48 @@
+package mtls_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/mtls"
+)
+
+// The settings of a config file, and who the session then speaks for.
+func Example() {
+	cert, key := selfSigned("spread-desk")
+	ctx := context.Background()
+	provider, err := mtls.Factory.Open(ctx, "", map[string]any{"cert": cert, "key": key})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := core.New("trades", provider, nil)
+	if err := s.Init(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close(ctx)
+	fmt.Println("the certificate of", s.Status().Subject)
+	// Output: the certificate of spread-desk
+}
+
+func selfSigned(name string) (cert, key string) {
+	private, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, _ := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	pkcs8, _ := x509.MarshalPKCS8PrivateKey(private)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+}

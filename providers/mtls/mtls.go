@@ -1,0 +1,132 @@
+// Package mtls authenticates with a client certificate in the TLS handshake
+// (RFC 8446 §4.4.2), from files, from text in the settings or from PKCS #12.
+//
+//	provider: mtls
+//	settings: {cert_file: client.pem, key_file: client.key, ca_file: api-ca.pem}
+//
+// The files are read again every few seconds while the session is in use. A
+// certificate that was exchanged is used by new connections; requests under
+// way end on their old ones. A pair of which only one half has been exchanged
+// is not used. A certificate that has expired is an error.
+package mtls
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/certs"
+)
+
+// Config are the settings: certificate and key in PEM, each as a file or as
+// text, or both as PKCS #12.
+type Config struct {
+	CertFile    string        `json:"cert_file" doc:"PEM file with the certificate, then its issuers; it may hold the key too."`
+	Cert        core.Secret   `json:"cert" doc:"The same as text, in the place of cert_file."`
+	KeyFile     string        `json:"key_file" doc:"PEM file with the private key, not encrypted. Default: cert_file."`
+	Key         core.Secret   `json:"key" doc:"The same as text, in the place of key_file."`
+	CAFile      string        `json:"ca_file" doc:"PEM file with the roots that the API's server is verified against. Default: the system's."`
+	CA          core.Secret   `json:"ca" doc:"The same as text, in the place of ca_file."`
+	P12File     string        `json:"p12_file" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in the place of cert and key."`
+	P12         core.Secret   `json:"p12" doc:"The same in base64, in the place of p12_file."`
+	P12Password core.Secret   `json:"p12_password" doc:"What opens the PKCS #12. Default: the empty password."`
+	Interval    time.Duration `json:"interval" default:"10s" doc:"How often the files are read again, at least 1s."`
+	BaseURL     string        `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The certificate is then shown to its origin only."`
+	Subject     string        `json:"subject" doc:"Who the certificate stands for, for logs. Default: its SPIFFE id, or else its common name."`
+}
+
+// Factory makes providers of kind "mtls".
+var Factory = core.NewFactory(
+	core.Info{Kind: "mtls", Summary: "A client certificate, from files that may rotate, from text or from PKCS #12."},
+	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
+)
+
+// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// An Interval of zero means ten seconds. The provider is safe for concurrent
+// use and reads its files at each Authenticate.
+//
+// What is wrong with a file is [core.BadConfig] at first. Once there was a
+// good certificate it is [core.Unavailable], as files are exchanged one by
+// one; but a certificate that has expired or is not valid yet stays BadConfig.
+func New(cfg Config) (core.Provider, error) {
+	if cfg.Interval == 0 {
+		cfg.Interval = 10 * time.Second
+	}
+	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+		return nil, err
+	}
+	return &provider{cfg, cfg.certs()}, nil
+}
+
+// Validate reports the faults of c. It is called by the factory; the
+// environment does not matter.
+func (c *Config) Validate(core.Environment) error {
+	faults := []error{c.certs().Check("")}
+	add := func(setting string, err error) {
+		if err != nil {
+			faults = append(faults, core.Faultf(setting, "%v", err))
+		}
+	}
+	if !c.certs().HasClient() {
+		add("cert_file", errors.New("missing: give cert_file, cert, p12_file or p12"))
+	}
+	if c.Interval < time.Second {
+		add("interval", errors.New("want at least 1s"))
+	}
+	add("base_url", attach.Base(c.BaseURL))
+	return errors.Join(faults...)
+}
+
+func (c *Config) certs() certs.Config {
+	return certs.Config{
+		CertFile: c.CertFile, Cert: c.Cert, KeyFile: c.KeyFile, Key: c.Key, CAFile: c.CAFile, CA: c.CA,
+		P12File: c.P12File, P12: c.P12, P12Password: c.P12Password,
+	}
+}
+
+type provider struct {
+	cfg   Config
+	certs certs.Config
+}
+
+// Authenticate implements [core.Provider]: it returns what the certificate is
+// now.
+func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	if err := attach.Ended(ctx); err != nil {
+		return core.Credential{}, err
+	}
+	b, err := p.certs.Load(ctx, req.Reason != core.Initial)
+	if err != nil {
+		return core.Credential{}, err
+	}
+	cred := core.Credential{
+		Attach:  core.Attachment{Cert: b.Cert, Roots: b.Roots},
+		Expiry:  b.Leaf.NotAfter,
+		Subject: p.cfg.Subject,
+	}
+	if p.certs.HasFiles() {
+		cred.RenewAfter = time.Now().Add(p.cfg.Interval)
+	}
+	if cred.Subject == "" {
+		cred.Subject = subject(b.Leaf)
+	}
+	attach.Address(&cred, p.cfg.BaseURL)
+	return cred, nil
+}
+
+// subject returns who a certificate speaks for: its SPIFFE id (SPIFFE
+// X509-SVID §2), its common name, or the first of its DNS names.
+func subject(leaf *x509.Certificate) string {
+	for _, u := range leaf.URIs {
+		if u.Scheme == "spiffe" {
+			return u.String()
+		}
+	}
+	if leaf.Subject.CommonName == "" && len(leaf.DNSNames) > 0 {
+		return leaf.DNSNames[0]
+	}
+	return leaf.Subject.CommonName
+}

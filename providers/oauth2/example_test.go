@@ -1,0 +1,91 @@
+package oauth2_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/oauth2"
+	xoauth2 "golang.org/x/oauth2"
+)
+
+// A session asks the token endpoint once and puts the token on every request.
+func Example() {
+	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("token request:", r.FormValue("grant_type"), r.FormValue("scope"))
+		fmt.Fprint(w, `{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer", "expires_in": 3600}`)
+	}))
+	defer login.Close()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "seen: ", r.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+
+	ctx := context.Background()
+	provider, err := oauth2.Factory.Open(ctx, "", map[string]any{
+		"token_url":     login.URL + "/token",
+		"client_id":     "my-app",
+		"client_secret": "hunter2",
+		"scopes":        []any{"invoices.read"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := core.New("billing", provider, &core.Options{Origins: []string{api.URL}})
+	if err := s.Init(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close(ctx)
+	for range 2 {
+		resp, err := s.Client().Get(api.URL)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		fmt.Printf("%s\n", text)
+	}
+	// Output:
+	// token request: client_credentials invoices.read
+	// seen: Bearer 2YotnFZFEjr1zCsicMWpAA
+	// seen: Bearer 2YotnFZFEjr1zCsicMWpAA
+}
+
+// A library that takes a token source gets the session's token.
+func ExampleTokenSource() {
+	ctx := context.Background()
+	s := core.New("maps", oauth2.FromTokenSource(xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})), nil)
+	if err := s.Init(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close(ctx)
+	token, err := oauth2.TokenSource(ctx, s).Token()
+	fmt.Println(token.Type(), token.AccessToken, err)
+	// Output: Bearer a-token <nil>
+}
+
+// A token source that the program has already becomes a session, which binds
+// the token to the API it is for.
+func ExampleFromTokenSource() {
+	ctx := context.Background()
+	source := xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})
+	s := core.New("maps", oauth2.FromTokenSource(source), &core.Options{Origins: []string{"https://maps.example.com"}})
+	if err := s.Init(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close(ctx)
+	resp, err := s.Client().Get("https://elsewhere.example.com/")
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	fmt.Println(core.CodeOf(err))
+	// Output: origin refused
+}

@@ -1,0 +1,61 @@
+package oauth2_test
+
+import (
+	"testing"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/oauth2"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSettingsFaults(t *testing.T) {
+	base := func(changes map[string]any) map[string]any {
+		settings := map[string]any{"token_url": "https://login.example.com/token", "client_id": "app", "client_secret": "hunter2hunter2"}
+		for name, value := range changes {
+			settings[name] = value
+		}
+		return settings
+	}
+	for _, tt := range []struct {
+		name    string
+		changes map[string]any
+		fault   string // "": none
+	}{
+		{"good", nil, ""},
+		{"no server", map[string]any{"token_url": ""}, "token_url: missing; give issuer or token_url"},
+		{"two servers", map[string]any{"issuer": "https://login.example.com"}, "token_url: give either issuer or token_url"},
+		{"plain HTTP", map[string]any{"token_url": "http://login.example.com/token"}, "token_url: is not https"},
+		{"plain HTTP allowed", map[string]any{"token_url": "http://login.example.com/token", "allow_http": true}, ""},
+		{"plain HTTP on the loopback", map[string]any{"token_url": "http://[::1]:8080/token"}, ""},
+		{"no URL", map[string]any{"token_url": "login.example.com"}, "token_url: is not an https URL"},
+		{"user in URL", map[string]any{"token_url": "https://me:hunter2@login.example.com"}, "token_url: must not hold a user or password"},
+		{"plain HTTP revocation", map[string]any{"revocation_url": "http://login.example.com/revoke"}, "revocation_url: is not https"},
+		{"query in issuer", map[string]any{"token_url": nil, "issuer": "https://login.example.com?x=1"}, "issuer: must not have a query"},
+		{"base URL", map[string]any{"base_url": "https://me:hunter2@api.example.com"}, "base_url: is not a URL"},
+		{"empty client id", map[string]any{"client_id": ""}, "client_id: is empty"},
+		{"no secret", map[string]any{"client_secret": nil}, "client_secret: missing"},
+		{"certificate for a secret", map[string]any{"client_secret": nil, "tls": map[string]any{"cert_file": "client.pem"}}, ""},
+		{"two certificates", map[string]any{"tls": map[string]any{"cert_file": "client.pem", "cert": "x"}}, "tls.cert: give either"},
+		{"refresh grant without token", map[string]any{"grant": "refresh_token"}, "refresh_token: missing"},
+		{"refresh grant of a public client", map[string]any{"grant": "refresh_token", "refresh_token": "r", "client_secret": nil}, ""},
+		{"refresh token without grant", map[string]any{"refresh_token": "r"}, "refresh_token: is for the grant"},
+		{"misspelt grant", map[string]any{"grant": "client_credential"}, `did you mean "client_credentials"?`},
+		{"scope list in one", map[string]any{"scopes": []any{"ok", "a b"}}, "scopes: number 2 is not a scope"},
+		{"relative resource", map[string]any{"resource": []any{"api"}}, "resource: number 1 is not an absolute URI"},
+		{"reserved parameter", map[string]any{"params": map[string]any{"grant_type": "password"}}, "params.grant_type: belongs to the grant"},
+		{"parameter twice", map[string]any{"audience": "a", "params": map[string]any{"audience": "b"}}, "params.audience: is given as a setting, too"},
+		{"nameless parameter", map[string]any{"params": map[string]any{"": "b"}}, "params: a parameter has no name"},
+		{"several faults", map[string]any{"client_id": "", "scopes": []any{""}}, "client_id: is empty; scopes: number 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := oauth2.Factory.Check("", base(tt.changes))
+			if tt.fault == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorContains(t, err, tt.fault)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
