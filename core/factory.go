@@ -24,6 +24,7 @@ type Info struct {
 type Factory struct {
 	info     Info
 	settings []Setting
+	describe func() (Info, []Setting) // of a proxy, in the place of the two above
 	check    func(Environment, map[string]any) error
 	open     func(context.Context, Environment, map[string]any) (Provider, error)
 }
@@ -82,12 +83,37 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 	}
 }
 
+// ProxyFactory makes a factory whose work is done elsewhere, such as in a
+// plugin process. describe answers at once with what is known so far: before
+// the other side was asked, that may be the kind alone. check reports faults
+// as far as they are known without starting anything; open asks the other
+// side. All three are safe for concurrent use.
+func ProxyFactory(
+	describe func() (Info, []Setting),
+	check func(Environment, map[string]any) error,
+	open func(context.Context, Environment, map[string]any) (Provider, error),
+) Factory {
+	return Factory{describe: describe, check: check, open: open}
+}
+
 // Info returns what the factory makes.
-func (f Factory) Info() Info { return f.info }
+func (f Factory) Info() Info {
+	if f.describe != nil {
+		info, _ := f.describe()
+		return info
+	}
+	return f.info
+}
 
 // Settings describes the settings, in the order of their declaration. Do not
 // write to the result.
-func (f Factory) Settings() []Setting { return f.settings }
+func (f Factory) Settings() []Setting {
+	if f.describe != nil {
+		_, settings := f.describe()
+		return settings
+	}
+	return f.settings
+}
 
 // Check reports every fault of the settings and the environment, without
 // opening anything. The error is [BadConfig] and holds [Faults].

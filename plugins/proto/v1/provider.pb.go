@@ -488,11 +488,8 @@ type Kind struct {
 	Summary string                 `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"` // one line
 	// The environments that it knows; then one of them must be chosen. Empty:
 	// any, or none.
-	Environments []string   `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
-	Settings     []*Setting `protobuf:"bytes,4,rep,name=settings,proto3" json:"settings,omitempty"`
-	// The abilities that the kind may have. One that is absent here is never
-	// asked for.
-	Abilities     []Ability `protobuf:"varint,5,rep,packed,name=abilities,proto3,enum=authsession.provider.v1.Ability" json:"abilities,omitempty"`
+	Environments  []string   `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
+	Settings      []*Setting `protobuf:"bytes,4,rep,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -551,13 +548,6 @@ func (x *Kind) GetEnvironments() []string {
 func (x *Kind) GetSettings() []*Setting {
 	if x != nil {
 		return x.Settings
-	}
-	return nil
-}
-
-func (x *Kind) GetAbilities() []Ability {
-	if x != nil {
-		return x.Abilities
 	}
 	return nil
 }
@@ -1005,8 +995,11 @@ func (x *OpenRequest) GetSettings() *Object {
 }
 
 type OpenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"` // absent: the instance is open
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Error *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"` // absent: the instance is open
+	// The optional abilities of the instance. One that is absent here is never
+	// asked for.
+	Abilities     []Ability `protobuf:"varint,2,rep,packed,name=abilities,proto3,enum=authsession.provider.v1.Ability" json:"abilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1044,6 +1037,13 @@ func (*OpenResponse) Descriptor() ([]byte, []int) {
 func (x *OpenResponse) GetError() *Error {
 	if x != nil {
 		return x.Error
+	}
+	return nil
+}
+
+func (x *OpenResponse) GetAbilities() []Ability {
+	if x != nil {
+		return x.Abilities
 	}
 	return nil
 }
@@ -2102,13 +2102,12 @@ const file_provider_proto_rawDesc = "" +
 	"\x0fDescribeRequest\"a\n" +
 	"\x10DescribeResponse\x123\n" +
 	"\x05kinds\x18\x01 \x03(\v2\x1d.authsession.provider.v1.KindR\x05kinds\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\xd6\x01\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\x96\x01\n" +
 	"\x04Kind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\"\n" +
 	"\fenvironments\x18\x03 \x03(\tR\fenvironments\x12<\n" +
-	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\x12>\n" +
-	"\tabilities\x18\x05 \x03(\x0e2 .authsession.provider.v1.AbilityR\tabilities\"\xdf\x01\n" +
+	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\"\xdf\x01\n" +
 	"\aSetting\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x10\n" +
@@ -2143,9 +2142,10 @@ const file_provider_proto_rawDesc = "" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12 \n" +
 	"\venvironment\x18\x03 \x01(\tR\venvironment\x12;\n" +
-	"\bsettings\x18\x04 \x01(\v2\x1f.authsession.provider.v1.ObjectR\bsettings\"D\n" +
+	"\bsettings\x18\x04 \x01(\v2\x1f.authsession.provider.v1.ObjectR\bsettings\"\x84\x01\n" +
 	"\fOpenResponse\x124\n" +
-	"\x05error\x18\x01 \x01(\v2\x1e.authsession.provider.v1.ErrorR\x05error\"\x90\x01\n" +
+	"\x05error\x18\x01 \x01(\v2\x1e.authsession.provider.v1.ErrorR\x05error\x12>\n" +
+	"\tabilities\x18\x02 \x03(\x0e2 .authsession.provider.v1.AbilityR\tabilities\"\x90\x01\n" +
 	"\x13AuthenticateRequest\x126\n" +
 	"\x05begin\x18\x01 \x01(\v2\x1e.authsession.provider.v1.BeginH\x00R\x05begin\x126\n" +
 	"\x05reply\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ReplyH\x00R\x05replyB\t\n" +
@@ -2340,14 +2340,14 @@ var file_provider_proto_depIdxs = []int32{
 	5,  // 2: authsession.provider.v1.Error.faults:type_name -> authsession.provider.v1.Fault
 	8,  // 3: authsession.provider.v1.DescribeResponse.kinds:type_name -> authsession.provider.v1.Kind
 	9,  // 4: authsession.provider.v1.Kind.settings:type_name -> authsession.provider.v1.Setting
-	1,  // 5: authsession.provider.v1.Kind.abilities:type_name -> authsession.provider.v1.Ability
-	9,  // 6: authsession.provider.v1.Setting.fields:type_name -> authsession.provider.v1.Setting
-	11, // 7: authsession.provider.v1.Value.list_value:type_name -> authsession.provider.v1.List
-	12, // 8: authsession.provider.v1.Value.object_value:type_name -> authsession.provider.v1.Object
-	10, // 9: authsession.provider.v1.List.values:type_name -> authsession.provider.v1.Value
-	31, // 10: authsession.provider.v1.Object.fields:type_name -> authsession.provider.v1.Object.FieldsEntry
-	12, // 11: authsession.provider.v1.OpenRequest.settings:type_name -> authsession.provider.v1.Object
-	4,  // 12: authsession.provider.v1.OpenResponse.error:type_name -> authsession.provider.v1.Error
+	9,  // 5: authsession.provider.v1.Setting.fields:type_name -> authsession.provider.v1.Setting
+	11, // 6: authsession.provider.v1.Value.list_value:type_name -> authsession.provider.v1.List
+	12, // 7: authsession.provider.v1.Value.object_value:type_name -> authsession.provider.v1.Object
+	10, // 8: authsession.provider.v1.List.values:type_name -> authsession.provider.v1.Value
+	31, // 9: authsession.provider.v1.Object.fields:type_name -> authsession.provider.v1.Object.FieldsEntry
+	12, // 10: authsession.provider.v1.OpenRequest.settings:type_name -> authsession.provider.v1.Object
+	4,  // 11: authsession.provider.v1.OpenResponse.error:type_name -> authsession.provider.v1.Error
+	1,  // 12: authsession.provider.v1.OpenResponse.abilities:type_name -> authsession.provider.v1.Ability
 	16, // 13: authsession.provider.v1.AuthenticateRequest.begin:type_name -> authsession.provider.v1.Begin
 	19, // 14: authsession.provider.v1.AuthenticateRequest.reply:type_name -> authsession.provider.v1.Reply
 	2,  // 15: authsession.provider.v1.Begin.reason:type_name -> authsession.provider.v1.Reason
