@@ -2,6 +2,7 @@ package proto
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,6 +16,8 @@ import (
 const (
 	maxMessage = 2000 // runes of an error's text
 	maxFaults  = 1000
+	maxKey     = 200
+	maxOp      = 40
 	maxRetry   = time.Hour
 )
 
@@ -24,6 +27,7 @@ func FromError(err error) *v1.Error {
 		return nil
 	}
 	m := &v1.Error{Code: v1.Code(core.CodeOf(err)), Message: err.Error()}
+	defer tidy(m)
 	var e *core.Error
 	if errors.As(err, &e) {
 		if e.RetryAfter > 0 {
@@ -39,10 +43,22 @@ func FromError(err error) *v1.Error {
 	var faults core.Faults
 	if errors.As(err, &faults) {
 		for _, f := range faults {
-			m.Faults = append(m.Faults, &v1.Fault{Path: f.Path, Problem: f.Problem})
+			m.Faults = append(m.Faults, &v1.Fault{Path: slices.Clone(f.Path), Problem: f.Problem})
 		}
 	}
 	return m
+}
+
+// tidy cuts what is too long to travel and what is not text.
+func tidy(m *v1.Error) {
+	m.Message, m.Op = printable(m.Message, maxMessage), printable(m.Op, maxOp)
+	m.Faults = m.Faults[:min(len(m.Faults), maxFaults)]
+	for _, f := range m.Faults {
+		f.Problem = printable(f.Problem, maxMessage)
+		for i := range f.Path {
+			f.Path[i] = printable(f.Path[i], maxKey)
+		}
+	}
 }
 
 // ToError is the way back: the same code and the same text, made printable
@@ -51,7 +67,7 @@ func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), 40)}
+	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxOp)}
 	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
 		e.Code = core.Unavailable
 	}
@@ -63,7 +79,7 @@ func ToError(m *v1.Error) error {
 		for _, f := range m.GetFaults()[:cap(faults)] {
 			path := make([]string, len(f.GetPath()))
 			for i, key := range f.GetPath() {
-				path[i] = printable(key, 200)
+				path[i] = printable(key, maxKey)
 			}
 			if len(path) == 0 {
 				path = nil
