@@ -134,9 +134,7 @@ func (s *server) Authenticate(stream v1.Provider_AuthenticateServer) error {
 	}
 	var cred core.Credential
 	err = guard(func() (err error) {
-		cred, err = call(stream.Context(), core.Request{
-			Reason: core.Reason(begin.GetReason()), Previous: wire.ToCredential(begin.GetPrevious()), Challenge: begin.GetChallenge(),
-		})
+		cred, err = call(stream.Context(), wire.ToRequest(begin))
 		return err
 	})
 	if begin.GetSignIn() && errors.Is(err, errors.ErrUnsupported) {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -56,6 +57,25 @@ func ToAttachment(m *v1.Attachment) core.Attachment {
 		Header: hide(m.GetHeader()), Query: hide(m.GetQuery()), Cookie: hide(m.GetCookie()),
 		Cert: core.NewSecret(m.GetCert()), Roots: m.GetRoots(),
 	}
+}
+
+// FromRequest puts what a session tells its provider into a message. The
+// challenge is foreign: what is no text in it is left out.
+func FromRequest(instance string, r core.Request) *v1.Begin {
+	m := &v1.Begin{Instance: instance, Reason: v1.Reason(r.Reason), Challenge: printable(r.Challenge, maxChallenge)}
+	if !reflect.ValueOf(r.Previous).IsZero() {
+		m.Previous = FromCredential(r.Previous)
+	}
+	return m
+}
+
+// ToRequest is the way back. An unknown reason is that of a first request.
+func ToRequest(m *v1.Begin) core.Request {
+	r := core.Request{Previous: ToCredential(m.GetPrevious()), Challenge: m.GetChallenge()}
+	if m.GetReason() > 0 && m.GetReason() <= v1.Reason(core.Rejected) {
+		r.Reason = core.Reason(m.GetReason())
+	}
+	return r
 }
 
 // FromOutgoing puts the description of a request into a message.
@@ -112,11 +132,12 @@ func FromInfo(info core.Info, settings []core.Setting) *v1.Kind {
 	return k
 }
 
-// ToInfo is the way back.
+// ToInfo is the way back. Texts are made printable and cut to a sensible
+// length.
 func ToInfo(k *v1.Kind) (core.Info, []core.Setting) {
-	info := core.Info{Kind: k.GetName(), Summary: k.GetSummary()}
+	info := core.Info{Kind: printable(k.GetName(), maxName), Summary: printable(k.GetSummary(), maxText)}
 	for _, env := range k.GetEnvironments() {
-		info.Environments = append(info.Environments, core.Environment(env))
+		info.Environments = append(info.Environments, core.Environment(printable(env, maxName)))
 	}
 	return info, toSettings(k.GetSettings(), 0)
 }
@@ -132,8 +153,10 @@ func fromSettings(list []core.Setting) []*v1.Setting {
 	return out
 }
 
-// maxDepth bounds what is nested: descriptions and values.
-const maxDepth = 32
+const (
+	maxDepth     = 32       // of what is nested: descriptions and values
+	maxChallenge = 16 << 10 // runes
+)
 
 func toSettings(list []*v1.Setting, depth int) []core.Setting {
 	if len(list) == 0 || depth > maxDepth {
@@ -142,26 +165,47 @@ func toSettings(list []*v1.Setting, depth int) []core.Setting {
 	out := make([]core.Setting, len(list))
 	for i, s := range list {
 		out[i] = core.Setting{
-			Name: s.GetName(), Type: s.GetType(), Doc: s.GetDoc(), Default: s.GetDefault(), Enum: emptyToNil(s.GetEnum()),
+			Name: printable(s.GetName(), maxName), Type: printable(s.GetType(), maxName),
+			Doc: printable(s.GetDoc(), maxText), Default: printable(s.GetDefault(), maxText),
 			Required: s.GetRequired(), Secret: s.GetSecret(), Fields: toSettings(s.GetFields(), depth+1),
+		}
+		for _, value := range s.GetEnum() {
+			out[i].Enum = append(out[i].Enum, printable(value, maxName))
 		}
 	}
 	return out
 }
 
+// lastTime is the end of what a Timestamp holds.
+var lastTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
 func fromTime(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return nil
+	case t.After(lastTime):
+		t = lastTime
 	}
 	return timestamppb.New(t)
 }
 
-// toTime reads a time; one that is out of range is the zero time.
+// toTime reads a time. Only an absent one is the zero time, which means none:
+// one that is out of range is the nearest within it.
 func toTime(t *timestamppb.Timestamp) time.Time {
-	if t == nil || t.CheckValid() != nil {
+	if t == nil {
 		return time.Time{}
 	}
-	return t.AsTime()
+	first := time.Time{}.Add(1)
+	switch at := t.AsTime(); {
+	case t.GetSeconds() <= first.Unix():
+		return first
+	case t.GetSeconds() >= lastTime.Unix():
+		return lastTime
+	case t.CheckValid() != nil:
+		return time.Unix(t.GetSeconds(), 0).UTC()
+	default:
+		return at
+	}
 }
 
 func reveal(m map[string]core.Secret) map[string]string {

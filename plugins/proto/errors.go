@@ -2,10 +2,11 @@ package proto
 
 import (
 	"errors"
-	"slices"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -14,51 +15,54 @@ import (
 )
 
 const (
-	maxMessage = 2000 // runes of an error's text
-	maxFaults  = 1000
-	maxKey     = 200
-	maxOp      = 40
-	maxRetry   = time.Hour
+	maxText  = 2000      // runes of an error's text
+	maxName  = 200       // runes of a name or a key
+	maxFault = 64 << 10  // bytes of all faults that are sent
+	maxHeard = 128 << 10 // bytes of all faults that are read
+	maxRetry = time.Hour
 )
 
-// FromError makes a message of an error. Nil gives nil.
+// FromError makes a message of an error, cut to a sensible length. Nil gives
+// nil.
 func FromError(err error) *v1.Error {
 	if err == nil {
 		return nil
 	}
-	m := &v1.Error{Code: v1.Code(core.CodeOf(err)), Message: err.Error()}
-	defer tidy(m)
+	m := &v1.Error{Code: v1.Code(core.CodeOf(err))}
+	cause := err
+	if _, bare := err.(core.Code); bare {
+		cause = nil
+	}
 	var e *core.Error
 	if errors.As(err, &e) {
 		if e.RetryAfter > 0 {
-			m.RetryAfter = durationpb.New(e.RetryAfter)
+			m.RetryAfter = durationpb.New(min(e.RetryAfter, maxRetry))
 		}
-		if e == err {
-			m.Op, m.Message = e.Op, ""
-			if e.Err != nil {
-				m.Message = e.Err.Error()
-			}
+		if e == err { // its code is said once
+			m.Op, cause = printable(e.Op, maxName), e.Err
 		}
 	}
-	var faults core.Faults
-	if errors.As(err, &faults) {
-		for _, f := range faults {
-			m.Faults = append(m.Faults, &v1.Fault{Path: slices.Clone(f.Path), Problem: f.Problem})
-		}
+	faults := faultsOf(err)
+	for _, f := range cut(len(faults), func(i int) core.Fault { return faults[i] }, maxFault) {
+		m.Faults = append(m.Faults, &v1.Fault{Path: f.Path, Problem: f.Problem})
+	}
+	if cause != nil && (len(faults) == 0 || cause.Error() != faults.Error()) {
+		m.Message = printable(strings.ReplaceAll(cause.Error(), "\n", "; "), maxText) // as errors.Join has it
 	}
 	return m
 }
 
-// tidy cuts what is too long to travel and what is not text.
-func tidy(m *v1.Error) {
-	m.Message, m.Op = printable(m.Message, maxMessage), printable(m.Op, maxOp)
-	m.Faults = m.Faults[:min(len(m.Faults), maxFaults)]
-	for _, f := range m.Faults {
-		f.Problem = printable(f.Problem, maxMessage)
-		for i := range f.Path {
-			f.Path[i] = printable(f.Path[i], maxKey)
-		}
+// faultsOf finds faults in the tree of err.
+func faultsOf(err error) core.Faults {
+	var faults core.Faults
+	if errors.As(err, &faults) {
+		return faults
 	}
+	var f core.Fault
+	if errors.As(err, &f) {
+		return core.Faults{f}
+	}
+	return nil
 }
 
 // ToError is the way back: the same code and the same text, made printable
@@ -67,42 +71,91 @@ func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxOp)}
+	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName)}
 	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
 		e.Code = core.Unavailable
 	}
 	if d := m.GetRetryAfter(); d != nil && d.CheckValid() == nil {
 		e.RetryAfter = min(max(0, d.AsDuration()), maxRetry)
 	}
-	if len(m.GetFaults()) > 0 {
-		faults := make(core.Faults, 0, min(len(m.GetFaults()), maxFaults))
-		for _, f := range m.GetFaults()[:cap(faults)] {
-			path := make([]string, len(f.GetPath()))
-			for i, key := range f.GetPath() {
-				path[i] = printable(key, maxKey)
-			}
-			if len(path) == 0 {
-				path = nil
-			}
-			faults = append(faults, core.Fault{Path: path, Problem: printable(f.GetProblem(), maxMessage)})
-		}
+	text := printable(m.GetMessage(), maxText)
+	switch faults := toFaults(m.GetFaults()); {
+	case len(faults) > 0 && (text == "" || text == faults.Error()):
 		e.Err = faults
-	} else if text := printable(m.GetMessage(), maxMessage); text != "" {
+	case len(faults) > 0:
+		e.Err = &described{text, faults}
+	case text != "":
 		e.Err = errors.New(text)
 	}
 	return e
 }
 
-// printable frees foreign text of control characters and cuts it.
-func printable(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return -1
+// described is an error about faults that has a text of its own.
+type described struct {
+	text   string
+	faults core.Faults
+}
+
+func (d *described) Error() string { return d.text }
+func (d *described) Unwrap() error { return d.faults }
+
+func toFaults(list []*v1.Fault) core.Faults {
+	return cut(len(list), func(i int) core.Fault { return core.Fault{Path: list[i].GetPath(), Problem: list[i].GetProblem()} }, maxHeard)
+}
+
+// cut makes n faults printable and leaves out those beyond a limit of bytes,
+// saying so.
+func cut(n int, at func(int) core.Fault, limit int) core.Faults {
+	var out core.Faults
+	for i := range n {
+		f := at(i)
+		clean := core.Fault{Problem: printable(f.Problem, maxText)}
+		limit -= len(clean.Problem) + len("; ")
+		for _, key := range f.Path[:min(len(f.Path), maxDepth)] {
+			key = printable(key, maxName)
+			clean.Path = append(clean.Path, key)
+			limit -= len(key) + len(".")
 		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > limit {
-		return string(r[:limit]) + "…"
+		if limit < 0 {
+			return append(out, core.Fault{Problem: fmt.Sprintf("and %d more", n-i)})
+		}
+		out = append(out, clean)
+	}
+	return out
+}
+
+// printable frees foreign text of what is no text, control characters and
+// marks that turn the writing around included, and cuts it.
+func printable(s string, limit int) string {
+	kept := 0
+	for i, r := range s {
+		if !isText(r) {
+			return strip(s, limit)
+		}
+		if kept == limit {
+			return s[:i] + "…"
+		}
+		kept++
 	}
 	return s
+}
+
+func strip(s string, limit int) string {
+	var b strings.Builder
+	kept := 0
+	for _, r := range s {
+		if !isText(r) {
+			continue
+		}
+		if kept == limit {
+			return b.String() + "…"
+		}
+		b.WriteRune(r)
+		kept++
+	}
+	return b.String()
+}
+
+func isText(r rune) bool {
+	return r != utf8.RuneError && !unicode.IsControl(r) && !unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }

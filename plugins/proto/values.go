@@ -2,8 +2,12 @@ package proto
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
@@ -11,37 +15,40 @@ import (
 
 // FromSettings makes a message of settings: what a decoder of JSON or YAML
 // makes of an object, with core.Secret for what came from a reference.
-// Anything else in it is core.BadConfig.
+// Anything else in it is core.BadConfig, with the path.
 func FromSettings(settings map[string]any) (*v1.Object, error) {
-	v, err := fromValue(settings, 0)
+	v, err := fromValue(settings, nil)
 	if err != nil {
 		return nil, err
 	}
 	return v.GetObjectValue(), nil
 }
 
-func fromValue(value any, depth int) (*v1.Value, error) {
-	if depth > maxDepth {
-		return nil, core.Errorf(core.BadConfig, "the settings are nested deeper than %d", maxDepth)
+func unfit(path []string, format string, args ...any) error {
+	return &core.Error{Code: core.BadConfig, Err: core.Faults{{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)}}}
+}
+
+func fromValue(value any, path []string) (*v1.Value, error) {
+	if len(path) > maxDepth {
+		return nil, unfit(path[:1], "the setting is nested deeper than %d", maxDepth)
 	}
 	switch v := value.(type) {
 	case nil:
 		return &v1.Value{Kind: &v1.Value_NullValue{NullValue: true}}, nil
 	case core.Secret:
+		if !utf8.ValidString(v.Reveal()) {
+			return nil, unfit(path, "the text is not UTF-8")
+		}
 		return &v1.Value{Kind: &v1.Value_TextValue{TextValue: v.Reveal()}}, nil
 	case string:
+		if !utf8.ValidString(v) {
+			return nil, unfit(path, "the text is not UTF-8")
+		}
 		return &v1.Value{Kind: &v1.Value_StringValue{StringValue: v}}, nil
 	case bool:
 		return &v1.Value{Kind: &v1.Value_BoolValue{BoolValue: v}}, nil
 	case map[string]any:
-		fields := make(map[string]*v1.Value, len(v))
-		for key, value := range v {
-			var err error
-			if fields[key], err = fromValue(value, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		return &v1.Value{Kind: &v1.Value_ObjectValue{ObjectValue: &v1.Object{Fields: fields}}}, nil
+		return fromObject(v, path)
 	}
 	v := reflect.ValueOf(value)
 	switch {
@@ -57,13 +64,27 @@ func fromValue(value any, depth int) (*v1.Value, error) {
 		list := make([]*v1.Value, v.Len())
 		for i := range list {
 			var err error
-			if list[i], err = fromValue(v.Index(i).Interface(), depth+1); err != nil {
+			if list[i], err = fromValue(v.Index(i).Interface(), append(path, strconv.Itoa(i))); err != nil {
 				return nil, err
 			}
 		}
 		return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: list}}}, nil
 	}
-	return nil, core.Errorf(core.BadConfig, "a setting is of type %T", value)
+	return nil, unfit(path, "want plain data, found %T", value)
+}
+
+func fromObject(m map[string]any, path []string) (*v1.Value, error) {
+	fields := make(map[string]*v1.Value, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if !utf8.ValidString(key) {
+			return nil, unfit(path, "the key %q is not UTF-8", key)
+		}
+		var err error
+		if fields[key], err = fromValue(m[key], append(path, key)); err != nil {
+			return nil, err
+		}
+	}
+	return &v1.Value{Kind: &v1.Value_ObjectValue{ObjectValue: &v1.Object{Fields: fields}}}, nil
 }
 
 // ToSettings is the way back. Text becomes a core.Secret, which core's decoder
@@ -113,5 +134,5 @@ func toValue(m *v1.Value, depth int) (any, error) {
 	case *v1.Value_ObjectValue:
 		return toObject(v.ObjectValue, depth)
 	}
-	return nil, fmt.Errorf("unknown kind of value")
+	return nil, core.Errorf(core.BadConfig, "the settings hold a value of an unknown kind")
 }

@@ -263,7 +263,7 @@ type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Code  Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=authsession.provider.v1.Code" json:"code,omitempty"`
 	// What went wrong, in one line: lower case, no final period, no secret, no
-	// body of an answer.
+	// body of an answer. Empty where the faults say it all.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// When another attempt is allowed. Absent: the host decides.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
