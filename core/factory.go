@@ -51,7 +51,7 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 	info.Environments = slices.Clone(info.Environments)
 	decode := func(env Environment, settings map[string]any) (cfg C, err error) {
 		faults := decodeSettings(settings, reflect.ValueOf(&cfg).Elem())
-		if err := info.checkEnvironment(env); err != nil {
+		if err := info.CheckEnvironment(env); err != nil {
 			return cfg, err
 		}
 		if v, ok := any(&cfg).(interface{ Validate(Environment) error }); ok && len(faults) == 0 {
@@ -134,7 +134,9 @@ func (f Factory) Open(ctx context.Context, env Environment, settings map[string]
 	return f.open(ctx, env, settings)
 }
 
-func (i Info) checkEnvironment(env Environment) error {
+// CheckEnvironment reports whether env is one of those that the provider knows.
+// The error is [BadConfig] and lists them.
+func (i Info) CheckEnvironment(env Environment) error {
 	if len(i.Environments) == 0 || slices.Contains(i.Environments, env) {
 		return nil
 	}

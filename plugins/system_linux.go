@@ -1,0 +1,40 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// executeOpened lets cmd execute the opened file instead of its path, so that
+// what was checked is what is executed. The interpreter of a script opens it
+// once more and needs it as a descriptor of its own; a program inherits none.
+func executeOpened(cmd *exec.Cmd, file *os.File, script bool) error {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		return nil
+	}
+	if script {
+		cmd.Path, cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{file}
+		return nil
+	}
+	// Between fork and exec, descriptors above the highest of cmd's are used
+	// for other purposes, so one of cmd's must be above the file's.
+	n := file.Fd()
+	if in, ok := cmd.Stdin.(*os.File); ok && in.Fd() < n {
+		fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL, in.Fd(), syscall.F_DUPFD_CLOEXEC, n+1)
+		if errno != 0 {
+			return errno
+		}
+		_ = in.Close()
+		cmd.Stdin = os.NewFile(fd, in.Name())
+	}
+	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", n)
+	return nil
+}
+
+// ownGroup puts the process into a group of its own and lets the kernel tell
+// it when this one is gone.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
