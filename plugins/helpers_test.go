@@ -189,4 +189,3 @@ func header(c core.Credential, name string) string { return c.Attach.Header[name
 func token(text string) core.Credential {
 	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(text)}}}
 }
-

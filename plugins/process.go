@@ -53,7 +53,7 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 		StartTimeout:     s.host.startTimeout(),
 		Logger:           hclog.NewNullLogger(),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (gorunner.Runner, error) {
-			p.run = newRunner(s.bin, file, script, cmd.Env, dir, s.say)
+			p.run = newRunner(ctx, s.bin, file, script, cmd.Env, dir, s.say)
 			p.exited = p.run.exited
 			return p.run, nil
 		},
@@ -68,6 +68,9 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 	}
 	if err != nil {
 		return nil, nil, p.abort(ctx, err)
+	}
+	if !p.run.disarm() {
+		return nil, nil, p.abort(ctx, ctx.Err())
 	}
 	go p.drainStdio()
 	return p, desc, nil
@@ -85,13 +88,18 @@ func (p *process) abort(ctx context.Context, err error) error {
 		_ = p.conn.Close()
 	}
 	var coded *core.Error
-	if errors.As(err, &coded) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return p.sup.hostClosed()
+	case ctx.Err() != nil:
+		return p.sup.notReady()
+	case errors.As(err, &coded):
 		return coded
 	}
-	if problem := p.run.failure(); problem != nil && time.Since(p.began) < p.sup.host.startTimeout() {
+	if problem := p.run.failure(); problem != nil {
 		return problem
 	}
-	return core.Errorf(core.Unavailable, "plugin %q: it was not ready within %v", name, p.sup.host.startTimeout())
+	return core.Errorf(core.Unavailable, "plugin %q: it did not start: %w", name, errors.New(clean(err.Error(), 200)))
 }
 
 // connect prepares the connection. The first call makes it.
@@ -124,7 +132,7 @@ func (p *process) describe(ctx context.Context) (*Description, error) {
 		case codes.Unimplemented:
 			return nil, core.Errorf(core.BadConfig, "plugin %q: it does not serve authsession.provider.v1: it is the plugin of another program", name)
 		case codes.DeadlineExceeded:
-			return nil, core.Errorf(core.Unavailable, "plugin %q: it was not ready within %v", name, p.sup.host.startTimeout())
+			return nil, p.sup.notReady()
 		}
 		return nil, core.Errorf(core.Unavailable, "plugin %q: it did not describe itself: the call ended with %s", name, status.Code(err))
 	}
@@ -135,6 +143,13 @@ func (p *process) retain() {
 	p.mu.Lock()
 	p.calls++
 	p.mu.Unlock()
+}
+
+// current reports whether new calls go to the process.
+func (p *process) current() bool {
+	p.sup.mu.Lock()
+	defer p.sup.mu.Unlock()
+	return p.sup.proc == p
 }
 
 // borrow retains the process unless it is out of use.
@@ -216,6 +231,9 @@ func (p *process) fault(ctx context.Context, err error) (error, bool) {
 	if ctx.Err() != nil {
 		p.doubt()
 		return core.Errorf(core.Unavailable, "plugin %q did not answer in time: %w", name, context.Cause(ctx)), false
+	}
+	if !p.current() { // it was lost meanwhile, and its connection closed
+		return core.Errorf(core.Unavailable, "plugin %q: it failed during the call", name), true
 	}
 	switch code {
 	case codes.Unavailable, codes.Internal, codes.DataLoss:

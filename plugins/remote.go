@@ -273,7 +273,7 @@ func (r *remote) Close(ctx context.Context) error {
 	o := r.opened.Swap(nil)
 	if o != nil && o.proc.borrow() {
 		ctx, cancel := context.WithTimeout(ctx, farewell)
-		_, _ = o.proc.client.Close(ctx, &v1.CloseRequest{Instance: r.open.Instance})
+		_, _ = o.proc.client.Close(ctx, r.closeRequest())
 		cancel()
 		o.proc.release()
 	}
@@ -282,6 +282,8 @@ func (r *remote) Close(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (r *remote) closeRequest() *v1.CloseRequest { return &v1.CloseRequest{Instance: r.open.Instance} }
 
 // String names the provider; its settings are not shown.
 func (r *remote) String() string { return fmt.Sprintf("provider %q of plugin %q", r.kind, r.plugin) }

@@ -34,6 +34,8 @@ type runner struct {
 	dir    string // for the socket; also the working directory
 	cmd    *exec.Cmd
 	say    *logger
+	limit  context.Context // of the start
+	disarm func() bool
 	stdin  *os.File // the plugin ends when it is closed
 	stdout *os.File
 	stderr *os.File
@@ -43,14 +45,15 @@ type runner struct {
 
 	mu      sync.Mutex // guards all below
 	alive   bool
+	doomed  bool  // to be killed as soon as it is alive
 	problem error // what is wrong with the handshake
 	state   string
 }
 
 // newRunner prepares a process. file is the checked program; the caller keeps
 // it open until Start is back.
-func newRunner(bin Binary, file *os.File, script bool, env []string, dir string, say *logger) *runner {
-	r := &runner{bin: bin, file: file, script: script, dir: dir, say: say, exited: make(chan struct{})}
+func newRunner(limit context.Context, bin Binary, file *os.File, script bool, env []string, dir string, say *logger) *runner {
+	r := &runner{limit: limit, bin: bin, file: file, script: script, dir: dir, say: say, exited: make(chan struct{})}
 	r.cmd = &exec.Cmd{Path: bin.Path, Args: append([]string{bin.Path}, bin.Args...), Dir: dir, SysProcAttr: ownGroup()}
 	for _, name := range bin.Env {
 		if value, ok := os.LookupEnv(name); ok {
@@ -61,7 +64,8 @@ func newRunner(bin Binary, file *os.File, script bool, env []string, dir string,
 	return r
 }
 
-// Start starts the process. All of its life is one goroutine's, which keeps
+// Start starts the process, which is killed when limit ends
+// before disarm is called. All of its life is one goroutine's, which keeps
 // its thread: on Linux the plugin is told when that thread ends.
 func (r *runner) Start(context.Context) error {
 	theirs, err := r.pipes()
@@ -80,6 +84,7 @@ func (r *runner) Start(context.Context) error {
 	r.hello = hello
 	started := make(chan error, 1)
 	go r.live(started, out, theirs)
+	r.disarm = context.AfterFunc(r.limit, func() { r.end(0) })
 	return <-started
 }
 
@@ -91,6 +96,9 @@ func (r *runner) live(started chan<- error, out *io.PipeWriter, theirs []*os.Fil
 	if err == nil {
 		r.mu.Lock()
 		r.alive = true
+		if r.doomed {
+			killGroup(r.cmd.Process.Pid)
+		}
 		r.mu.Unlock()
 	} else {
 		err = r.startError(err)
@@ -246,6 +254,7 @@ func (r *runner) end(grace time.Duration) {
 		}
 	}
 	r.mu.Lock()
+	r.doomed = true
 	if r.alive {
 		killGroup(r.cmd.Process.Pid)
 	}

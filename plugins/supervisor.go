@@ -43,8 +43,9 @@ type supervisor struct {
 }
 
 type starting struct {
-	done chan struct{}
-	err  error
+	done   chan struct{}
+	cancel context.CancelFunc
+	err    error
 }
 
 func newSupervisor(h *Host, b Binary) *supervisor {
@@ -94,7 +95,7 @@ func (s *supervisor) step() (*process, *starting, time.Duration, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return nil, nil, 0, core.Errorf(core.Closed, "plugin %q: the host of plugins is closed", s.bin.Name)
+		return nil, nil, 0, s.hostClosed()
 	case s.proc != nil:
 		s.proc.retain()
 		return s.proc, nil, 0, nil
@@ -104,9 +105,10 @@ func (s *supervisor) step() (*process, *starting, time.Duration, error) {
 		} else if wait > 0 {
 			return nil, nil, wait, nil
 		}
-		s.starting = &starting{done: make(chan struct{})}
+		ctx, cancel := context.WithTimeout(context.Background(), s.host.startTimeout())
+		s.starting = &starting{done: make(chan struct{}), cancel: cancel}
 		s.running.Add(1)
-		go s.start(s.starting)
+		go s.start(ctx, s.starting)
 	}
 	return nil, s.starting, 0, nil
 }
@@ -125,16 +127,24 @@ func (s *supervisor) left(ctx context.Context) error {
 	return core.Errorf(core.Unavailable, "plugin %q: the caller did not wait: %w", s.bin.Name, context.Cause(ctx))
 }
 
+func (s *supervisor) hostClosed() error {
+	return core.Errorf(core.Closed, "plugin %q: the host of plugins is closed", s.bin.Name)
+}
+
+func (s *supervisor) notReady() error {
+	return core.Errorf(core.Unavailable, "plugin %q: it was not ready within %v", s.bin.Name, s.host.startTimeout())
+}
+
 // start makes one attempt. It belongs to the supervisor: that a caller leaves
 // does not end it.
-func (s *supervisor) start(begun *starting) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.host.startTimeout())
-	defer cancel()
+func (s *supervisor) start(ctx context.Context, begun *starting) {
+	defer begun.cancel()
 	p, desc, err := startProcess(ctx, s)
 	s.mu.Lock()
 	if err == nil && s.closed {
-		err = core.Errorf(core.Closed, "plugin %q: the host of plugins is closed", s.bin.Name)
-		go func() { p.run.end(0); <-p.exited }()
+		s.mu.Unlock()
+		err = p.abort(ctx, s.hostClosed())
+		s.mu.Lock()
 	}
 	s.starting = nil
 	if err != nil {
@@ -246,6 +256,9 @@ func (s *supervisor) close(ctx context.Context) error {
 	s.closed = true
 	p := s.proc
 	s.proc = nil
+	if s.starting != nil {
+		s.starting.cancel()
+	}
 	s.mu.Unlock()
 	if p != nil {
 		go p.run.end(farewell)

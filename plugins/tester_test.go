@@ -87,7 +87,7 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		}
 		cred.Attributes["child"] = strconv.Itoa(cmd.Process.Pid)
 	case "environ":
-		cred.Attributes["environ"] = strings.Join(os.Environ(), "\n")
+		cred.Attributes["environ"] = strings.ReplaceAll(strings.Join(os.Environ(), "|"), "\n", "|")
 		cred.Attributes["dir"], _ = os.Getwd()
 		cred.Attributes["fds"] = openFiles()
 		cred.Attributes["args"] = strings.Join(os.Args, " ")
@@ -120,7 +120,7 @@ func openFiles() string {
 			list = append(list, e.Name()+" "+to)
 		}
 	}
-	return strings.Join(list, "\n")
+	return strings.Join(list, "|")
 }
 
 func (c *testConfig) lacks(ability string) error {

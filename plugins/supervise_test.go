@@ -1,0 +1,296 @@
+//go:build unix
+
+package plugins
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+)
+
+func authenticate(t *testing.T, p core.Provider) core.Credential {
+	t.Helper()
+	cred, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	return cred
+}
+
+func pidOf(t *testing.T, c core.Credential) int {
+	t.Helper()
+	pid, err := strconv.Atoi(c.Attributes["pid"])
+	require.NoError(t, err)
+	return pid
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// once makes a file whose removal by the provider tells that it has acted.
+func once(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "once")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	return path
+}
+
+// A killed plugin is started again, and its providers are opened again.
+func TestKilled(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary(), map[string]any{"name": "me"})
+	first := pidOf(t, authenticate(t, p))
+	require.NoError(t, syscall.Kill(first, syscall.SIGKILL))
+	eventually(t, func() bool {
+		cred, err := p.Authenticate(t.Context(), core.Request{})
+		return err == nil && pidOf(t, cred) != first && cred.Subject == "me"
+	}, "recovery")
+	require.False(t, alive(first))
+}
+
+// The call that met the crash is repeated, where that is safe.
+func TestCrashDuringCall(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary(), map[string]any{"do": "crash", "once": once(t)})
+	_, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+
+	p = openTest(t, h, testBinary(), map[string]any{"do": "crash-authorize", "once": once(t)})
+	_, err = p.(core.Authorizer).Authorize(t.Context(), core.Credential{}, core.Outgoing{})
+	require.NoError(t, err)
+
+	p = openTest(t, h, testBinary(), map[string]any{"do": "crash-revoke", "once": once(t)})
+	err = p.(core.Revoker).Revoke(t.Context(), core.Credential{})
+	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorContains(t, err, `plugin "tester"`)
+}
+
+// A plugin that always crashes is asked less and less, and a session with a
+// valid credential does not notice. Once it is well again, all is well.
+func TestBreaker(t *testing.T) {
+	h, log := newHost(t)
+	healthy := openTest(t, h, testBinary(), map[string]any{"key": "k"})
+	s := core.New("healthy", healthy, nil)
+	require.NoError(t, s.Init(t.Context()))
+
+	sick := openTest(t, h, testBinary(), map[string]any{"do": "crash"})
+	deadline := time.Now().Add(20 * time.Second)
+	var last error
+	for core.CodeOf(last) != core.Unavailable || !strings.Contains(last.Error(), "next attempt in") {
+		require.True(t, time.Now().Before(deadline), "the breaker opens: %v", last)
+		_, last = sick.Authenticate(t.Context(), core.Request{})
+		require.ErrorIs(t, last, core.Unavailable)
+		require.ErrorContains(t, last, `plugin "tester"`)
+		_, err := s.Credential(t.Context())
+		require.NoError(t, err)
+	}
+	starts := strings.Count(log.String(), "plugin started")
+	require.LessOrEqual(t, starts, 20)
+	for range 100 {
+		began := time.Now()
+		_, err := sick.Authenticate(t.Context(), core.Request{})
+		require.Error(t, err)
+		require.Less(t, time.Since(began), 2*patience)
+		if strings.Count(log.String(), "plugin started") > starts {
+			break // its time had come
+		}
+	}
+	eventually(t, func() bool { _, err := healthy.Authenticate(t.Context(), core.Request{}); return err == nil }, "recovery")
+}
+
+// A stopped process is noticed, ended and replaced; the call goes on.
+func TestHang(t *testing.T) {
+	h, log := newHost(t)
+	h.HangTimeout = 2 * time.Second
+	p := openTest(t, h, testBinary(), nil)
+	pid := pidOf(t, authenticate(t, p))
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := p.Authenticate(ctx, core.Request{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, core.Unavailable)
+	require.Less(t, time.Since(began), time.Second, "a caller is back at its deadline")
+
+	cred := authenticate(t, p)
+	require.NotEqual(t, pid, pidOf(t, cred))
+	require.Contains(t, log.String(), "it hangs")
+	require.False(t, alive(pid))
+}
+
+// A provider that hangs costs its caller, and nobody else.
+func TestHungCall(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary(), map[string]any{"do": "hang"})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := p.Authenticate(ctx, core.Request{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	pid := pidOf(t, authenticate(t, openTest(t, h, testBinary(), nil)))
+	require.True(t, alive(pid))
+}
+
+// A start that does not come to an end holds nobody for longer than they want.
+func TestSlowStart(t *testing.T) {
+	h, _ := newHost(t)
+	f := factoryOf(t, h, testBinary("bad-silent"), "test")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := f.Open(ctx, "", nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Less(t, time.Since(began), time.Second)
+	require.ErrorContains(t, err, `plugin "tester"`)
+	began = time.Now()
+	require.NoError(t, h.Close(t.Context()))
+	require.Less(t, time.Since(began), 5*time.Second, "Close ends a start")
+
+	h, _ = newHost(t)
+	h.StartTimeout = 300 * time.Millisecond
+	_, err = factoryOf(t, h, testBinary("bad-silent"), "test").Open(t.Context(), "", nil)
+	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorContains(t, err, "not ready within 300ms")
+}
+
+// An idle process is stopped and started again when it is needed.
+func TestIdle(t *testing.T) {
+	h, log := newHost(t)
+	h.IdleTimeout = 50 * time.Millisecond
+	p := openTest(t, h, testBinary(), nil)
+	first := pidOf(t, authenticate(t, p))
+	eventually(t, func() bool { return !alive(first) }, "idle stop")
+	require.Contains(t, log.String(), "not in use")
+	require.NotEqual(t, first, pidOf(t, authenticate(t, p)))
+}
+
+// What a plugin has started ends with it.
+func TestGrandchild(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary(), map[string]any{"do": "child"})
+	cred := authenticate(t, p)
+	child, err := strconv.Atoi(cred.Attributes["child"])
+	require.NoError(t, err)
+	require.True(t, alive(child))
+	require.NoError(t, syscall.Kill(pidOf(t, cred), syscall.SIGKILL))
+	eventually(t, func() bool { return !running(child) }, "the end of the grandchild")
+}
+
+// running tells processes from those that only wait to be collected.
+func running(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return err == nil || !os.IsNotExist(err) && alive(pid)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(after, "Z")
+}
+
+// A plugin sees what its entry lists and nothing else.
+func TestSurroundings(t *testing.T) {
+	t.Setenv("AUTHSESSION_TEST_SEEN", "seen")
+	t.Setenv("AUTHSESSION_TEST_HIDDEN", "hidden")
+	h, _ := newHost(t)
+	b := testBinary("arg")
+	b.Env = []string{"AUTHSESSION_TEST_SEEN", "AUTHSESSION_TEST_ABSENT"}
+	cred := authenticate(t, openTest(t, h, b, map[string]any{"do": "environ", "key": core.NewSecret("canary")}))
+	env := cred.Attributes["environ"]
+	require.Contains(t, env, "AUTHSESSION_TEST_SEEN=seen")
+	for _, hidden := range []string{"HIDDEN", "ABSENT", "canary", "HOME=", "PATH="} {
+		require.NotContains(t, env, hidden)
+	}
+	require.NotContains(t, cred.Attributes["args"], "canary")
+	info, err := os.Stat(cred.Attributes["dir"])
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	path, _ := self()
+	for _, line := range strings.Split(cred.Attributes["fds"], "|") {
+		require.NotContains(t, line, path, "no descriptor is inherited")
+	}
+	require.NoError(t, h.Close(t.Context()))
+	_, err = os.Stat(cred.Attributes["dir"])
+	require.True(t, os.IsNotExist(err), "the folder of the socket is removed")
+}
+
+// What a plugin prints is logged with its name, bounded and printable.
+func TestOutput(t *testing.T) {
+	h, log := newHost(t)
+	authenticate(t, openTest(t, h, testBinary(), map[string]any{"do": "print hello"}))
+	eventually(t, func() bool {
+		return strings.Contains(log.String(), "on stdout hello") && strings.Contains(log.String(), "on stderr")
+	}, "both streams")
+	require.Contains(t, log.String(), "plugin=tester")
+	require.NotContains(t, log.String(), "\x1b")
+	authenticate(t, openTest(t, h, testBinary(), map[string]any{"do": "flood"}))
+	require.Less(t, len(log.String()), 1<<20)
+}
+
+// Calls after Close are answered, and nothing is started.
+func TestClosedHost(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary(), nil)
+	pid := pidOf(t, authenticate(t, p))
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() { _ = h.Close(t.Context()) })
+	}
+	wait.Wait()
+	require.False(t, alive(pid))
+	_, err := p.Authenticate(t.Context(), core.Request{})
+	require.ErrorIs(t, err, core.Closed)
+	_, err = h.Factories(testBinary())
+	require.ErrorIs(t, err, core.Closed)
+}
+
+// Closing a provider lets go of its instance; using it again opens it again.
+func TestCloseProvider(t *testing.T) {
+	h, _ := newHost(t)
+	mark := filepath.Join(t.TempDir(), "mark")
+	p := openTest(t, h, testBinary(), map[string]any{"mark": mark})
+	require.NoError(t, p.(closer).Close(t.Context()))
+	require.FileExists(t, mark)
+	require.NoError(t, p.(closer).Close(t.Context()))
+	authenticate(t, p)
+
+	// A plugin that has forgotten the instance is told again.
+	r := p.(*remote)
+	o := r.opened.Load()
+	_, err := o.proc.client.Close(t.Context(), r.closeRequest())
+	require.NoError(t, err)
+	authenticate(t, p)
+}
+
+// A changed binary gets a process of its own; the old one ends once its
+// providers are closed.
+func TestReplacedBinary(t *testing.T) {
+	h, _ := newHost(t)
+	path, hash := self()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	at := filepath.Join(t.TempDir(), "plugin")
+	require.NoError(t, os.WriteFile(at, data, 0o700))
+	b := testBinary()
+	b.Path, b.SHA256 = at, hash
+	old := openTest(t, h, b, nil)
+	first := pidOf(t, authenticate(t, old))
+
+	data = append(data, "another release"...)
+	require.NoError(t, os.WriteFile(at+".new", data, 0o700))
+	require.NoError(t, os.Rename(at+".new", at))
+	b.SHA256 = sum(data)
+	replacing := openTest(t, h, b, nil)
+	second := pidOf(t, authenticate(t, replacing))
+	require.NotEqual(t, first, second)
+	require.Equal(t, first, pidOf(t, authenticate(t, old)), "the old one serves as long as it is used")
+	require.NoError(t, old.(closer).Close(t.Context()))
+	eventually(t, func() bool { return !alive(first) }, "the end of the old process")
+	require.Equal(t, second, pidOf(t, authenticate(t, replacing)))
+}
