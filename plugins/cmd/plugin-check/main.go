@@ -140,7 +140,7 @@ func check(ctx context.Context, o options, out, errs io.Writer) (bool, error) {
 	if o.log {
 		log.SetOutput(errs)
 	}
-	host := plugins.Host{Logger: slog.New(slog.NewTextHandler(toLog{}, nil))}
+	host := plugins.Host{Logger: slog.Default()}
 	defer func() {
 		if failed := host.Close(context.WithoutCancel(ctx)); failed != nil {
 			fmt.Fprintln(errs, "plugin-check:", failed)
@@ -161,11 +161,6 @@ func check(ctx context.Context, o options, out, errs io.Writer) (bool, error) {
 	fmt.Fprintf(out, "plugin  %s\nversion %s\nkind    %s\nsha256  %s\n\n", binary.Path, orNone(described.Version), binary.Kinds[0], binary.SHA256)
 	return report(out, providertest.Check(ctx, fixture)), nil
 }
-
-// toLog writes to the process's log.
-type toLog struct{}
-
-func (toLog) Write(p []byte) (int, error) { return len(p), log.Output(2, string(p)) }
 
 func orNone(s string) string {
 	if s == "" {
