@@ -74,6 +74,14 @@ type SignIn interface {
 	SignIn(ctx context.Context, req Request, ui UI) (Credential, error)
 }
 
+// Closer is the ability to let go of what a provider holds outside of itself,
+// such as its instance in a plugin. Whoever made the provider calls it once no
+// session uses it any more; package registry does. A session does not, as it
+// may be initialised again. Without it, the provider is only dropped.
+type Closer interface {
+	Close(ctx context.Context) error
+}
+
 // UI is how a provider talks to a person during [SignIn]. A nil function means
 // that the program cannot do that; a provider then does without or reports
 // [Interactive]. The functions are called from any goroutine, one at a time

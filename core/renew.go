@@ -185,6 +185,9 @@ func (s *Session) run(ctx context.Context, f *flight) {
 		}
 		l, err = prepare(f.setup, cred, old)
 	}
+	if err == nil {
+		s.tellForeign(f.setup, cred)
+	}
 	s.mu.Lock()
 	f.back = true
 	s.mu.Unlock()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/authsession/authsession/core"
 )
@@ -18,6 +20,63 @@ type provider struct {
 	settings map[string]any
 	opened   atomic.Pointer[core.Provider]
 	turn     chan struct{} // holds one element while someone opens
+
+	mu     sync.Mutex  // guards before
+	before []*provider // whose credential the session may still serve
+}
+
+// closeLimit bounds the closing of a provider that nobody waits for.
+const closeLimit = 10 * time.Second
+
+// replace makes p the successor of another one, which is closed once the
+// session has a credential of p: until then it serves the other's, and may ask
+// the other to authorize and to sign.
+func (p *provider) replace(old *provider) {
+	p.before = append(old.take(), old)
+}
+
+// observe returns opts with an observer that closes p's predecessors when it
+// is time.
+func (p *provider) observe(opts core.Options) *core.Options {
+	observe := opts.Observe
+	opts.Observe = func(ev core.Event) {
+		if ev.Kind == core.Authenticated {
+			if olds := p.take(); len(olds) > 0 {
+				go func() {
+					ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+					defer cancel()
+					for _, old := range olds {
+						old.close(ctx)
+					}
+				}()
+			}
+		}
+		if observe != nil {
+			observe(ev)
+		}
+	}
+	return &opts
+}
+
+func (p *provider) take() []*provider {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	olds := p.before
+	p.before = nil
+	return olds
+}
+
+// close lets go of what the opened provider holds, and of its predecessors.
+// Another use opens it again.
+func (p *provider) close(ctx context.Context) {
+	for _, old := range p.take() {
+		old.close(ctx)
+	}
+	if opened := p.opened.Swap(nil); opened != nil {
+		if c, ok := (*opened).(core.Closer); ok {
+			_ = c.Close(ctx)
+		}
+	}
 }
 
 // open returns the provider. Of several callers one opens it, and the others

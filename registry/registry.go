@@ -37,9 +37,10 @@ type Registry struct {
 	kinds     []string // sorted
 	sessions  atomic.Pointer[map[string]*core.Session]
 
-	mu      sync.Mutex // guards all below and writing sessions; never held across I/O
-	entries map[string]Entry
-	closed  bool
+	mu        sync.Mutex // guards all below and writing sessions; never held across I/O
+	entries   map[string]Entry
+	providers map[string]*provider
+	closed    bool
 }
 
 // New returns a registry of these kinds, without sessions. A kind that occurs
@@ -130,15 +131,24 @@ func (r *Registry) unknown(name string) error {
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
-	sessions := *r.sessions.Load()
+	var all []ending
+	for name, s := range *r.sessions.Load() {
+		all = append(all, ending{s, r.providers[name]})
+	}
 	r.mu.Unlock()
-	return closeAll(ctx, slices.Collect(maps.Values(sessions)))
+	return closeAll(ctx, all)
+}
+
+// ending is a session that is to be closed, with its provider.
+type ending struct {
+	session  *core.Session
+	provider *provider
 }
 
 // closers is how many sessions are closed at a time.
 const closers = 32
 
-func closeAll(ctx context.Context, sessions []*core.Session) error {
+func closeAll(ctx context.Context, sessions []ending) error {
 	var (
 		wait sync.WaitGroup
 		next atomic.Int64
@@ -147,7 +157,8 @@ func closeAll(ctx context.Context, sessions []*core.Session) error {
 	for range min(closers, len(sessions)) {
 		wait.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(sessions)); i = next.Add(1) - 1 {
-				errs[i] = sessions[i].Close(ctx)
+				errs[i] = sessions[i].session.Close(ctx)
+				sessions[i].provider.close(ctx)
 			}
 		})
 	}

@@ -41,7 +41,8 @@ func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 //
 //   - a session whose entry is as before keeps its credential,
 //   - one whose entry changed is reconfigured in place: it serves its old
-//     credential until it has a new one (see [core.Session.Reconfigure]),
+//     credential until it has a new one (see [core.Session.Reconfigure]); the
+//     old provider is closed then, if it is a [core.Closer],
 //   - new ones are created, uninitialised,
 //   - removed ones are closed, within ctx. Their revocations' errors are not
 //     Replace's: the sessions log them.
@@ -65,7 +66,7 @@ func (r *Registry) Check(entries []Entry) error { return r.check(entries) }
 
 // swap checks entries, exchanges the sets and returns the sessions that were
 // removed. r.mu is held.
-func (r *Registry) swap(entries []Entry) ([]*core.Session, error) {
+func (r *Registry) swap(entries []Entry) ([]ending, error) {
 	if r.closed {
 		return nil, core.Errorf(core.Closed, "the registry is closed")
 	}
@@ -75,28 +76,30 @@ func (r *Registry) swap(entries []Entry) ([]*core.Session, error) {
 	old := *r.sessions.Load()
 	sessions := make(map[string]*core.Session, len(entries))
 	kept := make(map[string]Entry, len(entries))
-	var ended []*core.Session
+	providers := make(map[string]*provider, len(entries))
+	var ended []ending
 	for _, e := range entries {
 		s, before := old[e.Name], r.entries[e.Name]
 		if s != nil && e.same(before) {
-			kept[e.Name], sessions[e.Name] = before, s
+			kept[e.Name], sessions[e.Name], providers[e.Name] = before, s, r.providers[e.Name]
 			continue
 		}
 		e = e.clone()
 		p := &provider{factory: r.factories[e.Kind], env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
 		if s != nil {
-			s.Reconfigure(p, &e.Options)
+			p.replace(r.providers[e.Name])
+			s.Reconfigure(p, p.observe(e.Options))
 		} else {
 			s = core.New(e.Name, p, &e.Options)
 		}
-		kept[e.Name], sessions[e.Name] = e, s
+		kept[e.Name], sessions[e.Name], providers[e.Name] = e, s, p
 	}
 	for name, s := range old {
 		if sessions[name] == nil {
-			ended = append(ended, s)
+			ended = append(ended, ending{s, r.providers[name]})
 		}
 	}
-	r.entries = kept
+	r.entries, r.providers = kept, providers
 	r.sessions.Store(&sessions)
 	return ended, nil
 }

@@ -1,0 +1,76 @@
+package registry
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+)
+
+// held is a provider that holds something outside of itself.
+type held struct {
+	core.ProviderFunc
+	closed *atomic.Int64
+}
+
+func (h held) Close(context.Context) error {
+	h.closed.Add(1)
+	return nil
+}
+
+// A provider is closed once no request uses it: after its successor's first
+// credential, or with its session.
+func TestProvidersAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		var opened, closed atomic.Int64
+		gate := make(chan struct{}, 10)
+		f := core.NewFactory(core.Info{Kind: "held"}, func(context.Context, core.Environment, struct {
+			N int `json:"n"`
+		}) (core.Provider, error) {
+			opened.Add(1)
+			return held{func(context.Context, core.Request) (core.Credential, error) {
+				<-gate
+				return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("b")}}}, nil
+			}, &closed}, nil
+		})
+		r, err := New(f)
+		require.NoError(t, err)
+		entries := func(n int) []Entry {
+			return []Entry{
+				{Name: "a", Kind: "held", Settings: map[string]any{"n": n}},
+				{Name: "b", Kind: "held", Settings: map[string]any{"n": 0}},
+			}
+		}
+		require.NoError(t, r.Replace(ctx, entries(1)))
+		a, err := r.Session("a")
+		require.NoError(t, err)
+		gate <- struct{}{}
+		require.NoError(t, a.Init(ctx))
+
+		require.NoError(t, r.Replace(ctx, entries(2)))
+		require.NoError(t, r.Replace(ctx, entries(3)))
+		synctest.Wait()
+		require.Zero(t, closed.Load(), "the old credential is still served")
+		gate <- struct{}{}
+		gate <- struct{}{}
+		synctest.Wait()
+		require.EqualValues(t, opened.Load()-1, closed.Load())
+		before := closed.Load()
+
+		require.NoError(t, r.Replace(ctx, entries(3)[1:]))
+		require.Equal(t, before+1, closed.Load(), "removed with its session")
+		b, err := r.Session("b")
+		require.NoError(t, err)
+		gate <- struct{}{}
+		require.NoError(t, b.Init(ctx))
+		require.NoError(t, r.Close(ctx))
+		require.Equal(t, before+2, closed.Load())
+		require.NoError(t, r.Close(ctx))
+		require.Equal(t, before+2, closed.Load())
+	})
+}
