@@ -69,6 +69,12 @@ func fromValue(value any, path []string) (*v1.Value, error) {
 			}
 		}
 		return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: list}}}, nil
+	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
+		m := make(map[string]any, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			m[it.Key().String()] = it.Value().Interface()
+		}
+		return fromObject(m, path)
 	}
 	return nil, unfit(path, "want plain data, found %T", value)
 }

@@ -14,12 +14,13 @@ import (
 
 func TestSettings(t *testing.T) {
 	type text []string
+	type name string
 	m, err := FromSettings(map[string]any{
 		"null": nil, "yes": true, "no": false, "int": -7, "int8": int8(8), "uint": uint(9), "huge": uint64(math.MaxUint64), "float": 1.5, "f32": float32(0.5),
 		"text": "x", "empty": "", "secret": core.NewSecret("s"), "none": core.Secret{}, "dotted.key": "y", "": "z", "ünï": "u",
 		"list": []any{1, "a", nil, []any{}}, "strings": []string{"p", "q"}, "named": text{"r"}, "nothing": []any(nil),
 		"object": map[string]any{"in": map[string]any{"deep": []map[string]any{{"er": 1.0}}}}, "bare": map[string]any(nil),
-		"wait": time.Second,
+		"wait": time.Second, "headers": map[name]string{"A": "b"},
 	})
 	require.NoError(t, err)
 	got, err := ToSettings(over(t, m))
@@ -32,7 +33,7 @@ func TestSettings(t *testing.T) {
 		"text": "x", "empty": "", "none": core.Secret{}, "dotted.key": "y", "": "z", "ünï": "u",
 		"list": []any{int64(1), "a", nil, []any{}}, "strings": []any{"p", "q"}, "named": []any{"r"}, "nothing": []any{},
 		"object": map[string]any{"in": map[string]any{"deep": []any{map[string]any{"er": 1.0}}}}, "bare": map[string]any{},
-		"wait": int64(time.Second),
+		"wait": int64(time.Second), "headers": map[string]any{"A": "b"},
 	}, got)
 
 	for _, none := range []*v1.Object{nil, {}} {
@@ -80,7 +81,7 @@ func TestSettingsThatCannotBeSent(t *testing.T) {
 		path  []string
 	}{
 		"a type that no decoder makes": {[]any{struct{}{}}, []string{"a", "0"}},
-		"a map of another type":        {map[string]any{"b": map[string]string{"x": "canary"}}, []string{"a", "b"}},
+		"a map whose keys are no text": {map[string]any{"b": map[int]string{1: "canary"}}, []string{"a", "b"}},
 		"a channel":                    {make(chan int), []string{"a"}},
 		"bytes that are no text":       {"canary\xff", []string{"a"}},
 		"a secret that is no text":     {core.NewSecret("canary\xff"), []string{"a"}},
