@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		pluginMain()
 		return
 	}
+	if how := os.Getenv("AUTHSESSION_TEST_HOST"); how != "" {
+		hostMain(how)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
