@@ -1,0 +1,104 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/stretchr/testify/require"
+)
+
+type nothing struct{}
+
+// lazily makes the proxy of a provider that opens slowly.
+func lazily(p core.Provider, takes time.Duration, opened *atomic.Int64) *provider {
+	f := core.NewFactory(core.Info{Kind: "fake"}, func(ctx context.Context, _ core.Environment, _ nothing) (core.Provider, error) {
+		opened.Add(1)
+		select {
+		case <-time.After(takes):
+			return p, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+	return &provider{factory: f, turn: make(chan struct{}, 1)}
+}
+
+func plain(context.Context, core.Request) (core.Credential, error) {
+	return core.Credential{Subject: "plain"}, nil
+}
+
+// able has all the abilities.
+type able struct{ core.ProviderFunc }
+
+func (able) Authorize(context.Context, core.Credential, core.Outgoing) (core.Attachment, error) {
+	return core.Attachment{Roots: "authorized"}, nil
+}
+func (able) Sign(context.Context, core.SignRequest) ([]byte, error) { return []byte("signed"), nil }
+func (able) Revoke(context.Context, core.Credential) error          { return errors.New("revoked") }
+func (able) SignIn(context.Context, core.Request, core.UI) (core.Credential, error) {
+	return core.Credential{Subject: "signed in"}, nil
+}
+
+func TestAbilities(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := lazily(able{plain}, 0, &opened)
+	require.ErrorIs(t, p.Revoke(ctx, core.Credential{}), errors.ErrUnsupported, "nothing is open yet")
+	require.Zero(t, opened.Load())
+	a, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
+	require.NoError(t, err)
+	require.Equal(t, "authorized", a.Roots)
+	sig, err := p.Sign(ctx, core.SignRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "signed", string(sig))
+	c, err := p.SignIn(ctx, core.Request{}, core.UI{})
+	require.NoError(t, err)
+	require.Equal(t, "signed in", c.Subject)
+	require.EqualError(t, p.Revoke(ctx, c), "revoked")
+	require.Equal(t, int64(1), opened.Load())
+}
+
+func TestAbsentAbilities(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := lazily(core.ProviderFunc(plain), 0, &opened)
+	c, err := p.Authenticate(ctx, core.Request{})
+	require.NoError(t, err)
+	_, err = p.Authorize(ctx, c, core.Outgoing{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = p.Sign(ctx, core.SignRequest{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorIs(t, p.Revoke(ctx, c), errors.ErrUnsupported)
+	_, err = p.SignIn(ctx, core.Request{}, core.UI{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}
+
+func TestOpenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var opened atomic.Int64
+		p := lazily(core.ProviderFunc(plain), time.Minute, &opened)
+		var wait sync.WaitGroup
+		for range 10 {
+			wait.Go(func() {
+				_, err := p.Authenticate(t.Context(), core.Request{})
+				require.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := p.Authenticate(ctx, core.Request{}) // waits no longer than its own context
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, core.Unavailable)
+		require.Equal(t, time.Second, time.Since(start))
+		wait.Wait()
+		require.Equal(t, int64(1), opened.Load())
+	})
+}
