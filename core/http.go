@@ -40,7 +40,10 @@ func NewHTTPClient(opts *HTTPOptions) *http.Client {
 	if opts != nil {
 		o = *opts
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // a program may have replaced it
+		t = usual.Clone()
+	}
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
