@@ -266,7 +266,6 @@ func newAPI(t *testing.T, ca *certstest.CA) *api {
 			a.closed.Store(c.RemoteAddr().String(), true)
 		}
 	}
-	a.EnableHTTP2 = true
 	a.StartTLS()
 	t.Cleanup(a.Close)
 	return a
