@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,4 +102,47 @@ func TestOpenOnce(t *testing.T) {
 		wait.Wait()
 		require.Equal(t, int64(1), opened.Load())
 	})
+}
+
+// TestEmptyCredential opens a provider that returns nothing to send: the
+// proxy's abilities do not hide that from the session.
+func TestEmptyCredential(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	s := core.New("empty", lazily(core.ProviderFunc(plain), 0, &opened), nil)
+	_ = s.Init(ctx)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com", nil)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Authorize(ctx, r), "the provider returned an empty credential")
+	require.Empty(t, r.Header)
+}
+
+// asked counts the questions whether it authorizes.
+type asked struct {
+	*provider
+	times atomic.Int64
+}
+
+func (a *asked) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	a.times.Add(1)
+	return a.provider.Authorize(ctx, c, out)
+}
+
+// TestAuthorizeIsAskedOnce keeps requests from paying for an ability that the
+// opened provider lacks.
+func TestAuthorizeIsAskedOnce(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := &asked{provider: lazily(core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+	}), 0, &opened)}
+	s := core.New("plain", p, nil)
+	require.NoError(t, s.Init(ctx))
+	for range 10 {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com", nil)
+		require.NoError(t, err)
+		require.NoError(t, s.Authorize(ctx, r))
+		require.Equal(t, "k", r.Header.Get("X-Key"))
+	}
+	require.Equal(t, int64(1), p.times.Load())
 }

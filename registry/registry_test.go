@@ -152,10 +152,10 @@ func TestUnchangedEntries(t *testing.T) {
 	var c counters
 	r, err := registry.New(factory("fake", &c))
 	require.NoError(t, err)
-	ui := &core.UI{}
+	ui, observe := &core.UI{}, func(core.Event) {}
 	make := func(change func(*registry.Entry)) []registry.Entry {
 		e := entry("a", "1")
-		e.Options = core.Options{Timeout: time.Second, UI: ui, Observe: func(core.Event) {}}
+		e.Options = core.Options{Timeout: time.Second, UI: ui, Observe: observe}
 		if change != nil {
 			change(&e)
 		}
