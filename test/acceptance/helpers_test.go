@@ -22,6 +22,7 @@ import (
 	"github.com/authsession/authsession/providers/apikey"
 	"github.com/authsession/authsession/providers/basic"
 	"github.com/authsession/authsession/providers/bearer"
+	"github.com/authsession/authsession/providers/exec"
 	"github.com/authsession/authsession/providers/gs"
 	"github.com/authsession/authsession/providers/mtls"
 	"github.com/authsession/authsession/providers/oauth2"
@@ -54,7 +55,7 @@ func load(t testing.TB, ca *servers.CA, text string, variables ...string) *confi
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	cfg, err := config.Load(t.Context(), config.Options{
 		Files:     []string{file},
-		Factories: []core.Factory{oauth2.Factory, gs.Factory, apikey.Factory, basic.Factory, bearer.Factory, mtls.Factory},
+		Factories: []core.Factory{oauth2.Factory, gs.Factory, apikey.Factory, basic.Factory, bearer.Factory, mtls.Factory, exec.Factory},
 		Scope:     new(core.Scope),
 		Session:   base,
 		Environ:   append([]string{"HOME=" + t.TempDir()}, variables...),
