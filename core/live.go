@@ -134,6 +134,9 @@ func (l *live) prepareCert(c Credential, old *live) error {
 	}
 	if old != nil && old.cert != nil && old.setup == l.setup && old.cred.Attach.Cert.Equal(c.Attach.Cert) {
 		l.cert = old.cert
+		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
+			key.cred.Store(&c)
+		}
 		return nil
 	}
 	text := []byte(c.Attach.Cert.Reveal())
@@ -158,7 +161,8 @@ func (l *live) prepareCert(c Credential, old *live) error {
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
 		return Errorf(BadConfig, "the client certificate: %w", err)
 	}
-	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, cred: c, timeout: l.setup.opts.timeout()}
+	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: l.setup.opts.timeout()}
+	key.cred.Store(&c)
 	cert.PrivateKey = crypto.Signer(key)
 	l.cert = &cert
 	return nil
