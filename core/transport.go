@@ -20,7 +20,7 @@ import (
 //
 // A request that the caller addressed to another origin is [OriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
-// credential. After a 401 the credential is renewed once and, if its body can
+// credential, also when it leads back. After a 401 the credential is renewed once and, if its body can
 // be had again (http.Request.GetBody) and Options.NoReplay is off, the request
 // is sent once more; the second answer is the caller's. The caller's request
 // is never written to, and a header, query parameter or cookie that it already
@@ -364,8 +364,11 @@ func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
 	}
 	next := &carrier{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
 	next.base, next.owned = s.makeBase(l)
-	if s.state != StateReady {
-		return next.base // closed meanwhile: nobody would retire it
+	if s.state != StateReady { // closed meanwhile: nobody would retire it
+		if t, ok := next.base.(*http.Transport); ok && next.owned {
+			t.DisableKeepAlives = true
+		}
+		return next.base
 	}
 	if old := s.own.Swap(next); old != nil {
 		old.retire()
