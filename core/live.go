@@ -29,9 +29,11 @@ const (
 	// A share of the lifetime before its end makes a credential stale.
 	earlyShare = 10
 	maxEarly   = 5 * time.Minute
-	// A credential that arrives expired (a clock is wrong somewhere) is used
-	// for this long, so that it is not fetched for every request.
-	minLife = 10 * time.Second
+	// A credential that arrives expired, or nearly so (a clock is wrong
+	// somewhere), is used for minLife, so that it is not fetched for every
+	// request.
+	minTrusted = time.Second
+	minLife    = 10 * time.Second
 	// RenewAfter is not taken more seriously than this.
 	minRenew = time.Second
 )
@@ -183,7 +185,7 @@ func (l *live) clock(early time.Duration) {
 	l.born, l.stale, l.expired, l.wall = at, never, never, never
 	if !l.cred.Expiry.IsZero() {
 		life := l.cred.Expiry.Sub(now)
-		if life <= 0 {
+		if life < minTrusted {
 			life = minLife
 		}
 		l.wall = later(now.UnixNano(), life)

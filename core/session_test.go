@@ -144,6 +144,7 @@ func TestLifetimes(t *testing.T) {
 		{"an hour", time.Hour, 0, time.Minute, 50, 1, 1},
 		{"none", 0, 0, time.Hour, 10, 1, 1},
 		{"in the past", -5 * time.Minute, 0, 100 * time.Millisecond, 80, 1, 1},
+		{"a few milliseconds", 3 * time.Millisecond, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"just over", -1, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"absurd", math.MaxInt64, 0, time.Hour, 10, 1, 1},
 		{"Early longer than the lifetime", 10 * time.Second, time.Hour, 100 * time.Millisecond, 40, 1, 1},

@@ -388,18 +388,28 @@ func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
 	return http.DefaultTransport
 }
 
+// makeBase makes a transport for l, and reports whether it is the session's
+// own: not where the options' one serves as it is.
 func (s *Session) makeBase(l *live) (http.RoundTripper, bool) {
-	given := l.setup.opts.Transport
+	given, plain := l.setup.opts.Transport, l.cert == nil && l.cred.Attach.Roots == ""
+	if given != nil && plain {
+		return given, false
+	}
 	if given == nil {
 		given = http.DefaultTransport
-	} else if l.cert == nil && l.cred.Attach.Roots == "" {
-		return given, false
 	}
 	t, ok := given.(*http.Transport)
-	if !ok {
+	switch {
+	case ok:
+		t = t.Clone()
+	case l.setup.opts.Transport != nil || plain:
 		return given, false
+	default: // a program that replaced http.DefaultTransport with another type
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
 	}
-	t = t.Clone()
+	if t.TLSClientConfig == nil {
+		t.ForceAttemptHTTP2 = true // which a configuration would turn off
+	}
 	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
 	if l.cert != nil {
 		cert := l.cert

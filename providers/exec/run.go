@@ -20,8 +20,9 @@ const (
 	// maxOutput bounds what a command may print.
 	maxOutput = 1 << 20
 	// linger is how long after its end, or that of its time, others may hold
-	// a command's output open.
-	linger = 200 * time.Millisecond
+	// a command's output open. It is also what a busy machine has to read the
+	// output of a command that ended well.
+	linger = time.Second
 )
 
 type provider struct {
