@@ -1,6 +1,6 @@
 # "make test" needs nothing but Go. CONTRIBUTING.md says which target is for what.
 MODULES  = . examples test
-FUZZTIME = 2s
+FUZZTIME = 5000x
 export GOWORK = off
 each = @set -e; for m in $(MODULES); do (cd $$m; set -x; $(1)); done
 

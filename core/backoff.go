@@ -53,7 +53,7 @@ func (b *backoff) fail(now int64, err error) *backoff {
 		d -= rand.N(d / share)
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		d = max(d, min(e.RetryAfter, maxRetryAfter))
 	}
 	next.until = later(now, d)

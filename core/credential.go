@@ -5,6 +5,7 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Credential is what a provider obtained: a snapshot of plain data that
@@ -49,9 +50,10 @@ type Attachment struct {
 	Roots string
 }
 
-func (a Attachment) empty() bool {
-	return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 && a.Cert.IsZero()
-}
+func (a Attachment) empty() bool { return a.bare() && a.Cert.IsZero() }
+
+// bare reports that a puts nothing on a request.
+func (a Attachment) bare() bool { return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 }
 
 // maxAttachment bounds the bytes of all names and values of an attachment,
 // certificates apart. Servers refuse far less.
@@ -122,7 +124,7 @@ func isFieldValue(s string) bool {
 // clip makes foreign text fit for an error: short and printable.
 func clip(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\ufffd' {
+		if !unicode.IsPrint(r) || r == '\ufffd' {
 			return -1
 		}
 		return r

@@ -97,13 +97,13 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 	case name == "integer" || name == "number":
 		d.number(path, v, into, wrong)
 	case v.Kind() == reflect.Map && t.Kind() == reflect.Struct:
-		if m, ok := value.(map[string]any); ok {
+		if m, ok := asObject(v); ok {
 			d.object(path, m, into)
 			return
 		}
 		wrong()
 	case v.Kind() == reflect.Map && t.Kind() == reflect.Map:
-		m, ok := value.(map[string]any)
+		m, ok := asObject(v)
 		if !ok {
 			wrong()
 			return
@@ -138,9 +138,11 @@ func (d *decoder) number(path []string, v reflect.Value, into reflect.Value, wro
 		return
 	}
 	switch {
+	case math.IsNaN(f) || math.IsInf(f, 0) || into.CanFloat() && into.OverflowFloat(f) || !into.CanFloat() && math.Abs(f) >= 1<<53:
+		d.fault(path, "the number is out of range")
 	case into.CanFloat():
 		into.SetFloat(f)
-	case f != math.Trunc(f) || math.Abs(f) > 1<<53:
+	case f != math.Trunc(f):
 		d.fault(path, "want an integer")
 	case into.CanInt() && !into.OverflowInt(int64(f)):
 		into.SetInt(int64(f))
@@ -194,11 +196,29 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	}
 }
 
+// asObject returns a map whose keys are strings as the one that JSON gives.
+func asObject(v reflect.Value) (map[string]any, bool) {
+	if m, ok := v.Interface().(map[string]any); ok {
+		return m, true
+	}
+	if v.Type().Key().Kind() != reflect.String {
+		return nil, false
+	}
+	m := make(map[string]any, v.Len())
+	for it := v.MapRange(); it.Next(); {
+		m[it.Key().String()] = it.Value().Interface()
+	}
+	return m, true
+}
+
 func kindOf(value any) string {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Invalid:
 		return "null"
 	case reflect.Map:
+		if v.Type().Key().Kind() != reflect.String {
+			return "an object whose keys need not be strings"
+		}
 		return "an object"
 	case reflect.Slice:
 		return "a list"

@@ -48,6 +48,9 @@ type Error struct {
 
 // Error returns one line: who, what, the code and the cause.
 func (e *Error) Error() string {
+	if e == nil {
+		return "a nil *core.Error"
+	}
 	var b strings.Builder
 	if e.Session != "" {
 		fmt.Fprintf(&b, "session %q", e.Session)
@@ -72,12 +75,17 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is reports whether target is e's code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
-	return ok && code == e.Code
+	return ok && e != nil && code == e.Code
 }
 
 // Errorf returns an [*Error] with a code and a cause made by [fmt.Errorf]. It
@@ -93,7 +101,7 @@ func CodeOf(err error) Code {
 		return 0
 	}
 	var e *Error
-	if errors.As(err, &e) && e.Code != 0 {
+	if errors.As(err, &e) && e != nil && e.Code != 0 {
 		return e.Code
 	}
 	var code Code

@@ -115,8 +115,9 @@ func (f Factory) Settings() []Setting {
 	return f.settings
 }
 
-// Check reports every fault of the settings and the environment, without
-// opening anything. The error is [BadConfig] and holds [Faults].
+// Check reports every fault of the settings, without opening anything. The
+// error is [BadConfig] and holds [Faults]; an environment that the provider
+// does not know is reported alone.
 func (f Factory) Check(env Environment, settings map[string]any) error {
 	if f.check == nil {
 		return Errorf(BadConfig, "the zero core.Factory makes no provider")
@@ -161,7 +162,7 @@ func boundary(err error, session, kind, op string) error {
 		out.Code = code
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		out.RetryAfter = e.RetryAfter
 		if e == err { // the outermost: take its place instead of repeating its code
 			out.Err = e.Err

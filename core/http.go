@@ -24,7 +24,7 @@ const maxAnswer = 1 << 20
 
 // HTTPOptions configure [NewHTTPClient]. Nil and zero are good.
 type HTTPOptions struct {
-	TLS       *tls.Config // nil: the system's roots, no client certificate
+	TLS       *tls.Config // nil: the system's roots, no client certificate; TLS 1.2 or newer in any case
 	AllowHTTP bool        // plain HTTP also to hosts other than the loopback ones
 }
 
@@ -40,13 +40,13 @@ func NewHTTPClient(opts *HTTPOptions) *http.Client {
 	if opts != nil {
 		o = *opts
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // a program may have replaced it
+		t = usual.Clone()
+	}
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.TLS != nil {
-		t.TLSClientConfig = o.TLS.Clone()
-	}
+	t.TLSClientConfig = tlsConfig(o.TLS, nil)
 	// One connection serves one request: HTTP/2 would keep it.
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}

@@ -183,3 +183,16 @@ func FuzzAnswerError(f *testing.F) {
 		}
 	})
 }
+
+// TestProviderRequestsInstrumented: programs put a transport of another type
+// into http.DefaultTransport, as for tracing.
+func TestProviderRequestsInstrumented(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	defer server.Close()
+	usual := http.DefaultTransport
+	defer func() { http.DefaultTransport = usual }()
+	http.DefaultTransport = struct{ http.RoundTripper }{usual}
+	body, err := exchange(t.Context(), core.NewHTTPClient(nil), server.URL)
+	require.NoError(t, err)
+	require.Equal(t, "{}", string(body))
+}

@@ -29,9 +29,11 @@ const (
 	// A share of the lifetime before its end makes a credential stale.
 	earlyShare = 10
 	maxEarly   = 5 * time.Minute
-	// A credential that arrives expired (a clock is wrong somewhere) is used
-	// for this long, so that it is not fetched for every request.
-	minLife = 10 * time.Second
+	// A credential that arrives expired, or nearly so (a clock is wrong
+	// somewhere), is used for minLife, so that it is not fetched for every
+	// request.
+	minTrusted = time.Second
+	minLife    = 10 * time.Second
 	// RenewAfter is not taken more seriously than this.
 	minRenew = time.Second
 )
@@ -134,6 +136,9 @@ func (l *live) prepareCert(c Credential, old *live) error {
 	}
 	if old != nil && old.cert != nil && old.setup == l.setup && old.cred.Attach.Cert.Equal(c.Attach.Cert) {
 		l.cert = old.cert
+		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
+			key.cred.Store(&c)
+		}
 		return nil
 	}
 	text := []byte(c.Attach.Cert.Reveal())
@@ -158,7 +163,8 @@ func (l *live) prepareCert(c Credential, old *live) error {
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
 		return Errorf(BadConfig, "the client certificate: %w", err)
 	}
-	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, cred: c, timeout: l.setup.opts.timeout()}
+	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: l.setup.opts.timeout()}
+	key.cred.Store(&c)
 	cert.PrivateKey = crypto.Signer(key)
 	l.cert = &cert
 	return nil
@@ -179,7 +185,7 @@ func (l *live) clock(early time.Duration) {
 	l.born, l.stale, l.expired, l.wall = at, never, never, never
 	if !l.cred.Expiry.IsZero() {
 		life := l.cred.Expiry.Sub(now)
-		if life <= 0 {
+		if life < minTrusted {
 			life = minLife
 		}
 		l.wall = later(now.UnixNano(), life)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -27,6 +28,19 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
+// A request that Close overtakes must not leave a connection behind.
+func TestNoConnectionIsKeptAfterClose(t *testing.T) {
+	s := New("x", ProviderFunc(func(context.Context, Request) (Credential, error) {
+		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}}, nil
+	}), nil)
+	require.NoError(t, s.Init(t.Context()))
+	l := s.live.Load()
+	require.False(t, s.carry(nil, l).(*http.Transport).DisableKeepAlives)
+	require.NoError(t, s.Close(t.Context()))
+	require.True(t, s.carry(nil, l).(*http.Transport).DisableKeepAlives)
+	require.Nil(t, s.own.Load())
+}
+
 func TestEarliness(t *testing.T) {
 	for _, tc := range []struct{ life, early, want time.Duration }{
 		{5 * time.Second, 0, 500 * time.Millisecond},
@@ -46,7 +60,7 @@ func TestEarliness(t *testing.T) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443"} {
+	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

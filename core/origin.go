@@ -59,7 +59,7 @@ func originOf(u *url.URL) (origin, bool) {
 	default:
 		return origin{}, false
 	}
-	host := strings.ToLower(u.Hostname())
+	host := lowerASCII(u.Hostname())
 	if host == "" {
 		return origin{}, false
 	}
@@ -68,8 +68,19 @@ func originOf(u *url.URL) (origin, bool) {
 	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		o.short = strings.TrimSuffix(o.full, ":"+port)
 	}
-	o.text = scheme + "://" + o.short
+	o.text = scheme + "://" + strings.Replace(o.short, "%", "%25", 1) // the zone of an address (RFC 6874 §2)
 	return o, true
+}
+
+// lowerASCII lowers A to Z alone. The whole of Unicode would make two hosts
+// one that are dialled as two: it lowers İ to i, IDNA (RFC 5895) does not.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 func httpScheme(s string) string {
@@ -122,7 +133,7 @@ func sameOrigin(a, b *url.URL) bool {
 // the name localhost (RFC 6761 §6.3).
 func isLoopback(u *url.URL) bool {
 	host := u.Hostname()
-	if strings.EqualFold(host, "localhost") {
+	if lowerASCII(host) == "localhost" {
 		return true
 	}
 	ip := net.ParseIP(host)

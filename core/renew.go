@@ -165,7 +165,7 @@ func (s *Session) run(ctx context.Context, f *flight) {
 	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
 		return f.setup.provider.Authenticate(ctx, f.req)
 	})
-	if CodeOf(err) == Interactive && f.setup.opts.UI != nil {
+	if CodeOf(err) == Interactive && f.setup.opts.UI != nil && ctx.Err() == nil {
 		if p, ok := f.setup.provider.(SignIn); ok {
 			c, e := s.attempt(ctx, f, signInTimeout, func(ctx context.Context) (Credential, error) {
 				return p.SignIn(ctx, f.req, *f.setup.opts.UI)
@@ -198,6 +198,7 @@ func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, c
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	watch := time.AfterFunc(limit+grace, func() {
+		f.cancel() // no sign-in for callers who have their answer
 		s.finish(f, nil, Errorf(Unavailable, "the provider did not return within %v: %w", limit, context.DeadlineExceeded), limit)
 	})
 	defer watch.Stop()
@@ -217,6 +218,8 @@ func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, c
 // returned notes that the provider's call is back.
 func (s *Session) returned(f *flight) {
 	f.cancel()
+	// Settled already, unless the provider ended the goroutine (runtime.Goexit).
+	s.finish(f, nil, Errorf(Unavailable, "the provider ended its goroutine"), 0)
 	s.mu.Lock()
 	if s.last == f {
 		s.last = nil
@@ -281,6 +284,10 @@ func (s *Session) abort(err error) {
 // keepFresh sets the timer for the next renewal that nobody asks for. s.mu is
 // held.
 func (s *Session) keepFresh() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
 	l := s.live.Load()
 	if !s.setup.Load().opts.KeepFresh || s.state != StateReady || l != nil && l.stale == never {
 		return
@@ -289,13 +296,11 @@ func (s *Session) keepFresh() {
 	if l != nil {
 		at = max(at, l.stale)
 	}
-	if s.timer != nil {
-		s.timer.Stop()
-	}
 	s.timer = time.AfterFunc(max(time.Millisecond, time.Duration(at-mono())), func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.state == StateReady && s.flight == nil && s.setup.Load().opts.KeepFresh {
+		due := s.live.Load() == l // else this timer came too late to be stopped
+		if due && s.state == StateReady && s.flight == nil && s.setup.Load().opts.KeepFresh {
 			s.start()
 		}
 	})

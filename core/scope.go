@@ -105,14 +105,7 @@ func (s *Session) enter(ctx context.Context) error {
 
 // leave ends a block. Its context may be over; closing is not.
 func (s *Session) leave(ctx context.Context) error {
-	s.mu.Lock()
-	s.guests--
-	last := s.guests == 0 && s.borrowed
-	s.mu.Unlock()
-	if !last {
-		return nil
-	}
-	return s.Close(context.WithoutCancel(ctx))
+	return s.end(context.WithoutCancel(ctx), true)
 }
 
 // Client returns an HTTP client that chooses a session for each request: the

@@ -109,6 +109,35 @@ func TestDo(t *testing.T) {
 			require.EqualValues(t, 1, p.calls.Load())
 		})
 	})
+	t.Run("a block that begins while another ends keeps its session", func(t *testing.T) {
+		s := core.New("a", fixed(bearer("a")), nil)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 500 {
+					require.NoError(t, c.Do(t.Context(), s, func(ctx context.Context) error {
+						_, err := s.Credential(ctx)
+						return err
+					}))
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, core.StateClosed, s.Status().State)
+	})
+	t.Run("an Init inside that fails takes nothing over", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &issuer{life: time.Minute}
+			s := core.New("a", p, nil)
+			require.NoError(t, c.Do(t.Context(), s, func(ctx context.Context) error {
+				time.Sleep(time.Hour)
+				p.set(core.Errorf(core.Denied, "no"))
+				require.ErrorIs(t, s.Init(ctx), core.Denied)
+				return nil
+			}))
+			require.Equal(t, core.StateClosed, s.Status().State)
+		})
+	})
 	t.Run("an Init inside takes the session over", func(t *testing.T) {
 		s := core.New("a", fixed(bearer("a")), nil)
 		require.NoError(t, c.Do(t.Context(), s, s.Init))

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ type Session struct {
 	timer    *time.Timer   // of KeepFresh
 	backoff  *backoff      // failures in a row; nil: none
 	refusals *backoff      // refusals in a row; nil: none
+	closes   uint32        // how often Close was at work, for an Init that it overtook
 	counts   counts
 }
 
@@ -111,10 +113,12 @@ func (s *Session) Init(ctx context.Context) error {
 // init reports whether this call made the session ready. With borrow, the last
 // of those who borrow closes it.
 func (s *Session) init(ctx context.Context, borrow bool) (bool, error) {
+	closes, known := uint32(0), false
 	for {
 		s.mu.Lock()
-		if !borrow {
-			s.borrowed = false
+		if known && closes != s.closes {
+			s.mu.Unlock()
+			return false, s.wrap(errClosed, "init")
 		}
 		if closing := s.closing; closing != nil {
 			s.mu.Unlock()
@@ -123,8 +127,10 @@ func (s *Session) init(ctx context.Context, borrow bool) (bool, error) {
 			}
 			continue
 		}
+		closes, known = s.closes, true
 		if l := s.usable(); l != nil {
 			made := s.admit(l, borrow)
+			s.borrowed = s.borrowed && borrow
 			s.mu.Unlock()
 			return made, nil
 		}
@@ -205,27 +211,39 @@ func (s *Session) Reject(c Credential, challenge string) {
 	}
 }
 
-// Close ends the session: it stops a renewal that is under way, revokes the
-// credential if the provider can, drops it, and closes idle connections that
+// Close ends the session: it stops an Init or a renewal that is under way,
+// revokes the credential if the provider can, drops it, and closes idle connections that
 // are the session's own. It returns by the end of ctx and, apart from that,
 // within Options.Timeout for each of these. It returns the revocation's error,
 // which leaves the session closed all the same. Close is idempotent;
 // afterwards use is [Closed] until the next Init.
-func (s *Session) Close(ctx context.Context) error {
+func (s *Session) Close(ctx context.Context) error { return s.end(ctx, false) }
+
+// end closes the session. With leave, a block of Do ends, and it closes only
+// what was borrowed, after the last guest.
+func (s *Session) end(ctx context.Context, leave bool) error {
 	s.mu.Lock()
+	if leave {
+		s.guests--
+		if s.guests > 0 || !s.borrowed {
+			s.mu.Unlock()
+			return nil
+		}
+	}
 	if closing := s.closing; closing != nil {
 		s.mu.Unlock()
 		return s.await(ctx, closing)
 	}
-	if s.state == StateClosed {
+	if s.state == StateClosed && s.flight == nil && s.pending == nil {
 		s.mu.Unlock()
 		return nil
 	}
 	done, u := make(chan struct{}), s.setup.Load()
 	l := s.live.Swap(nil)
 	if l == nil {
-		l = s.pending
+		l = cmp.Or(s.pending, s.previous) // of a refused one, the refresh token may be good
 	}
+	s.closes++
 	s.state, s.pending, s.previous, s.closing, s.borrowed = StateClosed, nil, nil, done, false
 	s.refusals = nil
 	if s.timer != nil {
@@ -280,10 +298,13 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.setup.Store(newSetup(p, opts))
 	s.backoff, s.refusals, s.pending, s.previous = nil, nil, nil, nil
 	s.abort(errSuperseded)
-	if l := s.live.Load(); l != nil && s.state == StateReady {
-		l.until.Store(0) // look again: step sees that the setup is another
-		s.step(context.Background())
+	if s.state != StateReady {
+		return
 	}
+	if l := s.live.Load(); l != nil {
+		l.until.Store(0) // look again: step sees that the setup is another
+	}
+	s.step(context.Background())
 }
 
 // wrap adds the session to an error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,6 +144,7 @@ func TestLifetimes(t *testing.T) {
 		{"an hour", time.Hour, 0, time.Minute, 50, 1, 1},
 		{"none", 0, 0, time.Hour, 10, 1, 1},
 		{"in the past", -5 * time.Minute, 0, 100 * time.Millisecond, 80, 1, 1},
+		{"a few milliseconds", 3 * time.Millisecond, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"just over", -1, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"absurd", math.MaxInt64, 0, time.Hour, 10, 1, 1},
 		{"Early longer than the lifetime", 10 * time.Second, time.Hour, 100 * time.Millisecond, 40, 1, 1},
@@ -411,6 +413,25 @@ func TestFailuresWhileInUse(t *testing.T) {
 			time.Sleep(time.Hour)
 		})
 	})
+	t.Run("a provider that ends its goroutine holds nobody", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				runtime.Goexit()
+				return core.Credential{}, nil
+			}), nil)
+			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+			require.NoError(t, s.Close(t.Context()))
+		})
+	})
+	t.Run("a typed nil is an error", func(t *testing.T) {
+		s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			var none *core.Error
+			return bearer("x"), none
+		}), nil)
+		err := s.Init(t.Context())
+		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorContains(t, err, `session "gs": init: unavailable: a nil *core.Error`)
+	})
 	t.Run("a panic is an error", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
@@ -517,6 +538,67 @@ func TestClose(t *testing.T) {
 			require.LessOrEqual(t, time.Since(began), 2*time.Second)
 		})
 	})
+	t.Run("of a closed session ends the Init that is under way", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &issuer{life: time.Hour}
+			s := core.New("gs", p, nil)
+			require.NoError(t, s.Init(t.Context()))
+			require.NoError(t, s.Close(t.Context()))
+			p.takes = time.Second
+			var wg sync.WaitGroup
+			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+			synctest.Wait()
+			require.NoError(t, s.Close(t.Context()))
+			wg.Wait()
+			time.Sleep(time.Minute)
+			require.Equal(t, core.StateClosed, s.Status().State)
+		})
+	})
+	t.Run("of a closed session drops what an Init left behind", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &revoking{issuer: issuer{life: time.Hour}}
+			s := core.New("gs", p, nil)
+			require.NoError(t, s.Close(t.Context()))
+			p.takes = time.Second
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, s.Init(ctx), context.DeadlineExceeded)
+			time.Sleep(time.Minute)
+			require.NoError(t, s.Close(t.Context()))
+			require.Equal(t, []string{"t1"}, p.revoked)
+		})
+	})
+	t.Run("ends an Init that waits out a back-off", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &issuer{}
+			p.set(core.Errorf(core.Unavailable, "503"))
+			s := core.New("gs", p, nil)
+			require.Error(t, s.Init(t.Context()))
+			require.Error(t, s.Init(t.Context()))
+			p.set(nil)
+			var wg sync.WaitGroup
+			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+			synctest.Wait()
+			require.NoError(t, s.Close(t.Context()))
+			wg.Wait()
+			require.Equal(t, core.StateClosed, s.Status().State)
+			require.NoError(t, s.Init(t.Context()), "a later Init begins again")
+		})
+	})
+	t.Run("revokes what the API has refused", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &revoking{issuer: issuer{life: time.Hour}}
+			s := core.New("gs", p, nil)
+			require.NoError(t, s.Init(t.Context()))
+			c, err := s.Credential(t.Context())
+			require.NoError(t, err)
+			p.set(core.Errorf(core.Unavailable, "503"))
+			s.Reject(c, "")
+			synctest.Wait()
+			require.NoError(t, s.Close(t.Context()))
+			require.Equal(t, []string{"t1"}, p.revoked)
+		})
+	})
 	t.Run("ends a renewal under way", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &issuer{life: time.Hour, takes: time.Minute}
@@ -563,6 +645,26 @@ func TestReconfigure(t *testing.T) {
 			require.Equal(t, "t101", token(c))
 			time.Sleep(time.Second)
 		}
+	})
+}
+
+// What was refused is not served again; its renewal goes on with the new
+// provider, also when nobody asks.
+func TestReconfigureAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, q := &issuer{life: time.Hour}, &issuer{life: time.Hour}
+		s := core.New("gs", p, &core.Options{KeepFresh: true})
+		require.NoError(t, s.Init(t.Context()))
+		defer func() { require.NoError(t, s.Close(t.Context())) }()
+		c, err := s.Credential(t.Context())
+		require.NoError(t, err)
+		p.takes = time.Second
+		s.Reject(c, "")
+		synctest.Wait()
+		s.Reconfigure(q, &core.Options{KeepFresh: true})
+		synctest.Wait()
+		require.EqualValues(t, 1, q.calls.Load())
+		require.True(t, s.Status().Valid)
 	})
 }
 

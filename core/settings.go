@@ -38,9 +38,14 @@ func (f Fault) Error() string {
 	return strings.Join(f.Path, ".") + ": " + f.Problem
 }
 
-// Faultf returns a [Fault] at a path whose keys are joined by dots.
+// Faultf returns a [Fault] at a path whose keys are joined by dots; an empty
+// path is that of the settings as a whole.
 func Faultf(path, format string, args ...any) error {
-	return Fault{Path: strings.Split(path, "."), Problem: fmt.Sprintf(format, args...)}
+	f := Fault{Problem: fmt.Sprintf(format, args...)}
+	if path != "" {
+		f.Path = strings.Split(path, ".")
+	}
+	return f
 }
 
 // Faults are all that is wrong with some settings.

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -84,7 +85,14 @@ func TestSettings(t *testing.T) {
 		{"fraction", good("count", 1.5), "count: want an integer"},
 		{"range", good("small", 256), "small: the number is out of range"},
 		{"negative", good("small", -1), "small: the number is out of range"},
-		{"huge", good("count", 1e300), "count: want an integer"},
+		{"huge", good("count", 1e300), "count: the number is out of range"},
+		{"more than a float holds", good("count", 1<<53+1), "count: the number is out of range"},
+		{"not a number", good("ratio", math.NaN()), "ratio: the number is out of range"},
+		{"no end", good("ratio", core.NewSecret("inf")), "ratio: the number is out of range"},
+		{"null in a list", good("scopes", []any{nil}), "scopes.0: want string, found null"},
+		{"maps of other types", good("params", map[string]string{"k": "v"}, "one", map[core.Environment]string{"name": "n"}, "any", map[any]any{1: 2}), ""},
+		{"keys that are no strings", good("one", map[any]any{1: 2}), "one: want object, found an object whose keys need not be strings"},
+		{"a typed nil", good("client_id", (*string)(nil), "one", (map[string]any)(nil)), "client_id: want string, found *string; one.name: missing"},
 		{"bool", good("on", "yes"), "on: want bool, found a string"},
 		{"variable for a bool", good("on", core.NewSecret("yes")), "on: want true or false"},
 		{"variable for a number", good("count", core.NewSecret("x7x")), "count: want integer"},

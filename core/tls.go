@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func tlsConfig(base *tls.Config, l *live) *tls.Config {
 type remoteKey struct {
 	signer  Signer
 	public  crypto.PublicKey
-	cred    Credential
+	cred    atomic.Pointer[Credential] // the latest with this certificate
 	timeout time.Duration
 }
 
@@ -65,7 +66,7 @@ func (k *remoteKey) Public() crypto.PublicKey { return k.public }
 
 // Sign implements [crypto.Signer].
 func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	req := SignRequest{Credential: k.cred, Digest: digest, Hash: opts.HashFunc()}
+	req := SignRequest{Credential: *k.cred.Load(), Digest: digest, Hash: opts.HashFunc()}
 	if pss, ok := opts.(*rsa.PSSOptions); ok {
 		req.PSSSalt = pss.SaltLength
 		if req.PSSSalt == rsa.PSSSaltLengthEqualsHash || req.PSSSalt == rsa.PSSSaltLengthAuto {

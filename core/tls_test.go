@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -163,13 +164,17 @@ type keyHolder struct {
 	chain string
 	key   crypto.Signer
 	fail  error
+	calls int
+	used  string // the handle that Sign was last asked with
 }
 
 func (k *keyHolder) Authenticate(context.Context, core.Request) (core.Credential, error) {
-	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}}, nil
+	k.calls++
+	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, Renewal: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
 }
 
 func (k *keyHolder) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+	k.used = req.Credential.Renewal.Reveal()
 	if k.fail != nil {
 		return nil, k.fail
 	}
@@ -184,8 +189,17 @@ func TestSignerKeepsTheKey(t *testing.T) {
 	base.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig
 	s := ready(t, k, &core.Options{Transport: base})
 	require.Equal(t, "held", body(t, s.Client(), srv.URL))
+	c, err := s.Credential(t.Context())
+	require.NoError(t, err)
+	s.Reject(c, "")
+	_, err = s.Credential(t.Context())
+	require.NoError(t, err)
+	conn, err := tls.Dial("tcp", srv.Listener.Addr().String(), s.TLSConfig(base.TLSClientConfig))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Equal(t, "handle 2", k.used, "the key is asked with the credential of now, though the chain is the same")
 	k.fail = errors.New("locked")
-	_, err := tls.Dial("tcp", srv.Listener.Addr().String(), s.TLSConfig(base.TLSClientConfig))
+	_, err = tls.Dial("tcp", srv.Listener.Addr().String(), s.TLSConfig(base.TLSClientConfig))
 	require.ErrorContains(t, err, "locked")
 
 	s = core.New("x", fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain)}}), nil)

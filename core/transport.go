@@ -20,7 +20,7 @@ import (
 //
 // A request that the caller addressed to another origin is [OriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
-// credential. After a 401 the credential is renewed once and, if its body can
+// credential, also when it leads back. After a 401 the credential is renewed once and, if its body can
 // be had again (http.Request.GetBody) and Options.NoReplay is off, the request
 // is sent once more; the second answer is the caller's. The caller's request
 // is never written to, and a header, query parameter or cookie that it already
@@ -64,14 +64,17 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 		return nil, err
 	}
 	if !attach {
-		return s.bare(base, l).RoundTrip(r)
+		resp, err := s.bare(base, l).RoundTrip(r)
+		if resp != nil {
+			resp.Request = r // the way that redirects came, whatever base keeps of it
+		}
+		return resp, err
 	}
 	resp, ours, err := s.send(base, l, r, r.Body)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || !ours {
 		return resp, err
 	}
-	challenge := resp.Header.Get("Www-Authenticate")
-	s.reject(l, challenge)
+	s.reject(l, challenge(resp))
 	if l.setup.opts.NoReplay || !rewindable(r) {
 		return resp, nil
 	}
@@ -91,9 +94,14 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 	_ = resp.Body.Close()
 	resp, ours, err = s.send(base, again, r, body)
 	if err == nil && ours && resp.StatusCode == http.StatusUnauthorized {
-		s.reject(again, resp.Header.Get("Www-Authenticate"))
+		s.reject(again, challenge(resp))
 	}
 	return resp, err
+}
+
+// challenge returns all challenges of a refusal as one list (RFC 9110 §5.3).
+func challenge(resp *http.Response) string {
+	return strings.Join(resp.Header.Values("Www-Authenticate"), ", ")
 }
 
 // send makes the outgoing request from r and l. It reports whether anything on
@@ -114,6 +122,9 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 	resp, err := s.carry(base, l).RoundTrip(out)
 	if resp != nil {
 		resp.Request = r // not ours: its URL may hold a key
+		if out.URL != r.URL && resp.Header["Location"] != nil {
+			hideEcho(resp, out.URL, r.URL)
+		}
 	}
 	return resp, ours || l.cert != nil, err
 }
@@ -125,7 +136,9 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 	if p := l.authorizer(); p != nil {
 		made, err := s.authorize(ctx, p, l, r)
 		if err == nil {
-			if err = made.check(); err == nil {
+			if made.bare() && l.cert == nil {
+				err = Errorf(Unavailable, "the provider returned an empty attachment")
+			} else if err = made.check(); err == nil {
 				a, fields = &made, prepareHeader(made.Header)
 			}
 		}
@@ -150,6 +163,27 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 		ours = true
 	}
 	return ours, nil
+}
+
+// hideEcho takes the query parameters that the session added out of a redirect
+// that repeats them, as one to the same path with a slash does. The next
+// request gets its own if it may; the URL, errors and Referer do not hold it.
+func hideEcho(resp *http.Response, sent, callers *url.URL) {
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil {
+		return
+	}
+	echo, had, found := to.Query(), callers.Query(), false
+	for name, values := range sent.Query() {
+		if !had.Has(name) && echo.Get(name) == values[0] {
+			echo.Del(name)
+			found = true
+		}
+	}
+	if found {
+		to.RawQuery = echo.Encode()
+		resp.Header.Set("Location", to.String())
+	}
 }
 
 func attachCookies(r *http.Request, cookies map[string]Secret) bool {
@@ -232,11 +266,24 @@ func (s *Session) permit(l *live, r *http.Request) (bool, error) {
 		}
 		return true, nil
 	}
-	if len(l.origins()) > 0 {
-		return ok && l.covers(r.URL), nil
-	}
+	return ok && l.stayed(r), nil
+}
+
+// stayed reports whether every redirect that led to r stayed within the
+// origins, or at the caller's host if there are none. A place elsewhere must
+// not choose a request that the credential then goes on.
+func (l *live) stayed(r *http.Request) bool {
 	first := firstHop(r)
-	return ok && first != nil && first.URL != nil && sameOrigin(first.URL, r.URL), nil
+	if first == nil || first.URL == nil {
+		return false
+	}
+	named := len(l.origins()) > 0
+	for ; r != first; r = r.Response.Request {
+		if r.URL == nil || named && !l.covers(r.URL) || !named && !sameOrigin(first.URL, r.URL) {
+			return false
+		}
+	}
+	return l.covers(first.URL)
 }
 
 // firstHop follows the redirects that led to r back to the caller's request.
@@ -261,8 +308,9 @@ func (l *live) covers(u *url.URL) bool {
 
 // Authorize puts the credential on r in place, for a client that is not
 // net/http, such as a WebSocket handshake (ws and wss count as http and
-// https). The caller sends r and, if it is refused, calls [Session.Reject].
-// Errors are those of Credential, and [OriginRefused] for a URL that is not
+// https). The caller sends r and, if it is refused, calls [Session.Reject]; the
+// next attempt needs a request without the old credential, as what r has stays
+// as it is. Errors are those of Credential, and [OriginRefused] for a URL that is not
 // the session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	l, err := s.get(ctx)
@@ -316,8 +364,11 @@ func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
 	}
 	next := &carrier{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
 	next.base, next.owned = s.makeBase(l)
-	if s.state != StateReady {
-		return next.base // closed meanwhile: nobody would retire it
+	if s.state != StateReady { // closed meanwhile: nobody would retire it
+		if t, ok := next.base.(*http.Transport); ok && next.owned {
+			t.DisableKeepAlives = true
+		}
+		return next.base
 	}
 	if old := s.own.Swap(next); old != nil {
 		old.retire()
@@ -337,18 +388,28 @@ func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
 	return http.DefaultTransport
 }
 
+// makeBase makes a transport for l, and reports whether it is the session's
+// own: not where the options' one serves as it is.
 func (s *Session) makeBase(l *live) (http.RoundTripper, bool) {
-	given := l.setup.opts.Transport
+	given, plain := l.setup.opts.Transport, l.cert == nil && l.cred.Attach.Roots == ""
+	if given != nil && plain {
+		return given, false
+	}
 	if given == nil {
 		given = http.DefaultTransport
-	} else if l.cert == nil && l.cred.Attach.Roots == "" {
-		return given, false
 	}
 	t, ok := given.(*http.Transport)
-	if !ok {
+	switch {
+	case ok:
+		t = t.Clone()
+	case l.setup.opts.Transport != nil || plain:
 		return given, false
+	default: // a program that replaced http.DefaultTransport with another type
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
 	}
-	t = t.Clone()
+	if t.TLSClientConfig == nil {
+		t.ForceAttemptHTTP2 = true // which a configuration would turn off
+	}
 	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
 	if l.cert != nil {
 		cert := l.cert

@@ -101,6 +101,7 @@ func TestTransportRefusesOtherOrigins(t *testing.T) {
 		{"another port", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com:8443", "none of"},
 		{"another scheme", core.Options{}, []string{"https://a.example.com"}, "http://a.example.com", "none of"},
 		{"the name as a prefix", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com.evil.test", "none of"},
+		{"a letter that Unicode lowers to another host", core.Options{}, []string{"https://api.example.com"}, "https://apİ.example.com/", "none of"},
 		{"user info in front", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com@evil.test/", "none of"},
 		{"plain HTTP", core.Options{Origins: []string{"http://a.example.com"}}, nil, "http://a.example.com", "is not https"},
 		{"plain HTTP, none named", core.Options{}, nil, "http://a.example.com", "is not https"},
@@ -190,6 +191,88 @@ func TestRedirectsElsewhereGoBare(t *testing.T) {
 	}
 }
 
+// A place elsewhere does not get the credential, and does not choose a request
+// that it goes on either.
+func TestRedirectsDoNotComeBackWithCredentials(t *testing.T) {
+	var got seen
+	var api *httptest.Server
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got.add(r)
+		http.Redirect(w, r, api.URL+"/chosen", http.StatusFound)
+	}))
+	defer elsewhere.Close()
+	api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got.add(r)
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
+		}
+	}))
+	defer api.Close()
+	for _, origins := range [][]string{nil, {api.URL}} {
+		// A transport that keeps nothing of the way that redirects came.
+		forgets := roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if resp != nil {
+				resp.Request = nil
+			}
+			return resp, err
+		})
+		s := ready(t, fixed(everything("T")), &core.Options{Origins: origins, Transport: forgets})
+		outer := ready(t, fixed(everything("U")), nil)
+		req, err := http.NewRequestWithContext(core.With(t.Context(), s, outer), http.MethodGet, api.URL+"/", nil)
+		require.NoError(t, err)
+		for _, client := range []*http.Client{s.Client(), core.Client()} {
+			n := got.count()
+			resp, err := client.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, n+3, got.count())
+			require.Equal(t, "Bearer T", got.list[n].Header.Get("Authorization"))
+			for _, r := range got.list[n+1:] {
+				require.Empty(t, r.Header.Get("Authorization")+r.Header.Get("Cookie")+r.URL.RawQuery)
+			}
+		}
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Many servers redirect with the query that they were asked with. A key in it
+// would then be in the caller's errors and in the Referer elsewhere.
+func TestRedirectsDoNotRepeatTheKey(t *testing.T) {
+	var got seen
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.add(r) }))
+	defer elsewhere.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/dir/", func(w http.ResponseWriter, r *http.Request) {
+		got.add(r)
+		if r.URL.Query().Has("away") {
+			http.Redirect(w, r, elsewhere.URL+"?"+r.URL.RawQuery, http.StatusFound)
+		}
+	})
+	api := httptest.NewServer(mux)
+	defer api.Close()
+	s := ready(t, fixed(everything("T")), nil)
+	resp, err := s.Client().Get(api.URL + "/dir?a=1")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, api.URL+"/dir/?a=1", resp.Request.URL.String())
+	require.Equal(t, url.Values{"a": {"1"}, "key": {"q T"}}, got.list[0].URL.Query())
+
+	resp, err = s.Client().Get(api.URL + "/dir?away=1")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "away=1", got.list[2].URL.RawQuery)
+	require.NotContains(t, got.list[2].Referer(), "T")
+
+	resp, err = s.Client().Get(api.URL + "/dir?key=mine")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "mine", got.list[3].URL.Query().Get("key"))
+}
+
 // accepting is an API that takes one token.
 func accepting(t *testing.T, token *atomic.Pointer[string], got *seen) *httptest.Server {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,6 +322,18 @@ func TestReplayAfter401(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Run("the provider sees every challenge", func(t *testing.T) {
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Www-Authenticate"] = []string{"Negotiate", `Bearer error="invalid_token"`}
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		defer api.Close()
+		p := &issuer{}
+		resp, err := ready(t, p, nil).Client().Get(api.URL)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, `Negotiate, Bearer error="invalid_token"`, p.last.Load().Challenge)
+	})
 	t.Run("a second 401 is the caller's", func(t *testing.T) {
 		var got seen
 		never := "none"
@@ -321,6 +416,9 @@ func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgo
 	if strings.HasSuffix(out.URL, "/plain") {
 		return core.Attachment{}, errors.ErrUnsupported
 	}
+	if strings.HasSuffix(out.URL, "/none") {
+		return core.Attachment{}, nil
+	}
 	if strings.HasSuffix(out.URL, "/bad") {
 		return core.Attachment{}, core.Errorf(core.Denied, "no")
 	}
@@ -360,6 +458,10 @@ func TestAuthorizer(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, "Bearer t1", got.list[1].Header.Get("Authorization"), "unsupported means as if absent")
 
+	s = ready(t, &signing{issuer{life: time.Hour}}, nil)
+	_, err = s.Client().Get(api.URL + "/none")
+	require.ErrorContains(t, err, "empty attachment", "nothing is sent without a credential")
+	require.Equal(t, 2, got.count())
 }
 
 func TestPerRPC(t *testing.T) {

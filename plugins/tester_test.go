@@ -1,15 +1,16 @@
+//go:build unix
+
 package plugins
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -23,6 +24,8 @@ type testConfig struct {
 	Key  core.Secret `json:"key" doc:"A secret."`
 	Nope string      `json:"nope" doc:"An ability that is answered with ErrUnsupported."`
 	Mark string      `json:"mark" doc:"A file that Close makes."`
+
+	Orders string `json:"orders" doc:"A file that says what to do, in the place of Do; credentials live shortly."`
 }
 
 var testFactory = core.NewFactory(core.Info{Kind: "test", Summary: "Does what it is told."},
@@ -34,6 +37,10 @@ var testFactory = core.NewFactory(core.Info{Kind: "test", Summary: "Does what it
 	})
 
 func (c *testConfig) todo() string {
+	if c.Orders != "" {
+		do, _ := os.ReadFile(c.Orders)
+		return string(do)
+	}
 	if c.Once != "" && os.Remove(c.Once) != nil {
 		return ""
 	}
@@ -47,6 +54,9 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()), "reason": req.Reason.String(), "challenge": req.Challenge}
 	cred.Renewal = core.NewSecret("renew " + req.Previous.Renewal.Reveal())
 	cred.Expiry = time.Now().Add(time.Hour)
+	if c.Orders != "" {
+		cred.Expiry = time.Now().Add(2 * time.Second)
+	}
 	switch do, arg, _ := strings.Cut(c.todo(), " "); do {
 	case "crash":
 		os.Exit(3)
@@ -57,8 +67,6 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 	case "wait":
 		<-ctx.Done()
 		return core.Credential{}, core.Errorf(core.Unavailable, "waited: %w", ctx.Err())
-	case "spin":
-		stopWorld()
 	case "interactive":
 		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
 	case "denied":
@@ -97,6 +105,8 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		cred.Attach.Header["Authorization"] = core.NewSecret("a\r\nb")
 	case "subject":
 		cred.Subject = "a\x1bb"
+	case "garbage":
+		garble()
 	case "sleep":
 		d, _ := time.ParseDuration(arg)
 		time.Sleep(d)
@@ -104,11 +114,12 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 	return cred, nil
 }
 
-// stopWorld makes the process as deaf as a stopped one.
-func stopWorld() {
-	runtime.GOMAXPROCS(1)
-	for i := 0; ; i++ {
-		_ = sha256.Sum256([]byte{byte(i)})
+// garble writes garbage to all connections of this process.
+func garble() {
+	for fd := 3; fd < 64; fd++ {
+		if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(to, "socket:") {
+			_, _ = syscall.Write(fd, []byte("HTTP/1.1 200 OK\r\n\r\n<html>garbage</html>"))
+		}
 	}
 }
 

@@ -171,7 +171,8 @@ func cloneValue(value any) any {
 
 // same reports whether e asks for the session that before, a clone, made. The
 // texts of secrets count, and of functions and other live values which they
-// are. Two closures of one function literal count as the same.
+// are: a function made anew may count as another, which costs one renewal, and
+// two closures of one literal may count as the same.
 func (e Entry) same(before Entry) bool {
 	a, b := e.Options, before.Options
 	a.Provider, a.Environment = e.Kind, e.Environment

@@ -78,9 +78,11 @@ func decode(contentType string, body []byte, out any) error {
 	return nil
 }
 
-// unpack reads MessagePack, by the json tags of structs. What the decoder
-// makes of hostile lengths is its own matter and bounded by the body.
+// unpack reads MessagePack, by the json tags of structs.
 func unpack(body []byte, out any) (err error) {
+	if err := checkPacked(body); err != nil {
+		return err
+	}
 	d := msgpack.NewDecoder(bytes.NewReader(body))
 	d.SetCustomStructTag("json")
 	d.UseLooseInterfaceDecoding(true)

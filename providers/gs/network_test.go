@@ -1,6 +1,7 @@
 package gs_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,8 +61,8 @@ func newNetwork(t *testing.T, h http.Handler) *network {
 		ours.CloseIdleConnections()
 		_ = server.Close()
 		<-served
-		// Both ends of a pipe may be saying goodbye to each other, which TLS
-		// gives up after five seconds of the bubble's clock.
+		// What closed connections still had to say ends soon by the bubble's
+		// clock.
 		time.Sleep(10 * time.Second)
 	})
 	return n
@@ -68,7 +70,8 @@ func newNetwork(t *testing.T, h http.Handler) *network {
 
 func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.dials.Add(1)
-	ours, theirs := net.Pipe()
+	a, b := net.Pipe()
+	ours, theirs := newBuffered(a), newBuffered(b)
 	select {
 	case n.conns <- theirs:
 		return ours, nil
@@ -77,6 +80,66 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// buffered is one end of a pipe that takes what is written at once, as a socket
+// does: TLS has moments at which both ends write.
+type buffered struct {
+	net.Conn
+	out  chan []byte
+	once sync.Once
+	done chan struct{}
+}
+
+func newBuffered(c net.Conn) *buffered {
+	b := &buffered{Conn: c, out: make(chan []byte, 1024), done: make(chan struct{})}
+	go b.pump()
+	return b
+}
+
+func (b *buffered) pump() {
+	defer b.Conn.Close()
+	for {
+		select {
+		case p := <-b.out:
+			_, _ = b.Conn.Write(p)
+			continue
+		default:
+		}
+		select {
+		case p := <-b.out:
+			_, _ = b.Conn.Write(p)
+		case <-b.done:
+			return
+		}
+	}
+}
+
+func (b *buffered) Write(p []byte) (int, error) {
+	select {
+	case <-b.done:
+		return 0, net.ErrClosed
+	default:
+	}
+	select {
+	case b.out <- bytes.Clone(p):
+		return len(p), nil
+	case <-b.done:
+		return 0, net.ErrClosed
+	}
+}
+
+// A deadline for writing never matters: what is written is taken at once.
+func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
+func (b *buffered) SetDeadline(t time.Time) error    { return b.SetReadDeadline(t) }
+
+func (b *buffered) Close() error {
+	b.once.Do(func() {
+		close(b.done)
+		_ = b.Conn.SetReadDeadline(time.Unix(1, 0))
+		_ = b.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+	})
+	return nil
 }
 
 func (n *network) Accept() (net.Conn, error) {

@@ -13,7 +13,8 @@ import (
 // Session is a [core.Session] with the methods that the Marquee APIs want: a
 // typed REST client (call.go) and WebSocket handshakes (websocket.go). It
 // holds nothing but that session, so that any number of them may stand for the
-// same one. It is safe for concurrent use.
+// same one. It is safe for concurrent use. Make it with [Get], [Use] or [From]:
+// the zero Session has no session to stand for.
 type Session struct{ core *core.Session }
 
 // Get creates a session for an environment. Nothing is sent: [Session.Init],

@@ -26,12 +26,14 @@ package oauth2
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
@@ -56,7 +58,7 @@ type Config struct {
 	Resource      []string               `json:"resource" doc:"The APIs that the token is for, as absolute URIs (RFC 8707)."`
 	Params        map[string]core.Secret `json:"params" doc:"Further parameters of the token request. They cannot replace those of the grant."`
 	RefreshToken  core.Secret            `json:"refresh_token" doc:"The refresh token to begin with. Needed by, and only for, the grant refresh_token."`
-	BaseURL       string                 `json:"base_url" doc:"The API's address, for the program: it appears among the session's attributes."`
+	BaseURL       string                 `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
 	TLS           certs.Config           `json:"tls" doc:"Certificates for the requests to the authorization server."`
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
 }
@@ -64,10 +66,19 @@ type Config struct {
 // Factory makes providers of the kind "oauth2".
 var Factory = core.NewFactory(
 	core.Info{Kind: "oauth2", Summary: "OAuth 2.0 bearer tokens: client credentials or a refresh token."},
-	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) {
-		return &provider{cfg: cfg}, nil
-	},
+	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
+
+// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// An empty Grant is client_credentials, an empty ClientAuth basic. The
+// provider is safe for concurrent use; nothing is sent.
+func New(cfg Config) (core.Provider, error) {
+	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+		return nil, err
+	}
+	cfg.Scopes, cfg.Resource, cfg.Params = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource), maps.Clone(cfg.Params)
+	return &provider{cfg: cfg}, nil
+}
 
 // Validate reports, as core faults, what the types of the settings cannot say.
 func (c *Config) Validate(core.Environment) error {
@@ -95,8 +106,8 @@ func (c *Config) validateServer() error {
 	if strings.Contains(c.Issuer, "?") {
 		faults = append(faults, core.Faultf("issuer", "must not have a query (RFC 8414 §2)"))
 	}
-	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Host == "" || u.User != nil) {
-		faults = append(faults, core.Faultf("base_url", "is not a URL without user and password"))
+	if err := attach.Base(c.BaseURL); err != nil {
+		faults = append(faults, core.Faultf("base_url", "%v", err))
 	}
 	return errors.Join(faults...)
 }
@@ -105,6 +116,12 @@ func (c *Config) validateClient() error {
 	var faults []error
 	if c.ClientID == "" {
 		faults = append(faults, core.Faultf("client_id", "is empty"))
+	}
+	if c.Grant != "" && c.Grant != ClientCredentials && c.Grant != RefreshToken {
+		faults = append(faults, core.Faultf("grant", "want %s or %s", ClientCredentials, RefreshToken))
+	}
+	if style := grant.Style(c.ClientAuth); style != "" && style != grant.Basic && style != grant.Post {
+		faults = append(faults, core.Faultf("client_auth", "want %s or %s", grant.Basic, grant.Post))
 	}
 	switch {
 	case c.Grant == RefreshToken && c.RefreshToken.IsZero():

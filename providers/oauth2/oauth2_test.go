@@ -101,6 +101,7 @@ func TestBaseURL(t *testing.T) {
 	c, err := s.open(t, map[string]any{"base_url": "https://api.example.com/v2"}).Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"base_url": "https://api.example.com/v2"}, c.Attributes)
+	require.Equal(t, []string{"https://api.example.com"}, c.Origins)
 }
 
 func TestRefreshAfterClientCredentials(t *testing.T) {

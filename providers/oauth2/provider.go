@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
@@ -46,9 +47,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		Expiry:  token.Expiry,
 		Subject: p.cfg.ClientID,
 	}
-	if p.cfg.BaseURL != "" {
-		cred.Attributes = map[string]string{"base_url": p.cfg.BaseURL}
-	}
+	attach.Address(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 

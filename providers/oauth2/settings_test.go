@@ -31,7 +31,7 @@ func TestSettingsFaults(t *testing.T) {
 		{"user in URL", map[string]any{"token_url": "https://me:hunter2@login.example.com"}, "token_url: must not hold a user or password"},
 		{"plain HTTP revocation", map[string]any{"revocation_url": "http://login.example.com/revoke"}, "revocation_url: is not https"},
 		{"query in issuer", map[string]any{"token_url": nil, "issuer": "https://login.example.com?x=1"}, "issuer: must not have a query"},
-		{"base URL", map[string]any{"base_url": "https://me:hunter2@api.example.com"}, "base_url: is not a URL"},
+		{"base URL", map[string]any{"base_url": "https://me:hunter2@api.example.com"}, "base_url: want the address of the API"},
 		{"empty client id", map[string]any{"client_id": ""}, "client_id: is empty"},
 		{"no secret", map[string]any{"client_secret": nil}, "client_secret: missing"},
 		{"certificate for a secret", map[string]any{"client_secret": nil, "tls": map[string]any{"cert_file": "client.pem"}}, ""},
@@ -58,4 +58,16 @@ func TestSettingsFaults(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
+}
+
+func TestNew(t *testing.T) {
+	s := newServer(t)
+	p, err := oauth2.New(oauth2.Config{TokenURL: s.URL + "/token", ClientID: clientID, ClientSecret: core.NewSecret(secret)})
+	require.NoError(t, err)
+	_, err = p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err, "zero settings are the defaults")
+
+	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientAuth: "both"})
+	require.EqualError(t, err, "bad config: client_id: is empty; grant: want client_credentials or refresh_token; "+
+		"client_auth: want basic or post; client_secret: missing")
 }

@@ -27,6 +27,10 @@ func command(args []string) int {
 			"kind":       "ExecCredential",
 			"status":     map[string]string{"token": string(token), "expirationTimestamp": expiry},
 		})
+	case "aws":
+		err = out.Encode(map[string]any{
+			"Version": 1, "AccessKeyId": "AKID-" + string(token), "SecretAccessKey": string(token), "Expiration": expiry,
+		})
 	case "bare":
 		_, err = fmt.Println(string(token))
 	default:

@@ -70,8 +70,9 @@ func TestFigures(t *testing.T) {
 		{figures{3}, "3"},
 		{figures{3, 1, 2}, "2 (1–3)"},
 		{figures{1234.5}, "1,234"},
-		{figures{0.123, 56.78}, "28.5 (0.12–56.8)"},
+		{figures{0.12, 56.7}, "28.4 (0.12–56.7)"},
 		{figures{1234567}, "1,234,567"},
+		{figures{0.001, 0, 0.002}, "0"},
 	} {
 		require.Equal(t, c.want, c.in.String())
 	}

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/oauth2"
+	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry/config"
 )
 
@@ -25,7 +25,7 @@ func configRows() ([]row, func()) {
 	path := filepath.Join(dir, "authsession.yaml")
 	must(os.WriteFile(path, text, 0o600))
 	opts := config.Options{
-		Files: []string{path}, Factories: []core.Factory{oauth2.Factory}, Scope: new(core.Scope), Environ: []string{"HOME=" + dir},
+		Files: []string{path}, Factories: providers.Builtin(), Scope: new(core.Scope), Environ: []string{"HOME=" + dir},
 	}
 	return []row{{
 		title: "A configuration of 1,000 sessions",

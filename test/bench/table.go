@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,7 @@ func (f figures) String() string {
 
 // number formats a figure with about three digits, and thousands apart.
 func number(v float64) string {
+	v = math.Round(v*100) / 100
 	digits := 0
 	switch {
 	case v == float64(int64(v)):

@@ -37,6 +37,11 @@ else
 	fi
 fi
 
+if ! command -v npm >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+	say "installing Node.js"
+	{ apt-get install -y --no-install-recommends nodejs npm ||
+		{ apt-get update && apt-get install -y --no-install-recommends nodejs npm; }; } >/dev/null 2>&1 || true
+fi
 if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
 	say "Node.js 20 or later with npm is missing: install it by hand"
 	missing=1

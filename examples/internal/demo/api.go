@@ -18,6 +18,11 @@ type Caller struct {
 	Environment string `json:"environment"`
 }
 
+// String returns it all in one line.
+func (c Caller) String() string {
+	return fmt.Sprintf("you are %s in %s, by %s", c.Name, c.Environment, c.Proof)
+}
+
 // ServeHTTP is the API: it tells callers who they are, or refuses them.
 func (e *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/v1/whoami" {

@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -152,8 +151,21 @@ func (s *Servers) serve(l net.Listener, h http.Handler) {
 	go func() { _ = server.Serve(l) }()
 }
 
-// Roots returns the authority that signed the servers' certificates.
-func (s *Servers) Roots() *x509.CertPool { return s.ca.pool.Clone() }
+// Environ returns Variables as "NAME=value".
+func (s *Servers) Environ() []string {
+	var list []string
+	for name, value := range s.Variables {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// Transport returns a transport that trusts the servers.
+func (s *Servers) Transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: s.ca.pool, MinVersion: tls.VersionTLS12}
+	return t
+}
 
 // Revoke ends every token that an environment's authorization server has
 // issued, behind the clients' backs. An unknown environment has none.

@@ -16,11 +16,13 @@ func TestServers(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	v := s.Variables
-	trust := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Roots()}}}
+	trust := &http.Client{Transport: s.Transport()}
 	t.Cleanup(trust.CloseIdleConnections)
 	pair, err := tls.LoadX509KeyPair(v["DEMO_CLIENT_CERT"], v["DEMO_CLIENT_KEY"])
 	require.NoError(t, err)
-	certified := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Roots(), Certificates: []tls.Certificate{pair}}}}
+	withCert := s.Transport()
+	withCert.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	certified := &http.Client{Transport: withCert}
 	t.Cleanup(certified.CloseIdleConnections)
 	token := func(environment string) http.Header {
 		return http.Header{"Authorization": {"Bearer " + fetch(t, trust, v["DEMO_"+environment+"_ISSUER"], "gs-app", v["DEMO_"+environment+"_SECRET"])}}

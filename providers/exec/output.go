@@ -1,0 +1,193 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/certs"
+)
+
+// soon is when to run a command again whose credential has expired by our
+// clock, but not by so much that it must be useless.
+const soon = 10 * time.Second
+
+// answer is what a command printed, whatever the format.
+type answer struct {
+	values map[string]string // by field
+	cert   core.Secret       // PEM, with the key
+	expiry time.Time
+	aws    bool
+}
+
+// credential makes a credential of what the command printed.
+func (p *provider) credential(ctx context.Context, printed []byte) (core.Credential, error) {
+	a, err := parse(ctx, printed, p.cfg.Output)
+	if err != nil {
+		return core.Credential{}, err
+	}
+	if a.aws && len(p.cfg.Headers) == 0 {
+		return core.Credential{}, core.Errorf(core.BadConfig, "the command prints an AWS document: name the headers that carry its fields")
+	}
+	cred := core.Credential{Subject: p.cfg.Subject}
+	cred.Attach.Cert = a.cert
+	if cred.Attach.Header, err = fill(p.headers, a.values); err != nil {
+		return core.Credential{}, err
+	}
+	if len(cred.Attach.Header) == 0 && a.cert.IsZero() {
+		return core.Credential{}, core.Errorf(core.BadConfig, "the command prints none of the fields that headers names")
+	}
+	if a.aws {
+		document, _ := json.Marshal(a.values) // strings only
+		cred.Renewal = core.NewSecret(string(document))
+	}
+	var over bool
+	if cred.Expiry, over = attach.Expiry(a.expiry); over {
+		return core.Credential{}, core.Errorf(core.Unavailable, "the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
+	}
+	switch {
+	case !a.expiry.IsZero() && cred.Expiry.IsZero():
+		cred.RenewAfter = time.Now().Add(soon)
+	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
+		cred.Expiry = time.Now().Add(p.cfg.Lifetime)
+	}
+	attach.Address(&cred, p.cfg.BaseURL)
+	return cred, nil
+}
+
+// parse reads what a command printed. Errors quote none of it.
+func parse(ctx context.Context, printed []byte, format Format) (answer, error) {
+	printed = bytes.TrimSpace(printed)
+	if len(printed) == 0 {
+		return answer{}, core.Errorf(core.Unavailable, "the command prints nothing")
+	}
+	if format == Auto {
+		format = look(printed)
+	}
+	switch format {
+	case ExecCredential:
+		return parseExecCredential(ctx, printed)
+	case AWS:
+		return parseAWS(printed)
+	case Token:
+		token := string(printed)
+		if err := attach.Token(token); err != nil {
+			return answer{}, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+		}
+		return answer{values: map[string]string{fieldToken: token}, expiry: attach.TokenExpiry(token)}, nil
+	}
+	return answer{}, core.Errorf(core.Unavailable, "the command prints JSON that is neither an ExecCredential nor an AWS document")
+}
+
+// look tells the format of what was printed; "" for JSON of another kind.
+func look(printed []byte) Format {
+	if printed[0] != '{' && printed[0] != '[' {
+		return Token
+	}
+	var head struct {
+		Kind    string          `json:"kind"`
+		Version json.RawMessage `json:"Version"`
+	}
+	switch json.Unmarshal(printed, &head); {
+	case head.Kind == "ExecCredential":
+		return ExecCredential
+	case head.Version != nil:
+		return AWS
+	}
+	return ""
+}
+
+// parseExecCredential reads the document of
+// https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
+// v1beta1 has the same fields.
+func parseExecCredential(ctx context.Context, printed []byte) (a answer, err error) {
+	var doc struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Status     *struct {
+			Token  string     `json:"token"`
+			Cert   string     `json:"clientCertificateData"`
+			Key    string     `json:"clientKeyData"`
+			Expiry *time.Time `json:"expirationTimestamp"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(printed, &doc) != nil {
+		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints cannot be read")
+	}
+	const group = "client.authentication.k8s.io/"
+	switch {
+	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" && doc.APIVersion != group+"v1beta1":
+		return a, core.Errorf(core.Unavailable, "the command does not print an ExecCredential of %sv1", group)
+	case doc.Status == nil || doc.Status.Token == "" && doc.Status.Cert == "" && doc.Status.Key == "":
+		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints holds no credential")
+	case (doc.Status.Cert == "") != (doc.Status.Key == ""):
+		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints has only one of certificate and key")
+	}
+	a.values = map[string]string{fieldToken: doc.Status.Token}
+	if doc.Status.Token != "" {
+		if err := attach.Token(doc.Status.Token); err != nil {
+			return a, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+		}
+		a.expiry = attach.TokenExpiry(doc.Status.Token)
+	}
+	if doc.Status.Expiry != nil {
+		a.expiry = *doc.Status.Expiry
+	}
+	if doc.Status.Cert == "" {
+		return a, nil
+	}
+	b, err := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}.Load(ctx, false)
+	if err != nil {
+		return answer{}, core.Errorf(core.Unavailable, "the ExecCredential that the command prints: %w", plain(err))
+	}
+	a.cert = b.Cert
+	if a.expiry.IsZero() || b.Leaf.NotAfter.Before(a.expiry) {
+		a.expiry = b.Leaf.NotAfter
+	}
+	return a, nil
+}
+
+// plain takes the code off an error about settings that are none.
+func plain(err error) error {
+	if e, ok := err.(*core.Error); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+// parseAWS reads the document of
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html.
+func parseAWS(printed []byte) (answer, error) {
+	var doc struct {
+		Version         json.Number
+		AccessKeyId     string
+		SecretAccessKey string
+		SessionToken    string
+		Expiration      *time.Time
+	}
+	if json.Unmarshal(printed, &doc) != nil {
+		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints cannot be read")
+	}
+	switch {
+	case doc.Version != "1":
+		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints is not of version 1")
+	case doc.AccessKeyId == "" || doc.SecretAccessKey == "":
+		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
+	}
+	a := answer{aws: true, values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey}}
+	if doc.SessionToken != "" {
+		a.values[fieldSession] = doc.SessionToken
+	}
+	for _, value := range a.values {
+		if err := attach.Token(value); err != nil {
+			return answer{}, core.Errorf(core.Unavailable, "a field of the AWS document that the command prints %w", err)
+		}
+	}
+	if doc.Expiration != nil {
+		a.expiry = *doc.Expiration
+	}
+	return a, nil
+}

@@ -1,0 +1,238 @@
+package exec
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/certs/certstest"
+	"github.com/stretchr/testify/require"
+)
+
+type object = map[string]any
+
+func document(t testing.TB, doc object) string {
+	t.Helper()
+	text, err := json.MarshalIndent(doc, "", "  ")
+	require.NoError(t, err)
+	return string(text) + "\n"
+}
+
+func execCredential(t testing.TB, status object) string {
+	t.Helper()
+	return document(t, object{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "spec": object{}, "status": status})
+}
+
+func awsDocument(t testing.TB, more object) string {
+	t.Helper()
+	doc := object{"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": "s/k+y"}
+	for k, v := range more {
+		doc[k] = v
+	}
+	return document(t, doc)
+}
+
+func (p *provider) made(t testing.TB, printed string) (core.Credential, error) {
+	t.Helper()
+	return p.credential(t.Context(), []byte(printed))
+}
+
+func newProvider(t testing.TB, cfg Config) *provider {
+	t.Helper()
+	cfg.Command = "get-token"
+	p, err := New(cfg)
+	require.NoError(t, err)
+	return p.(*provider)
+}
+
+func revealed(c core.Credential) map[string]string {
+	out := map[string]string{}
+	for name, value := range c.Attach.Header {
+		out[name] = value.Reveal()
+	}
+	return out
+}
+
+func TestHeaders(t *testing.T) {
+	prefix, none := "Key ", ""
+	aws := map[string]string{"X-Key": "{AccessKeyId}:{SecretAccessKey}", "X-Amz-Security-Token": "{SessionToken}"}
+	for _, c := range []struct {
+		name    string
+		cfg     Config
+		printed string
+		want    map[string]string
+	}{
+		{"token", Config{}, "tok\n", map[string]string{"Authorization": "Bearer tok"}},
+		{"token by name", Config{Output: Token}, "\r\ntok\r\n", map[string]string{"Authorization": "Bearer tok"}},
+		{"header", Config{Header: "X-Token"}, "tok", map[string]string{"X-Token": "tok"}},
+		{"prefix", Config{Prefix: &prefix}, "tok", map[string]string{"Authorization": "Key tok"}},
+		{"no prefix", Config{Prefix: &none}, "tok", map[string]string{"Authorization": "tok"}},
+		{"several", Config{Headers: map[string]string{"A": "{token}", "B": "b={token};"}}, "tok", map[string]string{"A": "tok", "B": "b=tok;"}},
+		{"ExecCredential", Config{}, execCredential(t, object{"token": "tok"}), map[string]string{"Authorization": "Bearer tok"}},
+		{"AWS", Config{Headers: aws}, awsDocument(t, object{"SessionToken": "sess"}), map[string]string{"X-Key": "AKID:s/k+y", "X-Amz-Security-Token": "sess"}},
+		{"AWS without session", Config{Output: AWS, Headers: aws}, awsDocument(t, nil), map[string]string{"X-Key": "AKID:s/k+y"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cred, err := newProvider(t, c.cfg).made(t, c.printed)
+			require.NoError(t, err)
+			require.Equal(t, c.want, revealed(cred))
+			require.Zero(t, cred.Expiry)
+		})
+	}
+}
+
+// The fields of an AWS document are there for a provider that signs.
+func TestRenewalHoldsTheDocument(t *testing.T) {
+	cred, err := newProvider(t, Config{Headers: map[string]string{"X": "{AccessKeyId}"}}).made(t, awsDocument(t, object{"SessionToken": "sess"}))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"AccessKeyId": "AKID", "SecretAccessKey": "s/k+y", "SessionToken": "sess"}`, cred.Renewal.Reveal())
+}
+
+func TestCertificate(t *testing.T) {
+	ca := certstest.NewCA(t, "root")
+	pair := ca.Issue(t, certstest.Options{Name: "client"})
+	other := ca.Issue(t, certstest.Options{NotAfter: time.Now().Add(-time.Hour)})
+	status := object{"clientCertificateData": string(pair.Cert), "clientKeyData": string(pair.Key)}
+	cred, err := newProvider(t, Config{}).made(t, execCredential(t, status))
+	require.NoError(t, err)
+	require.Equal(t, string(pair.Cert)+string(pair.Key), cred.Attach.Cert.Reveal())
+	require.Empty(t, cred.Attach.Header)
+	require.True(t, pair.X509.NotAfter.Equal(cred.Expiry))
+
+	status["token"], status["expirationTimestamp"] = "tok", time.Now().Add(time.Minute).Format(time.RFC3339)
+	cred, err = newProvider(t, Config{}).made(t, execCredential(t, status))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"Authorization": "Bearer tok"}, revealed(cred))
+	require.False(t, cred.Attach.Cert.IsZero())
+	require.WithinDuration(t, time.Now().Add(time.Minute), cred.Expiry, 5*time.Second)
+
+	for want, key := range map[string]string{"do not belong together": string(other.Key), "holds no PEM": "hunter2", "only one of certificate and key": ""} {
+		_, err = newProvider(t, Config{}).made(t, execCredential(t, object{"clientCertificateData": string(pair.Cert), "clientKeyData": key}))
+		require.Equal(t, core.Unavailable, core.CodeOf(err))
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	_, err = newProvider(t, Config{}).made(t, execCredential(t, object{"clientCertificateData": string(other.Cert), "clientKeyData": string(other.Key)}))
+	require.ErrorContains(t, err, "expired at")
+}
+
+func TestExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+		jwt := func(d time.Duration) string {
+			return "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp": %d}`, now.Add(d).Unix())) + ".c2ln"
+		}
+		aws := map[string]string{"X": "{AccessKeyId}"}
+		for _, c := range []struct {
+			name       string
+			cfg        Config
+			printed    string
+			want       time.Duration // zero: none
+			renewAfter time.Duration
+			code       core.Code
+		}{
+			{"none", Config{}, "tok", 0, 0, 0},
+			{"lifetime", Config{Lifetime: time.Hour}, "tok", time.Hour, 0, 0},
+			{"JWT", Config{Lifetime: time.Hour}, jwt(time.Minute), time.Minute, 0, 0},
+			{"ExecCredential", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(time.Minute)}), time.Minute, 0, 0},
+			{"its word before the JWT's", Config{}, execCredential(t, object{"token": jwt(time.Hour), "expirationTimestamp": at(time.Minute)}), time.Minute, 0, 0},
+			{"JWT in ExecCredential", Config{}, execCredential(t, object{"token": jwt(time.Hour)}), time.Hour, 0, 0},
+			{"null", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": nil}), 0, 0, 0},
+			{"AWS", Config{Headers: aws}, awsDocument(t, object{"Expiration": at(time.Minute)}), time.Minute, 0, 0},
+			{"just over", Config{Lifetime: time.Hour}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Minute)}), 0, 10 * time.Second, 0},
+			{"long over", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Hour)}), 0, 0, core.Unavailable},
+		} {
+			cred, err := newProvider(t, c.cfg).made(t, c.printed)
+			require.Equal(t, c.code, core.CodeOf(err), c.name)
+			for want, got := range map[time.Duration]time.Time{c.want: cred.Expiry, c.renewAfter: cred.RenewAfter} {
+				if want == 0 && c.want != c.renewAfter {
+					continue
+				}
+				require.Equal(t, want == 0, got.IsZero(), c.name)
+			}
+			if c.want != 0 {
+				require.True(t, now.Add(c.want).Equal(cred.Expiry), c.name)
+			}
+			if c.renewAfter != 0 {
+				require.True(t, now.Add(c.renewAfter).Equal(cred.RenewAfter), c.name)
+			}
+		}
+	})
+}
+
+func TestGarbage(t *testing.T) {
+	aws := map[string]string{"X": "{AccessKeyId}"}
+	for _, c := range []struct{ name, printed, want string }{
+		{"nothing", " \n", "prints nothing"},
+		{"two lines", "hunter2\nhunter2", "the token that the command prints has a control character"},
+		{"two words", "Token: hunter2", "the token that the command prints has a character"},
+		{"HTML", "<html>hunter2 sign in</html>", "the token that the command prints has a character"},
+		{"JSON of another kind", `{"access_token": "hunter2"}`, "neither an ExecCredential nor an AWS document"},
+		{"a list", `["hunter2"]`, "neither"},
+		{"JSON cut short", `{"kind": "ExecCredential", "hunter2`, "neither"},
+		{"two documents", awsDocument(t, nil) + awsDocument(t, nil), "neither"},
+		{"other version of the API", `{"kind": "ExecCredential", "apiVersion": "hunter2"}`, "does not print an ExecCredential of client.authentication.k8s.io/v1"},
+		{"no status", `{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}`, "holds no credential"},
+		{"empty status", execCredential(t, object{}), "holds no credential"},
+		{"token of another type", execCredential(t, object{"token": 5}), "cannot be read"},
+		{"time of another kind", execCredential(t, object{"token": "hunter2", "expirationTimestamp": "soon"}), "cannot be read"},
+		{"control characters", execCredential(t, object{"token": "hunter2\r\nX: y"}), "has a control character"},
+		{"AWS version 2", awsDocument(t, object{"Version": 2}), "is not of version 1"},
+		{"AWS without key", awsDocument(t, object{"SecretAccessKey": ""}), "lacks AccessKeyId or SecretAccessKey"},
+		{"AWS of other types", awsDocument(t, object{"AccessKeyId": 5}), "cannot be read"},
+		{"AWS with control characters", awsDocument(t, object{"SecretAccessKey": "hunter2\n"}), "a field of the AWS document that the command prints has a space"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := newProvider(t, Config{Headers: aws}).made(t, c.printed)
+			require.Equal(t, core.Unavailable, core.CodeOf(err))
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+	for name, printed := range map[string]string{"execcredential": "tok", "aws": "tok"} {
+		cfg := Config{Output: Format(name), Headers: map[string]string{"X": map[string]string{"execcredential": "{token}", "aws": "{AccessKeyId}"}[name]}}
+		_, err := newProvider(t, cfg).made(t, printed)
+		require.ErrorContains(t, err, "cannot be read")
+	}
+}
+
+// What the settings do not fit is a matter of the settings.
+func TestSettingsThatDoNotFit(t *testing.T) {
+	_, err := newProvider(t, Config{}).made(t, awsDocument(t, nil))
+	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorContains(t, err, "name the headers that carry its fields")
+	_, err = newProvider(t, Config{Headers: map[string]string{"X": "{token}"}}).made(t, awsDocument(t, nil))
+	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorContains(t, err, "none of the fields that headers names")
+}
+
+func FuzzExecCredential(f *testing.F) {
+	pair := certstest.NewCA(f, "root").Issue(f, certstest.Options{})
+	f.Add([]byte(execCredential(f, object{"token": "tok", "expirationTimestamp": "2030-01-02T03:04:05Z"})))
+	f.Add([]byte(execCredential(f, object{"clientCertificateData": string(pair.Cert), "clientKeyData": string(pair.Key)})))
+	f.Add([]byte(awsDocument(f, object{"SessionToken": "s", "Expiration": "2030-01-02T03:04:05Z"})))
+	f.Add([]byte("tok\n"))
+	f.Add([]byte(`{"kind": "ExecCredential", "status": {"token": "\u0000"}}`))
+	f.Fuzz(func(t *testing.T, printed []byte) {
+		p := newProvider(t, Config{Headers: map[string]string{"X-Token": "{token}", "X-Key": "{AccessKeyId} {SecretAccessKey} {SessionToken}"}})
+		for _, format := range []Format{Auto, ExecCredential, AWS, Token} {
+			p.cfg.Output = format
+			cred, err := p.credential(t.Context(), printed)
+			if err != nil {
+				require.Contains(t, []core.Code{core.Unavailable, core.BadConfig}, core.CodeOf(err))
+				continue
+			}
+			require.True(t, len(cred.Attach.Header) > 0 || !cred.Attach.Cert.IsZero())
+			require.True(t, cred.Expiry.IsZero() || cred.Expiry.After(time.Now().Add(-time.Minute)))
+			for _, value := range cred.Attach.Header {
+				require.NoError(t, attach.HeaderValue(value.Reveal()))
+			}
+		}
+	})
+}

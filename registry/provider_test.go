@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/stretchr/testify/require"
+)
+
+type nothing struct{}
+
+// lazily makes the proxy of a provider that opens slowly.
+func lazily(p core.Provider, takes time.Duration, opened *atomic.Int64) *provider {
+	f := core.NewFactory(core.Info{Kind: "fake"}, func(ctx context.Context, _ core.Environment, _ nothing) (core.Provider, error) {
+		opened.Add(1)
+		select {
+		case <-time.After(takes):
+			return p, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+	return &provider{factory: f, turn: make(chan struct{}, 1)}
+}
+
+func plain(context.Context, core.Request) (core.Credential, error) {
+	return core.Credential{Subject: "plain"}, nil
+}
+
+// able has all the abilities.
+type able struct{ core.ProviderFunc }
+
+func (able) Authorize(context.Context, core.Credential, core.Outgoing) (core.Attachment, error) {
+	return core.Attachment{Roots: "authorized"}, nil
+}
+func (able) Sign(context.Context, core.SignRequest) ([]byte, error) { return []byte("signed"), nil }
+func (able) Revoke(context.Context, core.Credential) error          { return errors.New("revoked") }
+func (able) SignIn(context.Context, core.Request, core.UI) (core.Credential, error) {
+	return core.Credential{Subject: "signed in"}, nil
+}
+
+func TestAbilities(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := lazily(able{plain}, 0, &opened)
+	require.ErrorIs(t, p.Revoke(ctx, core.Credential{}), errors.ErrUnsupported, "nothing is open yet")
+	require.Zero(t, opened.Load())
+	a, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
+	require.NoError(t, err)
+	require.Equal(t, "authorized", a.Roots)
+	sig, err := p.Sign(ctx, core.SignRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "signed", string(sig))
+	c, err := p.SignIn(ctx, core.Request{}, core.UI{})
+	require.NoError(t, err)
+	require.Equal(t, "signed in", c.Subject)
+	require.EqualError(t, p.Revoke(ctx, c), "revoked")
+	require.Equal(t, int64(1), opened.Load())
+}
+
+func TestAbsentAbilities(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := lazily(core.ProviderFunc(plain), 0, &opened)
+	c, err := p.Authenticate(ctx, core.Request{})
+	require.NoError(t, err)
+	_, err = p.Authorize(ctx, c, core.Outgoing{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = p.Sign(ctx, core.SignRequest{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorIs(t, p.Revoke(ctx, c), errors.ErrUnsupported)
+	_, err = p.SignIn(ctx, core.Request{}, core.UI{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}
+
+func TestOpenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var opened atomic.Int64
+		p := lazily(core.ProviderFunc(plain), time.Minute, &opened)
+		var wait sync.WaitGroup
+		for range 10 {
+			wait.Go(func() {
+				_, err := p.Authenticate(t.Context(), core.Request{})
+				require.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := p.Authenticate(ctx, core.Request{}) // waits no longer than its own context
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, core.Unavailable)
+		require.Equal(t, time.Second, time.Since(start))
+		wait.Wait()
+		require.Equal(t, int64(1), opened.Load())
+	})
+}
+
+// TestEmptyCredential opens a provider that returns nothing to send: the
+// proxy's abilities do not hide that from the session.
+func TestEmptyCredential(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	s := core.New("empty", lazily(core.ProviderFunc(plain), 0, &opened), nil)
+	_ = s.Init(ctx)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com", nil)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Authorize(ctx, r), "the provider returned an empty credential")
+	require.Empty(t, r.Header)
+}
+
+// asked counts the questions whether it authorizes.
+type asked struct {
+	*provider
+	times atomic.Int64
+}
+
+func (a *asked) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	a.times.Add(1)
+	return a.provider.Authorize(ctx, c, out)
+}
+
+// TestAuthorizeIsAskedOnce keeps requests from paying for an ability that the
+// opened provider lacks.
+func TestAuthorizeIsAskedOnce(t *testing.T) {
+	ctx := context.Background()
+	var opened atomic.Int64
+	p := &asked{provider: lazily(core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+	}), 0, &opened)}
+	s := core.New("plain", p, nil)
+	require.NoError(t, s.Init(ctx))
+	for range 10 {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com", nil)
+		require.NoError(t, err)
+		require.NoError(t, s.Authorize(ctx, r))
+		require.Equal(t, "k", r.Header.Get("X-Key"))
+	}
+	require.Equal(t, int64(1), p.times.Load())
+}
