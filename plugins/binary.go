@@ -95,15 +95,19 @@ func (b Binary) clone() Binary {
 // maxBinary bounds the file that is hashed.
 const maxBinary = 2 << 30
 
-// open opens the file and checks it: what it is, who may write it, and its
-// sum. The caller closes it. script tells that the system starts another
-// program for it.
-func (b Binary) open() (f *os.File, script bool, err error) {
-	bad := func(format string, args ...any) (*os.File, bool, error) {
+// bad is an error about the file.
+func (b Binary) bad(format string, args ...any) error {
+	return core.Errorf(core.BadConfig, "plugin %q: %s: %w", b.Name, b.Path, fmt.Errorf(format, args...))
+}
+
+// open opens the file and checks what it is and who may write it. The caller
+// closes it.
+func (b Binary) open() (f *os.File, err error) {
+	bad := func(format string, args ...any) (*os.File, error) {
 		if f != nil {
 			_ = f.Close()
 		}
-		return nil, false, core.Errorf(core.BadConfig, "plugin %q: %s: %w", b.Name, b.Path, fmt.Errorf(format, args...))
+		return nil, b.bad(format, args...)
 	}
 	f, err = openFile(b.Path)
 	switch {
@@ -130,20 +134,26 @@ func (b Binary) open() (f *os.File, script bool, err error) {
 	if err := keptFromOthers(b.Path, info); err != nil {
 		return bad("%w", err)
 	}
+	return f, nil
+}
+
+// verify compares the sum of the opened file. script tells that the system
+// starts another program for it.
+func (b Binary) verify(f *os.File) (script bool, err error) {
 	sum := sha256.New()
 	var first [2]byte
-	if n, _ := io.ReadFull(f, first[:]); n == len(first) {
-		script = bytes.Equal(first[:], []byte("#!"))
-		_, _ = sum.Write(first[:])
-	}
-	if _, err := io.Copy(sum, io.LimitReader(f, maxBinary)); err != nil {
-		return bad("%w", pathless(err))
+	n, _ := io.ReadFull(f, first[:])
+	_, _ = sum.Write(first[:n])
+	script = bytes.Equal(first[:n], []byte("#!"))
+	buf := make([]byte, 256<<10)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.LimitReader(f, maxBinary)}, buf); err != nil {
+		return false, b.bad("%w", pathless(err))
 	}
 	want, _ := hex.DecodeString(b.SHA256)
 	if got := sum.Sum(nil); subtle.ConstantTimeCompare(got, want) != 1 {
-		return bad("the file's sha256 is %x and the one given is %s: put the right file there, or give its sum if you trust it", got, strings.ToLower(b.SHA256))
+		return false, b.bad("the file's sha256 is %x and the one given is %s: put the right file there, or give its sum if you trust it", got, strings.ToLower(b.SHA256))
 	}
-	return f, script, nil
+	return script, nil
 }
 
 // keptFromOthers reports whether anyone but this user and root may exchange

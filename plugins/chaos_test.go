@@ -194,13 +194,12 @@ func (c *chaos) fiend(ctx context.Context, h *Host) {
 				_ = syscall.Kill(pid, signal)
 			}
 		}
-		if signal == 0 {
-			_ = os.WriteFile(c.orders[n], []byte(order), 0o600)
-		}
+		_ = os.WriteFile(c.orders[n], []byte(order), 0o600)
 		select {
-		case <-time.After(time.Duration(20+c.rand.IntN(200)) * time.Millisecond):
+		case <-time.After(time.Duration(100+c.rand.IntN(400)) * time.Millisecond):
 		case <-ctx.Done():
 		}
+		_ = os.WriteFile(c.orders[n], nil, 0o600)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -38,11 +39,19 @@ type process struct {
 
 // startProcess checks the file, starts it and asks what it serves.
 func startProcess(ctx context.Context, s *supervisor) (*process, *Description, error) {
-	file, script, err := s.bin.open()
+	file, err := s.bin.open()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer file.Close()
+	var script bool
+	var sumErr error
+	summed := make(chan struct{}) // while go-plugin makes its keys
+	go func() {
+		defer close(summed)
+		script, sumErr = s.bin.verify(file)
+	}()
+	defer func() { <-summed }()
 	p := &process{sup: s, began: time.Now(), nudge: make(chan struct{}, 1)}
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  handshake,
@@ -53,6 +62,10 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 		StartTimeout:     s.host.startTimeout(),
 		Logger:           hclog.NewNullLogger(),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (gorunner.Runner, error) {
+			if <-summed; sumErr != nil {
+				_ = os.RemoveAll(dir)
+				return nil, sumErr
+			}
 			p.run = newRunner(ctx, s.bin, file, script, cmd.Env, dir, s.say)
 			p.exited = p.run.exited
 			return p.run, nil
@@ -79,11 +92,10 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 // abort ends what a failed start has left and finds the best error.
 func (p *process) abort(ctx context.Context, err error) error {
 	name := p.sup.bin.Name
-	if p.run == nil {
-		return core.Errorf(core.Unavailable, "plugin %q: %w", name, pathless(err))
+	if p.run != nil {
+		_ = p.run.Kill(ctx)
+		<-p.run.exited
 	}
-	_ = p.run.Kill(ctx)
-	<-p.run.exited
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
@@ -96,8 +108,8 @@ func (p *process) abort(ctx context.Context, err error) error {
 	case errors.As(err, &coded):
 		return coded
 	}
-	if problem := p.run.failure(); problem != nil {
-		return problem
+	if p.run != nil && p.run.failure() != nil {
+		return p.run.failure()
 	}
 	return core.Errorf(core.Unavailable, "plugin %q: it did not start: %w", name, errors.New(clean(err.Error(), 200)))
 }
