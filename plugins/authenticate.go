@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	maxChallenge = 16 << 10
-	maxPrompts   = 100 // of one sign-in
-	maxPrompt    = 4096
+	maxPrompts = 100 // of one sign-in
+	maxPrompt  = 4096
 )
 
 // Authenticate implements [core.Provider].
@@ -59,13 +58,7 @@ func (r *remote) SignIn(ctx context.Context, req core.Request, ui core.UI) (cred
 }
 
 func (r *remote) begin(req core.Request) (*v1.Begin, error) {
-	challenge := req.Challenge[:min(len(req.Challenge), maxChallenge)]
-	begin := &v1.Begin{
-		Instance: r.open.Instance, Reason: v1.Reason(req.Reason), Challenge: strings.ToValidUTF8(challenge, "\ufffd"),
-	}
-	if req.Reason != core.Initial {
-		begin.Previous = wire.FromCredential(req.Previous)
-	}
+	begin := wire.FromRequest(r.open.Instance, req)
 	return begin, r.sendable(begin, "the previous credential")
 }
 

@@ -1,0 +1,178 @@
+//go:build unix
+
+package plugins
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/authsession/authsession/core"
+	wire "github.com/authsession/authsession/plugins/proto"
+	v1 "github.com/authsession/authsession/plugins/proto/v1"
+)
+
+func marshal(f *testing.F, m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	require.NoError(f, err)
+	return b
+}
+
+// FuzzDescription reads what a plugin says about itself: it is refused, or
+// good for checking settings.
+func FuzzDescription(f *testing.F) {
+	f.Add(marshal(f, &v1.DescribeResponse{Version: "1", Kinds: []*v1.Kind{
+		wire.FromInfo(ticketFactory.Info(), ticketFactory.Settings()), wire.FromInfo(testFactory.Info(), testFactory.Settings()),
+	}}))
+	f.Add(marshal(f, &v1.DescribeResponse{Kinds: []*v1.Kind{{Name: "a", Settings: []*v1.Setting{{Name: "b", Type: "list of map of object", Fields: []*v1.Setting{{Name: "c", Type: "any"}}}}}}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m v1.DescribeResponse
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		d, err := newDescription("fuzz", &m)
+		if err != nil {
+			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorContains(t, err, `plugin "fuzz"`)
+			return
+		}
+		for _, k := range d.Kinds {
+			require.Same(t, d.kind(k.Kind), d.kind(k.Kind))
+			settings := map[string]any{"misspelt by the fuzzer": 1}
+			for _, s := range k.Settings {
+				settings[s.Name] = "text"
+			}
+			require.ErrorIs(t, k.check("", settings), core.BadConfig)
+		}
+	})
+}
+
+// FuzzHandshake reads what a program prints first, and what it prints later.
+func FuzzHandshake(f *testing.F) {
+	f.Add("1|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 100) + "\nrest")
+	f.Add("\n\n{\"@level\":\"warn\",\"@message\":\"hello\"}\n[ERROR] x")
+	f.Fuzz(func(t *testing.T, text string) {
+		line, rest := firstLine(strings.NewReader(text))
+		require.LessOrEqual(t, len(line), maxHandshake)
+		after, err := io.ReadAll(rest)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(line)+len(after), len(text))
+		say := newLogger(nil, "fuzz")
+		r := &runner{bin: Binary{Name: "fuzz"}, say: say, dir: t.TempDir()}
+		if err := r.checkHello(line); err != nil {
+			require.ErrorIs(t, err, core.BadConfig)
+		}
+		_, shown := levelOf(line)
+		shown = clean(shown, maxLine)
+		require.LessOrEqual(t, len(shown), maxLine+len("…"))
+		require.NotContains(t, shown, "\n")
+		say.lines(strings.NewReader(text), "stdout")
+		_ = stdioData([]byte(text))
+		_, _, err = r.PluginToHost("unix", text)
+		require.ErrorIs(t, err, core.BadConfig)
+	})
+}
+
+// FuzzCredential reads what a plugin obtained: it is refused, or of a kind that
+// core can judge.
+func FuzzCredential(f *testing.F) {
+	cred := token("x")
+	cred.Expiry = time.Now().Add(time.Hour)
+	f.Add(marshal(f, wire.FromCredential(cred)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m v1.Credential
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		r := &remote{factory: &factory{plugin: "fuzz"}}
+		cred, err := r.credential(&m)
+		if err != nil {
+			require.ErrorContains(t, err, `plugin "fuzz"`)
+			return
+		}
+		require.Equal(t, m.GetExpiry() == nil, cred.Expiry.IsZero())
+		_ = core.New("x", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return cred, nil }), nil).Init(t.Context())
+	})
+}
+
+// FuzzServer gives a plugin what a host sends.
+func FuzzServer(f *testing.F) {
+	object, err := wire.FromSettings(map[string]any{"name": "x", "key": core.NewSecret("k")})
+	require.NoError(f, err)
+	f.Add(marshal(f, &v1.OpenRequest{Instance: "1", Kind: "test", Settings: object}), byte(0))
+	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3}}), byte(1))
+	f.Add(marshal(f, wire.FromOutgoing("1", token("x"), core.Outgoing{Method: "GET"})), byte(2))
+	f.Add(marshal(f, wire.FromSignRequest("1", core.SignRequest{Digest: []byte{1}})), byte(3))
+	f.Fuzz(func(t *testing.T, b []byte, call byte) {
+		s, err := newServer([]core.Factory{ticketFactory, testFactory})
+		require.NoError(t, err)
+		ctx := t.Context()
+		_, err = s.Open(ctx, &v1.OpenRequest{Instance: "1", Kind: "test"})
+		require.NoError(t, err)
+		switch call % 6 {
+		case 0:
+			var m v1.OpenRequest
+			if proto.Unmarshal(b, &m) == nil && !strings.Contains(m.String(), "mark") {
+				_, err = s.Open(ctx, &m)
+			}
+		case 1:
+			var m v1.Begin
+			if proto.Unmarshal(b, &m) == nil {
+				err = s.Authenticate(&script{ctx: ctx, in: []*v1.AuthenticateRequest{{Message: &v1.AuthenticateRequest_Begin{Begin: &m}}}})
+			}
+		case 2:
+			var m v1.AuthorizeRequest
+			if proto.Unmarshal(b, &m) == nil {
+				_, err = s.Authorize(ctx, &m)
+			}
+		case 3:
+			var m v1.SignRequest
+			if proto.Unmarshal(b, &m) == nil {
+				_, err = s.Sign(ctx, &m)
+			}
+		case 4:
+			var m v1.RevokeRequest
+			if proto.Unmarshal(b, &m) == nil {
+				_, err = s.Revoke(ctx, &m)
+			}
+		case 5:
+			var m v1.CloseRequest
+			if proto.Unmarshal(b, &m) == nil {
+				_, err = s.Close(ctx, &m)
+			}
+		}
+		if err != nil {
+			require.IsType(t, &refusal{}, err)
+		}
+	})
+}
+
+// script is a stream whose messages are known beforehand.
+type script struct {
+	grpc.ServerStream
+	ctx context.Context
+	in  []*v1.AuthenticateRequest
+	out []*v1.AuthenticateResponse
+}
+
+func (s *script) Context() context.Context { return s.ctx }
+
+func (s *script) Recv() (*v1.AuthenticateRequest, error) {
+	if len(s.in) == 0 {
+		return nil, io.EOF
+	}
+	m := s.in[0]
+	s.in = s.in[1:]
+	return m, nil
+}
+
+func (s *script) Send(m *v1.AuthenticateResponse) error {
+	s.out = append(s.out, m)
+	return nil
+}
