@@ -64,7 +64,7 @@ func FuzzHandshake(f *testing.F) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(line)+len(after), len(text))
 		say := newLogger(nil, "fuzz")
-		r := &runner{bin: Binary{Name: "fuzz"}, say: say, dir: t.TempDir()}
+		r := &runner{bin: Binary{Name: "fuzz"}, say: say, dir: "/nowhere"}
 		if err := r.checkHello(line); err != nil {
 			require.ErrorIs(t, err, core.BadConfig)
 		}

@@ -53,11 +53,15 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 	}()
 	defer func() { <-summed }()
 	p := &process{sup: s, began: time.Now(), nudge: make(chan struct{}, 1)}
+	tlsConfig, variable, err := clientCertificate()
+	if err != nil {
+		return nil, nil, core.Errorf(core.Unavailable, "plugin %q: %w", s.bin.Name, err)
+	}
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{protocolVersion: {}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tlsConfig,
 		SkipHostEnv:      true,
 		StartTimeout:     s.host.startTimeout(),
 		Logger:           hclog.NewNullLogger(),
@@ -66,7 +70,7 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 				_ = os.RemoveAll(dir)
 				return nil, sumErr
 			}
-			p.run = newRunner(ctx, s.bin, file, script, cmd.Env, dir, s.say)
+			p.run = newRunner(ctx, s.bin, file, script, append(cmd.Env, variable), dir, s.say)
 			p.exited = p.run.exited
 			return p.run, nil
 		},
