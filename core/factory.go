@@ -22,6 +22,7 @@ type Info struct {
 // package exports, a registry holds and a plugin serves. A Factory is
 // immutable and safe for concurrent use; the zero Factory makes nothing.
 type Factory struct {
+	id       *byte // the same in all copies, see Same
 	info     Info
 	settings []Setting
 	describe func() (Info, []Setting) // of a proxy, in the place of the two above
@@ -63,6 +64,7 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 		return cfg, nil
 	}
 	return Factory{
+		id:       new(byte),
 		info:     info,
 		settings: describeSettings(t),
 		check: func(env Environment, settings map[string]any) error {
@@ -93,7 +95,16 @@ func ProxyFactory(
 	check func(Environment, map[string]any) error,
 	open func(context.Context, Environment, map[string]any) (Provider, error),
 ) Factory {
-	return Factory{describe: describe, check: check, open: open}
+	return Factory{id: new(byte), describe: describe, check: check, open: open}
+}
+
+// Same reports whether f and g are copies of one factory.
+func (f Factory) Same(g Factory) bool { return f.id == g.id }
+
+// Described reports whether the settings are known: always, but for a proxy
+// whose other side was not asked yet.
+func (f Factory) Described() bool {
+	return f.describe == nil || len(f.Settings()) > 0 || f.Info().Summary != ""
 }
 
 // Info returns what the factory makes.

@@ -33,9 +33,9 @@ import (
 // Registry holds factories by kind and sessions by name. It is made by [New]
 // and safe for concurrent use; looking up a session takes no lock.
 type Registry struct {
-	factories map[string]core.Factory
-	kinds     []string // sorted
-	sessions  atomic.Pointer[map[string]*core.Session]
+	builtin  []core.Factory // those of New
+	kinds    atomic.Pointer[kinds]
+	sessions atomic.Pointer[map[string]*core.Session]
 
 	mu        sync.Mutex // guards all below and writing sessions; never held across I/O
 	entries   map[string]Entry
@@ -43,50 +43,69 @@ type Registry struct {
 	closed    bool
 }
 
-// New returns a registry of these kinds, without sessions. A kind that occurs
-// twice, and the zero Factory, are errors of code [core.BadConfig].
-func New(factories ...core.Factory) (*Registry, error) {
-	r := &Registry{factories: make(map[string]core.Factory, len(factories))}
+// kinds are factories by kind. They are exchanged as a whole.
+type kinds struct {
+	factories map[string]core.Factory
+	names     []string // sorted
+}
+
+func newKinds(factories []core.Factory) (*kinds, error) {
+	k := &kinds{factories: make(map[string]core.Factory, len(factories))}
 	var errs []error
 	for i, f := range factories {
 		kind := f.Info().Kind
-		switch _, twice := r.factories[kind]; {
+		switch _, twice := k.factories[kind]; {
 		case kind == "":
 			errs = append(errs, core.Errorf(core.BadConfig, "factory %d of the registry has no kind", i))
 		case twice:
 			errs = append(errs, core.Errorf(core.BadConfig, "kind %q is in the registry twice", kind))
 		default:
-			r.factories[kind] = f
+			k.factories[kind] = f
 		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	r.kinds = slices.Sorted(maps.Keys(r.factories))
+	k.names = slices.Sorted(maps.Keys(k.factories))
+	return k, nil
+}
+
+// New returns a registry of these kinds, without sessions. A kind that occurs
+// twice, and the zero Factory, are errors of code [core.BadConfig].
+func New(factories ...core.Factory) (*Registry, error) {
+	k, err := newKinds(factories)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{builtin: slices.Clone(factories)}
+	r.kinds.Store(k)
 	r.sessions.Store(&map[string]*core.Session{})
 	return r, nil
 }
 
 // Kinds describes the kinds of providers, sorted by name.
 func (r *Registry) Kinds() []core.Info {
-	infos := make([]core.Info, len(r.kinds))
-	for i, kind := range r.kinds {
-		infos[i] = r.factories[kind].Info()
+	k := r.kinds.Load()
+	infos := make([]core.Info, len(k.names))
+	for i, kind := range k.names {
+		infos[i] = k.factories[kind].Info()
 	}
 	return infos
 }
 
 // Factory returns the factory of a kind. The error for an unknown one is
 // [core.BadConfig] and lists the known ones.
-func (r *Registry) Factory(kind string) (core.Factory, error) {
-	if f, ok := r.factories[kind]; ok {
+func (r *Registry) Factory(kind string) (core.Factory, error) { return r.kinds.Load().factory(kind) }
+
+func (k *kinds) factory(kind string) (core.Factory, error) {
+	if f, ok := k.factories[kind]; ok {
 		return f, nil
 	}
 	if kind == "" {
-		return core.Factory{}, core.Errorf(core.BadConfig, "no provider is named; known: %s", strings.Join(r.kinds, ", "))
+		return core.Factory{}, core.Errorf(core.BadConfig, "no provider is named; known: %s", strings.Join(k.names, ", "))
 	}
 	return core.Factory{}, core.Errorf(core.BadConfig, "unknown provider %q%s; known: %s (forgotten to give the factory to registry.New?)",
-		kind, core.DidYouMean(kind, r.kinds), strings.Join(r.kinds, ", "))
+		kind, core.DidYouMean(kind, k.names), strings.Join(k.names, ", "))
 }
 
 // Session returns the one shared session of that name. It takes no lock and
@@ -168,5 +187,5 @@ func closeAll(ctx context.Context, sessions []ending) error {
 
 // String returns the number of kinds and sessions.
 func (r *Registry) String() string {
-	return fmt.Sprintf("registry of %d kinds and %d sessions", len(r.kinds), len(*r.sessions.Load()))
+	return fmt.Sprintf("registry of %d kinds and %d sessions", len(r.kinds.Load().names), len(*r.sessions.Load()))
 }

@@ -25,7 +25,7 @@ type Entry struct {
 func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 	r.mu.Lock()
 	all := slices.AppendSeq(slices.Clip(slices.Clone(entries)), maps.Values(r.entries))
-	ended, err := r.swap(all)
+	ended, err := r.swap(r.kinds.Load(), all)
 	r.mu.Unlock()
 	if err != nil {
 		return err
@@ -47,11 +47,19 @@ func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 //   - removed ones are closed, within ctx. Their revocations' errors are not
 //     Replace's: the sessions log them.
 //
+// The plugins are kinds beside those of [New]; they take the place of those of
+// an earlier Replace. A session whose kind is now made by another factory
+// counts as changed.
+//
 // Entries are copied. A provider is opened when its session first
 // authenticates. After [Registry.Close] the error is [core.Closed].
-func (r *Registry) Replace(ctx context.Context, entries []Entry) error {
+func (r *Registry) Replace(ctx context.Context, entries []Entry, plugins ...core.Factory) error {
+	k, err := newKinds(slices.Concat(r.builtin, plugins))
+	if err != nil {
+		return err
+	}
 	r.mu.Lock()
-	ended, err := r.swap(entries)
+	ended, err := r.swap(k, entries)
 	r.mu.Unlock()
 	if err != nil {
 		return err
@@ -62,17 +70,18 @@ func (r *Registry) Replace(ctx context.Context, entries []Entry) error {
 
 // Check reports every fault that [Registry.Replace] would find in entries, and
 // changes nothing.
-func (r *Registry) Check(entries []Entry) error { return r.check(entries) }
+func (r *Registry) Check(entries []Entry) error { return r.kinds.Load().check(entries) }
 
 // swap checks entries, exchanges the sets and returns the sessions that were
 // removed. r.mu is held.
-func (r *Registry) swap(entries []Entry) ([]ending, error) {
+func (r *Registry) swap(k *kinds, entries []Entry) ([]ending, error) {
 	if r.closed {
 		return nil, core.Errorf(core.Closed, "the registry is closed")
 	}
-	if err := r.check(entries); err != nil {
+	if err := k.check(entries); err != nil {
 		return nil, err
 	}
+	made := r.kinds.Load().factories
 	old := *r.sessions.Load()
 	sessions := make(map[string]*core.Session, len(entries))
 	kept := make(map[string]Entry, len(entries))
@@ -80,12 +89,13 @@ func (r *Registry) swap(entries []Entry) ([]ending, error) {
 	var ended []ending
 	for _, e := range entries {
 		s, before := old[e.Name], r.entries[e.Name]
-		if s != nil && e.same(before) {
+		f := k.factories[e.Kind]
+		if s != nil && e.same(before) && f.Same(made[e.Kind]) {
 			kept[e.Name], sessions[e.Name], providers[e.Name] = before, s, r.providers[e.Name]
 			continue
 		}
 		e = e.clone()
-		p := &provider{factory: r.factories[e.Kind], env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
+		p := &provider{factory: f, env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
 		if s != nil {
 			p.replace(r.providers[e.Name])
 			s.Reconfigure(p, p.observe(e.Options))
@@ -100,16 +110,17 @@ func (r *Registry) swap(entries []Entry) ([]ending, error) {
 		}
 	}
 	r.entries, r.providers = kept, providers
+	r.kinds.Store(k)
 	r.sessions.Store(&sessions)
 	return ended, nil
 }
 
 // check reports every fault of entries.
-func (r *Registry) check(entries []Entry) error {
+func (k *kinds) check(entries []Entry) error {
 	var errs []error
 	seen := make(map[string]bool, len(entries))
 	for _, e := range entries {
-		if err := r.checkEntry(e); err != nil {
+		if err := k.checkEntry(e); err != nil {
 			errs = append(errs, err)
 		}
 		if seen[e.Name] {
@@ -120,11 +131,11 @@ func (r *Registry) check(entries []Entry) error {
 	return errors.Join(errs...)
 }
 
-func (r *Registry) checkEntry(e Entry) error {
+func (k *kinds) checkEntry(e Entry) error {
 	if e.Name == "" {
 		return e.fault(core.Errorf(core.BadConfig, "a session has no name"))
 	}
-	f, err := r.Factory(e.Kind)
+	f, err := k.factory(e.Kind)
 	if err != nil {
 		return e.fault(err)
 	}

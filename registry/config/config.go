@@ -55,6 +55,14 @@ type Options struct {
 	Environment core.Environment
 	// Factories are the kinds of providers that the files may name.
 	Factories []core.Factory
+	// Plugins runs the programs that the key "plugins" names, such as a
+	// *plugins.Host. The program closes it, after the configuration. Nil: the
+	// key is a fault.
+	Plugins Plugins
+	// StartPlugins starts every plugin while loading, so that the settings of
+	// its kinds are checked at once. False: a plugin is started, and they are
+	// checked, when a session first authenticates.
+	StartPlugins bool
 	// Session holds the options of every session, which the keys of the files
 	// change. Its Provider, Environment and Origins are not used.
 	Session core.Options
@@ -115,13 +123,19 @@ func (c *Config) Reload(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	l := newLoader(c.opts, c.reg)
-	next, err := l.load(ctx)
-	c.seen.Store(&l.seen)
+	builtin, err := registry.New(c.opts.Factories...)
 	if err != nil {
 		return err
 	}
-	if err := c.reg.Replace(ctx, next.entries()); err != nil {
+	l := newLoader(c.opts, builtin)
+	next, err := l.load(ctx, c.state.Load())
+	c.seen.Store(&l.seen)
+	if err != nil {
+		c.keepPlugins()
+		return err
+	}
+	if err := c.reg.Replace(ctx, next.entries(), factoriesOf(next.plugins)...); err != nil {
+		c.keepPlugins()
 		if l.settingsFaults(err, next.sessions) {
 			return newError(l.faults, c.opts.Files)
 		}

@@ -23,24 +23,27 @@ func (l *loader) chooseEnvironment(named string, sessions map[string]*session) c
 		named, where = string(l.opts.Environment), place{}
 	}
 	known := l.knownEnvironments(sessions)
-	needs := ""
+	needs, guess := "", false // guess: a plugin may know more
+	for _, s := range sessions {
+		guess = guess || s.known && !s.factory.Described()
+	}
 	for _, name := range slices.Sorted(maps.Keys(sessions)) {
 		s := sessions[name]
 		if !s.own {
 			s.env = core.Environment(named)
-			s.envOK = slices.Contains(known, named) || named == "" && !l.needsEnvironment(s)
+			s.envOK = slices.Contains(known, named) || guess || named == "" && !l.needsEnvironment(s)
 			if named == "" && needs == "" && !s.envOK {
 				needs = name
 			}
 			continue
 		}
-		if s.envOK = slices.Contains(known, string(s.env)); !s.envOK {
+		if s.envOK = slices.Contains(known, string(s.env)) || s.known && !s.factory.Described(); !s.envOK {
 			full, where := s.locate(path)
 			l.faults = append(l.faults, where.fault(full, unknownEnvironment(string(s.env), known)))
 		}
 	}
 	switch {
-	case named != "" && !slices.Contains(known, named):
+	case named != "" && !slices.Contains(known, named) && !guess:
 		l.faults = append(l.faults, where.fault(path, unknownEnvironment(named, known)))
 	case needs != "":
 		l.faults = append(l.faults, where.fault(path, "none is chosen, and session "+strconv.Quote(needs)+

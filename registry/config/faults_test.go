@@ -96,7 +96,7 @@ var badFiles = []struct {
 	}},
 	{name: "providers", text: "default: b\nplugins: {x: {path: /x}}\nsessions:\n  a: {provider: oauth, settings: {}}\n  c: {settings: {}}\n", want: []string{
 		`a.yaml:1:1: default: unknown session, did you mean "a"?`,
-		`a.yaml:2:1: plugins: plugins are not supported by this version`,
+		`a.yaml:2:1: plugins: this program runs no plugins: it gives no Options.Plugins`,
 		`a.yaml:4:7: sessions.a.provider: unknown provider "oauth", did you mean "oauth2"?; known: apikey, gs, oauth2 (forgotten to give the factory to registry.New?)`,
 		`a.yaml:5:3: sessions.c.provider: missing`}},
 	{name: "environment unknown", text: "environment: prd\nsessions:\n  a: {provider: gs, settings: {client_idd: x}, environments: {stage: {settings: {}, provider: gs}, qa: {settings: {client: x}}}}\n  b: {provider: apikey, environment: Prod, settings: {key: k}}\n", want: []string{

@@ -55,7 +55,7 @@ func schemaOf[T any]() []core.Setting {
 // loader is one reading of the files and variables.
 type loader struct {
 	opts      Options
-	reg       *registry.Registry
+	reg       *registry.Registry // the kinds that may be named; it has no sessions
 	environ   map[string]string
 	values    map[string]any // the files, overlaid
 	variables map[string]any // AUTHSESSION_ variables, in the shape of values
@@ -72,6 +72,7 @@ type loaded struct {
 	environment core.Environment
 	fallback    string // the default session
 	sessions    map[string]*session
+	plugins     map[string]plugin
 }
 
 func newLoader(opts Options, reg *registry.Registry) *loader {
@@ -84,7 +85,7 @@ func newLoader(opts Options, reg *registry.Registry) *loader {
 
 // load reads and checks everything. Faults of syntax come alone: what a file
 // that cannot be parsed would have said, nobody can check.
-func (l *loader) load(ctx context.Context) (*loaded, error) {
+func (l *loader) load(ctx context.Context, before *loaded) (*loaded, error) {
 	documents, ok := l.read(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
@@ -94,7 +95,9 @@ func (l *loader) load(ctx context.Context) (*loaded, error) {
 	}
 	l.values = overlay(documents)
 	l.checkReferences(nil, l.values)
+	plugins := l.loadPlugins(ctx, before)
 	out := l.check()
+	out.plugins = plugins
 	if len(l.faults) > 0 {
 		l.settingsFaults(l.reg.Check(out.entries()), out.sessions)
 		return nil, newError(l.faults, l.opts.Files)
@@ -122,9 +125,6 @@ func (l *loader) settingsFaults(err error, sessions map[string]*session) bool {
 
 // check goes from the top down to each session.
 func (l *loader) check() *loaded {
-	if _, ok := l.values["plugins"]; ok {
-		l.fault([]string{"plugins"}, "plugins are not supported by this version")
-	}
 	top := make(map[string]any, len(l.values))
 	merge(top, map[string]any{"environment": l.values["environment"], "default": l.values["default"]}, "")
 	top = l.resolveAll(nil, top, l.at).(map[string]any)

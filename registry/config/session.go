@@ -141,13 +141,17 @@ func (l *loader) checkSession(s *session) {
 		}
 	}
 	settings := object(s.effective, "settings") // in keys.Settings, secrets have become text
-	if s.known && !s.envOK {                    // else the registry checks them as a whole
+	if s.described() && !s.envOK {              // else the registry checks them as a whole
 		l.unknownKeys([]string{"sessions", s.name, "settings"}, settings, s.factory.Settings())
 	}
 	base.Origins, base.Lazy, base.KeepFresh, base.Early = origins, keys.Lazy, keys.KeepFresh, keys.Early
 	base.Timeout, base.AllowHTTP, base.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
 	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Options: base}
 }
+
+// described reports whether the session's settings are known: not while its
+// provider is unknown, or a plugin that was not started yet.
+func (s *session) described() bool { return s.known && s.factory.Described() }
 
 // filter returns the part of values that a schema knows.
 func filter(values map[string]any, schema []core.Setting) map[string]any {
@@ -177,7 +181,7 @@ func (l *loader) checkSections(s *session) {
 			continue
 		}
 		l.unknownKeys(path, section, environmentSchema)
-		if chosen := s.envOK && string(s.env) == env; s.known && !chosen {
+		if chosen := s.envOK && string(s.env) == env; s.described() && !chosen {
 			l.unknownKeys(append(path, "settings"), object(section, "settings"), s.factory.Settings())
 		}
 	}

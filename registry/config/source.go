@@ -70,6 +70,8 @@ func (s *session) describe(path []string) (core.Setting, error) {
 	schema, setting := sessionSchema, core.Setting{}
 	for i, key := range path {
 		switch {
+		case i == 1 && path[0] == "settings" && !s.factory.Described():
+			return core.Setting{Name: key, Type: "any", Secret: true}, nil // nobody knows yet
 		case i == 1 && path[0] == "settings":
 			schema = s.factory.Settings()
 		case i > 0 && setting.Type != "object":

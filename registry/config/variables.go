@@ -175,7 +175,7 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 		return core.Setting{}, false
 	}
 	factory := m.factoryOf(name)
-	m.unsure = factory.Info().Kind == ""
+	m.unsure = factory.Info().Kind == "" || !factory.Described()
 	switch key {
 	case "settings":
 		return m.setting(factory.Settings(), object(values, "settings"))
