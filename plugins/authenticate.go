@@ -25,10 +25,20 @@ func (r *remote) Authenticate(ctx context.Context, req core.Request) (cred core.
 		return cred, err
 	}
 	err = r.call(ctx, true, func(p *process) error {
-		cred, err = r.converse(ctx, p, begin, core.UI{})
+		// Nothing but begin is sent, so the stream is used like a single call,
+		// which is cheaper. More than one answer is an error of the protocol.
+		var m v1.AuthenticateResponse
+		err := p.conn.Invoke(ctx, v1.Provider_Authenticate_FullMethodName, first(begin), &m)
+		if err == nil {
+			cred, err = r.outcome(ctx, &m)
+		}
 		return err
 	})
 	return cred, err
+}
+
+func first(begin *v1.Begin) *v1.AuthenticateRequest {
+	return &v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: begin}}
 }
 
 // SignIn implements [core.SignIn]. It is not repeated: a person has begun.
@@ -62,8 +72,8 @@ func (r *remote) begin(req core.Request) (*v1.Begin, error) {
 	return begin, r.sendable(begin, "the previous credential")
 }
 
-// converse makes one attempt: it begins, passes prompts on and takes the
-// outcome.
+// converse makes one attempt to sign in: it begins, passes prompts on and takes
+// the outcome.
 func (r *remote) converse(ctx context.Context, p *process, begin *v1.Begin, ui core.UI) (core.Credential, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream, however this returns
@@ -71,7 +81,7 @@ func (r *remote) converse(ctx context.Context, p *process, begin *v1.Begin, ui c
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if err := stream.Send(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: begin}}); err != nil && err != io.EOF {
+	if err := stream.Send(first(begin)); err != nil && err != io.EOF {
 		return core.Credential{}, err
 	}
 	for range maxPrompts {
@@ -93,15 +103,20 @@ func (r *remote) converse(ctx context.Context, p *process, begin *v1.Begin, ui c
 		} else if err != io.EOF {
 			return core.Credential{}, err
 		}
-		switch {
-		case m.GetError() != nil:
-			return core.Credential{}, &meant{r.meant(ctx, m.GetError())}
-		case m.GetCredential() == nil:
-			return core.Credential{}, r.bad("it answered with neither a credential nor an error")
-		}
-		return r.credential(m.GetCredential())
+		return r.outcome(ctx, m)
 	}
 	return core.Credential{}, r.bad("it asked the person more than %d times", maxPrompts)
+}
+
+// outcome takes the last message.
+func (r *remote) outcome(ctx context.Context, m *v1.AuthenticateResponse) (core.Credential, error) {
+	switch {
+	case m.GetError() != nil:
+		return core.Credential{}, &meant{r.meant(ctx, m.GetError())}
+	case m.GetCredential() == nil:
+		return core.Credential{}, r.bad("it answered with neither a credential nor an error")
+	}
+	return r.credential(m.GetCredential())
 }
 
 // prompt lets the person's program do what the plugin asks for, and answers.

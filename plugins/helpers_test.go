@@ -44,6 +44,10 @@ func pluginMain() {
 	if len(os.Args) > 1 {
 		mode = os.Args[1]
 	}
+	if strings.HasPrefix(mode, "bad-answers-") {
+		serveHostile()
+		return
+	}
 	if misbehave, ok := misbehaviour[mode]; ok {
 		misbehave()
 		return

@@ -37,6 +37,10 @@ type process struct {
 	suspect bool // a call got no answer in its time
 }
 
+// maxSocketDir leaves room for the name of a socket within the 103 bytes that
+// every system allows.
+const maxSocketDir = 85
+
 // startProcess checks the file, starts it and asks what it serves.
 func startProcess(ctx context.Context, s *supervisor) (*process, *Description, error) {
 	file, err := s.bin.open()
@@ -69,6 +73,10 @@ func startProcess(ctx context.Context, s *supervisor) (*process, *Description, e
 			if <-summed; sumErr != nil {
 				_ = os.RemoveAll(dir)
 				return nil, sumErr
+			}
+			if len(dir) > maxSocketDir {
+				_ = os.RemoveAll(dir)
+				return nil, core.Errorf(core.BadConfig, "plugin %q: the folder for its socket, %s, has too long a name: set TMPDIR to a shorter one", s.bin.Name, dir)
 			}
 			p.run = newRunner(ctx, s.bin, file, script, append(cmd.Env, variable), dir, s.say)
 			p.exited = p.run.exited

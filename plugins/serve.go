@@ -50,13 +50,17 @@ func Serve(factories ...core.Factory) {
 		os.Exit(1)
 	}
 	go endWithHost(s)
+	serve(s)
+	s.closeAll(farewell / 2)
+}
+
+func serve(s v1.ProviderServer) {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{protocolVersion: {"provider": &served{server: s}}},
 		GRPCServer:       newGRPCServer,
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 	})
-	s.closeAll(farewell / 2)
 }
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
@@ -66,7 +70,7 @@ func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
 // served registers the server with go-plugin.
 type served struct {
 	goplugin.NetRPCUnsupportedPlugin
-	server *server
+	server v1.ProviderServer
 }
 
 // GRPCServer implements [goplugin.GRPCPlugin].
