@@ -18,7 +18,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-var restarts = flag.Int("restarts", 20, "how often the leak test restarts its plugin; by hand: 1000")
+var restarts = flag.Int("restarts", 10, "how often the leak test restarts its plugin; by hand: 1000")
 
 // tally is what must not grow.
 type tally struct {

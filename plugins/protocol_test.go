@@ -1,0 +1,66 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	v1 "github.com/authsession/authsession/plugins/proto/v1"
+)
+
+// TestProtocolPage holds docs/plugin-protocol.md to the code: its numbers, its
+// variables, and that no call, code, ability or prompt is missing.
+func TestProtocolPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/plugin-protocol.md")
+	require.NoError(t, err)
+	page := strings.Join(strings.Fields(string(text)), " ")
+	for _, want := range []string{
+		fmt.Sprintf("| `%s` | `%s`", cookieKey, cookieValue),
+		fmt.Sprintf("| 2 | `%d`, the version of this protocol", protocolVersion),
+		fmt.Sprintf("| a message, both ways | %d MiB", maxMessage>>20),
+		fmt.Sprintf("| the line | %d KiB", maxHandshake>>10),
+		fmt.Sprintf("| kinds | %d, with 10,000 settings in all", maxKinds),
+		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes, maxOrigins),
+		fmt.Sprintf("| within %d years", maxYears),
+		fmt.Sprintf("| a signature | %d KiB", maxSignature>>10),
+		fmt.Sprintf("at most %d prompts, of %d KiB each", maxPrompts, maxPrompt>>10),
+		fmt.Sprintf("cut after %d KiB and dropped beyond %d a second", maxLine>>10, lineRate),
+		fmt.Sprintf("from %d ms to %v s", restartBase.Milliseconds(), restartMax.Seconds()),
+	} {
+		require.Contains(t, page, want)
+	}
+	file := v1.File_provider_proto
+	methods := file.Services().Get(0).Methods()
+	for i := range methods.Len() {
+		require.Contains(t, string(text), "\n### "+string(methods.Get(i).Name())+"\n")
+	}
+	var names []string
+	for enum, prefix := range map[protoreflect.Name]string{"Code": "CODE_", "Reason": "REASON_", "PromptKind": "PROMPT_KIND_"} {
+		values := file.Enums().ByName(enum).Values()
+		for i := range values.Len() {
+			if name := strings.TrimPrefix(string(values.Get(i).Name()), prefix); name != "UNSPECIFIED" && !forTheHost(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, m := range []protoreflect.Name{"Credential", "Attachment", "SignRequest", "Error"} {
+		fields := file.Messages().ByName(m).Fields()
+		for i := range fields.Len() {
+			if name := string(fields.Get(i).Name()); name != "credential" && name != "instance" && name != "attach" {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		require.Regexp(t, "`[a-z._]*"+name+"`", page)
+	}
+}
+
+// forTheHost tells codes that no plugin sends.
+func forTheHost(name string) bool {
+	return name == "NOT_INITIALIZED" || name == "CLOSED" || name == "ORIGIN_REFUSED"
+}
