@@ -43,7 +43,7 @@ type chaos struct {
 
 	requests, failed, renewals atomic.Int64
 	longest, lateness          atomic.Int64 // of a caller's wait, and of timers on this machine
-	wrong                            atomic.Pointer[error]
+	wrong                      atomic.Pointer[error]
 }
 
 // Plugins are killed, stopped, made slow and made to answer garbage while

@@ -80,8 +80,8 @@ func TestRestartsLeaveNothing(t *testing.T) {
 		authenticate(t, p)
 	}
 	restart(3)
-	settle := func(limit tally) (now tally, ok bool) {
-		for range 200 {
+	settle := func(limit tally, looks int) (now tally, ok bool) {
+		for range looks {
 			now = take(t)
 			if now.goroutines <= limit.goroutines && now.files <= limit.files && now.children <= limit.children && now.sockets <= limit.sockets {
 				return now, true
@@ -90,9 +90,9 @@ func TestRestartsLeaveNothing(t *testing.T) {
 		}
 		return now, false
 	}
-	before, _ := settle(tally{})
+	before, _ := settle(tally{}, 30)
 	restart(*restarts)
-	after, ok := settle(before)
+	after, ok := settle(before, 500)
 	require.True(t, ok, "before %+v, after %+v", before, after)
 	require.Less(t, after.heap, before.heap+4<<20, "before %+v, after %+v", before, after)
 	t.Logf("%d restarts: before %+v, after %+v", *restarts, before, after)
@@ -108,6 +108,6 @@ func TestRestartsLeaveNothing(t *testing.T) {
 			other.mu.Unlock()
 		}
 	}
-	_, ok = settle(before)
+	_, ok = settle(before, 500)
 	require.True(t, ok)
 }
