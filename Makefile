@@ -4,22 +4,28 @@ FUZZTIME = 5000x
 export GOWORK = off
 each = @set -e; for m in $(MODULES); do (cd $$m; set -x; $(1)); done
 
-.PHONY: test fuzz servers acceptance bench check
+.PHONY: test fuzz servers acceptance bench check generate
 test:
 	$(call each,go test -race ./...)
 	@$(MAKE) --no-print-directory fuzz
 fuzz:
 	@set -e; go test -list '^Fuzz' ./... >/dev/null; \
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {n[++i]=$$1} /^ok/ {for (; i; i--) print $$2, n[i]}' | while read -r pkg name; do \
-		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$pkg"; done
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$pkg"; done
 servers:
 	test/servers/install.sh
 acceptance:
 	cd test && go test -race -tags acceptance ./...
+	examples/plugin-python/check.sh
+	cd examples/plugin-pkcs11 && go test -tags acceptance ./...
 bench:
 	cd test && go run ./bench
+generate:
+	plugins/proto/generate.sh
+	examples/plugin-python/generate.sh
+	git diff --exit-code -- plugins examples
 check:
-	@test -z "$$(gofmt -l core registry providers examples test | tee /dev/stderr)"
+	@test -z "$$(gofmt -l core registry providers plugins examples test | tee /dev/stderr)"
 	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done)
 	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...)
 	$(call each,go mod tidy -diff)

@@ -10,4 +10,4 @@
 // Read on in convert.go; package plugins has both ends.
 package proto
 
-//go:generate protoc -I v1 --go_out=v1 --go_opt=paths=source_relative --go-grpc_out=v1 --go-grpc_opt=paths=source_relative provider.proto
+//go:generate ./generate.sh

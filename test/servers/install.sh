@@ -55,4 +55,16 @@ else
 	say "oidc-provider could not be installed"
 	missing=1
 fi
+if command -v protoc >/dev/null 2>&1; then
+	say "protoc is there"
+elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get install -y --no-install-recommends protobuf-compiler >/dev/null 2>&1; then
+	say "protoc is installed"
+else
+	say "protoc could not be installed: install Debian's protobuf-compiler"
+	missing=1
+fi
+
+for example in plugin-python plugin-pkcs11; do
+	"$here/../../examples/$example/install.sh" || missing=1
+done
 exit "$missing"
