@@ -32,7 +32,7 @@ const (
 	// A credential that arrives expired, or nearly so (a clock is wrong
 	// somewhere), is used for minLife, so that it is not fetched for every
 	// request.
-	minTrusted = time.Second
+	minTrusted = 100 * time.Millisecond
 	minLife    = 10 * time.Second
 	// RenewAfter is not taken more seriously than this.
 	minRenew = time.Second
