@@ -19,5 +19,6 @@
 // can and cannot do, and docs/plugin-protocol.md for writing one in another
 // language.
 //
-// Read on in host.go, or in serve.go for the other side.
+// Read on in host.go, supervisor.go, process.go and remote.go, or in serve.go
+// for the other side.
 package plugins
