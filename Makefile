@@ -1,12 +1,13 @@
-# "make test" needs nothing but Go. CONTRIBUTING.md says which target is for what.
+# "make test" needs nothing but Go; CONTRIBUTING.md says which target is for what.
 MODULES  = . examples test
 FUZZTIME = 5000x
 export GOWORK = off
-each = @set -e; for m in $(MODULES); do (cd $$m; set -x; $(1)); done
+CHECKED  = $(MODULES) examples/plugin-pkcs11
+each = @set -e; for m in $(2); do (cd $$m; set -x; $(1)); done
 
 .PHONY: test fuzz servers acceptance bench check generate
 test:
-	$(call each,go test -race ./...)
+	$(call each,go test -race ./...,$(MODULES))
 	@$(MAKE) --no-print-directory fuzz
 fuzz:
 	@set -e; go test -list '^Fuzz' ./... >/dev/null; \
@@ -17,15 +18,13 @@ servers:
 acceptance:
 	cd test && go test -race -tags acceptance ./...
 	examples/plugin-python/check.sh
-	cd examples/plugin-pkcs11 && go test -tags acceptance ./...
-bench:
-	cd test && go run ./bench
+	cd examples/plugin-pkcs11 && go test -race -tags acceptance ./...
+bench: ; cd test && go run ./bench
 generate:
-	plugins/proto/generate.sh
-	examples/plugin-python/generate.sh
+	plugins/proto/generate.sh && examples/plugin-python/generate.sh
 	git diff --exit-code -- plugins examples
 check:
 	@test -z "$$(gofmt -l core registry providers plugins examples test | tee /dev/stderr)"
-	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done)
-	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...)
-	$(call each,go mod tidy -diff)
+	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done,$(CHECKED))
+	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...,$(CHECKED))
+	$(call each,go mod tidy -diff,$(CHECKED))

@@ -5,6 +5,7 @@ package plugins
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -112,6 +113,7 @@ func TestHang(t *testing.T) {
 	p := openTest(t, h, testBinary(), nil)
 	pid := pidOf(t, authenticate(t, p))
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	eventually(t, func() bool { return strings.HasPrefix(stateOf(pid), "T") }, "the stop")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -185,13 +187,12 @@ func TestGrandchild(t *testing.T) {
 }
 
 // running tells processes from those that only wait to be collected.
-func running(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return err == nil || !os.IsNotExist(err) && alive(pid)
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(after, "Z")
+func running(pid int) bool { return alive(pid) && !strings.HasPrefix(stateOf(pid), "Z") }
+
+// stateOf asks ps for the state of a process; empty if there is none.
+func stateOf(pid int) string {
+	out, _ := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+	return strings.TrimSpace(string(out))
 }
 
 // A plugin sees what its entry lists and nothing else.
