@@ -79,6 +79,7 @@ func TestHostEnds(t *testing.T) {
 			require.Len(t, pids, 2)
 			if c.stop {
 				require.NoError(t, syscall.Kill(pids[0], syscall.SIGSTOP))
+				eventually(t, func() bool { return strings.HasPrefix(stateOf(pids[0]), "T") }, "the stop")
 			}
 			if c.signal != 0 {
 				require.NoError(t, cmd.Process.Signal(c.signal))
