@@ -1,12 +1,19 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+// TestMain lets the test binary be its own plugin.
+func TestMain(m *testing.M) {
+	asPlugin()
+	os.Exit(m.Run())
+}
 
 func run(b *testing.B, rows func() ([]row, func())) {
 	list, done := rows()
@@ -25,6 +32,7 @@ func BenchmarkCertificate(b *testing.B) { run(b, certificateRows) }
 func BenchmarkLookup(b *testing.B)      { run(b, lookupRows) }
 func BenchmarkConfig(b *testing.B)      { run(b, configRows) }
 func BenchmarkEndToEnd(b *testing.B)    { run(b, endToEndRows) }
+func BenchmarkPlugin(b *testing.B)      { run(b, pluginRows) }
 
 // Every subject gets a token from the endpoint, keeps it, and asks once more
 // when it has expired: else the long rows would compare different work.
@@ -84,4 +92,10 @@ func TestTableLinesUp(t *testing.T) {
 	var b strings.Builder
 	tab.print(&b)
 	require.Equal(t, "\n### T\n\nx\n\n|     | µs |\n| --- | -: |\n| a–b |  1 |\n", b.String())
+}
+
+// A killed plugin is replaced, and sessions share a process.
+func TestProcesses(t *testing.T) {
+	tables := processes(plan{runs: 1})
+	require.Equal(t, "1", tables[1].rows[0][1])
 }

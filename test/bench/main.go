@@ -33,12 +33,15 @@ var sections = []section{
 	{"session by name", micro(lookupRows)},
 	{"config of 1,000 sessions", micro(configRows)},
 	{"end to end", micro(endToEndRows)},
+	{"plugin", micro(pluginRows)},
+	{"plugin processes", processes},
 	{"10,000 callers", storm},
 	{"renewal", renewals},
 	{"broken endpoint", broken},
 }
 
 func main() {
+	asPlugin()
 	testing.Init()
 	quick := flag.Bool("quick", false, "do everything once, and shorter")
 	only := flag.String("only", "", "run the sections whose names match this regular expression")
