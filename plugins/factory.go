@@ -18,10 +18,14 @@ type factory struct {
 }
 
 func (f *factory) describe() (core.Info, []core.Setting) {
-	if k := f.sup.description().kind(f.kind); k != nil {
-		return k.Info, k.Settings
+	d := f.sup.description()
+	k := d.kind(f.kind)
+	if k == nil {
+		return core.Info{Kind: f.kind, Plugin: f.plugin}, nil
 	}
-	return core.Info{Kind: f.kind}, nil
+	info := k.Info
+	info.Plugin, info.Version = f.plugin, d.Version
+	return info, k.Settings
 }
 
 func (f *factory) check(env core.Environment, settings map[string]any) error {
