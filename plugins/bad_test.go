@@ -20,17 +20,17 @@ func TestBadEntry(t *testing.T) {
 	h, _ := newHost(t)
 	good := strings.Repeat("0", 64)
 	for want, b := range map[string]Binary{
-		"the name must be":                {Name: "a b", Path: "/x", SHA256: good},
-		"is not absolute":                 {Name: "x", Path: "bin/x", SHA256: good},
-		`the path "" is not absolute`:     {Name: "x", SHA256: good},
-		"has 0 characters, want 64":       {Name: "x", Path: "/x"},
-		"has 63 characters, want 64":      {Name: "x", Path: "/x", SHA256: good[1:]},
-		"not hexadecimal":                 {Name: "x", Path: "/x", SHA256: strings.Repeat("g", 64)},
-		`the variable "A=B"`:              {Name: "x", Path: "/x", SHA256: good, Env: []string{"A=B"}},
-		`the variable "PLUGIN_CLIENT_`:    {Name: "x", Path: "/x", SHA256: good, Env: []string{"PLUGIN_CLIENT_CERT"}},
-		`the variable "AUTHSESSION_PLUG`:  {Name: "x", Path: "/x", SHA256: good, Env: []string{cookieKey}},
-		"contains a NUL":                  {Name: "x", Path: "/x", SHA256: good, Args: []string{"\x00"}},
-		`the kind "a" is empty, repeated`: {Name: "x", Path: "/x", SHA256: good, Kinds: []string{"a", "a"}},
+		"the name must be":                  {Name: "a b", Path: "/x", SHA256: good},
+		"is not absolute":                   {Name: "x", Path: "bin/x", SHA256: good},
+		`the path "" is not absolute`:       {Name: "x", SHA256: good},
+		"has 0 characters, want 64":         {Name: "x", Path: "/x"},
+		"has 63 characters, want 64":        {Name: "x", Path: "/x", SHA256: good[1:]},
+		"not hexadecimal":                   {Name: "x", Path: "/x", SHA256: strings.Repeat("g", 64)},
+		`the variable "A" cannot be passed`: {Name: "x", Path: "/x", SHA256: good, Env: []string{"A=secret"}},
+		`the variable "PLUGIN_CLIENT_`:      {Name: "x", Path: "/x", SHA256: good, Env: []string{"PLUGIN_CLIENT_CERT"}},
+		`the variable "AUTHSESSION_PLUG`:    {Name: "x", Path: "/x", SHA256: good, Env: []string{cookieKey}},
+		"contains a NUL":                    {Name: "x", Path: "/x", SHA256: good, Args: []string{"\x00"}},
+		`the kind "a" is empty, repeated`:   {Name: "x", Path: "/x", SHA256: good, Kinds: []string{"a", "a"}},
 	} {
 		_, err := h.Factories(b)
 		require.ErrorIs(t, err, core.BadConfig, want)

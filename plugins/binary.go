@@ -58,7 +58,8 @@ func (b Binary) check() error {
 	}
 	for _, name := range b.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.HasPrefix(name, "PLUGIN_") || name == cookieKey {
-			return bad("the variable %q cannot be passed on", name)
+			name, _, _ = strings.Cut(name, "=") // its value may be secret
+			return bad("the variable %q cannot be passed on: want names of variables, without values", name)
 		}
 	}
 	for _, arg := range b.Args {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
@@ -101,6 +102,9 @@ func (l *loader) pluginSpec(name string, value any) (registry.Plugin, bool) {
 		l.fault(path, "want an object with the keys path and sha256")
 		return registry.Plugin{}, false
 	}
+	if l.shownReference(path, value.(map[string]any)) {
+		return registry.Plugin{}, false
+	}
 	at := func(rest []string) ([]string, place) { return l.at(slices.Concat(path, rest)) }
 	values, _ := l.resolveAll(nil, value, at).(map[string]any)
 	var keys pluginKeys
@@ -108,6 +112,21 @@ func (l *loader) pluginSpec(name string, value any) (registry.Plugin, bool) {
 	l.decodeFaults(core.DecodeSettings(values, &keys), path, l.at)
 	spec := registry.Plugin{Name: name, Path: keys.Path, SHA256: keys.SHA256, Args: keys.Args, Env: keys.Env, Kinds: keys.Kinds}
 	return spec, len(l.faults) == faults && !l.isBroken(path)
+}
+
+// shownReference reports references, which may stand for secrets, in lists that
+// other users of the machine, errors and logs show.
+func (l *loader) shownReference(path []string, keys map[string]any) (found bool) {
+	for _, key := range []string{"args", "env", "kinds"} {
+		list, _ := keys[key].([]any)
+		for i, v := range list {
+			if text, ok := v.(string); ok && strings.Contains(text, "${") {
+				l.fault(slices.Concat(path, []string{key, strconv.Itoa(i)}), "no reference can be here: others can see the value")
+				found = true
+			}
+		}
+	}
+	return found
 }
 
 func (l *loader) makePlugin(p *plugin) bool {

@@ -107,6 +107,8 @@ func TestPluginFaults(t *testing.T) {
 		{"missing", "{x: {path: /x}}", "plugins.x.sha256: missing"},
 		{"misspelt", "{x: {pth: /x, sha256: '0001'}}", `plugins.x.pth: unknown key, did you mean "path"?`},
 		{"refused", "{x: {path: /x, sha256: '01'}}", `a.yaml:1:11: plugins.x: plugin "x": sha256: want 4 digits`},
+		{"a reference in args", "{x: {path: /x, sha256: '0001', args: [a, '--t=${file:/etc/hostname}']}}", "plugins.x.args.1: no reference can be here"},
+		{"a reference in env", "{x: {path: /x, sha256: '0001', env: ['T=${file:/etc/hostname}']}}", "plugins.x.env.0: no reference can be here"},
 		{"a kind that is there", "{gs: {path: /x, sha256: '0001'}}", `plugins.gs: kind "gs" is already there`},
 		{"a kind twice", "{x: {path: /x, sha256: '0001'}, y: {path: /y, sha256: '0001', kinds: [x]}}", `plugins.y: kind "x" is already there`},
 	} {
