@@ -5,7 +5,8 @@
 //	go run ./examples/quickstart -environment qa  the same in another environment
 //	go run ./examples/quickstart -config my.yaml  your sessions, with your servers
 //
-// Read run first, then tour.go. Package demo has the servers.
+// Read run first, then tour.go. Package demo has the servers. One session's
+// provider is in a plugin: this program starts itself again as that.
 package main
 
 import (
@@ -16,14 +17,19 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/examples/internal/demo"
+	"github.com/authsession/authsession/examples/internal/self"
+	"github.com/authsession/authsession/plugins"
 	"github.com/authsession/authsession/providers"
+	"github.com/authsession/authsession/providers/apikey"
 	"github.com/authsession/authsession/registry/config"
 )
 
 func main() {
+	servePlugin()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
@@ -33,7 +39,10 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+// servePlugin is what the program does where it was started as the plugin.
+func servePlugin() { self.Serve(self.Renamed("apikey-plugin", apikey.Factory)) }
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	environment := flags.String("environment", "", "the `environment` to use, instead of the one that the file names")
 	file := flags.String("config", "", "a configuration `file` of your own; its sessions are initialised with your servers")
@@ -41,10 +50,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args, out); err != nil {
 		return err
 	}
+	host := new(plugins.Host) // runs the programs that the file names, if any
+	defer func() { err = errors.Join(err, host.Close(context.WithoutCancel(ctx))) }()
 	opts := config.Options{
-		Files:       []string{*file},
-		Environment: core.Environment(*environment),
-		Factories:   providers.Builtin(),
+		Files:        []string{*file},
+		Environment:  core.Environment(*environment),
+		Factories:    providers.Builtin(),
+		Plugins:      host,
+		StartPlugins: true, // so that the settings of their kinds are checked at once, too
 	}
 	if *file != "" {
 		return report(ctx, out, opts, *get)
@@ -55,9 +68,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer servers.Close()
+	program, remove, err := self.Copy()
+	if err != nil {
+		return err
+	}
+	defer remove()
 	opts.Files = []string{"examples/quickstart/authsession.yaml"}
-	opts.Environ = append(os.Environ(), servers.Environ()...) // for the ${env:…} in the file
-	opts.Session.Transport = servers.Transport()              // trusts the authority of these servers
+	opts.Environ = slices.Concat(os.Environ(), servers.Environ(), program) // for the ${env:…} in the file
+	opts.Session.Transport = servers.Transport()                           // trusts the authority of these servers
 	return tour(ctx, out, opts, servers)
 }
 

@@ -15,8 +15,10 @@ import (
 	"github.com/authsession/authsession/examples/internal/demo"
 )
 
-// TestMain is the program itself where TestExitStatus asks for it.
+// TestMain is the program itself where TestExitStatus asks for it, and the
+// plugin where a host does.
 func TestMain(m *testing.M) {
+	servePlugin()
 	if os.Getenv("QUICKSTART_AS_PROGRAM") == "1" {
 		main()
 		os.Exit(0)
@@ -49,12 +51,13 @@ func TestTour(t *testing.T) {
 			require.NoError(t, run(t.Context(), c.args, &out), out.String())
 			here := c.environment
 			want := []string{
-				`SESSION  PROVIDER  THE API ANSWERS`,
-				`gs-prod  gs        you are gs-app in prod, by access token`,
-				`gs-qa    gs        you are gs-app in qa, by access token`,
-				`reports  oauth2    you are reports in ` + here + `, by access token`,
-				`prices   apikey    you are prices-reader in ` + here + `, by API key`,
-				`ledger   mtls      you are ledger-reader in ` + here + `, by client certificate`,
+				`SESSION  PROVIDER       THE API ANSWERS`,
+				`gs-prod  gs             you are gs-app in prod, by access token`,
+				`gs-qa    gs             you are gs-app in qa, by access token`,
+				`reports  oauth2         you are reports in ` + here + `, by access token`,
+				`prices   apikey         you are prices-reader in ` + here + `, by API key`,
+				`ledger   mtls           you are ledger-reader in ` + here + `, by client certificate`,
+				`quotes   apikey-plugin  you are prices-reader in ` + here + `, by API key`,
 				``,
 				`The life of session "reports":`,
 				`renewed  \d\.\ds before its token ended; \d+ calls, none waited more than \S+`,

@@ -50,7 +50,7 @@ func callers(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer table.Flush()
 	fmt.Fprintln(table, "SESSION\tPROVIDER\tTHE API ANSWERS")
-	for _, name := range []string{"gs-prod", "gs-qa", "reports", "prices", "ledger"} {
+	for _, name := range []string{"gs-prod", "gs-qa", "reports", "prices", "ledger", "quotes"} {
 		session, err := cfg.Session(name)
 		if err != nil {
 			return err
