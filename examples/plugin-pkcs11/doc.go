@@ -10,7 +10,7 @@
 //	  token: acme
 //	  pin: ${file:/run/secrets/token-pin}
 //	  key: api-client
-//	  cert: ${file:/etc/acme/api-client.pem}
+//	  cert_file: /etc/acme/api-client.pem
 //
 // Read on in provider.go.
 package main

@@ -36,29 +36,30 @@ func prefix(total, algorithm, oidLength byte, oid []byte, size int) []byte {
 	return append(out, 0x05, 0x00, 0x04, byte(size))
 }
 
-// mechanism says how the token makes a signature with a key, and of what.
-func mechanism(public crypto.PublicKey, req core.SignRequest) (*pkcs11.Mechanism, []byte, error) {
+// mechanism says how the token makes a signature with a key of that kind
+// (CKK_EC, CKK_RSA), and of what.
+func mechanism(kind uint, req core.SignRequest) (*pkcs11.Mechanism, []byte, error) {
 	h, known := hashes[req.Hash]
 	if !known || len(req.Digest) != req.Hash.Size() {
 		return nil, nil, core.Errorf(core.BadConfig, "the token signs no digest of %d bytes made with %v", len(req.Digest), req.Hash)
 	}
-	switch public.(type) {
-	case *ecdsa.PublicKey:
+	switch kind {
+	case pkcs11.CKK_EC:
 		return pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), req.Digest, nil
-	case *rsa.PublicKey:
+	case pkcs11.CKK_RSA:
 		if req.PSSSalt > 0 {
 			params := pkcs11.NewPSSParams(h.mechanism, h.mask, uint(req.PSSSalt))
 			return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, params), req.Digest, nil
 		}
 		return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), append(bytes.Clone(h.prefix), req.Digest...), nil
 	}
-	return nil, nil, core.Errorf(core.BadConfig, "the certificate's key is a %T; want RSA or ECDSA", public)
+	return nil, nil, core.Errorf(core.BadConfig, "the private key is neither RSA nor ECDSA")
 }
 
 // encode makes of a token's signature what TLS sends: for ECDSA, the token
 // has r and s side by side.
-func encode(public crypto.PublicKey, signature []byte) ([]byte, error) {
-	if _, ok := public.(*ecdsa.PublicKey); !ok {
+func encode(kind uint, signature []byte) ([]byte, error) {
+	if kind != pkcs11.CKK_EC {
 		return signature, nil
 	}
 	if len(signature) == 0 || len(signature)%2 != 0 {

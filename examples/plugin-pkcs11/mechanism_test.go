@@ -11,6 +11,7 @@ import (
 	"crypto/rsa"
 	"testing"
 
+	"github.com/miekg/pkcs11"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
@@ -23,7 +24,7 @@ func TestPrefixes(t *testing.T) {
 	require.NoError(t, err)
 	for h := range hashes {
 		digest := make([]byte, h.Size())
-		_, input, err := mechanism(&key.PublicKey, core.SignRequest{Digest: digest, Hash: h})
+		_, input, err := mechanism(pkcs11.CKK_RSA, core.SignRequest{Digest: digest, Hash: h})
 		require.NoError(t, err)
 		signature, err := rsa.SignPKCS1v15(nil, key, 0, input)
 		require.NoError(t, err)
@@ -39,11 +40,11 @@ func TestEncode(t *testing.T) {
 		require.NoError(t, err)
 		half := (curve.Params().BitSize + 7) / 8
 		raw := append(r.FillBytes(make([]byte, half)), s.FillBytes(make([]byte, half))...)
-		signature, err := encode(&key.PublicKey, raw)
+		signature, err := encode(pkcs11.CKK_EC, raw)
 		require.NoError(t, err)
 		require.True(t, verifies(&key.PublicKey, make([]byte, 32), signature))
 		for _, odd := range [][]byte{nil, raw[1:]} {
-			_, err = encode(&key.PublicKey, odd)
+			_, err = encode(pkcs11.CKK_EC, odd)
 			require.ErrorIs(t, err, core.Unavailable)
 		}
 	}
@@ -55,7 +56,7 @@ func TestWhatCannotBeSigned(t *testing.T) {
 	for _, req := range []core.SignRequest{
 		{}, {Digest: make([]byte, 32)}, {Digest: make([]byte, 31), Hash: crypto.SHA256}, {Digest: make([]byte, 32), Hash: crypto.BLAKE2s_256}, {Digest: make([]byte, 32), Hash: crypto.SHA256},
 	} {
-		_, _, err := mechanism(public, req)
+		_, _, err := mechanism(pkcs11.CKK_DSA, req)
 		require.ErrorIs(t, err, core.BadConfig)
 	}
 	require.False(t, verifies(public, nil, nil))

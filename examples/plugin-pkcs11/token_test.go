@@ -3,31 +3,24 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
+	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
-	"github.com/miekg/pkcs11"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
@@ -35,148 +28,25 @@ import (
 	"github.com/authsession/authsession/plugins"
 )
 
-// TestMain makes this binary the plugin that its tests use.
+// TestMain makes this binary the plugin that its tests use, and the process
+// that fills its token.
 func TestMain(m *testing.M) {
 	if os.Getenv("AUTHSESSION_PLUGIN") != "" {
 		main()
+		return
+	}
+	if what := os.Getenv(helper); what != "" {
+		help(what)
+		return
 	}
 	os.Exit(m.Run())
 }
 
-const (
-	library = "/usr/lib/softhsm/libsofthsm2.so"
-	pin     = "Pin4711ForTheTest"
-)
-
-// newToken starts with an empty token of its own for this test binary.
-func newToken(t *testing.T) {
-	t.Helper()
-	require.FileExists(t, library, "run install.sh")
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "softhsm2.conf")
-	require.NoError(t, os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nlog.level = ERROR\n"), 0o600))
-	t.Setenv("SOFTHSM2_CONF", conf)
-	out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "acme", "--so-pin", "officer-"+pin, "--pin", pin).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-}
-
-// makeKeys makes keys that cannot be taken out, in a process of their own, as
-// the library looks for its tokens once. It prints their public halves.
-func makeKeys() {
-	ctx := pkcs11.New(library)
-	check(ctx.Initialize())
-	slots, err := ctx.GetSlotList(true)
-	check(err)
-	session, err := ctx.OpenSession(slots[0], pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
-	check(err)
-	check(ctx.Login(session, pkcs11.CKU_USER, pin))
-	private := func(label string) []*pkcs11.Attribute {
-		return []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
-			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
-		}
-	}
-	curve, err := asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7})
-	check(err)
-	ec, _, err := ctx.GenerateKeyPair(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
-		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, curve), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true)}, private("ecdsa"))
-	check(err)
-	point, err := ctx.GetAttributeValue(session, ec, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, nil)})
-	check(err)
-	var raw []byte
-	_, err = asn1.Unmarshal(point[0].Value, &raw)
-	check(err)
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
-	check(err)
-	show(public)
-
-	rsaKey, _, err := ctx.GenerateKeyPair(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)},
-		[]*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, 2048), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
-		}, private("rsa"))
-	check(err)
-	modulus, err := ctx.GetAttributeValue(session, rsaKey, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS, nil)})
-	check(err)
-	show(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus[0].Value), E: 65537})
-	check(ctx.Finalize())
-}
-
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-func show(public crypto.PublicKey) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	check(err)
-	check(pem.Encode(os.Stdout, &pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
-
-// TestMakeKeys is the process that makeKeys wants.
-func TestMakeKeys(t *testing.T) {
-	if os.Getenv("PKCS11_MAKE_KEYS") != "" {
-		makeKeys()
-		os.Exit(0)
-	}
-}
-
-// keys makes the keys "ecdsa" and "rsa" in the token, and certificates for
-// them.
-func keys(t *testing.T, ca *authority) map[string]string {
-	t.Helper()
-	cmd := exec.Command(self(t), "-test.run", "^TestMakeKeys$")
-	cmd.Env = append(os.Environ(), "PKCS11_MAKE_KEYS=1")
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	certs := map[string]string{}
-	for _, name := range []string{"ecdsa", "rsa"} {
-		var block *pem.Block
-		block, out = pem.Decode(out)
-		require.NotNil(t, block)
-		public, err := x509.ParsePKIXPublicKey(block.Bytes)
-		require.NoError(t, err)
-		certs[name] = ca.issue(t, "client "+name, public)
-	}
-	return certs
-}
-
 func self(t *testing.T) string {
+	t.Helper()
 	path, err := os.Executable()
 	require.NoError(t, err)
 	return path
-}
-
-// authority issues certificates to both sides.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  string
-}
-
-func newAuthority(t *testing.T) *authority {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return &authority{cert, key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
-}
-
-func (a *authority) issue(t *testing.T, name string, public crypto.PublicKey) string {
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, public, a.key)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // fromPlugin is the factory, served by this binary.
@@ -194,81 +64,205 @@ func fromPlugin(t *testing.T) core.Factory {
 	return factories[0]
 }
 
+// settings are those that all tests share, and more.
+func settings(more map[string]any) map[string]any {
+	all := map[string]any{"module": library, "token": "acme", "pin": core.NewSecret(pin)}
+	maps.Copy(all, more)
+	return all
+}
+
 func TestConformance(t *testing.T) {
 	newToken(t)
-	certs := keys(t, newAuthority(t))
+	ca := newAuthority(t, "authority", nil)
+	keys := makeKeys(t)
 	factory := fromPlugin(t)
-	for name, cert := range certs {
+	for name, key := range keys {
+		cert := ca.issue(t, "client "+name, key, 0)
 		t.Run(name, func(t *testing.T) {
 			providertest.Run(t, providertest.Fixture{
 				Factory: factory,
 				Secrets: []string{pin},
 				// The PIN is the token's: the kit cannot choose it.
-				Settings: func(providertest.Server) map[string]any {
-					return map[string]any{"module": library, "token": "acme", "pin": core.NewSecret(pin), "key": name, "cert": cert}
-				},
+				Settings: func(providertest.Server) map[string]any { return settings(map[string]any{"key": name, "cert": cert}) },
 			})
 		})
 	}
 }
 
 // TestNginx reaches an API that lets nobody in without a certificate, with a
-// key that this process never has.
+// key that this process never has. nginx knows the root only: the issuer
+// between must come from the plugin.
 func TestNginx(t *testing.T) {
 	newToken(t)
-	ca := newAuthority(t)
-	certs := keys(t, ca)
+	root := newAuthority(t, "root", nil)
+	between := newAuthority(t, "between", root)
+	keys := makeKeys(t)
+	ecdsaChain := between.issue(t, "client ecdsa", keys["ecdsa"], 0) + between.pem()
+	rsaChain := between.issue(t, "client rsa", keys["rsa"], 0) + between.pem()
+	file := filepath.Join(t.TempDir(), "client.pem")
+	require.NoError(t, os.WriteFile(file, []byte(rsaChain), 0o600))
+	putCertificates(t, entry{[]byte{1}, der(t, ecdsaChain), "ecdsa"}, entry{[]byte{2}, der(t, rsaChain), "rsa"},
+		entry{nil, between.cert.Raw, "between"}, entry{nil, root.cert.Raw, "root"})
 	factory := fromPlugin(t)
-	for name, cert := range certs {
-		for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
-			t.Run(name+" "+version, func(t *testing.T) {
-				address := startNginx(t, ca, version)
-				p, err := factory.Open(t.Context(), "", map[string]any{
-					"module": library, "token": "acme", "pin": core.NewSecret(pin), "key": name, "cert": cert, "ca": ca.pem,
-				})
+	for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
+		address := startNginx(t, root, version)
+		for name, c := range map[string]struct {
+			key  string
+			from map[string]any
+		}{
+			"ECDSA, text":                           {"ecdsa", map[string]any{"key": "ecdsa", "cert": ecdsaChain}},
+			"RSA, file":                             {"rsa", map[string]any{"key": "rsa", "key_id": "02", "cert_file": file}},
+			"ECDSA, id, certificates of the token":  {"ecdsa", map[string]any{"key_id": "01"}},
+			"RSA, label, certificates of the token": {"rsa", map[string]any{"key": "rsa"}},
+		} {
+			t.Run(version+" "+name, func(t *testing.T) {
+				c.from["ca"] = root.pem()
+				p, err := factory.Open(t.Context(), "", settings(c.from))
 				require.NoError(t, err)
-				s := core.New("api", p, &core.Options{Provider: "pkcs11", Origins: []string{address}})
-				require.NoError(t, s.Init(t.Context()))
-				defer func() { require.NoError(t, s.Close(context.Background())) }()
-				cred, err := s.Credential(t.Context())
-				require.NoError(t, err)
-				require.NotContains(t, cred.Attach.Cert.Reveal(), "PRIVATE KEY")
-				resp, err := s.Client().Get(address + "/")
-				require.NoError(t, err)
-				defer resp.Body.Close()
-				body, err := io.ReadAll(resp.Body)
-				require.NoError(t, err)
-				require.Equal(t, 200, resp.StatusCode, "%s", body)
-				require.Equal(t, "CN=client "+name, string(body))
+				reach(t, p, address, root, "CN=client "+c.key)
 			})
+		}
+	}
+	notHere(t)
+}
+
+// notHere tells that the token's library is not in the memory of the host.
+func notHere(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "linux" {
+		loaded, err := os.ReadFile("/proc/self/maps")
+		require.NoError(t, err)
+		require.NotContains(t, string(loaded), "softhsm")
+	}
+}
+
+// reach says who nginx sees: once with the session's client and once with its
+// TLS configuration alone.
+func reach(t *testing.T, p core.Provider, address string, root *authority, want string) {
+	s := core.New("api", p, &core.Options{Provider: "pkcs11", Origins: []string{address}})
+	require.NoError(t, s.Init(t.Context()))
+	defer func() { require.NoError(t, s.Close(context.Background())) }()
+	cred, err := s.Credential(t.Context())
+	require.NoError(t, err)
+	holdsNoKey(t, cred, 2)
+
+	config := s.TLSConfig(trusting(root))
+	cert, err := config.GetClientCertificate(&tls.CertificateRequestInfo{})
+	require.NoError(t, err)
+	require.Implements(t, (*crypto.Signer)(nil), cert.PrivateKey)
+	require.NotImplements(t, (*interface{ Equal(crypto.PrivateKey) bool })(nil), cert.PrivateKey, "a key and not a way to one")
+
+	plain := &http.Transport{TLSClientConfig: config}
+	defer plain.CloseIdleConnections()
+	for _, client := range []*http.Client{s.Client(), {Transport: plain}} {
+		resp, err := client.Get(address + "/")
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 200, resp.StatusCode, "%s", body)
+		require.Equal(t, want, string(body))
+	}
+}
+
+// holdsNoKey tells that a credential is certificates and nothing else.
+func holdsNoKey(t *testing.T, cred core.Credential, certificates int) {
+	t.Helper()
+	require.Empty(t, cred.Attach.Header)
+	require.True(t, cred.Renewal.IsZero())
+	rest := []byte(cred.Attach.Cert.Reveal())
+	for range certificates {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		require.NotNil(t, block)
+		require.Equal(t, "CERTIFICATE", block.Type)
+	}
+	require.Empty(t, rest)
+	_, err := tls.X509KeyPair([]byte(cred.Attach.Cert.Reveal()), []byte(cred.Attach.Cert.Reveal()))
+	require.Error(t, err)
+}
+
+func der(t *testing.T, chain string) []byte {
+	t.Helper()
+	block, _ := pem.Decode([]byte(chain))
+	require.NotNil(t, block)
+	return block.Bytes
+}
+
+// TestSign asks for each signature that TLS may want.
+func TestSign(t *testing.T) {
+	newToken(t)
+	keys := makeKeys(t)
+	factory := fromPlugin(t)
+	for name, public := range keys {
+		p, err := factory.Open(t.Context(), "", settings(map[string]any{"key": name}))
+		require.NoError(t, err)
+		for h := range hashes {
+			digest := make([]byte, h.Size())
+			sign := func(salt int) []byte {
+				signature, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{Digest: digest, Hash: h, PSSSalt: salt})
+				require.NoError(t, err, "%s %v %d", name, h, salt)
+				return signature
+			}
+			switch key := public.(type) {
+			case *ecdsa.PublicKey:
+				require.True(t, ecdsa.VerifyASN1(key, digest, sign(0)))
+			case *rsa.PublicKey:
+				require.NoError(t, rsa.VerifyPKCS1v15(key, h, digest, sign(0)))
+				require.NoError(t, rsa.VerifyPSS(key, h, digest, sign(h.Size()), &rsa.PSSOptions{SaltLength: h.Size(), Hash: h}))
+			}
 		}
 	}
 }
 
+func TestBaseURL(t *testing.T) {
+	newToken(t)
+	cert := newAuthority(t, "authority", nil).issue(t, "client", makeKeys(t)["ecdsa"], 0)
+	p, err := fromPlugin(t).Open(t.Context(), "", settings(map[string]any{"key": "ecdsa", "cert": cert, "base_url": "https://api.example.com/v1"}))
+	require.NoError(t, err)
+	cred, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://api.example.com"}, cred.Origins)
+	require.Equal(t, map[string]string{"base_url": "https://api.example.com/v1"}, cred.Attributes)
+	require.Equal(t, "client", cred.Subject)
+	holdsNoKey(t, cred, 1)
+}
+
 func TestWhatGoesWrong(t *testing.T) {
 	newToken(t)
-	ca := newAuthority(t)
-	certs := keys(t, ca)
-	another := ca.issue(t, "another", &ca.key.PublicKey)
+	ca := newAuthority(t, "authority", nil)
+	keys := makeKeys(t)
+	cert := ca.issue(t, "client", keys["ecdsa"], 0)
+	another := ca.issue(t, "another", &ca.key.PublicKey, 0)
+	putCertificates(t, entry{[]byte{2}, der(t, cert), "x"}, entry{[]byte{2}, der(t, another), "y"})
+	keyed := filepath.Join(t.TempDir(), "keyed.pem")
+	secret, err := x509.MarshalPKCS8PrivateKey(ca.key)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(keyed, append([]byte(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...), 0o600))
 	factory := fromPlugin(t)
 	for name, c := range map[string]struct {
-		key  string
-		to   any
-		code core.Code
-		want string
+		settings map[string]any
+		code     core.Code
+		want     string
 	}{
-		"no library":        {"module", "/nowhere/lib.so", core.BadConfig, "is not there"},
-		"not a library":     {"module", self(t), core.BadConfig, "is no PKCS #11 library"},
-		"another token":     {"token", "acne", core.Unavailable, `there is no token "acne"`},
-		"another key":       {"key", "ecdsb", core.BadConfig, `has no private key "ecdsb"`},
-		"another type":      {"cert", certs["rsa"], core.BadConfig, `has no private key "ecdsa" of the certificate's type`},
-		"a key not its own": {"cert", another, core.BadConfig, `is not that of the certificate`},
-		"a wrong PIN":       {"pin", "Pin1111ForTheTest", core.Denied, "CKR_PIN_INCORRECT"},
+		"no library":        {map[string]any{"module": "/nowhere/lib.so"}, core.BadConfig, "is not there"},
+		"not a library":     {map[string]any{"module": self(t)}, core.BadConfig, "is no PKCS #11 library"},
+		"another token":     {map[string]any{"token": "acne"}, core.Unavailable, `there is no token "acne"`},
+		"another key":       {map[string]any{"key": "ecdsb"}, core.BadConfig, `has no private key "ecdsb"`},
+		"another id":        {map[string]any{"key_id": "02"}, core.BadConfig, `has no private key "ecdsa"`},
+		"another type":      {map[string]any{"key": "rsa"}, core.BadConfig, "is not that of the certificate"},
+		"a key not its own": {map[string]any{"cert": another}, core.BadConfig, "is not that of the certificate"},
+		"expired":           {map[string]any{"cert": ca.issue(t, "old", keys["ecdsa"], 2*time.Hour)}, core.BadConfig, "the certificate is valid from"},
+		"no file":           {map[string]any{"cert": "", "cert_file": "/nowhere/client.pem"}, core.BadConfig, "cert_file: open /nowhere/client.pem"},
+		"a key in the file": {map[string]any{"cert": "", "cert_file": keyed}, core.BadConfig, "cert_file: want certificates only"},
+		"none in the token": {map[string]any{"cert": ""}, core.BadConfig, `has no certificate for the key "ecdsa"`},
+		"two in the token":  {map[string]any{"cert": "", "key": "rsa"}, core.BadConfig, `has several certificates for the key "rsa"`},
+		"a wrong PIN":       {map[string]any{"pin": core.NewSecret("Pin1111ForTheTest")}, core.Denied, "CKR_PIN_INCORRECT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			settings := map[string]any{"module": library, "token": "acme", "pin": pin, "key": "ecdsa", "cert": certs["ecdsa"]}
-			settings[c.key] = c.to
-			p, err := factory.Open(t.Context(), "", settings)
+			all := settings(map[string]any{"key": "ecdsa", "cert": cert})
+			maps.Copy(all, c.settings)
+			p, err := factory.Open(t.Context(), "", all)
 			require.NoError(t, err)
 			_, err = p.Authenticate(t.Context(), core.Request{})
 			require.Equal(t, c.code, core.CodeOf(err), "%v", err)
@@ -276,77 +270,4 @@ func TestWhatGoesWrong(t *testing.T) {
 			require.NotContains(t, err.Error(), "ForTheTest")
 		})
 	}
-	for key, c := range map[string]struct{ to, want string }{
-		"module": {"lib.so", "want an absolute path"}, "cert": {"-----BEGIN", "want a certificate in PEM"}, "ca": {"x", "want PEM certificates"},
-	} {
-		settings := map[string]any{"module": library, "token": "acme", "pin": pin, "key": "ecdsa", "cert": certs["ecdsa"]}
-		settings[key] = c.to
-		_, err := factory.Open(t.Context(), "", settings)
-		require.ErrorIs(t, err, core.BadConfig)
-		require.ErrorContains(t, err, c.want)
-	}
-}
-
-const nginxConf = `daemon off;
-master_process off;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-	default_type text/plain;
-	server {
-		listen 127.0.0.1:%[2]s ssl;
-		ssl_certificate %[1]s/server.pem;
-		ssl_certificate_key %[1]s/server.key;
-		ssl_protocols %[3]s;
-		ssl_client_certificate %[1]s/ca.pem;
-		ssl_verify_client on;
-		location / { return 200 "$ssl_client_s_dn"; }
-	}
-}
-`
-
-// startNginx starts nginx, which wants a certificate of ca for the handshake.
-func startNginx(t *testing.T, ca *authority, version string) string {
-	t.Helper()
-	dir := t.TempDir()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-	require.NoError(t, err)
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	require.NoError(t, ln.Close())
-	for name, text := range map[string]string{
-		"server.pem": ca.issue(t, "localhost", &key.PublicKey), "server.key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"ca.pem": ca.pem, "nginx.conf": fmt.Sprintf(nginxConf, dir, port, version),
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
-	var log bytes.Buffer
-	cmd := exec.Command("/usr/sbin/nginx", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
-	cmd.Stderr = &log
-	require.NoError(t, cmd.Start(), "run install.sh")
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	address := "https://localhost:" + port
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting(ca)}}
-	require.Eventually(t, func() bool {
-		resp, err := client.Get(address)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusBadRequest // nobody comes in without a certificate
-	}, 5*time.Second, 10*time.Millisecond)
-	return address
-}
-
-func trusting(ca *authority) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
-	return &tls.Config{RootCAs: pool}
 }
