@@ -59,8 +59,8 @@ type Options struct {
 	// failures at Warn. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Observe is called after each event, outside of all locks, on the
-	// goroutine that did the work: it should return soon, and not call Close,
-	// which waits for it. Nil: no calls.
+	// goroutine that did the work: it should return soon, as who waits for that
+	// work waits for it, and not call Close. Nil: no calls.
 	Observe func(Event)
 }
 

@@ -260,9 +260,9 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 		}
 	}
 	s.keepFresh()
-	close(f.done)
 	s.mu.Unlock()
 
+	defer close(f.done) // after the event, so that who waited finds it reported
 	ev := Event{Kind: Authenticated, Reason: f.req.Reason, Took: took, Err: f.err}
 	if f.err != nil {
 		ev.Kind = Failed
