@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -159,3 +160,7 @@ func closeAll(ctx context.Context, sessions []*core.Session) error {
 func (r *Registry) String() string {
 	return fmt.Sprintf("registry of %d kinds and %d sessions", len(r.kinds), len(*r.sessions.Load()))
 }
+
+// Format writes what String returns, whatever the verb: settings may hold
+// secrets as plain text.
+func (r *Registry) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }

@@ -189,6 +189,21 @@ func TestEntriesAreCopied(t *testing.T) {
 	require.Equal(t, "any:1", sent(t, r, "a"))
 }
 
+// Settings may be plain text, where no Secret hides them.
+func TestDumps(t *testing.T) {
+	var c counters
+	r, err := registry.New(factory("fake", &c))
+	require.NoError(t, err)
+	e := entry("a", "")
+	e.Settings["key"] = "canary"
+	require.NoError(t, r.Add(context.Background(), e))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		require.Equal(t, "registry of 1 kinds and 1 sessions", fmt.Sprintf(verb, r), verb)
+		require.Equal(t, `entry "a" (fake)`, fmt.Sprintf(verb, e), verb)
+		require.NotContains(t, fmt.Sprintf(verb, []registry.Entry{e}), "canary", verb)
+	}
+}
+
 func TestSessionUnknown(t *testing.T) {
 	var c counters
 	r, err := registry.New(factory("fake", &c))

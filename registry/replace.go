@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -19,6 +21,13 @@ type Entry struct {
 	// Options of the session. Provider and Environment are filled in.
 	Options core.Options
 }
+
+// String returns the name and the kind.
+func (e Entry) String() string { return fmt.Sprintf("entry %q (%s)", e.Name, e.Kind) }
+
+// Format writes what String returns, whatever the verb: Settings may hold
+// secrets as plain text.
+func (e Entry) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.String()) }
 
 // Add adds sessions to those that are there, as [Registry.Replace] does. A
 // name that is taken is a fault.

@@ -33,6 +33,8 @@ package config
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -167,6 +169,15 @@ func (c *Config) Default() string { return c.state.Load().fallback }
 // Close closes all sessions, as [registry.Registry.Close] does, and ends
 // Watch.
 func (c *Config) Close(ctx context.Context) error { return c.reg.Close(ctx) }
+
+// String returns the number of files and sessions, and the environment.
+func (c *Config) String() string {
+	return fmt.Sprintf("configuration of %d files and %d sessions, environment %q", len(c.opts.Files), len(c.reg.Names()), c.Environment())
+}
+
+// Format writes what String returns, whatever the verb: files and variables
+// may hold secrets as plain text.
+func (c *Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // environ makes a map of variables.
 func environ(list []string) map[string]string {

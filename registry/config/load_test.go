@@ -2,6 +2,8 @@ package config_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,4 +219,16 @@ func TestDuplicateKinds(t *testing.T) {
 	_, err := config.Load(context.Background(), opts)
 	require.ErrorIs(t, err, core.BadConfig)
 	require.ErrorContains(t, err, `kind "oauth2" is in the registry twice`)
+}
+
+// A secret in the file as plain text is in no dump, and a dump during a reload
+// is no race.
+func TestDumps(t *testing.T) {
+	cfg := load(t, options(t, "a.yaml", "sessions: {prices: {provider: apikey, settings: {key: canary}}}"))
+	var reload sync.WaitGroup
+	reload.Go(func() { _ = cfg.Reload(context.Background()) })
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		require.Equal(t, `configuration of 1 files and 1 sessions, environment ""`, fmt.Sprintf(verb, cfg), verb)
+	}
+	reload.Wait()
 }
