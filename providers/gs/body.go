@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -46,6 +47,15 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 		return nil, "", core.Errorf(core.BadConfig, "the payload is no JSON: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), jsonType, nil
+}
+
+// checkOut reports an out that no answer can be read into, before anything is
+// sent.
+func checkOut(out any) error {
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return core.Errorf(core.BadConfig, "the answer cannot be read into a %T: want a pointer that is not nil", out)
+	}
+	return nil
 }
 
 // decode reads the body of an answer into out.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -300,6 +301,16 @@ func TestAnswers(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// A bound that is no bound does not empty the answer.
+func TestBoundless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newAPI(t, answer(200, "text/plain", "all of it")).session(t, nil)
+		var text string
+		require.NoError(t, s.Get(t.Context(), "/x", &text, &gs.Call{MaxBody: math.MaxInt64}))
+		require.Equal(t, "all of it", text)
+	})
+}
 
 func TestPayloads(t *testing.T) {
 	type filter struct {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/gs"
@@ -220,6 +221,29 @@ func TestForeignDomains(t *testing.T) {
 		require.Equal(t, "marquee.gs.com//y@z", got[1].host+got[1].target)
 		require.Equal(t, "GSSSO=sso; MARQUEE-CSRF-TOKEN=csrf", got[1].header.Get("Cookie"))
 		require.Equal(t, "csrf", got[1].header.Get("X-MARQUEE-CSRF-TOKEN"))
+	})
+}
+
+// What can never be sent, or read into, is found at once: nothing is sent and
+// nothing is repeated.
+func TestCallsThatCannotWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t, fine)
+		s := a.session(t, nil)
+		ctx, began := t.Context(), time.Now()
+		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}}, {"": {"a"}}, {"X-A\r\n": nil}} {
+			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.BadConfig, "%q", h)
+			_, _, err := s.WebSocket(ctx, "/x", &gs.Call{Header: h})
+			require.ErrorIs(t, err, core.BadConfig, "%q", h)
+		}
+		for _, path := range []string{"/x\r\nX-B: c", "/%zz"} {
+			require.ErrorIs(t, s.Get(ctx, path, nil, nil), core.BadConfig, "%q", path)
+		}
+		for _, out := range []any{struct{}{}, map[string]any{}, (*string)(nil), "x"} {
+			require.ErrorIs(t, s.Post(ctx, "/x", 1, out, nil), core.BadConfig, "%T", out)
+		}
+		require.Empty(t, a.requests())
+		require.Zero(t, time.Since(began))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -49,6 +50,9 @@ func (s *Session) do(ctx context.Context, method, path string, payload, out any,
 		return err
 	}
 	if err := r.fill(payload); err != nil {
+		return err
+	}
+	if err := checkOut(out); err != nil {
 		return err
 	}
 	r.again = method != http.MethodPost && !c.NoRetry && cred.Attributes[attrNoRetry] != "true"
@@ -102,7 +106,7 @@ func (r *request) fill(payload any) error {
 	for name, values := range r.call.Header {
 		r.header[http.CanonicalHeaderKey(name)] = values
 	}
-	return nil
+	return checkHeader(r.call.Header)
 }
 
 // attempt sends the request once; the session's transport repeats it once more
@@ -151,6 +155,7 @@ func (r *request) read(ctx context.Context, resp *http.Response) error {
 	if limit <= 0 {
 		limit = defaultMaxBody
 	}
+	limit = min(limit, math.MaxInt64-1)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:

@@ -1,6 +1,11 @@
 package gs
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+)
 
 // cookieBreakers are what a cookie's value may not hold (RFC 6265 §4.1.1).
 const cookieBreakers = `;,"\`
@@ -29,4 +34,20 @@ func isScope(s string) bool { return s != "" && isVisible(s, `"\`) }
 // is.
 func isVersion(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" && strings.Trim(s, ".") == s
+}
+
+// checkHeader reports a header of a call that cannot be sent (RFC 9110 §5),
+// which net/http finds only with each attempt.
+func checkHeader(h http.Header) error {
+	for name, values := range h {
+		if name == "" || !isVisible(name, `"(),/:;<=>?@[\]{}`) {
+			return core.Errorf(core.BadConfig, "%q is not the name of a header", name)
+		}
+		for _, value := range values {
+			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+				return core.Errorf(core.BadConfig, "the value of the header %q has a control character in it", name)
+			}
+		}
+	}
+	return nil
 }

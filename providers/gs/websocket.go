@@ -29,6 +29,9 @@ func (s *Session) WebSocket(ctx context.Context, path string, call *Call) (targe
 	if err != nil {
 		return "", nil, err
 	}
+	if err := checkHeader(c.Header); err != nil {
+		return "", nil, err
+	}
 	u.Scheme = "ws" + strings.TrimPrefix(u.Scheme, "http")
 	r := &http.Request{Method: http.MethodGet, URL: u, Header: make(http.Header, len(c.Header)+4)}
 	for name, values := range c.Header {
