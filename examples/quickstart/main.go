@@ -46,6 +46,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Environment: core.Environment(*environment),
 		Factories:   providers.Builtin(),
 	}
+	if *get != "" && *file == "" {
+		return errors.New("-get is for -config; -h lists the flags")
+	}
 	if *file != "" {
 		return report(ctx, out, opts, *get)
 	}
