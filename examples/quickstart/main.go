@@ -59,6 +59,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		Plugins:      host,
 		StartPlugins: true, // so that the settings of their kinds are checked at once, too
 	}
+	if *get != "" && *file == "" {
+		return errors.New("-get is for -config; -h lists the flags")
+	}
 	if *file != "" {
 		return report(ctx, out, opts, *get)
 	}

@@ -82,6 +82,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"unknown flag", []string{"-enviroment", "qa"}, "", `^flag provided but not defined: -enviroment; -h lists the flags$`},
 		{"argument", []string{"qa"}, "", `^unexpected argument "qa"; -h lists the flags$`},
+		{"a path without a file", []string{"-get", "/v1"}, "", `^-get is for -config; -h lists the flags$`},
 		{"unknown environment", []string{"-environment", "Prod"}, "", `unknown environment "Prod".*prod`},
 		{"no such file", []string{"-config", "FILE"}, "-", `authsession\.yaml.*no such file`},
 		{"empty", []string{"-config", "FILE"}, "", `authsession\.yaml`},
