@@ -105,8 +105,8 @@ func (r *remote) call(ctx context.Context, repeat bool, fn func(*process) error)
 		if err != nil {
 			return err
 		}
-		err = fn(p)
-		p.release()
+		used := r.opened.Load()
+		err = held(p, fn)
 		var broke bool
 		switch {
 		case err == nil:
@@ -116,7 +116,7 @@ func (r *remote) call(ctx context.Context, repeat bool, fn func(*process) error)
 		case errors.Is(err, errors.ErrUnsupported):
 			return err
 		case status.Code(err) == codes.NotFound && ctx.Err() == nil:
-			r.opened.Store(nil)
+			r.opened.CompareAndSwap(used, nil) // a newer opening stays
 			if again {
 				continue
 			}
@@ -206,4 +206,11 @@ func (r *remote) sendable(m proto.Message, what string) error {
 		return core.Errorf(core.Unavailable, "plugin %q: %w", r.plugin, err.(*core.Error).Err)
 	}
 	return nil
+}
+
+// held calls fn and lets go of the process that was acquired for it, also
+// after a panic.
+func held(p *process, fn func(*process) error) error {
+	defer p.release()
+	return fn(p)
 }
