@@ -16,9 +16,10 @@ type Info struct {
 	// Environments are those that the provider knows by itself; then one of
 	// them must be chosen. Empty: any, or none.
 	Environments []Environment
-	// Plugin names the plugin that serves the kind, Version is that plugin's.
-	// Empty: the kind is compiled in, or the plugin was not started yet.
-	Plugin, Version string
+	// Plugin names the plugin that serves the kind. Empty: it is compiled in.
+	Plugin string
+	// Version is the plugin's. Empty: it has none, or was not started yet.
+	Version string
 }
 
 // Factory makes providers of one kind from settings. It is what a provider

@@ -20,7 +20,7 @@ import (
 func TestDescribe(t *testing.T) {
 	h, _ := newHost(t)
 	f := factoryOf(t, h, testBinary(), "ticket")
-	require.Equal(t, core.Info{Kind: "ticket"}, f.Info(), "before the start, the kind alone is known")
+	require.Equal(t, core.Info{Kind: "ticket", Plugin: "tester"}, f.Info(), "before the start, the kind alone is known")
 	require.Empty(t, f.Settings())
 	require.NoError(t, f.Check("", map[string]any{"misspelt": 1}), "nothing is started by Check")
 
