@@ -29,7 +29,9 @@ func TestDescribe(t *testing.T) {
 	require.Len(t, d.Kinds, 2)
 	require.Equal(t, ticketFactory.Info(), d.Kinds[0].Info)
 	require.Equal(t, ticketFactory.Settings(), d.Kinds[0].Settings)
-	require.Equal(t, ticketFactory.Info(), f.Info())
+	want := ticketFactory.Info()
+	want.Plugin, want.Version = "tester", d.Version
+	require.Equal(t, want, f.Info())
 	require.Equal(t, ticketFactory.Settings(), f.Settings())
 }
 
