@@ -73,15 +73,15 @@ func tidySettings(list []core.Setting, left *int) string {
 			clean(s.Name, 100) != s.Name || slices.ContainsFunc(list[:i], func(o core.Setting) bool { return o.Name == s.Name }) {
 			return "a setting has no proper name, or that of another: " + strconv.Quote(clean(s.Name, 100))
 		}
+		if fault := tidySettings(s.Fields, left); fault != "" { // before typeOf, which builds on them
+			return fault
+		}
 		if typeOf(*s) == nil {
 			return "the setting " + strconv.Quote(s.Name) + " has an unknown type " + strconv.Quote(clean(s.Type, 50))
 		}
 		s.Doc, s.Default = clean(s.Doc, 2000), clean(s.Default, 500)
 		for n := range s.Enum {
 			s.Enum[n] = clean(s.Enum[n], 200)
-		}
-		if fault := tidySettings(s.Fields, left); fault != "" {
-			return fault
 		}
 	}
 	return ""
