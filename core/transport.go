@@ -2,14 +2,10 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -129,127 +125,6 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 	return resp, ours || l.cert != nil, err
 }
 
-// attach puts the credential on a request that is the session's to write to.
-// With cloneURL, the URL is still the caller's and is copied before a change.
-func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
-	a, fields := &l.cred.Attach, l.header()
-	if p := l.authorizer(); p != nil {
-		made, err := s.authorize(ctx, p, l, r)
-		if err == nil {
-			if made.bare() && l.cert == nil {
-				err = Errorf(Unavailable, "the provider returned an empty attachment")
-			} else if err = made.check(); err == nil {
-				a, fields = &made, prepareHeader(made.Header)
-			}
-		}
-		if errors.Is(err, errors.ErrUnsupported) {
-			err = l.asAbsent()
-		}
-		if err != nil {
-			return false, s.wrap(err, "authorize")
-		}
-	}
-	ours := false
-	for i := range fields {
-		if _, set := r.Header[fields[i].name]; !set {
-			r.Header[fields[i].name] = fields[i].values
-			ours = true
-		}
-	}
-	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
-		ours = true
-	}
-	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
-		ours = true
-	}
-	return ours, nil
-}
-
-// hideEcho takes the query parameters that the session added out of a redirect
-// that repeats them, as one to the same path with a slash does. The next
-// request gets its own if it may; the URL, errors and Referer do not hold it.
-func hideEcho(resp *http.Response, sent, callers *url.URL) {
-	to, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		return
-	}
-	echo, had, found := to.Query(), callers.Query(), false
-	for name, values := range sent.Query() {
-		if !had.Has(name) && echo.Get(name) == values[0] {
-			echo.Del(name)
-			found = true
-		}
-	}
-	if found {
-		to.RawQuery = echo.Encode()
-		resp.Header.Set("Location", to.String())
-	}
-}
-
-func attachCookies(r *http.Request, cookies map[string]Secret) bool {
-	line := strings.Join(r.Header["Cookie"], "; ")
-	ours := false
-	for _, name := range slices.Sorted(maps.Keys(cookies)) {
-		if _, err := r.Cookie(name); err == nil {
-			continue
-		}
-		if line != "" {
-			line += "; "
-		}
-		line += name + "=" + cookies[name].Reveal()
-		ours = true
-	}
-	if ours {
-		r.Header["Cookie"] = []string{line}
-	}
-	return ours
-}
-
-func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
-	has := r.URL.Query()
-	add := make(url.Values, len(query))
-	for name, value := range query {
-		if !has.Has(name) {
-			add.Set(name, value.Reveal())
-		}
-	}
-	if len(add) == 0 {
-		return false
-	}
-	if cloneURL {
-		u := *r.URL
-		r.URL = &u
-	}
-	if r.URL.RawQuery != "" {
-		r.URL.RawQuery += "&"
-	}
-	r.URL.RawQuery += add.Encode()
-	return true
-}
-
-func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request) (Attachment, error) {
-	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone()}
-	if out.Method == "" {
-		out.Method = http.MethodGet
-	}
-	if rewindable(r) {
-		body, err := rewind(r)
-		if err != nil {
-			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
-		}
-		hash := sha256.New()
-		if body != nil {
-			_, err = io.Copy(hash, body)
-			_ = body.Close()
-		}
-		if err != nil {
-			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
-		}
-		out.BodySHA256 = hash.Sum(nil)
-	}
-	return p.Authorize(ctx, l.cred, out)
-}
-
 // permit decides whether the credential goes on r: yes; no, but the request
 // may go on without it; or an error.
 func (s *Session) permit(l *live, r *http.Request) (bool, error) {
@@ -328,94 +203,6 @@ func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	}
 	_, err = s.attach(ctx, l, r, false)
 	return err
-}
-
-// carrier is the transport of a session's own requests, for one certificate
-// and one set of roots.
-type carrier struct {
-	base  http.RoundTripper
-	setup *setup
-	cert  *tls.Certificate
-	roots string
-	owned bool
-}
-
-func (c *carrier) retire() {
-	if t, ok := c.base.(*http.Transport); ok && c.owned {
-		t.CloseIdleConnections()
-	}
-}
-
-// carry returns what sends a request: base if given, else the session's own
-// transport, which is made anew when the certificate or the roots change, so
-// that connections which the old ones opened are not used again.
-func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
-	if base != nil {
-		return base
-	}
-	own := s.own.Load()
-	if own != nil && own.setup == l.setup && own.cert == l.cert && own.roots == l.cred.Attach.Roots {
-		return own.base
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if own := s.own.Load(); own != nil && own.setup == l.setup && own.cert == l.cert && own.roots == l.cred.Attach.Roots {
-		return own.base
-	}
-	next := &carrier{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
-	next.base, next.owned = s.makeBase(l)
-	if s.state != StateReady { // closed meanwhile: nobody would retire it
-		if t, ok := next.base.(*http.Transport); ok && next.owned {
-			t.DisableKeepAlives = true
-		}
-		return next.base
-	}
-	if old := s.own.Swap(next); old != nil {
-		old.retire()
-	}
-	return next.base
-}
-
-// bare returns what sends a request that must not carry the credential: not
-// even a client certificate.
-func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
-	switch {
-	case base != nil || l.cert == nil:
-		return s.carry(base, l)
-	case l.setup.opts.Transport != nil:
-		return l.setup.opts.Transport
-	}
-	return http.DefaultTransport
-}
-
-// makeBase makes a transport for l, and reports whether it is the session's
-// own: not where the options' one serves as it is.
-func (s *Session) makeBase(l *live) (http.RoundTripper, bool) {
-	given, plain := l.setup.opts.Transport, l.cert == nil && l.cred.Attach.Roots == ""
-	if given != nil && plain {
-		return given, false
-	}
-	if given == nil {
-		given = http.DefaultTransport
-	}
-	t, ok := given.(*http.Transport)
-	switch {
-	case ok:
-		t = t.Clone()
-	case l.setup.opts.Transport != nil || plain:
-		return given, false
-	default: // a program that replaced http.DefaultTransport with another type
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	if t.TLSClientConfig == nil {
-		t.ForceAttemptHTTP2 = true // which a configuration would turn off
-	}
-	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
-	if l.cert != nil {
-		cert := l.cert
-		t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
-	}
-	return t, true
 }
 
 func closeBody(r *http.Request) {

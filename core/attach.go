@@ -1,0 +1,134 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// attach puts the credential on a request that is the session's to write to.
+// With cloneURL, the URL is still the caller's and is copied before a change.
+func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
+	a, fields := &l.cred.Attach, l.header()
+	if p := l.authorizer(); p != nil {
+		made, err := s.authorize(ctx, p, l, r)
+		if err == nil {
+			if made.bare() && l.cert == nil {
+				err = Errorf(Unavailable, "the provider returned an empty attachment")
+			} else if err = made.check(); err == nil {
+				a, fields = &made, prepareHeader(made.Header)
+			}
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = l.asAbsent()
+		}
+		if err != nil {
+			return false, s.wrap(err, "authorize")
+		}
+	}
+	ours := false
+	for i := range fields {
+		if _, set := r.Header[fields[i].name]; !set {
+			r.Header[fields[i].name] = fields[i].values
+			ours = true
+		}
+	}
+	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
+		ours = true
+	}
+	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
+		ours = true
+	}
+	return ours, nil
+}
+
+// hideEcho takes the query parameters that the session added out of a redirect
+// that repeats them, as one to the same path with a slash does. The next
+// request gets its own if it may; the URL, errors and Referer do not hold it.
+func hideEcho(resp *http.Response, sent, callers *url.URL) {
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil {
+		return
+	}
+	echo, had, found := to.Query(), callers.Query(), false
+	for name, values := range sent.Query() {
+		if !had.Has(name) && echo.Get(name) == values[0] {
+			echo.Del(name)
+			found = true
+		}
+	}
+	if found {
+		to.RawQuery = echo.Encode()
+		resp.Header.Set("Location", to.String())
+	}
+}
+
+func attachCookies(r *http.Request, cookies map[string]Secret) bool {
+	line := strings.Join(r.Header["Cookie"], "; ")
+	ours := false
+	for _, name := range slices.Sorted(maps.Keys(cookies)) {
+		if _, err := r.Cookie(name); err == nil {
+			continue
+		}
+		if line != "" {
+			line += "; "
+		}
+		line += name + "=" + cookies[name].Reveal()
+		ours = true
+	}
+	if ours {
+		r.Header["Cookie"] = []string{line}
+	}
+	return ours
+}
+
+func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
+	has := r.URL.Query()
+	add := make(url.Values, len(query))
+	for name, value := range query {
+		if !has.Has(name) {
+			add.Set(name, value.Reveal())
+		}
+	}
+	if len(add) == 0 {
+		return false
+	}
+	if cloneURL {
+		u := *r.URL
+		r.URL = &u
+	}
+	if r.URL.RawQuery != "" {
+		r.URL.RawQuery += "&"
+	}
+	r.URL.RawQuery += add.Encode()
+	return true
+}
+
+func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request) (Attachment, error) {
+	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone()}
+	if out.Method == "" {
+		out.Method = http.MethodGet
+	}
+	if rewindable(r) {
+		body, err := rewind(r)
+		if err != nil {
+			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
+		}
+		hash := sha256.New()
+		if body != nil {
+			_, err = io.Copy(hash, body)
+			_ = body.Close()
+		}
+		if err != nil {
+			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
+		}
+		out.BodySHA256 = hash.Sum(nil)
+	}
+	return p.Authorize(ctx, l.cred, out)
+}
