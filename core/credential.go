@@ -48,6 +48,12 @@ type Attachment struct {
 	// Roots are the PEM certificates that the API's server is verified
 	// against. Empty: the system's.
 	Roots string
+	// Learn names headers of the API's answers that the next Authorize wants
+	// to see in Outgoing.Learned, such as DPoP-Nonce (RFC 9449 §8.2). A 401
+	// that brings a new value is answered by authorizing the request once
+	// more, without a refusal of the credential. Only what Authorize returns
+	// counts.
+	Learn []string
 }
 
 func (a Attachment) empty() bool { return a.bare() && a.Cert.IsZero() }

@@ -50,6 +50,16 @@ type Options struct {
 	// UI lets a provider talk to a person. Nil: what needs a person is
 	// answered with [Interactive].
 	UI *UI
+	// Store keeps the session's credential beyond the process, and for other
+	// processes (see [Store]). Nil: in memory only.
+	Store Store
+	// StoreKey names the credential in Store. Sessions of one key share it.
+	// Empty: the session's name. Package registry makes it of the name, the
+	// kind, the environment and the settings that are no secrets.
+	StoreKey string
+	// Inputs are sessions whose credentials the provider needs, by role. They
+	// are initialised when they are first needed, and not closed. Nil: none.
+	Inputs map[string]*Session
 	// Transport carries the requests of Client, and of Transport(nil). Nil: a
 	// transport of the session's own, like http.DefaultTransport, that Close
 	// ends. With an *http.Transport, a clone of it presents the session's
@@ -97,6 +107,7 @@ const (
 	Failed                             // an attempt to obtain one failed; Err says how
 	Refused                            // the API refused the credential
 	Ended                              // the session was closed
+	Restored                           // a credential was taken from Options.Store; nobody was asked
 )
 
 // String returns the kind in lower case.
@@ -110,6 +121,8 @@ func (k EventKind) String() string {
 		return "refused"
 	case Ended:
 		return "ended"
+	case Restored:
+		return "restored"
 	}
 	return "unknown"
 }

@@ -22,6 +22,7 @@ import (
 	"context"
 	"crypto"
 	"net/http"
+	"time"
 )
 
 // Provider is one way to authenticate to one API. It is the one interface
@@ -91,8 +92,21 @@ type UI struct {
 	Show func(ctx context.Context, message string) error
 	// Ask asks for one line. With hidden, the answer is not echoed.
 	Ask func(ctx context.Context, prompt string, hidden bool) (Secret, error)
-	// Open opens a URL in the person's browser.
+	// Open opens a URL in the person's browser, on this machine. An error says
+	// that there is none.
 	Open func(ctx context.Context, url string) error
+	// Visit asks the person to open a page on any device and to enter a code
+	// there. It returns once they were told. Nil: Show tells them.
+	Visit func(ctx context.Context, v Visit) error
+}
+
+// Visit is a page that a person is asked to open, on any device, as in the
+// device authorization grant (RFC 8628 §3.3).
+type Visit struct {
+	URL     string    // short, to be typed; as verification_uri
+	Code    string    // to be entered there, or compared; not a secret to the person
+	Direct  string    // the same page with the code in it, for a QR code; empty: none
+	Expires time.Time // when the code ends; zero: unknown
 }
 
 // Reason says why a session asks its provider for a credential.
@@ -123,6 +137,9 @@ type Request struct {
 	Reason    Reason
 	Previous  Credential // zero when Initial; Previous.Renewal is, for example, the refresh token
 	Challenge string     // the WWW-Authenticate header of the refusal (RFC 9110 §11.6.1) when Rejected
+	// Inputs are the current credentials of the sessions in Options.Inputs, by
+	// role, such as "subject_token" (RFC 8693 §2.1).
+	Inputs map[string]Credential
 }
 
 // SignRequest asks a [Signer] for one signature, in the terms of
@@ -140,4 +157,7 @@ type Outgoing struct {
 	URL        string
 	Header     http.Header // a copy
 	BodySHA256 []byte      // nil when the body cannot be read twice; the hash of nothing when there is none
+	// Learned holds the latest values that this origin's answers had for the
+	// headers in Attachment.Learn, by their canonical names.
+	Learned map[string]string
 }
