@@ -12,13 +12,22 @@ import (
 	"strings"
 )
 
+// attached is what became of a request.
+type attached struct {
+	ours    bool     // something on it is the session's
+	learn   []string // Attachment.Learn
+	learned lesson   // what Authorize was told
+}
+
 // attach puts the credential on a request that is the session's to write to.
 // With cloneURL, the URL is still the caller's and is copied before a change.
-func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (bool, error) {
+func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (done attached, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
-		made, err := s.authorize(ctx, p, l, r)
+		done.learned = s.lessons.of(r.URL)
+		made, err := s.authorize(ctx, p, l, r, done.learned)
 		if err == nil {
+			done.learn = made.Learn
 			if made.bare() && l.cert == nil {
 				err = Errorf(Unavailable, "the provider returned an empty attachment")
 			} else if err = made.check(); err == nil {
@@ -29,23 +38,22 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 			err = l.asAbsent()
 		}
 		if err != nil {
-			return false, s.wrap(err, "authorize")
+			return done, s.wrap(err, "authorize")
 		}
 	}
-	ours := false
 	for i := range fields {
 		if _, set := r.Header[fields[i].name]; !set {
 			r.Header[fields[i].name] = fields[i].values
-			ours = true
+			done.ours = true
 		}
 	}
 	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
-		ours = true
+		done.ours = true
 	}
 	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
-		ours = true
+		done.ours = true
 	}
-	return ours, nil
+	return done, nil
 }
 
 // hideEcho takes the query parameters that the session added out of a redirect
@@ -110,8 +118,8 @@ func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
 	return true
 }
 
-func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request) (Attachment, error) {
-	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone()}
+func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request, learned lesson) (Attachment, error) {
+	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Learned: maps.Clone(learned)}
 	if out.Method == "" {
 		out.Method = http.MethodGet
 	}

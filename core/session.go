@@ -33,6 +33,8 @@ type Session struct {
 	own   atomic.Pointer[carrier] // carries Client's requests; made on first use
 	setup atomic.Pointer[setup]   // written under mu
 
+	lessons lessons // what answers taught, for Authorizers
+
 	mu       sync.Mutex // guards all below; never held across I/O
 	state    State
 	borrowed bool          // initialised by Do, to be closed by the last guest

@@ -66,8 +66,8 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 		}
 		return resp, err
 	}
-	resp, ours, err := s.send(base, l, r, r.Body)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !ours {
+	resp, refused, err := s.deliver(base, l, r, r.Body)
+	if !refused {
 		return resp, err
 	}
 	s.reject(l, challenge(resp))
@@ -85,14 +85,30 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 	if err != nil {
 		return resp, nil
 	}
-	// Read a little, so that the connection can be used again.
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-	_ = resp.Body.Close()
-	resp, ours, err = s.send(base, again, r, body)
-	if err == nil && ours && resp.StatusCode == http.StatusUnauthorized {
+	drain(resp)
+	if resp, refused, err = s.deliver(base, again, r, body); refused {
 		s.reject(again, challenge(resp))
 	}
 	return resp, err
+}
+
+// deliver sends r with l, and once more where a 401 brings what the Authorizer
+// wants to learn (Attachment.Learn). It reports whether the API refused the
+// credential.
+func (s *Session) deliver(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
+	resp, out, err := s.send(base, l, r, body)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !out.taught {
+		return resp, err == nil && resp.StatusCode == http.StatusUnauthorized && out.ours, err
+	}
+	if l.setup.opts.NoReplay || !rewindable(r) {
+		return resp, false, nil
+	}
+	if body, err = rewind(r); err != nil {
+		return resp, false, nil
+	}
+	drain(resp)
+	resp, out, err = s.send(base, l, r, body)
+	return resp, err == nil && resp.StatusCode == http.StatusUnauthorized && out.ours, err
 }
 
 // challenge returns all challenges of a refusal as one list (RFC 9110 §5.3).
@@ -100,29 +116,42 @@ func challenge(resp *http.Response) string {
 	return strings.Join(resp.Header.Values("Www-Authenticate"), ", ")
 }
 
-// send makes the outgoing request from r and l. It reports whether anything on
-// it was the session's.
-func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
+// drain reads a little of an answer, so that the connection can be used again.
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
+}
+
+// sent is what became of a request that was sent.
+type sent struct {
+	ours   bool // something on it was the session's
+	taught bool // the answer told the Authorizer something new
+}
+
+// send makes the outgoing request from r and l.
+func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, sent, error) {
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
 	maps.Copy(out.Header, r.Header)
 	out.Body = body
-	ours, err := s.attach(r.Context(), l, out, true)
+	done, err := s.attach(r.Context(), l, out, true)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
 		}
-		return nil, false, err
+		return nil, sent{}, err
 	}
 	resp, err := s.carry(base, l).RoundTrip(out)
+	taught := false
 	if resp != nil {
+		taught = len(done.learn) > 0 && s.lessons.learn(resp, r.URL, done.learn, done.learned)
 		resp.Request = r // not ours: its URL may hold a key
 		if out.URL != r.URL && resp.Header["Location"] != nil {
 			hideEcho(resp, out.URL, r.URL)
 		}
 	}
-	return resp, ours || l.cert != nil, err
+	return resp, sent{done.ours || l.cert != nil, taught}, err
 }
 
 // permit decides whether the credential goes on r: yes; no, but the request
