@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -47,7 +48,7 @@ func ToCredential(m *v1.Credential) core.Credential {
 func FromAttachment(a core.Attachment) *v1.Attachment {
 	return &v1.Attachment{
 		Header: reveal(a.Header), Query: reveal(a.Query), Cookie: reveal(a.Cookie),
-		Cert: a.Cert.Reveal(), Roots: a.Roots,
+		Cert: a.Cert.Reveal(), Roots: a.Roots, Learn: slices.Clone(a.Learn),
 	}
 }
 
@@ -55,7 +56,7 @@ func FromAttachment(a core.Attachment) *v1.Attachment {
 func ToAttachment(m *v1.Attachment) core.Attachment {
 	return core.Attachment{
 		Header: hide(m.GetHeader()), Query: hide(m.GetQuery()), Cookie: hide(m.GetCookie()),
-		Cert: core.NewSecret(m.GetCert()), Roots: m.GetRoots(),
+		Cert: core.NewSecret(m.GetCert()), Roots: m.GetRoots(), Learn: emptyToNil(m.GetLearn()),
 	}
 }
 
@@ -66,6 +67,12 @@ func FromRequest(instance string, r core.Request) *v1.Begin {
 	if !reflect.ValueOf(r.Previous).IsZero() {
 		m.Previous = FromCredential(r.Previous)
 	}
+	for role, c := range r.Inputs {
+		if m.Inputs == nil {
+			m.Inputs = make(map[string]*v1.Credential, len(r.Inputs))
+		}
+		m.Inputs[role] = FromCredential(c)
+	}
 	return m
 }
 
@@ -75,10 +82,17 @@ func ToRequest(m *v1.Begin) core.Request {
 	if m.GetReason() > 0 && m.GetReason() <= v1.Reason(core.Rejected) {
 		r.Reason = core.Reason(m.GetReason())
 	}
+	for role, c := range m.GetInputs() {
+		if r.Inputs == nil {
+			r.Inputs = make(map[string]core.Credential, len(m.GetInputs()))
+		}
+		r.Inputs[role] = ToCredential(c)
+	}
 	return r
 }
 
-// FromOutgoing puts the description of a request into a message.
+// FromOutgoing puts the description of a request into a message. What was
+// learned is foreign: what is no text in it is left out.
 func FromOutgoing(instance string, c core.Credential, out core.Outgoing) *v1.AuthorizeRequest {
 	header := make(map[string]*v1.Values, len(out.Header))
 	for name, values := range out.Header {
@@ -86,7 +100,15 @@ func FromOutgoing(instance string, c core.Credential, out core.Outgoing) *v1.Aut
 	}
 	return &v1.AuthorizeRequest{
 		Instance: instance, Credential: FromCredential(c), Method: out.Method, Url: out.URL, Header: header, BodySha256: slices.Clone(out.BodySHA256),
+		Learned: texts(out.Learned),
 	}
+}
+
+// texts leaves out what is not UTF-8.
+func texts(m map[string]string) map[string]string {
+	m = mapOrNil(m)
+	maps.DeleteFunc(m, func(name, value string) bool { return !utf8.ValidString(name) || !utf8.ValidString(value) })
+	return m
 }
 
 // ToOutgoing is the way back.
@@ -95,7 +117,10 @@ func ToOutgoing(m *v1.AuthorizeRequest) core.Outgoing {
 	for name, values := range m.GetHeader() {
 		header[name] = slices.Clone(values.GetValues())
 	}
-	return core.Outgoing{Method: m.GetMethod(), URL: m.GetUrl(), Header: header, BodySHA256: slices.Clone(m.GetBodySha256())}
+	return core.Outgoing{
+		Method: m.GetMethod(), URL: m.GetUrl(), Header: header, BodySHA256: slices.Clone(m.GetBodySha256()),
+		Learned: mapOrNil(m.GetLearned()),
+	}
 }
 
 // FromSignRequest makes a message of a request for a signature.
@@ -130,6 +155,16 @@ func FromInfo(info core.Info, settings []core.Setting) *v1.Kind {
 		k.Environments = append(k.Environments, string(env))
 	}
 	return k
+}
+
+// FromVisit makes a prompt of a page that a person is asked to open.
+func FromVisit(v core.Visit) *v1.Prompt {
+	return &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_VISIT, Text: v.URL, Code: v.Code, Direct: v.Direct, Expires: fromTime(v.Expires)}
+}
+
+// ToVisit is the way back.
+func ToVisit(m *v1.Prompt) core.Visit {
+	return core.Visit{URL: m.GetText(), Code: m.GetCode(), Direct: m.GetDirect(), Expires: toTime(m.GetExpires())}
 }
 
 // ToInfo is the way back. Texts are made printable and cut to a sensible

@@ -62,6 +62,7 @@ var everything = core.Credential{
 	Attach: core.Attachment{
 		Header: secrets("Authorization", "Bearer abc", "X-Key", "ключ"), Query: secrets("key", "a&b"), Cookie: secrets("sid", "1"),
 		Cert: core.NewSecret("-----BEGIN CERTIFICATE-----\n"), Roots: "-----BEGIN CERTIFICATE-----\nroots",
+		Learn: []string{"DPoP-Nonce"},
 	},
 	Renewal: core.NewSecret("refresh"), Expiry: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC), RenewAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 	Origins: []string{"https://api.example.com", "https://b.example.com:8443"}, Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com/v1"},
@@ -74,7 +75,8 @@ func TestNothingIsForgotten(t *testing.T) {
 	full(t, reflect.ValueOf(outgoing))
 	full(t, reflect.ValueOf(signature))
 	full(t, reflect.ValueOf(settings[1]))
-	full(t, reflect.ValueOf(core.Request{Reason: core.Rejected, Previous: everything, Challenge: "Bearer"}))
+	full(t, reflect.ValueOf(request))
+	full(t, reflect.ValueOf(visit))
 }
 
 func full(t *testing.T, v reflect.Value) {
@@ -134,16 +136,26 @@ func TestTimes(t *testing.T) {
 	require.True(t, local.Equal(toTime(fromTime(local))))
 }
 
+var request = core.Request{
+	Reason: core.Rejected, Previous: everything, Challenge: "Bearer",
+	Inputs: map[string]core.Credential{"subject_token": everything, "actor_token": {}},
+}
+
 func TestRequest(t *testing.T) {
 	for _, r := range []core.Request{
-		{}, {Reason: core.Expiring, Previous: everything}, {Reason: core.Rejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
+		{}, request, {Reason: core.Expiring, Previous: everything}, {Reason: core.Rejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
 	} {
 		m := over(t, FromRequest("7", r))
 		require.Equal(t, "7", m.GetInstance())
 		require.Equal(t, r.Reason == core.Initial, m.GetPrevious() == nil)
 		back := ToRequest(m)
 		require.True(t, same(r.Previous, back.Previous))
+		require.Len(t, back.Inputs, len(r.Inputs))
+		for role, c := range r.Inputs {
+			require.True(t, same(c, back.Inputs[role]), role)
+		}
 		r.Previous, back.Previous = core.Credential{}, core.Credential{}
+		r.Inputs, back.Inputs = nil, nil
 		require.Equal(t, r, back)
 	}
 	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: 257}).Reason)
@@ -155,7 +167,7 @@ func TestRequest(t *testing.T) {
 
 var outgoing = core.Outgoing{
 	Method: "POST", URL: "https://api.example.com/v1?q=1", BodySHA256: make([]byte, 32),
-	Header: http.Header{"Accept": {"a", "b"}, "X-None": {}},
+	Header: http.Header{"Accept": {"a", "b"}, "X-None": {}}, Learned: map[string]string{"Dpop-Nonce": "n-1"},
 }
 
 func TestOutgoing(t *testing.T) {
@@ -167,9 +179,27 @@ func TestOutgoing(t *testing.T) {
 		require.Equal(t, o.BodySHA256 == nil, back.BodySHA256 == nil)
 		require.Equal(t, []string{"a", "b"}, append(back.Header["Accept"], "a", "b")[:2])
 		require.Len(t, back.Header, len(o.Header))
+		require.Equal(t, o.Learned, back.Learned)
 		require.Equal(t, o.Method+o.URL+string(o.BodySHA256), back.Method+back.URL+string(back.BodySHA256))
 	}
 	require.Equal(t, core.Outgoing{Header: http.Header{}}, ToOutgoing(nil))
+
+	foreign := core.Outgoing{Learned: map[string]string{"Dpop-Nonce": "\xff\xfe", "\xff": "x", "X-Ok": "é"}}
+	require.Equal(t, map[string]string{"X-Ok": "é"}, over(t, FromOutgoing("7", everything, foreign)).GetLearned())
+	require.Len(t, foreign.Learned, 3, "the caller's map was written to")
+}
+
+var visit = core.Visit{
+	URL: "https://id.example.com/device", Code: "WDJB-MJHT", Direct: "https://id.example.com/device?user_code=WDJB-MJHT",
+	Expires: time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
+}
+
+func TestVisit(t *testing.T) {
+	for _, v := range []core.Visit{visit, {}} {
+		m := over(t, FromVisit(v))
+		require.Equal(t, v1.PromptKind_PROMPT_KIND_VISIT, m.GetKind())
+		require.Equal(t, v, ToVisit(m))
+	}
 }
 
 var signature = core.SignRequest{Credential: everything, Digest: []byte{1, 2, 3}, Hash: crypto.SHA384, PSSSalt: 48}

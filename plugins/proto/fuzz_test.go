@@ -22,6 +22,7 @@ func FuzzPluginSends(f *testing.F) {
 	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Credential{Credential: FromCredential(everything)}})
 	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Error{Error: FromError(core.Faults{{Path: []string{"a"}, Problem: "missing"}})}})
 	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_ASK, Text: "?", Hidden: true}}})
+	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: FromVisit(visit)}})
 	add(&v1.DescribeResponse{Kinds: []*v1.Kind{FromInfo(core.Info{Kind: "k", Environments: []core.Environment{core.QA}}, settings)}})
 	add(&v1.AuthorizeResponse{Attachment: FromAttachment(everything.Attach), Error: FromError(core.Denied)})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -29,6 +30,8 @@ func FuzzPluginSends(f *testing.F) {
 		if proto.Unmarshal(b, &got) == nil {
 			credential(t, got.GetCredential())
 			failure(t, got.GetError())
+			v := ToVisit(got.GetPrompt())
+			require.Equal(t, v, ToVisit(sent(t, FromVisit(v))))
 		}
 		var described v1.DescribeResponse
 		if proto.Unmarshal(b, &described) == nil {
@@ -58,7 +61,7 @@ func FuzzHostSends(f *testing.F) {
 	object, err := FromSettings(map[string]any{"a": nested(5), "b": []any{1, 1.5, nil, true, core.NewSecret("s")}})
 	require.NoError(f, err)
 	add(&v1.OpenRequest{Instance: "1", Kind: "k", Settings: object})
-	add(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: FromRequest("1", core.Request{Reason: core.Rejected, Previous: everything, Challenge: "x"})}})
+	add(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: FromRequest("1", request)}})
 	add(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Reply{Reply: &v1.Reply{Text: "x", Error: FromError(core.Interactive)}}})
 	add(FromOutgoing("1", everything, outgoing))
 	add(FromSignRequest("1", signature))
@@ -77,14 +80,18 @@ func FuzzHostSends(f *testing.F) {
 		var ask v1.AuthenticateRequest
 		if proto.Unmarshal(b, &ask) == nil {
 			r := ToRequest(ask.GetBegin())
-			require.Equal(t, r.Reason, ToRequest(sent(t, FromRequest("", r))).Reason)
+			again := ToRequest(sent(t, FromRequest("", r)))
+			require.Equal(t, r.Reason, again.Reason)
+			require.Len(t, again.Inputs, len(r.Inputs))
 			credential(t, ask.GetBegin().GetPrevious())
 			failure(t, ask.GetReply().GetError())
 		}
 		var out v1.AuthorizeRequest
 		if proto.Unmarshal(b, &out) == nil {
 			o := ToOutgoing(&out)
-			require.Len(t, ToOutgoing(sent(t, FromOutgoing("", core.Credential{}, o))).Header, len(o.Header))
+			again := ToOutgoing(sent(t, FromOutgoing("", core.Credential{}, o)))
+			require.Len(t, again.Header, len(o.Header))
+			require.Equal(t, o.Learned, again.Learned)
 		}
 		var sign v1.SignRequest
 		if proto.Unmarshal(b, &sign) == nil {

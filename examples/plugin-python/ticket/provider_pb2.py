@@ -15,7 +15,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0eprovider.proto\x12\x17\x61uthsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x05\x45rror\x12+\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1d.authsession.provider.v1.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12.\n\x0bretry_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x1e.authsession.provider.v1.Fault\x12\n\n\x02op\x18\x05 \x01(\t\"&\n\x05\x46\x61ult\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\"\x11\n\x0f\x44\x65scribeRequest\"Q\n\x10\x44\x65scribeResponse\x12,\n\x05kinds\x18\x01 \x03(\x0b\x32\x1d.authsession.provider.v1.Kind\x12\x0f\n\x07version\x18\x02 \x01(\t\"o\n\x04Kind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x14\n\x0c\x65nvironments\x18\x03 \x03(\t\x12\x32\n\x08settings\x18\x04 \x03(\x0b\x32 .authsession.provider.v1.Setting\"\xa5\x01\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\t\x12\x0c\n\x04\x65num\x18\x05 \x03(\t\x12\x10\n\x08required\x18\x06 \x01(\x08\x12\x0e\n\x06secret\x18\x07 \x01(\x08\x12\x30\n\x06\x66ields\x18\x08 \x03(\x0b\x32 .authsession.provider.v1.Setting\"\x84\x02\n\x05Value\x12\x14\n\nnull_value\x18\x01 \x01(\x08H\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cstring_value\x18\x05 \x01(\tH\x00\x12\x33\n\nlist_value\x18\x06 \x01(\x0b\x32\x1d.authsession.provider.v1.ListH\x00\x12\x37\n\x0cobject_value\x18\x07 \x01(\x0b\x32\x1f.authsession.provider.v1.ObjectH\x00\x12\x14\n\ntext_value\x18\x08 \x01(\tH\x00\x42\x06\n\x04kind\"6\n\x04List\x12.\n\x06values\x18\x01 \x03(\x0b\x32\x1e.authsession.provider.v1.Value\"\x94\x01\n\x06Object\x12;\n\x06\x66ields\x18\x01 \x03(\x0b\x32+.authsession.provider.v1.Object.FieldsEntry\x1aM\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Value:\x02\x38\x01\"u\n\x0bOpenRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\x31\n\x08settings\x18\x04 \x01(\x0b\x32\x1f.authsession.provider.v1.Object\"r\n\x0cOpenResponse\x12-\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\x12\x33\n\tabilities\x18\x02 \x03(\x0e\x32 .authsession.provider.v1.Ability\"\x82\x01\n\x13\x41uthenticateRequest\x12/\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.BeginH\x00\x12/\n\x05reply\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.ReplyH\x00\x42\t\n\x07message\"\xdb\x01\n\x05\x42\x65gin\x12\x10\n\x08instance\x18\x01 \x01(\t\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.authsession.provider.v1.Reason\x12\x35\n\x08previous\x18\x03 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x11\n\tchallenge\x18\x04 \x01(\t\x12\x0f\n\x07sign_in\x18\x05 \x01(\x08\x12\x34\n\x07prompts\x18\x06 \x03(\x0e\x32#.authsession.provider.v1.PromptKind\"\xc0\x01\n\x14\x41uthenticateResponse\x12\x31\n\x06prompt\x18\x01 \x01(\x0b\x32\x1f.authsession.provider.v1.PromptH\x00\x12\x39\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.CredentialH\x00\x12/\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1e.authsession.provider.v1.ErrorH\x00\x42\t\n\x07message\"Y\n\x06Prompt\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.authsession.provider.v1.PromptKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06hidden\x18\x03 \x01(\x08\"D\n\x05Reply\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"\xcd\x02\n\nCredential\x12\x33\n\x06\x61ttach\x18\x01 \x01(\x0b\x32#.authsession.provider.v1.Attachment\x12\x0f\n\x07renewal\x18\x02 \x01(\t\x12*\n\x06\x65xpiry\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brenew_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07origins\x18\x05 \x03(\t\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12G\n\nattributes\x18\x07 \x03(\x0b\x32\x33.authsession.provider.v1.Credential.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf6\x02\n\nAttachment\x12?\n\x06header\x18\x01 \x03(\x0b\x32/.authsession.provider.v1.Attachment.HeaderEntry\x12=\n\x05query\x18\x02 \x03(\x0b\x32..authsession.provider.v1.Attachment.QueryEntry\x12?\n\x06\x63ookie\x18\x03 \x03(\x0b\x32/.authsession.provider.v1.Attachment.CookieEntry\x12\x0c\n\x04\x63\x65rt\x18\x04 \x01(\t\x12\r\n\x05roots\x18\x05 \x01(\t\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0b\x43ookieEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbb\x02\n\x10\x41uthorizeRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x45\n\x06header\x18\x05 \x03(\x0b\x32\x35.authsession.provider.v1.AuthorizeRequest.HeaderEntry\x12\x18\n\x0b\x62ody_sha256\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x1aN\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.authsession.provider.v1.Values:\x02\x38\x01\x42\x0e\n\x0c_body_sha256\"\x18\n\x06Values\x12\x0e\n\x06values\x18\x01 \x03(\t\"{\n\x11\x41uthorizeResponse\x12\x37\n\nattachment\x18\x01 \x01(\x0b\x32#.authsession.provider.v1.Attachment\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"\x88\x01\n\x0bSignRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12\x10\n\x08pss_salt\x18\x05 \x01(\x05\"P\n\x0cSignResponse\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"Z\n\rRevokeRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\"?\n\x0eRevokeResponse\x12-\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\" \n\x0c\x43loseRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\"\x0f\n\rCloseResponse*\xb2\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43ODE_BAD_CONFIG\x10\x01\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x02\x12\x0f\n\x0b\x43ODE_DENIED\x10\x03\x12\x14\n\x10\x43ODE_INTERACTIVE\x10\x04\x12\x18\n\x14\x43ODE_NOT_INITIALIZED\x10\x05\x12\x0f\n\x0b\x43ODE_CLOSED\x10\x06\x12\x17\n\x13\x43ODE_ORIGIN_REFUSED\x10\x07*t\n\x07\x41\x62ility\x12\x17\n\x13\x41\x42ILITY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x42ILITY_AUTHORIZE\x10\x01\x12\x10\n\x0c\x41\x42ILITY_SIGN\x10\x02\x12\x12\n\x0e\x41\x42ILITY_REVOKE\x10\x03\x12\x13\n\x0f\x41\x42ILITY_SIGN_IN\x10\x04*F\n\x06Reason\x12\x12\n\x0eREASON_INITIAL\x10\x00\x12\x13\n\x0fREASON_EXPIRING\x10\x01\x12\x13\n\x0fREASON_REJECTED\x10\x02*j\n\nPromptKind\x12\x1b\n\x17PROMPT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PROMPT_KIND_SHOW\x10\x01\x12\x13\n\x0fPROMPT_KIND_ASK\x10\x02\x12\x14\n\x10PROMPT_KIND_OPEN\x10\x03\x32\x9d\x05\n\x08Provider\x12_\n\x08\x44\x65scribe\x12(.authsession.provider.v1.DescribeRequest\x1a).authsession.provider.v1.DescribeResponse\x12S\n\x04Open\x12$.authsession.provider.v1.OpenRequest\x1a%.authsession.provider.v1.OpenResponse\x12o\n\x0c\x41uthenticate\x12,.authsession.provider.v1.AuthenticateRequest\x1a-.authsession.provider.v1.AuthenticateResponse(\x01\x30\x01\x12\x62\n\tAuthorize\x12).authsession.provider.v1.AuthorizeRequest\x1a*.authsession.provider.v1.AuthorizeResponse\x12S\n\x04Sign\x12$.authsession.provider.v1.SignRequest\x1a%.authsession.provider.v1.SignResponse\x12Y\n\x06Revoke\x12&.authsession.provider.v1.RevokeRequest\x1a\'.authsession.provider.v1.RevokeResponse\x12V\n\x05\x43lose\x12%.authsession.provider.v1.CloseRequest\x1a&.authsession.provider.v1.CloseResponseB@Z>github.com/authsession/authsession/plugins/proto/v1;providerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0eprovider.proto\x12\x17\x61uthsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x05\x45rror\x12+\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1d.authsession.provider.v1.Code\x12\x0f\n\x07message\x18\x02 \x01(\t\x12.\n\x0bretry_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x1e.authsession.provider.v1.Fault\x12\n\n\x02op\x18\x05 \x01(\t\"&\n\x05\x46\x61ult\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\"\x11\n\x0f\x44\x65scribeRequest\"Q\n\x10\x44\x65scribeResponse\x12,\n\x05kinds\x18\x01 \x03(\x0b\x32\x1d.authsession.provider.v1.Kind\x12\x0f\n\x07version\x18\x02 \x01(\t\"o\n\x04Kind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x14\n\x0c\x65nvironments\x18\x03 \x03(\t\x12\x32\n\x08settings\x18\x04 \x03(\x0b\x32 .authsession.provider.v1.Setting\"\xa5\x01\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\t\x12\x0c\n\x04\x65num\x18\x05 \x03(\t\x12\x10\n\x08required\x18\x06 \x01(\x08\x12\x0e\n\x06secret\x18\x07 \x01(\x08\x12\x30\n\x06\x66ields\x18\x08 \x03(\x0b\x32 .authsession.provider.v1.Setting\"\x84\x02\n\x05Value\x12\x14\n\nnull_value\x18\x01 \x01(\x08H\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cstring_value\x18\x05 \x01(\tH\x00\x12\x33\n\nlist_value\x18\x06 \x01(\x0b\x32\x1d.authsession.provider.v1.ListH\x00\x12\x37\n\x0cobject_value\x18\x07 \x01(\x0b\x32\x1f.authsession.provider.v1.ObjectH\x00\x12\x14\n\ntext_value\x18\x08 \x01(\tH\x00\x42\x06\n\x04kind\"6\n\x04List\x12.\n\x06values\x18\x01 \x03(\x0b\x32\x1e.authsession.provider.v1.Value\"\x94\x01\n\x06Object\x12;\n\x06\x66ields\x18\x01 \x03(\x0b\x32+.authsession.provider.v1.Object.FieldsEntry\x1aM\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Value:\x02\x38\x01\"u\n\x0bOpenRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\x31\n\x08settings\x18\x04 \x01(\x0b\x32\x1f.authsession.provider.v1.Object\"r\n\x0cOpenResponse\x12-\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\x12\x33\n\tabilities\x18\x02 \x03(\x0e\x32 .authsession.provider.v1.Ability\"\x82\x01\n\x13\x41uthenticateRequest\x12/\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.BeginH\x00\x12/\n\x05reply\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.ReplyH\x00\x42\t\n\x07message\"\xeb\x02\n\x05\x42\x65gin\x12\x10\n\x08instance\x18\x01 \x01(\t\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.authsession.provider.v1.Reason\x12\x35\n\x08previous\x18\x03 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x11\n\tchallenge\x18\x04 \x01(\t\x12\x0f\n\x07sign_in\x18\x05 \x01(\x08\x12\x34\n\x07prompts\x18\x06 \x03(\x0e\x32#.authsession.provider.v1.PromptKind\x12:\n\x06inputs\x18\x07 \x03(\x0b\x32*.authsession.provider.v1.Begin.InputsEntry\x1aR\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential:\x02\x38\x01\"\xc0\x01\n\x14\x41uthenticateResponse\x12\x31\n\x06prompt\x18\x01 \x01(\x0b\x32\x1f.authsession.provider.v1.PromptH\x00\x12\x39\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.CredentialH\x00\x12/\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1e.authsession.provider.v1.ErrorH\x00\x42\t\n\x07message\"\xa4\x01\n\x06Prompt\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.authsession.provider.v1.PromptKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06hidden\x18\x03 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0e\n\x06\x64irect\x18\x05 \x01(\t\x12+\n\x07\x65xpires\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x05Reply\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"\xcd\x02\n\nCredential\x12\x33\n\x06\x61ttach\x18\x01 \x01(\x0b\x32#.authsession.provider.v1.Attachment\x12\x0f\n\x07renewal\x18\x02 \x01(\t\x12*\n\x06\x65xpiry\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brenew_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07origins\x18\x05 \x03(\t\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12G\n\nattributes\x18\x07 \x03(\x0b\x32\x33.authsession.provider.v1.Credential.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x85\x03\n\nAttachment\x12?\n\x06header\x18\x01 \x03(\x0b\x32/.authsession.provider.v1.Attachment.HeaderEntry\x12=\n\x05query\x18\x02 \x03(\x0b\x32..authsession.provider.v1.Attachment.QueryEntry\x12?\n\x06\x63ookie\x18\x03 \x03(\x0b\x32/.authsession.provider.v1.Attachment.CookieEntry\x12\x0c\n\x04\x63\x65rt\x18\x04 \x01(\t\x12\r\n\x05roots\x18\x05 \x01(\t\x12\r\n\x05learn\x18\x06 \x03(\t\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0b\x43ookieEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb4\x03\n\x10\x41uthorizeRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x45\n\x06header\x18\x05 \x03(\x0b\x32\x35.authsession.provider.v1.AuthorizeRequest.HeaderEntry\x12\x18\n\x0b\x62ody_sha256\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12G\n\x07learned\x18\x07 \x03(\x0b\x32\x36.authsession.provider.v1.AuthorizeRequest.LearnedEntry\x1aN\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.authsession.provider.v1.Values:\x02\x38\x01\x1a.\n\x0cLearnedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_body_sha256\"\x18\n\x06Values\x12\x0e\n\x06values\x18\x01 \x03(\t\"{\n\x11\x41uthorizeResponse\x12\x37\n\nattachment\x18\x01 \x01(\x0b\x32#.authsession.provider.v1.Attachment\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"\x88\x01\n\x0bSignRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12\x10\n\x08pss_salt\x18\x05 \x01(\x05\"P\n\x0cSignResponse\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12-\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\"Z\n\rRevokeRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32#.authsession.provider.v1.Credential\"?\n\x0eRevokeResponse\x12-\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1e.authsession.provider.v1.Error\" \n\x0c\x43loseRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\"\x0f\n\rCloseResponse*\xb2\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43ODE_BAD_CONFIG\x10\x01\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x02\x12\x0f\n\x0b\x43ODE_DENIED\x10\x03\x12\x14\n\x10\x43ODE_INTERACTIVE\x10\x04\x12\x18\n\x14\x43ODE_NOT_INITIALIZED\x10\x05\x12\x0f\n\x0b\x43ODE_CLOSED\x10\x06\x12\x17\n\x13\x43ODE_ORIGIN_REFUSED\x10\x07*t\n\x07\x41\x62ility\x12\x17\n\x13\x41\x42ILITY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x42ILITY_AUTHORIZE\x10\x01\x12\x10\n\x0c\x41\x42ILITY_SIGN\x10\x02\x12\x12\n\x0e\x41\x42ILITY_REVOKE\x10\x03\x12\x13\n\x0f\x41\x42ILITY_SIGN_IN\x10\x04*F\n\x06Reason\x12\x12\n\x0eREASON_INITIAL\x10\x00\x12\x13\n\x0fREASON_EXPIRING\x10\x01\x12\x13\n\x0fREASON_REJECTED\x10\x02*\x81\x01\n\nPromptKind\x12\x1b\n\x17PROMPT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PROMPT_KIND_SHOW\x10\x01\x12\x13\n\x0fPROMPT_KIND_ASK\x10\x02\x12\x14\n\x10PROMPT_KIND_OPEN\x10\x03\x12\x15\n\x11PROMPT_KIND_VISIT\x10\x04\x32\x9d\x05\n\x08Provider\x12_\n\x08\x44\x65scribe\x12(.authsession.provider.v1.DescribeRequest\x1a).authsession.provider.v1.DescribeResponse\x12S\n\x04Open\x12$.authsession.provider.v1.OpenRequest\x1a%.authsession.provider.v1.OpenResponse\x12o\n\x0c\x41uthenticate\x12,.authsession.provider.v1.AuthenticateRequest\x1a-.authsession.provider.v1.AuthenticateResponse(\x01\x30\x01\x12\x62\n\tAuthorize\x12).authsession.provider.v1.AuthorizeRequest\x1a*.authsession.provider.v1.AuthorizeResponse\x12S\n\x04Sign\x12$.authsession.provider.v1.SignRequest\x1a%.authsession.provider.v1.SignResponse\x12Y\n\x06Revoke\x12&.authsession.provider.v1.RevokeRequest\x1a\'.authsession.provider.v1.RevokeResponse\x12V\n\x05\x43lose\x12%.authsession.provider.v1.CloseRequest\x1a&.authsession.provider.v1.CloseResponseB@Z>github.com/authsession/authsession/plugins/proto/v1;providerv1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'provider_pb2', globals())
@@ -25,6 +25,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._serialized_options = b'Z>github.com/authsession/authsession/plugins/proto/v1;providerv1'
   _OBJECT_FIELDSENTRY._options = None
   _OBJECT_FIELDSENTRY._serialized_options = b'8\001'
+  _BEGIN_INPUTSENTRY._options = None
+  _BEGIN_INPUTSENTRY._serialized_options = b'8\001'
   _CREDENTIAL_ATTRIBUTESENTRY._options = None
   _CREDENTIAL_ATTRIBUTESENTRY._serialized_options = b'8\001'
   _ATTACHMENT_HEADERENTRY._options = None
@@ -35,14 +37,16 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _ATTACHMENT_COOKIEENTRY._serialized_options = b'8\001'
   _AUTHORIZEREQUEST_HEADERENTRY._options = None
   _AUTHORIZEREQUEST_HEADERENTRY._serialized_options = b'8\001'
-  _CODE._serialized_start=3739
-  _CODE._serialized_end=3917
-  _ABILITY._serialized_start=3919
-  _ABILITY._serialized_end=4035
-  _REASON._serialized_start=4037
-  _REASON._serialized_end=4107
-  _PROMPTKIND._serialized_start=4109
-  _PROMPTKIND._serialized_end=4215
+  _AUTHORIZEREQUEST_LEARNEDENTRY._options = None
+  _AUTHORIZEREQUEST_LEARNEDENTRY._serialized_options = b'8\001'
+  _CODE._serialized_start=4095
+  _CODE._serialized_end=4273
+  _ABILITY._serialized_start=4275
+  _ABILITY._serialized_end=4391
+  _REASON._serialized_start=4393
+  _REASON._serialized_end=4463
+  _PROMPTKIND._serialized_start=4466
+  _PROMPTKIND._serialized_end=4595
   _ERROR._serialized_start=109
   _ERROR._serialized_end=286
   _FAULT._serialized_start=288
@@ -70,45 +74,49 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _AUTHENTICATEREQUEST._serialized_start=1417
   _AUTHENTICATEREQUEST._serialized_end=1547
   _BEGIN._serialized_start=1550
-  _BEGIN._serialized_end=1769
-  _AUTHENTICATERESPONSE._serialized_start=1772
-  _AUTHENTICATERESPONSE._serialized_end=1964
-  _PROMPT._serialized_start=1966
-  _PROMPT._serialized_end=2055
-  _REPLY._serialized_start=2057
-  _REPLY._serialized_end=2125
-  _CREDENTIAL._serialized_start=2128
-  _CREDENTIAL._serialized_end=2461
-  _CREDENTIAL_ATTRIBUTESENTRY._serialized_start=2412
-  _CREDENTIAL_ATTRIBUTESENTRY._serialized_end=2461
-  _ATTACHMENT._serialized_start=2464
-  _ATTACHMENT._serialized_end=2838
-  _ATTACHMENT_HEADERENTRY._serialized_start=2700
-  _ATTACHMENT_HEADERENTRY._serialized_end=2745
-  _ATTACHMENT_QUERYENTRY._serialized_start=2747
-  _ATTACHMENT_QUERYENTRY._serialized_end=2791
-  _ATTACHMENT_COOKIEENTRY._serialized_start=2793
-  _ATTACHMENT_COOKIEENTRY._serialized_end=2838
-  _AUTHORIZEREQUEST._serialized_start=2841
-  _AUTHORIZEREQUEST._serialized_end=3156
-  _AUTHORIZEREQUEST_HEADERENTRY._serialized_start=3062
-  _AUTHORIZEREQUEST_HEADERENTRY._serialized_end=3140
-  _VALUES._serialized_start=3158
-  _VALUES._serialized_end=3182
-  _AUTHORIZERESPONSE._serialized_start=3184
-  _AUTHORIZERESPONSE._serialized_end=3307
-  _SIGNREQUEST._serialized_start=3310
-  _SIGNREQUEST._serialized_end=3446
-  _SIGNRESPONSE._serialized_start=3448
-  _SIGNRESPONSE._serialized_end=3528
-  _REVOKEREQUEST._serialized_start=3530
-  _REVOKEREQUEST._serialized_end=3620
-  _REVOKERESPONSE._serialized_start=3622
-  _REVOKERESPONSE._serialized_end=3685
-  _CLOSEREQUEST._serialized_start=3687
-  _CLOSEREQUEST._serialized_end=3719
-  _CLOSERESPONSE._serialized_start=3721
-  _CLOSERESPONSE._serialized_end=3736
-  _PROVIDER._serialized_start=4218
-  _PROVIDER._serialized_end=4887
+  _BEGIN._serialized_end=1913
+  _BEGIN_INPUTSENTRY._serialized_start=1831
+  _BEGIN_INPUTSENTRY._serialized_end=1913
+  _AUTHENTICATERESPONSE._serialized_start=1916
+  _AUTHENTICATERESPONSE._serialized_end=2108
+  _PROMPT._serialized_start=2111
+  _PROMPT._serialized_end=2275
+  _REPLY._serialized_start=2277
+  _REPLY._serialized_end=2345
+  _CREDENTIAL._serialized_start=2348
+  _CREDENTIAL._serialized_end=2681
+  _CREDENTIAL_ATTRIBUTESENTRY._serialized_start=2632
+  _CREDENTIAL_ATTRIBUTESENTRY._serialized_end=2681
+  _ATTACHMENT._serialized_start=2684
+  _ATTACHMENT._serialized_end=3073
+  _ATTACHMENT_HEADERENTRY._serialized_start=2935
+  _ATTACHMENT_HEADERENTRY._serialized_end=2980
+  _ATTACHMENT_QUERYENTRY._serialized_start=2982
+  _ATTACHMENT_QUERYENTRY._serialized_end=3026
+  _ATTACHMENT_COOKIEENTRY._serialized_start=3028
+  _ATTACHMENT_COOKIEENTRY._serialized_end=3073
+  _AUTHORIZEREQUEST._serialized_start=3076
+  _AUTHORIZEREQUEST._serialized_end=3512
+  _AUTHORIZEREQUEST_HEADERENTRY._serialized_start=3370
+  _AUTHORIZEREQUEST_HEADERENTRY._serialized_end=3448
+  _AUTHORIZEREQUEST_LEARNEDENTRY._serialized_start=3450
+  _AUTHORIZEREQUEST_LEARNEDENTRY._serialized_end=3496
+  _VALUES._serialized_start=3514
+  _VALUES._serialized_end=3538
+  _AUTHORIZERESPONSE._serialized_start=3540
+  _AUTHORIZERESPONSE._serialized_end=3663
+  _SIGNREQUEST._serialized_start=3666
+  _SIGNREQUEST._serialized_end=3802
+  _SIGNRESPONSE._serialized_start=3804
+  _SIGNRESPONSE._serialized_end=3884
+  _REVOKEREQUEST._serialized_start=3886
+  _REVOKEREQUEST._serialized_end=3976
+  _REVOKERESPONSE._serialized_start=3978
+  _REVOKERESPONSE._serialized_end=4041
+  _CLOSEREQUEST._serialized_start=4043
+  _CLOSEREQUEST._serialized_end=4075
+  _CLOSERESPONSE._serialized_start=4077
+  _CLOSERESPONSE._serialized_end=4092
+  _PROVIDER._serialized_start=4598
+  _PROVIDER._serialized_end=5267
 # @@protoc_insertion_point(module_scope)

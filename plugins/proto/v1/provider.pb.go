@@ -213,6 +213,10 @@ const (
 	PromptKind_PROMPT_KIND_SHOW        PromptKind = 1 // tell the person something
 	PromptKind_PROMPT_KIND_ASK         PromptKind = 2 // ask for one line
 	PromptKind_PROMPT_KIND_OPEN        PromptKind = 3 // open a URL in the person's browser
+	// Ask the person to open a page on any device and to enter a code there. The
+	// reply comes once they were told. Where the host does not list it, SHOW
+	// tells them.
+	PromptKind_PROMPT_KIND_VISIT PromptKind = 4
 )
 
 // Enum value maps for PromptKind.
@@ -222,12 +226,14 @@ var (
 		1: "PROMPT_KIND_SHOW",
 		2: "PROMPT_KIND_ASK",
 		3: "PROMPT_KIND_OPEN",
+		4: "PROMPT_KIND_VISIT",
 	}
 	PromptKind_value = map[string]int32{
 		"PROMPT_KIND_UNSPECIFIED": 0,
 		"PROMPT_KIND_SHOW":        1,
 		"PROMPT_KIND_ASK":         2,
 		"PROMPT_KIND_OPEN":        3,
+		"PROMPT_KIND_VISIT":       4,
 	}
 )
 
@@ -1138,7 +1144,10 @@ type Begin struct {
 	Challenge string                 `protobuf:"bytes,4,opt,name=challenge,proto3" json:"challenge,omitempty"`          // the WWW-Authenticate header of the refusal
 	SignIn    bool                   `protobuf:"varint,5,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"` // a person is there and can be asked
 	// What the person's program can do: prompts of other kinds are refused.
-	Prompts       []PromptKind `protobuf:"varint,6,rep,packed,name=prompts,proto3,enum=authsession.provider.v1.PromptKind" json:"prompts,omitempty"`
+	Prompts []PromptKind `protobuf:"varint,6,rep,packed,name=prompts,proto3,enum=authsession.provider.v1.PromptKind" json:"prompts,omitempty"`
+	// The current credentials of other sessions that the configuration names, by
+	// role, such as "subject_token" (RFC 8693 section 2.1).
+	Inputs        map[string]*Credential `protobuf:"bytes,7,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1211,6 +1220,13 @@ func (x *Begin) GetSignIn() bool {
 func (x *Begin) GetPrompts() []PromptKind {
 	if x != nil {
 		return x.Prompts
+	}
+	return nil
+}
+
+func (x *Begin) GetInputs() map[string]*Credential {
+	if x != nil {
+		return x.Inputs
 	}
 	return nil
 }
@@ -1314,10 +1330,14 @@ func (*AuthenticateResponse_Credential) isAuthenticateResponse_Message() {}
 func (*AuthenticateResponse_Error) isAuthenticateResponse_Message() {}
 
 type Prompt struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          PromptKind             `protobuf:"varint,1,opt,name=kind,proto3,enum=authsession.provider.v1.PromptKind" json:"kind,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`      // the message, the question or the URL
-	Hidden        bool                   `protobuf:"varint,3,opt,name=hidden,proto3" json:"hidden,omitempty"` // of ASK: the answer is not echoed
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Kind   PromptKind             `protobuf:"varint,1,opt,name=kind,proto3,enum=authsession.provider.v1.PromptKind" json:"kind,omitempty"`
+	Text   string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`      // the message, the question or the URL
+	Hidden bool                   `protobuf:"varint,3,opt,name=hidden,proto3" json:"hidden,omitempty"` // of ASK: the answer is not echoed
+	// Of VISIT (RFC 8628 section 3.3):
+	Code          string                 `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`       // to be entered on the page, or compared; not secret
+	Direct        string                 `protobuf:"bytes,5,opt,name=direct,proto3" json:"direct,omitempty"`   // the same page with the code in its URL, for a QR code; may be empty
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires,proto3" json:"expires,omitempty"` // when the code ends; absent: unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1371,6 +1391,27 @@ func (x *Prompt) GetHidden() bool {
 		return x.Hidden
 	}
 	return false
+}
+
+func (x *Prompt) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Prompt) GetDirect() string {
+	if x != nil {
+		return x.Direct
+	}
+	return ""
+}
+
+func (x *Prompt) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
 }
 
 // Reply answers a prompt.
@@ -1523,12 +1564,16 @@ func (x *Credential) GetAttributes() map[string]string {
 
 // Attachment is what authorises a request. The values are secret.
 type Attachment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Header        map[string]string      `protobuf:"bytes,1,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Query         map[string]string      `protobuf:"bytes,2,rep,name=query,proto3" json:"query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Cookie        map[string]string      `protobuf:"bytes,3,rep,name=cookie,proto3" json:"cookie,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Cert          string                 `protobuf:"bytes,4,opt,name=cert,proto3" json:"cert,omitempty"`   // PEM: the chain, leaf first, then the key unless SIGN is an ability
-	Roots         string                 `protobuf:"bytes,5,opt,name=roots,proto3" json:"roots,omitempty"` // PEM: what the API's server is verified against; not secret
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Header map[string]string      `protobuf:"bytes,1,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Query  map[string]string      `protobuf:"bytes,2,rep,name=query,proto3" json:"query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Cookie map[string]string      `protobuf:"bytes,3,rep,name=cookie,proto3" json:"cookie,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Cert   string                 `protobuf:"bytes,4,opt,name=cert,proto3" json:"cert,omitempty"`   // PEM: the chain, leaf first, then the key unless SIGN is an ability
+	Roots  string                 `protobuf:"bytes,5,opt,name=roots,proto3" json:"roots,omitempty"` // PEM: what the API's server is verified against; not secret
+	// Of AuthorizeResponse: headers of the API's answers, such as DPoP-Nonce, that
+	// the next Authorize wants to see in `learned`. A 401 that brings a new value
+	// is answered by authorizing the request once more.
+	Learn         []string `protobuf:"bytes,6,rep,name=learn,proto3" json:"learn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1598,14 +1643,24 @@ func (x *Attachment) GetRoots() string {
 	return ""
 }
 
+func (x *Attachment) GetLearn() []string {
+	if x != nil {
+		return x.Learn
+	}
+	return nil
+}
+
 type AuthorizeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      string                 `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	Credential    *Credential            `protobuf:"bytes,2,opt,name=credential,proto3" json:"credential,omitempty"`
-	Method        string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
-	Header        map[string]*Values     `protobuf:"bytes,5,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	BodySha256    []byte                 `protobuf:"bytes,6,opt,name=body_sha256,json=bodySha256,proto3,oneof" json:"body_sha256,omitempty"` // absent: the body cannot be read twice
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Instance   string                 `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Credential *Credential            `protobuf:"bytes,2,opt,name=credential,proto3" json:"credential,omitempty"`
+	Method     string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	Url        string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	Header     map[string]*Values     `protobuf:"bytes,5,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	BodySha256 []byte                 `protobuf:"bytes,6,opt,name=body_sha256,json=bodySha256,proto3,oneof" json:"body_sha256,omitempty"` // absent: the body cannot be read twice
+	// The latest values that the answers of this URL's origin had for the headers
+	// in Attachment.learn, by canonical name ("Dpop-Nonce"). A server chose them.
+	Learned       map[string]string `protobuf:"bytes,7,rep,name=learned,proto3" json:"learned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1678,6 +1733,13 @@ func (x *AuthorizeRequest) GetHeader() map[string]*Values {
 func (x *AuthorizeRequest) GetBodySha256() []byte {
 	if x != nil {
 		return x.BodySha256
+	}
+	return nil
+}
+
+func (x *AuthorizeRequest) GetLearned() map[string]string {
+	if x != nil {
+		return x.Learned
 	}
 	return nil
 }
@@ -2149,25 +2211,32 @@ const file_provider_proto_rawDesc = "" +
 	"\x13AuthenticateRequest\x126\n" +
 	"\x05begin\x18\x01 \x01(\v2\x1e.authsession.provider.v1.BeginH\x00R\x05begin\x126\n" +
 	"\x05reply\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ReplyH\x00R\x05replyB\t\n" +
-	"\amessage\"\x93\x02\n" +
+	"\amessage\"\xb7\x03\n" +
 	"\x05Begin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x127\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1f.authsession.provider.v1.ReasonR\x06reason\x12?\n" +
 	"\bprevious\x18\x03 \x01(\v2#.authsession.provider.v1.CredentialR\bprevious\x12\x1c\n" +
 	"\tchallenge\x18\x04 \x01(\tR\tchallenge\x12\x17\n" +
 	"\asign_in\x18\x05 \x01(\bR\x06signIn\x12=\n" +
-	"\aprompts\x18\x06 \x03(\x0e2#.authsession.provider.v1.PromptKindR\aprompts\"\xdb\x01\n" +
+	"\aprompts\x18\x06 \x03(\x0e2#.authsession.provider.v1.PromptKindR\aprompts\x12B\n" +
+	"\x06inputs\x18\a \x03(\v2*.authsession.provider.v1.Begin.InputsEntryR\x06inputs\x1a^\n" +
+	"\vInputsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
+	"\x05value\x18\x02 \x01(\v2#.authsession.provider.v1.CredentialR\x05value:\x028\x01\"\xdb\x01\n" +
 	"\x14AuthenticateResponse\x129\n" +
 	"\x06prompt\x18\x01 \x01(\v2\x1f.authsession.provider.v1.PromptH\x00R\x06prompt\x12E\n" +
 	"\n" +
 	"credential\x18\x02 \x01(\v2#.authsession.provider.v1.CredentialH\x00R\n" +
 	"credential\x126\n" +
 	"\x05error\x18\x03 \x01(\v2\x1e.authsession.provider.v1.ErrorH\x00R\x05errorB\t\n" +
-	"\amessage\"m\n" +
+	"\amessage\"\xcf\x01\n" +
 	"\x06Prompt\x127\n" +
 	"\x04kind\x18\x01 \x01(\x0e2#.authsession.provider.v1.PromptKindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
-	"\x06hidden\x18\x03 \x01(\bR\x06hidden\"Q\n" +
+	"\x06hidden\x18\x03 \x01(\bR\x06hidden\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\x12\x16\n" +
+	"\x06direct\x18\x05 \x01(\tR\x06direct\x124\n" +
+	"\aexpires\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"Q\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x124\n" +
 	"\x05error\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ErrorR\x05error\"\x9c\x03\n" +
@@ -2185,14 +2254,15 @@ const file_provider_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbe\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x03\n" +
 	"\n" +
 	"Attachment\x12G\n" +
 	"\x06header\x18\x01 \x03(\v2/.authsession.provider.v1.Attachment.HeaderEntryR\x06header\x12D\n" +
 	"\x05query\x18\x02 \x03(\v2..authsession.provider.v1.Attachment.QueryEntryR\x05query\x12G\n" +
 	"\x06cookie\x18\x03 \x03(\v2/.authsession.provider.v1.Attachment.CookieEntryR\x06cookie\x12\x12\n" +
 	"\x04cert\x18\x04 \x01(\tR\x04cert\x12\x14\n" +
-	"\x05roots\x18\x05 \x01(\tR\x05roots\x1a9\n" +
+	"\x05roots\x18\x05 \x01(\tR\x05roots\x12\x14\n" +
+	"\x05learn\x18\x06 \x03(\tR\x05learn\x1a9\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
@@ -2202,7 +2272,7 @@ const file_provider_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
 	"\vCookieEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfe\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x04\n" +
 	"\x10AuthorizeRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x12C\n" +
 	"\n" +
@@ -2212,10 +2282,14 @@ const file_provider_proto_rawDesc = "" +
 	"\x03url\x18\x04 \x01(\tR\x03url\x12M\n" +
 	"\x06header\x18\x05 \x03(\v25.authsession.provider.v1.AuthorizeRequest.HeaderEntryR\x06header\x12$\n" +
 	"\vbody_sha256\x18\x06 \x01(\fH\x00R\n" +
-	"bodySha256\x88\x01\x01\x1aZ\n" +
+	"bodySha256\x88\x01\x01\x12P\n" +
+	"\alearned\x18\a \x03(\v26.authsession.provider.v1.AuthorizeRequest.LearnedEntryR\alearned\x1aZ\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
-	"\x05value\x18\x02 \x01(\v2\x1f.authsession.provider.v1.ValuesR\x05value:\x028\x01B\x0e\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.authsession.provider.v1.ValuesR\x05value:\x028\x01\x1a:\n" +
+	"\fLearnedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
 	"\f_body_sha256\" \n" +
 	"\x06Values\x12\x16\n" +
 	"\x06values\x18\x01 \x03(\tR\x06values\"\x8e\x01\n" +
@@ -2263,13 +2337,14 @@ const file_provider_proto_rawDesc = "" +
 	"\x06Reason\x12\x12\n" +
 	"\x0eREASON_INITIAL\x10\x00\x12\x13\n" +
 	"\x0fREASON_EXPIRING\x10\x01\x12\x13\n" +
-	"\x0fREASON_REJECTED\x10\x02*j\n" +
+	"\x0fREASON_REJECTED\x10\x02*\x81\x01\n" +
 	"\n" +
 	"PromptKind\x12\x1b\n" +
 	"\x17PROMPT_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PROMPT_KIND_SHOW\x10\x01\x12\x13\n" +
 	"\x0fPROMPT_KIND_ASK\x10\x02\x12\x14\n" +
-	"\x10PROMPT_KIND_OPEN\x10\x032\x9d\x05\n" +
+	"\x10PROMPT_KIND_OPEN\x10\x03\x12\x15\n" +
+	"\x11PROMPT_KIND_VISIT\x10\x042\x9d\x05\n" +
 	"\bProvider\x12_\n" +
 	"\bDescribe\x12(.authsession.provider.v1.DescribeRequest\x1a).authsession.provider.v1.DescribeResponse\x12S\n" +
 	"\x04Open\x12$.authsession.provider.v1.OpenRequest\x1a%.authsession.provider.v1.OpenResponse\x12o\n" +
@@ -2292,7 +2367,7 @@ func file_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_provider_proto_goTypes = []any{
 	(Code)(0),                     // 0: authsession.provider.v1.Code
 	(Ability)(0),                  // 1: authsession.provider.v1.Ability
@@ -2326,17 +2401,19 @@ var file_provider_proto_goTypes = []any{
 	(*CloseRequest)(nil),          // 29: authsession.provider.v1.CloseRequest
 	(*CloseResponse)(nil),         // 30: authsession.provider.v1.CloseResponse
 	nil,                           // 31: authsession.provider.v1.Object.FieldsEntry
-	nil,                           // 32: authsession.provider.v1.Credential.AttributesEntry
-	nil,                           // 33: authsession.provider.v1.Attachment.HeaderEntry
-	nil,                           // 34: authsession.provider.v1.Attachment.QueryEntry
-	nil,                           // 35: authsession.provider.v1.Attachment.CookieEntry
-	nil,                           // 36: authsession.provider.v1.AuthorizeRequest.HeaderEntry
-	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
+	nil,                           // 32: authsession.provider.v1.Begin.InputsEntry
+	nil,                           // 33: authsession.provider.v1.Credential.AttributesEntry
+	nil,                           // 34: authsession.provider.v1.Attachment.HeaderEntry
+	nil,                           // 35: authsession.provider.v1.Attachment.QueryEntry
+	nil,                           // 36: authsession.provider.v1.Attachment.CookieEntry
+	nil,                           // 37: authsession.provider.v1.AuthorizeRequest.HeaderEntry
+	nil,                           // 38: authsession.provider.v1.AuthorizeRequest.LearnedEntry
+	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
 }
 var file_provider_proto_depIdxs = []int32{
 	0,  // 0: authsession.provider.v1.Error.code:type_name -> authsession.provider.v1.Code
-	37, // 1: authsession.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
+	39, // 1: authsession.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
 	5,  // 2: authsession.provider.v1.Error.faults:type_name -> authsession.provider.v1.Fault
 	8,  // 3: authsession.provider.v1.DescribeResponse.kinds:type_name -> authsession.provider.v1.Kind
 	9,  // 4: authsession.provider.v1.Kind.settings:type_name -> authsession.provider.v1.Setting
@@ -2353,47 +2430,51 @@ var file_provider_proto_depIdxs = []int32{
 	2,  // 15: authsession.provider.v1.Begin.reason:type_name -> authsession.provider.v1.Reason
 	20, // 16: authsession.provider.v1.Begin.previous:type_name -> authsession.provider.v1.Credential
 	3,  // 17: authsession.provider.v1.Begin.prompts:type_name -> authsession.provider.v1.PromptKind
-	18, // 18: authsession.provider.v1.AuthenticateResponse.prompt:type_name -> authsession.provider.v1.Prompt
-	20, // 19: authsession.provider.v1.AuthenticateResponse.credential:type_name -> authsession.provider.v1.Credential
-	4,  // 20: authsession.provider.v1.AuthenticateResponse.error:type_name -> authsession.provider.v1.Error
-	3,  // 21: authsession.provider.v1.Prompt.kind:type_name -> authsession.provider.v1.PromptKind
-	4,  // 22: authsession.provider.v1.Reply.error:type_name -> authsession.provider.v1.Error
-	21, // 23: authsession.provider.v1.Credential.attach:type_name -> authsession.provider.v1.Attachment
-	38, // 24: authsession.provider.v1.Credential.expiry:type_name -> google.protobuf.Timestamp
-	38, // 25: authsession.provider.v1.Credential.renew_after:type_name -> google.protobuf.Timestamp
-	32, // 26: authsession.provider.v1.Credential.attributes:type_name -> authsession.provider.v1.Credential.AttributesEntry
-	33, // 27: authsession.provider.v1.Attachment.header:type_name -> authsession.provider.v1.Attachment.HeaderEntry
-	34, // 28: authsession.provider.v1.Attachment.query:type_name -> authsession.provider.v1.Attachment.QueryEntry
-	35, // 29: authsession.provider.v1.Attachment.cookie:type_name -> authsession.provider.v1.Attachment.CookieEntry
-	20, // 30: authsession.provider.v1.AuthorizeRequest.credential:type_name -> authsession.provider.v1.Credential
-	36, // 31: authsession.provider.v1.AuthorizeRequest.header:type_name -> authsession.provider.v1.AuthorizeRequest.HeaderEntry
-	21, // 32: authsession.provider.v1.AuthorizeResponse.attachment:type_name -> authsession.provider.v1.Attachment
-	4,  // 33: authsession.provider.v1.AuthorizeResponse.error:type_name -> authsession.provider.v1.Error
-	20, // 34: authsession.provider.v1.SignRequest.credential:type_name -> authsession.provider.v1.Credential
-	4,  // 35: authsession.provider.v1.SignResponse.error:type_name -> authsession.provider.v1.Error
-	20, // 36: authsession.provider.v1.RevokeRequest.credential:type_name -> authsession.provider.v1.Credential
-	4,  // 37: authsession.provider.v1.RevokeResponse.error:type_name -> authsession.provider.v1.Error
-	10, // 38: authsession.provider.v1.Object.FieldsEntry.value:type_name -> authsession.provider.v1.Value
-	23, // 39: authsession.provider.v1.AuthorizeRequest.HeaderEntry.value:type_name -> authsession.provider.v1.Values
-	6,  // 40: authsession.provider.v1.Provider.Describe:input_type -> authsession.provider.v1.DescribeRequest
-	13, // 41: authsession.provider.v1.Provider.Open:input_type -> authsession.provider.v1.OpenRequest
-	15, // 42: authsession.provider.v1.Provider.Authenticate:input_type -> authsession.provider.v1.AuthenticateRequest
-	22, // 43: authsession.provider.v1.Provider.Authorize:input_type -> authsession.provider.v1.AuthorizeRequest
-	25, // 44: authsession.provider.v1.Provider.Sign:input_type -> authsession.provider.v1.SignRequest
-	27, // 45: authsession.provider.v1.Provider.Revoke:input_type -> authsession.provider.v1.RevokeRequest
-	29, // 46: authsession.provider.v1.Provider.Close:input_type -> authsession.provider.v1.CloseRequest
-	7,  // 47: authsession.provider.v1.Provider.Describe:output_type -> authsession.provider.v1.DescribeResponse
-	14, // 48: authsession.provider.v1.Provider.Open:output_type -> authsession.provider.v1.OpenResponse
-	17, // 49: authsession.provider.v1.Provider.Authenticate:output_type -> authsession.provider.v1.AuthenticateResponse
-	24, // 50: authsession.provider.v1.Provider.Authorize:output_type -> authsession.provider.v1.AuthorizeResponse
-	26, // 51: authsession.provider.v1.Provider.Sign:output_type -> authsession.provider.v1.SignResponse
-	28, // 52: authsession.provider.v1.Provider.Revoke:output_type -> authsession.provider.v1.RevokeResponse
-	30, // 53: authsession.provider.v1.Provider.Close:output_type -> authsession.provider.v1.CloseResponse
-	47, // [47:54] is the sub-list for method output_type
-	40, // [40:47] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	32, // 18: authsession.provider.v1.Begin.inputs:type_name -> authsession.provider.v1.Begin.InputsEntry
+	18, // 19: authsession.provider.v1.AuthenticateResponse.prompt:type_name -> authsession.provider.v1.Prompt
+	20, // 20: authsession.provider.v1.AuthenticateResponse.credential:type_name -> authsession.provider.v1.Credential
+	4,  // 21: authsession.provider.v1.AuthenticateResponse.error:type_name -> authsession.provider.v1.Error
+	3,  // 22: authsession.provider.v1.Prompt.kind:type_name -> authsession.provider.v1.PromptKind
+	40, // 23: authsession.provider.v1.Prompt.expires:type_name -> google.protobuf.Timestamp
+	4,  // 24: authsession.provider.v1.Reply.error:type_name -> authsession.provider.v1.Error
+	21, // 25: authsession.provider.v1.Credential.attach:type_name -> authsession.provider.v1.Attachment
+	40, // 26: authsession.provider.v1.Credential.expiry:type_name -> google.protobuf.Timestamp
+	40, // 27: authsession.provider.v1.Credential.renew_after:type_name -> google.protobuf.Timestamp
+	33, // 28: authsession.provider.v1.Credential.attributes:type_name -> authsession.provider.v1.Credential.AttributesEntry
+	34, // 29: authsession.provider.v1.Attachment.header:type_name -> authsession.provider.v1.Attachment.HeaderEntry
+	35, // 30: authsession.provider.v1.Attachment.query:type_name -> authsession.provider.v1.Attachment.QueryEntry
+	36, // 31: authsession.provider.v1.Attachment.cookie:type_name -> authsession.provider.v1.Attachment.CookieEntry
+	20, // 32: authsession.provider.v1.AuthorizeRequest.credential:type_name -> authsession.provider.v1.Credential
+	37, // 33: authsession.provider.v1.AuthorizeRequest.header:type_name -> authsession.provider.v1.AuthorizeRequest.HeaderEntry
+	38, // 34: authsession.provider.v1.AuthorizeRequest.learned:type_name -> authsession.provider.v1.AuthorizeRequest.LearnedEntry
+	21, // 35: authsession.provider.v1.AuthorizeResponse.attachment:type_name -> authsession.provider.v1.Attachment
+	4,  // 36: authsession.provider.v1.AuthorizeResponse.error:type_name -> authsession.provider.v1.Error
+	20, // 37: authsession.provider.v1.SignRequest.credential:type_name -> authsession.provider.v1.Credential
+	4,  // 38: authsession.provider.v1.SignResponse.error:type_name -> authsession.provider.v1.Error
+	20, // 39: authsession.provider.v1.RevokeRequest.credential:type_name -> authsession.provider.v1.Credential
+	4,  // 40: authsession.provider.v1.RevokeResponse.error:type_name -> authsession.provider.v1.Error
+	10, // 41: authsession.provider.v1.Object.FieldsEntry.value:type_name -> authsession.provider.v1.Value
+	20, // 42: authsession.provider.v1.Begin.InputsEntry.value:type_name -> authsession.provider.v1.Credential
+	23, // 43: authsession.provider.v1.AuthorizeRequest.HeaderEntry.value:type_name -> authsession.provider.v1.Values
+	6,  // 44: authsession.provider.v1.Provider.Describe:input_type -> authsession.provider.v1.DescribeRequest
+	13, // 45: authsession.provider.v1.Provider.Open:input_type -> authsession.provider.v1.OpenRequest
+	15, // 46: authsession.provider.v1.Provider.Authenticate:input_type -> authsession.provider.v1.AuthenticateRequest
+	22, // 47: authsession.provider.v1.Provider.Authorize:input_type -> authsession.provider.v1.AuthorizeRequest
+	25, // 48: authsession.provider.v1.Provider.Sign:input_type -> authsession.provider.v1.SignRequest
+	27, // 49: authsession.provider.v1.Provider.Revoke:input_type -> authsession.provider.v1.RevokeRequest
+	29, // 50: authsession.provider.v1.Provider.Close:input_type -> authsession.provider.v1.CloseRequest
+	7,  // 51: authsession.provider.v1.Provider.Describe:output_type -> authsession.provider.v1.DescribeResponse
+	14, // 52: authsession.provider.v1.Provider.Open:output_type -> authsession.provider.v1.OpenResponse
+	17, // 53: authsession.provider.v1.Provider.Authenticate:output_type -> authsession.provider.v1.AuthenticateResponse
+	24, // 54: authsession.provider.v1.Provider.Authorize:output_type -> authsession.provider.v1.AuthorizeResponse
+	26, // 55: authsession.provider.v1.Provider.Sign:output_type -> authsession.provider.v1.SignResponse
+	28, // 56: authsession.provider.v1.Provider.Revoke:output_type -> authsession.provider.v1.RevokeResponse
+	30, // 57: authsession.provider.v1.Provider.Close:output_type -> authsession.provider.v1.CloseResponse
+	51, // [51:58] is the sub-list for method output_type
+	44, // [44:51] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_provider_proto_init() }
@@ -2427,7 +2508,7 @@ func file_provider_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_proto_rawDesc), len(file_provider_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
