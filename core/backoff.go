@@ -12,6 +12,7 @@ type backoff struct {
 	fails int
 	until int64
 	err   error
+	quiet bool // a person was needed and nobody was there; does not bind who asks now
 }
 
 const (
@@ -62,7 +63,7 @@ func (b *backoff) fail(now int64, err error) *backoff {
 
 // remembered returns the last failure while its wait lasts.
 func (b *backoff) remembered(now int64) error {
-	if now >= b.end() {
+	if now >= b.end() || b.quiet {
 		return nil
 	}
 	var e *Error

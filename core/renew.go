@@ -29,6 +29,10 @@ type flight struct {
 	err      error
 	over     bool          // guarded by Session.mu: the outcome is settled
 	back     bool          // guarded by Session.mu: the provider is done
+	spending bool          // guarded by Session.mu: the provider may be spending a stored renewal
+	quiet    bool          // nobody asked, so that nobody is asked to sign in
+	held     *live         // what the session had when it began; nil: nothing
+	unlock   func()        // lets go of the store's lock; nil: not held
 	returned chan struct{} // closed when the provider's call is back
 }
 
@@ -84,7 +88,7 @@ func (s *Session) step(ctx context.Context) (*live, *flight, error) {
 			return l, nil, nil
 		case stale:
 			if s.flight == nil && now >= s.backoff.end() {
-				s.start()
+				s.start(false)
 			}
 			next := now + wallCheck
 			if s.flight == nil {
@@ -101,7 +105,7 @@ func (s *Session) step(ctx context.Context) (*live, *flight, error) {
 		if ctx.Err() != nil {
 			return nil, nil, s.gone(ctx)
 		}
-		s.start()
+		s.start(false)
 	}
 	return nil, s.flight, nil
 }
@@ -123,7 +127,7 @@ func (s *Session) reject(l *live, challenge string) {
 		s.live.Store(nil)
 		s.previous = l
 		if s.flight == nil {
-			s.startWith(Request{Reason: Rejected, Previous: l.cred, Challenge: challenge})
+			s.startWith(Request{Reason: Rejected, Previous: l.cred, Challenge: challenge}, false)
 		}
 	}
 	s.mu.Unlock()
@@ -132,19 +136,22 @@ func (s *Session) reject(l *live, challenge string) {
 
 // start begins a flight for the reason that the session's state gives. s.mu is
 // held and there is no flight.
-func (s *Session) start() {
+func (s *Session) start(quiet bool) {
 	u, req := s.setup.Load(), Request{}
 	if l := s.live.Load(); l != nil && l.setup == u {
 		req = Request{Reason: Expiring, Previous: l.cred}
 	} else if l := s.previous; l != nil && l.setup == u {
 		req = Request{Reason: Rejected, Previous: l.cred}
 	}
-	s.startWith(req)
+	s.startWith(req, quiet)
 }
 
-func (s *Session) startWith(req Request) {
+func (s *Session) startWith(req Request, quiet bool) {
 	u := s.setup.Load()
-	f := &flight{req: req, setup: u, done: make(chan struct{}), returned: make(chan struct{})}
+	f := &flight{req: req, setup: u, quiet: quiet, done: make(chan struct{}), returned: make(chan struct{})}
+	if f.held = s.live.Load(); f.held == nil {
+		f.held = s.previous
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
 	s.flight = f
@@ -155,64 +162,6 @@ func (s *Session) startWith(req Request) {
 	}
 	s.last = f
 	go s.run(ctx, f)
-}
-
-// run makes the attempt: within the time limit, with a panic turned into an
-// error, and settled shortly after the limit even if the provider is not back.
-func (s *Session) run(ctx context.Context, f *flight) {
-	defer s.returned(f)
-	began := time.Now()
-	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
-		return f.setup.provider.Authenticate(ctx, f.req)
-	})
-	if CodeOf(err) == Interactive && f.setup.opts.UI != nil && ctx.Err() == nil {
-		if p, ok := f.setup.provider.(SignIn); ok {
-			c, e := s.attempt(ctx, f, signInTimeout, func(ctx context.Context) (Credential, error) {
-				return p.SignIn(ctx, f.req, *f.setup.opts.UI)
-			})
-			if !errors.Is(e, errors.ErrUnsupported) {
-				cred, err = c, e
-			}
-		}
-	}
-	var l *live
-	if err == nil {
-		old := s.live.Load()
-		if old == nil {
-			s.mu.Lock()
-			old = s.previous
-			s.mu.Unlock()
-		}
-		l, err = prepare(f.setup, cred, old)
-	}
-	if err == nil {
-		s.tellForeign(f.setup, cred)
-	}
-	s.mu.Lock()
-	f.back = true
-	s.mu.Unlock()
-	s.finish(f, l, err, time.Since(began))
-}
-
-func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, call func(context.Context) (Credential, error)) (cred Credential, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	watch := time.AfterFunc(limit+grace, func() {
-		f.cancel() // no sign-in for callers who have their answer
-		s.finish(f, nil, Errorf(Unavailable, "the provider did not return within %v: %w", limit, context.DeadlineExceeded), limit)
-	})
-	defer watch.Stop()
-	defer func() {
-		if r := recover(); r != nil {
-			cred, err = Credential{}, Errorf(Unavailable, "the provider panicked (%T)", r)
-		}
-	}()
-	cred, err = call(ctx)
-	var coded *Error
-	if err != nil && ctx.Err() != nil && !errors.As(err, &coded) {
-		err = Errorf(Unavailable, "the provider did not finish within %v: %w", limit, ctx.Err())
-	}
-	return cred, err
 }
 
 // returned notes that the provider's call is back.
@@ -245,13 +194,16 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 		e := boundary(err, s.name, f.setup.opts.Provider, op).(*Error)
 		now := mono()
 		s.backoff = s.backoff.fail(now, e)
+		s.backoff.quiet = f.quiet && e.Code == Interactive
 		e.RetryAfter = time.Duration(s.backoff.until - now)
 		f.err = e
 		if l := s.live.Load(); l != nil {
 			l.until.Store(min(s.backoff.until, l.next(now), l.expired))
 		}
 	} else {
-		s.counts.authentications++
+		if !l.restored {
+			s.counts.authentications++
+		}
 		s.backoff, s.previous = nil, nil
 		if s.state == StateReady {
 			s.live.Store(l)
@@ -268,6 +220,9 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 		ev.Kind = Failed
 	} else {
 		ev.Expiry = l.cred.Expiry
+		if l.restored {
+			ev.Kind = Restored
+		}
 	}
 	s.tell(f.setup, ev)
 }
@@ -277,7 +232,9 @@ func (s *Session) abort(err error) {
 	if f := s.flight; f != nil {
 		f.over, f.err, s.flight = true, err, nil
 		close(f.done)
-		f.cancel()
+		if !f.spending { // else its outcome must reach the store
+			f.cancel()
+		}
 	}
 }
 
@@ -301,7 +258,7 @@ func (s *Session) keepFresh() {
 		defer s.mu.Unlock()
 		due := s.live.Load() == l // else this timer came too late to be stopped
 		if due && s.state == StateReady && s.flight == nil && s.setup.Load().opts.KeepFresh {
-			s.start()
+			s.start(true)
 		}
 	})
 }
@@ -316,7 +273,7 @@ func (s *Session) tell(u *setup, ev Event) {
 		case Failed:
 			level = slog.LevelWarn
 			attrs = append(attrs, slog.String("error", ev.Err.Error()))
-		case Authenticated:
+		case Authenticated, Restored:
 			attrs = append(attrs, slog.Duration("took", ev.Took), slog.Time("expiry", ev.Expiry))
 		}
 		log.LogAttrs(context.Background(), level, "session "+ev.Kind.String(), attrs...)

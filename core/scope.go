@@ -105,7 +105,7 @@ func (s *Session) enter(ctx context.Context) error {
 
 // leave ends a block. Its context may be over; closing is not.
 func (s *Session) leave(ctx context.Context) error {
-	return s.end(context.WithoutCancel(ctx), true)
+	return s.end(context.WithoutCancel(ctx), endBlock)
 }
 
 // Client returns an HTTP client that chooses a session for each request: the

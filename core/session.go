@@ -151,7 +151,7 @@ func (s *Session) init(ctx context.Context, borrow bool) (bool, error) {
 				s.mu.Unlock()
 				return false, s.gone(ctx)
 			}
-			s.start()
+			s.start(false)
 		}
 		f := s.flight
 		s.mu.Unlock()
@@ -215,28 +215,42 @@ func (s *Session) Reject(c Credential, challenge string) {
 
 // Close ends the session: it stops an Init or a renewal that is under way,
 // revokes the credential if the provider can, drops it, and closes idle connections that
-// are the session's own. It returns by the end of ctx and, apart from that,
-// within Options.Timeout for each of these. It returns the revocation's error,
-// which leaves the session closed all the same. Close is idempotent;
+// are the session's own. A credential in Options.Store stays there, and is not
+// revoked ([Session.SignOut] does both); a renewal that may have spent what is
+// there is waited for and saved. Close returns by the end of ctx and, apart from that,
+// within Options.Timeout for each of these. It returns the error of revoking or
+// saving, which leaves the session closed all the same. Close is idempotent;
 // afterwards use is [Closed] until the next Init.
-func (s *Session) Close(ctx context.Context) error { return s.end(ctx, false) }
+func (s *Session) Close(ctx context.Context) error { return s.end(ctx, endForNow) }
 
-// end closes the session. With leave, a block of Do ends, and it closes only
-// what was borrowed, after the last guest.
-func (s *Session) end(ctx context.Context, leave bool) error {
+// ending says how a session is closed.
+type ending uint8
+
+const (
+	endForNow  ending = iota
+	endForGood        // signed out, too
+	endBlock          // only what was borrowed, after the last guest
+)
+
+// end closes the session.
+func (s *Session) end(ctx context.Context, how ending) error {
 	s.mu.Lock()
-	if leave {
+	if how == endBlock {
 		s.guests--
 		if s.guests > 0 || !s.borrowed {
 			s.mu.Unlock()
 			return nil
 		}
 	}
-	if closing := s.closing; closing != nil {
+	for s.closing != nil {
+		closing := s.closing
 		s.mu.Unlock()
-		return s.await(ctx, closing)
+		if err := s.await(ctx, closing); err != nil || how != endForGood {
+			return err
+		}
+		s.mu.Lock()
 	}
-	if s.state == StateClosed && s.flight == nil && s.pending == nil {
+	if s.state == StateClosed && s.flight == nil && s.pending == nil && how != endForGood {
 		s.mu.Unlock()
 		return nil
 	}
@@ -261,7 +275,7 @@ func (s *Session) end(ctx context.Context, leave bool) error {
 		_ = s.await(wait, last.returned)
 		cancel()
 	}
-	err := s.revoke(ctx, u, l)
+	err := s.letGo(ctx, u, l, how)
 	if own := s.own.Swap(nil); own != nil {
 		own.retire()
 	}
@@ -271,6 +285,17 @@ func (s *Session) end(ctx context.Context, leave bool) error {
 	s.mu.Unlock()
 	s.tell(u, Event{Kind: Ended})
 	return err
+}
+
+// letGo does what is due at the end of a credential.
+func (s *Session) letGo(ctx context.Context, u *setup, l *live, how ending) error {
+	switch {
+	case u.opts.Store != nil && how == endForGood:
+		return s.forget(ctx, u, l)
+	case l != nil && l.record != "":
+		return s.keep(ctx, l.setup, l)
+	}
+	return s.revoke(ctx, u, l)
 }
 
 func (s *Session) revoke(ctx context.Context, u *setup, l *live) error {

@@ -43,6 +43,7 @@ type Status struct {
 	Valid       bool      // there is a credential that has not expired
 	LastError   error     // of the last attempt, nil once one has succeeded
 	RetryAt     time.Time // when the next attempt may be made; zero: now
+	StoreError  error     // why Options.Store does not have the credential that is in use; nil: it does, or there is no store
 
 	Authentications uint64 // credentials obtained
 	Failures        uint64 // attempts that failed
@@ -63,6 +64,7 @@ func (s *Session) Status() Status {
 		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
 		out.Valid = l.judge(mono()) != expired
 		origins = l.origins()
+		out.StoreError = l.saveErr
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)

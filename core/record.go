@@ -1,0 +1,125 @@
+package core
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"encoding/pem"
+	"strings"
+	"time"
+)
+
+// record is a credential as a Store keeps it. Private keys of certificates are
+// left out: they stay where the provider has them.
+type record struct {
+	Version    int               `json:"version"`
+	ID         string            `json:"id"` // of this saving
+	Saved      time.Time         `json:"saved"`
+	Header     map[string]string `json:"header,omitempty"`
+	Query      map[string]string `json:"query,omitempty"`
+	Cookie     map[string]string `json:"cookie,omitempty"`
+	Cert       string            `json:"cert,omitempty"`
+	KeyHeld    bool              `json:"key_held,omitempty"` // Cert had a private key
+	Roots      string            `json:"roots,omitempty"`
+	Renewal    string            `json:"renewal,omitempty"`
+	Expiry     time.Time         `json:"expiry,omitzero"`
+	RenewAfter time.Time         `json:"renew_after,omitzero"`
+	Origins    []string          `json:"origins,omitempty"`
+	Subject    string            `json:"subject,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// recordVersion is the only one so far.
+const recordVersion = 1
+
+func newRecord(c Credential) *record {
+	r := &record{
+		Version: recordVersion, ID: rand.Text(), Saved: time.Now(),
+		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query), Cookie: revealAll(c.Attach.Cookie),
+		Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
+		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
+	}
+	cert := c.Attach.Cert.Reveal()
+	r.Cert, r.KeyHeld = chainOf(cert), hasKey([]byte(cert))
+	return r
+}
+
+func (r *record) credential() Credential {
+	return Credential{
+		Attach: Attachment{
+			Header: hideAll(r.Header), Query: hideAll(r.Query), Cookie: hideAll(r.Cookie),
+			Cert: NewSecret(r.Cert), Roots: r.Roots,
+		},
+		Renewal: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
+		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
+	}
+}
+
+// whole reports whether nothing is missing, or only a private key that held
+// has.
+func (r *record) whole(held *live) bool {
+	return !r.KeyHeld || held != nil && hasKey([]byte(held.cred.Attach.Cert.Reveal())) && chainOf(held.cred.Attach.Cert.Reveal()) == r.Cert
+}
+
+// stale reports whether whoever saved the credential would renew it now.
+func (r *record) stale(now time.Time, early time.Duration) bool {
+	if !r.RenewAfter.IsZero() && !now.Before(r.RenewAfter) {
+		return true
+	}
+	return !r.Expiry.IsZero() && r.Expiry.Sub(now) <= earliness(r.Expiry.Sub(r.Saved), early)
+}
+
+// encode returns the record as text.
+func (r *record) encode() Secret {
+	text, err := json.Marshal(r)
+	if err != nil { // a time beyond the year 9999
+		r.Expiry, r.RenewAfter = time.Time{}, time.Time{}
+		text, _ = json.Marshal(r)
+	}
+	return NewSecret(string(text))
+}
+
+// decodeRecord reads what encode made. What it cannot be is [ErrDamaged]; a
+// record of a later version is [BadConfig].
+func decodeRecord(text Secret) (*record, error) {
+	var r record
+	if json.Unmarshal([]byte(text.Reveal()), &r) != nil || r.Version < 1 || r.ID == "" {
+		return nil, Errorf(Unavailable, "%w: it is no record of ours", ErrDamaged)
+	}
+	if r.Version > recordVersion {
+		return nil, Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
+	}
+	return &r, nil
+}
+
+// chainOf returns the certificates of a PEM text, without keys.
+func chainOf(text string) string {
+	var b strings.Builder
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			_ = pem.Encode(&b, block)
+		}
+	}
+	return b.String()
+}
+
+func revealAll(in map[string]Secret) map[string]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(in))
+	for name, value := range in {
+		out[name] = value.Reveal()
+	}
+	return out
+}
+
+func hideAll(in map[string]string) map[string]Secret {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]Secret, len(in))
+	for name, value := range in {
+		out[name] = NewSecret(value)
+	}
+	return out
+}
