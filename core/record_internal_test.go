@@ -1,0 +1,34 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzRecord(f *testing.F) {
+	f.Add(newRecord(Credential{
+		Attach:  Attachment{Header: map[string]Secret{"Authorization": NewSecret("Bearer x")}},
+		Renewal: NewSecret("r"), Expiry: time.Unix(2e9, 0), Origins: []string{"https://api.example.com"},
+	}).encode().Reveal())
+	f.Add(`{"version":1,"id":"x","key_held":true,"cert":"-----BEGIN"}`)
+	f.Add(`{"version":2,"id":"x"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := decodeRecord(NewSecret(text))
+		if err != nil {
+			require.Contains(t, []Code{BadConfig, Unavailable}, CodeOf(err))
+			return
+		}
+		r.whole(nil)
+		r.stale(time.Now(), 0)
+		c := r.credential()
+		again := newRecord(c)
+		twice, err := decodeRecord(again.encode())
+		require.NoError(t, err)
+		require.Equal(t, again.Renewal, twice.Renewal)
+		if _, err := prepare(&setup{provider: ProviderFunc(nil), opts: &defaults}, c, nil); err != nil {
+			require.NotEmpty(t, err.Error())
+		}
+	})
+}
