@@ -1,0 +1,333 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// FileOptions configure [File]. The zero value is the recommended default.
+type FileOptions struct {
+	// Dir is the folder of the files. It is made, for this user alone, when
+	// something is first saved; one that others may write to is refused. It
+	// should be on a disk of this machine. Empty: "authsession/credentials" in
+	// the user's folder for settings (os.UserConfigDir).
+	Dir string
+	// KeyFile is a file of 32 random bytes that encrypts the others. It is
+	// made with mode 0600 if it is missing, and refused if others than its
+	// owner may read it. Empty: the key is in the system's keyring.
+	KeyFile string
+	// Service is the name in the keyring that the key goes by. Empty:
+	// "authsession". Unused with KeyFile.
+	Service string
+	// Timeout bounds each call into the keyring. Zero or less: five seconds.
+	// Unused with KeyFile.
+	Timeout time.Duration
+}
+
+// File returns a store of encrypted files, one for each key. A file is
+// replaced as a whole or not at all, whenever a process ends, and is for its
+// owner alone. It is encrypted with AES-256-GCM; docs/security.md says what
+// that is good for. Nothing is read or made before the store is first used.
+//
+// A file that cannot be read is renamed, to end in ".damaged" (one is kept),
+// and the error wraps [core.ErrDamaged] and names it. One that was encrypted
+// with another key, or written by a newer version, is left alone: its error is
+// [core.BadConfig].
+//
+// Lock waits for the lock of a file beside the credential's, and then writes
+// and keeps the room that the next Save takes: a folder that cannot be written
+// to is [core.BadConfig], a full disk [core.Unavailable], before anything is
+// spent. Save by who does not hold the lock waits for it.
+//
+// The store is safe for concurrent use, by several processes too. Use one
+// value for one folder.
+func File(opts FileOptions) core.Store {
+	if opts.Service == "" {
+		opts.Service = app
+	}
+	s := &files{dir: absolute(opts.Dir), held: map[string]*room{}}
+	if opts.KeyFile != "" {
+		s.keys = &keyFile{path: absolute(opts.KeyFile)}
+	} else {
+		s.keys = &keyringKey{ring: newRing(opts.Service, opts.Timeout)}
+	}
+	return s
+}
+
+// absolute keeps a path what it is when the program changes its folder.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); path != "" && err == nil {
+		return abs
+	}
+	return path
+}
+
+// files implements [core.Store].
+type files struct {
+	dir   string // empty: the default
+	keys  keys
+	turns turns
+
+	mu   sync.Mutex // guards held
+	held map[string]*room
+}
+
+// room is what the holder of a lock keeps for the next Save.
+type room struct {
+	turn chan struct{} // holds one element while a file is exchanged
+	gone chan struct{} // closed when the lock is let go
+}
+
+const (
+	minRoom = 8 << 10
+	suffix  = ".credential"
+)
+
+// paths are where a key's files are.
+type paths struct{ dir, file, temp, lock, damaged string }
+
+func (s *files) paths(key string) (p paths, err error) {
+	dir := s.dir
+	if dir == "" {
+		if dir, err = defaultDir(); err != nil {
+			return p, err
+		}
+	}
+	file := filepath.Join(dir, nameOf(key)+suffix)
+	return paths{dir, file, file + ".tmp", file + ".lock", file + ".damaged"}, nil
+}
+
+// Load implements [core.Store].
+func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := ended(ctx); err != nil {
+		return core.Secret{}, err
+	}
+	p, err := s.paths(key)
+	if err != nil {
+		return core.Secret{}, err
+	}
+	value, err := s.open(ctx, p, key)
+	if !errors.Is(err, core.ErrDamaged) {
+		return value, err
+	}
+	// Put it aside when nobody is about to replace it, if it still is damaged.
+	done, e := s.exclusive(ctx, p)
+	if e != nil {
+		return core.Secret{}, e
+	}
+	defer done()
+	if value, err = s.open(ctx, p, key); !errors.Is(err, core.ErrDamaged) {
+		return value, err
+	}
+	if e := exchange(p.dir, p.file, p.damaged); e != nil {
+		return core.Secret{}, fault(p.dir, e)
+	}
+	return core.Secret{}, core.Errorf(core.Unavailable, "%w; the file is now %q", err, p.damaged)
+}
+
+// open reads a key's file.
+func (s *files) open(ctx context.Context, p paths, key string) (core.Secret, error) {
+	file, _, err := read(p.dir, p.file, maxFile, careful)
+	if file == nil || err != nil {
+		return core.Secret{}, err
+	}
+	sealer, err := s.sealerFor(ctx, p, file, false)
+	if err != nil {
+		return core.Secret{}, err
+	}
+	return sealer.open(key, file)
+}
+
+// sealerFor returns what can open a file, nil for none. The error is about the
+// file's head, or says that it wants another key.
+func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool) (*sealer, error) {
+	var id [idSize]byte
+	if file != nil {
+		switch err := check(file); {
+		case err == nil:
+			id = keyOf(file)
+		case errors.Is(err, core.ErrDamaged):
+			return nil, err
+		default:
+			return nil, core.Errorf(core.BadConfig, "the file %q: %w", p.file, bare(err))
+		}
+	}
+	sealer, err := s.keys.sealer(ctx, id, create)
+	switch {
+	case err != nil:
+		return nil, err
+	case file != nil && sealer.id != id:
+		return nil, core.Errorf(core.BadConfig, "the file %q was encrypted with another key than that of %s: bring the old key back, or delete the file",
+			p.file, s.keys)
+	}
+	return sealer, nil
+}
+
+// bare is an error without its code.
+func bare(err error) error {
+	var e *core.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+// Save implements [core.Store].
+func (s *files) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if n := len(value.Reveal()); n > maxValue {
+		return core.Errorf(core.BadConfig, "the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
+	}
+	p, err := s.paths(key)
+	if err != nil {
+		return err
+	}
+	if err := makeDir(p.dir); err != nil {
+		return err
+	}
+	done, err := s.exclusive(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer done()
+	sealer, err := s.saver(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := write(p.temp, sealer.seal(key, value)); err != nil {
+		_ = os.Remove(p.temp)
+		return fault(p.dir, err)
+	}
+	if err := exchange(p.dir, p.temp, p.file); err != nil {
+		_ = os.Remove(p.temp)
+		return fault(p.dir, err)
+	}
+	return nil
+}
+
+// saver returns what a key's file is encrypted with. A file that is there and
+// is not ours to replace is an error.
+func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
+	file, _, err := read(p.dir, p.file, maxFile, careful)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := s.sealerFor(ctx, p, file, true)
+	if errors.Is(err, core.ErrDamaged) {
+		return s.sealerFor(ctx, p, nil, true)
+	}
+	return sealer, err
+}
+
+// Delete implements [core.Store].
+func (s *files) Delete(ctx context.Context, key string) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	p, err := s.paths(key)
+	if err != nil {
+		return err
+	}
+	err = os.Remove(p.file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fault(p.dir, err)
+	}
+	syncDir(p.dir)
+	return nil
+}
+
+// exclusive makes the caller the only one who exchanges a key's file: under
+// the lock that is held through s, or under one of its own.
+func (s *files) exclusive(ctx context.Context, p paths) (done func(), err error) {
+	for {
+		s.mu.Lock()
+		r := s.held[p.file]
+		s.mu.Unlock()
+		if r == nil {
+			return s.lock(ctx, p)
+		}
+		select {
+		case r.turn <- struct{}{}:
+			return func() { <-r.turn }, nil
+		case <-r.gone:
+		case <-ctx.Done():
+			return nil, ended(ctx)
+		}
+	}
+}
+
+// lock takes the lock of a key's file.
+func (s *files) lock(ctx context.Context, p paths) (unlock func(), err error) {
+	leave, err := s.turns.take(ctx, p.file)
+	if err != nil {
+		return nil, err
+	}
+	release, err := lockFile(ctx, p.dir, p.lock)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return func() { release(); leave() }, nil
+}
+
+// Lock implements [core.Store].
+func (s *files) Lock(ctx context.Context, key string) (func(), error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	p, err := s.paths(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDir(p.dir); err != nil {
+		return nil, err
+	}
+	unlock, err := s.lock(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.reserve(ctx, p); err != nil {
+		_ = os.Remove(p.temp)
+		unlock()
+		return nil, err
+	}
+	r := &room{turn: make(chan struct{}, 1), gone: make(chan struct{})}
+	s.mu.Lock()
+	s.held[p.file] = r
+	s.mu.Unlock()
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		delete(s.held, p.file)
+		s.mu.Unlock()
+		r.turn <- struct{}{} // a Save that has begun comes to its end, and none begins
+		close(r.gone)
+		_ = os.Remove(p.temp)
+		unlock()
+	}), nil
+}
+
+// reserve finds out whether a Save would fail, and keeps the room for it.
+func (s *files) reserve(ctx context.Context, p paths) error {
+	if _, err := s.saver(ctx, p); err != nil {
+		return err
+	}
+	size := minRoom
+	if info, err := os.Lstat(p.file); err == nil {
+		size = max(size, 2*int(info.Size()))
+	}
+	if err := write(p.temp, make([]byte, size)); err != nil {
+		return fault(p.dir, err)
+	}
+	return nil
+}

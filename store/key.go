@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/authsession/authsession/core"
+)
+
+// keys hold the key that encrypts files.
+type keys interface {
+	// sealer returns what encrypts with the key. With create, a key that is
+	// missing is made; without, it is an error. A key that was remembered is
+	// looked up again if it is not the one of id; zero: any.
+	sealer(ctx context.Context, id [idSize]byte, create bool) (*sealer, error)
+	fmt.Stringer // where the key is, in words
+}
+
+// keyFile is a key in a file.
+type keyFile struct{ path string }
+
+func (k *keyFile) String() string { return fmt.Sprintf("the key file %q", k.path) }
+
+func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sealer, error) {
+	s, err := k.read()
+	if s != nil || err != nil {
+		return s, err
+	}
+	if !create {
+		return nil, core.Errorf(core.BadConfig, "%s is missing: bring it back, or delete what was encrypted with it", k)
+	}
+	dir := filepath.Dir(k.path)
+	if err := makeDir(dir); err != nil {
+		return nil, err
+	}
+	unlock, err := lockFile(ctx, dir, k.path+".lock")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if s, err := k.read(); s != nil || err != nil { // another one was faster
+		return s, err
+	}
+	key := newKey()
+	if err := write(k.path+".tmp", key); err != nil {
+		return nil, fault(dir, err)
+	}
+	if err := exchange(dir, k.path+".tmp", k.path); err != nil {
+		return nil, fault(dir, err)
+	}
+	return newSealer(key)
+}
+
+// read returns nil for a file that is not there. It may be a link, as
+// Kubernetes makes them.
+func (k *keyFile) read() (*sealer, error) {
+	key, info, err := read(filepath.Dir(k.path), k.path, keySize, careful&^noFollow)
+	switch {
+	case err != nil:
+		return nil, err
+	case key == nil:
+		return nil, nil
+	case exposed(info, 0o077):
+		return nil, core.Errorf(core.BadConfig, "others may read %s: make a new one, as this one may be known, or take that from them (chmod 600)", k)
+	}
+	s, err := newSealer(key)
+	if err != nil {
+		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+	}
+	return s, nil
+}
+
+func newKey() []byte {
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// keyringKey is a key in the system's keyring. It is remembered.
+type keyringKey struct {
+	ring  *ring
+	known atomic.Pointer[sealer]
+}
+
+// keyName is what the key goes by in the keyring, beside the service.
+const keyName = "key of stored files"
+
+func (k *keyringKey) String() string { return fmt.Sprintf("the keyring's service %q", k.ring.service) }
+
+func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (*sealer, error) {
+	if s := k.known.Load(); s != nil && (id == [idSize]byte{} || id == s.id) {
+		return s, nil
+	}
+	s, err := k.read(ctx)
+	if s != nil || err != nil {
+		return s, err
+	}
+	if !create {
+		return nil, core.Errorf(core.BadConfig, "%s holds no key for stored files any more: bring it back, or delete what was encrypted with it", k)
+	}
+	unlock, err := k.ring.lock(ctx, keyName)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if s, err := k.read(ctx); s != nil || err != nil { // another one was faster
+		return s, err
+	}
+	if err := k.ring.set(ctx, keyName, base64.StdEncoding.EncodeToString(newKey())); err != nil {
+		return nil, err
+	}
+	if s, err = k.read(ctx); s == nil && err == nil {
+		err = core.Errorf(core.Unavailable, "%s did not keep the key for stored files", k)
+	}
+	return s, err
+}
+
+func (k *keyringKey) read(ctx context.Context) (*sealer, error) {
+	text, found, err := k.ring.get(ctx, keyName)
+	if !found || err != nil {
+		return nil, err
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, core.Errorf(core.BadConfig, "%s holds something else than a key for stored files", k)
+	}
+	s, err := newSealer(key)
+	if err != nil {
+		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+	}
+	k.known.Store(s)
+	return s, nil
+}

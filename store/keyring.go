@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// KeyringOptions configure [Keyring]. The zero value is the recommended
+// default.
+type KeyringOptions struct {
+	// Service is the name that the credentials go by. Empty: "authsession".
+	Service string
+	// Timeout bounds each call into the keyring, which may wait for a person
+	// to unlock it. Zero or less: five seconds.
+	Timeout time.Duration
+}
+
+// Keyring returns a store in the system's keyring: the Secret Service (such as
+// GNOME's or KDE's) on Linux and BSD, the Keychain on macOS, the Credential
+// Manager on Windows. Locks are files in the user's folder for caches.
+//
+// Where there is no keyring, as on most servers, the error is
+// [core.BadConfig] and says what to use instead. One that is locked, or does
+// not answer in time, is [core.Unavailable]; while a call is stuck, all others
+// of the process fail at once. Windows keeps at most 2,560 bytes and macOS
+// about 2,900: a larger credential is [core.BadConfig]. Use [File] for those,
+// whose key is in the keyring.
+//
+// The store is safe for concurrent use, by several processes too.
+func Keyring(opts KeyringOptions) core.Store {
+	if opts.Service == "" {
+		opts.Service = app
+	}
+	return &keyrings{ring: newRing(opts.Service, opts.Timeout)}
+}
+
+// keyrings implements [core.Store].
+type keyrings struct{ ring *ring }
+
+// Load implements [core.Store].
+func (k *keyrings) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := ended(ctx); err != nil {
+		return core.Secret{}, err
+	}
+	text, _, err := k.ring.get(ctx, nameOf(key))
+	return core.NewSecret(text), err
+}
+
+// Save implements [core.Store].
+func (k *keyrings) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if value.IsZero() { // not every system keeps an empty text
+		return k.ring.delete(ctx, nameOf(key))
+	}
+	return k.ring.set(ctx, nameOf(key), value.Reveal())
+}
+
+// Delete implements [core.Store].
+func (k *keyrings) Delete(ctx context.Context, key string) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	return k.ring.delete(ctx, nameOf(key))
+}
+
+// Lock implements [core.Store].
+func (k *keyrings) Lock(ctx context.Context, key string) (func(), error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	unlock, err := k.ring.lock(ctx, nameOf(key))
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := k.ring.get(ctx, nameOf(key)); err != nil {
+		unlock()
+		return nil, err
+	}
+	return sync.OnceFunc(unlock), nil
+}

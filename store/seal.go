@@ -1,0 +1,108 @@
+package store
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/authsession/authsession/core"
+)
+
+// A file begins with a head that is the same in every version:
+//
+//	 0   8  "authsess"
+//	 8   1  the version, 1
+//	 9  16  the id of the key
+//	25   4  the CRC-32 of what stands before, big endian
+//
+// so that another key and a newer version are told from damage. In version 1
+// the rest is AES-256-GCM of the value: a random nonce of 12 bytes, the text,
+// and a tag of 16. What it authenticates besides is the head and the name of
+// the credential, so that one file cannot take the place of another.
+const (
+	magic   = "authsess"
+	version = 1
+	idSize  = 16
+	head    = len(magic) + 1 + idSize + 4
+	maxFile = head + 12 + maxValue + 16
+)
+
+// sealer encrypts with one key. It is immutable.
+type sealer struct {
+	id   [idSize]byte
+	aead cipher.AEAD
+}
+
+const keySize = 32
+
+// newSealer makes two independent things of a key: what encrypts, and the id.
+func newSealer(key []byte) (*sealer, error) {
+	if len(key) != keySize {
+		return nil, fmt.Errorf("want a key of %d bytes, found %d", keySize, len(key))
+	}
+	derive := func(info string, size int) []byte {
+		out, err := hkdf.Expand(sha256.New, key, "authsession store "+info, size)
+		if err != nil {
+			panic(err) // only for sizes that are none
+		}
+		return out
+	}
+	block, err := aes.NewCipher(derive("encryption", 32))
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &sealer{id: [idSize]byte(derive("id", idSize)), aead: aead}, nil
+}
+
+// seal returns the file of a value.
+func (s *sealer) seal(name string, value core.Secret) []byte {
+	out := make([]byte, 0, head+s.aead.Overhead()+len(value.Reveal()))
+	out = append(out, magic...)
+	out = append(out, version)
+	out = append(out, s.id[:]...)
+	out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out))
+	return s.aead.Seal(out, nil, []byte(value.Reveal()), bind(out[:head], name))
+}
+
+// bind is what the encryption authenticates besides the value.
+func bind(head []byte, name string) []byte { return append(bytes.Clone(head), name...) }
+
+// open returns the value of a file. Call check first: for a file that passed
+// it with this key, an error says that the file is damaged.
+func (s *sealer) open(name string, file []byte) (core.Secret, error) {
+	if err := check(file); err != nil {
+		return core.Secret{}, err
+	}
+	value, err := s.aead.Open(nil, nil, file[head:], bind(file[:head], name))
+	if err != nil {
+		return core.Secret{}, fmt.Errorf("%w: it was changed, or is another's", core.ErrDamaged)
+	}
+	return core.NewSecret(string(value)), nil
+}
+
+// check looks at the head of a file. The error wraps [core.ErrDamaged], or is
+// [core.BadConfig] for a version that is not known.
+func check(file []byte) error {
+	switch {
+	case len(file) < head || string(file[:len(magic)]) != magic:
+		return fmt.Errorf("%w: it is no file of a store, or was cut short", core.ErrDamaged)
+	case binary.BigEndian.Uint32(file[head-4:head]) != crc32.ChecksumIEEE(file[:head-4]):
+		return fmt.Errorf("%w: its first bytes were changed", core.ErrDamaged)
+	case file[len(magic)] != version:
+		return core.Errorf(core.BadConfig, "it is of version %d, and this program knows version %d: update the program, or delete the file",
+			file[len(magic)], version)
+	}
+	return nil
+}
+
+// keyOf is the id of the key of a file that passed check.
+func keyOf(file []byte) [idSize]byte { return [idSize]byte(file[len(magic)+1:]) }
