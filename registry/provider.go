@@ -146,12 +146,9 @@ func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, erro
 	return s.Sign(ctx, req)
 }
 
-// Revoke implements [core.Revoker]. What was never opened has nothing to
-// revoke.
+// Revoke implements [core.Revoker]. It opens the provider if need be: the
+// credential may come from a store.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	if p.opened.Load() == nil {
-		return errors.ErrUnsupported
-	}
 	r, err := ability[core.Revoker](ctx, p)
 	if err != nil {
 		return err
