@@ -1,0 +1,101 @@
+package core_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+)
+
+func TestStoreFaults(t *testing.T) {
+	denied := core.Errorf(core.BadConfig, "folder %q may not be written", "x")
+	setup := func(t *testing.T, ui bool) (*family, *shelf, *core.Session, *strings.Builder) {
+		f, store, log := &family{life: time.Hour}, newShelf(), &strings.Builder{}
+		opts := &core.Options{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil))}
+		if ui {
+			opts.UI = somebody(0)
+		}
+		return f, store, core.New("api", f, opts), log
+	}
+	t.Run("no lock: nobody is asked", func(t *testing.T) {
+		f, store, s, _ := setup(t, true)
+		store.lock = denied
+		err := s.Init(t.Context())
+		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorContains(t, err, `the store: folder "x" may not be written`)
+		require.Zero(t, f.signIns)
+	})
+	t.Run("not to be read: nobody is asked", func(t *testing.T) {
+		f, store, s, _ := setup(t, true)
+		store.loadErr = core.Errorf(core.Unavailable, "the keyring is locked")
+		require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+		require.Zero(t, f.signIns)
+	})
+	t.Run("damaged: said, and asked anew", func(t *testing.T) {
+		_, store, s, log := setup(t, true)
+		store.loadErr = core.Errorf(core.Unavailable, "file x: %w", core.ErrDamaged)
+		require.NoError(t, s.Init(t.Context()))
+		require.Contains(t, log.String(), "session found its stored credential damaged")
+	})
+	for name, text := range map[string]string{"no JSON": "{", "no record": `{"version":1}`, "version 0": `{"id":"x"}`} {
+		t.Run(name, func(t *testing.T) {
+			_, store, s, log := setup(t, true)
+			store.values["api"] = core.NewSecret(text)
+			require.NoError(t, s.Init(t.Context()))
+			require.Contains(t, log.String(), "damaged")
+		})
+	}
+	t.Run("a later version is left alone", func(t *testing.T) {
+		f, store, s, _ := setup(t, true)
+		store.values["api"] = core.NewSecret(`{"version":2,"id":"x"}`)
+		require.ErrorIs(t, s.Init(t.Context()), core.BadConfig)
+		require.Zero(t, f.signIns)
+		require.Zero(t, store.saves)
+	})
+	t.Run("not saved: used, said, and saved at the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, store, s, log := setup(t, true)
+			require.NoError(t, s.Init(t.Context()))
+			time.Sleep(61 * time.Minute)
+			store.set(func() { store.saveErr = core.Errorf(core.Unavailable, "the disk is full") })
+			require.Equal(t, "t2", bearing(t, s))
+			require.ErrorContains(t, s.Status().StoreError, "the disk is full")
+			require.Contains(t, log.String(), "session could not save its credential")
+			require.Empty(t, store.text("api"), "what is spent is not left for others")
+			require.ErrorContains(t, s.Close(t.Context()), "the disk is full")
+			require.NoError(t, s.Init(t.Context()))
+			require.Equal(t, 2, f.signIns, "one sign-in is lost")
+			store.set(func() { store.saveErr = nil })
+			require.NoError(t, s.Close(t.Context()))
+			require.NotEmpty(t, store.text("api"))
+			require.NoError(t, s.Init(t.Context()))
+			require.Equal(t, 2, f.signIns)
+			require.NoError(t, s.Status().StoreError)
+		})
+	})
+	t.Run("a store that hangs", func(t *testing.T) {
+		f, store, s, _ := setup(t, false)
+		store.hangs = true
+		s.Reconfigure(f, &core.Options{Store: store, Timeout: 50 * time.Millisecond})
+		err := s.Init(t.Context())
+		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorContains(t, err, "lock is held elsewhere")
+	})
+	t.Run("the server is down: what is stale will do", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, store, s, _ := setup(t, true)
+			require.NoError(t, s.Init(t.Context()))
+			require.NoError(t, s.Close(t.Context()))
+			time.Sleep(57 * time.Minute)
+			f.down = true
+			require.NoError(t, s.Init(t.Context()))
+			require.Equal(t, "t1", bearing(t, s))
+			_ = store
+		})
+	})
+}
