@@ -1,0 +1,182 @@
+// Package dpop makes proofs of possession (DPoP, RFC 9449): a short signature
+// beside a token, so that the token is of no use to who has not the key.
+//
+//	key, err := dpop.NewKey(dpop.ES256)
+//	proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://api.example.com/items", Token: token})
+//	r.Header.Set("Authorization", "DPoP "+token.Reveal())
+//	r.Header.Set("DPoP", proof.Reveal())
+//
+// It keeps no key and sends nothing: who makes a key keeps its text
+// ([Key.Secret]). A [Nonce] holds what one server said last. Errors are core
+// errors with a code.
+//
+// Read on in proof.go.
+package dpop
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/authsession/authsession/core"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The algorithms that proofs are signed with (RFC 7518 §3.1, RFC 8037 §3.1).
+const (
+	ES256 = "ES256"
+	EdDSA = "EdDSA" // with Ed25519
+	RS256 = "RS256"
+	PS256 = "PS256"
+)
+
+// Algorithms are all of them; the first is the usual one.
+var Algorithms = []string{ES256, EdDSA, RS256, PS256}
+
+const (
+	newRSABits = 2048    // of a new RSA key
+	minRSABits = 2048    // RFC 7518 §3.3
+	maxJWK     = 8 << 10 // bytes of a JWK; one of RSA 4096 has 3 KiB
+)
+
+// Key is a private key that makes proofs with one algorithm. It does not
+// change and is safe for concurrent use; it prints as its thumbprint.
+type Key struct {
+	private    crypto.Signer
+	algorithm  string
+	text       core.Secret
+	thumbprint string
+	head       []byte // the header of every proof, encoded, and its full stop
+}
+
+// NewKey makes a key for one of the [Algorithms]; "" means ES256. RSA keys
+// have 2048 bits and take a good part of a second.
+func NewKey(algorithm string) (*Key, error) {
+	var private crypto.Signer
+	var err error
+	switch algorithm {
+	case ES256, "":
+		algorithm = ES256
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case EdDSA:
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	case RS256, PS256:
+		private, err = rsa.GenerateKey(rand.Reader, newRSABits)
+	default:
+		return nil, core.Errorf(core.BadConfig, "no proof is made with the algorithm %.20q", algorithm)
+	}
+	if err != nil {
+		return nil, core.Errorf(core.Unavailable, "a new %s key: %w", algorithm, err)
+	}
+	return newKey(private, algorithm)
+}
+
+// ParseKey reads what [Key.Secret] wrote: a private JWK (RFC 7517) with its
+// "alg". Without "alg", the type of the key chooses. The error is Unavailable,
+// as a new key is the way out, and quotes nothing.
+func ParseKey(text core.Secret) (*Key, error) {
+	var jwk jose.JSONWebKey
+	if s := text.Reveal(); len(s) > maxJWK || json.Unmarshal([]byte(s), &jwk) != nil {
+		return nil, core.Errorf(core.Unavailable, "the DPoP key is not a private JWK")
+	}
+	algorithm, err := fits(jwk.Key, jwk.Algorithm)
+	if err != nil {
+		return nil, core.Errorf(core.Unavailable, "the DPoP key: %w", err)
+	}
+	return newKey(jwk.Key.(crypto.Signer), algorithm)
+}
+
+// fits returns the algorithm of a key: want if that fits its type, or the
+// usual one if want is empty.
+func fits(key any, want string) (string, error) {
+	var can []string
+	switch key := key.(type) {
+	case *ecdsa.PrivateKey:
+		if key.Curve != elliptic.P256() {
+			return "", errors.New("the curve is not P-256")
+		}
+		private, err := key.ECDH()
+		if err != nil {
+			return "", errors.New("it is not a point of P-256")
+		}
+		if public, err := key.PublicKey.ECDH(); err != nil || !private.PublicKey().Equal(public) {
+			return "", errors.New("its halves do not belong together")
+		}
+		can = []string{ES256}
+	case ed25519.PrivateKey:
+		can = []string{EdDSA}
+	case *rsa.PrivateKey:
+		if key.N.BitLen() < minRSABits {
+			return "", errors.New("it has fewer than 2048 bits (RFC 7518 §3.3)")
+		}
+		key.Precompute() // the reader of JWKs does not, and each signature would
+		can = []string{RS256, PS256}
+	default:
+		return "", errors.New("it is not a private EC, RSA or Ed25519 key")
+	}
+	if want == "" {
+		want = can[0]
+	}
+	if !slices.Contains(can, want) {
+		return "", errors.New("its type does not fit its algorithm")
+	}
+	return want, nil
+}
+
+// newKey makes what is the same for every proof of a key.
+func newKey(private crypto.Signer, algorithm string) (*Key, error) {
+	whole := jose.JSONWebKey{Key: private, Algorithm: algorithm}
+	text, err := whole.MarshalJSON()
+	if err != nil {
+		return nil, core.Errorf(core.Unavailable, "the DPoP key cannot be written as a JWK")
+	}
+	public := jose.JSONWebKey{Key: private.Public()}
+	print, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, core.Errorf(core.Unavailable, "the DPoP key has no thumbprint")
+	}
+	head, err := json.Marshal(struct {
+		Typ string          `json:"typ"`
+		Alg string          `json:"alg"`
+		JWK jose.JSONWebKey `json:"jwk"`
+	}{"dpop+jwt", algorithm, public})
+	if err != nil {
+		return nil, core.Errorf(core.Unavailable, "the DPoP key has no public half")
+	}
+	return &Key{
+		private:    private,
+		algorithm:  algorithm,
+		text:       core.NewSecret(string(text)),
+		thumbprint: base64.RawURLEncoding.EncodeToString(print),
+		head:       append(base64.RawURLEncoding.AppendEncode(nil, head), '.'),
+	}, nil
+}
+
+// Secret returns the key as a private JWK, for [ParseKey].
+func (k *Key) Secret() core.Secret { return k.text }
+
+// Algorithm returns the one of the [Algorithms] that the key signs with.
+func (k *Key) Algorithm() string { return k.algorithm }
+
+// Thumbprint returns the SHA-256 thumbprint of the public key (RFC 7638) in
+// base64url, which binds an authorization code (dpop_jkt, RFC 9449 §10) and
+// stands in tokens as "jkt" (§6.1). It is not a secret.
+func (k *Key) Thumbprint() string { return k.thumbprint }
+
+// Format prints the thumbprint, whatever the verb.
+func (k *Key) Format(f fmt.State, _ rune) {
+	if k == nil {
+		_, _ = io.WriteString(f, "no DPoP key")
+		return
+	}
+	_, _ = io.WriteString(f, "DPoP key "+k.thumbprint)
+}

@@ -1,0 +1,127 @@
+package dpop
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Claims are what one proof is for.
+type Claims struct {
+	Method string      // of the request
+	URL    string      // of the request; query and fragment are left out
+	Token  core.Secret // the access token beside the proof; zero at a token endpoint
+	// Nonce is what the server said last. What is no nonce (see [ValidNonce])
+	// counts as none.
+	Nonce string
+}
+
+// payload is the body of a proof (RFC 9449 §4.2).
+type payload struct {
+	ID     string `json:"jti"`
+	Method string `json:"htm"`
+	Target string `json:"htu"`
+	Issued int64  `json:"iat"` // seconds since 1970
+	Hash   string `json:"ath,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
+}
+
+// Proof returns the value of the DPoP header for one request; another request,
+// and the same one once more, needs another proof. It is a JWT that is made
+// by hand, as the signature is then nearly all that it costs. The error is
+// BadConfig for a URL that no proof can be for.
+func (k *Key) Proof(c Claims) (core.Secret, error) {
+	target, err := Target(c.URL)
+	if err != nil {
+		return core.Secret{}, err
+	}
+	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()} // 130 bits at random
+	if !c.Token.IsZero() {
+		hash := sha256.Sum256([]byte(c.Token.Reveal()))
+		p.Hash = base64.RawURLEncoding.EncodeToString(hash[:])
+	}
+	if ValidNonce(c.Nonce) {
+		p.Nonce = c.Nonce
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be written")
+	}
+	const tail = 1 + 512*4/3 + 2 // of a signature with RSA 4096
+	jwt := make([]byte, 0, len(k.head)+base64.RawURLEncoding.EncodedLen(len(body))+tail)
+	jwt = base64.RawURLEncoding.AppendEncode(append(jwt, k.head...), body)
+	signature, err := k.sign(jwt)
+	if err != nil {
+		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be signed: %w", err)
+	}
+	return core.NewSecret(string(base64.RawURLEncoding.AppendEncode(append(jwt, '.'), signature))), nil
+}
+
+// sign returns the signature of a JWS (RFC 7518 §3, RFC 8037 §3.1).
+func (k *Key) sign(input []byte) ([]byte, error) {
+	digest := sha256.Sum256(input)
+	switch key := k.private.(type) {
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		pair := make([]byte, 64)
+		r.FillBytes(pair[:32])
+		s.FillBytes(pair[32:])
+		return pair, nil
+	case ed25519.PrivateKey:
+		return ed25519.Sign(key, input), nil
+	}
+	if k.algorithm == PS256 {
+		return k.private.Sign(rand.Reader, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+	}
+	return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
+}
+
+// Target returns the address of a request as a proof names it ("htu", RFC 9449
+// §4.2): without user, query and fragment, and as RFC 3986 §6.2 writes it:
+// scheme and host in lower case, no port where it is the scheme's own, a path.
+// The path stays as it is sent. ws and wss count as http and https.
+func Target(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the absolute URL of the request")
+	}
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	switch scheme {
+	case "wss":
+		scheme = "https"
+	case "ws":
+		scheme = "http"
+	}
+	usual := map[string]string{"https": "443", "http": "80"}[scheme]
+	if usual == "" {
+		return "", core.Errorf(core.BadConfig, "a DPoP proof is for an http or https URL")
+	}
+	host, _, _ := strings.Cut(u.Hostname(), "%") // a zone (RFC 6874) is not sent
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
+		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the host as it is sent: in ASCII, xn--…")
+	}
+	if host = strings.ToLower(host); strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" && port != usual {
+		host += ":" + port
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	return scheme + "://" + host + path, nil
+}
