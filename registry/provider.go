@@ -40,7 +40,7 @@ func (p *provider) replace(old *provider) {
 func (p *provider) observe(opts core.Options) *core.Options {
 	observe := opts.Observe
 	opts.Observe = func(ev core.Event) {
-		if ev.Kind == core.Authenticated {
+		if ev.Kind == core.Authenticated || ev.Kind == core.Restored {
 			if olds := p.take(); len(olds) > 0 {
 				go func() {
 					ctx, cancel := context.WithTimeout(context.Background(), closeLimit)

@@ -18,7 +18,11 @@ type Entry struct {
 	Kind        string           // of the provider
 	Environment core.Environment // handed to the provider; empty: none
 	Settings    map[string]any   // of the provider, as core.Factory.Open takes them
-	// Options of the session. Provider and Environment are filled in.
+	// Inputs are the names of sessions of the same set, by role: they become
+	// Options.Inputs. Nil: none.
+	Inputs map[string]string
+	// Options of the session. Provider and Environment are filled in, and
+	// StoreKey if it is empty and there is a Store (see [Entry.StoreKey]).
 	Options core.Options
 }
 
@@ -96,7 +100,7 @@ func (r *Registry) swap(k *kinds, entries []Entry) ([]ending, error) {
 	kept := make(map[string]Entry, len(entries))
 	providers := make(map[string]*provider, len(entries))
 	var ended []ending
-	for _, e := range entries {
+	for _, e := range inOrder(entries) {
 		s, before := old[e.Name], r.entries[e.Name]
 		f := k.factories[e.Kind]
 		if s != nil && e.same(before) && f.Same(made[e.Kind]) {
@@ -105,11 +109,12 @@ func (r *Registry) swap(k *kinds, entries []Entry) ([]ending, error) {
 		}
 		e = e.clone()
 		p := &provider{factory: f, env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
+		opts := e.options(f, sessions)
 		if s != nil {
 			p.replace(r.providers[e.Name])
-			s.Reconfigure(p, p.observe(e.Options))
+			s.Reconfigure(p, p.observe(opts))
 		} else {
-			s = core.New(e.Name, p, &e.Options)
+			s = core.New(e.Name, p, &opts)
 		}
 		kept[e.Name], sessions[e.Name], providers[e.Name] = e, s, p
 	}
@@ -137,6 +142,7 @@ func (k *kinds) check(entries []Entry) error {
 		}
 		seen[e.Name] = true
 	}
+	errs = append(errs, checkInputs(entries)...)
 	return errors.Join(errs...)
 }
 
@@ -166,7 +172,8 @@ func (e Entry) fault(err error) error {
 // clone copies what the caller might write to later.
 func (e Entry) clone() Entry {
 	e.Settings, _ = cloneValue(e.Settings).(map[string]any)
-	e.Options.Origins = slices.Clone(e.Options.Origins)
+	e.Inputs = maps.Clone(e.Inputs)
+	e.Options.Origins, e.Options.Inputs = slices.Clone(e.Options.Origins), maps.Clone(e.Options.Inputs)
 	e.Options.Provider, e.Options.Environment = e.Kind, e.Environment
 	return e
 }
@@ -196,9 +203,10 @@ func cloneValue(value any) any {
 func (e Entry) same(before Entry) bool {
 	a, b := e.Options, before.Options
 	a.Provider, a.Environment = e.Kind, e.Environment
-	live := sameFunc(a.Observe, b.Observe) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI
-	a.Observe, a.Transport, a.Logger, a.UI = nil, nil, nil, nil
-	b.Observe, b.Transport, b.Logger, b.UI = nil, nil, nil, nil
+	live := sameFunc(a.Observe, b.Observe) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI &&
+		sameValue(a.Store, b.Store) && maps.Equal(a.Inputs, b.Inputs) && maps.Equal(e.Inputs, before.Inputs)
+	a.Observe, a.Transport, a.Logger, a.UI, a.Store, a.Inputs = nil, nil, nil, nil, nil, nil
+	b.Observe, b.Transport, b.Logger, b.UI, b.Store, b.Inputs = nil, nil, nil, nil, nil, nil
 	if len(a.Origins) == 0 && len(b.Origins) == 0 {
 		a.Origins, b.Origins = nil, nil
 	}

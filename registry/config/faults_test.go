@@ -38,11 +38,11 @@ var badFiles = []struct {
 		"a.yaml:3:6: sessions.b: anchors and aliases are not supported; write the value out",
 		"a.yaml:4:7: sessions.c: aliases and merge keys (<<) are not supported; use a second file, or write it out"}},
 	{name: "bomb", text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n", want: []string{
-		"a.yaml:1:1: a: unknown key; known: environment, default, sessions",
-		"a.yaml:2:1: b: unknown key; known: environment, default, sessions",
+		"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
+		"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
 		"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
 		"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
-		"a.yaml:3:1: c: unknown key; known: environment, default, sessions",
+		"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
 		"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
 		"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"}},
 	{name: "keys", text: "sessions: {1: a, true: b, ? [x] : c, '': d, \"\\e\": e}\n", want: []string{
@@ -103,7 +103,7 @@ var badFiles = []struct {
 		`a.yaml:1:1: environment: unknown environment "prd", did you mean "prod"?; known: dev, prod, qa, stage`,
 		`a.yaml:3:32: sessions.a.settings.client_idd: unknown key, did you mean "client_id"?`,
 		`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: dev, qa, prod`,
-		`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, lazy, keep_fresh, early, timeout, allow_http, no_replay`,
+		`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, lazy, keep_fresh, early, timeout, allow_http, no_replay, store, inputs`,
 		`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, client_secret, scopes, style, leeway, retries, strict, extra, tls`,
 		`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; known: dev, prod, qa, stage`}},
 	{name: "environment missing", text: "sessions:\n  a: {provider: gs, settings: {client_id: x}}\n", want: []string{
@@ -219,7 +219,7 @@ func TestFaultsOfAllFiles(t *testing.T) {
 		`z.yaml:2:36: sessions.a.settings.kye: unknown key, did you mean "key"?`,
 		"y.json:1:15: sessions.b.settings.key: missing",
 		"x.toml:2:1: sessions.a.early: want duration, found an integer",
-		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS",
+		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
 	}, faults(t, opts))
 }
 

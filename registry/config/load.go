@@ -19,6 +19,7 @@ type (
 		Environment string         `json:"environment"`
 		Default     string         `json:"default"`
 		Sessions    map[string]any `json:"sessions" required:"true"`
+		Store       storeKeys      `json:"store"`
 	}
 	sessionKeys struct {
 		Provider     string         `json:"provider" required:"true"`
@@ -32,13 +33,15 @@ type (
 		optionKeys
 	}
 	optionKeys struct {
-		Origins   []string      `json:"origins"`
-		Lazy      bool          `json:"lazy"`
-		KeepFresh bool          `json:"keep_fresh"`
-		Early     time.Duration `json:"early"`
-		Timeout   time.Duration `json:"timeout"`
-		AllowHTTP bool          `json:"allow_http"`
-		NoReplay  bool          `json:"no_replay"`
+		Origins   []string          `json:"origins"`
+		Lazy      bool              `json:"lazy"`
+		KeepFresh bool              `json:"keep_fresh"`
+		Early     time.Duration     `json:"early"`
+		Timeout   time.Duration     `json:"timeout"`
+		AllowHTTP bool              `json:"allow_http"`
+		NoReplay  bool              `json:"no_replay"`
+		Store     storeKeys         `json:"store"`
+		Inputs    map[string]string `json:"inputs"`
 	}
 )
 
@@ -65,6 +68,8 @@ type loader struct {
 	broken    map[string]bool    // paths whose value or reference could not be read
 	files     map[string]refFile // that references named
 	seen      map[string]watched // all files, for Watch
+	stores    map[storeKeys]core.Store
+	before    map[storeKeys]core.Store // those of the last good load
 }
 
 // loaded is what a good load leaves.
@@ -73,13 +78,14 @@ type loaded struct {
 	fallback    string // the default session
 	sessions    map[string]*session
 	plugins     map[string]plugin
+	stores      map[storeKeys]core.Store
 }
 
 func newLoader(opts Options, reg *registry.Registry) *loader {
 	return &loader{
 		opts: opts, reg: reg, environ: environ(opts.Environ),
 		variables: map[string]any{}, places: map[string]place{}, varPlaces: map[string]place{},
-		broken: map[string]bool{}, files: map[string]refFile{}, seen: map[string]watched{},
+		broken: map[string]bool{}, files: map[string]refFile{}, seen: map[string]watched{}, stores: map[storeKeys]core.Store{},
 	}
 }
 
@@ -96,10 +102,17 @@ func (l *loader) load(ctx context.Context, before *loaded) (*loaded, error) {
 	l.values = overlay(documents)
 	l.checkReferences(nil, l.values)
 	plugins := l.loadPlugins(ctx, before)
+	if before != nil {
+		l.before = before.stores
+	}
 	out := l.check()
 	out.plugins = plugins
 	if len(l.faults) > 0 {
-		l.settingsFaults(l.reg.Check(out.entries()), out.sessions)
+		entries := out.entries()
+		for i := range entries {
+			entries[i].Inputs = nil // checkInputs has looked at them
+		}
+		l.settingsFaults(l.reg.Check(entries), out.sessions)
 		return nil, newError(l.faults, l.opts.Files)
 	}
 	return out, nil
@@ -126,10 +139,10 @@ func (l *loader) settingsFaults(err error, sessions map[string]*session) bool {
 // check goes from the top down to each session.
 func (l *loader) check() *loaded {
 	top := make(map[string]any, len(l.values))
-	merge(top, map[string]any{"environment": l.values["environment"], "default": l.values["default"]}, "")
+	merge(top, map[string]any{"environment": l.values["environment"], "default": l.values["default"], "store": l.values["store"]}, "")
 	top = l.resolveAll(nil, top, l.at).(map[string]any)
 	for key, value := range l.values {
-		if key != "plugins" && key != "environment" && key != "default" {
+		if key != "plugins" && key != "environment" && key != "default" && key != "store" {
 			top[key] = value
 		}
 	}
@@ -154,7 +167,9 @@ func (l *loader) check() *loaded {
 	for _, s := range sessions {
 		l.checkSession(s)
 	}
+	l.checkInputs(sessions)
 	out.fallback = l.chooseDefault(keys.Default, sessions)
+	out.stores = l.stores
 	return out
 }
 

@@ -20,6 +20,7 @@ type session struct {
 	own       bool    // env is the session's own
 	envOK     bool    // env is known, or not needed
 	layers    []layer // the weakest first
+	stores    []layer // those that say which store, the weakest first
 	effective map[string]any
 	entry     registry.Entry
 }
@@ -89,6 +90,9 @@ func (l *loader) layersOf(s *session, env core.Environment) []layer {
 // place of what is around it.
 func (s *session) locate(path []string) ([]string, place) {
 	layers := s.layers
+	if len(path) > 0 && path[0] == "store" {
+		layers = s.stores
+	}
 	for i := len(layers) - 1; i >= 0; i-- {
 		full := slices.Concat(layers[i].path, path)
 		if p, ok := layers[i].places[join(full)]; ok {
@@ -103,7 +107,7 @@ func (s *session) locate(path []string) ([]string, place) {
 			}
 		}
 	}
-	return slices.Concat(layers[0].path, path), place{}
+	return slices.Concat(s.path, path), place{}
 }
 
 // checkSession puts the layers of a session together and checks the whole.
@@ -122,6 +126,7 @@ func (l *loader) checkSession(s *session) {
 		}
 		merge(s.effective, layer.values, "environments")
 	}
+	l.mergeStore(s)
 	l.resolveAll(nil, s.effective, s.locate)
 
 	base := l.opts.Session
@@ -146,7 +151,10 @@ func (l *loader) checkSession(s *session) {
 	}
 	base.Origins, base.Lazy, base.KeepFresh, base.Early = origins, keys.Lazy, keys.KeepFresh, keys.Early
 	base.Timeout, base.AllowHTTP, base.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
-	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Options: base}
+	if s.effective["store"] != nil {
+		base.Store = l.store(s, keys.Store)
+	}
+	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Inputs: keys.Inputs, Options: base}
 }
 
 // described reports whether the session's settings are known: not while its

@@ -159,7 +159,7 @@ func (m *matcher) top() (core.Setting, bool) {
 		return core.Setting{}, false
 	}
 	if key != "sessions" {
-		return m.end(schemaFor(topSchema, key))
+		return m.below(schemaFor(topSchema, key), object(m.values, key))
 	}
 	sessions := object(m.values, "sessions")
 	name, ok := m.pick(slices.Sorted(maps.Keys(sessions)))
@@ -194,11 +194,12 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 		if key, ok = m.pick(settingNames(environmentSchema)); !ok {
 			return core.Setting{}, false
 		}
+		values = object(values, "environments", env)
 		if key == "settings" {
-			return m.setting(factory.Settings(), object(values, "environments", env, "settings"))
+			return m.setting(factory.Settings(), object(values, "settings"))
 		}
 	}
-	return m.end(schemaFor(sessionSchema, key))
+	return m.below(schemaFor(sessionSchema, key), object(values, key))
 }
 
 // factoryOf returns the factory of a session, the zero one if it is not known.
@@ -225,14 +226,18 @@ func (m *matcher) setting(schema []core.Setting, values map[string]any) (core.Se
 	if !ok {
 		return core.Setting{}, false
 	}
-	s := schemaFor(schema, key)
+	return m.below(schemaFor(schema, key), object(values, key))
+}
+
+// below goes down into what a key holds.
+func (m *matcher) below(s core.Setting, values map[string]any) (core.Setting, bool) {
 	switch {
 	case len(m.rest) == 0:
 		return m.end(s)
 	case s.Type == "object":
-		return m.setting(s.Fields, object(values, key))
+		return m.setting(s.Fields, values)
 	case strings.HasPrefix(s.Type, "map of ") && len(m.rest) > 0:
-		existing := slices.Sorted(maps.Keys(object(values, key)))
+		existing := slices.Sorted(maps.Keys(values))
 		if name := strings.ToLower(m.rest[0]); !slices.ContainsFunc(existing, func(k string) bool { return fold(k) == fold(name) }) {
 			existing = append(existing, name)
 		}
@@ -241,7 +246,7 @@ func (m *matcher) setting(schema []core.Setting, values map[string]any) (core.Se
 			return core.Setting{}, false
 		}
 		if s.Type = strings.TrimPrefix(s.Type, "map of "); s.Type == "object" {
-			return m.setting(s.Fields, object(values, key, name))
+			return m.setting(s.Fields, object(values, name))
 		}
 	}
 	return m.end(s)
