@@ -5,9 +5,11 @@ package plugins
 import (
 	"context"
 	"io"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -106,7 +108,7 @@ func FuzzServer(f *testing.F) {
 	object, err := wire.FromSettings(map[string]any{"name": "x", "key": core.NewSecret("k")})
 	require.NoError(f, err)
 	f.Add(marshal(f, &v1.OpenRequest{Instance: "1", Kind: "test", Settings: object}), byte(0))
-	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3}}), byte(1))
+	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3, 4}, Inputs: map[string]*v1.Credential{"subject_token": nil}}), byte(1))
 	f.Add(marshal(f, wire.FromOutgoing("1", token("x"), core.Outgoing{Method: "GET"})), byte(2))
 	f.Add(marshal(f, wire.FromSignRequest("1", core.SignRequest{Digest: []byte{1}})), byte(3))
 	f.Fuzz(func(t *testing.T, b []byte, call byte) {
@@ -175,4 +177,41 @@ func (s *script) Recv() (*v1.AuthenticateRequest, error) {
 func (s *script) Send(m *v1.AuthenticateResponse) error {
 	s.out = append(s.out, m)
 	return nil
+}
+
+// FuzzPrompt shows a person what a plugin sends: it is refused, or fit to be
+// seen.
+func FuzzPrompt(f *testing.F) {
+	f.Add(marshal(f, wire.FromVisit(core.Visit{URL: "https://a.example/d", Code: "A-B", Direct: "https://a.example/d?c=A-B", Expires: time.Now()})))
+	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_OPEN, Text: "https://a.example/\x1b"}))
+	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_SHOW, Text: "a\nb\u202ec"}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m v1.Prompt
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		page := func(text string) {
+			u, err := url.Parse(text)
+			require.NoError(t, err)
+			require.Contains(t, []string{"http", "https"}, u.Scheme)
+			require.NotContains(t, text, " ")
+		}
+		fit := func(text string) {
+			require.False(t, strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }), "%q", text)
+		}
+		_, _ = show(t.Context(), &m, core.UI{
+			Show: func(_ context.Context, text string) error { fit(text); return nil },
+			Ask: func(_ context.Context, text string, _ bool) (core.Secret, error) {
+				fit(text)
+				return core.Secret{}, nil
+			},
+			Open: func(_ context.Context, text string) error { page(text); fit(text); return nil },
+			Visit: func(_ context.Context, v core.Visit) error {
+				page(v.URL)
+				fit(v.URL + v.Code + v.Direct)
+				require.True(t, v.Expires.IsZero() || v.Expires.Year() > 1900)
+				return nil
+			},
+		})
+	})
 }

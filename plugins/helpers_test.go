@@ -52,6 +52,10 @@ func pluginMain() {
 		misbehave()
 		return
 	}
+	if mode == "person" {
+		Serve(personFactory)
+		return
+	}
 	Serve(ticketFactory, testFactory)
 }
 

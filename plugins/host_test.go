@@ -229,3 +229,31 @@ func TestSession(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, 200, resp.StatusCode)
 }
+
+// An Authorizer in a plugin learns what the API's answers teach.
+func TestLearn(t *testing.T) {
+	h, _ := newHost(t)
+	var got []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Signature"))
+		w.Header().Set("DPoP-Nonce", "n-1")
+		if r.Header.Get("Signature") != "nonce:n-1" {
+			w.WriteHeader(401)
+		}
+	}))
+	defer api.Close()
+	get := func(learn string) (*http.Response, error) {
+		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"key": "k", "do": "learn " + learn}), &core.Options{Lazy: true})
+		defer s.Close(t.Context())
+		return s.Client().Get(api.URL)
+	}
+	resp, err := get("1")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, []string{"nonce:", "nonce:n-1"}, got)
+
+	_, err = get("1000")
+	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorContains(t, err, "it wants to learn more than it can use")
+}

@@ -47,6 +47,12 @@ func (p *prompter) ui(can []v1.PromptKind) core.UI {
 			return err
 		}
 	}
+	if slices.Contains(can, v1.PromptKind_PROMPT_KIND_VISIT) {
+		ui.Visit = func(ctx context.Context, v core.Visit) error {
+			_, err := p.ask(ctx, wire.FromVisit(v))
+			return err
+		}
+	}
 	return ui
 }
 

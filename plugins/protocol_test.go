@@ -3,6 +3,7 @@ package plugins
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,8 @@ func TestProtocolPage(t *testing.T) {
 		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes, maxOrigins),
 		fmt.Sprintf("| within %d years", maxYears),
 		fmt.Sprintf("| a signature | %d KiB", maxSignature>>10),
-		fmt.Sprintf("at most %d prompts, of %d KiB each", maxPrompts, maxPrompt>>10),
+		fmt.Sprintf("| %d; a message or a question is cut at %d KiB, a URL has %d KiB, a code %d bytes", maxPrompts, maxPrompt>>10, maxPage>>10, maxCode),
+		fmt.Sprintf("| headers to learn | %d, with names of %d bytes", maxLearn, maxLearnt),
 		fmt.Sprintf("cut after %d KiB and dropped beyond %d a second", maxLine>>10, lineRate),
 		fmt.Sprintf("from %d ms to %v s", restartBase.Milliseconds(), restartMax.Seconds()),
 	} {
@@ -47,10 +49,10 @@ func TestProtocolPage(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range []protoreflect.Name{"Credential", "Attachment", "SignRequest", "Error"} {
+	for _, m := range []protoreflect.Name{"Begin", "Prompt", "Credential", "Attachment", "AuthorizeRequest", "SignRequest", "Error"} {
 		fields := file.Messages().ByName(m).Fields()
 		for i := range fields.Len() {
-			if name := string(fields.Get(i).Name()); name != "credential" && name != "instance" && name != "attach" {
+			if name := string(fields.Get(i).Name()); !slices.Contains([]string{"credential", "instance", "attach", "kind", "method"}, name) {
 				names = append(names, name)
 			}
 		}

@@ -50,6 +50,11 @@ func (r *remote) optional(ctx context.Context, name string, err error, m *v1.Err
 	return nil
 }
 
+const (
+	maxLearn  = 16  // headers that Authorize wants to see
+	maxLearnt = 256 // bytes of such a name
+)
+
 // Authorize implements [core.Authorizer].
 func (r *remote) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (a core.Attachment, err error) {
 	if err := r.able(ctx, v1.Ability_ABILITY_AUTHORIZE, "Authorize"); err != nil {
@@ -61,10 +66,14 @@ func (r *remote) Authorize(ctx context.Context, c core.Credential, out core.Outg
 	}
 	err = r.call(ctx, true, func(p *process) error {
 		m, err := p.client.Authorize(ctx, req)
-		if err = r.optional(ctx, "Authorize", err, m.GetError()); err == nil {
-			a = wire.ToAttachment(m.GetAttachment())
+		if err = r.optional(ctx, "Authorize", err, m.GetError()); err != nil {
+			return err
 		}
-		return err
+		if learn := m.GetAttachment().GetLearn(); len(learn) > maxLearn || slices.ContainsFunc(learn, func(name string) bool { return !shown(name, maxLearnt) }) {
+			return r.bad("it wants to learn more than it can use: tell its author")
+		}
+		a = wire.ToAttachment(m.GetAttachment())
+		return nil
 	})
 	return a, err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -144,6 +145,11 @@ func (c *testConfig) lacks(ability string) error {
 func (c *testConfig) Authorize(_ context.Context, cred core.Credential, out core.Outgoing) (core.Attachment, error) {
 	if c.todo() == "crash-authorize" {
 		os.Exit(4)
+	}
+	if do, arg, _ := strings.Cut(c.todo(), " "); do == "learn" {
+		n, _ := strconv.Atoi(arg)
+		nonce := core.NewSecret("nonce:" + out.Learned["Dpop-Nonce"])
+		return core.Attachment{Header: map[string]core.Secret{"Signature": nonce}, Learn: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
 	}
 	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"), out.BodySHA256, header(cred, "Authorization"))
 	return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret(text)}}, c.lacks("authorize")

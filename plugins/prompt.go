@@ -1,0 +1,90 @@
+package plugins
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/authsession/authsession/core"
+	wire "github.com/authsession/authsession/plugins/proto"
+	v1 "github.com/authsession/authsession/plugins/proto/v1"
+)
+
+const (
+	maxPrompt = 4096     // bytes of a message or a question
+	maxPage   = 16 << 10 // bytes of a URL, which a signed request may be in
+	maxCode   = 256      // bytes of a code that a person enters
+)
+
+// show lets the person's program do what the plugin asks for. What a person
+// sees is made fit to be seen.
+func show(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error) {
+	switch kind := m.GetKind(); {
+	case kind == v1.PromptKind_PROMPT_KIND_SHOW && ui.Show != nil:
+		return "", ui.Show(ctx, readable(m.GetText(), maxPrompt))
+	case kind == v1.PromptKind_PROMPT_KIND_ASK && ui.Ask != nil:
+		answer, err := ui.Ask(ctx, readable(m.GetText(), maxPrompt), m.GetHidden())
+		return answer.Reveal(), err
+	case kind == v1.PromptKind_PROMPT_KIND_OPEN && ui.Open != nil:
+		if !isPage(m.GetText()) {
+			return "", errPage
+		}
+		return "", ui.Open(ctx, m.GetText())
+	case kind == v1.PromptKind_PROMPT_KIND_VISIT && ui.Visit != nil:
+		v, err := visit(m)
+		if err != nil {
+			return "", err
+		}
+		return "", ui.Visit(ctx, v)
+	}
+	return "", core.Errorf(core.Interactive, "the program cannot do that")
+}
+
+var errPage = core.Errorf(core.BadConfig, "only web pages are opened")
+
+// visit checks the page that a person is asked to open. The URL with the code
+// in it, and the time, are done without where they make no sense.
+func visit(m *v1.Prompt) (core.Visit, error) {
+	v := wire.ToVisit(m)
+	if !isPage(v.URL) {
+		return v, errPage
+	}
+	if len(v.Code) > maxCode || strings.ContainsFunc(v.Code, unprintable) {
+		return v, core.Errorf(core.Unavailable, "the code is too long, or not to be typed")
+	}
+	if !isPage(v.Direct) {
+		v.Direct = ""
+	}
+	if absurdTime(m.GetExpires()) {
+		v.Expires = time.Time{}
+	}
+	return v, nil
+}
+
+// isPage reports whether text is the URL of a web page.
+func isPage(text string) bool {
+	if len(text) > maxPage || strings.ContainsFunc(text, func(c rune) bool { return c == ' ' || unprintable(c) }) {
+		return false
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// readable makes foreign text lines that a terminal can show: without control
+// characters, and without those that turn the direction of writing.
+func readable(text string, limit int) string {
+	text = strings.Map(func(c rune) rune {
+		if c != '\n' && unprintable(c) {
+			return ' '
+		}
+		return c
+	}, text)
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
+}
+
+func unprintable(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) }
