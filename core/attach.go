@@ -38,6 +38,9 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 			err = l.asAbsent()
 		}
 		if err != nil {
+			if CodeOf(err) == Denied {
+				s.reject(l, "") // the next request gets another
+			}
 			return done, s.wrap(err, "authorize")
 		}
 	}

@@ -68,6 +68,9 @@ func (s *Session) authorizeRPC(ctx context.Context, p Authorizer, l *live, uri [
 		err = a.check()
 	}
 	if err != nil {
+		if CodeOf(err) == Denied {
+			s.reject(l, "")
+		}
 		return nil, s.wrap(err, "authorize")
 	}
 	md, err := metadata(a, l.cert != nil)

@@ -50,7 +50,8 @@ func (f ProviderFunc) Authenticate(ctx context.Context, req Request) (Credential
 // Authorizer is the ability to make an attachment for each request, as
 // signatures, DPoP and SPNEGO need. Without it, [Credential.Attach] goes on
 // every request as it is. An error that wraps [errors.ErrUnsupported] means
-// "as if absent".
+// "as if absent"; one with [Denied] says that the credential will not do, so
+// that the session drops it as it does after a 401.
 type Authorizer interface {
 	Authorize(ctx context.Context, c Credential, out Outgoing) (Attachment, error)
 }

@@ -153,7 +153,7 @@ func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgo
 		return core.Attachment{}, nil
 	}
 	if strings.HasSuffix(out.URL, "/bad") {
-		return core.Attachment{}, core.Errorf(core.Denied, "no")
+		return core.Attachment{}, core.Errorf(core.BadConfig, "no")
 	}
 	out.Header.Set("X-Scratch", "1")
 	hash := "-"
@@ -179,7 +179,7 @@ func TestAuthorizer(t *testing.T) {
 	require.Equal(t, "hello", got.body[0])
 
 	_, err = s.Client().Get(api.URL + "/bad")
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.BadConfig)
 	require.Equal(t, 1, got.count())
 
 	md, err := s.PerRPC().GetRequestMetadata(t.Context(), "https://api.example.com/pkg.S")
