@@ -1,0 +1,245 @@
+package registry_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry"
+	"github.com/authsession/authsession/store"
+	"github.com/stretchr/testify/require"
+)
+
+type echoSettings struct {
+	User  string        `json:"user" default:"u"`
+	Key   core.Secret   `json:"key"`
+	Wait  time.Duration `json:"wait"`
+	Count float64       `json:"count"`
+	Keys  []core.Secret `json:"keys"`
+	TLS   struct {
+		Roots    string      `json:"roots"`
+		Password core.Secret `json:"password"`
+	} `json:"tls"`
+	Users  []struct{ Name, Password core.Secret } `json:"users"`
+	Params map[string]string                      `json:"params"`
+}
+
+// echo is a kind whose credential is its user and those of its inputs.
+func echo(kind string) core.Factory {
+	return core.NewFactory(core.Info{Kind: kind}, func(_ context.Context, _ core.Environment, c echoSettings) (core.Provider, error) {
+		return core.ProviderFunc(func(_ context.Context, req core.Request) (core.Credential, error) {
+			text := c.User
+			for _, role := range []string{"subject", "actor"} {
+				text += req.Inputs[role].Attach.Header["Authorization"].Reveal()
+			}
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(text)}},
+				Expiry: time.Now().Add(time.Hour),
+			}, nil
+		}), nil
+	})
+}
+
+func newEcho(t *testing.T) *registry.Registry {
+	reg, err := registry.New(echo("echo"), echo("other"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, reg.Close(context.Background())) })
+	return reg
+}
+
+func echoEntry(name, user string, inputs map[string]string) registry.Entry {
+	return registry.Entry{Name: name, Kind: "echo", Settings: map[string]any{"user": user}, Inputs: inputs, Options: core.Options{Lazy: true}}
+}
+
+// carried is what the session's requests carry once it has renewed.
+func carried(t *testing.T, reg *registry.Registry, name string) func() string {
+	s, err := reg.Session(name)
+	require.NoError(t, err)
+	return func() string {
+		c, err := s.Credential(context.Background())
+		require.NoError(t, err)
+		return c.Attach.Header["Authorization"].Reveal()
+	}
+}
+
+func TestInputs(t *testing.T) {
+	reg := newEcho(t)
+	ctx := context.Background()
+	set := []registry.Entry{
+		echoEntry("c", "c", map[string]string{"subject": "b", "actor": "a"}),
+		echoEntry("b", "b", map[string]string{"subject": "a"}),
+		echoEntry("a", "a", nil),
+	}
+	require.NoError(t, reg.Replace(ctx, set))
+	c := carried(t, reg, "c")
+	require.Equal(t, "cbaa", c())
+
+	// The names are the caller's to write to afterwards, and count as a change.
+	set[0].Inputs["subject"] = "a"
+	require.Equal(t, "cbaa", c())
+	require.NoError(t, reg.Replace(ctx, set))
+	require.Eventually(t, func() bool { return c() == "caa" }, 5*time.Second, time.Millisecond)
+
+	// A session goes on with the one of its input's name, whatever made that.
+	set[2].Kind, set[2].Settings = "other", map[string]any{"user": "A"}
+	require.NoError(t, reg.Replace(ctx, set))
+	a := carried(t, reg, "a")
+	require.Eventually(t, func() bool { return a() == "A" }, 5*time.Second, time.Millisecond)
+	s, err := reg.Session("c")
+	require.NoError(t, err)
+	cred, err := s.Credential(ctx)
+	require.NoError(t, err)
+	s.Reject(cred, "")
+	require.Equal(t, "cAA", c())
+
+	require.NoError(t, reg.Add(ctx, echoEntry("d", "d", map[string]string{"subject": "a"})))
+	require.Equal(t, "dA", carried(t, reg, "d")())
+}
+
+func TestInputsFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		entries []registry.Entry
+		want    string
+	}{
+		"unknown": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": "bb"}), echoEntry("b", "", nil)},
+			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "b"?; known: a, b`},
+		"empty": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": ""})},
+			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "a"?; known: a`},
+		"itself": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": "a"})},
+			`session "a" (echo): bad config: the input "subject": the session would wait for itself: a → a`},
+		"circle": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "d", "y": "b"}), echoEntry("b", "", map[string]string{"x": "c"}),
+			echoEntry("c", "", map[string]string{"x": "a", "y": "d"}), echoEntry("d", "", nil)},
+			`session "a" (echo): bad config: the input "y": the session would wait for itself: a → b → c → a`},
+		"two circles": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "a", "y": "b"}), echoEntry("b", "", map[string]string{"x": "a"})},
+			`session "a" (echo): bad config: the input "x": the session would wait for itself: a → a` + "\n" +
+				`session "a" (echo): bad config: the input "y": the session would wait for itself: a → b → a`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := newEcho(t)
+			err := reg.Replace(context.Background(), c.entries)
+			require.EqualError(t, err, c.want)
+			require.ErrorIs(t, err, core.BadConfig)
+			require.Equal(t, err, reg.Check(c.entries))
+			require.Empty(t, reg.Names())
+		})
+	}
+	// What a session needs cannot be removed alone.
+	reg := newEcho(t)
+	a, b := echoEntry("a", "a", nil), echoEntry("b", "b", map[string]string{"subject": "a"})
+	require.NoError(t, reg.Replace(context.Background(), []registry.Entry{a, b}))
+	require.Error(t, reg.Replace(context.Background(), []registry.Entry{b}))
+	require.Equal(t, "ba", carried(t, reg, "b")())
+	require.NoError(t, reg.Replace(context.Background(), []registry.Entry{a}))
+}
+
+func TestStoreKey(t *testing.T) {
+	base := func() registry.Entry {
+		return registry.Entry{Name: "drive", Kind: "echo", Environment: core.QA, Settings: map[string]any{
+			"user": "u", "key": "secret", "wait": "5s", "count": 5, "keys": []any{"k1", "k2"},
+			"tls":    map[string]any{"roots": "r", "password": "p"},
+			"users":  []any{map[string]any{"Name": "n", "Password": "p"}},
+			"params": map[string]any{"a": "1", "b": "2"},
+		}}
+	}
+	f := echo("echo")
+	want := base().StoreKey(f)
+	require.Regexp(t, `^drive-[0-9a-f]{16}$`, want)
+	require.Equal(t, "drive-7eb4ef55681b4eb6", want, "a program of another version must find what this one saved")
+	for name, c := range map[string]struct {
+		change func(e *registry.Entry)
+		same   bool
+	}{
+		"nothing":            {func(*registry.Entry) {}, true},
+		"secret":             {func(e *registry.Entry) { e.Settings["key"] = "another" }, true},
+		"secret gone":        {func(e *registry.Entry) { delete(e.Settings, "key") }, true},
+		"secret of its type": {func(e *registry.Entry) { e.Settings["key"] = core.NewSecret("x") }, true},
+		"list of secrets":    {func(e *registry.Entry) { e.Settings["keys"] = []any{"k3"} }, true},
+		"nested secret":      {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["password"] = "x" }, true},
+		"secret in a list": {func(e *registry.Entry) {
+			e.Settings["users"] = []any{map[string]any{"Name": "m", "Password": "q"}}
+		}, true},
+		"number as float": {func(e *registry.Entry) { e.Settings["count"] = 5.0 }, true},
+		"number as text":  {func(e *registry.Entry) { e.Settings["count"] = "5" }, true},
+		"null":            {func(e *registry.Entry) { e.Settings["nothing"] = nil }, true},
+		"options":         {func(e *registry.Entry) { e.Options.Lazy = true }, true},
+		"name":            {func(e *registry.Entry) { e.Name = "drives" }, false},
+		"kind":            {func(e *registry.Entry) { e.Kind = "other" }, false},
+		"environment":     {func(e *registry.Entry) { e.Environment = core.Prod }, false},
+		"inputs":          {func(e *registry.Entry) { e.Inputs = map[string]string{"subject": "x"} }, false},
+		"setting":         {func(e *registry.Entry) { e.Settings["user"] = "v" }, false},
+		"setting gone":    {func(e *registry.Entry) { delete(e.Settings, "user") }, false},
+		"nested setting":  {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = "x" }, false},
+		"number":          {func(e *registry.Entry) { e.Settings["count"] = 6 }, false},
+		"map":             {func(e *registry.Entry) { e.Settings["params"].(map[string]any)["b"] = "3" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := base()
+			c.change(&e)
+			require.Equal(t, c.same, want == e.StoreKey(f), "%s and %s", want, e.StoreKey(f))
+		})
+	}
+}
+
+// What a plugin has described must not change the key, as the next start of
+// the program asks for the key before the plugin runs.
+func TestStoreKeyOfAPlugin(t *testing.T) {
+	real := echo("echo")
+	started := false
+	plugin := core.ProxyFactory(func() (core.Info, []core.Setting) {
+		if !started {
+			return core.Info{Kind: "echo", Plugin: "p"}, nil
+		}
+		return core.Info{Kind: "echo", Plugin: "p", Summary: "s"}, real.Settings()
+	}, real.Check, real.Open)
+	e := registry.Entry{Name: "drive", Kind: "echo", Settings: map[string]any{"user": "u", "key": core.NewSecret("k")}}
+	before := e.StoreKey(plugin)
+	started = true
+	require.Equal(t, before, e.StoreKey(plugin))
+	e.Settings["key"] = core.NewSecret("l")
+	require.Equal(t, before, e.StoreKey(plugin))
+}
+
+// Sessions with a store get a key of their own, and one that is renamed in
+// nothing but its secret finds its credential again.
+func TestStoreOfEntries(t *testing.T) {
+	ctx := context.Background()
+	kept := store.Memory()
+	mine := core.Options{Store: kept, StoreKey: "mine"}
+	var events []core.EventKind
+	for i, e := range []registry.Entry{
+		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "1"}, Options: core.Options{Store: kept}},
+		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "2"}, Options: core.Options{Store: kept}},
+		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "v", "key": "2"}, Options: core.Options{Store: kept}},
+		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "w"}, Options: mine},
+		{Name: "b", Kind: "other", Settings: map[string]any{"user": "w"}, Options: mine},
+	} {
+		reg, err := registry.New(echo("echo"), echo("other"))
+		require.NoError(t, err)
+		e.Options.Observe = func(ev core.Event) { events = append(events, ev.Kind) }
+		require.NoError(t, reg.Add(ctx, e))
+		s, err := reg.Session(e.Name)
+		require.NoError(t, err)
+		require.NoError(t, s.Init(ctx), i)
+	}
+	require.Equal(t, []core.EventKind{core.Authenticated, core.Restored, core.Authenticated, core.Authenticated, core.Restored}, events)
+}
+
+// Stores are compared by which they are.
+func TestStoreThatChanges(t *testing.T) {
+	ctx := context.Background()
+	reg := newEcho(t)
+	asked := make(chan core.EventKind, 10)
+	observe := func(ev core.Event) { asked <- ev.Kind }
+	e := registry.Entry{Name: "a", Kind: "echo", Options: core.Options{Store: store.Memory(), Observe: observe}}
+	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
+	s, err := reg.Session("a")
+	require.NoError(t, err)
+	require.NoError(t, s.Init(ctx))
+	require.Equal(t, core.Authenticated, <-asked)
+	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
+	require.Empty(t, asked)
+	e.Options.Store = store.Memory()
+	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
+	require.Equal(t, core.Authenticated, <-asked)
+}
