@@ -26,7 +26,7 @@ func level(pkg string) int {
 		return 0
 	case strings.HasPrefix(pkg, "providers/internal/"), pkg == "plugins/proto/v1", pkg == "store":
 		return 1
-	case pkg == "registry", pkg == "core/providertest", pkg == "store/storetest", strings.HasPrefix(pkg, "providers/"), pkg == "plugins/proto":
+	case pkg == "registry", pkg == "terminal", pkg == "core/providertest", pkg == "store/storetest", strings.HasPrefix(pkg, "providers/"), pkg == "plugins/proto":
 		return 2
 	case strings.HasPrefix(pkg, "registry/"), pkg == "providers", pkg == "plugins":
 		return 3
