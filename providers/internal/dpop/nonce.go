@@ -3,6 +3,8 @@ package dpop
 import (
 	"net/http"
 	"sync/atomic"
+
+	"github.com/authsession/authsession/core"
 )
 
 // maxNonce bounds a nonce in bytes: every proof repeats it.
@@ -47,3 +49,18 @@ func (n *Nonce) Learn(h http.Header) string {
 	}
 	return s
 }
+
+// Prover makes the proofs of token requests (RFC 9449 §5) with one key, and
+// the nonce that their server said last. It is safe for concurrent use.
+type Prover struct {
+	Key   *Key
+	Nonce *Nonce
+}
+
+// Proof returns the proof for a POST to endpoint.
+func (p Prover) Proof(endpoint string) (core.Secret, error) {
+	return p.Key.Proof(Claims{Method: http.MethodPost, URL: endpoint, Nonce: p.Nonce.Latest()})
+}
+
+// Learn takes the nonce of an answer.
+func (p Prover) Learn(h http.Header) { p.Nonce.Learn(h) }
