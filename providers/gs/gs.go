@@ -83,7 +83,7 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 	case cfg.ClientID != "":
 		p.cred.Subject = cfg.ClientID
 		p.grant = &grant.Client{
-			TokenURL: at.tokenURL, ID: cfg.ClientID, Secret: cfg.ClientSecret, Style: grant.Post, Scopes: cfg.scopes(),
+			TokenURL: at.tokenURL, ID: cfg.ClientID, Auth: grant.Post(cfg.ClientSecret), Scopes: cfg.scopes(),
 			Header: map[string][]string{"X-Application": {cfg.Application}, "X-Version": {cfg.Version}},
 			HTTP:   core.NewHTTPClient(&core.HTTPOptions{TLS: config}),
 		}

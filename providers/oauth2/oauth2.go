@@ -34,7 +34,6 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/attach"
-	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
@@ -44,23 +43,22 @@ const (
 	RefreshToken      = "refresh_token"      // RFC 6749 §6
 )
 
-// Config is the settings. docs/providers/oauth2.md explains them.
+// Config is the settings, in groups that are one flat list in configuration.
+// docs/providers/oauth2.md explains them.
 type Config struct {
 	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,refresh_token" doc:"How tokens are obtained."`
 	Issuer        string                 `json:"issuer" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
 	TokenURL      string                 `json:"token_url" doc:"The token endpoint, in the place of issuer."`
 	RevocationURL string                 `json:"revocation_url" doc:"Where tokens are revoked when the session is closed (RFC 7009). Default: what the issuer names, if it does."`
-	ClientID      string                 `json:"client_id" required:"true" doc:"The client that the server knows."`
-	ClientSecret  core.Secret            `json:"client_secret" doc:"Its secret. Not needed with a certificate in tls, or with the refresh token of a public client."`
-	ClientAuth    string                 `json:"client_auth" default:"basic" enum:"basic,post" doc:"How id and secret are sent: HTTP Basic, or in the body."`
 	Scopes        []string               `json:"scopes" doc:"The scopes to ask for. Default: what the server gives."`
 	Audience      string                 `json:"audience" doc:"The parameter audience, which some servers want."`
 	Resource      []string               `json:"resource" doc:"The APIs that the token is for, as absolute URIs (RFC 8707)."`
 	Params        map[string]core.Secret `json:"params" doc:"Further parameters of the token request. They cannot replace those of the grant."`
 	RefreshToken  core.Secret            `json:"refresh_token" doc:"The refresh token to begin with. Needed by, and only for, the grant refresh_token."`
 	BaseURL       string                 `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
-	TLS           certs.Config           `json:"tls" doc:"Certificates for the requests to the authorization server."`
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
+
+	ClientSettings
 }
 
 // Factory makes providers of the kind "oauth2".
@@ -70,8 +68,8 @@ var Factory = core.NewFactory(
 )
 
 // New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
-// An empty Grant is client_credentials, an empty ClientAuth basic. The
-// provider is safe for concurrent use; nothing is sent.
+// An empty Grant is client_credentials. The provider is safe for concurrent
+// use; nothing is sent.
 func New(cfg Config) (core.Provider, error) {
 	if err := attach.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
@@ -82,7 +80,7 @@ func New(cfg Config) (core.Provider, error) {
 
 // Validate reports, as core faults, what the types of the settings cannot say.
 func (c *Config) Validate(core.Environment) error {
-	return errors.Join(c.validateServer(), c.validateClient(), c.validateParams(), c.TLS.Check("tls"))
+	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.validateParams())
 }
 
 func (c *Config) validateServer() error {
@@ -112,25 +110,16 @@ func (c *Config) validateServer() error {
 	return errors.Join(faults...)
 }
 
-func (c *Config) validateClient() error {
+func (c *Config) validateGrant() error {
 	var faults []error
-	if c.ClientID == "" {
-		faults = append(faults, core.Faultf("client_id", "is empty"))
-	}
 	if c.Grant != "" && c.Grant != ClientCredentials && c.Grant != RefreshToken {
 		faults = append(faults, core.Faultf("grant", "want %s or %s", ClientCredentials, RefreshToken))
-	}
-	if style := grant.Style(c.ClientAuth); style != "" && style != grant.Basic && style != grant.Post {
-		faults = append(faults, core.Faultf("client_auth", "want %s or %s", grant.Basic, grant.Post))
 	}
 	switch {
 	case c.Grant == RefreshToken && c.RefreshToken.IsZero():
 		faults = append(faults, core.Faultf("refresh_token", "missing; the grant %s needs it", RefreshToken))
 	case c.Grant != RefreshToken && !c.RefreshToken.IsZero():
 		faults = append(faults, core.Faultf("refresh_token", "is for the grant %s", RefreshToken))
-	}
-	if c.Grant != RefreshToken && c.ClientSecret.IsZero() && !c.TLS.HasClient() {
-		faults = append(faults, core.Faultf("client_secret", "missing"))
 	}
 	return errors.Join(faults...)
 }

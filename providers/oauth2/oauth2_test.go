@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	for name, more := range map[string]map[string]any{
 		"client credentials": {},
-		"post and more":      {"client_auth": "post", "audience": "api", "resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
+		"post and more":      {"client_auth": "client_secret_post", "audience": "api", "resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
 		"refresh token":      {"grant": "refresh_token", "refresh_token": "the-first-refresh-token"},
 		"discovery":          {"token_url": nil},
 	} {
@@ -71,7 +71,7 @@ func TestTokenRequest(t *testing.T) {
 		basic   bool
 	}{
 		{"basic", nil, url.Values{"grant_type": {"client_credentials"}}, true},
-		{"post", map[string]any{"client_auth": "post"}, url.Values{
+		{"post", map[string]any{"client_auth": "client_secret_post"}, url.Values{
 			"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret},
 		}, false},
 		{"all parameters", map[string]any{

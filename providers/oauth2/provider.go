@@ -23,24 +23,22 @@ type provider struct {
 
 // Authenticate asks the token endpoint for an access token.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	client, err := p.client(ctx, req.Reason != core.Initial)
+	conn, err := p.connect(ctx, req.Reason != core.Initial)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if p.cfg.Issuer != "" {
-		meta, err := p.metadata(ctx, client.HTTP)
-		if err != nil {
-			return core.Credential{}, err
-		}
-		client.TokenURL = meta.TokenEndpoint
-	}
-	token, err := p.token(ctx, client, req.Previous.Renewal)
+	token, err := p.token(ctx, conn, req.Previous.Renewal)
 	if err != nil {
 		if core.CodeOf(err) != core.Denied {
 			p.meta.Store(nil) // the endpoint may have moved
 		}
 		return core.Credential{}, err
 	}
+	return p.credential(token), nil
+}
+
+// credential makes the credential of a token.
+func (p *provider) credential(token grant.Token) core.Credential {
 	cred := core.Credential{
 		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": token.Header()}},
 		Renewal: token.Refresh,
@@ -48,19 +46,19 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		Subject: p.cfg.ClientID,
 	}
 	attach.Address(&cred, p.cfg.BaseURL)
-	return cred, nil
+	return cred
 }
 
 // token makes the request that the grant and an earlier refresh token ask for.
-func (p *provider) token(ctx context.Context, client *grant.Client, renewal core.Secret) (grant.Token, error) {
+func (p *provider) token(ctx context.Context, conn *connection, renewal core.Secret) (grant.Token, error) {
 	if p.cfg.Grant == RefreshToken {
 		if renewal.IsZero() {
 			renewal = p.cfg.RefreshToken
 		}
-		return client.Refresh(ctx, renewal)
+		return conn.client.Refresh(ctx, renewal)
 	}
 	if !renewal.IsZero() {
-		again := *client
+		again := *conn.client
 		again.Scopes = nil // those that were granted, which may be fewer (RFC 6749 §6)
 		token, err := again.Refresh(ctx, renewal)
 		// A spent refresh token is refused in many ways; a refused client
@@ -69,20 +67,29 @@ func (p *provider) token(ctx context.Context, client *grant.Client, renewal core
 			return token, err
 		}
 	}
-	return client.ClientCredentials(ctx)
+	return conn.client.ClientCredentials(ctx)
 }
 
-// client makes the client of the authorization server, with certificates as
-// they are in their files now. With rotating, those were good before.
-func (p *provider) client(ctx context.Context, rotating bool) (*grant.Client, error) {
+// connection is the client of the authorization server for one call of the
+// provider.
+type connection struct {
+	client *grant.Client // with the token endpoint
+	meta   *metadata     // what the server says about itself; without an issuer, what the settings say
+}
+
+// connect makes the client of the authorization server, with certificates as
+// they are in their files now, and discovers the server's endpoints unless
+// they are known. With rotating, the files were good before.
+func (p *provider) connect(ctx context.Context, rotating bool) (*connection, error) {
 	web, err := p.web(ctx, rotating)
 	if err != nil {
 		return nil, err
 	}
-	c := &grant.Client{
-		TokenURL: p.cfg.TokenURL, ID: p.cfg.ClientID, Secret: p.cfg.ClientSecret, Style: grant.Style(p.cfg.ClientAuth),
-		Scopes: p.cfg.Scopes, Params: url.Values{}, HTTP: web,
+	auth, err := p.cfg.auth()
+	if err != nil {
+		return nil, err
 	}
+	c := &grant.Client{ID: p.cfg.ClientID, Auth: auth, Scopes: p.cfg.Scopes, Params: url.Values{}, HTTP: web}
 	for name, value := range p.cfg.Params {
 		c.Params.Set(name, value.Reveal())
 		c.Secrets = append(c.Secrets, value)
@@ -93,7 +100,29 @@ func (p *provider) client(ctx context.Context, rotating bool) (*grant.Client, er
 	if len(p.cfg.Resource) > 0 {
 		c.Params["resource"] = p.cfg.Resource
 	}
-	return c, nil
+	meta, err := p.endpoints(ctx, web)
+	if err != nil {
+		return nil, err
+	}
+	c.TokenURL = meta.TokenEndpoint
+	return &connection{c, meta}, nil
+}
+
+// endpoints returns where the server's endpoints are: those of the settings,
+// and for the rest what the issuer says.
+func (p *provider) endpoints(ctx context.Context, web *http.Client) (*metadata, error) {
+	m := metadata{TokenEndpoint: p.cfg.TokenURL}
+	if p.cfg.Issuer != "" {
+		said, err := p.metadata(ctx, web)
+		if err != nil {
+			return nil, err
+		}
+		m = *said
+	}
+	if p.cfg.RevocationURL != "" {
+		m.RevocationEndpoint = p.cfg.RevocationURL
+	}
+	return &m, nil
 }
 
 // web returns the HTTP client for requests to the authorization server. It
@@ -121,21 +150,16 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if p.cfg.Grant == RefreshToken || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	client, err := p.client(ctx, true)
+	conn, err := p.connect(ctx, true)
 	if err != nil {
 		return err
 	}
-	endpoint := p.cfg.RevocationURL
+	endpoint := conn.meta.RevocationEndpoint
 	if endpoint == "" {
-		meta, err := p.metadata(ctx, client.HTTP)
-		if err != nil {
-			return err
-		}
-		if endpoint = meta.RevocationEndpoint; endpoint == "" {
-			return errors.ErrUnsupported
-		}
+		return errors.ErrUnsupported
 	}
-	access := core.NewSecret(strings.TrimPrefix(c.Attach.Header["Authorization"].Reveal(), "Bearer "))
+	_, text, _ := strings.Cut(c.Attach.Header["Authorization"].Reveal(), " ")
+	access := core.NewSecret(text)
 	var first error
 	for _, t := range []struct {
 		token core.Secret
@@ -144,7 +168,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 		if t.token.IsZero() {
 			continue
 		}
-		err := client.Revoke(ctx, endpoint, t.token, t.hint)
+		err := conn.client.Revoke(ctx, endpoint, t.token, t.hint)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) && first == nil {
 			first = err
 		}

@@ -62,12 +62,14 @@ func TestSettingsFaults(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	s := newServer(t)
-	p, err := oauth2.New(oauth2.Config{TokenURL: s.URL + "/token", ClientID: clientID, ClientSecret: core.NewSecret(secret)})
+	p, err := oauth2.New(oauth2.Config{
+		TokenURL: s.URL + "/token", ClientSettings: oauth2.ClientSettings{ClientID: clientID, ClientSecret: core.NewSecret(secret)},
+	})
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err, "zero settings are the defaults")
 
-	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientAuth: "both"})
-	require.EqualError(t, err, "bad config: client_id: is empty; grant: want client_credentials or refresh_token; "+
-		"client_auth: want basic or post; client_secret: missing")
+	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientSettings: oauth2.ClientSettings{ClientAuth: "both"}})
+	require.EqualError(t, err, "bad config: grant: want client_credentials or refresh_token; client_id: is empty; "+
+		"client_auth: want one of client_secret_basic, client_secret_post, tls_client_auth, self_signed_tls_client_auth, none")
 }

@@ -35,10 +35,10 @@ func TestOIDCProviderClientCredentials(t *testing.T) {
 	p := servers.StartOIDCProvider(t, time.Minute)
 	api := servers.StartAPI(t, ca, p.Check())
 	for name, c := range map[string]struct{ where, id, auth string }{
-		"basic, by issuer":   {"issuer: " + p.Issuer, servers.ServiceID, "basic"},
-		"basic, by endpoint": {"token_url: " + p.TokenURL(), servers.ServiceID, "basic"},
-		"post, by issuer":    {"issuer: " + p.Issuer, servers.PostID, "post"},
-		"post, by endpoint":  {"token_url: " + p.TokenURL(), servers.PostID, "post"},
+		"basic, by issuer":   {"issuer: " + p.Issuer, servers.ServiceID, "client_secret_basic"},
+		"basic, by endpoint": {"token_url: " + p.TokenURL(), servers.ServiceID, "client_secret_basic"},
+		"post, by issuer":    {"issuer: " + p.Issuer, servers.PostID, "client_secret_post"},
+		"post, by endpoint":  {"token_url: " + p.TokenURL(), servers.PostID, "client_secret_post"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := load(t, ca, oidcConfig(c.where, c.id, c.auth, api.URL, ""), "SECRET="+servers.ServiceSecret)
@@ -62,7 +62,7 @@ func TestOIDCProviderResource(t *testing.T) {
 		"none":          {"", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, c.more)
+			text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "client_secret_basic", api.URL, c.more)
 			s := initialised(t, load(t, ca, text, "SECRET="+servers.ServiceSecret), "service")
 			if c.ok {
 				says(t, s, api.URL, servers.ServiceID)
@@ -79,7 +79,7 @@ func TestOIDCProviderExpiryAndRenewal(t *testing.T) {
 	ca := servers.NewCA(t)
 	p := servers.StartOIDCProvider(t, 3*time.Second)
 	api := servers.StartAPI(t, ca, p.Check())
-	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, "")
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "client_secret_basic", api.URL, "")
 	s := initialised(t, load(t, ca, text, "SECRET="+servers.ServiceSecret), "service")
 	soon(t, func() bool {
 		says(t, s, api.URL, servers.ServiceID)
@@ -95,7 +95,7 @@ func TestOIDCProviderRevokesAndSurvives401(t *testing.T) {
 	ca := servers.NewCA(t)
 	p := servers.StartOIDCProvider(t, time.Hour)
 	api := servers.StartAPI(t, ca, p.Check())
-	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", api.URL, "")
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "client_secret_basic", api.URL, "")
 	cfg := load(t, ca, text, "SECRET="+servers.ServiceSecret)
 	s := initialised(t, cfg, "service")
 	says(t, s, api.URL, servers.ServiceID)
@@ -115,7 +115,7 @@ func TestOIDCProviderWrongSecret(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	p := servers.StartOIDCProvider(t, time.Minute)
-	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "basic", "https://api.example.com", "")
+	text := oidcConfig("issuer: "+p.Issuer, servers.ServiceID, "client_secret_basic", "https://api.example.com", "")
 	s := session(t, load(t, ca, text, "SECRET=canary-in-a-coal-mine"), "service")
 	for range 20 {
 		err := s.Init(t.Context())

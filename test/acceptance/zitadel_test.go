@@ -41,10 +41,10 @@ func TestZitadelClientCredentials(t *testing.T) {
 	z := servers.StartZitadel(t, ca, time.Minute)
 	api := servers.StartAPI(t, ca, z.Check)
 	for name, where := range map[string]string{
-		"basic, by issuer":   "issuer: " + z.Issuer + "\n      client_auth: basic",
-		"post, by issuer":    "issuer: " + z.Issuer + "\n      client_auth: post",
-		"basic, by endpoint": "token_url: " + z.TokenURL() + "\n      client_auth: basic",
-		"post, by endpoint":  "token_url: " + z.TokenURL() + "\n      client_auth: post",
+		"basic, by issuer":   "issuer: " + z.Issuer + "\n      client_auth: client_secret_basic",
+		"post, by issuer":    "issuer: " + z.Issuer + "\n      client_auth: client_secret_post",
+		"basic, by endpoint": "token_url: " + z.TokenURL() + "\n      client_auth: client_secret_basic",
+		"post, by endpoint":  "token_url: " + z.TokenURL() + "\n      client_auth: client_secret_post",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := load(t, ca, fmt.Sprintf(`
@@ -189,7 +189,7 @@ sessions:
       issuer: %q
       client_id: %q
       client_secret: %q
-      client_auth: post
+      client_auth: client_secret_post
       grant: refresh_token
       refresh_token: "${env:REFRESH}"
       tls: {ca_file: %q}

@@ -12,7 +12,7 @@ import (
 // the row sets.
 func openOurs(e *endpoint, o tuning) client {
 	provider, err := oauth2.Factory.Open(context.Background(), "", map[string]any{
-		"token_url": e.URL, "client_id": "bench", "client_secret": "bench", "client_auth": "post",
+		"token_url": e.URL, "client_id": "bench", "client_secret": "bench", "client_auth": "client_secret_post",
 	})
 	must(err)
 	s := core.New("bench", provider, &core.Options{Lazy: true, Early: o.early, Timeout: o.timeout, KeepFresh: o.keepFresh})

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/authsession/authsession/core"
 )
@@ -24,51 +25,60 @@ const (
 	maxLifetime = 10 * 365 * 24 * 60 * 60
 )
 
-// answer is a token answer (RFC 6749 §5.1) after the check: what is left of it
-// for x/oauth2 to read.
-type answer struct {
-	AccessToken  string `json:"access_token"`
-	TokenType    string `json:"token_type"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	ExpiresIn    int64  `json:"expires_in,omitempty"` // seconds; 0: unknown
+// bearer is the usual type of token (RFC 6750).
+const bearer = "Bearer"
+
+// Fields are the members of an endpoint's answer, by their exact names.
+type Fields map[string]any
+
+// Text returns a member that is a string. Absent and null are the empty
+// string; any other type is an error with [core.Unavailable].
+func (f Fields) Text(name string) (string, error) {
+	text, ok := f[name].(string)
+	if !ok && f[name] != nil {
+		return "", core.Errorf(core.Unavailable, "the answer's %s is not a string", name)
+	}
+	return text, nil
 }
 
-// plain reads the body of resp, closes it and puts the checked answer in its
-// place. An answer that is no success, or cannot be used, becomes an error.
-func plain(resp *http.Response, secrets []core.Secret) error {
-	defer resp.Body.Close()
+// Seconds returns a member that is a lifetime in seconds, at most ten years,
+// as a number or a string, with or without a fraction. It returns 0 for what
+// cannot be one.
+func (f Fields) Seconds(name string) int64 { return lifetime(f[name]) }
+
+// readAnswer reads the body of resp. An answer that is no success becomes an
+// error, in which secrets are not repeated.
+func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	from := resp.Request.URL.Scheme + "://" + resp.Request.URL.Host
 	if resp.StatusCode >= 300 {
 		// The status says enough, also when the body breaks off.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 		var doc struct{ Error string }
 		_ = json.Unmarshal(body, &doc) // not JSON: no code
-		return keep(core.AnswerError(resp, body, secrets...), doc.Error)
+		return nil, keep(core.AnswerError(resp, body, secrets...), doc.Error)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case errors.As(err, new(*core.Error)):
-		return err
+		return nil, err
 	case err != nil:
-		return core.Errorf(core.Unavailable, "the answer of %s breaks off: %w", from, err)
+		return nil, core.Errorf(core.Unavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
-	a, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
+	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
-		return core.Errorf(core.CodeOf(err), "%s: %w", from, errors.Unwrap(err))
+		return nil, core.Errorf(core.CodeOf(err), "%s: %w", from, errors.Unwrap(err))
 	}
-	if body, err = json.Marshal(a); err != nil {
-		return core.Errorf(core.Unavailable, "%s: the answer cannot be read", from)
-	}
-	resp.Header = http.Header{"Content-Type": {"application/json"}}
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return nil
+	return fields, nil
 }
 
 // telling are the error codes that callers ask [ErrorCode] for. Others are not
 // kept: a server may put anything there.
-var telling = []string{"invalid_client", "invalid_grant", "unsupported_token_type"}
+var telling = []string{
+	"invalid_client", "invalid_grant", "unsupported_token_type", "use_dpop_nonce",
+	"authorization_pending", "slow_down", "expired_token", "access_denied",
+}
 
 // refusal keeps the error code of a refusal beside its text.
 type refusal struct {
@@ -88,63 +98,84 @@ func keep(err error, code string) error {
 }
 
 // ErrorCode reports whether err is a refusal of the server with the given
-// "error": invalid_client or invalid_grant (RFC 6749 §5.2), or
-// unsupported_token_type (RFC 7009 §2.2.1).
+// "error": invalid_client or invalid_grant (RFC 6749 §5.2), use_dpop_nonce
+// (RFC 9449 §8), unsupported_token_type (RFC 7009 §2.2.1), or one of the device
+// authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
 	var r *refusal
 	return errors.As(err, &r) && r.code == code
 }
 
-// parseAnswer reads a success answer of a token endpoint: JSON, or the form
-// encoding that some endpoints use.
-func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (answer, error) {
+// parseAnswer reads a success answer: JSON, or the form encoding that some
+// token endpoints use.
+func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Fields, error) {
 	fields, err := parseFields(contentType, body)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	if raw, ok := fields["error"]; ok && raw != nil && raw != "" {
-		text, _ := raw.(string)
-		description, _ := fields["error_description"].(string)
-		doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
-		err := core.AnswerCode(doc, secrets...)
-		if err == nil {
-			err = core.Errorf(core.Denied, "the answer is an error")
-		}
-		return answer{}, keep(err, text)
+	raw, ok := fields["error"]
+	if !ok || raw == nil || raw == "" {
+		return fields, nil
 	}
-	var a answer
-	for name, into := range map[string]*string{
-		"access_token": &a.AccessToken, "token_type": &a.TokenType, "refresh_token": &a.RefreshToken,
-	} {
-		text, ok := fields[name].(string)
-		if !ok && fields[name] != nil {
-			return answer{}, core.Errorf(core.Unavailable, "the answer's %s is not a string", name)
-		}
-		*into = text
+	text, _ := raw.(string)
+	description, _ := fields["error_description"].(string)
+	doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
+	if err = core.AnswerCode(doc, secrets...); err == nil {
+		err = core.Errorf(core.Denied, "the answer is an error")
 	}
-	a.ExpiresIn = lifetime(fields["expires_in"])
-	return a, a.check()
+	return nil, keep(err, text)
 }
 
-// check refuses what could not be sent in an Authorization header, and types
-// of token that are used in another way (RFC 6749 §7.1).
-func (a answer) check() error {
-	switch {
-	case a.AccessToken == "":
-		return core.Errorf(core.Unavailable, "the answer has no access_token")
-	case !visible(a.AccessToken) || strings.Contains(a.AccessToken, " "):
-		return core.Errorf(core.Unavailable, "the answer's access_token has characters that may not be sent")
-	case !visible(a.RefreshToken):
-		return core.Errorf(core.Unavailable, "the answer's refresh_token has characters that may not be sent")
-	case a.TokenType == "" || strings.EqualFold(a.TokenType, "Bearer"):
-		return nil
-	}
-	for _, known := range []string{"DPoP", "mac", "N_A", "Basic"} {
-		if strings.EqualFold(a.TokenType, known) {
-			return core.Errorf(core.BadConfig, "the server issues tokens of type %s; only Bearer is supported", known)
+// token reads a token answer (RFC 6749 §5.1). Tokens of type DPoP are taken if
+// the request was proven.
+func (f Fields) token(proven bool) (Token, error) {
+	var t Token
+	var access, refresh, id string
+	for name, into := range map[string]*string{
+		"access_token": &access, "token_type": &t.Type, "refresh_token": &refresh, "id_token": &id,
+		"scope": &t.Scope, "issued_token_type": &t.Issued,
+	} {
+		var err error
+		if *into, err = f.Text(name); err != nil {
+			return Token{}, err
 		}
 	}
-	return core.Errorf(core.BadConfig, "the server issues tokens of an unknown type; only Bearer is supported")
+	switch {
+	case access == "":
+		return Token{}, core.Errorf(core.Unavailable, "the answer has no access_token")
+	case !visible(access) || strings.Contains(access, " "):
+		return Token{}, core.Errorf(core.Unavailable, "the answer's access_token has characters that may not be sent")
+	case !visible(refresh):
+		return Token{}, core.Errorf(core.Unavailable, "the answer's refresh_token has characters that may not be sent")
+	}
+	var err error
+	if t.Type, err = kind(t.Type, proven); err != nil {
+		return Token{}, err
+	}
+	t.Access, t.Refresh, t.ID = core.NewSecret(access), core.NewSecret(refresh), core.NewSecret(id)
+	if seconds := f.Seconds("expires_in"); seconds > 0 {
+		t.Expiry = time.Now().Add(time.Duration(seconds) * time.Second)
+	}
+	return t, nil
+}
+
+// kind returns the type of token in its own letters, or refuses types that
+// are used in another way than we know (RFC 6749 §7.1).
+func kind(name string, proven bool) (string, error) {
+	switch {
+	case name == "" || strings.EqualFold(name, bearer):
+		return bearer, nil
+	case strings.EqualFold(name, "N_A"):
+		return "", core.Errorf(core.BadConfig, "the server issued a token that is no access token (token_type N_A, RFC 8693 §2.2.1): ask for another requested_token_type")
+	case strings.EqualFold(name, "DPoP") && proven:
+		return "DPoP", nil
+	}
+	for _, known := range []string{"DPoP", "mac", "Basic"} {
+		if strings.EqualFold(name, known) {
+			return "", core.Errorf(core.BadConfig, "the server issues tokens of type %s, which was not asked for", known)
+		}
+	}
+	return "", core.Errorf(core.BadConfig, "the server issues tokens of an unknown type")
 }
 
 // visible reports whether s is made of VSCHAR (RFC 6749 appendix A).
@@ -158,13 +189,13 @@ func visible(s string) bool {
 }
 
 // parseFields returns the members of the answer. Names are compared exactly.
-func parseFields(contentType string, body []byte) (map[string]any, error) {
+func parseFields(contentType string, body []byte) (Fields, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if len(body) == 0 {
 		return nil, core.Errorf(core.Unavailable, "the answer is empty")
 	}
 	if body[0] == '{' {
-		var fields map[string]any
+		var fields Fields
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
 		if err := d.Decode(&fields); err != nil || d.More() {
@@ -176,14 +207,14 @@ func parseFields(contentType string, body []byte) (map[string]any, error) {
 	if kind == "application/x-www-form-urlencoded" || kind == "text/plain" {
 		form, err := url.ParseQuery(string(body))
 		if err == nil && (form.Has("access_token") || form.Has("error")) {
-			fields := make(map[string]any, len(form))
+			fields := make(Fields, len(form))
 			for name := range form {
 				fields[name] = form.Get(name)
 			}
 			return fields, nil
 		}
 	}
-	return nil, core.Errorf(core.Unavailable, "the answer is not a JSON object: is this a token endpoint?")
+	return nil, core.Errorf(core.Unavailable, "the answer is not a JSON object: is this an endpoint of an authorization server?")
 }
 
 // lifetime reads expires_in (RFC 6749 §5.1), whatever became of it: seconds as

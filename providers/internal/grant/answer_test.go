@@ -3,6 +3,7 @@ package grant
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,8 @@ func FuzzTokenAnswer(f *testing.F) {
 		`{"access_token":"a","token_type":"Bearer","expires_in":3600,"refresh_token":"r"}`,
 		`{"access_token":"a","expires_in":"1e300"}`,
 		`{"access_token":"a\n"}`,
+		`{"access_token":"a","token_type":"dpop","id_token":"e30.e30.","scope":"a b","issued_token_type":"urn:x"}`,
+		`{"access_token":"a","token_type":"N_A","scope":[]}`,
 		`{"error":"invalid_client","error_description":"x"}`,
 		`access_token=a&expires_in=60`,
 		`<html>`, ``, `{`, `{"error":[]}`, "\ufeff{}",
@@ -23,22 +26,28 @@ func FuzzTokenAnswer(f *testing.F) {
 		f.Add("text/plain; charset=utf-8", body)
 	}
 	f.Fuzz(func(t *testing.T, contentType, body string) {
-		a, err := parseAnswer(contentType, []byte(body), core.NewSecret("canary"))
+		fields, err := parseAnswer(contentType, []byte(body), core.NewSecret("canary"))
+		var token Token
+		if err == nil {
+			token, err = fields.token(true)
+		}
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			require.NotContains(t, err.Error(), "canary")
 			return
 		}
-		require.NotEmpty(t, a.AccessToken)
-		for _, c := range []byte(a.AccessToken) {
+		require.False(t, token.Access.IsZero())
+		for _, c := range []byte(token.Access.Reveal()) {
 			require.True(t, c > ' ' && c <= '~', "a byte %#x in the token", c)
 		}
-		require.GreaterOrEqual(t, a.ExpiresIn, int64(0))
-		require.LessOrEqual(t, a.ExpiresIn, int64(maxLifetime))
-		text, err := json.Marshal(a)
+		require.Contains(t, []string{"Bearer", "DPoP"}, token.Type)
+		if !token.Expiry.IsZero() {
+			require.WithinRange(t, token.Expiry, time.Now().Add(-time.Minute), time.Now().Add((maxLifetime+60)*time.Second))
+		}
+		text, err := json.Marshal(fields)
 		require.NoError(t, err)
 		again, err := parseAnswer("application/json", text)
 		require.NoError(t, err)
-		require.Equal(t, a, again)
+		require.Equal(t, fields, again)
 	})
 }

@@ -26,7 +26,7 @@ func serve(t *testing.T, h http.HandlerFunc) *grant.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &grant.Client{TokenURL: srv.URL + "/token", ID: "app:1", Secret: core.NewSecret(secret)}
+	return &grant.Client{TokenURL: srv.URL + "/token", ID: "app:1", Auth: grant.Basic(core.NewSecret(secret))}
 }
 
 func reply(status int, contentType, body string) http.HandlerFunc {
@@ -66,7 +66,7 @@ func TestRequest(t *testing.T) {
 	})
 	t.Run("post", func(t *testing.T) {
 		post := *c
-		post.Style = grant.Post
+		post.Auth = grant.Post(core.NewSecret(secret))
 		_, err := post.ClientCredentials(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, got.Header.Get("Authorization"))
@@ -75,7 +75,7 @@ func TestRequest(t *testing.T) {
 	})
 	t.Run("public client", func(t *testing.T) {
 		public := *c
-		public.Secret = core.Secret{}
+		public.Auth = nil
 		token, err := public.Refresh(t.Context(), core.NewSecret("r1"))
 		require.NoError(t, err)
 		require.Equal(t, "r1", token.Refresh.Reveal(), "the old one is kept")
@@ -314,7 +314,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	srv.Config.ErrorLog = nil
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	c := grant.Client{TokenURL: srv.URL, ID: "app", Secret: core.NewSecret(secret)}
+	c := grant.Client{TokenURL: srv.URL, ID: "app", Auth: grant.Basic(core.NewSecret(secret))}
 	_, err := c.ClientCredentials(t.Context())
 	require.ErrorIs(t, err, core.BadConfig)
 	require.ErrorContains(t, err, "certificate")
@@ -324,7 +324,7 @@ func ExampleClient_ClientCredentials() {
 	srv := httptest.NewServer(reply(200, "application/json", `{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":"3600"}`))
 	defer srv.Close()
 
-	c := grant.Client{TokenURL: srv.URL + "/token", ID: "app", Secret: core.NewSecret("hunter2")}
+	c := grant.Client{TokenURL: srv.URL + "/token", ID: "app", Auth: grant.Basic(core.NewSecret("hunter2"))}
 	token, err := c.ClientCredentials(context.Background())
 	if err != nil {
 		fmt.Println(err)

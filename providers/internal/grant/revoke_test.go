@@ -23,7 +23,7 @@ func TestRevoke(t *testing.T) {
 	require.Equal(t, []string{"app%3A1", url.QueryEscape(secret)}, []string{user, pass})
 	require.Equal(t, url.Values{"token": {"a"}, "token_type_hint": {"access_token"}}, got.PostForm)
 
-	c.Style = grant.Post
+	c.Auth = grant.Post(core.NewSecret(secret))
 	require.NoError(t, c.Revoke(t.Context(), c.TokenURL, core.NewSecret("r"), "refresh_token"))
 	require.Empty(t, got.Header.Get("Authorization"))
 	require.Equal(t, url.Values{
