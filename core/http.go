@@ -188,14 +188,14 @@ func AnswerError(resp *http.Response, body []byte, secrets ...Secret) error {
 	return e
 }
 
-// oauthCode maps an "error" of RFC 6749 §5.2, RFC 8707 §2 and RFC 6749 §4.1.2.1.
+// oauthCode maps an "error" of RFC 6749 §5.2 and §4.1.2.1, RFC 8707 §2 and RFC 9449 §5.
 func oauthCode(oauth string, otherwise Code) Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
 		return Denied
-	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request", "unsupported_response_type":
+	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request", "unsupported_response_type", "invalid_dpop_proof":
 		return BadConfig
-	case "temporarily_unavailable", "server_error", "slow_down":
+	case "temporarily_unavailable", "server_error", "slow_down", "use_dpop_nonce":
 		return Unavailable
 	case "interaction_required", "login_required", "consent_required", "account_selection_required":
 		return Interactive

@@ -76,7 +76,8 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 // telling are the error codes that callers ask [ErrorCode] for. Others are not
 // kept: a server may put anything there.
 var telling = []string{
-	"invalid_client", "invalid_grant", "unsupported_token_type", "use_dpop_nonce",
+	"invalid_client", "invalid_grant", "invalid_request", "unsupported_token_type",
+	"use_dpop_nonce", "invalid_dpop_proof",
 	"authorization_pending", "slow_down", "expired_token", "access_denied",
 }
 
@@ -98,9 +99,9 @@ func keep(err error, code string) error {
 }
 
 // ErrorCode reports whether err is a refusal of the server with the given
-// "error": invalid_client or invalid_grant (RFC 6749 §5.2), use_dpop_nonce
-// (RFC 9449 §8), unsupported_token_type (RFC 7009 §2.2.1), or one of the device
-// authorization grant (RFC 8628 §3.5).
+// "error": invalid_client, invalid_grant or invalid_request (RFC 6749 §5.2),
+// use_dpop_nonce or invalid_dpop_proof (RFC 9449 §8, §5), unsupported_token_type
+// (RFC 7009 §2.2.1), or one of the device authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
 	var r *refusal
 	return errors.As(err, &r) && r.code == code
@@ -163,6 +164,8 @@ func (f Fields) token(proven bool) (Token, error) {
 // are used in another way than we know (RFC 6749 §7.1).
 func kind(name string, proven bool) (string, error) {
 	switch {
+	case proven && (name == "" || strings.EqualFold(name, bearer)):
+		return "", core.Errorf(core.BadConfig, "the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC 9449 §5): it does not support DPoP, or not for this client")
 	case name == "" || strings.EqualFold(name, bearer):
 		return bearer, nil
 	case strings.EqualFold(name, "N_A"):

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -40,7 +41,9 @@ func (c *Client) send(ctx context.Context, r request) (Fields, error) {
 	}
 	fields, err := c.once(ctx, r)
 	if r.prover != nil && ErrorCode(err, "use_dpop_nonce") {
-		fields, err = c.once(ctx, r)
+		if fields, err = c.once(ctx, r); ErrorCode(err, "use_dpop_nonce") {
+			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave", errors.Unwrap(err))
+		}
 	}
 	return fields, err
 }
@@ -82,14 +85,15 @@ func (c *Client) once(ctx context.Context, r request) (Fields, error) {
 	}
 	defer done()
 	defer resp.Body.Close()
-	if r.prover != nil {
-		r.prover.Learn(resp.Header)
+	if c.Prover != nil {
+		c.Prover.Learn(resp.Header)
 	}
 	if r.bodiless && resp.StatusCode < 300 {
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal))
 		return nil, nil
 	}
-	return readAnswer(resp, a.Secrets)
+	fields, err := readAnswer(resp, a.Secrets)
+	return fields, doubtClock(err, resp.Header)
 }
 
 // roundTrip sends req by the transport of c.HTTP alone: an http.Client would
