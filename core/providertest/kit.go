@@ -43,6 +43,7 @@ type kit struct {
 	mu      sync.Mutex // guards all below
 	secrets []secret
 	errs    []seenError
+	shown   []shownText
 }
 
 // seenError is an error that a provider returned during a check.

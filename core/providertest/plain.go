@@ -17,6 +17,7 @@ type plainCredential struct {
 	Origins               []string
 	Subject               string
 	Attributes            map[string]string
+	Learn                 []string
 }
 
 // toPlain reveals c.
@@ -26,6 +27,7 @@ func toPlain(c core.Credential) plainCredential {
 		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
 		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
+		Learn: append([]string(nil), c.Attach.Learn...),
 	}
 }
 
@@ -41,7 +43,7 @@ func (p plainCredential) credential() core.Credential {
 	return core.Credential{
 		Attach: core.Attachment{
 			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
-			Cert: core.NewSecret(p.Cert), Roots: p.Roots,
+			Cert: core.NewSecret(p.Cert), Roots: p.Roots, Learn: p.Learn,
 		},
 		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
 		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,

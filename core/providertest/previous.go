@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"context"
 	"reflect"
 	"time"
 
@@ -62,6 +63,35 @@ func previousElsewhere(r *run) {
 	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
 		if _, _, err := r.ask(r.ctx, other, core.Request{Reason: reason, Previous: back}); err != nil {
 			r.errorf("a newly opened provider, Reason %v, the copied credential of another in Previous: %w", reason, err)
+		}
+	}
+}
+
+// previousStored lets a second session, of a newly opened provider, take up
+// what a first one has kept in a store, and renew it.
+func previousStored(r *run) {
+	st := r.stage(nil)
+	store := &shelf{values: map[string]core.Secret{}}
+	for _, which := range []string{"a", "another"} {
+		p := r.open(st.server())
+		if p == nil {
+			return
+		}
+		s := core.New("providertest", p, &core.Options{Store: store, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions()})
+		_, err := r.call(r.ctx, s.Init)
+		if err != nil {
+			r.errorf("Init of %s session with a store: %w", which, err)
+			return
+		}
+		if c, err := s.Credential(r.ctx); err == nil && which == "another" {
+			s.Reject(c, "")
+			_, err = r.call(r.ctx, func(ctx context.Context) error { _, err := s.Credential(ctx); return err })
+			if err != nil {
+				r.errorf("a newly opened provider, the stored credential of another in Previous: %w", err)
+			}
+		}
+		if _, err := r.call(r.ctx, s.Close); err != nil {
+			r.errorf("Close of %s session with a store: %w", which, err)
 		}
 	}
 }

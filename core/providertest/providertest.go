@@ -54,6 +54,14 @@ type Fixture struct {
 	// Endpoint is the path at which the kit lets the server misbehave, such
 	// as "/token"; other paths stay good. Empty: all paths misbehave.
 	Endpoint string
+	// Person returns how a person acts whom the provider asks to sign in: a UI
+	// whose functions open the page that they are given, or enter a code, at
+	// the server. One who is not willing refuses there. It is called for each
+	// sign-in. With it, what Authenticate answers with Interactive is obtained
+	// by SignIn, as a session does. Nil: nobody is there.
+	Person func(s Server, willing bool) core.UI
+	// Inputs are what every Request brings in its Inputs. Nil: nothing.
+	Inputs map[string]core.Credential
 	// Secrets are further texts that must never be shown, such as a password
 	// inside a file that the settings name. The kit adds Server.Secret and
 	// what credentials hold.

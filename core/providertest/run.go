@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ type run struct {
 	*kit
 	check
 	ctx     context.Context
+	at      Server   // that the last provider was opened for
+	own     []string // host and port of all that were
 	skipped string
 	cleanup []func()
 
@@ -109,6 +112,12 @@ func (r *run) note(err error) {
 // open makes a provider for a server; nil after reporting an error.
 func (r *run) open(s Server) core.Provider {
 	var p core.Provider
+	r.at = s
+	for _, at := range []string{s.URL, s.TLSURL} {
+		if _, host, ok := strings.Cut(at, "://"); ok {
+			r.own = append(r.own, host)
+		}
+	}
 	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
 		p, err = r.factory.Open(ctx, r.Environment, r.settings(s))
 		return err
@@ -123,12 +132,20 @@ func (r *run) open(s Server) core.Provider {
 	return p
 }
 
-// ask calls Authenticate and notes what it returns. The duration is how long
-// after the end of ctx the call came back, zero if before.
+// ask obtains a credential in the way of a session, from a person if it takes
+// one and the fixture has one, and notes what it returns. The duration is how
+// long after the end of ctx the call came back, zero if before.
 func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (cred core.Credential, late time.Duration, err error) {
 	var c core.Credential // the call's own, in case it never comes back
+	if req.Inputs == nil {
+		req.Inputs = r.Inputs
+	}
+	ui := r.person(r.at, true)
 	late, err = r.call(ctx, func(ctx context.Context) (err error) {
 		c, err = p.Authenticate(ctx, req)
+		if in, ok := p.(core.SignIn); ok && ui != nil && core.CodeOf(err) == core.Interactive {
+			c, err = in.SignIn(ctx, req, *ui)
+		}
 		return err
 	})
 	if err == nil {

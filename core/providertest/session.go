@@ -94,7 +94,7 @@ func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
 		Provider: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: limit, Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(), Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 

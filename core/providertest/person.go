@@ -1,0 +1,274 @@
+package providertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/authsession/authsession/core"
+)
+
+// shownText is what a provider showed to a person during a check.
+type shownText struct {
+	check, how, text string
+}
+
+// person returns the fixture's person, whose UI notes what is shown; nil: the
+// fixture has none.
+func (r *run) person(s Server, willing bool) *core.UI {
+	if r.Person == nil {
+		return nil
+	}
+	ui := r.watched(r.Person(s, willing))
+	return &ui
+}
+
+// watched notes what ui is given to show.
+func (r *run) watched(ui core.UI) core.UI {
+	out := core.UI{}
+	note := func(how, text string) {
+		r.kit.mu.Lock()
+		defer r.kit.mu.Unlock()
+		r.kit.shown = append(r.kit.shown, shownText{r.name, how, text})
+	}
+	if ui.Show != nil {
+		out.Show = func(ctx context.Context, m string) error { note("Show", m); return ui.Show(ctx, m) }
+	}
+	if ui.Ask != nil {
+		out.Ask = func(ctx context.Context, q string, hidden bool) (core.Secret, error) {
+			note("Ask", q)
+			return ui.Ask(ctx, q, hidden)
+		}
+	}
+	if ui.Open != nil {
+		out.Open = func(ctx context.Context, u string) error { note("Open", u); return ui.Open(ctx, u) }
+	}
+	if ui.Visit != nil {
+		out.Visit = func(ctx context.Context, v core.Visit) error {
+			note("Visit", v.URL)
+			note("Visit's code", v.Code)
+			if v.Direct != "" {
+				note("Visit", v.Direct)
+			}
+			return ui.Visit(ctx, v)
+		}
+	}
+	return out
+}
+
+// absentUI is of a program that shows what it is given to nobody.
+var absentUI = core.UI{
+	Show:  func(context.Context, string) error { return nil },
+	Open:  func(context.Context, string) error { return nil },
+	Visit: func(context.Context, core.Visit) error { return nil },
+	Ask: func(ctx context.Context, _ string, _ bool) (core.Secret, error) {
+		<-ctx.Done()
+		return core.Secret{}, context.Cause(ctx)
+	},
+}
+
+// unwillingUI is of a person who says no to the program.
+var unwillingUI = core.UI{
+	Show:  func(context.Context, string) error { return errUnwilling },
+	Open:  func(context.Context, string) error { return errUnwilling },
+	Visit: func(context.Context, core.Visit) error { return errUnwilling },
+	Ask:   func(context.Context, string, bool) (core.Secret, error) { return core.Secret{}, errUnwilling },
+}
+
+var errUnwilling = core.Errorf(core.Denied, "the person does not want to")
+
+// signIn opens a provider that can sign a person in, and does it. False: it
+// cannot, which has been said.
+func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (core.Provider, core.Credential, time.Duration, error, bool) {
+	p := r.open(r.stage(nil).server())
+	if p == nil {
+		return nil, core.Credential{}, 0, nil, false
+	}
+	in, ok := p.(core.SignIn)
+	if !ok {
+		r.skipped = "the provider is no core.SignIn"
+		return nil, core.Credential{}, 0, nil, false
+	}
+	var c, cred core.Credential
+	person := ui(r.at)
+	late, err := r.call(ctx, func(ctx context.Context) (err error) {
+		c, err = in.SignIn(ctx, core.Request{Inputs: r.Inputs}, person)
+		return err
+	})
+	if absent(err) {
+		r.skipped = "SignIn is not supported"
+		return nil, cred, 0, nil, false
+	}
+	if err == nil {
+		cred = c
+		r.learn(cred)
+	}
+	return p, cred, late, err, true
+}
+
+// nobody offers a user interface that can do nothing.
+func nobody(r *run) {
+	ctx, cancel := context.WithTimeout(r.ctx, settle)
+	defer cancel()
+	_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return core.UI{} })
+	switch {
+	case !ok:
+	case errors.Is(err, errStuck) || late > prompt:
+		r.errorf("SignIn was not back %v after the end of its context", prompt)
+	case ctx.Err() != nil:
+		r.errorf("SignIn with nobody to ask waited until the end of its context")
+	case err != nil && core.CodeOf(err) != core.Interactive:
+		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err), core.Interactive, err)
+	}
+}
+
+// absentPerson offers parts of a user interface, behind which nobody is.
+func absentPerson(r *run) {
+	for part, ui := range map[string]core.UI{
+		"all of it": absentUI, "Show": {Show: absentUI.Show}, "Ask": {Ask: absentUI.Ask},
+		"Open": {Open: absentUI.Open}, "Visit": {Visit: absentUI.Visit},
+	} {
+		ctx, cancel := context.WithTimeout(r.ctx, 3*short)
+		_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return r.watched(ui) })
+		cancel()
+		if !ok {
+			return
+		}
+		switch {
+		case errors.Is(err, errStuck) || late > prompt:
+			r.errorf("SignIn with a UI of %s: it was not back %v after the end of its context", part, prompt)
+		case late > 0 && err != nil && !errors.Is(err, context.DeadlineExceeded):
+			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part, context.DeadlineExceeded, err)
+		}
+		if r.failed() {
+			return
+		}
+	}
+	var left []string
+	if !eventually(func() bool { left = r.goroutines(); return len(left) == 0 }) {
+		r.errorf("after SignIn, goroutines are left:\n%s", strings.Join(left, "\n"))
+	}
+	for _, address := range r.listeners() {
+		if !eventually(func() bool { return !answers(address) }) {
+			r.errorf("after SignIn, the listener for the person's browser is left")
+		}
+	}
+}
+
+var loopback = regexp.MustCompile(`(?:127\.0\.0\.1|\[::1\]|localhost):\d{2,5}`)
+
+// listeners returns the loopback addresses that this check's texts name, the
+// kit's own apart: those that a browser is sent back to.
+func (r *run) listeners() (list []string) {
+	r.kit.mu.Lock()
+	defer r.kit.mu.Unlock()
+	for _, s := range r.kit.shown {
+		text, err := url.QueryUnescape(s.text)
+		if s.check != r.name || err != nil {
+			continue
+		}
+		for _, address := range loopback.FindAllString(text, -1) {
+			if !slices.Contains(r.own, address) && !slices.Contains(list, address) {
+				list = append(list, address)
+			}
+		}
+	}
+	return list
+}
+
+func answers(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, settle)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
+// refusing has a person say no, to the program and at the server.
+func refusing(r *run) {
+	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI { return r.watched(unwillingUI) }}
+	if r.Person != nil {
+		people["at the server"] = func(s Server) core.UI { return *r.person(s, false) }
+	}
+	for where, ui := range people {
+		ctx, cancel := context.WithTimeout(r.ctx, 2*settle)
+		_, _, late, err, ok := r.signIn(ctx, ui)
+		cancel()
+		switch {
+		case !ok:
+			return
+		case errors.Is(err, errStuck) || late > 0:
+			r.errorf("a person who says no %s: SignIn goes on waiting", where)
+		case where == "at the server" && err == nil:
+			r.errorf("a person who says no %s: SignIn returned a credential", where)
+		case err != nil && core.CodeOf(err) != core.Denied && (where == "at the server" || core.CodeOf(err) != core.Interactive):
+			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where, core.CodeOf(err), core.Denied, err)
+		}
+	}
+}
+
+// willing has a person sign in.
+func willing(r *run) {
+	if r.Person == nil {
+		r.skipped = "the fixture has no Person"
+		return
+	}
+	p, cred, _, err, ok := r.signIn(r.ctx, func(s Server) core.UI { return *r.person(s, true) })
+	if !ok {
+		return
+	}
+	if err != nil {
+		r.errorf("SignIn of a willing person: %w", err)
+		return
+	}
+	if isEmpty(cred.Attach) && !r.authorizes(p, cred) {
+		r.errorf("the credential of a sign-in attaches nothing to requests")
+	}
+	r.sound("the credential of a sign-in: its ", cred.Attach)
+	back, same := copied(cred)
+	if !same {
+		r.errorf("the credential of a sign-in is another one after it was copied as plain data")
+	}
+	_, err = r.call(r.ctx, func(ctx context.Context) error {
+		_, err := p.Authenticate(ctx, core.Request{Reason: core.Expiring, Previous: back, Inputs: r.Inputs})
+		return err
+	})
+	if err != nil && core.CodeOf(err) != core.Interactive {
+		r.errorf("Authenticate with the credential of a sign-in in Previous: the code is %q, want a credential or %q: %w", core.CodeOf(err), core.Interactive, err)
+	}
+}
+
+// shownTexts looks at everything that a person was shown.
+func shownTexts(r *run) {
+	r.kit.mu.Lock()
+	shown := slices.Clone(r.kit.shown)
+	r.kit.mu.Unlock()
+	if len(shown) == 0 {
+		r.skipped = "no person was shown anything"
+	}
+	told := map[string]bool{}
+	for _, s := range shown {
+		problem := ""
+		switch u, err := url.Parse(s.text); {
+		case strings.ContainsFunc(s.text, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }):
+			problem = "has control characters"
+		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http"):
+			problem = "is no web page"
+		}
+		unescaped, _ := url.QueryUnescape(s.text)
+		if what := r.leak(s.text + "\n" + unescaped); what != "" {
+			problem = "shows " + what
+		}
+		if key := s.how + problem; problem != "" && !told[key] {
+			told[key] = true
+			r.errorf("%s", fmt.Sprintf("what %s was given in %s %s", s.how, s.check, problem))
+		}
+	}
+}
