@@ -80,8 +80,8 @@ func StartTLS(t testing.TB, pair Pair, h http.Handler) string {
 	return s.URL
 }
 
-// Introspect returns a check that asks an introspection endpoint (RFC 7662).
-func Introspect(endpoint, id, secret string) Check {
+// introspect returns a check that asks an introspection endpoint (RFC 7662).
+func introspect(client *http.Client, endpoint, id, secret string) Check {
 	return func(ctx context.Context, token string) (string, error) {
 		form := url.Values{"token": {token}, "client_id": {id}, "client_secret": {secret}}
 		var answer struct {
@@ -89,7 +89,7 @@ func Introspect(endpoint, id, secret string) Check {
 			Subject string `json:"sub"`
 			Client  string `json:"client_id"`
 		}
-		if err := postForm(ctx, http.DefaultClient, endpoint, form, &answer); err != nil {
+		if err := postForm(ctx, client, endpoint, form, &answer); err != nil {
 			return "", err
 		}
 		if !answer.Active {

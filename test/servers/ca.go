@@ -63,6 +63,9 @@ func (ca *CA) Pool() *x509.CertPool {
 	return pool
 }
 
+// trust returns settings for a client that trusts the authority alone.
+func (ca *CA) trust() *tls.Config { return &tls.Config{RootCAs: ca.Pool()} }
+
 // Pair is a certificate and its key.
 type Pair struct {
 	Cert, Key string // PEM

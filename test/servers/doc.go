@@ -1,6 +1,7 @@
 // Package servers starts real servers for the acceptance tests: an OpenID
 // provider in process ([StartZitadel]), one under Node.js ([StartOIDCProvider]),
-// an nginx ([StartNginx]), and a small API that asks such a server whom a
+// an nginx ([StartNginx]), an HAProxy that checks tokens by itself
+// ([StartHAProxy]), and a small API that asks such a server whom a
 // request speaks for ([StartAPI]).
 //
 // All listen on free ports of the loopback, with certificates of the test's own

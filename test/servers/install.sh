@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the servers that are no Go modules: nginx (Debian) and oidc-provider
-# (npm). Run it again whenever you like; it does only what is missing, and says
+# Installs the servers that are no Go modules: nginx and HAProxy (Debian)
+# and oidc-provider (npm). Run it again whenever you like; it does only what is missing, and says
 # what it cannot do.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,34 +8,39 @@ missing=0
 
 say() { printf '%s\n' "servers: $*"; }
 
-if command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ]; then
-	say "nginx is there"
-elif ! command -v apt-get >/dev/null 2>&1; then
-	say "nginx is missing, and there is no apt-get: install it by hand"
-	missing=1
-elif [ "$(id -u)" != 0 ]; then
-	say "nginx is missing: run 'apt-get install nginx-light' as root"
-	missing=1
-else
-	# The package starts a daemon on port 80; policy-rc.d keeps it from that.
-	made=
-	if [ ! -e /usr/sbin/policy-rc.d ]; then
-		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-		chmod +x /usr/sbin/policy-rc.d
-		made=1
-	fi
-	log=$(mktemp)
-	trap 'rm -f "$log"; [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
-	export DEBIAN_FRONTEND=noninteractive
-	if { apt-get install -y --no-install-recommends nginx-light ||
-		{ apt-get update && apt-get install -y --no-install-recommends nginx-light; }; } >"$log" 2>&1; then
-		say "nginx is installed"
-	else
-		cat "$log" >&2
-		say "nginx could not be installed"
+# debian PACKAGE PROGRAM installs a server from Debian. Its package starts a
+# daemon; policy-rc.d keeps it from that.
+made=
+log=$(mktemp)
+trap 'rm -f "$log"; [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
+debian() {
+	if command -v "$2" >/dev/null 2>&1 || [ -x "/usr/sbin/$2" ]; then
+		say "$2 is there"
+	elif ! command -v apt-get >/dev/null 2>&1; then
+		say "$2 is missing, and there is no apt-get: install it by hand"
 		missing=1
+	elif [ "$(id -u)" != 0 ]; then
+		say "$2 is missing: run 'apt-get install $1' as root"
+		missing=1
+	else
+		if [ ! -e /usr/sbin/policy-rc.d ]; then
+			made=1
+			printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+			chmod +x /usr/sbin/policy-rc.d
+		fi
+		if { apt-get install -y --no-install-recommends "$1" ||
+			{ apt-get update && apt-get install -y --no-install-recommends "$1"; }; } >"$log" 2>&1; then
+			say "$2 is installed"
+		else
+			cat "$log" >&2
+			say "$2 could not be installed"
+			missing=1
+		fi
 	fi
-fi
+}
+export DEBIAN_FRONTEND=noninteractive
+debian nginx-light nginx
+debian haproxy haproxy
 
 if ! command -v npm >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	say "installing Node.js"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,19 +24,84 @@ import (
 )
 
 // OIDCProvider is the npm package oidc-provider, a certified OpenID provider,
-// in a process of its own. Its clients are [ServiceID] (client credentials,
-// HTTP Basic), PostID (the same, in the form) and [WebID].
+// in a process of its own. It always knows the clients [ServiceID] (client
+// credentials, HTTP Basic), PostID (the same, in the form) and [WebID], and
+// those of its options. It rotates refresh tokens, and one that comes again ends
+// the whole family. JWT access tokens (those for a resource) are ES256.
 type OIDCProvider struct {
 	Issuer string
+
+	client *http.Client
 }
 
 // PostID is the client of [OIDCProvider] that must authenticate in the form.
 // Its secret is [ServiceSecret].
 const PostID = "service-post"
 
-// StartOIDCProvider starts the provider. Its access tokens live for lifetime,
-// in whole seconds.
+// OIDCOptions say how [StartOIDC] starts the provider.
+type OIDCOptions struct {
+	Lifetime time.Duration    // of access tokens, in whole seconds
+	CA       *CA              // serves TLS with a certificate of CA and asks clients for theirs; nil: plain HTTP
+	Clients  []map[string]any // further clients, as [OIDCClient] makes them
+	Nonces   bool             // DPoP proofs need a nonce, at the token and the userinfo endpoint
+	Pages    bool             // a person signs in or refuses on a page; false: ada has signed in at once
+	Skew     time.Duration    // how far the provider's clock is ahead, in whole seconds
+}
+
+// OIDCClient returns the metadata of a client that has every grant and
+// authenticates by the given method, with [ServiceSecret] where that is a
+// secret. Its redirects are to the loopback, on any port. more is added, such as
+// jwks, tls_client_auth_subject_dn or require_pushed_authorization_requests.
+func OIDCClient(id, method string, more map[string]any) map[string]any {
+	client := map[string]any{
+		"client_id": id, "token_endpoint_auth_method": method, "application_type": "native",
+		"grant_types": []string{
+			"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code", "client_credentials",
+		},
+		"redirect_uris":  []string{"http://127.0.0.1/", "http://localhost/", "http://[::1]/"},
+		"response_types": []string{"code"},
+	}
+	if strings.HasPrefix(method, "client_secret") {
+		client["client_secret"] = ServiceSecret
+	}
+	if method == "none" {
+		client["grant_types"] = client["grant_types"].([]string)[:3]
+	}
+	maps.Copy(client, more)
+	return client
+}
+
+// StartOIDCProvider starts the provider over plain HTTP with its own clients
+// only. Its access tokens live for lifetime, in whole seconds.
 func StartOIDCProvider(t testing.TB, lifetime time.Duration) *OIDCProvider {
+	t.Helper()
+	return StartOIDC(t, OIDCOptions{Lifetime: lifetime})
+}
+
+// StartOIDC starts the provider.
+func StartOIDC(t testing.TB, opts OIDCOptions) *OIDCProvider {
+	t.Helper()
+	p := &OIDCProvider{client: http.DefaultClient}
+	settings := map[string]any{
+		"lifetime": int(opts.Lifetime / time.Second),
+		"clients":  append(oidcClients(), opts.Clients...),
+		"nonces":   opts.Nonces,
+		"pages":    opts.Pages,
+		"skew":     int(opts.Skew / time.Second),
+	}
+	if opts.CA != nil {
+		pair := opts.CA.Issue(t, "localhost")
+		settings["tls"] = map[string]string{"cert": pair.Cert, "key": pair.Key, "ca": opts.CA.PEM}
+		transport := &http.Transport{TLSClientConfig: opts.CA.trust()}
+		t.Cleanup(transport.CloseIdleConnections)
+		p.client = &http.Client{Transport: transport}
+	}
+	p.Issuer = startNode(t, settings)
+	return p
+}
+
+// startNode starts the program with its settings and returns its first line.
+func startNode(t testing.TB, settings any) string {
 	t.Helper()
 	node := need(t, "node", "nodejs")
 	_, here, _, _ := runtime.Caller(0)
@@ -53,24 +119,26 @@ func StartOIDCProvider(t testing.TB, lifetime time.Duration) *OIDCProvider {
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("oidc-provider says: %s", &log)
+		}
+	})
 
 	line := make(chan string, 1)
 	go func() {
 		text, _ := bufio.NewReader(stdout).ReadString('\n')
 		line <- strings.TrimSpace(text)
 	}()
-	require.NoError(t, json.NewEncoder(stdin).Encode(map[string]any{
-		"lifetime": int(lifetime / time.Second),
-		"clients":  oidcClients(),
-	}))
-	p := &OIDCProvider{}
+	require.NoError(t, json.NewEncoder(stdin).Encode(settings))
+	var issuer string
 	select {
-	case p.Issuer = <-line:
+	case issuer = <-line:
 	case <-time.After(30 * time.Second):
 	}
 	endWith(t, cmd, func() { _ = stdin.Close() })
-	require.NotEmpty(t, p.Issuer, "oidc-provider did not start: %s", &log)
-	return p
+	require.NotEmpty(t, issuer, "oidc-provider did not start: %s", &log)
+	return issuer
 }
 
 func oidcClients() []map[string]any {
@@ -96,13 +164,14 @@ func (p *OIDCProvider) TokenURL() string { return p.Issuer + "/token" }
 
 // Check asks the introspection endpoint about an opaque token.
 func (p *OIDCProvider) Check() Check {
-	return Introspect(p.Issuer+"/token/introspection", WebID, WebSecret)
+	return introspect(p.client, p.Issuer+"/token/introspection", WebID, WebSecret)
 }
 
 // CheckJWT returns a check of signed access tokens for one resource, with the
 // provider's published keys.
 func (p *OIDCProvider) CheckJWT(resource string) Check {
-	verifier := op.NewAccessTokenVerifier(p.Issuer, rp.NewRemoteKeySet(http.DefaultClient, p.Issuer+"/jwks"))
+	verifier := op.NewAccessTokenVerifier(p.Issuer, rp.NewRemoteKeySet(p.client, p.Issuer+"/jwks"),
+		op.WithSupportedAccessTokenSigningAlgorithms("ES256"))
 	return func(ctx context.Context, token string) (string, error) {
 		claims, err := op.VerifyAccessToken[*oidc.AccessTokenClaims](ctx, token, verifier)
 		if err != nil {
@@ -116,12 +185,18 @@ func (p *OIDCProvider) CheckJWT(resource string) Check {
 }
 
 // Counts is what the provider has seen at its endpoints.
-type Counts struct{ Granted, Refused, Revoked int }
+type Counts struct {
+	Requests, Granted, Refused int            // at the token endpoint
+	Revoked                    int            // at the revocation endpoint
+	SignIns                    int            // of people
+	Reused                     int            // codes and refresh tokens that came again and ended all that was granted
+	Errors                     map[string]int // refusals of the token endpoint by error
+}
 
 // Counts asks the provider.
 func (p *OIDCProvider) Counts(t testing.TB) Counts {
 	t.Helper()
-	resp, err := http.Get(p.Issuer + "/counts")
+	resp, err := p.client.Get(p.Issuer + "/counts")
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	var c Counts
@@ -133,7 +208,7 @@ func (p *OIDCProvider) Counts(t testing.TB) Counts {
 // [WebID] gets.
 func (p *OIDCProvider) SignIn(t testing.TB) string {
 	t.Helper()
-	return signIn(t, http.DefaultClient, p.Issuer+"/auth", p.TokenURL(), nil)
+	return signIn(t, p.client, p.Issuer+"/auth", p.TokenURL(), nil)
 }
 
 // Revoke ends a token at the revocation endpoint (RFC 7009).
@@ -144,7 +219,7 @@ func (p *OIDCProvider) Revoke(t testing.TB, id, secret, token string) {
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
