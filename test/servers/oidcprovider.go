@@ -208,7 +208,7 @@ func (p *OIDCProvider) Counts(t testing.TB) Counts {
 // [WebID] gets.
 func (p *OIDCProvider) SignIn(t testing.TB) string {
 	t.Helper()
-	return signIn(t, p.client, p.Issuer+"/auth", p.TokenURL(), nil)
+	return signIn(t, p.client, p.Issuer+"/auth", p.TokenURL())
 }
 
 // Revoke ends a token at the revocation endpoint (RFC 7009).

@@ -11,10 +11,8 @@ import (
 )
 
 // signIn goes through the authorization code flow with redirects as the only
-// user interface and returns the refresh token. login turns the URL of the
-// provider's sign-in page into the one that follows a successful sign-in; nil
-// follows all redirects.
-func signIn(t testing.TB, base *http.Client, authorize, token string, login func(string) string) string {
+// user interface and returns the refresh token.
+func signIn(t testing.TB, base *http.Client, authorize, token string) string {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -38,10 +36,6 @@ func signIn(t testing.TB, base *http.Client, authorize, token string, login func
 		if strings.HasPrefix(next, RedirectURI) {
 			code = to.Query().Get("code")
 			require.NotEmpty(t, code, "the sign-in ends with %q", to.Query().Get("error_description"))
-		} else if login != nil {
-			if after := login(next); after != "" {
-				next = mustResolve(t, to, after)
-			}
 		}
 	}
 	form := url.Values{
@@ -54,11 +48,4 @@ func signIn(t testing.TB, base *http.Client, authorize, token string, login func
 	require.NoError(t, postForm(t.Context(), browser, token, form, &answer))
 	require.NotEmpty(t, answer.RefreshToken)
 	return answer.RefreshToken
-}
-
-func mustResolve(t testing.TB, base *url.URL, ref string) string {
-	t.Helper()
-	u, err := base.Parse(ref)
-	require.NoError(t, err)
-	return u.String()
 }

@@ -30,15 +30,27 @@ const (
 	RedirectURI   = "http://127.0.0.1/callback"
 )
 
+// Further clients of [Zitadel]. The secret of DeviceID is [ServiceSecret], that
+// of KeyID is its key.
+const (
+	NativeID = "native"  // public: code with PKCE to the loopback
+	DeviceID = "device"  // device flow, HTTP Basic
+	KeyID    = "web-key" // code, with private_key_jwt
+)
+
 // Zitadel is the OpenID provider of github.com/zitadel/oidc, in process, over
-// TLS. Its client [ServiceID] has the client credentials grant.
+// TLS. Its client [ServiceID] has the client credentials grant, [WebID] the code
+// flow and token exchange. Whoever comes to sign in is ada, and has at once;
+// with Refuse it is nobody.
 type Zitadel struct {
 	Issuer string
+	Refuse atomic.Bool // the person refuses a device
 
 	client   *http.Client
 	store    *zitadelStore
 	provider *op.Provider
 	requests atomic.Int64
+	signIns  atomic.Int64
 }
 
 // StartZitadel starts the provider. Its access tokens live for lifetime.
@@ -49,8 +61,15 @@ func StartZitadel(t testing.TB, ca *CA, lifetime time.Duration) *Zitadel {
 	}}
 	t.Cleanup(z.client.CloseIdleConnections)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/oauth/token" {
+		switch r.URL.Path {
+		case "/oauth/token":
 			z.requests.Add(1)
+		case "/login/username":
+			z.signedIn(w, r)
+			return
+		case "/device":
+			z.decided(w, r)
+			return
 		}
 		z.provider.ServeHTTP(w, r)
 	}))
@@ -64,6 +83,11 @@ func StartZitadel(t testing.TB, ca *CA, lifetime time.Duration) *Zitadel {
 		CodeMethodS256:        true,
 		AuthMethodPost:        true,
 		GrantTypeRefreshToken: true,
+		DeviceAuthorization: op.DeviceAuthorizationConfig{
+			Lifetime: time.Minute, PollInterval: time.Second, UserFormPath: "/device", UserCode: op.UserCodeBase20,
+		},
+
+		AuthMethodPrivateKeyJWT: true,
 	}
 	var err error
 	z.provider, err = op.NewProvider(config, z.store, op.StaticIssuer(z.Issuer), op.WithLogger(slog.New(slog.DiscardHandler)))
@@ -116,15 +140,42 @@ func (z *Zitadel) Check(ctx context.Context, token string) (string, error) {
 // refresh token that [WebID] gets.
 func (z *Zitadel) SignIn(t testing.TB) string {
 	t.Helper()
-	return signIn(t, z.client, z.Issuer+"authorize", z.TokenURL(), func(login string) string {
-		_, id, ok := strings.Cut(login, "authRequestID=")
-		if !ok {
-			return ""
-		}
-		require.NoError(t, z.store.CheckUsernamePassword("ada", "lovelace", id))
-		ctx := op.ContextWithIssuer(t.Context(), strings.TrimSuffix(z.Issuer, "/"))
-		return op.AuthCallbackURL(z.provider)(ctx, id)
-	})
+	return signIn(t, z.client, z.Issuer+"authorize", z.TokenURL())
+}
+
+// SignIns counts the people who have signed in.
+func (z *Zitadel) SignIns() int { return int(z.signIns.Load()) }
+
+// Trust registers a public key of a service user, or of [KeyID], by its id: for
+// assertions (RFC 7523) of both kinds.
+func (z *Zitadel) Trust(issuer, keyID string, key any) { z.store.trust(issuer, keyID, key) }
+
+// signedIn is the sign-in page.
+func (z *Zitadel) signedIn(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("authRequestID")
+	if err := z.store.CheckUsernamePassword("ada", "lovelace", id); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	z.signIns.Add(1)
+	ctx := op.ContextWithIssuer(r.Context(), strings.TrimSuffix(z.Issuer, "/"))
+	http.Redirect(w, r, op.AuthCallbackURL(z.provider)(ctx, id), http.StatusFound)
+}
+
+// decided is the page of the device flow.
+func (z *Zitadel) decided(w http.ResponseWriter, r *http.Request) {
+	var err error
+	if code := r.URL.Query().Get("user_code"); z.Refuse.Load() {
+		err = z.store.DenyDeviceAuthorization(r.Context(), code)
+	} else {
+		err = z.store.CompleteDeviceAuthorization(r.Context(), code, "ada")
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	z.signIns.Add(1)
+	fmt.Fprintln(w, "You can go back to your device.")
 }
 
 var _ storage.UserStore = people{}

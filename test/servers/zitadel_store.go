@@ -8,14 +8,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// zitadelStore is the library's own example storage with two differences: its
-// access tokens live as long as the test wants, and one of its clients is a
-// service with the client credentials grant.
+// zitadelStore is the library's own example storage with some differences: its
+// access tokens live as long as the test wants, one of its clients is a service
+// with the client credentials grant, and it knows the keys that a test gives.
 type zitadelStore struct {
 	*storage.Storage
 	lifetime time.Duration
@@ -23,6 +24,7 @@ type zitadelStore struct {
 
 	mu     sync.Mutex
 	tokens map[string]issued // guarded by mu; by token id
+	keys   map[string]any    // guarded by mu; public, by issuer and key id
 }
 
 type issued struct {
@@ -34,12 +36,41 @@ func newZitadelStore(issuer string, lifetime time.Duration) *zitadelStore {
 	clients := map[string]*storage.Client{
 		WebID:     storage.WebClient(WebID, WebSecret, RedirectURI),
 		ServiceID: storage.WebClient(ServiceID, ServiceSecret),
+		NativeID:  storage.NativeClient(NativeID, "http://127.0.0.1/", "http://localhost/", "http://[::1]/"),
+		DeviceID:  storage.DeviceClient(DeviceID, ServiceSecret),
+		KeyID:     storage.NativeClient(KeyID, "http://127.0.0.1/", "http://localhost/", "http://[::1]/"),
 	}
 	return &zitadelStore{
 		Storage:  storage.NewStorageWithClients(people{}, clients),
 		lifetime: lifetime,
 		tokens:   map[string]issued{},
+		keys:     map[string]any{},
 	}
+}
+
+func (s *zitadelStore) trust(issuer, keyID string, key any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[issuer+" "+keyID] = key
+}
+
+// GetKeyByIDAndClientID implements op.Storage.
+func (s *zitadelStore) GetKeyByIDAndClientID(_ context.Context, keyID, issuer string) (*jose.JSONWebKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key, ok := s.keys[issuer+" "+keyID]; ok {
+		return &jose.JSONWebKey{KeyID: keyID, Use: "sig", Key: key}, nil
+	}
+	return nil, errors.New("unknown issuer or key")
+}
+
+// GetClientByClientID implements op.Storage.
+func (s *zitadelStore) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
+	client, err := s.Storage.GetClientByClientID(ctx, id)
+	if err == nil && id == KeyID {
+		return keyed{client}, nil
+	}
+	return client, err
 }
 
 func (s *zitadelStore) note(id string, service bool) time.Time {
@@ -126,11 +157,16 @@ func (service) GrantTypes() []oidc.GrantType {
 	return []oidc.GrantType{oidc.GrantTypeClientCredentials}
 }
 
+type keyed struct{ op.Client }
+
+func (keyed) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodPrivateKeyJWT }
+
 // people are the users: ada with a password, and every service by its id.
+// All may be impersonated (RFC 8693).
 type people struct{}
 
 func (people) GetUserByID(id string) *storage.User {
-	return &storage.User{ID: id, Username: id, Password: "lovelace"}
+	return &storage.User{ID: id, Username: id, Password: "lovelace", IsAdmin: true}
 }
 
 func (p people) GetUserByUsername(name string) *storage.User {
