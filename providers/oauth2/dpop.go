@@ -58,6 +58,29 @@ func (c *DPoPSettings) takes(supported []string) error {
 	return core.Errorf(core.BadConfig, "the server takes DPoP proofs signed with %.200q, not %s: set dpop_algorithm", strings.Join(supported, ", "), c.algorithm())
 }
 
+// bind makes the token requests of conn carry proofs, if tokens are to be bound:
+// with the session's key, which the credentials of conn keep.
+func (p *provider) bind(conn *connection, before renewal) error {
+	if err := p.cfg.takes(conn.meta.ProofAlgorithms); err != nil {
+		return err
+	}
+	key, err := p.cfg.key(before)
+	if key == nil || err != nil {
+		return err
+	}
+	conn.key, conn.client.Prover = key, dpop.Prover{Key: key, Nonce: &p.nonce}
+	return nil
+}
+
+// connectNew is connect for a sign-in, which begins with a key of its own.
+func (p *provider) connectNew(ctx context.Context) (*connection, error) {
+	conn, err := p.connect(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return conn, p.bind(conn, renewal{})
+}
+
 // bound is a provider of tokens that are bound to a key: each request needs a
 // proof of its own, so that it is a [core.Authorizer].
 type bound struct {

@@ -59,6 +59,7 @@ type Config struct {
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
 
 	ClientSettings
+	DPoPSettings
 }
 
 // Factory makes providers of the kind "oauth2".
@@ -75,12 +76,16 @@ func New(cfg Config) (core.Provider, error) {
 		return nil, err
 	}
 	cfg.Scopes, cfg.Resource, cfg.Params = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource), maps.Clone(cfg.Params)
-	return &provider{cfg: cfg}, nil
+	p := &provider{cfg: cfg}
+	if cfg.DPoP {
+		return &bound{provider: p}, nil
+	}
+	return p, nil
 }
 
 // Validate reports, as core faults, what the types of the settings cannot say.
 func (c *Config) Validate(core.Environment) error {
-	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.validateParams())
+	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.DPoPSettings.validate(), c.validateParams())
 }
 
 func (c *Config) validateServer() error {

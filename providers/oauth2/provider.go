@@ -11,6 +11,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/dpop"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
@@ -19,6 +20,8 @@ import (
 type provider struct {
 	cfg  Config
 	meta atomic.Pointer[metadata]
+	// nonce is the one that the server said last, for the next proof.
+	nonce dpop.Nonce
 }
 
 // Authenticate asks the token endpoint for an access token.
@@ -27,21 +30,25 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if err != nil {
 		return core.Credential{}, err
 	}
-	token, err := p.token(ctx, conn, req.Previous.Renewal)
+	before := unseal(req.Previous.Renewal)
+	if err := p.bind(conn, before); err != nil {
+		return core.Credential{}, err
+	}
+	token, err := p.token(ctx, conn, before.Refresh)
 	if err != nil {
 		if core.CodeOf(err) != core.Denied {
 			p.meta.Store(nil) // the endpoint may have moved
 		}
 		return core.Credential{}, err
 	}
-	return p.credential(token), nil
+	return p.credential(conn, token), nil
 }
 
-// credential makes the credential of a token.
-func (p *provider) credential(token grant.Token) core.Credential {
+// credential makes the credential of a token that conn obtained.
+func (p *provider) credential(conn *connection, token grant.Token) core.Credential {
 	cred := core.Credential{
 		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": token.Header()}},
-		Renewal: token.Refresh,
+		Renewal: renewal{token.Refresh, conn.key.Secret()}.seal(),
 		Expiry:  token.Expiry,
 		Subject: p.cfg.ClientID,
 	}
@@ -50,17 +57,17 @@ func (p *provider) credential(token grant.Token) core.Credential {
 }
 
 // token makes the request that the grant and an earlier refresh token ask for.
-func (p *provider) token(ctx context.Context, conn *connection, renewal core.Secret) (grant.Token, error) {
+func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret) (grant.Token, error) {
 	if p.cfg.Grant == RefreshToken {
-		if renewal.IsZero() {
-			renewal = p.cfg.RefreshToken
+		if refresh.IsZero() {
+			refresh = p.cfg.RefreshToken
 		}
-		return conn.client.Refresh(ctx, renewal)
+		return conn.client.Refresh(ctx, refresh)
 	}
-	if !renewal.IsZero() {
+	if !refresh.IsZero() {
 		again := *conn.client
 		again.Scopes = nil // those that were granted, which may be fewer (RFC 6749 §6)
-		token, err := again.Refresh(ctx, renewal)
+		token, err := again.Refresh(ctx, refresh)
 		// A spent refresh token is refused in many ways; a refused client
 		// would be refused again.
 		if err == nil || core.CodeOf(err) == core.Unavailable || grant.ErrorCode(err, "invalid_client") {
@@ -75,6 +82,7 @@ func (p *provider) token(ctx context.Context, conn *connection, renewal core.Sec
 type connection struct {
 	client *grant.Client // with the token endpoint
 	meta   *metadata     // what the server says about itself; without an issuer, what the settings say
+	key    *dpop.Key     // what the tokens are bound to; nil: nothing (see bind)
 }
 
 // connect makes the client of the authorization server, with certificates as
@@ -105,7 +113,7 @@ func (p *provider) connect(ctx context.Context, rotating bool) (*connection, err
 		return nil, err
 	}
 	c.TokenURL = meta.TokenEndpoint
-	return &connection{c, meta}, nil
+	return &connection{client: c, meta: meta}, nil
 }
 
 // endpoints returns where the server's endpoints are: those of the settings,
@@ -164,7 +172,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	for _, t := range []struct {
 		token core.Secret
 		hint  string
-	}{{c.Renewal, "refresh_token"}, {access, "access_token"}} {
+	}{{unseal(c.Renewal).Refresh, "refresh_token"}, {access, "access_token"}} {
 		if t.token.IsZero() {
 			continue
 		}

@@ -161,16 +161,26 @@ func newKey(private crypto.Signer, algorithm string) (*Key, error) {
 	}, nil
 }
 
-// Secret returns the key as a private JWK, for [ParseKey].
-func (k *Key) Secret() core.Secret { return k.text }
+// Secret returns the key as a private JWK, for [ParseKey]. That of nil is zero.
+func (k *Key) Secret() core.Secret {
+	if k == nil {
+		return core.Secret{}
+	}
+	return k.text
+}
 
 // Algorithm returns the one of the [Algorithms] that the key signs with.
 func (k *Key) Algorithm() string { return k.algorithm }
 
 // Thumbprint returns the SHA-256 thumbprint of the public key (RFC 7638) in
 // base64url, which binds an authorization code (dpop_jkt, RFC 9449 §10) and
-// stands in tokens as "jkt" (§6.1). It is not a secret.
-func (k *Key) Thumbprint() string { return k.thumbprint }
+// stands in tokens as "jkt" (§6.1). It is not a secret; that of nil is empty.
+func (k *Key) Thumbprint() string {
+	if k == nil {
+		return ""
+	}
+	return k.thumbprint
+}
 
 // Format prints the thumbprint, whatever the verb.
 func (k *Key) Format(f fmt.State, _ rune) {
