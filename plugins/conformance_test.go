@@ -5,10 +5,12 @@ package plugins
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providertest"
 )
 
@@ -27,4 +29,23 @@ func TestConformance(t *testing.T) {
 			fmt.Fprint(w, `{"ticket": "row-7-seat-12", "seconds": 60}`)
 		}),
 	})
+}
+
+// So does one that takes a person, whose browser comes back to the plugin.
+func TestConformanceOfSignIn(t *testing.T) {
+	h, _ := newHost(t)
+	_, err := h.Describe(t.Context(), personBinary())
+	require.NoError(t, err)
+	for _, r := range providertest.Check(t.Context(), providertest.Fixture{
+		Factory: factoryOf(t, h, personBinary(), "person"),
+		Person: func(_ providertest.Server, willing bool) core.UI {
+			if !willing {
+				return core.UI{Open: browser("")}
+			}
+			return core.UI{Open: browser("ada-lovelace")}
+		},
+	}) {
+		require.NoError(t, r.Err, r.Name)
+		require.False(t, strings.HasPrefix(r.Name, "person/") && r.Skipped != "", r.Name)
+	}
 }

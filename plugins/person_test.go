@@ -98,6 +98,9 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 	}
 	select {
 	case who := <-came:
+		if who == "" {
+			return core.Credential{}, core.Errorf(core.Denied, "the person said no")
+		}
 		return c.credential(who), nil
 	case <-ctx.Done():
 		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w", context.Cause(ctx))
