@@ -126,7 +126,7 @@ func parsePEM(data []byte) (content, error) {
 
 func (c *content) add(block *pem.Block) error {
 	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12 with p12_password")
+		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a password")
 	}
 	var private any
 	var err error

@@ -76,7 +76,7 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 // telling are the error codes that callers ask [ErrorCode] for. Others are not
 // kept: a server may put anything there.
 var telling = []string{
-	"invalid_client", "invalid_grant", "invalid_request", "unsupported_token_type",
+	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client", "unsupported_grant_type", "unsupported_token_type",
 	"use_dpop_nonce", "invalid_dpop_proof",
 	"authorization_pending", "slow_down", "expired_token", "access_denied",
 }

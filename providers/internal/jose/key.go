@@ -1,0 +1,193 @@
+package jose
+
+import (
+	"bytes"
+	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/certs"
+	"github.com/authsession/authsession/providers/internal/files"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// KeyConfig says where a private key is, and how it signs. The zero KeyConfig
+// names nothing.
+type KeyConfig struct {
+	File      string      `json:"file" doc:"The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time."`
+	Text      core.Secret `json:"text" doc:"The same as text, PKCS #12 in base64, in the place of file."`
+	Password  core.Secret `json:"password" doc:"What opens the PKCS #12."`
+	ID        string      `json:"id" doc:"The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the JWK; none otherwise."`
+	Algorithm string      `json:"algorithm" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" doc:"How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's)."`
+}
+
+// IsZero reports whether c names nothing at all.
+func (c KeyConfig) IsZero() bool { return c == KeyConfig{} }
+
+// Check reports, as core faults, the settings that do not go together and an
+// inline key that cannot be used. It reads no file. at is the path of c among
+// the provider's settings.
+func (c KeyConfig) Check(at string) error {
+	switch {
+	case c.File != "" && !c.Text.IsZero():
+		return core.Faultf(at, "give either text or file")
+	case c.File == "" && c.Text.IsZero():
+		return core.Faultf(at, "has neither file nor text")
+	case c.File != "":
+		return nil
+	}
+	if _, err := c.parse([]byte(c.Text.Reveal())); err != nil {
+		return core.Faultf(at+".text", "%v", bare(err))
+	}
+	return nil
+}
+
+// Load reads the key. The error is [core.BadConfig] where c names no key that
+// can be used, and never quotes it. It is safe for concurrent use.
+func (c KeyConfig) Load() (*Signer, error) {
+	from, data := "the key", []byte(c.Text.Reveal())
+	if c.File != "" {
+		from = fmt.Sprintf("file %q", c.File)
+		var err error
+		if data, err = files.Read(c.File); err != nil {
+			return nil, err
+		}
+	}
+	s, err := c.parse(data)
+	if err != nil {
+		return nil, core.Errorf(core.BadConfig, "%s: %w", from, bare(err))
+	}
+	return s, nil
+}
+
+// bare takes the code off an error that goes into another.
+func bare(err error) error {
+	if e, ok := err.(*core.Error); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+// parse makes a signer of what a file or a setting holds.
+func (c KeyConfig) parse(data []byte) (*Signer, error) {
+	if len(data) > files.Limit {
+		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
+	}
+	if text := bytes.TrimSpace(data); len(text) > 0 && text[0] == '{' {
+		key, id, algorithm, err := parseJWK(text, c.ID)
+		switch {
+		case err != nil:
+			return nil, err
+		case !c.Password.IsZero():
+			return nil, errors.New("is a JWK, which needs no password; passwords are for PKCS #12")
+		case c.Algorithm != "" && algorithm != "" && c.Algorithm != algorithm:
+			return nil, fmt.Errorf("the JWK is for %.20q and the setting says %s", algorithm, c.Algorithm)
+		}
+		return NewSigner(key, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
+	}
+	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)), "")); err == nil && len(der) > 0 {
+		data = der
+	}
+	key, err := certs.ParseKey(data, c.Password)
+	if err != nil {
+		return nil, err
+	}
+	return NewSigner(key, c.ID, c.Algorithm)
+}
+
+// parseJWK reads a private key for signatures: a JWK (RFC 7517 §4), or the one
+// with an id in a JWK Set (§5).
+func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string, err error) {
+	text, err = choose(text, id)
+	if err != nil {
+		return nil, "", "", err
+	}
+	var about struct {
+		Operations []string `json:"key_ops"`
+	}
+	var jwk jose.JSONWebKey
+	if json.Unmarshal(text, &about) != nil || jwk.UnmarshalJSON(text) != nil {
+		return nil, "", "", errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
+	}
+	switch private := jwk.Key.(type) {
+	case []byte:
+		err = errors.New("is a symmetric JWK (oct); want a private key")
+	case *ecdsa.PrivateKey:
+		if !paired(private) {
+			err = errors.New("the halves of the JWK do not belong together")
+		}
+		key = private
+	case *rsa.PrivateKey:
+		private.Precompute()
+		key = private
+	case crypto.Signer:
+		key = private
+	default:
+		err = errors.New("is a public JWK; want the private key")
+	}
+	switch {
+	case err != nil:
+	case jwk.Use != "" && jwk.Use != "sig":
+		err = errors.New(`the JWK is not for signatures: its use is not "sig"`)
+	case about.Operations != nil && !slices.Contains(about.Operations, "sign"):
+		err = errors.New(`the JWK is not for signatures: its key_ops lack "sign"`)
+	}
+	if err != nil {
+		return nil, "", "", err
+	}
+	return key, jwk.KeyID, jwk.Algorithm, nil
+}
+
+// choose returns text if it is a JWK, and the key with an id if it is a set.
+func choose(text []byte, id string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return nil, errors.New("is not valid JSON")
+	}
+	list, ok := members["keys"]
+	if !ok {
+		return text, nil
+	}
+	var set []json.RawMessage
+	if json.Unmarshal(list, &set) != nil {
+		return nil, errors.New("is not a JWK Set (RFC 7517 §5)")
+	}
+	if id == "" {
+		return nil, errors.New("is a JWK Set: give the id of the key")
+	}
+	var found []byte
+	for _, raw := range set {
+		var key struct {
+			ID string `json:"kid"`
+		}
+		if json.Unmarshal(raw, &key) != nil || key.ID != id {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("has more than one key with the id %.100q", id)
+		}
+		found = raw
+	}
+	if found == nil {
+		return nil, fmt.Errorf("has no key with the id %.100q", id)
+	}
+	return found, nil
+}
+
+// paired reports whether the public half of a key is that of its private half.
+func paired(k *ecdsa.PrivateKey) bool {
+	private, err := k.ECDH()
+	if err != nil {
+		return false
+	}
+	public, err := k.PublicKey.ECDH()
+	return err == nil && private.PublicKey().Equal(public)
+}
