@@ -71,6 +71,7 @@ func (c *Client) once(ctx context.Context, r request) (Fields, error) {
 			return nil, err
 		}
 		a.Header.Set("DPoP", proof.Reveal())
+		a.Secrets = append(a.Secrets, proof)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint, strings.NewReader(a.Form.Encode()))
 	if err != nil {
