@@ -26,13 +26,18 @@ func fault(dir string, err error) error {
 // makeDir makes a folder that is the user's alone, unless it is there. One
 // that is there must not be writable by others.
 func makeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault(dir, err)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fault(dir, err)
+		}
+		_ = os.Chmod(dir, 0o700) // the umask may have taken too much
 	}
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
 		return fault(dir, err)
+	case !info.IsDir():
+		return core.Errorf(core.BadConfig, "%q is no folder", dir)
 	case exposed(info, 0o022):
 		return core.Errorf(core.BadConfig, "others may write to the folder %q: take that from them (chmod go-w)", dir)
 	}

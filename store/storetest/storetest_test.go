@@ -89,7 +89,9 @@ func TestBrokenStores(t *testing.T) {
 			}
 		}, "large and odd values", "a value of"},
 		"keys without case": {func(f *funcs, m core.Store) {
-			f.save = func(ctx context.Context, key string, v core.Secret) error { return m.Save(ctx, strings.ToLower(key), v) }
+			f.save = func(ctx context.Context, key string, v core.Secret) error {
+				return m.Save(ctx, strings.ToLower(key), v)
+			}
 			f.load = func(ctx context.Context, key string) (core.Secret, error) { return m.Load(ctx, strings.ToLower(key)) }
 		}, "odd keys", `the key that ends in "a"`},
 		"keys are cut": {func(f *funcs, m core.Store) {
