@@ -271,6 +271,11 @@ func TestBoundFaults(t *testing.T) {
 		})
 		require.ErrorContains(t, err, "dpop_algorithm: want one of ES256, EdDSA, RS256, PS256")
 	})
+	t.Run("for x/oauth2", func(t *testing.T) {
+		_, err := oauth2.TokenSource(t.Context(), newBoundServers(t).session(t, nil)).Token()
+		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorContains(t, err, "a proof for each request")
+	})
 	t.Run("without dpop, no Authorizer", func(t *testing.T) {
 		_, ok := newServer(t).open(t, nil).(core.Authorizer)
 		require.False(t, ok)

@@ -25,7 +25,8 @@ import (
 //   - It does not tell the session about a 401. Call [core.Session.Reject].
 //
 // Token reports [core.BadConfig] for a session whose credential is not one
-// value in an Authorization header, such as an API key in a query.
+// value in an Authorization header, such as an API key in a query, and for one
+// that is bound to a key (DPoP).
 func TokenSource(ctx context.Context, s *core.Session) xoauth2.TokenSource {
 	return &sessionSource{ctx, s}
 }
@@ -46,6 +47,12 @@ func (s *sessionSource) Token() (*xoauth2.Token, error) {
 		return nil, &core.Error{
 			Session: s.session.Name(), Code: core.BadConfig,
 			Err: errors.New("its credential is more, or other, than a token in an Authorization header"),
+		}
+	}
+	if strings.EqualFold(kind, "DPoP") {
+		return nil, &core.Error{
+			Session: s.session.Name(), Code: core.BadConfig,
+			Err: errors.New("its token needs a proof for each request (DPoP), which x/oauth2 does not make"),
 		}
 	}
 	return &xoauth2.Token{AccessToken: value, TokenType: kind, Expiry: c.Expiry}, nil

@@ -173,7 +173,10 @@ func kind(name string, proven bool) (string, error) {
 	case strings.EqualFold(name, "DPoP") && proven:
 		return "DPoP", nil
 	}
-	for _, known := range []string{"DPoP", "mac", "Basic"} {
+	if strings.EqualFold(name, "DPoP") {
+		return "", core.Errorf(core.BadConfig, "the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was sent: turn dpop on")
+	}
+	for _, known := range []string{"mac", "Basic"} {
 		if strings.EqualFold(name, known) {
 			return "", core.Errorf(core.BadConfig, "the server issues tokens of type %s, which was not asked for", known)
 		}
