@@ -28,6 +28,7 @@ func run(b *testing.B, rows func() ([]row, func())) {
 func BenchmarkCached(b *testing.B)      { run(b, cachedRows) }
 func BenchmarkGRPC(b *testing.B)        { run(b, grpcRows) }
 func BenchmarkRequest(b *testing.B)     { run(b, requestRows) }
+func BenchmarkDPoP(b *testing.B)        { run(b, dpopRows) }
 func BenchmarkCertificate(b *testing.B) { run(b, certificateRows) }
 func BenchmarkLookup(b *testing.B)      { run(b, lookupRows) }
 func BenchmarkConfig(b *testing.B)      { run(b, configRows) }

@@ -29,6 +29,7 @@ var sections = []section{
 	{"cached credential", micro(cachedRows)},
 	{"gRPC metadata", micro(grpcRows)},
 	{"authorise a request", micro(requestRows)},
+	{"proof of possession", micro(dpopRows)},
 	{"client certificate", micro(certificateRows)},
 	{"session by name", micro(lookupRows)},
 	{"config of 1,000 sessions", micro(configRows)},
