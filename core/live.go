@@ -55,12 +55,8 @@ type live struct {
 	md      atomic.Pointer[map[string]string] // for gRPC, made on first use
 	quiet   atomic.Bool                       // TLS handshakes need not look at the clock
 	plain   atomic.Bool                       // the provider said that it is no Authorizer
-	// What Options.Store has of it.
-	record   string // identifies the saved record; empty: none
-	before   string // the record that it replaced
-	restored bool   // it came from there
-	saveErr  error  // why it was not saved
-	cred     Credential
+	kept    *kept                             // what Options.Store has of it; nil: nothing
+	cred    Credential
 }
 
 type age uint8

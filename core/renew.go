@@ -201,7 +201,7 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 			l.until.Store(min(s.backoff.until, l.next(now), l.expired))
 		}
 	} else {
-		if !l.restored {
+		if !l.kept.wasRestored() {
 			s.counts.authentications++
 		}
 		s.backoff, s.previous = nil, nil
@@ -220,7 +220,7 @@ func (s *Session) finish(f *flight, l *live, err error, took time.Duration) {
 		ev.Kind = Failed
 	} else {
 		ev.Expiry = l.cred.Expiry
-		if l.restored {
+		if l.kept.wasRestored() {
 			ev.Kind = Restored
 		}
 	}

@@ -292,7 +292,7 @@ func (s *Session) letGo(ctx context.Context, u *setup, l *live, how ending) erro
 	switch {
 	case u.opts.Store != nil && how == endForGood:
 		return s.forget(ctx, u, l)
-	case l != nil && l.record != "":
+	case l != nil && l.kept != nil:
 		return s.keep(ctx, l.setup, l)
 	}
 	return s.revoke(ctx, u, l)

@@ -64,7 +64,9 @@ func (s *Session) Status() Status {
 		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
 		out.Valid = l.judge(mono()) != expired
 		origins = l.origins()
-		out.StoreError = l.saveErr
+		if l.kept != nil {
+			out.StoreError = l.kept.err
+		}
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)

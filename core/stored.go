@@ -13,6 +13,21 @@ import (
 // there, and renewed under the lock of its key, so that of all processes one
 // asks. What was obtained is saved before it is used.
 
+// kept is what a Store has of a credential.
+type kept struct {
+	record   string // identifies the saved record
+	before   string // the record that it replaced; empty: none
+	restored bool   // the credential came from there
+	err      error  // why it was not saved
+}
+
+func (k *kept) wasRestored() bool { return k != nil && k.restored }
+
+// knows reports whether a record is the credential's, or older.
+func (k *kept) knows(record string) bool {
+	return k != nil && (record == k.record || record == k.before)
+}
+
 // askStored is ask for a session with a Store. It asks nobody where the store
 // holds a credential that will do.
 func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, error) {
@@ -70,7 +85,7 @@ func (s *Session) load(ctx context.Context, f *flight) (found, error) {
 		return out, err
 	}
 	out.record, out.old = rec.ID, rec.credential()
-	if f.held != nil && (rec.ID == f.held.record || rec.ID == f.held.before) {
+	if f.held != nil && f.held.kept.knows(rec.ID) {
 		return out, nil // the session holds this one, or its successor
 	}
 	out.req = Request{Reason: Expiring, Previous: out.old}
@@ -90,7 +105,7 @@ func (s *Session) load(ctx context.Context, f *flight) (found, error) {
 	if err != nil {
 		return out, nil // the provider knows better
 	}
-	l.record, l.restored = rec.ID, true
+	l.kept = &kept{record: rec.ID, restored: true}
 	if rec.stale(now, f.setup.opts.Early) {
 		out.last = l
 	} else {
@@ -132,11 +147,11 @@ func (s *Session) save(ctx context.Context, u *setup, l *live, was found) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	rec := newRecord(l.cred)
-	l.record, l.before = rec.ID, was.record
-	if l.saveErr = s.write(ctx, u, rec); l.saveErr == nil {
+	l.kept = &kept{record: rec.ID, before: was.record, err: s.write(ctx, u, rec)}
+	if l.kept.err == nil {
 		return
 	}
-	s.warn(u, "session could not save its credential", l.saveErr)
+	s.warn(u, "session could not save its credential", l.kept.err)
 	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
 		_ = s.erase(ctx, u)
 	}
@@ -210,7 +225,7 @@ func (s *Session) storeKey(u *setup) string { return cmp.Or(u.opts.StoreKey, s.n
 
 // keep is what Close does about a credential in the store: it stays there.
 func (s *Session) keep(ctx context.Context, u *setup, l *live) error {
-	if l.saveErr == nil {
+	if l.kept.err == nil {
 		return nil
 	}
 	unlock, err := s.lock(ctx, u, true)
@@ -218,11 +233,11 @@ func (s *Session) keep(ctx context.Context, u *setup, l *live) error {
 		return s.wrap(err, "save")
 	}
 	defer unlock()
-	if rec, err := s.stored(ctx, u); err != nil || rec != nil && rec.ID != l.before {
+	if rec, err := s.stored(ctx, u); err != nil || rec != nil && rec.ID != l.kept.before {
 		return err // another process has signed in since
 	}
 	rec := newRecord(l.cred)
-	rec.ID = l.record
+	rec.ID = l.kept.record
 	return s.write(ctx, u, rec)
 }
 
@@ -242,7 +257,7 @@ func (s *Session) forget(ctx context.Context, u *setup, l *live) error {
 	}
 	defer unlock()
 	rec, err := s.stored(ctx, u)
-	if rec != nil && (l == nil || rec.ID != l.record) {
+	if rec != nil && (l == nil || l.kept == nil || rec.ID != l.kept.record) {
 		l = &live{setup: u, cred: rec.credential()}
 	}
 	if err != nil {
