@@ -61,41 +61,47 @@ func (library) Delete(service, user string) error        { return keyring.Delete
 // errSlow says that a keyring did not answer in time.
 var errSlow = errors.New("it is locked or does not answer: unlock it")
 
-// do makes a call, and waits for it until its limit or the end of ctx.
+// do makes a call, and waits for its turn and for it, until the limit for each
+// or the end of ctx.
 func (s *system) do(ctx context.Context, limit time.Duration, call func() error) error {
 	if err := s.absent(); err != nil {
 		return err
 	}
-	late := time.NewTimer(limit)
-	defer late.Stop()
 	if s.isStuck() {
 		return errSlow
 	}
+	turn := time.NewTimer(limit)
+	defer turn.Stop()
 	select {
 	case s.slot <- struct{}{}:
-	case <-late.C:
+	case <-turn.C:
 		return errSlow
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	done := make(chan error, 1)
-	go s.run(limit, call, done)
+	done, late := make(chan error, 1), make(chan struct{})
+	go s.run(limit, call, done, late)
 	select {
 	case err := <-done:
 		return err
-	case <-late.C:
+	case <-late:
 		return errSlow
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (s *system) run(limit time.Duration, call func() error, done chan<- error) {
+// run makes a call and lets go of the slot. It closes late when the limit is
+// over first: then all others fail at once, until the call is back.
+func (s *system) run(limit time.Duration, call func() error, done chan<- error, late chan<- struct{}) {
 	over := false
 	watch := time.AfterFunc(limit, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.stuck = !over
+		if !over {
+			s.stuck = true
+			close(late)
+		}
 	})
 	defer func() {
 		panicked := recover() != nil // the library does where the bus goes away during a prompt
@@ -185,6 +191,8 @@ func (r *ring) fault(err error) error {
 		return nil
 	case errors.Is(err, keyring.ErrSetDataTooBig):
 		return core.Errorf(core.BadConfig, "the credential is too large for this system's keyring: use a store of files, whose key the keyring keeps")
+	case strings.Contains(err.Error(), "failed to unlock"): // somebody refused, or nobody could be asked
+		return core.Errorf(core.Unavailable, "the system's keyring is locked, or has no default collection: unlock it (%w)", err)
 	case errors.Is(err, errNoBus), errors.Is(err, keyring.ErrUnsupportedPlatform), errors.As(err, &dial), nobody(err):
 		return core.Errorf(core.BadConfig, "there is no keyring here (%w): %s", err, instead)
 	}

@@ -198,7 +198,7 @@ func TestKeyringFaults(t *testing.T) {
 		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.BadConfig, "there is no keyring here"},
 		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.BadConfig, "use a store of files"},
 		"too big":     {keyring.ErrSetDataTooBig, false, core.BadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
-		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.Unavailable, "failed to unlock"},
+		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.Unavailable, "the system's keyring is locked, or has no default collection: unlock it"},
 		"panic":       {nil, true, core.Unavailable, "locked or does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,6 +60,15 @@ else
 	say "oidc-provider could not be installed"
 	missing=1
 fi
+if command -v gnome-keyring-daemon >/dev/null 2>&1 && command -v dbus-run-session >/dev/null 2>&1; then
+	say "gnome-keyring is there"
+elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 &&
+	apt-get install -y --no-install-recommends gnome-keyring dbus dbus-bin >/dev/null 2>&1; then
+	say "gnome-keyring is installed"
+else
+	say "gnome-keyring could not be installed: install Debian's gnome-keyring and dbus"
+	missing=1
+fi
 if command -v protoc >/dev/null 2>&1; then
 	say "protoc is there"
 elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get install -y --no-install-recommends protobuf-compiler >/dev/null 2>&1; then
