@@ -2,13 +2,13 @@
 // browser of the person who signs in: a listener on the loopback that the
 // browser is redirected to (RFC 8252 §7.3), and the pages that it ends on.
 //
-//	l, err := browser.Listen(browser.Config{Server: "login.example.com"})
+//	l, err := browser.Listen(browser.Config{State: state, Server: "login.example.com"})
 //	if err != nil {
 //		return err
 //	}
 //	defer l.Close()
 //	// … send the person to a URL with redirect_uri=l.URL() and state …
-//	err = l.Wait(ctx, state, func(ctx context.Context, answer url.Values) error {…})
+//	err = l.Wait(ctx, func(ctx context.Context, answer url.Values) error {…})
 //
 // It knows nothing of tokens: who waits reads the answer, and the page says
 // what came of it. A page holds no script, asks the network for nothing and
@@ -33,11 +33,12 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Config says where to listen. The zero value is good.
+// Config says where to listen, and for what. All but State may be zero.
 type Config struct {
-	Host string // 127.0.0.1, ::1 or localhost, which is both. Empty: 127.0.0.1
-	Port int    // 0: any that is free
-	Path string // empty: "/"
+	State string // of the sign-in, which the redirect brings back (RFC 6749 §10.12)
+	Host  string // 127.0.0.1, ::1 or localhost, which is both. Empty: 127.0.0.1
+	Port  int    // 0: any that is free
+	Path  string // empty: "/"
 	// Server is the name of the authorization server for the pages, such as
 	// its host. Empty: they name none.
 	Server string
@@ -58,11 +59,13 @@ type Listener struct {
 	server *http.Server
 	serve  sync.WaitGroup
 
+	came  chan *visit   // has room for the one there is
+	ended chan struct{} // closed by Close
+
 	mu    sync.Mutex // guards all below
 	conns map[net.Conn]http.ConnState
-	state string        // of the sign-in that is waited for; empty: none
-	visit *visit        // the answer, once it came
-	came  chan<- *visit // takes it
+	visit *visit // the answer, once it came
+	over  bool   // Close was called
 }
 
 // visit is the redirect that answers the sign-in.
@@ -73,9 +76,12 @@ type visit struct {
 	gone   chan struct{} // closed when the page was sent
 }
 
-// Listen opens the listener. Nothing is answered before Wait but with 404.
-// A port that is taken is [core.BadConfig].
+// Listen opens the listener. A port that is taken is [core.BadConfig], as is a
+// missing state.
 func Listen(cfg Config) (*Listener, error) {
+	if cfg.State == "" {
+		return nil, core.Errorf(core.BadConfig, "a sign-in needs a state")
+	}
 	if cfg.Host == "" {
 		cfg.Host = "127.0.0.1"
 	}
@@ -90,7 +96,7 @@ func Listen(cfg Config) (*Listener, error) {
 		return nil, core.Errorf(core.Unavailable, "no port for the redirect: %w", err)
 	}
 	port := sockets[0].Addr().(*net.TCPAddr).Port
-	l := &Listener{cfg: cfg, host: hostOf(cfg.Host, port), conns: map[net.Conn]http.ConnState{}}
+	l := &Listener{cfg: cfg, host: hostOf(cfg.Host, port), came: make(chan *visit, 1), ended: make(chan struct{}), conns: map[net.Conn]http.ConnState{}}
 	l.server = &http.Server{
 		Handler: l, ReadHeaderTimeout: slow, MaxHeaderBytes: maxHeader, ConnState: l.follow, ErrorLog: silent,
 	}
@@ -135,23 +141,16 @@ func hostOf(host string, port int) string {
 // URL returns the redirect URI.
 func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
 
-// Wait waits for the redirect with the given state, calls finish with its
-// query and shows the person what came of it: who is not signed in sees why
-// (see [Of]). Requests with another state are answered and do not count. Wait
-// returns finish's error once the page has left, or an error that wraps ctx's
-// when ctx ends before a redirect. It is called once.
-func (l *Listener) Wait(ctx context.Context, state string, finish func(ctx context.Context, answer url.Values) error) error {
-	if state == "" {
-		return core.Errorf(core.BadConfig, "a sign-in needs a state")
-	}
-	came := make(chan *visit, 1)
-	l.mu.Lock()
-	l.state, l.came = state, came
-	l.mu.Unlock()
+// Wait waits for the redirect with the state, calls finish with its query and
+// shows the person what came of it: who is not signed in sees why (see [Of]).
+// Requests with another state are answered and do not count. Wait returns
+// finish's error once the page has left, or an error that wraps ctx's when ctx
+// ends before a redirect. It is called once.
+func (l *Listener) Wait(ctx context.Context, finish func(ctx context.Context, answer url.Values) error) error {
 	select {
 	case <-ctx.Done():
 		return core.Errorf(core.Interactive, "nobody finished the sign-in in the browser: %w", ctx.Err())
-	case v := <-came:
+	case v := <-l.came:
 		v.page = Failed // should finish panic
 		defer func() {
 			close(v.told)
@@ -172,7 +171,10 @@ func (l *Listener) Wait(ctx context.Context, state string, finish func(ctx conte
 // returns when no goroutine of the listener is left. Later calls do nothing.
 func (l *Listener) Close() {
 	l.mu.Lock()
-	l.state = ""
+	if !l.over {
+		close(l.ended)
+	}
+	l.over = true
 	for conn, state := range l.conns {
 		if state == http.StateNew { // a browser opens connections ahead
 			_ = conn.Close()
@@ -201,14 +203,11 @@ func (l *Listener) follow(conn net.Conn, state http.ConnState) {
 // ServeHTTP answers the browser. Only a GET of the redirect URI counts, under
 // its own name: another name that leads here is not ours (DNS rebinding).
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	l.mu.Lock()
-	waiting := l.state != ""
-	l.mu.Unlock()
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
 		http.Error(w, "This address is not served here.", http.StatusMisdirectedRequest)
 		return
-	case r.URL.Path != l.cfg.Path || !waiting:
+	case r.URL.Path != l.cfg.Path:
 		http.NotFound(w, r)
 		return
 	case r.Method != http.MethodGet:
@@ -220,8 +219,12 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, kind := l.accept(query, err)
 	if v != nil {
 		defer close(v.gone)
-		<-v.told
-		kind = v.page
+		select {
+		case <-v.told:
+			kind = v.page
+		case <-l.ended:
+			kind = Failed
+		}
 	}
 	l.show(w, kind)
 }
@@ -233,7 +236,7 @@ func (l *Listener) accept(query url.Values, err error) (*visit, Kind) {
 	defer l.mu.Unlock()
 	states := query["state"]
 	switch {
-	case err != nil || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) != 1:
+	case err != nil || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.cfg.State)) != 1 || l.over:
 		return nil, Foreign
 	case l.visit != nil:
 		return nil, Finished

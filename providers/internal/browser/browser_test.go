@@ -28,6 +28,7 @@ var tab = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Time
 
 func listen(t *testing.T, cfg browser.Config) *browser.Listener {
 	t.Helper()
+	cfg.State = "the state"
 	l, err := browser.Listen(cfg)
 	require.NoError(t, err)
 	t.Cleanup(l.Close)
@@ -49,11 +50,7 @@ func get(t *testing.T, url string) (int, string, http.Header) {
 func waiting(t *testing.T, ctx context.Context, l *browser.Listener, finish func(context.Context, url.Values) error) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- l.Wait(ctx, "the state", finish) }()
-	require.Eventually(t, func() bool { // 404 until Wait is there
-		status, _, _ := get(t, l.URL()+"?probe")
-		return status != http.StatusNotFound
-	}, 5*time.Second, time.Millisecond)
+	go func() { done <- l.Wait(ctx, finish) }()
 	return done
 }
 
@@ -205,7 +202,7 @@ func TestPortTaken(t *testing.T) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		defer taken.Close()
-		_, err = browser.Listen(browser.Config{Host: host, Port: taken.Addr().(*net.TCPAddr).Port})
+		_, err = browser.Listen(browser.Config{State: "s", Host: host, Port: taken.Addr().(*net.TCPAddr).Port})
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, "redirect port "+strconv.Itoa(taken.Addr().(*net.TCPAddr).Port))
 	}
@@ -229,15 +226,41 @@ func TestLocalhost(t *testing.T) {
 	require.Contains(t, l.URL(), "http://[::1]:")
 }
 
+// A redirect that came before Wait counts; one that nobody waits for is told so.
+func TestEarlyAndLate(t *testing.T) {
+	l := listen(t, browser.Config{})
+	page := make(chan string, 1)
+	open := func() {
+		resp, err := tab.Get(l.URL() + "?code=c&state=the+state")
+		if err != nil {
+			page <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		page <- string(body)
+	}
+	go open()
+	require.Eventually(t, func() bool { // the second is late once the first is there
+		status, _, _ := get(t, l.URL()+"?code=c&state=the+state&late")
+		return status == http.StatusConflict
+	}, 5*time.Second, time.Millisecond)
+	l.Close()
+	require.Contains(t, <-page, "did not work")
+
+	_, err := browser.Listen(browser.Config{})
+	require.ErrorIs(t, err, core.BadConfig)
+}
+
 func TestAPanicIsNoSuccess(t *testing.T) {
 	l := listen(t, browser.Config{})
 	done := make(chan any, 1)
 	go func() {
 		defer func() { done <- recover() }()
-		_ = l.Wait(t.Context(), "s", func(context.Context, url.Values) error { panic("oh") })
+		_ = l.Wait(t.Context(), func(context.Context, url.Values) error { panic("oh") })
 	}()
 	require.Eventually(t, func() bool {
-		_, page, _ := get(t, l.URL()+"?state=s&code=c")
+		_, page, _ := get(t, l.URL()+"?state=the+state&code=c")
 		return strings.Contains(page, "did not work")
 	}, 5*time.Second, time.Millisecond)
 	require.Equal(t, "oh", <-done)
@@ -265,7 +288,7 @@ func FuzzRedirect(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		l, err := browser.Listen(browser.Config{Server: "login.example.com"})
+		l, err := browser.Listen(browser.Config{State: "s", Server: "login.example.com"})
 		require.NoError(t, err)
 		defer l.Close()
 		browser.Feed(t, l, "s", query)

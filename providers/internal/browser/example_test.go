@@ -9,25 +9,18 @@ import (
 )
 
 func Example() {
-	l, err := browser.Listen(browser.Config{})
+	l, err := browser.Listen(browser.Config{State: "random"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer l.Close()
 	go func() { // the person's browser, redirected by the authorization server
-		for {
-			resp, err := tab.Get(l.URL() + "?state=random&code=abc")
-			if err != nil {
-				return
-			}
+		if resp, err := tab.Get(l.URL() + "?state=random&code=abc"); err == nil {
 			_ = resp.Body.Close()
-			if resp.StatusCode == 200 {
-				return
-			}
 		}
 	}()
-	err = l.Wait(context.Background(), "random", func(_ context.Context, answer url.Values) error {
+	err = l.Wait(context.Background(), func(_ context.Context, answer url.Values) error {
 		fmt.Println("code", answer.Get("code"))
 		return nil
 	})

@@ -11,19 +11,16 @@ import (
 // the query reached finish only with the state, and the page never.
 func Feed(t *testing.T, l *Listener, state, query string) {
 	t.Helper()
-	came := make(chan *visit, 1)
-	l.mu.Lock()
-	l.state, l.came = state, came
-	l.mu.Unlock()
+	stop := make(chan struct{})
+	defer close(stop)
 	go func() {
-		v := <-came
-		if v == nil {
-			return
+		select {
+		case v := <-l.came:
+			v.page = SignedIn
+			close(v.told)
+		case <-stop:
 		}
-		v.page = SignedIn
-		close(v.told)
 	}()
-	defer close(came)
 	r := httptest.NewRequestWithContext(context.Background(), "GET", l.URL(), nil)
 	r.Host, r.URL.RawQuery = l.host, query
 	w := httptest.NewRecorder()
