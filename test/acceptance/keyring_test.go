@@ -80,10 +80,10 @@ func underBus(t *testing.T, home, daemon, role string) string {
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+`"$0" -test.run '^TestKeyringProgram$' -test.timeout 2m`, binary)
-	return run(t, cmd, home, role)
+	return runKeyring(t, cmd, home, role)
 }
 
-func run(t *testing.T, cmd *exec.Cmd, home, role string) string {
+func runKeyring(t *testing.T, cmd *exec.Cmd, home, role string) string {
 	t.Helper()
 	for _, name := range []string{"data", "run", "config", "cache"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(home, name), 0o700))
@@ -137,7 +137,7 @@ func TestKeyring(t *testing.T) {
 	t.Run("no bus", func(t *testing.T) {
 		binary, err := os.Executable()
 		require.NoError(t, err)
-		out := run(t, exec.Command(binary, "-test.run", "^TestKeyringProgram$"), t.TempDir(), "fail")
+		out := runKeyring(t, exec.Command(binary, "-test.run", "^TestKeyringProgram$"), t.TempDir(), "fail")
 		require.Equal(t, 4, strings.Count(out, "CODE bad config"), out)
 		require.Contains(t, out, "use a store of files with a key file instead")
 	})
