@@ -188,16 +188,17 @@ func AnswerError(resp *http.Response, body []byte, secrets ...Secret) error {
 	return e
 }
 
-// oauthCode maps an "error" of RFC 6749 §5.2 and §4.1.2.1, RFC 8707 §2 and RFC 9449 §5.
+// oauthCode maps an "error" of RFC 6749 §5.2 and §4.1.2.1, RFC 8628 §3.5, RFC
+// 8707 §2, RFC 9449 §5 and OpenID Connect Core 1.0 §3.1.2.6.
 func oauthCode(oauth string, otherwise Code) Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
 		return Denied
 	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request", "unsupported_response_type", "invalid_dpop_proof":
 		return BadConfig
-	case "temporarily_unavailable", "server_error", "slow_down", "use_dpop_nonce":
+	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending", "use_dpop_nonce":
 		return Unavailable
-	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+	case "interaction_required", "login_required", "consent_required", "account_selection_required", "expired_token":
 		return Interactive
 	}
 	return otherwise

@@ -1,12 +1,20 @@
 package oauth2
 
 import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/jose"
 )
 
 // The values of [ClientSettings.ClientAuth], as servers name them in their
@@ -14,25 +22,53 @@ import (
 const (
 	SecretBasic   = "client_secret_basic"         // RFC 6749 §2.3.1
 	SecretPost    = "client_secret_post"          // RFC 6749 §2.3.1
+	SecretJWT     = "client_secret_jwt"           // RFC 7523 §2.2, signed with the secret
+	PrivateKeyJWT = "private_key_jwt"             // RFC 7523 §2.2, signed with a private key
 	TLSClient     = "tls_client_auth"             // RFC 8705 §2.1
 	SelfSignedTLS = "self_signed_tls_client_auth" // RFC 8705 §2.2
 	NoClientAuth  = "none"                        // a public client
 )
 
+var methods = []string{SecretBasic, SecretPost, SecretJWT, PrivateKeyJWT, TLSClient, SelfSignedTLS, NoClientAuth}
+
 // ClientSettings say who the client is and how it proves it, at every endpoint
 // of the authorization server alike.
 type ClientSettings struct {
-	ClientID     string       `json:"client_id" required:"true" doc:"The client that the server knows."`
-	ClientSecret core.Secret  `json:"client_secret" doc:"Its secret."`
-	ClientAuth   string       `json:"client_auth" enum:"client_secret_basic,client_secret_post,tls_client_auth,self_signed_tls_client_auth,none" doc:"How the client proves who it is. Default: by what is given, a secret (client_secret_basic), a certificate in tls (tls_client_auth), or none."`
-	TLS          certs.Config `json:"tls" doc:"Certificates for the requests to the authorization server."`
+	ClientID         string         `json:"client_id" required:"true" doc:"The client that the server knows."`
+	ClientSecret     core.Secret    `json:"client_secret" doc:"Its secret."`
+	ClientAuth       string         `json:"client_auth" enum:"client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt,tls_client_auth,self_signed_tls_client_auth,none" doc:"How the client proves who it is. Default: by what is given, a key (private_key_jwt), a secret (client_secret_basic), a certificate in tls (tls_client_auth), or none."`
+	ClientKey        jose.KeyConfig `json:"client_key" doc:"Its private key, for private_key_jwt."`
+	ClientAssertion  Assertion      `json:"client_assertion" doc:"What private_key_jwt and client_secret_jwt say."`
+	TLS              certs.Config   `json:"tls" doc:"Certificates for the requests to the authorization server."`
+	CertificateBound bool           `json:"certificate_bound" doc:"The server binds tokens to the certificate in tls (RFC 8705 §3): the session shows it to the API, too. Implied by tls_client_auth and self_signed_tls_client_auth."`
+
+	// Signer is the private key in the place of a file or text in ClientKey,
+	// whose id and algorithm hold for it. It may be held elsewhere, as by a KMS;
+	// it is then called for each token request, and nothing bounds its calls.
+	// Nil: ClientKey. For programs; a configuration cannot name it.
+	Signer crypto.Signer `json:"-"`
 }
+
+// Assertion is what the client says of itself in a JWT (RFC 7523 §3).
+type Assertion struct {
+	Audience  string        `json:"audience" doc:"Who it is for. Default: the issuer, or the token endpoint if there is no issuer."`
+	Lifetime  time.Duration `json:"lifetime" default:"1m" doc:"How long it is good, at most 1h."`
+	Algorithm string        `json:"algorithm" enum:"HS256,HS384,HS512" doc:"How client_secret_jwt signs. Default: HS256. That of a key is client_key.algorithm."`
+}
+
+const (
+	assertionLifetime = time.Minute // the default
+	maxAssertion      = time.Hour
+	assertionType     = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 §2.2
+)
 
 // method returns how the client authenticates.
 func (c *ClientSettings) method() string {
 	switch {
 	case c.ClientAuth != "":
 		return c.ClientAuth
+	case c.hasKey():
+		return PrivateKeyJWT
 	case !c.ClientSecret.IsZero():
 		return SecretBasic
 	case c.TLS.HasClient():
@@ -41,43 +77,177 @@ func (c *ClientSettings) method() string {
 	return NoClientAuth
 }
 
+func (c *ClientSettings) hasKey() bool { return c.Signer != nil || !c.ClientKey.IsZero() }
+
+// byCertificate reports whether the handshake proves who the client is.
+func (c *ClientSettings) byCertificate() bool {
+	return c.method() == TLSClient || c.method() == SelfSignedTLS
+}
+
+// isBound reports whether tokens are bound to the client's certificate.
+func (c *ClientSettings) isBound() bool { return c.CertificateBound || c.byCertificate() }
+
 func (c *ClientSettings) validate(whole *Config) error {
-	faults := []error{c.TLS.Check("tls")}
+	faults := []error{c.TLS.Check("tls"), c.validateKey(), c.ClientAssertion.validate("client_assertion")}
 	add := func(setting, format string, args ...any) {
 		faults = append(faults, core.Faultf(setting, format, args...))
 	}
 	if c.ClientID == "" {
 		add("client_id", "is empty")
 	}
-	switch method := c.method(); method {
-	case SecretBasic, SecretPost:
-		if c.ClientSecret.IsZero() {
-			add("client_secret", "missing; client_auth is %s", method)
-		}
-	case TLSClient, SelfSignedTLS:
-		if !c.TLS.HasClient() {
-			add("tls", "has no certificate; client_auth is %s", method)
-		}
-	case NoClientAuth:
-		if whole.Grant == "" || whole.Grant == ClientCredentials {
-			add("client_secret", "missing; the grant %s needs a client that proves who it is", ClientCredentials)
-		}
-	default:
+	method := c.method()
+	wantsSecret := strings.HasPrefix(method, "client_secret_")
+	switch {
+	case !slices.Contains(methods, method):
 		add("client_auth", "want one of %s", strings.Join(methods, ", "))
+		return errors.Join(faults...)
+	case wantsSecret && c.ClientSecret.IsZero():
+		add("client_secret", "missing; client_auth is %s", method)
+	case !wantsSecret && !c.ClientSecret.IsZero():
+		add("client_secret", "is not used; client_auth is %s", method)
+	case c.byCertificate() && !c.TLS.HasClient():
+		add("tls", "has no certificate; client_auth is %s", method)
+	case method == PrivateKeyJWT && !c.hasKey():
+		add("client_key", "missing; client_auth is %s", method)
+	case method == NoClientAuth && (whole.Grant == "" || whole.Grant == ClientCredentials):
+		add("client_secret", "missing; the grant %s needs a client that proves who it is", ClientCredentials)
+	}
+	if c.CertificateBound && !c.TLS.HasClient() {
+		add("certificate_bound", "tls has no certificate")
+	}
+	if method == SecretJWT {
+		if _, err := jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm); err != nil && !c.ClientSecret.IsZero() {
+			add("client_secret", "%v", errors.Unwrap(err))
+		}
+	} else if c.ClientAssertion.Algorithm != "" {
+		add("client_assertion.algorithm", "is for %s; that of a key is client_key.algorithm", SecretJWT)
 	}
 	return errors.Join(faults...)
 }
 
-var methods = []string{SecretBasic, SecretPost, TLSClient, SelfSignedTLS, NoClientAuth}
+func (c *ClientSettings) validateKey() error {
+	switch {
+	case c.Signer == nil && c.ClientKey.IsZero():
+		return nil
+	case c.Signer == nil:
+		return c.ClientKey.Check("client_key")
+	case c.ClientKey.File != "" || !c.ClientKey.Text.IsZero() || !c.ClientKey.Password.IsZero():
+		return core.Faultf("client_key", "the program gives a Signer; only id and algorithm belong here")
+	}
+	if _, err := c.signer(); err != nil {
+		return core.Faultf("client_key", "%v", errors.Unwrap(err))
+	}
+	return nil
+}
 
-// auth returns what proves who the client is; nil where nothing in the request
-// does.
-func (c *ClientSettings) auth() (grant.Auth, error) {
+func (a Assertion) validate(at string) error {
+	if a.Lifetime < 0 || a.Lifetime > maxAssertion || a.Lifetime > 0 && a.Lifetime < time.Second {
+		return core.Faultf(at+".lifetime", "want 1s to 1h")
+	}
+	return nil
+}
+
+// signer returns the client's key as it is now.
+func (c *ClientSettings) signer() (*jose.Signer, error) {
+	if c.Signer != nil {
+		return jose.NewSigner(c.Signer, c.ClientKey.ID, c.ClientKey.Algorithm)
+	}
+	s, err := c.ClientKey.Load()
+	if err != nil {
+		return nil, core.Errorf(core.CodeOf(err), "client_key: %w", errors.Unwrap(err))
+	}
+	return s, nil
+}
+
+// auth returns what proves who the client is to the server of meta; nil where
+// nothing in the request does.
+func (c *ClientSettings) auth(meta *metadata) (grant.Auth, error) {
+	var signer *jose.Signer
+	var err error
 	switch c.method() {
 	case SecretBasic:
 		return grant.Basic(c.ClientSecret), nil
 	case SecretPost:
 		return grant.Post(c.ClientSecret), nil
+	case SecretJWT:
+		signer, err = jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
+	case PrivateKeyJWT:
+		signer, err = c.signer()
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	if err != nil {
+		return nil, err
+	}
+	claims := c.ClientAssertion
+	if claims.Audience == "" {
+		claims.Audience = meta.audience()
+	}
+	return func(r *grant.AuthRequest) error {
+		token, err := signer.Sign(claims.of(r.ClientID, r.ClientID))
+		if err != nil {
+			return err
+		}
+		r.Form.Set("client_id", r.ClientID)
+		r.Form.Set("client_assertion_type", assertionType)
+		r.Form.Set("client_assertion", token.Reveal())
+		r.Secrets = append(r.Secrets, token, c.ClientSecret)
+		return nil
+	}, nil
+}
+
+// of returns the claims of a new assertion (RFC 7523 §3).
+func (a Assertion) of(issuer, subject string) map[string]any {
+	now, lifetime := time.Now(), a.Lifetime
+	if lifetime == 0 {
+		lifetime = assertionLifetime
+	}
+	return map[string]any{
+		"iss": issuer, "sub": subject, "aud": a.Audience, "jti": rand.Text(),
+		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
+	}
+}
+
+// audience returns what an assertion for the server is for: the issuer, so
+// that it is good nowhere else, or the token endpoint if there is none.
+func (m *metadata) audience() string {
+	if m.Issuer != "" {
+		return m.Issuer
+	}
+	return m.TokenEndpoint
+}
+
+// web returns the HTTP client for requests to the authorization server, with
+// the certificates that it shows. It keeps no connection and is thrown away
+// afterwards.
+func (c *Config) web(ctx context.Context, rotating bool) (*http.Client, certs.Bundle, error) {
+	opts := core.HTTPOptions{AllowHTTP: c.AllowHTTP}
+	if c.TLS.IsZero() {
+		return core.NewHTTPClient(&opts), certs.Bundle{}, nil
+	}
+	own, err := c.TLS.Load(ctx, rotating)
+	if err != nil {
+		return nil, certs.Bundle{}, err
+	}
+	if opts.TLS, err = own.TLSConfig(); err != nil {
+		return nil, certs.Bundle{}, err
+	}
+	if list := opts.TLS.Certificates; len(list) > 0 {
+		// Certificates alone are held back from a server whose list of
+		// authorities lacks the issuer, as it does for self-signed ones.
+		opts.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &list[0], nil }
+	}
+	return core.NewHTTPClient(&opts), own, nil
+}
+
+// present puts the certificate that a token is bound to on its credential,
+// which ends with the earlier of the two.
+func (c *ClientSettings) present(cred *core.Credential, own certs.Bundle) {
+	if !c.isBound() || own.Leaf == nil {
+		return
+	}
+	cred.Attach.Cert = own.Cert
+	if cred.Expiry.IsZero() || own.Leaf.NotAfter.Before(cred.Expiry) {
+		cred.Expiry = own.Leaf.NotAfter
+	}
 }

@@ -19,6 +19,13 @@ type metadata struct {
 	TokenEndpoint      string `json:"token_endpoint"`
 	RevocationEndpoint string `json:"revocation_endpoint"`
 
+	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	GrantTypes  []string `json:"grant_types_supported"`
+	Aliases     aliases  `json:"mtls_endpoint_aliases"`
+
+	DeviceEndpoint string `json:"device_authorization_endpoint"`         // RFC 8628 §4
+	PushedEndpoint string `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+
 	ProofAlgorithms []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
 }
 
@@ -114,6 +121,7 @@ func (p *provider) read(body []byte) (*metadata, error) {
 	if err := checkURL(m.TokenEndpoint, p.cfg.AllowHTTP); err != nil {
 		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q: token_endpoint %w", p.cfg.Issuer, err)
 	}
+	m.Aliases.usable(p.cfg.AllowHTTP)
 	if checkURL(m.RevocationEndpoint, p.cfg.AllowHTTP) != nil {
 		m.RevocationEndpoint = "" // tokens then end by themselves
 	}

@@ -41,12 +41,16 @@ import (
 const (
 	ClientCredentials = "client_credentials" // RFC 6749 §4.4
 	RefreshToken      = "refresh_token"      // RFC 6749 §6
+	JWTBearer         = "jwt_bearer"         // RFC 7523 §2.1: a signed assertion
+	TokenExchange     = "token_exchange"     // RFC 8693: a token that somebody else obtained
 )
+
+var grants = []string{ClientCredentials, RefreshToken, JWTBearer, TokenExchange}
 
 // Config is the settings, in groups that are one flat list in configuration.
 // docs/providers/oauth2.md explains them.
 type Config struct {
-	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,refresh_token" doc:"How tokens are obtained."`
+	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,refresh_token,jwt_bearer,token_exchange" doc:"How tokens are obtained."`
 	Issuer        string                 `json:"issuer" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
 	TokenURL      string                 `json:"token_url" doc:"The token endpoint, in the place of issuer."`
 	RevocationURL string                 `json:"revocation_url" doc:"Where tokens are revoked when the session is closed (RFC 7009). Default: what the issuer names, if it does."`
@@ -59,6 +63,7 @@ type Config struct {
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
 
 	ClientSettings
+	ExchangeSettings
 	DPoPSettings
 }
 
@@ -85,7 +90,7 @@ func New(cfg Config) (core.Provider, error) {
 
 // Validate reports, as core faults, what the types of the settings cannot say.
 func (c *Config) Validate(core.Environment) error {
-	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.DPoPSettings.validate(), c.validateParams())
+	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.ExchangeSettings.validate(c), c.DPoPSettings.validate(), c.validateParams())
 }
 
 func (c *Config) validateServer() error {
@@ -117,8 +122,8 @@ func (c *Config) validateServer() error {
 
 func (c *Config) validateGrant() error {
 	var faults []error
-	if c.Grant != "" && c.Grant != ClientCredentials && c.Grant != RefreshToken {
-		faults = append(faults, core.Faultf("grant", "want %s or %s", ClientCredentials, RefreshToken))
+	if c.Grant != "" && !slices.Contains(grants, c.Grant) {
+		faults = append(faults, core.Faultf("grant", "want one of %s", strings.Join(grants, ", ")))
 	}
 	switch {
 	case c.Grant == RefreshToken && c.RefreshToken.IsZero():

@@ -24,6 +24,9 @@ func TestConformance(t *testing.T) {
 		"post and more":      {"client_auth": "client_secret_post", "audience": "api", "resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
 		"refresh token":      {"grant": "refresh_token", "refresh_token": "the-first-refresh-token"},
 		"discovery":          {"token_url": nil},
+		"private key":        {"client_secret": nil, "client_key": map[string]any{"text": keyPEM(t, ecKey)}},
+		"JWT bearer":         {"grant": "jwt_bearer", "assertion": map[string]any{"key": map[string]any{"text": keyPEM(t, ecKey)}}},
+		"token exchange":     {"grant": "token_exchange", "subject_token": "the-subject-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			providertest.Run(t, providertest.Fixture{
@@ -33,7 +36,12 @@ func TestConformance(t *testing.T) {
 						"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret, "tls": map[string]any{"ca": s.CA},
 					}
 					for key, value := range more {
-						settings[key] = value
+						if settings[key] = value; value == nil {
+							delete(settings, key)
+						}
+					}
+					if name == "private key" {
+						settings["params"] = map[string]any{"pin": s.Secret}
 					}
 					if more["token_url"] == nil && name == "discovery" {
 						delete(settings, "token_url")
@@ -43,7 +51,7 @@ func TestConformance(t *testing.T) {
 				},
 				Good:     http.HandlerFunc(good),
 				Endpoint: map[bool]string{true: "/token"}[name == "discovery"],
-				Secrets:  []string{"the-first-refresh-token"},
+				Secrets:  []string{"the-first-refresh-token", "the-subject-token"},
 			})
 		})
 	}

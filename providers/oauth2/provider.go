@@ -2,7 +2,6 @@ package oauth2
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/url"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/dpop"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
@@ -34,14 +34,18 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if err := p.bind(conn, before); err != nil {
 		return core.Credential{}, err
 	}
-	token, err := p.token(ctx, conn, before.Refresh)
+	token, err := p.token(ctx, conn, before.Refresh, req.Inputs)
 	if err != nil {
 		if core.CodeOf(err) != core.Denied {
 			p.meta.Store(nil) // the endpoint may have moved
 		}
-		return core.Credential{}, err
+		return core.Credential{}, conn.meta.explain(err, &p.cfg)
 	}
-	return p.credential(conn, token), nil
+	cred := p.credential(conn, token)
+	if who := req.Inputs[subjectToken].Subject; who != "" && p.cfg.Grant == TokenExchange {
+		cred.Subject = who
+	}
+	return cred, nil
 }
 
 // credential makes the credential of a token that conn obtained.
@@ -52,12 +56,16 @@ func (p *provider) credential(conn *connection, token grant.Token) core.Credenti
 		Expiry:  token.Expiry,
 		Subject: p.cfg.ClientID,
 	}
+	if p.cfg.Grant == JWTBearer && !p.cfg.Assertion.given() {
+		cred.Subject = p.cfg.assertionSubject()
+	}
 	attach.Address(&cred, p.cfg.BaseURL)
+	p.cfg.present(&cred, conn.own)
 	return cred
 }
 
 // token makes the request that the grant and an earlier refresh token ask for.
-func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret) (grant.Token, error) {
+func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret, inputs map[string]core.Credential) (grant.Token, error) {
 	if p.cfg.Grant == RefreshToken {
 		if refresh.IsZero() {
 			refresh = p.cfg.RefreshToken
@@ -74,6 +82,12 @@ func (p *provider) token(ctx context.Context, conn *connection, refresh core.Sec
 			return token, err
 		}
 	}
+	switch p.cfg.Grant {
+	case JWTBearer:
+		return p.jwtBearer(ctx, conn)
+	case TokenExchange:
+		return p.tokenExchange(ctx, conn, inputs)
+	}
 	return conn.client.ClientCredentials(ctx)
 }
 
@@ -81,6 +95,7 @@ func (p *provider) token(ctx context.Context, conn *connection, refresh core.Sec
 // provider.
 type connection struct {
 	client *grant.Client // with the token endpoint
+	own    certs.Bundle  // what the client shows in TLS
 	meta   *metadata     // what the server says about itself; without an issuer, what the settings say
 	key    *dpop.Key     // what the tokens are bound to; nil: nothing (see bind)
 }
@@ -89,15 +104,19 @@ type connection struct {
 // they are in their files now, and discovers the server's endpoints unless
 // they are known. With rotating, the files were good before.
 func (p *provider) connect(ctx context.Context, rotating bool) (*connection, error) {
-	web, err := p.web(ctx, rotating)
+	web, own, err := p.cfg.web(ctx, rotating)
 	if err != nil {
 		return nil, err
 	}
-	auth, err := p.cfg.auth()
+	meta, err := p.endpoints(ctx, web)
 	if err != nil {
 		return nil, err
 	}
-	c := &grant.Client{ID: p.cfg.ClientID, Auth: auth, Scopes: p.cfg.Scopes, Params: url.Values{}, HTTP: web}
+	auth, err := p.cfg.auth(meta)
+	if err != nil {
+		return nil, err
+	}
+	c := &grant.Client{TokenURL: meta.TokenEndpoint, ID: p.cfg.ClientID, Auth: auth, Scopes: p.cfg.Scopes, Params: url.Values{}, HTTP: web}
 	for name, value := range p.cfg.Params {
 		c.Params.Set(name, value.Reveal())
 		c.Secrets = append(c.Secrets, value)
@@ -108,12 +127,7 @@ func (p *provider) connect(ctx context.Context, rotating bool) (*connection, err
 	if len(p.cfg.Resource) > 0 {
 		c.Params["resource"] = p.cfg.Resource
 	}
-	meta, err := p.endpoints(ctx, web)
-	if err != nil {
-		return nil, err
-	}
-	c.TokenURL = meta.TokenEndpoint
-	return &connection{client: c, meta: meta}, nil
+	return &connection{client: c, meta: meta, own: own}, nil
 }
 
 // endpoints returns where the server's endpoints are: those of the settings,
@@ -125,30 +139,12 @@ func (p *provider) endpoints(ctx context.Context, web *http.Client) (*metadata, 
 		if err != nil {
 			return nil, err
 		}
-		m = *said
+		m = said.seenBy(&p.cfg.ClientSettings)
 	}
 	if p.cfg.RevocationURL != "" {
 		m.RevocationEndpoint = p.cfg.RevocationURL
 	}
 	return &m, nil
-}
-
-// web returns the HTTP client for requests to the authorization server. It
-// keeps no connection and is thrown away afterwards.
-func (p *provider) web(ctx context.Context, rotating bool) (*http.Client, error) {
-	opts := core.HTTPOptions{AllowHTTP: p.cfg.AllowHTTP}
-	if !p.cfg.TLS.IsZero() {
-		var err error
-		if opts.TLS, err = p.cfg.TLS.TLSConfig(ctx, rotating); err != nil {
-			return nil, err
-		}
-		if own := opts.TLS.Certificates; len(own) > 0 {
-			// Certificates alone are held back from a server whose list of
-			// authorities lacks the issuer, as it does for self-signed ones.
-			opts.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own[0], nil }
-		}
-	}
-	return core.NewHTTPClient(&opts), nil
 }
 
 // Revoke ends the tokens of c at the server (RFC 7009): the refresh token that

@@ -32,6 +32,7 @@ type server struct {
 	metadata  map[string]map[string]any
 	override  http.HandlerFunc // instead of a token
 	revoked   []string
+	proof     func(*http.Request) bool // instead of the secret
 	expiresIn any
 }
 
@@ -67,7 +68,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.token(w, r)
 	case "/revoke":
-		if authenticated(r) {
+		if s.authenticated(r) {
 			s.revoked = append(s.revoked, r.PostForm.Get("token_type_hint"))
 			return
 		}
@@ -80,13 +81,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{"access_token": "at-" + rand.Text(), "token_type": "bearer", "expires_in": s.expiresIn}
 	switch grant := r.PostForm.Get("grant_type"); {
-	case !authenticated(r):
+	case !s.authenticated(r):
 		writeJSON(w, 401, map[string]any{"error": "invalid_client", "error_description": "no: " + r.Header.Get("Authorization") + secret})
 		return
 	case grant == "refresh_token" && r.PostForm.Get("refresh_token") != s.refresh:
 		writeJSON(w, 400, map[string]any{"error": "invalid_grant"})
 		return
-	case grant == "refresh_token" && s.rotate, grant == "client_credentials" && s.refresh != "":
+	case grant == "refresh_token" && s.rotate, grant != "refresh_token" && s.refresh != "":
 		s.refresh = "rt-" + rand.Text()
 		answer["refresh_token"] = s.refresh
 	}
@@ -94,7 +95,10 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 }
 
 // authenticated checks the client's one way of authentication.
-func authenticated(r *http.Request) bool {
+func (s *server) authenticated(r *http.Request) bool {
+	if s.proof != nil {
+		return s.proof(r)
+	}
 	user, pass, basic := r.BasicAuth()
 	if basic {
 		id, _ := url.QueryUnescape(user)
