@@ -62,6 +62,9 @@ func textOf(value any) string {
 // store returns the store of these keys, the same for the same keys, nil for
 // that of the kind memory. It reads and makes nothing.
 func (l *loader) store(s *session, keys storeKeys) core.Store {
+	if keys.Kind != "memory" && keys.Kind != "file" && keys.Kind != "keyring" {
+		return nil // the decoder has said so
+	}
 	for _, k := range []struct{ name, value, kinds string }{
 		{"path", keys.Path, "file"}, {"key_file", keys.KeyFile, "file"}, {"service", keys.Service, "file, keyring"},
 	} {

@@ -153,7 +153,7 @@ func TestStoreFaults(t *testing.T) {
 		text, environ string
 		want          []string
 	}{
-		"unknown kind": {"store: {kind: files}\nsessions: {a: {provider: count}}", "", []string{
+		"unknown kind": {"store: {kind: files, path: x}\nsessions: {a: {provider: count}}", "", []string{
 			`a.yaml:1:9: store.kind: want one of memory, file, keyring, did you mean "file"?`}},
 		"unknown keys": {"store: {pth: x}\nsessions: {a: {provider: count, store: {key: y}}}", "", []string{
 			`a.yaml:1:9: store.pth: unknown key, did you mean "path"?`,
