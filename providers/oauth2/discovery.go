@@ -23,10 +23,14 @@ type metadata struct {
 	GrantTypes  []string `json:"grant_types_supported"`
 	Aliases     aliases  `json:"mtls_endpoint_aliases"`
 
-	DeviceEndpoint string `json:"device_authorization_endpoint"`         // RFC 8628 §4
-	PushedEndpoint string `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
-
 	ProofAlgorithms []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
+
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	DeviceEndpoint        string `json:"device_authorization_endpoint"`         // RFC 8628 §4
+	PushedEndpoint        string `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	PushedRequired        bool   `json:"require_pushed_authorization_requests"`
+	IssParameter          bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	JWKSURI               string `json:"jwks_uri"`
 }
 
 // errAbsent marks a place that has no metadata.
@@ -113,7 +117,7 @@ func (p *provider) fetch(ctx context.Context, web *http.Client, place string) (*
 func (p *provider) read(body []byte) (*metadata, error) {
 	var m metadata
 	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, core.Errorf(core.Unavailable, "the metadata of issuer %.200q is not a JSON object of strings", p.cfg.Issuer)
+		return nil, core.Errorf(core.Unavailable, "the metadata of issuer %.200q is not a JSON object of strings, as RFC 8414 §2 has it", p.cfg.Issuer)
 	}
 	if m.Issuer != p.cfg.Issuer {
 		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q is for %.200q; the setting must be the same to the letter", p.cfg.Issuer, m.Issuer)

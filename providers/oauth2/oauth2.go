@@ -1,7 +1,7 @@
 // Package oauth2 is the provider for APIs that take OAuth 2.0 bearer tokens
 // (RFC 6749, RFC 6750). It asks the token endpoint in the name of the program
-// itself (client credentials) or trades a refresh token that somebody obtained
-// before:
+// itself (client credentials), signs a person in, or trades a refresh token that
+// somebody obtained before:
 //
 //	sessions:
 //	  billing:
@@ -18,7 +18,7 @@
 // are revoked at the end where the server can (RFC 7009).
 //
 // [TokenSource] and [FromTokenSource] connect sessions with programs and
-// libraries that use golang.org/x/oauth2. The package does not sign people in.
+// libraries that use golang.org/x/oauth2.
 //
 // Read on in provider.go.
 package oauth2
@@ -43,14 +43,16 @@ const (
 	RefreshToken      = "refresh_token"      // RFC 6749 §6
 	JWTBearer         = "jwt_bearer"         // RFC 7523 §2.1: a signed assertion
 	TokenExchange     = "token_exchange"     // RFC 8693: a token that somebody else obtained
+	AuthorizationCode = "authorization_code" // RFC 6749 §4.1: a person signs in, in the browser of this machine
+	DeviceCode        = "device_code"        // RFC 8628: a person signs in, on any device
 )
 
-var grants = []string{ClientCredentials, RefreshToken, JWTBearer, TokenExchange}
+var grants = []string{ClientCredentials, AuthorizationCode, DeviceCode, RefreshToken, JWTBearer, TokenExchange}
 
 // Config is the settings, in groups that are one flat list in configuration.
 // docs/providers/oauth2.md explains them.
 type Config struct {
-	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,refresh_token,jwt_bearer,token_exchange" doc:"How tokens are obtained."`
+	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,authorization_code,device_code,refresh_token,jwt_bearer,token_exchange" doc:"How tokens are obtained."`
 	Issuer        string                 `json:"issuer" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
 	TokenURL      string                 `json:"token_url" doc:"The token endpoint, in the place of issuer."`
 	RevocationURL string                 `json:"revocation_url" doc:"Where tokens are revoked when the session is closed (RFC 7009). Default: what the issuer names, if it does."`
@@ -65,6 +67,7 @@ type Config struct {
 	ClientSettings
 	ExchangeSettings
 	DPoPSettings
+	SignInSettings
 }
 
 // Factory makes providers of the kind "oauth2".
@@ -81,16 +84,22 @@ func New(cfg Config) (core.Provider, error) {
 		return nil, err
 	}
 	cfg.Scopes, cfg.Resource, cfg.Params = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource), maps.Clone(cfg.Params)
+	cfg.AuthorizationParams = maps.Clone(cfg.AuthorizationParams)
 	p := &provider{cfg: cfg}
-	if cfg.DPoP {
+	switch {
+	case cfg.DPoP && signsIn(cfg.Grant):
+		return &boundInteractive{bound{provider: p}}, nil
+	case cfg.DPoP:
 		return &bound{provider: p}, nil
+	case signsIn(cfg.Grant):
+		return interactive{p}, nil
 	}
 	return p, nil
 }
 
 // Validate reports, as core faults, what the types of the settings cannot say.
 func (c *Config) Validate(core.Environment) error {
-	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.ExchangeSettings.validate(c), c.DPoPSettings.validate(), c.validateParams())
+	return errors.Join(c.validateServer(), c.validateGrant(), c.ClientSettings.validate(c), c.ExchangeSettings.validate(c), c.DPoPSettings.validate(), c.SignInSettings.validate(c), c.validateParams())
 }
 
 func (c *Config) validateServer() error {

@@ -26,6 +26,9 @@ type provider struct {
 
 // Authenticate asks the token endpoint for an access token.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	if signsIn(p.cfg.Grant) && req.Previous.Renewal.IsZero() {
+		return core.Credential{}, errSignIn
+	}
 	conn, err := p.connect(ctx, req.Reason != core.Initial)
 	if err != nil {
 		return core.Credential{}, err
@@ -40,6 +43,9 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 			p.meta.Store(nil) // the endpoint may have moved
 		}
 		return core.Credential{}, conn.meta.explain(err, &p.cfg)
+	}
+	if signsIn(p.cfg.Grant) {
+		return p.again(ctx, conn, token, req.Previous)
 	}
 	cred := p.credential(conn, token)
 	if who := req.Inputs[subjectToken].Subject; who != "" && p.cfg.Grant == TokenExchange {
@@ -66,6 +72,9 @@ func (p *provider) credential(conn *connection, token grant.Token) core.Credenti
 
 // token makes the request that the grant and an earlier refresh token ask for.
 func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret, inputs map[string]core.Credential) (grant.Token, error) {
+	if signsIn(p.cfg.Grant) {
+		return p.renewSignIn(ctx, conn, refresh)
+	}
 	if p.cfg.Grant == RefreshToken {
 		if refresh.IsZero() {
 			refresh = p.cfg.RefreshToken
@@ -144,6 +153,7 @@ func (p *provider) endpoints(ctx context.Context, web *http.Client) (*metadata, 
 	if p.cfg.RevocationURL != "" {
 		m.RevocationEndpoint = p.cfg.RevocationURL
 	}
+	p.cfg.SignInSettings.override(&m)
 	return &m, nil
 }
 
