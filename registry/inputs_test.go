@@ -243,3 +243,37 @@ func TestStoreThatChanges(t *testing.T) {
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
 	require.Equal(t, core.Authenticated, <-asked)
 }
+
+// closing is a provider that says when it is closed.
+type closing struct {
+	core.Provider
+	closed chan struct{}
+}
+
+func (c closing) Close(context.Context) error { close(c.closed); return nil }
+
+// The provider of before is closed also where the new one was not asked,
+// because the store held a credential.
+func TestRestoredSessionClosesTheOldProvider(t *testing.T) {
+	ctx := context.Background()
+	closed := make(chan struct{})
+	reg, err := registry.New(echo("echo"), core.NewFactory(core.Info{Kind: "old"}, func(ctx context.Context, env core.Environment, c echoSettings) (core.Provider, error) {
+		p, err := echo("echo").Open(ctx, env, map[string]any{"user": "old"})
+		return closing{p, closed}, err
+	}))
+	require.NoError(t, err)
+	defer reg.Close(ctx)
+	opts := core.Options{Store: store.Memory(), StoreKey: "new"}
+	other := core.New("other", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("stored")}}, Expiry: time.Now().Add(time.Hour)}, nil
+	}), &opts)
+	require.NoError(t, other.Init(ctx))
+
+	require.NoError(t, reg.Replace(ctx, []registry.Entry{{Name: "a", Kind: "old", Options: core.Options{Lazy: true}}}))
+	a := carried(t, reg, "a")
+	require.Equal(t, "old", a())
+	opts.Lazy = true
+	require.NoError(t, reg.Replace(ctx, []registry.Entry{{Name: "a", Kind: "echo", Options: opts}}))
+	require.Eventually(t, func() bool { return a() == "stored" }, 5*time.Second, time.Millisecond)
+	<-closed
+}
