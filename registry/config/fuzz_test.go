@@ -46,6 +46,8 @@ func FuzzConfig(f *testing.F) {
 		"sessions: {a: {provider: k, settings: {key: v}}}", `{"sessions": {"a": {"provider": "k"}}}`, "[sessions.a]\nprovider = 'k'\n[[x.y]]\nz.a = [{b = 1}]\n",
 		"a: &a [*a]", "a: {<<: b}", "sessions: {a: ${env:X}}", "? [a] : b", "sessions:\n a:\n  environments:\n   qa:\n    settings: {key: '${file:b}'}\nenvironment: qa\n",
 		"--- \n...\n---", "\ufeffsessions: {}", "a: !!binary x", "a: 1979-05-27\nb: 0x1F\nc: .inf", "[a]\nb=1979-05-27T07:32:00Z\n[a.c]\n",
+		"store: {kind: file, path: x}\nsessions: {a: {provider: k, inputs: {x: b, y: a}, store: {kind: keyring, path: [1]}}, b: {provider: k, store: null, inputs: {x: a}}}",
+		"store: [a]\nsessions: {a: {provider: k, store: {kind: {a: b}, service: '${env:X}'}, environments: {qa: {store: a, inputs: b}}}}\nenvironment: qa",
 	} {
 		for format := range 3 {
 			f.Add([]byte(text), uint8(format))
