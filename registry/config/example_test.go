@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
@@ -59,4 +60,48 @@ func ExampleError() {
 	// Output:
 	// authsession.yaml:2:22: sessions.gs.settings.client_id: missing
 	// authsession.yaml:2:33: sessions.gs.settings.client_idd: unknown key, did you mean "client_id"?
+}
+
+// What one run of a program has obtained, the next one finds.
+func ExampleLoad_store() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "authsession.yaml")
+	text := `
+store: {kind: file, path: "${env:STATE}/credentials", key_file: "${env:STATE}/key"}
+sessions:
+  drive: {provider: login}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	type settings struct{}
+	login := core.NewFactory(core.Info{Kind: "login"}, func(context.Context, core.Environment, settings) (core.Provider, error) {
+		return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			fmt.Println("the server is asked")
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer token")}},
+				Expiry: time.Now().Add(time.Hour),
+			}, nil
+		}), nil
+	})
+	ctx := context.Background()
+	for range 2 {
+		cfg, err := config.Load(ctx, config.Options{Files: []string{file}, Factories: []core.Factory{login}, Environ: []string{"STATE=" + dir}})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		s, _ := cfg.Session("drive")
+		fmt.Println(s.Init(ctx), cfg.Close(ctx))
+	}
+	// Output:
+	// the server is asked
+	// <nil> <nil>
+	// <nil> <nil>
 }
