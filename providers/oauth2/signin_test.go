@@ -336,4 +336,3 @@ func requireNoText(t *testing.T, err error, secret string) {
 	t.Helper()
 	require.NotContains(t, fmt.Sprintf("%+v %#v", err, err), secret)
 }
-
