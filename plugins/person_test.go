@@ -73,11 +73,12 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 	}
 	came := make(chan string, 1)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "you may close this page")
+		_ = http.NewResponseController(w).Flush() // the server closes soon
 		select {
 		case came <- r.URL.Query().Get("who"):
 		default:
 		}
-		fmt.Fprint(w, "you may close this page")
 	})}
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()

@@ -221,6 +221,7 @@ func TestTakenBack(t *testing.T) {
 			Open: func(_ context.Context, u string) error { open <- u; return nil },
 			Ask: func(ctx context.Context, _ string, _ bool) (core.Secret, error) {
 				if err := browser("ada")(t.Context(), <-open); err != nil {
+					back <- err
 					return core.Secret{}, err
 				}
 				if deaf {
