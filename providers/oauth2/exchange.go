@@ -122,13 +122,16 @@ func (a *BearerAssertion) validate(client *ClientSettings) error {
 	return errors.Join(faults...)
 }
 
-// revealed returns claims with the text of the secrets in them, which come
-// from variables.
+// revealed returns a copy of claims with the text of the secrets in them, which
+// come from variables.
 func revealed(v any) any {
 	switch v := v.(type) {
 	case core.Secret:
 		return v.Reveal()
 	case map[string]any:
+		if v == nil {
+			return v
+		}
 		shown := make(map[string]any, len(v))
 		for name, value := range v {
 			shown[name] = revealed(value)
@@ -171,7 +174,7 @@ func (p *provider) assertion(meta *metadata) (core.Secret, error) {
 	}
 	all := claims.of(p.cfg.assertionIssuer(), p.cfg.assertionSubject())
 	for name, value := range a.Claims {
-		all[name] = revealed(value)
+		all[name] = value
 	}
 	return signer.Sign(all)
 }

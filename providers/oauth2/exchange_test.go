@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/jose"
 	"github.com/authsession/authsession/providers/oauth2"
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -215,4 +216,28 @@ func TestExchangeFaults(t *testing.T) {
 			require.ErrorContains(t, err, tt.fault)
 		})
 	}
+}
+
+// TestClaimsAreCopied keeps a program's own map out of the provider, and writes
+// the text of secrets that came from variables.
+func TestClaimsAreCopied(t *testing.T) {
+	s := newServer(t)
+	claims := map[string]any{"tenant": core.NewSecret("t1"), "list": []any{core.NewSecret("a"), 1}}
+	p, err := oauth2.New(oauth2.Config{
+		Grant: oauth2.JWTBearer, TokenURL: s.URL + "/token",
+		ClientSettings: oauth2.ClientSettings{ClientID: clientID, ClientSecret: core.NewSecret(secret)},
+		ExchangeSettings: oauth2.ExchangeSettings{Assertion: oauth2.BearerAssertion{
+			Claims: claims, Key: jose.KeyConfig{Text: core.NewSecret(keyPEM(t, ecKey))},
+		}},
+	})
+	require.NoError(t, err)
+	claims["tenant"], claims["list"].([]any)[0] = "t2", "b"
+	_, err = p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	token, err := jwt.ParseSigned(s.seen("/token")[0].form.Get("assertion"), []gojose.SignatureAlgorithm{"ES256"})
+	require.NoError(t, err)
+	var got map[string]any
+	require.NoError(t, token.Claims(ecKey.Public(), &got))
+	require.Equal(t, "t1", got["tenant"])
+	require.Equal(t, []any{"a", 1.0}, got["list"])
 }

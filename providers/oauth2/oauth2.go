@@ -1,7 +1,7 @@
 // Package oauth2 is the provider for APIs that take OAuth 2.0 bearer tokens
 // (RFC 6749, RFC 6750). It asks the token endpoint in the name of the program
-// itself (client credentials), signs a person in, or trades a refresh token that
-// somebody obtained before:
+// itself (client credentials), signs a person in, or trades what is there
+// already: a refresh token, a signed assertion or somebody else's token:
 //
 //	sessions:
 //	  billing:
@@ -72,7 +72,7 @@ type Config struct {
 
 // Factory makes providers of the kind "oauth2".
 var Factory = core.NewFactory(
-	core.Info{Kind: "oauth2", Summary: "OAuth 2.0 bearer tokens: client credentials or a refresh token."},
+	core.Info{Kind: "oauth2", Summary: "OAuth 2.0 tokens: client credentials, sign-in, refresh token, assertion or token exchange."},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
@@ -85,6 +85,7 @@ func New(cfg Config) (core.Provider, error) {
 	}
 	cfg.Scopes, cfg.Resource, cfg.Params = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource), maps.Clone(cfg.Params)
 	cfg.AuthorizationParams = maps.Clone(cfg.AuthorizationParams)
+	cfg.Assertion.Claims, _ = revealed(cfg.Assertion.Claims).(map[string]any)
 	p := &provider{cfg: cfg}
 	switch {
 	case cfg.DPoP && signsIn(cfg.Grant):
