@@ -46,7 +46,7 @@ func (p *provider) browse(ctx context.Context, ui core.UI) (core.Credential, err
 	if err != nil {
 		return core.Credential{}, err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
+	waiting, stop := context.WithCancelCause(ctx)
 	go func() { // a browser in the foreground keeps Open until it is closed
 		err := errNoBrowser(errors.New("the program's UI panicked"))
 		defer func() {
@@ -57,11 +57,13 @@ func (p *provider) browse(ctx context.Context, ui core.UI) (core.Credential, err
 		err = present(ctx, ui, link)
 	}()
 	var cred core.Credential
-	err = l.Wait(ctx, func(ctx context.Context, answer url.Values) (err error) {
+	answered := false
+	err = l.Wait(waiting, func(_ context.Context, answer url.Values) (err error) {
+		answered = true // what happens to the window no longer matters
 		cred, err = p.redeem(ctx, conn, a, answer)
 		return err
 	})
-	if cause := context.Cause(ctx); err != nil && errors.As(cause, new(*core.Error)) {
+	if cause := context.Cause(waiting); !answered && errors.As(cause, new(*core.Error)) {
 		err = cause
 	}
 	return cred, err
@@ -82,18 +84,20 @@ func (p *provider) newAuthorization(conn *connection) *authorization {
 // present shows the link and opens it. The link comes first: a person without
 // a window needs it, and Open may take as long as the browser runs.
 func present(ctx context.Context, ui core.UI, link string) error {
-	shown := errors.New("the program cannot show a link")
+	var shown, opened error
 	if ui.Show != nil {
 		shown = ui.Show(ctx, "Sign in in your browser. If no window opens, open this link on this machine:\n"+link)
 	}
-	opened := errors.New("the program cannot open a browser")
 	if ui.Open != nil {
 		opened = ui.Open(ctx, link)
 	}
-	if shown != nil && opened != nil && ctx.Err() == nil {
-		return errNoBrowser(errors.Join(opened, shown))
+	switch {
+	case ctx.Err() != nil, ui.Show != nil && shown == nil, ui.Open != nil && opened == nil:
+		return nil
+	case opened != nil:
+		return errNoBrowser(opened)
 	}
-	return nil
+	return errNoBrowser(shown)
 }
 
 // errNoBrowser says what to do where nobody can be sent to a page.
@@ -102,7 +106,7 @@ func errNoBrowser(err error) error {
 	if err == nil {
 		return core.Errorf(core.Interactive, text)
 	}
-	return core.Errorf(core.Interactive, text+": %w", err)
+	return core.Errorf(core.Interactive, text+": %w", core.HTTPError(err)) // without the link
 }
 
 // request returns the parameters of the authorization request (RFC 6749

@@ -184,5 +184,9 @@ func ended(ctx context.Context, d device, err error) error {
 	if err == nil || errors.Is(err, context.DeadlineExceeded) && !time.Now().Before(d.visit.Expires) {
 		return core.Errorf(core.Interactive, "the code was not entered in time; sign in again for a new one")
 	}
-	return core.Errorf(core.Interactive, "nobody finished the sign-in: %w", context.Cause(ctx))
+	code := core.Interactive
+	if errors.Is(err, context.Canceled) { // nobody wants it any more
+		code = core.Unavailable
+	}
+	return core.Errorf(code, "nobody finished the sign-in: %w", context.Cause(ctx))
 }

@@ -149,6 +149,9 @@ func (b *boundInteractive) SignIn(ctx context.Context, req core.Request, ui core
 }
 
 func (p *provider) signIn(ctx context.Context, ui core.UI) (core.Credential, error) {
+	if ctx.Err() != nil {
+		return core.Credential{}, core.Errorf(core.Unavailable, "the sign-in did not begin: %w", context.Cause(ctx))
+	}
 	if p.cfg.Grant == DeviceCode {
 		return p.delegate(ctx, ui)
 	}

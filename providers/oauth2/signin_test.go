@@ -252,7 +252,7 @@ func TestClosedTab(t *testing.T) {
 		cancel()
 		return nil
 	}})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.Unavailable)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Contains(t, visit(link), "refused", "the listener is still there")
 }

@@ -145,11 +145,16 @@ func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
 // shows the person what came of it: who is not signed in sees why (see [Of]).
 // Requests with another state are answered and do not count. Wait returns
 // finish's error once the page has left, or an error that wraps ctx's when ctx
-// ends before a redirect. It is called once.
+// ends before a redirect: [core.Interactive], or [core.Unavailable] if it was
+// cancelled. It is called once.
 func (l *Listener) Wait(ctx context.Context, finish func(ctx context.Context, answer url.Values) error) error {
 	select {
 	case <-ctx.Done():
-		return core.Errorf(core.Interactive, "nobody finished the sign-in in the browser: %w", ctx.Err())
+		code := core.Interactive
+		if errors.Is(ctx.Err(), context.Canceled) { // nobody wants it any more
+			code = core.Unavailable
+		}
+		return core.Errorf(code, "nobody finished the sign-in in the browser: %w", ctx.Err())
 	case v := <-l.came:
 		v.page = Failed // should finish panic
 		defer func() {

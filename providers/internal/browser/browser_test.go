@@ -169,8 +169,14 @@ func TestContext(t *testing.T) {
 	done := waiting(t, ctx, l, func(context.Context, url.Values) error { return nil })
 	cancel()
 	err := <-done
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.Unavailable)
 	require.ErrorIs(t, err, context.Canceled)
+
+	ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	err = l.Wait(ctx, func(context.Context, url.Values) error { return nil })
+	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	l.Close()
 	l.Close()
 	_, err = tab.Get(l.URL())
