@@ -6,6 +6,7 @@ package acceptance
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -13,13 +14,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins"
 	"github.com/authsession/authsession/providers"
+	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/test/servers"
 )
@@ -28,10 +33,46 @@ import (
 const program = "AUTHSESSION_ACCEPTANCE_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(program) != "" {
+	switch {
+	case os.Getenv("AUTHSESSION_PLUGIN") != "": // started by a plugin host
+		plugins.Serve(oauth2.Factory)
+		os.Exit(0)
+	case os.Getenv(program) != "":
 		os.Exit(command(os.Args[1:]))
+	case os.Getenv(worker) != "":
+		os.Exit(work(os.Getenv(worker)))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := host.Close(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// ways are how a session may have its provider: in this process, and in a
+// plugin, which is this program.
+var ways = []string{"in process", "plugin"}
+
+// host runs the plugin, one for all tests.
+var host = new(plugins.Host)
+
+var myself = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(path)
+	return fmt.Sprintf("plugins: {oauth2: {path: %q, sha256: %x}}\n", path, sha256.Sum256(data)), err
+})
+
+// setup is how a test loads a configuration. The zero value will do.
+type setup struct {
+	ca  *servers.CA // who has a certificate of it is trusted by sessions; nil: what their settings say
+	way string      // one of ways; empty: in process
+	ui  *core.UI    // nil: nobody can be asked
+
+	storeKey string // core.Options.StoreKey
 }
 
 // load loads a configuration from a file of the test's. Its sessions trust APIs
@@ -39,24 +80,49 @@ func TestMain(m *testing.M) {
 // are given as "NAME=value".
 func load(t testing.TB, ca *servers.CA, text string, variables ...string) *config.Config {
 	t.Helper()
-	var base core.Options
-	if ca != nil {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
-		t.Cleanup(transport.CloseIdleConnections)
-		base.Transport = transport
-	}
-	file := filepath.Join(t.TempDir(), "authsession.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	cfg, err := config.Load(t.Context(), config.Options{
-		Files:     []string{file},
+	return setup{ca: ca}.load(t, text, variables...)
+}
+
+func (u setup) load(t testing.TB, text string, variables ...string) *config.Config {
+	t.Helper()
+	opts := config.Options{
 		Factories: providers.Builtin(),
 		Scope:     new(core.Scope),
-		Session:   base,
+		Session:   core.Options{UI: u.ui, StoreKey: u.storeKey},
 		Environ:   append([]string{"HOME=" + t.TempDir()}, variables...),
-	})
+	}
+	if u.ca != nil {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: u.ca.Pool()}}
+		t.Cleanup(transport.CloseIdleConnections)
+		opts.Session.Transport = transport
+	}
+	if u.way == "plugin" {
+		section, err := myself()
+		require.NoError(t, err)
+		text, opts.Plugins, opts.Factories = section+text, host, nil
+	}
+	opts.Files = []string{filepath.Join(t.TempDir(), "authsession.yaml")}
+	require.NoError(t, os.WriteFile(opts.Files[0], []byte(text), 0o600))
+	cfg, err := config.Load(t.Context(), opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = cfg.Close(context.Background()) })
 	return cfg
+}
+
+// person returns how to talk to somebody who has a browser and does what the
+// pages say. It reports how often they were asked.
+func person(t testing.TB, ca *servers.CA) (*core.UI, *atomic.Int64) {
+	b, asked := servers.NewBrowser(t, ca), new(atomic.Int64)
+	open := func(ctx context.Context, link string) error {
+		asked.Add(1)
+		_, err := b.Open(ctx, link)
+		return err
+	}
+	return &core.UI{
+		Show:  func(context.Context, string) error { return nil },
+		Open:  open,
+		Visit: func(ctx context.Context, v core.Visit) error { return open(ctx, v.Direct) },
+	}, asked
 }
 
 // session returns a session of cfg, not yet initialised.

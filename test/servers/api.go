@@ -33,16 +33,31 @@ type API struct {
 func StartAPI(t testing.TB, ca *CA, check Check) *API {
 	t.Helper()
 	api := &API{}
-	api.URL = StartTLS(t, ca.Issue(t, "localhost"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api.URL = StartTLS(t, ca.Issue(t, "localhost"), api.handler(check))
+	return api
+}
+
+// StartPlainAPI is StartAPI without TLS.
+func StartPlainAPI(t testing.TB, check Check) *API {
+	t.Helper()
+	api := &API{}
+	s := httptest.NewServer(api.handler(check))
+	t.Cleanup(s.Close)
+	api.URL = s.URL
+	return api
+}
+
+func (a *API) handler(check Check) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "no token", http.StatusUnauthorized)
 			return
 		}
-		api.mu.Lock()
-		api.tokens = append(api.tokens, token)
-		api.mu.Unlock()
+		a.mu.Lock()
+		a.tokens = append(a.tokens, token)
+		a.mu.Unlock()
 		subject, err := check(r.Context(), token)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -50,8 +65,7 @@ func StartAPI(t testing.TB, ca *CA, check Check) *API {
 			return
 		}
 		fmt.Fprint(w, subject)
-	}))
-	return api
+	})
 }
 
 // Tokens returns the different tokens seen so far, in order of appearance.

@@ -93,14 +93,34 @@ func (ca *CA) Issue(t testing.TB, name string, hosts ...string) Pair {
 		template.DNSNames = []string{"localhost"}
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &key.PublicKey, ca.key)
+	return newPair(t, template, ca.cert, key, ca.key)
+}
+
+// SelfSigned makes a certificate for a client that no authority has signed.
+func SelfSigned(t testing.TB, name string) Pair {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    time.Now().Add(-time.Minute),
+		NotAfter:     time.Now().Add(12 * time.Hour),
+	}
+	return newPair(t, template, template, key, key)
+}
+
+// newPair has a certificate for key signed by parent.
+func newPair(t testing.TB, template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) Pair {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	p := Pair{
 		Cert:   string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		Key:    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
-		Serial: serial,
+		Serial: template.SerialNumber.Int64(),
 	}
 	p.TLS, err = tls.X509KeyPair([]byte(p.Cert), []byte(p.Key))
 	require.NoError(t, err)

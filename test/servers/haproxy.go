@@ -74,7 +74,7 @@ func StartHAProxy(t testing.TB, ca *CA, opts HAProxyOptions) *HAProxy {
 	cmd.Stderr = &log
 	cmd.ExtraFiles = []*os.File{socket} // its descriptor 3
 	require.NoError(t, cmd.Start())
-	ended := endWith(t, cmd, func() { _ = cmd.Process.Signal(syscall.SIGUSR1) })
+	ended := endWith(t, cmd, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	h := &HAProxy{URL: "https://" + listener.Addr().String()}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: ca.trust(), DisableKeepAlives: true}, Timeout: time.Second}
 	for deadline := time.Now().Add(10 * time.Second); ; {

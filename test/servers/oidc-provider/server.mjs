@@ -44,6 +44,7 @@ const provider = new Provider(issuer, {
     'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt',
     'tls_client_auth', 'self_signed_tls_client_auth', 'none',
   ],
+  enabledJWA: { dPoPSigningAlgValues: ['ES256', 'EdDSA', 'RS256', 'PS256'] },
   async findAccount(_ctx, id) {
     return { accountId: id, claims: async () => ({ sub: id }) };
   },
