@@ -32,6 +32,7 @@ func work(file string) int {
 		Files:     []string{file},
 		Factories: providers.Builtin(),
 		Scope:     new(core.Scope),
+		Environ:   []string{}, // variables of ours would be taken for settings
 		Session: core.Options{StoreKey: storeKey, UI: &core.UI{
 			Show: func(context.Context, string) error { return nil },
 			Open: func(context.Context, string) error {
