@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -13,16 +14,21 @@ import (
 // Servers take proofs of the last few seconds to minutes (RFC 9449 §11.1).
 const tolerance = 10 * time.Second
 
-// doubtClock adds to the refusal of a proof, which holds the time at which it
-// was made, what the Date of the answer says about this machine's clock.
-func doubtClock(err error, answer http.Header) error {
+// doubtClock adds to the refusal of a proof or an assertion, which hold the
+// time at which they were made, what the Date of the answer says about this
+// machine's clock. form is what was refused.
+func doubtClock(err error, form url.Values, answer http.Header) error {
 	var e *core.Error
-	if !ErrorCode(err, "invalid_dpop_proof") || !errors.As(err, &e) {
+	proof := ErrorCode(err, "invalid_dpop_proof")
+	assertion := form.Has("client_assertion") && ErrorCode(err, "invalid_client") || form.Has("assertion") && ErrorCode(err, "invalid_grant")
+	if !proof && !assertion || !errors.As(err, &e) {
 		return err
 	}
 	date, parseErr := http.ParseTime(answer.Get("Date"))
 	if parseErr != nil {
-		e.Err = fmt.Errorf("%w; is this machine's clock right?", e.Err)
+		if proof { // an assertion is refused for many reasons
+			e.Err = fmt.Errorf("%w; is this machine's clock right?", e.Err)
+		}
 		return err
 	}
 	off, side := time.Since(date).Round(time.Second), "ahead of"

@@ -94,7 +94,7 @@ func (c *Client) once(ctx context.Context, r request) (Fields, error) {
 		return nil, nil
 	}
 	fields, err := readAnswer(resp, a.Secrets)
-	return fields, doubtClock(err, resp.Header)
+	return fields, doubtClock(err, a.Form, resp.Header)
 }
 
 // roundTrip sends req by the transport of c.HTTP alone: an http.Client would
