@@ -224,3 +224,12 @@ func (p *OIDCProvider) Revoke(t testing.TB, id, secret, token string) {
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 }
+
+// Replay sends a token request that was seen, and returns the status.
+func (p *OIDCProvider) Replay(t testing.TB, form url.Values) int {
+	t.Helper()
+	resp, err := p.client.PostForm(p.TokenURL(), form)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	return resp.StatusCode
+}

@@ -35,7 +35,7 @@ const provider = new Provider(issuer, {
   jwks: { keys: [key('ec', { namedCurve: 'P-256' }, 'ES256'), key('rsa', { modulusLength: 2048 }, 'RS256')] },
   ttl: {
     AccessToken: seconds, ClientCredentials: seconds, RefreshToken: 3600, AuthorizationCode: 60, DeviceCode: 600,
-    Grant: 3600, IdToken: 3600, Interaction: 600, Session: 3600,
+    Grant: 3600, IdToken: 3600, Interaction: 3600, Session: 3600,
   },
   rotateRefreshToken: true,
   issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
@@ -138,6 +138,7 @@ async function formOf(req) {
 
 const callback = provider.callback();
 server.on('request', (req, res) => {
+  if (options.skew) res.setHeader('date', new Date().toUTCString());
   if (req.url === '/counts') {
     res.setHeader('content-type', 'application/json');
     res.end(JSON.stringify(counts));

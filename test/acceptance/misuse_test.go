@@ -1,0 +1,242 @@
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/test/servers"
+)
+
+// Requests that are sent ahead of the person (RFC 9126), to a server that wants
+// them so, and without it, if the endpoint is not named.
+func TestPushedAuthorization(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	app := servers.OIDCClient("app", "none", map[string]any{"require_pushed_authorization_requests": true})
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Clients: []map[string]any{app}})
+	api := servers.StartAPI(t, ca, p.Check())
+	where := func(more string) string {
+		return fmt.Sprintf("authorization_url: %s/auth\n      token_url: %s\n      %s", p.Issuer, p.TokenURL(), more)
+	}
+	for name, c := range map[string]struct {
+		where string
+		ok    bool
+	}{
+		"by issuer":   {"issuer: " + p.Issuer, true},
+		"by endpoint": {where("pushed_authorization_url: " + p.Issuer + "/request"), true},
+		"without":     {where(""), false},
+	} {
+		for _, way := range ways {
+			t.Run(name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				ui, asked := person(t, ca)
+				s := session(t, setup{ca: ca, way: way, ui: ui}.load(t, appConfig(api.URL, ca, c.where)), "it")
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				err := s.Init(ctx)
+				require.EqualValues(t, 1, asked.Load())
+				if c.ok {
+					require.NoError(t, err)
+					says(t, s, api.URL, "ada")
+				} else {
+					require.Error(t, err)
+				}
+			})
+		}
+	}
+}
+
+// appConfig has the session "it" of the public client app, for a person.
+func appConfig(origin string, ca *servers.CA, where string) string {
+	return fmt.Sprintf(`
+sessions:
+  it:
+    provider: oauth2
+    origins: [%q]
+    settings:
+      grant: authorization_code
+      client_id: app
+      scopes: [openid, offline_access]
+      authorization_params: {prompt: consent}
+      tls: {ca_file: %q}
+      %s
+`, origin, ca.File, where)
+}
+
+// What comes back from the browser is not what the server sent.
+func TestSignInTamperedWith(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	app := servers.OIDCClient("app", "none", nil)
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Clients: []map[string]any{app}})
+	elsewhere := func(ctx context.Context, t *testing.T) string { // a code of another sign-in
+		var code string
+		ui := &core.UI{Open: func(ctx context.Context, link string) error {
+			to, err := servers.NewBrowser(t, ca).Catch(ctx, link, "http://127.0.0.1:")
+			if err != nil {
+				return err
+			}
+			code = to.Query().Get("code")
+			return core.Errorf(core.Denied, "the person closes the tab")
+		}}
+		_ = session(t, setup{ca: ca, ui: ui}.load(t, appConfig("https://api.example.com", ca, "issuer: "+p.Issuer)), "it").Init(ctx)
+		require.NotEmpty(t, code)
+		return code
+	}
+	for name, change := range map[string]func(ctx context.Context, t *testing.T, q url.Values){
+		"issuer of another server": func(_ context.Context, _ *testing.T, q url.Values) { q.Set("iss", "https://login.example.com") },
+		"no issuer":                func(_ context.Context, _ *testing.T, q url.Values) { q.Del("iss") },
+		"a code that is none":      func(_ context.Context, _ *testing.T, q url.Values) { q.Set("code", "canary-in-a-coal-mine") },
+		"a code of another sign-in": func(ctx context.Context, t *testing.T, q url.Values) {
+			q.Set("code", elsewhere(ctx, t))
+		},
+		"no code": func(_ context.Context, _ *testing.T, q url.Values) { q.Del("code") },
+	} {
+		for _, way := range ways {
+			t.Run(name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				err := tampered(t, ca, p, way, change)
+				want := core.Denied
+				if name == "no code" {
+					want = core.Unavailable // a server that is broken, or a page that is not its own
+				}
+				require.ErrorIs(t, err, want)
+				noSecret(t, err, "canary")
+			})
+		}
+	}
+}
+
+// tampered signs in and changes the answer on its way back.
+func tampered(t *testing.T, ca *servers.CA, p *servers.OIDCProvider, way string, change func(context.Context, *testing.T, url.Values)) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	b := servers.NewBrowser(t, ca)
+	ui := &core.UI{Open: func(ctx context.Context, link string) error {
+		to, err := b.Catch(ctx, link, "http://127.0.0.1:")
+		if err != nil {
+			return err
+		}
+		query := to.Query()
+		change(ctx, t, query)
+		to.RawQuery = query.Encode()
+		_, err = b.Open(ctx, to.String())
+		return err
+	}}
+	text := appConfig("https://api.example.com", ca, "issuer: "+p.Issuer)
+	return session(t, setup{ca: ca, way: way, ui: ui}.load(t, text), "it").Init(ctx)
+}
+
+// Somebody who saw the code on its way uses it, too. The server ends what was
+// granted with it, and the session's person signs in again at the next renewal.
+func TestReplayedCode(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	app := servers.OIDCClient("app", "none", nil)
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Clients: []map[string]any{app}})
+	api := servers.StartAPI(t, ca, p.Check())
+	b := servers.NewBrowser(t, ca)
+	var seen url.Values
+	var redirect string
+	asked := 0
+	ui := &core.UI{Open: func(ctx context.Context, link string) error {
+		asked++
+		to, err := b.Catch(ctx, link, "http://127.0.0.1:")
+		if err != nil {
+			return err
+		}
+		seen, redirect = to.Query(), "http://"+to.Host+"/"
+		_, err = b.Open(ctx, to.String())
+		return err
+	}}
+	s := initialised(t, setup{ca: ca, ui: ui}.load(t, appConfig(api.URL, ca, "issuer: "+p.Issuer)), "it")
+	says(t, s, api.URL, "ada")
+
+	status := p.Replay(t, url.Values{
+		"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": {seen.Get("code")}, "redirect_uri": {redirect},
+		"code_verifier": {"a-verifier-that-is-guessed-and-long-enough-for-it"},
+	})
+	require.Equal(t, http.StatusBadRequest, status)
+	says(t, s, api.URL, "ada") // signed in again, if the server ended the first one
+	require.LessOrEqual(t, asked, 2)
+}
+
+// The provider's clock is ten minutes ahead, or behind.
+func TestClockOff(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	list := clients(t, ca)
+	for name, skew := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startFor(t, ca, servers.OIDCOptions{Skew: skew, Nonces: true}, list)
+			api := servers.StartAPI(t, ca, p.Check())
+			for _, c := range list {
+				t.Run(c.id, func(t *testing.T) {
+					ui, _ := person(t, ca)
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					defer cancel()
+					if c.id == "public" { // a nonce does without clocks
+						text := c.config(p.Issuer, p.Issuer, "authorization_code", signInOpenID+"dpop: true")
+						s := session(t, setup{ca: ca, ui: ui}.load(t, text), "it")
+						require.NoError(t, s.Init(ctx))
+						says(t, s, p.Issuer+"/me", `{"sub":"ada"}`)
+						return
+					}
+					s := session(t, setup{ca: ca, ui: ui}.load(t, c.config(p.Issuer, api.URL, "client_credentials", "scopes: [read]"), secretVariable), "it")
+					err := s.Init(ctx)
+					// The server looks at when an assertion ends, not at when it begins.
+					if skew > 0 && (c.id == "secret-jwt" || strings.HasPrefix(c.id, "key-")) {
+						require.ErrorIs(t, err, core.Denied)
+						require.Regexp(t, `clock is (9m5\ds|10m0s|10m1s) behind the server.s`, err.Error())
+						noSecret(t, err, servers.ServiceSecret)
+						return
+					}
+					require.NoError(t, err)
+					says(t, s, api.URL, c.id)
+				})
+			}
+		})
+	}
+}
+
+// An assertion for another server is refused, and is no storm.
+func TestAssertionForAnotherServer(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	list := clients(t, ca)
+	p := startFor(t, ca, servers.OIDCOptions{}, list)
+	for _, c := range list {
+		for audience, ok := range map[string]bool{
+			"https://login.example.com": false, p.TokenURL(): true, p.Issuer: true,
+		} {
+			if c.id != "secret-jwt" && c.id != "key-ES256" {
+				continue
+			}
+			t.Run(c.id+" "+audience, func(t *testing.T) {
+				text := c.config(p.Issuer, "https://api.example.com", "client_credentials", "client_assertion: {audience: "+audience+"}")
+				s := session(t, load(t, ca, text, secretVariable), "it")
+				before := p.Counts(t).Requests
+				for range 20 {
+					if err := s.Init(t.Context()); ok {
+						require.NoError(t, err)
+					} else {
+						require.ErrorIs(t, err, core.Denied)
+					}
+				}
+				require.LessOrEqual(t, p.Counts(t).Requests-before, 2)
+			})
+		}
+	}
+}
