@@ -3,9 +3,14 @@
 package acceptance
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
@@ -138,38 +143,83 @@ func tampered(t *testing.T, ca *servers.CA, p *servers.OIDCProvider, way string,
 	return session(t, setup{ca: ca, way: way, ui: ui}.load(t, text), "it").Init(ctx)
 }
 
-// Somebody who saw the code on its way uses it, too. The server ends what was
-// granted with it, and the session's person signs in again at the next renewal.
+// The token request comes a second time, as by a proxy that repeats it. The
+// server ends all that was granted with the code, and the person signs in again.
+// Who saw the code alone, and not the verifier, gets nothing and ends nothing.
 func TestReplayedCode(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	app := servers.OIDCClient("app", "none", nil)
-	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Clients: []map[string]any{app}})
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, Clients: []map[string]any{app}})
 	api := servers.StartAPI(t, ca, p.Check())
-	b := servers.NewBrowser(t, ca)
-	var seen url.Values
-	var redirect string
-	asked := 0
-	ui := &core.UI{Open: func(ctx context.Context, link string) error {
-		asked++
-		to, err := b.Catch(ctx, link, "http://127.0.0.1:")
-		if err != nil {
-			return err
-		}
-		seen, redirect = to.Query(), "http://"+to.Host+"/"
-		_, err = b.Open(ctx, to.String())
-		return err
-	}}
-	s := initialised(t, setup{ca: ca, ui: ui}.load(t, appConfig(api.URL, ca, "issuer: "+p.Issuer)), "it")
+	sent := make(chan url.Values, 10)
+	to, err := url.Parse(p.Issuer)
+	require.NoError(t, err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		form, _ := url.ParseQuery(string(body))
+		sent <- form
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	ui, asked := person(t, nil)
+	text := appConfig(api.URL, ca, fmt.Sprintf("authorization_url: %s/auth\n      token_url: %s/token", p.Issuer, front.URL))
+	s := initialised(t, setup{ca: ca, ui: ui}.load(t, text), "it")
 	says(t, s, api.URL, "ada")
 
-	status := p.Replay(t, url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": {seen.Get("code")}, "redirect_uri": {redirect},
-		"code_verifier": {"a-verifier-that-is-guessed-and-long-enough-for-it"},
-	})
-	require.Equal(t, http.StatusBadRequest, status)
-	says(t, s, api.URL, "ada") // signed in again, if the server ended the first one
-	require.LessOrEqual(t, asked, 2)
+	form := <-sent
+	guess := maps.Clone(form)
+	guess["code_verifier"] = []string{"a-verifier-that-is-guessed-and-long-enough-for-it"}
+	require.Equal(t, http.StatusBadRequest, p.Replay(t, guess))
+	require.Zero(t, p.Counts(t).Reused)
+	says(t, s, api.URL, "ada")
+	require.EqualValues(t, 1, asked.Load())
+
+	require.Equal(t, http.StatusBadRequest, p.Replay(t, form))
+	require.Equal(t, 1, p.Counts(t).Reused)
+	says(t, s, api.URL, "ada")
+	require.EqualValues(t, 2, asked.Load())
+}
+
+// The person has a page to decide on, at a server that takes no sign-in for
+// granted.
+func TestSignInOnAPage(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	app := servers.OIDCClient("app", "none", nil)
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Pages: true, Clients: []map[string]any{app}})
+	api := servers.StartAPI(t, ca, p.Check())
+	for _, grant := range []string{"authorization_code", "device_code"} {
+		t.Run(grant, func(t *testing.T) {
+			t.Parallel()
+			ui, _ := person(t, ca)
+			text := strings.Replace(appConfig(api.URL, ca, "issuer: "+p.Issuer), "authorization_code", grant, 1)
+			says(t, initialised(t, setup{ca: ca, ui: ui}.load(t, text), "it"), api.URL, "ada")
+		})
+	}
+}
+
+// A person whom the server does not know, by the hint, is refused.
+func TestSignInRefused(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	app := servers.OIDCClient("app", "none", nil)
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Clients: []map[string]any{app}})
+	for _, way := range ways {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			ui, asked := person(t, ca)
+			text := strings.Replace(appConfig("https://api.example.com", ca, "issuer: "+p.Issuer), "{prompt: consent}", "{prompt: consent, login_hint: nobody}", 1)
+			s := session(t, setup{ca: ca, way: way, ui: ui}.load(t, text), "it")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			require.ErrorIs(t, s.Init(ctx), core.Denied)
+			require.EqualValues(t, 1, asked.Load())
+			require.Zero(t, p.Counts(t).Requests)
+		})
+	}
 }
 
 // The provider's clock is ten minutes ahead, or behind.

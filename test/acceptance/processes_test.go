@@ -135,7 +135,8 @@ func (c *crowd) answered(t *testing.T) {
 // renewal, at a server that ends everything when one comes twice. They are
 // killed at random, but not between asking for a token and saving it: what such
 // a moment costs is TestKilledWhileRenewing's. The test keeps them out of that
-// moment by taking the store's lock before it kills.
+// moment by taking the store's lock before it kills. With the variable
+// AUTHSESSION_TEST_MINUTE it takes a minute, otherwise 12 s.
 func TestTenProcesses(t *testing.T) {
 	t.Parallel()
 	const lifetime = 4 * time.Second
