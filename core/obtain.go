@@ -26,7 +26,7 @@ func (s *Session) run(ctx context.Context, f *flight) {
 // ask asks the provider, and then the person if it takes one.
 func (s *Session) ask(ctx context.Context, f *flight, req Request) (*live, error) {
 	var err error
-	if req.Inputs, err = f.setup.inputs(ctx); err != nil {
+	if req.Inputs, err = f.setup.inputs(ctx, f.quiet); err != nil {
 		return nil, err
 	}
 	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
@@ -76,15 +76,26 @@ func withoutUI(why error) error {
 	return &out
 }
 
+// quietKey marks the context of what nobody asked for.
+type quietKey struct{}
+
+func isQuiet(ctx context.Context) bool { return ctx.Value(quietKey{}) != nil }
+
 // inputs returns the credentials of the sessions that the provider needs.
-func (u *setup) inputs(ctx context.Context) (map[string]Credential, error) {
+func (u *setup) inputs(ctx context.Context, quiet bool) (map[string]Credential, error) {
 	if len(u.opts.Inputs) == 0 {
 		return nil, nil
+	}
+	if err := u.opts.checkInputs(); err != nil {
+		return nil, err
+	}
+	if quiet {
+		ctx = context.WithValue(ctx, quietKey{}, true)
 	}
 	out := make(map[string]Credential, len(u.opts.Inputs))
 	for role, s := range u.opts.Inputs {
 		limit := u.opts.timeout()
-		if s.setup.Load().opts.UI != nil {
+		if s.setup.Load().opts.UI != nil && !quiet {
 			limit = signInTimeout
 		}
 		ctx, cancel := context.WithTimeout(ctx, limit)
@@ -115,6 +126,7 @@ func (s *Session) attempt(ctx context.Context, f *flight, limit time.Duration, c
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	watch := time.AfterFunc(limit+grace, func() {
+		f.late.Store(true)
 		f.cancel() // no sign-in for callers who have their answer
 		if f.unlock != nil {
 			f.unlock() // nor does another process wait for it

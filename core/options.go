@@ -87,13 +87,22 @@ func (o *Options) timeout() time.Duration {
 }
 
 // Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
-// an origin that is none. Nil is good.
+// an origin that is none, and for an input that is nil. Nil is good.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
 	}
 	if _, err := parseOrigins(o.Origins); err != nil {
 		return Errorf(BadConfig, "%w", err)
+	}
+	return o.checkInputs()
+}
+
+func (o *Options) checkInputs() error {
+	for role, s := range o.Inputs {
+		if s == nil {
+			return Errorf(BadConfig, "the input %q is nil", role)
+		}
 	}
 	return nil
 }

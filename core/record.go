@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // record is a credential as a Store keeps it. Private keys of certificates are
@@ -68,14 +69,22 @@ func (r *record) stale(now time.Time, early time.Duration) bool {
 	return !r.Expiry.IsZero() && r.Expiry.Sub(now) <= earliness(r.Expiry.Sub(r.Saved), early)
 }
 
-// encode returns the record as text.
-func (r *record) encode() Secret {
+// encode returns the record as text. Bytes that are no UTF-8, which JSON would
+// replace, are [BadConfig].
+func (r *record) encode() (Secret, error) {
+	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
+		for name, value := range values {
+			if !utf8.ValidString(name) || !utf8.ValidString(value) {
+				return Secret{}, Errorf(BadConfig, "the credential has bytes that are no UTF-8, which cannot be stored")
+			}
+		}
+	}
 	text, err := json.Marshal(r)
 	if err != nil { // a time beyond the year 9999
 		r.Expiry, r.RenewAfter = time.Time{}, time.Time{}
 		text, _ = json.Marshal(r)
 	}
-	return NewSecret(string(text))
+	return NewSecret(string(text)), nil
 }
 
 // decodeRecord reads what encode made. What it cannot be is [ErrDamaged]; a

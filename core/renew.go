@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type flight struct {
 	over     bool          // guarded by Session.mu: the outcome is settled
 	back     bool          // guarded by Session.mu: the provider is done
 	spending bool          // guarded by Session.mu: the provider may be spending a stored renewal
+	late     atomic.Bool   // the provider is over its time, and the lock let go
 	quiet    bool          // nobody asked, so that nobody is asked to sign in
 	held     *live         // what the session had when it began; nil: nothing
 	unlock   func()        // lets go of the store's lock; nil: not held
@@ -88,7 +90,7 @@ func (s *Session) step(ctx context.Context) (*live, *flight, error) {
 			return l, nil, nil
 		case stale:
 			if s.flight == nil && now >= s.backoff.end() {
-				s.start(false)
+				s.start(isQuiet(ctx))
 			}
 			next := now + wallCheck
 			if s.flight == nil {
@@ -105,7 +107,7 @@ func (s *Session) step(ctx context.Context) (*live, *flight, error) {
 		if ctx.Err() != nil {
 			return nil, nil, s.gone(ctx)
 		}
-		s.start(false)
+		s.start(isQuiet(ctx))
 	}
 	return nil, s.flight, nil
 }
@@ -291,7 +293,7 @@ func within(ctx context.Context, limit time.Duration, fn func(context.Context) e
 	go func() {
 		defer func() {
 			if r := recover(); r != nil {
-				done <- Errorf(Unavailable, "the provider panicked (%T)", r)
+				done <- Errorf(Unavailable, "the call panicked (%T)", r)
 			}
 		}()
 		done <- fn(ctx)
@@ -307,6 +309,6 @@ func within(ctx context.Context, limit time.Duration, fn func(context.Context) e
 	case err := <-done:
 		return err
 	case <-t.C:
-		return Errorf(Unavailable, "the provider did not return in time: %w", context.Cause(ctx))
+		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
 	}
 }

@@ -151,7 +151,7 @@ func (s *Session) init(ctx context.Context, borrow bool) (bool, error) {
 				s.mu.Unlock()
 				return false, s.gone(ctx)
 			}
-			s.start(false)
+			s.start(isQuiet(ctx))
 		}
 		f := s.flight
 		s.mu.Unlock()

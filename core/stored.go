@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync"
@@ -20,6 +21,8 @@ type kept struct {
 	restored bool   // the credential came from there
 	err      error  // why it was not saved
 }
+
+var errLate = Errorf(Unavailable, "the provider returned after its time")
 
 func (k *kept) wasRestored() bool { return k != nil && k.restored }
 
@@ -54,6 +57,10 @@ func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, e
 		}
 		return nil, err
 	}
+	if f.late.Load() { // the lock may be another's by now
+		l.kept = &kept{record: rand.Text(), before: found.record, err: errLate}
+		return nil, cmp.Or(s.keep(context.WithoutCancel(ctx), f.setup, l), errLate)
+	}
 	s.save(ctx, f.setup, l, found)
 	return l, nil
 }
@@ -85,7 +92,7 @@ func (s *Session) load(ctx context.Context, f *flight) (found, error) {
 		return out, err
 	}
 	out.record, out.old = rec.ID, rec.credential()
-	if f.held != nil && f.held.kept.knows(rec.ID) {
+	if f.req.Reason != Initial && f.held.kept.knows(rec.ID) {
 		return out, nil // the session holds this one, or its successor
 	}
 	out.req = Request{Reason: Expiring, Previous: out.old}
@@ -116,20 +123,20 @@ func (s *Session) load(ctx context.Context, f *flight) (found, error) {
 
 // stored reads the record from the store; nil: there is none that can be read.
 func (s *Session) stored(ctx context.Context, u *setup) (*record, error) {
-	var text Secret
-	err := within(ctx, u.opts.timeout(), func(ctx context.Context) (err error) {
-		text, err = u.opts.Store.Load(ctx, s.storeKey(u))
+	loaded := make(chan Secret, 1) // an answer that is too late is left there
+	err := within(ctx, u.opts.timeout(), func(ctx context.Context) error {
+		text, err := u.opts.Store.Load(ctx, s.storeKey(u))
+		loaded <- text
 		return err
 	})
-	if err != nil {
-		text = Secret{}
-		if !errors.Is(err, ErrDamaged) {
-			return nil, Errorf(CodeOf(err), "the store: %w", bare(err))
-		}
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, Errorf(CodeOf(err), "the store: %w", bare(err))
 	}
 	var rec *record
-	if err == nil && !text.IsZero() {
-		rec, err = decodeRecord(text)
+	if err == nil {
+		if text := <-loaded; !text.IsZero() {
+			rec, err = decodeRecord(text)
+		}
 	}
 	if errors.Is(err, ErrDamaged) {
 		s.warn(u, "session found its stored credential damaged", err)
@@ -158,23 +165,19 @@ func (s *Session) save(ctx context.Context, u *setup, l *live, was found) {
 }
 
 func (s *Session) write(ctx context.Context, u *setup, rec *record) error {
-	err := within(ctx, u.opts.timeout(), func(ctx context.Context) error {
-		return u.opts.Store.Save(ctx, s.storeKey(u), rec.encode())
-	})
-	if err != nil {
-		return s.wrap(err, "save")
+	text, err := rec.encode()
+	if err == nil {
+		err = within(ctx, u.opts.timeout(), func(ctx context.Context) error {
+			return u.opts.Store.Save(ctx, s.storeKey(u), text)
+		})
 	}
-	return nil
+	return s.wrap(err, "save")
 }
 
 func (s *Session) erase(ctx context.Context, u *setup) error {
-	err := within(ctx, u.opts.timeout(), func(ctx context.Context) error {
+	return s.wrap(within(ctx, u.opts.timeout(), func(ctx context.Context) error {
 		return u.opts.Store.Delete(ctx, s.storeKey(u))
-	})
-	if err != nil {
-		return s.wrap(err, "delete")
-	}
-	return nil
+	}), "delete")
 }
 
 // lock takes the lock of the session's key. Where another process may have it
@@ -209,7 +212,12 @@ func (s *Session) lock(ctx context.Context, u *setup, quiet bool) (unlock func()
 	select {
 	case out := <-done:
 		if out.err == nil {
-			return sync.OnceFunc(out.unlock), nil
+			return sync.OnceFunc(func() { // which may panic, or hang
+				_ = within(context.Background(), u.opts.timeout(), func(context.Context) error {
+					out.unlock()
+					return nil
+				})
+			}), nil
 		}
 		err = out.err
 	case <-ctx.Done():
@@ -234,7 +242,7 @@ func (s *Session) keep(ctx context.Context, u *setup, l *live) error {
 	}
 	defer unlock()
 	if rec, err := s.stored(ctx, u); err != nil || rec != nil && rec.ID != l.kept.before {
-		return err // another process has signed in since
+		return s.wrap(err, "save") // another process has signed in since
 	}
 	rec := newRecord(l.cred)
 	rec.ID = l.kept.record
@@ -256,16 +264,17 @@ func (s *Session) forget(ctx context.Context, u *setup, l *live) error {
 		return errors.Join(s.revoke(ctx, u, l), s.wrap(err, "delete"))
 	}
 	defer unlock()
+	var other *live // that is there
 	rec, err := s.stored(ctx, u)
-	if rec != nil && (l == nil || l.kept == nil || rec.ID != l.kept.record) {
-		l = &live{setup: u, cred: rec.credential()}
-	}
 	if err != nil {
 		err = s.wrap(err, "delete")
 	} else if rec != nil {
+		if l == nil || !l.kept.knows(rec.ID) {
+			other = &live{setup: u, cred: rec.credential()}
+		}
 		err = s.erase(ctx, u)
 	}
-	return errors.Join(s.revoke(ctx, u, l), err)
+	return errors.Join(s.revoke(ctx, u, l), s.revoke(ctx, u, other), err)
 }
 
 // warn tells an operator what no caller is told.
