@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the servers that are no Go modules: nginx and HAProxy (Debian)
-# and oidc-provider (npm). Run it again whenever you like; it does only what is missing, and says
-# what it cannot do.
+# Installs what is no Go module: nginx, HAProxy, Chromium, gnome-keyring and
+# protoc (Debian), and oidc-provider (npm). Run it again whenever you like; it
+# does only what is missing, and says what it cannot do.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 missing=0
@@ -41,6 +41,7 @@ debian() {
 export DEBIAN_FRONTEND=noninteractive
 debian nginx-light nginx
 debian haproxy haproxy
+debian chromium chromium
 
 if ! command -v npm >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	say "installing Node.js"
