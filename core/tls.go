@@ -53,6 +53,26 @@ func tlsConfig(base *tls.Config, l *live) *tls.Config {
 	return config
 }
 
+// Signer returns the private key of the session's current client certificate
+// for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
+// Where the key stays with the provider (see [Signer]), each signature is asked
+// for there, within Options.Timeout. It is good as long as the certificate is:
+// ask again for the key of the next one. The error is that of
+// [Session.Credential], or [BadConfig] for a session without a certificate. The
+// signer is safe for concurrent use.
+func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
+	l, err := s.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.cert != nil {
+		if key, ok := l.cert.PrivateKey.(crypto.Signer); ok {
+			return key, nil
+		}
+	}
+	return nil, s.wrap(Errorf(BadConfig, "the session has no client certificate"), "sign")
+}
+
 // remoteKey is a private key that stays with its provider.
 type remoteKey struct {
 	signer  Signer

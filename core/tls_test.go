@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -198,9 +199,22 @@ func TestSignerKeepsTheKey(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 	require.Equal(t, "handle 2", k.used, "the key is asked with the credential of now, though the chain is the same")
+	signer, err := s.Signer(t.Context())
+	require.NoError(t, err)
+	digest := sha256.Sum256([]byte("an assertion"))
+	signature, err := signer.Sign(nil, digest[:], crypto.SHA256)
+	require.NoError(t, err)
+	require.True(t, ecdsa.VerifyASN1(&priv.PublicKey, digest[:], signature))
 	k.fail = errors.New("locked")
 	_, err = tls.Dial("tcp", srv.Listener.Addr().String(), s.TLSConfig(base.TLSClientConfig))
 	require.ErrorContains(t, err, "locked")
+
+	_, err = signer.Sign(nil, digest[:], crypto.SHA256)
+	require.ErrorContains(t, err, "locked")
+	_, err = core.New("x", k, nil).Signer(t.Context())
+	require.ErrorIs(t, err, core.NotInitialized)
+	_, err = ready(t, fixed(bearer("x")), nil).Signer(t.Context())
+	require.ErrorIs(t, err, core.BadConfig)
 
 	s = core.New("x", fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain)}}), nil)
 	require.ErrorIs(t, s.Init(t.Context()), core.BadConfig, "no key and no Signer")
