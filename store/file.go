@@ -211,7 +211,7 @@ func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := s.sealerFor(ctx, p, file, true)
+	sealer, err := s.sealerFor(ctx, p, file, file == nil)
 	if errors.Is(err, core.ErrDamaged) {
 		return s.sealerFor(ctx, p, nil, true)
 	}

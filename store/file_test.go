@@ -150,7 +150,7 @@ func TestFileFaults(t *testing.T) {
 			opts.KeyFile += "2"
 			require.NoError(t, os.WriteFile(opts.KeyFile, []byte(strings.Repeat("k", 32)), 0o600))
 		}, false, "was encrypted with another key than that of the key file"},
-		"no key": {func(t *testing.T, _ string, opts *store.FileOptions) { require.NoError(t, os.Remove(opts.KeyFile)) }, false, "key"},
+		"no key": {func(t *testing.T, _ string, opts *store.FileOptions) { require.NoError(t, os.Remove(opts.KeyFile)) }, false, "is missing: bring it back"},
 		"short key": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.WriteFile(opts.KeyFile, []byte("k"), 0o600))
 		}, false, "want a key of 32 bytes, found 1"},
