@@ -29,6 +29,9 @@ func (s *Session) ask(ctx context.Context, f *flight, req Request) (*live, error
 	if req.Inputs, err = f.setup.inputs(ctx, f.quiet); err != nil {
 		return nil, err
 	}
+	if f.unlock != nil && !s.spend(f, !req.Previous.Renewal.IsZero()) {
+		return nil, errSuperseded
+	}
 	cred, err := s.attempt(ctx, f, f.setup.opts.timeout(), func(ctx context.Context) (Credential, error) {
 		return f.setup.provider.Authenticate(ctx, req)
 	})

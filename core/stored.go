@@ -47,9 +47,6 @@ func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, e
 	if err != nil || found.live != nil {
 		return found.live, err
 	}
-	if !s.spend(f, !found.req.Previous.Renewal.IsZero()) {
-		return nil, errSuperseded
-	}
 	l, err := s.ask(ctx, f, found.req)
 	if err != nil {
 		if last := found.last; last != nil && CodeOf(err) == Unavailable {

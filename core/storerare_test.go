@@ -173,3 +173,19 @@ func TestNobodyIsAskedToSignInForATimerOfAnother(t *testing.T) {
 		require.NoError(t, s.Close(t.Context()))
 	})
 }
+
+func TestCloseDoesNotWaitForAnInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, store := &family{life: time.Hour}, newShelf()
+		login := core.New("login", &issuer{takes: 9 * time.Second, life: time.Minute}, nil)
+		s := core.New("api", f, &core.Options{Store: store, UI: somebody(0), Inputs: map[string]*core.Session{"subject_token": login}})
+		require.NoError(t, s.Init(t.Context()))
+		time.Sleep(58 * time.Minute)
+		require.Equal(t, "t1", bearing(t, s), "renewing behind the caller's back")
+		time.Sleep(time.Second)
+		began := time.Now()
+		require.NoError(t, s.Close(t.Context()))
+		require.Zero(t, time.Since(began))
+		require.NoError(t, login.Close(t.Context()))
+	})
+}
