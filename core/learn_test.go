@@ -36,7 +36,6 @@ type nonceAPI struct {
 	nonce, want atomic.Value
 	each        bool // a new nonce with each answer
 	requests    atomic.Int32
-	bodies      chan string
 }
 
 func (a *nonceAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {

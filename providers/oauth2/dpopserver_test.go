@@ -31,7 +31,7 @@ type proofs struct {
 
 // check returns the thumbprint of the key, or the error code for what is wrong.
 func (p *proofs) check(r *http.Request, token string) (thumbprint, code string) {
-	jws, err := jose.ParseSigned(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
+	jws, err := jose.ParseSignedCompact(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
 	if err != nil || len(r.Header.Values("DPoP")) != 1 {
 		return "", "invalid_dpop_proof"
 	}

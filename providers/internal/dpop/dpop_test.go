@@ -39,7 +39,7 @@ var keys = sync.OnceValues(func() (map[string]*dpop.Key, error) {
 // open verifies a proof as a server does and returns header and claims.
 func open(t testing.TB, proof core.Secret) (jose.Header, map[string]any) {
 	t.Helper()
-	jws, err := jose.ParseSigned(proof.Reveal(), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
+	jws, err := jose.ParseSignedCompact(proof.Reveal(), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
 	require.NoError(t, err)
 	header := jws.Signatures[0].Protected
 	require.True(t, header.JSONWebKey.IsPublic(), "only the public half is sent")
@@ -205,9 +205,9 @@ func TestKeyIsNotPrinted(t *testing.T) {
 		require.Equal(t, "DPoP key "+key.Thumbprint(), fmt.Sprintf(verb, key))
 		require.Equal(t, "no DPoP key", fmt.Sprintf(verb, (*dpop.Key)(nil)))
 	}
-	doc, err := json.Marshal(key)
+	doc, err := json.Marshal([]any{key})
 	require.NoError(t, err)
-	require.Equal(t, "{}", string(doc))
+	require.Equal(t, "[{}]", string(doc))
 }
 
 func TestNonce(t *testing.T) {

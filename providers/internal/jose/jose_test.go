@@ -273,9 +273,9 @@ func TestSignerIsNotPrinted(t *testing.T) {
 		require.Equal(t, "ES256 key", fmt.Sprintf(verb, signer))
 	}
 	require.Equal(t, "no key", fmt.Sprint((*jose.Signer)(nil)))
-	text, err := json.Marshal(signer)
+	text, err := json.Marshal([]any{signer})
 	require.NoError(t, err)
-	require.Equal(t, "{}", string(text))
+	require.Equal(t, "[{}]", string(text))
 }
 
 func ExampleSigner_Sign() {
