@@ -61,8 +61,12 @@ func (r *record) whole(held *live) bool {
 	return !r.KeyHeld || held != nil && hasKey([]byte(held.cred.Attach.Cert.Reveal())) && chainOf(held.cred.Attach.Cert.Reveal()) == r.Cert
 }
 
-// stale reports whether whoever saved the credential would renew it now.
+// stale reports whether whoever saved the credential would renew it now, or
+// the clock has been set back since, so that Expiry tells nothing.
 func (r *record) stale(now time.Time, early time.Duration) bool {
+	if r.Saved.Sub(now) > maxEarly {
+		return true
+	}
 	if !r.RenewAfter.IsZero() && !now.Before(r.RenewAfter) {
 		return true
 	}

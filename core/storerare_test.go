@@ -59,6 +59,20 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 	}
 }
 
+// A clock that was far ahead when a credential was saved does not keep it for
+// years.
+func TestStoredCredentialFromTheFuture(t *testing.T) {
+	for ahead, want := range map[string]string{"2000-01-01T00:04:00Z": "old", "2004-01-01T00:00:00Z": "t1"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newShelf()
+			store.values["api"] = core.NewSecret(`{"version":1,"id":"x","saved":"` + ahead + `","header":{"Authorization":"Bearer old"},"expiry":"2004-01-01T01:00:00Z"}`)
+			s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store})
+			require.NoError(t, s.Init(t.Context()))
+			require.Equal(t, want, bearing(t, s))
+		})
+	}
+}
+
 // odd is a store whose Load or unlock misbehaves.
 type odd struct {
 	*shelf
