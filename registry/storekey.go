@@ -19,10 +19,11 @@ import (
 // A session whose settings change thus does not find a credential that was
 // made for others.
 //
-// Secrets are every [core.Secret], and what f, the kind's factory, declares
-// to be one. A plugin declares only while it runs, so that of its settings
-// only those of the type core.Secret are left out: such as what a
-// configuration takes from a file or a variable.
+// Secrets are what f, the kind's factory, declares to be one, wherever it
+// comes from: a client_id counts also where a configuration takes it from a
+// variable. A plugin declares only while it runs, so that of its settings those
+// of the type [core.Secret] are left out: what a configuration takes from a
+// file or a variable.
 func (e Entry) StoreKey(f core.Factory) string {
 	var schema []core.Setting
 	if f.Info().Plugin == "" && f.Described() {
@@ -45,8 +46,12 @@ func (e Entry) StoreKey(f core.Factory) string {
 // not depend on where it was read: numbers as text, nil and what is empty left
 // out.
 func public(value any, s core.Setting) any {
-	if _, ok := value.(core.Secret); ok || s.Secret {
+	secret, ok := value.(core.Secret)
+	if s.Secret || ok && s.Type == "" {
 		return nil
+	}
+	if ok { // from a reference, for what is no secret
+		value = secret.Reveal()
 	}
 	v := reflect.ValueOf(value)
 	switch {
