@@ -60,7 +60,7 @@ func FuzzParseKey(f *testing.F) {
 // FuzzTarget checks that a target is normal, and has nothing that must not be in it.
 func FuzzTarget(f *testing.F) {
 	for _, s := range []string{
-		"https://a.example", "HTTP://A:80/?q#f", "wss://[::1%25x]:1/", "https://me:pw@a/", "https://a:/%2f", "ftp://a", "//a", "https://a/\\", "https://a:443x/",
+		"https://a.example", "HTTP://A:80/?q#f", "wss://[::1%25x]:1/", "https://me:pw@a/", "https://a:/%2f", "ftp://a", "//a", "https://a/\\", "https://a:443x/", "HTTP://A:P:",
 	} {
 		f.Add(s)
 	}

@@ -95,7 +95,7 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 // The path stays as it is sent. ws and wss count as http and https.
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" {
+	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {
 		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the absolute URL of the request")
 	}
 	scheme, port := strings.ToLower(u.Scheme), u.Port()
