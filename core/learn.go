@@ -52,7 +52,7 @@ func (t *lessons) learn(resp *http.Response, u *url.URL, names []string, known l
 	for {
 		old := t.all.Load()
 		all := map[string]lesson{}
-		if old != nil && len(*old) < maxLessons {
+		if old != nil && (len(*old) < maxLessons || (*old)[o.text] != nil) {
 			all = maps.Clone(*old)
 		}
 		merged := lesson{}

@@ -152,3 +152,26 @@ func TestLearnIsPerOriginAndBounded(t *testing.T) {
 	get(a.URL)
 	require.Equal(t, []string{"", "", "first", "first"}, proofs)
 }
+
+func TestLearnFromManyOrigins(t *testing.T) {
+	answers := 0
+	s := ready(t, &noncer{}, &core.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		answers++
+		resp := &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {fmt.Sprint("n", answers)}}, Body: http.NoBody, Request: r}
+		resp.Header.Set("Proof", r.Header.Get("Proof"))
+		return resp, nil
+	})})
+	get := func(host int) string {
+		resp, err := s.Client().Get(fmt.Sprintf("https://h%d.example.com/", host))
+		require.NoError(t, err)
+		return resp.Header.Get("Proof")
+	}
+	for host := range 64 {
+		require.Empty(t, get(host))
+	}
+	require.Equal(t, "n1", get(0))
+	require.Equal(t, "n65", get(0), "a new value of a known origin costs no other its own")
+	require.Equal(t, "n2", get(1))
+	require.Empty(t, get(64))
+	require.Empty(t, get(1), "past the bound all begin anew")
+}
