@@ -56,7 +56,7 @@ func (s *Session) signIn(ctx context.Context, f *flight, req Request, why error)
 		return Credential{}, withoutUI(why)
 	}
 	p, ok := f.setup.provider.(SignIn)
-	if !ok || f.quiet || !s.spend(f, false) || ctx.Err() != nil {
+	if !ok || f.quiet || f.unsaved || !s.spend(f, false) || ctx.Err() != nil {
 		return Credential{}, why
 	}
 	cred, err := s.attempt(ctx, f, signInTimeout, func(ctx context.Context) (Credential, error) {

@@ -35,6 +35,7 @@ type flight struct {
 	quiet    bool          // nobody asked, so that nobody is asked to sign in
 	held     *live         // what the session had when it began; nil: nothing
 	unlock   func()        // lets go of the store's lock; nil: not held
+	unsaved  bool          // the store cannot be used, so that nobody is asked to sign in
 	returned chan struct{} // closed when the provider's call is back
 }
 

@@ -34,18 +34,18 @@ func (k *kept) knows(record string) bool {
 // askStored is ask for a session with a Store. It asks nobody where the store
 // holds a credential that will do.
 func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, error) {
-	if found, err := s.load(ctx, f); err != nil || found.live != nil {
-		return found.live, err
-	}
-	unlock, err := s.lock(ctx, f.setup, f.quiet)
-	if err != nil {
-		return nil, err
-	}
-	f.unlock = unlock
-	defer unlock()
 	found, err := s.load(ctx, f)
-	if err != nil || found.live != nil {
-		return found.live, err
+	if err == nil && found.live == nil {
+		if f.unlock, err = s.lock(ctx, f.setup, f.quiet); err == nil {
+			defer f.unlock()
+			found, err = s.load(ctx, f)
+		}
+	}
+	switch {
+	case err != nil:
+		return s.askUnsaved(ctx, f, err)
+	case found.live != nil:
+		return found.live, nil
 	}
 	l, err := s.ask(ctx, f, found.req)
 	if err != nil {
@@ -60,6 +60,25 @@ func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, e
 	}
 	s.save(ctx, f.setup, l, found)
 	return l, nil
+}
+
+// askUnsaved is ask where the store cannot be used, and why. A session that has
+// nothing to spend which another process might spend too goes on without it;
+// one that begins reports it. Nobody is asked to sign in.
+func (s *Session) askUnsaved(ctx context.Context, f *flight, why error) (*live, error) {
+	if f.held == nil || !f.held.cred.Renewal.IsZero() {
+		return nil, why
+	}
+	f.unsaved = true
+	l, err := s.ask(ctx, f, f.req)
+	if CodeOf(err) == Interactive {
+		return nil, why
+	}
+	if err == nil {
+		l.kept = &kept{record: rand.Text(), err: s.wrap(why, "save")}
+		s.warn(f.setup, "session could not save its credential", why)
+	}
+	return l, err
 }
 
 // spend notes whether the provider may be spending a renewal of the store, so

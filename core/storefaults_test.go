@@ -78,6 +78,43 @@ func TestStoreFaults(t *testing.T) {
 			require.NoError(t, s.Status().StoreError)
 		})
 	})
+	t.Run("nothing to spend: a session in use goes on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			store, p := newShelf(), &issuer{life: time.Hour}
+			s := core.New("api", p, &core.Options{Store: store})
+			store.lock = denied
+			require.ErrorIs(t, s.Init(t.Context()), core.BadConfig, "at the beginning it is told")
+			require.Zero(t, p.calls.Load())
+			store.lock = nil
+			time.Sleep(time.Minute)
+			require.NoError(t, s.Init(t.Context()))
+			store.lock = denied
+			time.Sleep(2 * time.Hour)
+			require.Equal(t, "t2", bearing(t, s))
+			require.ErrorContains(t, s.Status().StoreError, "may not be written")
+			store.lock = nil
+			time.Sleep(2 * time.Hour)
+			require.Equal(t, "t3", bearing(t, s))
+			require.NoError(t, s.Status().StoreError)
+			require.NoError(t, s.Close(t.Context()))
+			require.NoError(t, s.Init(t.Context()))
+			require.Equal(t, "t3", bearing(t, s))
+		})
+	})
+	t.Run("something to spend: it waits for the store", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, store, s, _ := setup(t, true)
+			require.NoError(t, s.Init(t.Context()))
+			store.lock = denied
+			time.Sleep(2 * time.Hour)
+			_, err := s.Credential(t.Context())
+			require.ErrorIs(t, err, core.BadConfig)
+			require.Equal(t, 1, f.current)
+			store.lock = nil
+			time.Sleep(time.Minute)
+			require.Equal(t, "t2", bearing(t, s))
+		})
+	})
 	t.Run("a store that hangs", func(t *testing.T) {
 		f, store, s, _ := setup(t, false)
 		store.hangs = true
