@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -232,18 +234,35 @@ func AnswerCode(body []byte, secrets ...Secret) error {
 	return Errorf(oauthCode(code, Denied), "the answer is an error%s", text)
 }
 
-// scrub returns s cut short and printable, or "" if it repeats a secret.
+// scrub returns s cut short and printable, or "" if it repeats a secret: as it
+// is, escaped for a URL or JSON, or in base64.
 func scrub(s string, secrets []Secret) string {
+	texts := []string{s}
+	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape, unquote} {
+		if text, err := unescape(s); err == nil && text != s {
+			texts = append(texts, text)
+		}
+	}
 	for _, secret := range secrets {
 		v := secret.Reveal()
 		if v == "" {
 			continue
 		}
-		if strings.Contains(s, v) || strings.Contains(s, url.QueryEscape(v)) {
-			return ""
+		forms := []string{v, url.QueryEscape(v), url.PathEscape(v),
+			base64.RawStdEncoding.EncodeToString([]byte(v)), base64.RawURLEncoding.EncodeToString([]byte(v))}
+		for _, text := range texts {
+			if slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) }) {
+				return ""
+			}
 		}
 	}
 	return clip(s)
+}
+
+// unquote reads s as what stands between the quotes of a JSON string.
+func unquote(s string) (text string, err error) {
+	err = json.Unmarshal([]byte(`"`+s+`"`), &text)
+	return text, err
 }
 
 // maxRetryAfter bounds what a server can make us wait.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -195,4 +197,25 @@ func TestProviderRequestsInstrumented(t *testing.T) {
 	body, err := exchange(t.Context(), core.NewHTTPClient(nil), server.URL)
 	require.NoError(t, err)
 	require.Equal(t, "{}", string(body))
+}
+
+func TestEchoedSecretsAreDropped(t *testing.T) {
+	secret := `s3cr+t %:é"x/y`
+	std, raw := base64.StdEncoding, base64.RawURLEncoding
+	inJSON, err := json.Marshal(secret)
+	require.NoError(t, err)
+	for name, echo := range map[string]string{
+		"as it is": secret, "for a query": url.QueryEscape(secret), "for a path": url.PathEscape(secret),
+		"in lower-case hex": strings.ToLower(url.QueryEscape(secret)), "for JSON": strings.Trim(string(inJSON), `"`),
+		"in base64": std.EncodeToString([]byte(secret)), "in base64url": raw.EncodeToString([]byte(secret)),
+	} {
+		for _, around := range []string{"%s", "the secret %s is wrong"} {
+			body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": fmt.Sprintf(around, echo)})
+			require.NoError(t, err)
+			err = core.AnswerError(&http.Response{StatusCode: 400}, body, core.NewSecret(secret))
+			require.EqualError(t, err, "denied: answers 400: invalid_client", name)
+		}
+	}
+	err = core.AnswerError(&http.Response{StatusCode: 400}, []byte(`{"error":"invalid_client","error_description":"100% wrong"}`), core.NewSecret(secret))
+	require.ErrorContains(t, err, "(100% wrong)")
 }

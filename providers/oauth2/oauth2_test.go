@@ -180,6 +180,12 @@ func TestRefreshGrant(t *testing.T) {
 	require.ErrorIs(t, err, core.Denied)
 	require.ErrorContains(t, err, "invalid_grant")
 	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
+
+	s.set(func() { s.refresh = "configured" })
+	before := len(s.seen("/token"))
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: core.Credential{Renewal: core.NewSecret("revoked")}})
+	require.NoError(t, err, "the one in the settings is tried where the stored one is refused")
+	require.Len(t, s.seen("/token"), before+2)
 }
 
 func TestWrongSecret(t *testing.T) {

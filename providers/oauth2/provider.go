@@ -76,10 +76,13 @@ func (p *provider) token(ctx context.Context, conn *connection, refresh core.Sec
 		return p.renewSignIn(ctx, conn, refresh)
 	}
 	if p.cfg.Grant == RefreshToken {
-		if refresh.IsZero() {
-			refresh = p.cfg.RefreshToken
+		if own := p.cfg.RefreshToken; !refresh.IsZero() && !refresh.Equal(own) {
+			token, err := conn.client.Refresh(ctx, refresh)
+			if !grant.ErrorCode(err, "invalid_grant") {
+				return token, err
+			} // somebody may have put another into the settings since
 		}
-		return conn.client.Refresh(ctx, refresh)
+		return conn.client.Refresh(ctx, p.cfg.RefreshToken)
 	}
 	if !refresh.IsZero() {
 		again := *conn.client
