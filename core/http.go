@@ -174,7 +174,9 @@ func AnswerError(resp *http.Response, body []byte, secrets ...Secret) error {
 		e.Code = BadConfig
 		to := "elsewhere"
 		if loc, err := resp.Location(); err == nil {
-			to = "to " + where(loc)
+			if place := scrub(where(loc), secrets); place != "" {
+				to = "to " + place
+			}
 		}
 		e.Err = fmt.Errorf("%sredirects %s (%d); nothing was sent there", from, to, s)
 		return e
