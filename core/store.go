@@ -11,11 +11,12 @@ import (
 //
 // Values are opaque to a Store and secret: it encrypts them, or leaves them to
 // something that does. Keys are session names, perhaps with a suffix; they may
-// hold any character. Implementations are safe for concurrent use, by several
+// hold any character and be longer than a file's name. Implementations are safe for concurrent use, by several
 // processes too, and return by the end of ctx.
 //
 // Their errors are made by [Errorf]: [BadConfig] for what somebody must mend,
-// such as a folder that may not be written, [Unavailable] for what may pass.
+// such as a folder that may not be written, [Unavailable] for what may pass,
+// the end of ctx included.
 type Store interface {
 	// Load returns what was saved last under a key; the zero Secret if nothing
 	// was. An error that wraps [ErrDamaged] says that what was there cannot be

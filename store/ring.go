@@ -181,7 +181,7 @@ func (r *ring) lock(ctx context.Context, name string) (unlock func(), err error)
 	return func() { release(); leave() }, nil
 }
 
-const instead = "use a store of files with a key file instead"
+const instead = "use a store of files with a key file instead (kind: file, key_file)"
 
 // fault is an error of the keyring with a code; nil for what is not there.
 func (r *ring) fault(err error) error {
