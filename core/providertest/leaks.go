@@ -45,7 +45,7 @@ func (r *run) lives(visit func(*stage)) {
 			func(st *stage) { st.misbehave(answer(200, page)) },
 			func(st *stage) { st.misbehave(r.hangs()["that stops within its answer"]) })
 	}
-	for _, prepare := range append(bad, func(*stage) {}) {
+	for i, prepare := range append(bad, func(*stage) {}) {
 		st := r.stage(nil)
 		p := r.open(st.server())
 		if p == nil {
@@ -53,7 +53,13 @@ func (r *run) lives(visit func(*stage)) {
 		}
 		prepare(st)
 		s := core.New("providertest", p, &core.Options{Provider: r.factory.Info().Kind, Timeout: short, UI: r.person(r.at, true), Inputs: r.inputSessions()})
-		_, err := r.call(r.ctx, s.Init)
+		within := limit
+		if i < len(bad) {
+			within = prompt // Timeout does not bound a sign-in
+		}
+		ctx, cancel := context.WithTimeout(r.ctx, within)
+		_, err := r.call(ctx, s.Init)
+		cancel()
 		if err == nil {
 			if c, err := s.Credential(r.ctx); err == nil {
 				_, _ = r.call(r.ctx, func(context.Context) error { s.Reject(c, ""); return nil })
