@@ -78,7 +78,7 @@ func (l *loader) loadPlugins(ctx context.Context, before *loaded) map[string]plu
 		}
 		for _, f := range p.factories {
 			if kind := f.Info().Kind; kinds[kind] {
-				l.fault(append(path, name), "kind "+strconv.Quote(kind)+" is already there")
+				l.fault(append(path, name), "kind "+strconv.Quote(kind)+" is already there: leave it out of Options.Factories, or out of kinds")
 				p.factories = nil
 			} else {
 				kinds[kind] = true
