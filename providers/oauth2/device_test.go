@@ -13,6 +13,7 @@ import (
 func TestDevice(t *testing.T) {
 	for name, useVisit := range map[string]bool{"visit": true, "show": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for a second
 			s := newPeople(t)
 			s.device = []map[string]any{{"error": "authorization_pending"}}
 			p := s.open(t, map[string]any{"grant": "device_code", "authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
