@@ -60,7 +60,7 @@ func TestEarliness(t *testing.T) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ"} {
+	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ", "http://\xd72\xb5::", "https://\xd7", "https://a::"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -60,7 +60,7 @@ func originOf(u *url.URL) (origin, bool) {
 		return origin{}, false
 	}
 	host := lowerASCII(u.Hostname())
-	if host == "" {
+	if host == "" || strings.Contains(host, ":") && u.Host[0] != '[' {
 		return origin{}, false
 	}
 	o := origin{scheme: scheme, full: net.JoinHostPort(host, port)}
@@ -75,12 +75,13 @@ func originOf(u *url.URL) (origin, bool) {
 // lowerASCII lowers A to Z alone. The whole of Unicode would make two hosts
 // one that are dialled as two: it lowers İ to i, IDNA (RFC 5895) does not.
 func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
+	out := []byte(s) // by the byte: what is no UTF-8 stays what it is
+	for i, c := range out {
+		if 'A' <= c && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
 		}
-		return r
-	}, s)
+	}
+	return string(out)
 }
 
 func httpScheme(s string) string {
