@@ -12,22 +12,23 @@ import (
 	"strings"
 )
 
-// attached is what became of a request.
-type attached struct {
-	ours    bool     // something on it is the session's
-	learn   []string // Attachment.Learn
-	learned lesson   // what Authorize was told
+// asked is what an Authorizer was told, and wants to learn.
+type asked struct {
+	learn []string // Attachment.Learn
+	known lesson   // Outgoing.Learned
 }
 
 // attach puts the credential on a request that is the session's to write to.
-// With cloneURL, the URL is still the caller's and is copied before a change.
-func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (done attached, err error) {
+// ours: something on it is now the session's; what is nil without an
+// Authorizer. With cloneURL, the URL is still the caller's and is copied before
+// a change.
+func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (ours bool, what *asked, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
-		done.learned = s.lessons.of(r.URL)
-		made, err := s.authorize(ctx, p, l, r, done.learned)
+		what = &asked{known: s.lessons.of(r.URL)}
+		made, err := s.authorize(ctx, p, l, r, what.known)
 		if err == nil {
-			done.learn = made.Learn
+			what.learn = made.Learn
 			if made.bare() && l.cert == nil {
 				err = Errorf(Unavailable, "the provider returned an empty attachment")
 			} else if err = made.check(); err == nil {
@@ -41,22 +42,22 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 			if CodeOf(err) == Denied {
 				s.reject(l, "") // the next request gets another
 			}
-			return done, s.wrap(err, "authorize")
+			return false, nil, s.wrap(err, "authorize")
 		}
 	}
 	for i := range fields {
 		if _, set := r.Header[fields[i].name]; !set {
 			r.Header[fields[i].name] = fields[i].values
-			done.ours = true
+			ours = true
 		}
 	}
 	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
-		done.ours = true
+		ours = true
 	}
 	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
-		done.ours = true
+		ours = true
 	}
-	return done, nil
+	return ours, what, nil
 }
 
 // hideEcho takes the query parameters that the session added out of a redirect

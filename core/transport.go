@@ -135,7 +135,7 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
 	maps.Copy(out.Header, r.Header)
 	out.Body = body
-	done, err := s.attach(r.Context(), l, out, true)
+	ours, what, err := s.attach(r.Context(), l, out, true)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
@@ -145,13 +145,13 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 	resp, err := s.carry(base, l).RoundTrip(out)
 	taught := false
 	if resp != nil {
-		taught = len(done.learn) > 0 && s.lessons.learn(resp, r.URL, done.learn, done.learned)
+		taught = what != nil && s.lessons.learn(resp, r.URL, what.learn, what.known)
 		resp.Request = r // not ours: its URL may hold a key
 		if out.URL != r.URL && resp.Header["Location"] != nil {
 			hideEcho(resp, out.URL, r.URL)
 		}
 	}
-	return resp, sent{done.ours || l.cert != nil, taught}, err
+	return resp, sent{ours || l.cert != nil, taught}, err
 }
 
 // permit decides whether the credential goes on r: yes; no, but the request
@@ -230,7 +230,7 @@ func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	if r.Header == nil {
 		r.Header = make(http.Header, len(l.cred.Attach.Header))
 	}
-	_, err = s.attach(ctx, l, r, false)
+	_, _, err = s.attach(ctx, l, r, false)
 	return err
 }
 
