@@ -94,6 +94,15 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
+// Cause returns what an [*Error] holds, for an error that says the same with
+// another code; any other error comes back as it is.
+func Cause(err error) error {
+	if e, ok := err.(*Error); ok && e != nil && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
 // CodeOf returns the code of err: that of the outermost [*Error] or Code in
 // its tree, Unavailable for an error without one, and zero for nil.
 func CodeOf(err error) Code {

@@ -146,7 +146,7 @@ func (s *Session) stored(ctx context.Context, u *setup) (*record, error) {
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrDamaged) {
-		return nil, Errorf(CodeOf(err), "the store: %w", bare(err))
+		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 	}
 	var rec *record
 	if err == nil {
@@ -242,7 +242,7 @@ func (s *Session) lock(ctx context.Context, u *setup, quiet bool) (unlock func()
 	if ctx.Err() != nil {
 		return nil, Errorf(Unavailable, "the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
 	}
-	return nil, Errorf(CodeOf(err), "the store: %w", bare(err))
+	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 }
 
 func (s *Session) storeKey(u *setup) string { return cmp.Or(u.opts.StoreKey, s.name) }
@@ -299,13 +299,4 @@ func (s *Session) warn(u *setup, message string, err error) {
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
 			slog.String("session", s.name), slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
 	}
-}
-
-// bare is an error without its code, for one that gives it anew.
-func bare(err error) error {
-	var e *Error
-	if errors.As(err, &e) && e == err && e.Err != nil {
-		return e.Err
-	}
-	return err
 }

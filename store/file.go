@@ -146,7 +146,7 @@ func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool
 		case errors.Is(err, core.ErrDamaged):
 			return nil, err
 		default:
-			return nil, core.Errorf(core.BadConfig, "the file %q: %w", p.file, bare(err))
+			return nil, core.Errorf(core.BadConfig, "the file %q: %w", p.file, core.Cause(err))
 		}
 	}
 	sealer, err := s.keys.sealer(ctx, id, create)
@@ -158,15 +158,6 @@ func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool
 			p.file, s.keys)
 	}
 	return sealer, nil
-}
-
-// bare is an error without its code.
-func bare(err error) error {
-	var e *core.Error
-	if errors.As(err, &e) && e.Err != nil {
-		return e.Err
-	}
-	return err
 }
 
 // Save implements [core.Store].

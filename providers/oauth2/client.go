@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"slices"
@@ -231,11 +230,6 @@ func (c *Config) web(ctx context.Context, rotating bool) (*http.Client, certs.Bu
 	}
 	if opts.TLS, err = own.TLSConfig(); err != nil {
 		return nil, certs.Bundle{}, err
-	}
-	if list := opts.TLS.Certificates; len(list) > 0 {
-		// Certificates alone are held back from a server whose list of
-		// authorities lacks the issuer, as it does for self-signed ones.
-		opts.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &list[0], nil }
 	}
 	return core.NewHTTPClient(&opts), own, nil
 }

@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	deviceGrant = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
 	// pause is how long to wait between two questions if the server does not
 	// say, and by how much slow_down prolongs it (RFC 8628 §3.2, §3.5).
 	pause = 5 * time.Second
@@ -152,7 +151,7 @@ func poll(ctx context.Context, client *grant.Client, d device) (grant.Token, err
 			t.Stop()
 			return grant.Token{}, ended(ctx, d, ctx.Err())
 		}
-		token, err := own.Exchange(ctx, url.Values{"grant_type": {deviceGrant}, "device_code": {d.code.Reveal()}}, d.code)
+		token, err := own.Exchange(ctx, url.Values{"grant_type": {grantTypes[DeviceCode]}, "device_code": {d.code.Reveal()}}, d.code)
 		var e *core.Error
 		switch {
 		case err == nil:

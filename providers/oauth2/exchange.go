@@ -103,7 +103,7 @@ func (p *provider) tokenExchange(ctx context.Context, conn *connection, inputs m
 	token, err := conn.client.Exchange(ctx, form, subject, actor)
 	switch {
 	case grant.ErrorCode(err, "invalid_request"): // the two tokens are part of the request (RFC 8693 §2.2.2)
-		return token, core.Errorf(core.Denied, "%w; one of the tokens may have ended", bare(err))
+		return token, core.Errorf(core.Denied, "%w; one of the tokens may have ended", core.Cause(err))
 	case err == nil && wanted != "" && token.Issued != "" && token.Issued != wanted:
 		return grant.Token{}, core.Errorf(core.BadConfig, "the server issued another type of token than requested_token_type asks for")
 	}
@@ -137,7 +137,7 @@ func readToken(setting string, text core.Secret, file string) (core.Secret, erro
 	}
 	data, err := files.Read(file)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.CodeOf(err), "%s: %w", setting, bare(err))
+		return core.Secret{}, core.Errorf(core.CodeOf(err), "%s: %w", setting, core.Cause(err))
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {

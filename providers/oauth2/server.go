@@ -58,9 +58,9 @@ func (m *metadata) explain(err error, c *Config) error {
 	case core.CodeOf(err) != core.Denied && core.CodeOf(err) != core.BadConfig:
 		return err
 	case lacks(m.GrantTypes, grantType) && (grant.ErrorCode(err, "unsupported_grant_type") || grant.ErrorCode(err, "unauthorized_client")):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the grant %s, but %s", bare(err), name, list(m.GrantTypes))
+		return core.Errorf(core.BadConfig, "%w; the server does not offer the grant %s, but %s", core.Cause(err), name, list(m.GrantTypes))
 	case lacks(m.AuthMethods, method) && (grant.ErrorCode(err, "invalid_client") || grant.ErrorCode(err, "unauthorized_client")):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the client_auth %s, but %s", bare(err), method, list(m.AuthMethods))
+		return core.Errorf(core.BadConfig, "%w; the server does not offer the client_auth %s, but %s", core.Cause(err), method, list(m.AuthMethods))
 	}
 	return err
 }
@@ -78,14 +78,6 @@ func list(names []string) string {
 		return r
 	}, text)
 	return text[:min(len(text), 300)]
-}
-
-// bare takes the code off an error that goes into another.
-func bare(err error) error {
-	if e, ok := err.(*core.Error); ok && e.Err != nil {
-		return e.Err
-	}
-	return err
 }
 
 // grantName returns the setting, with its default.
@@ -106,7 +98,7 @@ func (c *Config) grantType() string {
 
 // grantTypes are the grants whose type is a URN.
 var grantTypes = map[string]string{
-	"device_code": "urn:ietf:params:oauth:grant-type:device_code",    // RFC 8628 §3.4
+	DeviceCode:    "urn:ietf:params:oauth:grant-type:device_code",    // RFC 8628 §3.4
 	JWTBearer:     "urn:ietf:params:oauth:grant-type:jwt-bearer",     // RFC 7523 §2.1
 	TokenExchange: "urn:ietf:params:oauth:grant-type:token-exchange", // RFC 8693 §2.1
 }

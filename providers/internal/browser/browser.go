@@ -45,7 +45,7 @@ type Config struct {
 }
 
 const (
-	slow    = 10 * time.Second // for a browser to send its request, or to take a page
+	slow    = 10 * time.Second // for a browser to send its request
 	parting = 2 * time.Second  // for the last page to leave
 	// maxHeader bounds the bytes of a request; codes and states are far shorter.
 	maxHeader = 32 << 10

@@ -23,10 +23,11 @@ import (
 	"strings"
 	"time"
 
+	"software.sslmate.com/src/go-pkcs12"
+
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/files"
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // Config says where certificates are. Each of the three parts is given as a
@@ -159,7 +160,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	for n := 1; n < attempts && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
-			return Bundle{}, core.Errorf(core.Unavailable, "%w; %w", bare(err), context.Cause(ctx))
+			return Bundle{}, core.Errorf(core.Unavailable, "%w; %w", core.Cause(err), context.Cause(ctx))
 		case <-time.After(pause):
 		}
 		b, err = c.load()
@@ -300,7 +301,9 @@ func (b Bundle) TLSConfig() (*tls.Config, error) {
 		if err != nil {
 			return nil, core.Errorf(core.BadConfig, "the client certificate cannot be used for TLS")
 		}
-		config.Certificates = []tls.Certificate{pair}
+		// Not as one of Certificates: those are held back from a server whose
+		// list of authorities lacks the issuer, as it does for self-signed ones.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return config, nil
 }

@@ -20,11 +20,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"software.sslmate.com/src/go-pkcs12"
+
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
-	"github.com/stretchr/testify/require"
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 func write(t testing.TB, name string, parts ...[]byte) string {
@@ -72,7 +73,7 @@ func TestLoadForms(t *testing.T) {
 			require.Equal(t, "client", b.Leaf.Subject.CommonName)
 			config, err := b.TLSConfig()
 			require.NoError(t, err)
-			require.Len(t, config.Certificates, 1)
+			require.NotNil(t, config.GetClientCertificate)
 			require.Nil(t, config.RootCAs)
 		})
 	}
@@ -105,7 +106,7 @@ func TestRoots(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, config.RootCAs.Equal(ca.Pool()))
 	require.EqualValues(t, tls.VersionTLS12, config.MinVersion)
-	require.Empty(t, config.Certificates)
+	require.Nil(t, config.GetClientCertificate)
 }
 
 func TestNothingNamed(t *testing.T) {
@@ -294,7 +295,9 @@ func FuzzPEM(f *testing.F) {
 		}
 		config, err := b.TLSConfig()
 		require.NoError(t, err)
-		require.True(t, config.Certificates[0].Leaf.Equal(b.Leaf))
+		shown, err := config.GetClientCertificate(nil)
+		require.NoError(t, err)
+		require.True(t, shown.Leaf.Equal(b.Leaf))
 		again, err := certs.Config{Cert: b.Cert, CA: core.NewSecret(b.Roots)}.Load(t.Context(), false)
 		require.NoError(t, err)
 		require.Equal(t, b.Cert.Reveal(), again.Cert.Reveal())

@@ -47,15 +47,7 @@ func source(setting, file string, text core.Secret) (origin, []byte, error) {
 }
 
 // problem and bare take the code off an error that goes into another.
-func problem(err error) string { return bare(err).Error() }
-
-func bare(err error) error {
-	var e *core.Error
-	if errors.As(err, &e) && e == err && e.Err != nil {
-		return e.Err
-	}
-	return err
-}
+func problem(err error) string { return core.Cause(err).Error() }
 
 // errMismatch is a pair that is none.
 var errMismatch = errors.New("the certificate and the key do not belong together")

@@ -59,13 +59,7 @@ func Read(path string) ([]byte, error) {
 
 // Later returns err, which is about a file that was good before, as
 // [core.Unavailable]: another process may be about to write it.
-func Later(err error) error {
-	var e *core.Error
-	if errors.As(err, &e) && e == err && e.Err != nil {
-		err = e.Err // without its code
-	}
-	return core.Errorf(core.Unavailable, "%w", err)
-}
+func Later(err error) error { return core.Errorf(core.Unavailable, "%w", core.Cause(err)) }
 
 func fault(path string, err error) error {
 	switch {

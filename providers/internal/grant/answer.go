@@ -99,7 +99,7 @@ func keep(err error, code string) error {
 }
 
 // ErrorCode reports whether err is a refusal of the server with the given
-// "error": invalid_client, invalid_grant or invalid_request (RFC 6749 §5.2),
+// "error": one of RFC 6749 §5.2 but invalid_scope,
 // use_dpop_nonce or invalid_dpop_proof (RFC 9449 §8, §5), unsupported_token_type
 // (RFC 7009 §2.2.1), or one of the device authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
@@ -204,7 +204,8 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 		var fields Fields
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
-		if err := d.Decode(&fields); err != nil || d.More() {
+		err := d.Decode(&fields)
+		if _, more := d.Token(); err != nil || more != io.EOF {
 			return nil, core.Errorf(core.Unavailable, "the answer is not valid JSON")
 		}
 		return fields, nil

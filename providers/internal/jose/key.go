@@ -13,10 +13,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/files"
-	"github.com/go-jose/go-jose/v4"
 )
 
 // KeyConfig says where a private key is, and how it signs. The zero KeyConfig
@@ -45,7 +46,7 @@ func (c KeyConfig) Check(at string) error {
 		return nil
 	}
 	if _, err := c.parse([]byte(c.Text.Reveal())); err != nil {
-		return core.Faultf(at+".text", "%v", bare(err))
+		return core.Faultf(at+".text", "%v", core.Cause(err))
 	}
 	return nil
 }
@@ -63,17 +64,9 @@ func (c KeyConfig) Load() (*Signer, error) {
 	}
 	s, err := c.parse(data)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", from, bare(err))
+		return nil, core.Errorf(core.BadConfig, "%s: %w", from, core.Cause(err))
 	}
 	return s, nil
-}
-
-// bare takes the code off an error that goes into another.
-func bare(err error) error {
-	if e, ok := err.(*core.Error); ok && e.Err != nil {
-		return e.Err
-	}
-	return err
 }
 
 // parse makes a signer of what a file or a setting holds.
