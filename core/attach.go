@@ -22,7 +22,7 @@ type asked struct {
 // ours: something on it is now the session's; what is nil without an
 // Authorizer. With cloneURL, the URL is still the caller's and is copied before
 // a change.
-func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL bool) (ours bool, what *asked, err error) {
+func (s *Session) attach(ctx context.Context, l *credential, r *http.Request, cloneURL bool) (ours bool, what *asked, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
 		what = &asked{known: s.lessons.of(r.URL)}
@@ -40,9 +40,9 @@ func (s *Session) attach(ctx context.Context, l *live, r *http.Request, cloneURL
 		}
 		if err != nil {
 			if CodeOf(err) == Denied {
-				s.reject(l, "") // the next request gets another
+				s.refuse(l, true, "") // the next request gets another
 			}
-			return false, nil, s.wrap(err, "authorize")
+			return false, nil, s.config().annotate(err, "authorize")
 		}
 	}
 	for i := range fields {
@@ -122,7 +122,7 @@ func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
 	return true
 }
 
-func (s *Session) authorize(ctx context.Context, p Authorizer, l *live, r *http.Request, learned lesson) (Attachment, error) {
+func (s *Session) authorize(ctx context.Context, p Authorizer, l *credential, r *http.Request, learned lesson) (Attachment, error) {
 	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Learned: maps.Clone(learned)}
 	if out.Method == "" {
 		out.Method = http.MethodGet

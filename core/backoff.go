@@ -1,19 +1,6 @@
 package core
 
-import (
-	"errors"
-	"math/rand/v2"
-	"time"
-)
-
-// backoff remembers failures in a row and when the next attempt may be made.
-// It is immutable; nil means no failure.
-type backoff struct {
-	fails int
-	until int64
-	err   error
-	quiet bool // a person was needed and nobody was there; does not bind who asks now
-}
+import "time"
 
 const (
 	unavailableBase = time.Second
@@ -21,70 +8,159 @@ const (
 	coolDownBase    = 10 * time.Second
 	coolDownMax     = 5 * time.Minute
 	maxRefusalWait  = unavailableMax
+	localWait       = time.Second
 )
 
-// end is the moment when the next attempt may be made.
-func (b *backoff) end() int64 {
-	if b == nil {
-		return 0
-	}
-	return b.until
+// failure is a number of failures in a row, and when the next attempt may be
+// made.
+type failure struct {
+	count int
+	until instant
+	err   *Error
+	who   audience // of the last attempt that failed
 }
 
-// fail returns b with one more failure. Unavailable doubles from
-// a second to a minute with jitter over three quarters of it, and not before
-// the server's Retry-After; the other codes cool down from ten seconds to five
-// minutes.
-func (b *backoff) fail(now int64, err error) *backoff {
-	next := &backoff{fails: 1, err: err}
-	if b != nil {
-		next.fails += b.fails
+// codes is one more than the largest Code.
+const codes = int(OriginRefused) + 1
+
+// failures remembers what failed since the last success. Each code counts its
+// own failures, so that a server that was down does not lengthen the cool-down
+// of the first wrong secret. A failures value is never written to; nil means
+// that nothing failed.
+type failures struct {
+	byCode [codes]failure
+	last   Code
+}
+
+// add returns f with one more failure. The wait after Unavailable doubles from a
+// second to a minute, with jitter over three quarters of it, and is not shorter
+// than the server's Retry-After. After the other codes it doubles from ten
+// seconds to five minutes. A failure that did not leave this machine is looked at
+// again after a second, however often it occurs.
+func (f *failures) add(now instant, e *Error, who audience, random func(time.Duration) time.Duration) *failures {
+	next := &failures{}
+	if f != nil {
+		*next = *f
 	}
-	base, limit, share := coolDownBase, coolDownMax, time.Duration(4)
-	if CodeOf(err) == Unavailable {
-		base, limit, share = unavailableBase, unavailableMax, time.Duration(1)
+	code := e.Code
+	if int(code) >= codes {
+		code = Unavailable
 	}
-	d := limit
-	if n := next.fails - 1; n < 16 {
-		d = min(base<<n, limit)
+	own := &next.byCode[code]
+	if !e.Local || own.count == 0 {
+		own.count++
 	}
-	if share == 1 {
-		d = d/4 + rand.N(d*3/4)
-	} else {
-		d -= rand.N(d / share)
-	}
-	var e *Error
-	if errors.As(err, &e) && e != nil {
-		d = max(d, min(e.RetryAfter, maxRetryAfter))
-	}
-	next.until = later(now, d)
+	own.until = now.plus(pause(own.count, e, random))
+	own.err, own.who = e, who
+	next.last = code
 	return next
 }
 
-// remembered returns the last failure while its wait lasts.
-func (b *backoff) remembered(now int64) error {
-	if now >= b.end() || b.quiet {
-		return nil
+// pause returns how long to wait after the count-th failure in a row.
+func pause(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
+	var d time.Duration
+	switch {
+	case e.Local:
+		d = localWait
+	case e.Code == Unavailable:
+		d = doubled(unavailableBase, count, unavailableMax)
+		d = d/4 + random(d*3/4)
+	default:
+		d = doubled(coolDownBase, count, coolDownMax)
+		d -= random(d / 4)
 	}
-	var e *Error
-	if !errors.As(b.err, &e) {
-		return b.err
-	}
-	again := *e
-	again.RetryAfter = time.Duration(b.until - now)
-	return &again
+	return max(d, min(e.RetryAfter, maxRetryAfter))
 }
 
-// initWait tells an Init what to do about earlier failures: nothing after the
-// first; then wait, if that is short and the fault may pass; else an error.
-func (b *backoff) initWait(short time.Duration) (time.Duration, error) {
-	now := mono()
-	err := b.remembered(now)
-	if err == nil || b.fails < 2 {
+// doubled returns base for the first failure, twice that for the second, and so
+// on up to limit.
+func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
+	for range count - 1 {
+		if base >= limit {
+			return limit
+		}
+		base *= 2
+	}
+	return min(base, limit)
+}
+
+// binding returns the failure whose wait ends last among those that bind an
+// attempt for an audience, or nil if the attempt may be made now. That nobody
+// could be asked to sign in for a lower audience does not bind a higher one.
+func (f *failures) binding(now instant, who audience) *failure {
+	if f == nil {
+		return nil
+	}
+	var out *failure
+	for i := range f.byCode {
+		one := &f.byCode[i]
+		if one.until <= now || Code(i) == Interactive && one.who < who {
+			continue
+		}
+		if out == nil || one.until > out.until {
+			out = one
+		}
+	}
+	return out
+}
+
+// remembered returns the error of the failure that binds an attempt for an
+// audience, or nil. Its RetryAfter is what is left of the wait.
+func (f *failures) remembered(now instant, who audience) error {
+	b := f.binding(now, who)
+	if b == nil {
+		return nil
+	}
+	return b.report(now)
+}
+
+// report returns a copy of the error that says when the next attempt may be made.
+func (f *failure) report(now instant) error {
+	e := *f.err
+	e.RetryAfter = max(0, f.until.until(now))
+	return &e
+}
+
+// end returns when an attempt for an audience may be made.
+func (f *failures) end(now instant, who audience) instant {
+	if b := f.binding(now, who); b != nil {
+		return b.until
+	}
+	return 0
+}
+
+// initWait tells an Init what earlier failures mean for it: nothing after the
+// first failure of a code; from then on it waits if that is short and the fault
+// may pass, and otherwise returns the error.
+func (f *failures) initWait(now instant, who audience, short time.Duration) (time.Duration, error) {
+	b := f.binding(now, who)
+	if b == nil || b.count < 2 {
 		return 0, nil
 	}
-	if wait := time.Duration(b.until - now); CodeOf(err) == Unavailable && wait <= short {
+	if wait := b.until.until(now); b.err.Code == Unavailable && wait <= short {
 		return wait, nil
 	}
-	return 0, err
+	return 0, b.report(now)
+}
+
+// lastError returns the error of the last attempt, or nil if none failed since
+// the last success.
+func (f *failures) lastError() *Error {
+	if f == nil {
+		return nil
+	}
+	return f.byCode[f.last].err
+}
+
+// spacing spaces refusals that follow each other like failures.
+type spacing struct {
+	count int
+	until instant
+}
+
+// next returns s with one more refusal at now.
+func (s spacing) next(now instant, random func(time.Duration) time.Duration) spacing {
+	s.count++
+	s.until = now.plus(pause(s.count, &Error{Code: Unavailable}, random))
+	return s
 }

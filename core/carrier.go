@@ -24,7 +24,7 @@ func (c *carrier) retire() {
 // carry returns what sends a request: base if given, else the session's own
 // transport, which is made anew when the certificate or the roots change, so
 // that connections which the old ones opened are not used again.
-func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
+func (s *Session) carry(base http.RoundTripper, l *credential) http.RoundTripper {
 	if base != nil {
 		return base
 	}
@@ -39,7 +39,7 @@ func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
 	}
 	next := &carrier{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
 	next.base, next.owned = s.makeBase(l)
-	if s.state != StateReady { // closed meanwhile: nobody would retire it
+	if s.machine.state != StateReady { // closed meanwhile: nobody would retire it
 		if t, ok := next.base.(*http.Transport); ok && next.owned {
 			t.DisableKeepAlives = true
 		}
@@ -53,7 +53,7 @@ func (s *Session) carry(base http.RoundTripper, l *live) http.RoundTripper {
 
 // bare returns what sends a request that must not carry the credential: not
 // even a client certificate.
-func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
+func (s *Session) bare(base http.RoundTripper, l *credential) http.RoundTripper {
 	switch {
 	case base != nil || l.cert == nil:
 		return s.carry(base, l)
@@ -65,7 +65,7 @@ func (s *Session) bare(base http.RoundTripper, l *live) http.RoundTripper {
 
 // makeBase makes a transport for l, and reports whether it is the session's
 // own: not where the options' one serves as it is.
-func (s *Session) makeBase(l *live) (http.RoundTripper, bool) {
+func (s *Session) makeBase(l *credential) (http.RoundTripper, bool) {
 	given, plain := l.setup.opts.Transport, l.cert == nil && l.cred.Attach.Roots == ""
 	if given != nil && plain {
 		return given, false

@@ -43,6 +43,7 @@ type Error struct {
 	Op         string // "init", "renew", "authorize", "sign", "revoke", "open"
 	Code       Code
 	RetryAfter time.Duration // when another attempt is allowed; zero: unknown or at once
+	Local      bool          // nothing left this machine: a local file, say, is missing or has expired
 	Err        error         // the cause; may be nil
 }
 

@@ -20,9 +20,9 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
-	require.LessOrEqual(t, l.until.Load(), mono()+wallCheck, "the wall clock is asked every second")
+	require.LessOrEqual(t, l.until.Load(), int64(mono().plus(wallCheck)), "the wall clock is asked every second")
 	l.wall = time.Now().Add(-time.Minute).UnixNano()
-	l.until.Store(mono()) // the second is over
+	l.until.Store(int64(mono())) // the second is over
 	_, err := s.Credential(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -52,7 +52,7 @@ func TestEarliness(t *testing.T) {
 	} {
 		require.Equal(t, tc.want, earliness(tc.life, tc.early))
 		for range 100 {
-			got := jitter(tc.want)
+			got := jitter(tc.want, randomBelow)
 			require.LessOrEqual(t, got, tc.want)
 			require.GreaterOrEqual(t, got, tc.want*4/5)
 		}

@@ -57,6 +57,13 @@ type Options struct {
 	// Empty: the session's name. Package registry makes it of the name, the
 	// kind, the environment and the settings that are no secrets.
 	StoreKey string
+	// StoreScope tells apart what may be stored for sessions of one name, such as
+	// the account or the issuer; any text will do. A stored credential of another
+	// StoreScope, Provider or Environment is neither taken nor overwritten, and
+	// Init then returns [BadConfig]. It is part of the key if StoreKey is empty.
+	// Package registry fills it with a hash of the settings that identify an
+	// account. Empty: no scope.
+	StoreScope string
 	// Inputs are sessions whose credentials the provider needs, by role. They
 	// are initialised when they are first needed, and not closed. Nil: none.
 	Inputs map[string]*Session

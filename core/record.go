@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +16,9 @@ type record struct {
 	Version    int               `json:"version"`
 	ID         string            `json:"id"` // of this saving
 	Saved      time.Time         `json:"saved"`
+	Identity   *identity         `json:"identity,omitempty"` // whose it is; nil: a record that does not say
+	Bound      []string          `json:"bound,omitempty"`    // the origins that it could be sent to; empty: those that callers named
+	Refused    bool              `json:"refused,omitempty"`  // by the API and by the issuer
 	Header     map[string]string `json:"header,omitempty"`
 	Query      map[string]string `json:"query,omitempty"`
 	Cookie     map[string]string `json:"cookie,omitempty"`
@@ -27,6 +31,18 @@ type record struct {
 	Origins    []string          `json:"origins,omitempty"`
 	Subject    string            `json:"subject,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// identity says to which session a record belongs.
+type identity struct {
+	Kind        string `json:"kind,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Scope       string `json:"scope,omitempty"`
+}
+
+// String names what differs between the sessions of one key.
+func (i identity) String() string {
+	return fmt.Sprintf("kind %q, environment %q, scope %q", i.Kind, i.Environment, i.Scope)
 }
 
 // recordVersion is the only one so far.
@@ -57,7 +73,7 @@ func (r *record) credential() Credential {
 
 // whole reports whether nothing is missing, or only a private key that held
 // has.
-func (r *record) whole(held *live) bool {
+func (r *record) whole(held *credential) bool {
 	return !r.KeyHeld || held != nil && hasKey([]byte(held.cred.Attach.Cert.Reveal())) && chainOf(held.cred.Attach.Cert.Reveal()) == r.Cert
 }
 
@@ -99,7 +115,7 @@ func decodeRecord(text Secret) (*record, error) {
 		return nil, Errorf(Unavailable, "%w: it is no record of ours", ErrDamaged)
 	}
 	if r.Version > recordVersion {
-		return nil, Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
+		return nil, errLaterRecord
 	}
 	return &r, nil
 }

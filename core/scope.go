@@ -94,9 +94,9 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 
 func (s *Session) enter(ctx context.Context) error {
 	s.mu.Lock()
-	s.guests++
+	s.machine.enter()
 	s.mu.Unlock()
-	_, err := s.init(ctx, true)
+	err := s.init(ctx, true)
 	if err != nil {
 		_ = s.leave(ctx)
 	}
@@ -105,7 +105,7 @@ func (s *Session) enter(ctx context.Context) error {
 
 // leave ends a block. Its context may be over; closing is not.
 func (s *Session) leave(ctx context.Context) error {
-	return s.end(context.WithoutCancel(ctx), endBlock)
+	return s.end(context.WithoutCancel(ctx), closeBlock)
 }
 
 // Client returns an HTTP client that chooses a session for each request: the
@@ -139,14 +139,14 @@ func (c *Scope) choose(r *http.Request) (*Session, error) {
 			if s.covers(first) {
 				return s, nil
 			}
-			seen = append(seen, s.name)
+			seen = append(seen, s.Name())
 		}
 	}
 	if s := c.current.Load(); s != nil {
 		if s.covers(first) {
 			return s, nil
 		}
-		seen = append(seen, s.name)
+		seen = append(seen, s.Name())
 	}
 	if len(seen) == 0 {
 		_, err := c.Current(r.Context())
@@ -161,17 +161,22 @@ func (s *Session) covers(r *http.Request) bool {
 	if r.URL == nil {
 		return true
 	}
-	u := s.setup.Load()
-	held := s.live.Load()
-	if held == nil {
-		s.mu.Lock()
-		held = s.previous // refused, and being renewed
-		s.mu.Unlock()
+	return s.latest().covers(r.URL)
+}
+
+// latest returns the credential that says what the session is for: the current
+// one, otherwise the one that the API refused, otherwise one that has nothing
+// but the options' origins.
+func (s *Session) latest() *credential {
+	if l := s.live.Load(); l != nil {
+		return l
 	}
-	if held == nil {
-		held = &live{setup: u}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.machine.refused; l != nil {
+		return l
 	}
-	return held.covers(r.URL)
+	return &credential{setup: s.config()}
 }
 
 // process is the scope of the package functions.

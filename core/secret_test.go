@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -85,26 +86,29 @@ func TestSecretsDoNotShow(t *testing.T) {
 }
 
 func TestLogsAndEvents(t *testing.T) {
-	var out bytes.Buffer
-	var events []core.Event
-	p := &issuer{life: time.Hour}
-	s := core.New("gs", p, &core.Options{
-		Provider: "fake",
-		Logger:   slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Observe:  func(e core.Event) { events = append(events, e) },
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var events []core.Event
+		p := &issuer{life: time.Hour}
+		s := core.New("gs", p, &core.Options{
+			Provider: "fake",
+			Logger:   slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Observe:  func(e core.Event) { events = append(events, e) },
+		})
+		p.set(core.Errorf(core.Denied, "invalid_client"))
+		require.Error(t, s.Init(t.Context()))
+		p.set(nil)
+		require.NoError(t, s.Init(t.Context()))
+		require.NoError(t, s.Close(t.Context()))
+		synctest.Wait()
+		kinds := make([]string, len(events))
+		for i, e := range events {
+			kinds[i] = e.Kind.String()
+			require.Equal(t, "gs", e.Session)
+		}
+		require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)
+		require.ErrorIs(t, events[0].Err, core.Denied)
+		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial error="session \"gs\" (fake): init: denied: invalid_client`)
+		require.NotContains(t, out.String(), "t2")
 	})
-	p.set(core.Errorf(core.Denied, "invalid_client"))
-	require.Error(t, s.Init(t.Context()))
-	p.set(nil)
-	require.NoError(t, s.Init(t.Context()))
-	require.NoError(t, s.Close(t.Context()))
-	kinds := make([]string, len(events))
-	for i, e := range events {
-		kinds[i] = e.Kind.String()
-		require.Equal(t, "gs", e.Session)
-	}
-	require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)
-	require.ErrorIs(t, events[0].Err, core.Denied)
-	require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial error="session \"gs\" (fake): init: denied: invalid_client`)
-	require.NotContains(t, out.String(), "t2")
 }

@@ -1,12 +1,9 @@
 package core
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,87 +15,52 @@ import (
 // [Session.Close], Init starts again. The same methods apply to all sessions,
 // whatever their provider.
 //
-//	held → Init → fresh ⇄ stale → expired → … → Close → closed → Init → fresh
+//	new → Init → fresh ⇄ stale → expired → … → Close → closed → Init → fresh
 //
-// A fresh credential is returned at once. A stale one, too, while it is
-// renewed behind the caller's back. At an expired one, callers wait for the
-// one renewal in flight, each until its own context ends. renew.go has that
-// part, transport.go puts the credential on requests.
+// A fresh credential is returned at once. A stale one is returned at once, too,
+// and renewed in the background. If it has expired, callers wait for the one
+// renewal in flight, each until its own context ends.
 //
 // A Session is safe for concurrent use. It runs a goroutine only while it
-// authenticates.
+// authenticates. The zero Session authenticates nothing: Init returns
+// [BadConfig].
 type Session struct {
-	name  string
-	live  atomic.Pointer[live]    // what callers get; nil: none, or not yet
-	own   atomic.Pointer[carrier] // carries Client's requests; made on first use
-	setup atomic.Pointer[setup]   // written under mu
+	live    atomic.Pointer[credential] // machine.current, for callers without the lock
+	own     atomic.Pointer[carrier]    // carries Client's requests; made on first use
+	setup   atomic.Pointer[setup]      // written under mu
+	lessons lessons                    // what answers taught, for Authorizers
 
-	lessons lessons // what answers taught, for Authorizers
-
-	mu       sync.Mutex // guards all below; never held across I/O
-	state    State
-	borrowed bool          // initialised by Do, to be closed by the last guest
-	guests   int32         // blocks inside Do
-	pending  *live         // obtained for an Init whose caller had gone
-	previous *live         // the one that was refused, until its successor is there
-	flight   *flight       // the renewal going on
-	last     *flight       // whose provider call is not back; it may outlive its outcome
-	closing  chan struct{} // open while Close works
-	timer    *time.Timer   // of KeepFresh
-	backoff  *backoff      // failures in a row; nil: none
-	refusals *backoff      // refusals in a row; nil: none
-	closes   uint32        // how often Close was at work, for an Init that it overtook
-	counts   counts
+	mu      sync.Mutex // guards all below; it is never held across I/O
+	machine machine
+	closing chan struct{} // open while Close works
+	timer   *time.Timer   // of KeepFresh
+	due     instant       // when timer fires; zero: it is not set
+	reports *reports      // events that have not been delivered; nil: there was none
 }
-
-// setup is what Reconfigure exchanges as a whole.
-type setup struct {
-	provider   Provider
-	authorizer Authorizer // the provider, if it is one
-	opts       *Options
-	origins    []origin
-}
-
-type counts struct{ authentications, failures, refusals uint32 }
-
-// defaults are the options of sessions that were given none. Never written to.
-var defaults Options
 
 // New returns a session for one provider. Nothing is sent and no goroutine
-// starts. The name is for errors and logs. Nil options are the defaults. What
-// is wrong with them, Init reports as [BadConfig].
+// starts. The name is for errors and logs. Nil options are the defaults. If
+// something is wrong with them, Init reports it as [BadConfig].
 func New(name string, p Provider, opts *Options) *Session {
-	s := &Session{name: name}
-	s.setup.Store(newSetup(p, opts))
+	s := &Session{}
+	s.setup.Store(newSetup(name, p, opts))
 	return s
 }
 
-func newSetup(p Provider, opts *Options) *setup {
-	u := &setup{provider: p, opts: &defaults}
-	u.authorizer, _ = p.(Authorizer)
-	if opts != nil {
-		own := *opts
-		own.Origins = slices.Clone(opts.Origins)
-		u.opts = &own
+// config returns the setup in effect.
+func (s *Session) config() *setup {
+	if u := s.setup.Load(); u != nil {
+		return u
 	}
-	var err error
-	if u.origins, err = parseOrigins(u.opts.Origins); err == nil && p == nil {
-		err = errors.New("the session has no provider")
-	}
-	if err != nil {
-		u.provider, u.authorizer = ProviderFunc(func(context.Context, Request) (Credential, error) {
-			return Credential{}, Errorf(BadConfig, "%w", err)
-		}), nil
-	}
-	return u
+	return notMade
 }
 
 // Name returns the session's name.
-func (s *Session) Name() string { return s.name }
+func (s *Session) Name() string { return s.config().name }
 
 // String returns the name and the state.
 func (s *Session) String() string {
-	return fmt.Sprintf("session %q (%v)", s.name, s.Status().State)
+	return fmt.Sprintf("session %q (%v)", s.Name(), s.Status().State)
 }
 
 // Init authenticates the session unless it already is. Callers at the same
@@ -107,97 +69,192 @@ func (s *Session) String() string {
 // failure in a row it first waits out the back-off of [Unavailable], and
 // answers [Denied], [BadConfig] and [Interactive] from memory until their
 // cool-down ends, so that a loop around Init is no storm.
-func (s *Session) Init(ctx context.Context) error {
-	_, err := s.init(ctx, false)
-	return err
-}
+func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
-// init reports whether this call made the session ready. With borrow, the last
-// of those who borrow closes it.
-func (s *Session) init(ctx context.Context, borrow bool) (bool, error) {
-	closes, known := uint32(0), false
+// init makes the session ready. With block, a block does so.
+func (s *Session) init(ctx context.Context, block bool) error {
+	by := asker{who: s.audience(ctx)}
+	var epoch *uint32
 	for {
-		s.mu.Lock()
-		if known && closes != s.closes {
-			s.mu.Unlock()
-			return false, s.wrap(errClosed, "init")
+		by.gone = ctx.Err() != nil
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.init(at, p, by, block, epoch) })
+		if !v.closing {
+			epoch = &v.epoch
 		}
-		if closing := s.closing; closing != nil {
-			s.mu.Unlock()
-			if err := s.await(ctx, closing); err != nil {
-				return false, err
-			}
-			continue
-		}
-		closes, known = s.closes, true
-		if l := s.usable(); l != nil {
-			made := s.admit(l, borrow)
-			s.borrowed = s.borrowed && borrow
-			s.mu.Unlock()
-			return made, nil
-		}
-		if s.flight == nil {
-			if wait, err := s.backoff.initWait(s.setup.Load().opts.timeout()); err != nil {
-				s.mu.Unlock()
-				return false, s.wrap(err, "init")
-			} else if wait > 0 {
-				s.mu.Unlock()
-				if err := s.sleep(ctx, wait); err != nil {
-					return false, err
-				}
-				continue
-			}
-			if ctx.Err() != nil {
-				s.mu.Unlock()
-				return false, s.gone(ctx)
-			}
-			s.start(isQuiet(ctx))
-		}
-		f := s.flight
-		s.mu.Unlock()
-		if err := s.await(ctx, f.done); err != nil {
-			return false, err
-		}
-		if f.err != nil && !errors.Is(f.err, errSuperseded) {
-			return false, f.err
+		if _, done, err := s.follow(ctx, v, by); done {
+			return s.config().annotate(err, "init")
 		}
 	}
-}
-
-// usable returns a credential that need not be asked for. s.mu is held.
-func (s *Session) usable() *live {
-	l := s.live.Load()
-	if s.state != StateReady {
-		l = s.pending
-	}
-	if l == nil || l.judge(mono()) == expired {
-		return nil
-	}
-	return l
-}
-
-// admit makes the session ready with l. s.mu is held.
-func (s *Session) admit(l *live, borrow bool) bool {
-	if s.state == StateReady {
-		return false
-	}
-	s.state, s.pending, s.borrowed = StateReady, nil, borrow
-	s.live.Store(l)
-	s.keepFresh()
-	return true
 }
 
 // Credential returns the current credential. It is the hot path: while the
 // credential is fresh it takes no lock and allocates nothing. Errors:
 // [NotInitialized] before Init (unless Options.Lazy), [Closed] after Close,
-// what the provider reported where there is no valid credential, and an error
+// what the provider reported if there is no valid credential, and an error
 // that wraps ctx's when ctx ends first.
 func (s *Session) Credential(ctx context.Context) (Credential, error) {
-	l, err := s.get(ctx)
+	l, err := s.get(ctx, false)
 	if err != nil {
 		return Credential{}, err
 	}
 	return l.cred, nil
+}
+
+// get returns a credential that may be used now. answers says that the caller
+// sees what the API answers.
+func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
+	if l := s.live.Load(); l != nil {
+		if until := instant(l.until.Load()); until == never || mono() < until {
+			return l, nil
+		}
+	}
+	by := asker{who: s.audience(ctx), answers: answers}
+	for {
+		by.gone = ctx.Err() != nil
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
+		if l, done, err := s.follow(ctx, v, by); done {
+			return l, s.config().annotate(err, "")
+		}
+		by.answers = false // it has waited for a replacement
+	}
+}
+
+// renew obtains a new credential although the current one may be fresh.
+func (s *Session) renew(ctx context.Context) error {
+	by := asker{who: s.audience(ctx), gone: ctx.Err() != nil}
+	for {
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
+		_, done, err := s.follow(ctx, v, by)
+		if done || v.wait.err == nil {
+			return s.config().annotate(err, "renew")
+		}
+	}
+}
+
+// restore makes the session ready with what its store has, and asks nobody. It
+// reports whether the session is ready.
+func (s *Session) restore(ctx context.Context) (bool, error) {
+	by := asker{gone: ctx.Err() != nil}
+	for {
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.restore(at, p, by) })
+		_, done, err := s.follow(ctx, v, by)
+		switch {
+		case done:
+			return err == nil, s.config().annotate(err, "restore")
+		case v.start != nil && isNotStored(v.wait.err):
+			return false, nil
+		case v.start != nil && v.wait.err != nil:
+			return false, v.wait.err
+		}
+	}
+}
+
+// decide tells the machine of a caller's event, and does what it wants.
+func (s *Session) decide(event func(moment, policy) verdict) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.config()
+	v := event(present(), u.policy())
+	if v.serve != nil && v.recheck != 0 {
+		v.serve.until.Store(int64(v.recheck))
+	}
+	s.apply(u, v.effects)
+	return v
+}
+
+// follow does what a verdict says. If done is false, the caller has waited and
+// asks again.
+func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credential, done bool, err error) {
+	switch {
+	case v.err == errGone:
+		return nil, true, gone(ctx)
+	case v.err != nil:
+		return nil, true, v.err
+	case v.closing:
+		err = s.awaitClosing(ctx)
+	case v.sleep > 0:
+		err = sleep(ctx, v.sleep)
+	case v.wait != nil:
+		if err = await(ctx, v.wait.done); err == nil {
+			again := false
+			if err, again = v.wait.outcome(by.who); again {
+				return nil, false, nil
+			}
+		}
+	default:
+		return v.serve, true, nil
+	}
+	return nil, err != nil, err
+}
+
+// apply does what the machine wants, besides what may block. s.mu is held. u is
+// the setup that the events are reported to.
+func (s *Session) apply(u *setup, fx effects) {
+	if s.live.Load() != s.machine.current {
+		s.live.Store(s.machine.current)
+	}
+	if a := fx.start; a != nil {
+		a.launch(s, a.setup.source())
+	}
+	if a := fx.settled; a != nil {
+		close(a.done)
+	}
+	if fx.cancel != nil {
+		fx.cancel.cancel()
+	}
+	s.setTimer()
+	s.note(u, fx.events)
+}
+
+// source returns where the setup's credentials come from.
+func (u *setup) source() source {
+	if u.opts.Store != nil {
+		return stored{direct{u}}
+	}
+	return direct{u}
+}
+
+// setTimer sets KeepFresh's timer to what the machine wants. s.mu is held.
+func (s *Session) setTimer() {
+	now := mono()
+	due := s.machine.wake(now, s.config().policy())
+	if due == never {
+		due = 0
+	}
+	if due == s.due && s.timer != nil || due == 0 && s.timer == nil {
+		return
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.due = due; due != 0 {
+		s.timer = time.AfterFunc(max(time.Millisecond, due.until(now)), s.tick)
+	}
+}
+
+func (s *Session) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer, s.due = nil, 0
+	u := s.config()
+	s.apply(u, s.machine.tick(present(), u.policy()))
+}
+
+// proceed implements owner.
+func (s *Session) proceed(a *attempt, p phase) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.proceed(a, p)
+}
+
+// settle implements owner.
+func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) (bool, closeMode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fx := s.machine.settle(present(), s.config().policy(), a, o, took, err)
+	s.apply(a.setup, fx)
+	return fx.release != nil, a.ended
 }
 
 // Reject tells the session that the API refused c, with the WWW-Authenticate
@@ -209,8 +266,18 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 // the request. Reject does not wait.
 func (s *Session) Reject(c Credential, challenge string) {
 	if l := s.live.Load(); l != nil && c.id == l.cred.id {
-		s.reject(l, challenge)
+		s.refuse(l, false, challenge)
 	}
+}
+
+// refuse tells the session that the API refused l. invalid says that it called
+// the credential itself invalid.
+func (s *Session) refuse(l *credential, invalid bool, challenge string) {
+	s.mu.Lock()
+	u := s.config()
+	s.apply(l.setup, s.machine.refuse(present(), u.policy(), u.audience(), l, invalid, challenge))
+	s.mu.Unlock()
+	s.reportSoon()
 }
 
 // Close ends the session: it stops an Init or a renewal that is under way,
@@ -221,126 +288,154 @@ func (s *Session) Reject(c Credential, challenge string) {
 // within Options.Timeout for each of these. It returns the error of revoking or
 // saving, which leaves the session closed all the same. Close is idempotent;
 // afterwards use is [Closed] until the next Init.
-func (s *Session) Close(ctx context.Context) error { return s.end(ctx, endForNow) }
+func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForNow) }
 
-// ending says how a session is closed.
-type ending uint8
-
-const (
-	endForNow  ending = iota
-	endForGood        // signed out, too
-	endBlock          // only what was borrowed, after the last guest
-)
+// SignOut ends the session for good: besides what Close does, it revokes the
+// credential if the provider can, and deletes it from Options.Store, also if
+// this process has not used it yet. Other processes go on with what they have
+// in memory. It returns by the end of ctx and the errors of revoking and
+// deleting, joined; the session is closed all the same. Without a Store it is
+// Close.
+func (s *Session) SignOut(ctx context.Context) error { return s.end(ctx, closeForGood) }
 
 // end closes the session.
-func (s *Session) end(ctx context.Context, how ending) error {
-	s.mu.Lock()
-	if how == endBlock {
-		s.guests--
-		if s.guests > 0 || !s.borrowed {
-			s.mu.Unlock()
+func (s *Session) end(ctx context.Context, how closeMode) error {
+	var c closing
+	var u *setup
+	for {
+		s.mu.Lock()
+		u = s.config()
+		c = s.machine.close(u, how)
+		if !c.wait && !c.nothing {
+			s.closing = make(chan struct{})
+			s.apply(u, c.effects)
+		}
+		s.mu.Unlock()
+		if c.nothing {
 			return nil
 		}
-	}
-	for s.closing != nil {
-		closing := s.closing
-		s.mu.Unlock()
-		if err := s.await(ctx, closing); err != nil || how != endForGood {
-			return err
+		if !c.wait {
+			break
 		}
-		s.mu.Lock()
+		if err := s.awaitClosing(ctx); err != nil || how != closeForGood {
+			return u.annotate(err, "")
+		}
 	}
-	if s.state == StateClosed && s.flight == nil && s.pending == nil && how != endForGood {
-		s.mu.Unlock()
-		return nil
-	}
-	done, u := make(chan struct{}), s.setup.Load()
-	l := s.live.Swap(nil)
-	if l == nil {
-		l = cmp.Or(s.pending, s.previous) // of a refused one, the refresh token may be good
-	}
-	s.closes++
-	s.state, s.pending, s.previous, s.closing, s.borrowed = StateClosed, nil, nil, done, false
-	s.refusals = nil
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer = nil
-	}
-	s.abort(s.wrap(errClosed, ""))
-	last := s.last
-	s.mu.Unlock()
-
-	if last != nil {
-		wait, cancel := context.WithTimeout(ctx, u.opts.timeout())
-		_ = s.await(wait, last.returned)
-		cancel()
-	}
-	err := s.letGo(ctx, u, l, how)
+	s.awaitLast(ctx, u, c.last)
+	err := u.releaseAtEnd(ctx, c.release, how)
 	if own := s.own.Swap(nil); own != nil {
 		own.retire()
 	}
 	s.mu.Lock()
+	s.apply(u, s.machine.closed())
+	close(s.closing)
 	s.closing = nil
-	close(done)
 	s.mu.Unlock()
-	s.tell(u, Event{Kind: Ended})
+	s.reportSoon()
 	return err
 }
 
-// letGo does what is due at the end of a credential.
-func (s *Session) letGo(ctx context.Context, u *setup, l *live, how ending) error {
-	switch {
-	case u.opts.Store != nil && how == endForGood:
-		return s.forget(ctx, u, l)
-	case l != nil && l.kept != nil:
-		return s.keep(ctx, l.setup, l)
+// awaitLast waits until nothing is left of the last attempt, but not for a
+// person, and not beyond the limit of the attempt.
+func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
+	if last == nil {
+		return
 	}
-	return s.revoke(ctx, u, l)
+	limit := u.opts.timeout()
+	s.mu.Lock()
+	switch last.phase {
+	case signing:
+		limit = grace
+	case spending, saving:
+		limit += grace
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_ = await(ctx, last.back)
 }
 
-func (s *Session) revoke(ctx context.Context, u *setup, l *live) error {
-	if l == nil {
+// releaseAtEnd releases the credential of a session that is closed.
+func (u *setup) releaseAtEnd(ctx context.Context, c *credential, how closeMode) error {
+	if how != closeForGood && c != nil {
+		u = c.setup // its store has it
+	}
+	return u.source().release(ctx, c, how)
+}
+
+// awaitClosing waits until no Close is at work.
+func (s *Session) awaitClosing(ctx context.Context) error {
+	s.mu.Lock()
+	c := s.closing
+	s.mu.Unlock()
+	if c == nil {
 		return nil
 	}
-	r, ok := l.setup.provider.(Revoker)
-	if !ok {
-		return nil
-	}
-	err := within(ctx, u.opts.timeout(), func(ctx context.Context) error {
-		return r.Revoke(ctx, l.cred)
-	})
-	if err == nil || errors.Is(err, errors.ErrUnsupported) {
-		return nil
-	}
-	return s.wrap(err, "revoke")
+	return await(ctx, c)
 }
 
 // Reconfigure exchanges the provider and the options, as a configuration does
 // when it is loaded again. A ready session stays ready: its old credential is
 // served, bound to its old origins, until the new provider's first one takes
-// its place.
+// its place. Nobody is asked to sign in before somebody uses the session.
 func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.setup.Store(newSetup(p, opts))
-	s.backoff, s.refusals, s.pending, s.previous = nil, nil, nil, nil
-	s.abort(errSuperseded)
-	if s.state != StateReady {
-		return
+	u := newSetup(s.Name(), p, opts)
+	s.setup.Store(u)
+	fx := s.machine.reconfigure(present(), u.policy())
+	if l := s.machine.current; l != nil {
+		l.until.Store(0) // callers look again, and see that the setup is another
 	}
-	if l := s.live.Load(); l != nil {
-		l.until.Store(0) // look again: step sees that the setup is another
+	s.apply(u, fx)
+	s.mu.Unlock()
+	if c := fx.release; c != nil {
+		go func() {
+			if err := c.setup.source().release(context.Background(), c, closeForNow); err != nil {
+				c.setup.warn("session could not release a credential that it does not use", err)
+			}
+		}()
 	}
-	s.step(context.Background())
+	s.reportSoon()
 }
 
-// wrap adds the session to an error.
-func (s *Session) wrap(err error, op string) error {
-	return boundary(err, s.name, s.setup.Load().opts.Provider, op)
+// supply implements supplier.
+func (s *Session) supply(ctx context.Context) (Credential, error) {
+	c, err := s.Credential(ctx)
+	if CodeOf(err) != NotInitialized {
+		return c, err
+	}
+	if err := s.Init(ctx); err != nil {
+		return Credential{}, err
+	}
+	return s.Credential(ctx)
+}
+
+// asksPerson implements supplier.
+func (s *Session) asksPerson() bool { return s.config().audience() == person }
+
+// audience returns for whom a call with ctx asks.
+func (s *Session) audience(ctx context.Context) audience {
+	if ctx.Value(nobodyKey{}) != nil {
+		return nobody
+	}
+	return s.config().audience()
+}
+
+// audience returns for whom a caller asks.
+func (u *setup) audience() audience {
+	if u.opts.UI != nil {
+		return person
+	}
+	return program
+}
+
+func (u *setup) policy() policy {
+	o := u.opts
+	return policy{setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow}
 }
 
 // await waits for a channel to close, or for ctx.
-func (s *Session) await(ctx context.Context, c <-chan struct{}) error {
+func await(ctx context.Context, c <-chan struct{}) error {
 	select {
 	case <-c:
 		return nil
@@ -350,23 +445,23 @@ func (s *Session) await(ctx context.Context, c <-chan struct{}) error {
 	case <-c:
 		return nil
 	case <-ctx.Done():
-		return s.gone(ctx)
+		return gone(ctx)
 	}
 }
 
 // gone is the error of a caller whose context ended.
-func (s *Session) gone(ctx context.Context) error {
-	return s.wrap(Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx)), "")
+func gone(ctx context.Context) error {
+	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
 }
 
-func (s *Session) sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return s.gone(ctx)
+		return gone(ctx)
 	}
 }
 

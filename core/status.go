@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"maps"
 	"time"
 )
@@ -41,6 +40,7 @@ type Status struct {
 	Origins     []string  // where the credential may go; empty: the hosts that callers name
 	Expiry      time.Time // zero: the credential does not expire, or there is none
 	Valid       bool      // there is a credential that has not expired
+	Refused     bool      // the API refused the credential, and there is no other yet
 	LastError   error     // of the last attempt, nil once one has succeeded
 	RetryAt     time.Time // when the next attempt may be made; zero: now
 	StoreError  error     // why Options.Store does not have the credential that is in use; nil: it does, or there is no store
@@ -54,31 +54,32 @@ type Status struct {
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.setup.Load()
+	u, m := s.config(), &s.machine
 	out := Status{
-		Name: s.name, Provider: u.opts.Provider, Environment: u.opts.Environment, State: s.state,
-		Authentications: uint64(s.counts.authentications), Failures: uint64(s.counts.failures), Refusals: uint64(s.counts.refusals),
+		Name: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment, State: min(m.state, StateClosed),
+		Authentications: uint64(m.counts.authentications), Failures: uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
 	origins := u.origins
-	if l := s.live.Load(); l != nil {
+	l := m.current
+	if m.refused != nil {
+		l, out.Refused = m.refused, true
+	}
+	now := present()
+	if l != nil {
 		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
-		out.Valid = l.judge(mono()) != expired
+		out.Valid = !out.Refused && l.age(now) != ageExpired
+		out.StoreError = l.storeError()
 		origins = l.origins()
-		if l.kept != nil {
-			out.StoreError = l.kept.err
-		}
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)
 	}
-	if s.backoff != nil {
-		out.LastError = s.wrap(s.backoff.err, "")
-		var e *Error
-		if errors.As(out.LastError, &e) {
-			e.RetryAfter = 0 // RetryAt says it, and stays true
-		}
-		if wait := s.backoff.until - mono(); wait > 0 {
-			out.RetryAt = time.Now().Add(time.Duration(wait))
+	if e := m.failures.lastError(); e != nil {
+		last := *e
+		last.RetryAfter = 0 // RetryAt says it, and stays true
+		out.LastError = &last
+		if end := m.failures.end(now.mono, nobody); end > now.mono {
+			out.RetryAt = time.Now().Add(end.until(now.mono))
 		}
 	}
 	return out

@@ -1,208 +1,338 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
-	"sync"
+	"slices"
 	"time"
 )
 
-// This file is a session's life with a Store: what it holds is taken from
-// there, and renewed under the lock of its key, so that of all processes one
-// asks. What was obtained is saved before it is used.
+// stored is the source of a session with a store. It takes what the store holds,
+// and otherwise renews it under the lock of its key, so that one of all
+// processes asks. What was obtained is saved before it is used.
+type stored struct{ direct }
 
-// kept is what a Store has of a credential.
-type kept struct {
-	record   string // identifies the saved record
-	before   string // the record that it replaced; empty: none
-	restored bool   // the credential came from there
-	err      error  // why it was not saved
+// storeMeta is what the store has of a credential.
+type storeMeta struct {
+	record string // identifies the saved record
+	before string // the record that it replaced; empty: none
+	err    error  // why it was not saved
 }
-
-var errLate = Errorf(Unavailable, "the provider returned after its time")
-
-func (k *kept) wasRestored() bool { return k != nil && k.restored }
 
 // knows reports whether a record is the credential's, or older.
-func (k *kept) knows(record string) bool {
-	return k != nil && (record == k.record || record == k.before)
+func (m *storeMeta) knows(record string) bool {
+	return m != nil && (record == m.record || record == m.before)
 }
 
-// askStored is ask for a session with a Store. It asks nobody where the store
-// holds a credential that will do.
-func (s *Session) askStored(ctx context.Context, f *flight, _ Request) (*live, error) {
-	found, err := s.load(ctx, f)
-	if err == nil && found.live == nil {
-		if f.unlock, err = s.lock(ctx, f.setup, f.quiet); err == nil {
-			defer f.unlock()
-			found, err = s.load(ctx, f)
+// storeError returns why the store does not have a credential. Nil: it has it,
+// or there is no store.
+func (l *credential) storeError() error {
+	if l.store == nil {
+		return nil
+	}
+	return l.store.err
+}
+
+var (
+	errLate        = Errorf(Unavailable, "the provider returned after its time")
+	errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
+)
+
+// found is the result of a look into the store.
+type found struct {
+	fits   *credential // it can be used
+	last   *credential // it can be used for a while, if there is nothing better
+	req    Request     // what to ask the provider
+	record string      // what is there; empty: nothing
+	old    Credential  // of that record
+	later  bool        // a later version saved it, so that it cannot be read
+}
+
+// obtain asks nobody if the store holds a credential that can be used.
+func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
+	f, err := s.load(ctx, a)
+	if a.purpose == restoration {
+		return restore(f, err)
+	}
+	if err == nil && (f.fits == nil || a.purpose == personal) {
+		if err = s.lock(ctx, a); err == nil {
+			f, err = s.load(ctx, a)
 		}
 	}
 	switch {
 	case err != nil:
-		return s.askUnsaved(ctx, f, err)
-	case found.live != nil:
-		return found.live, nil
+		return s.askUnsaved(ctx, a, err)
+	case f.fits != nil && a.purpose != personal:
+		return obtained{cred: f.fits, restored: true}, nil
 	}
-	l, err := s.ask(ctx, f, found.req)
-	if err != nil {
-		if last := found.last; last != nil && CodeOf(err) == Unavailable {
-			return last, nil // it will be renewed later
-		}
-		return nil, err
-	}
-	if f.late.Load() { // the lock may be another's by now
-		l.kept = &kept{record: rand.Text(), before: found.record, err: errLate}
-		return nil, cmp.Or(s.keep(context.WithoutCancel(ctx), f.setup, l), errLate)
-	}
-	s.save(ctx, f.setup, l, found)
-	return l, nil
+	return s.renew(ctx, a, f)
 }
 
-// askUnsaved is ask where the store cannot be used, and why. A session that has
-// nothing to spend which another process might spend too goes on without it;
-// one that begins reports it. Nobody is asked to sign in.
-func (s *Session) askUnsaved(ctx context.Context, f *flight, why error) (*live, error) {
-	if f.held == nil || !f.held.cred.Renewal.IsZero() {
-		return nil, why
+// restore returns what a look into the store found, without asking anybody.
+func restore(f found, err error) (obtained, error) {
+	c := f.fits
+	if c == nil {
+		c = f.last
 	}
-	f.unsaved = true
-	l, err := s.ask(ctx, f, f.req)
+	if err == nil && c == nil {
+		err = errNotStored
+	}
+	return obtained{cred: c, restored: true}, err
+}
+
+// renew asks the provider and saves what it returns. The lock is held.
+func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error) {
+	o, err := s.ask(ctx, a, question{req: f.req, stored: !f.later, person: true})
+	if err != nil {
+		return s.failed(ctx, a, f, o, err)
+	}
+	if a.overdue.Load() { // the lock may be another's by now
+		o.cred.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
+		return o, errLate
+	}
+	if f.later && !o.signedIn {
+		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(errLaterRecord, "save")}
+		return o, nil
+	}
+	s.save(ctx, a, o.cred, f)
+	return o, nil
+}
+
+// failed decides what an attempt returns that could not renew what it found.
+func (s stored) failed(ctx context.Context, a *attempt, f found, o obtained, err error) (obtained, error) {
+	if f.last != nil && CodeOf(err) == Unavailable {
+		return obtained{cred: f.last, restored: true}, nil // it is renewed later
+	}
+	if f.later && CodeOf(err) == Interactive {
+		return o, Errorf(BadConfig, "%w, and without it a person must sign in: %w", Cause(errLaterRecord), Cause(err))
+	}
+	if o.refused && f.req.Reason == Rejected && f.record != "" && !a.overdue.Load() {
+		s.markRefused(ctx, a, f.record)
+	}
+	return o, err
+}
+
+// askUnsaved asks the provider if the store cannot be used, and why. A session
+// goes on without its store if it has nothing to spend that another process
+// might spend, too. One that begins reports the error. Nobody is asked to sign
+// in.
+func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
+	if a.have == nil || !a.have.cred.Renewal.IsZero() || a.purpose == personal {
+		return obtained{}, why
+	}
+	o, err := s.ask(ctx, a, question{req: a.req})
 	if CodeOf(err) == Interactive {
-		return nil, why
+		return o, why
 	}
 	if err == nil {
-		l.kept = &kept{record: rand.Text(), err: s.wrap(why, "save")}
-		s.warn(f.setup, "session could not save its credential", why)
+		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(why, "save")}
+		s.setup.warn("session could not save its credential", why)
 	}
-	return l, err
-}
-
-// spend notes whether the provider may be spending a renewal of the store, so
-// that Close waits for the outcome. It reports whether there is anybody left
-// who wants it.
-func (s *Session) spend(f *flight, yes bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.spending = yes && !f.over
-	return !f.over
-}
-
-// found is what a look into the store comes to.
-type found struct {
-	live   *live      // it will do
-	last   *live      // it will do for a while, if there is nothing better
-	req    Request    // what to ask the provider
-	record string     // that was there
-	old    Credential // of that record
+	return o, err
 }
 
 // load looks into the store.
-func (s *Session) load(ctx context.Context, f *flight) (found, error) {
-	out := found{req: f.req}
-	rec, err := s.stored(ctx, f.setup)
+func (s stored) load(ctx context.Context, a *attempt) (found, error) {
+	out := found{req: a.req}
+	rec, err := s.read(ctx, a.left())
+	if errors.Is(err, errLaterRecord) {
+		out.later = true
+		return out, nil
+	}
 	if rec == nil || err != nil {
 		return out, err
 	}
 	out.record, out.old = rec.ID, rec.credential()
-	if f.req.Reason != Initial && f.held.kept.knows(rec.ID) {
+	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != Initial {
 		return out, nil // the session holds this one, or its successor
 	}
 	out.req = Request{Reason: Expiring, Previous: out.old}
-	now := time.Now()
-	left := time.Duration(never)
-	if !rec.Expiry.IsZero() {
-		left = rec.Expiry.Sub(now)
-	}
-	if left <= 0 || !rec.whole(f.held) {
+	if rec.Refused {
+		out.req.Reason = Rejected
 		return out, nil
 	}
-	c := out.old
-	if rec.KeyHeld {
-		c.Attach.Cert = f.held.cred.Attach.Cert
-	}
-	l, err := prepare(f.setup, c, f.held)
-	if err != nil {
-		return out, nil // the provider knows better
-	}
-	l.kept = &kept{record: rec.ID, restored: true}
-	if rec.stale(now, f.setup.opts.Early) {
+	l := s.restored(rec, a.have)
+	switch {
+	case l == nil: // the provider decides
+	case rec.stale(time.Now(), s.setup.opts.Early):
 		out.last = l
-	} else {
-		out.live = l
+	default:
+		out.fits = l
 	}
 	return out, nil
 }
 
-// stored reads the record from the store; nil: there is none that can be read.
-func (s *Session) stored(ctx context.Context, u *setup) (*record, error) {
-	loaded := make(chan Secret, 1) // an answer that is too late is left there
-	err := within(ctx, u.opts.timeout(), func(ctx context.Context) error {
-		text, err := u.opts.Store.Load(ctx, s.storeKey(u))
-		loaded <- text
-		return err
-	})
-	if err != nil && !errors.Is(err, ErrDamaged) {
-		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
+// restored makes a credential of a record, or returns nil if it cannot be used.
+func (s stored) restored(rec *record, have *credential) *credential {
+	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) <= 0 || !rec.whole(have) {
+		return nil
+	}
+	c := rec.credential()
+	if rec.KeyHeld {
+		c.Attach.Cert = have.cred.Attach.Cert
+	}
+	l, err := prepare(s.setup, c, have)
+	if err != nil {
+		return nil
+	}
+	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
+		return nil
+	}
+	l.store = &storeMeta{record: rec.ID}
+	return l
+}
+
+// restrict takes the origins from l that are not among bound, if there are any
+// in bound. It reports whether l may go anywhere then.
+func (l *credential) restrict(bound []origin) bool {
+	if len(bound) == 0 {
+		return true
+	}
+	both := bound
+	if own := l.origins(); len(own) > 0 {
+		both = slices.DeleteFunc(slices.Clone(own), func(o origin) bool { return !slices.Contains(bound, o) })
+	}
+	l.named = &both
+	return len(both) > 0
+}
+
+// read reads the record from the store. It returns nil if there is none that
+// can be read, and errLaterRecord for one of a later version.
+func (s stored) read(ctx context.Context, limit time.Duration) (*record, error) {
+	text, err := s.readText(ctx, limit, s.key())
+	if err == nil && text.IsZero() {
+		return nil, nil
 	}
 	var rec *record
 	if err == nil {
-		if text := <-loaded; !text.IsZero() {
-			rec, err = decodeRecord(text)
-		}
+		rec, err = decodeRecord(text)
 	}
-	if errors.Is(err, ErrDamaged) {
-		s.warn(u, "session found its stored credential damaged", err)
-		err = nil
+	switch {
+	case errors.Is(err, ErrDamaged):
+		s.setup.warn("session found its stored credential damaged", err)
+		return nil, nil
+	case errors.Is(err, errLaterRecord):
+		return nil, errLaterRecord
+	case err != nil:
+		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 	}
-	return rec, err
+	return rec, s.checkIdentity(rec)
 }
 
-// save keeps l in the store, in the place of what was found there. Where that
-// fails, l is used nevertheless: what it replaces may be spent, so that it is
-// removed, before another process presents it again.
-func (s *Session) save(ctx context.Context, u *setup, l *live, was found) {
+func (s stored) readText(ctx context.Context, limit time.Duration, key string) (Secret, error) {
+	loaded := make(chan Secret, 1) // an answer that comes too late is left there
+	err := within(ctx, limit, func(ctx context.Context) error {
+		text, err := s.setup.opts.Store.Load(ctx, key)
+		loaded <- text
+		return err
+	})
+	if err != nil {
+		return Secret{}, err
+	}
+	return <-loaded, nil
+}
+
+// checkIdentity reports a record that belongs to another session: one of
+// another kind, environment or scope, or one that may go to other origins only.
+func (s stored) checkIdentity(rec *record) error {
+	if rec.Identity != nil && *rec.Identity != s.identity() {
+		return Errorf(BadConfig, "the store's credential %q is that of %v, and this session is %v: give it another Options.StoreKey",
+			s.key(), *rec.Identity, s.identity())
+	}
+	own := s.setup.origins
+	bound, err := parseOrigins(rec.Bound)
+	if err != nil || len(bound) == 0 || len(own) == 0 ||
+		slices.ContainsFunc(bound, func(o origin) bool { return slices.Contains(own, o) }) {
+		return nil
+	}
+	return Errorf(BadConfig, "the store's credential %q is for %q, and this session is for %q: give it another Options.StoreKey",
+		s.key(), rec.Bound, s.setup.opts.Origins)
+}
+
+func (s stored) identity() identity {
+	o := s.setup.opts
+	return identity{Kind: o.Provider, Environment: string(o.Environment), Scope: o.StoreScope}
+}
+
+// save keeps l in the store, in the place of what was found there. If that
+// fails, l is used all the same: what it replaces may be spent, so that it is
+// removed before another process presents it again.
+func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) {
 	if l.cred.Renewal.IsZero() && l.cred.Expiry.IsZero() {
-		return // nothing to be gained: it is in the settings
+		return // there is nothing to gain: it is in the settings
 	}
 	ctx = context.WithoutCancel(ctx)
-	rec := newRecord(l.cred)
-	l.kept = &kept{record: rec.ID, before: was.record, err: s.write(ctx, u, rec)}
-	if l.kept.err == nil {
+	rec := s.record(l)
+	l.store = &storeMeta{record: rec.ID, before: was.record, err: s.write(ctx, a.left(), rec)}
+	if l.store.err == nil {
 		return
 	}
-	s.warn(u, "session could not save its credential", l.kept.err)
+	s.setup.warn("session could not save its credential", l.store.err)
 	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
-		_ = s.erase(ctx, u)
+		_ = s.erase(ctx, max(a.left(), grace))
 	}
 }
 
-func (s *Session) write(ctx context.Context, u *setup, rec *record) error {
+// record makes a record of a credential.
+func (s stored) record(l *credential) *record {
+	rec := newRecord(l.cred)
+	id := s.identity()
+	rec.Identity = &id
+	for _, o := range l.origins() {
+		rec.Bound = append(rec.Bound, o.text)
+	}
+	return rec
+}
+
+func (s stored) write(ctx context.Context, limit time.Duration, rec *record) error {
 	text, err := rec.encode()
 	if err == nil {
-		err = within(ctx, u.opts.timeout(), func(ctx context.Context) error {
-			return u.opts.Store.Save(ctx, s.storeKey(u), text)
+		err = within(ctx, limit, func(ctx context.Context) error {
+			return s.setup.opts.Store.Save(ctx, s.key(), text)
 		})
 	}
-	return s.wrap(err, "save")
+	return s.setup.annotate(err, "save")
 }
 
-func (s *Session) erase(ctx context.Context, u *setup) error {
-	return s.wrap(within(ctx, u.opts.timeout(), func(ctx context.Context) error {
-		return u.opts.Store.Delete(ctx, s.storeKey(u))
+func (s stored) erase(ctx context.Context, limit time.Duration) error {
+	return s.setup.annotate(within(ctx, limit, func(ctx context.Context) error {
+		return s.setup.opts.Store.Delete(ctx, s.key())
 	}), "delete")
 }
 
-// lock takes the lock of the session's key. Where another process may have it
-// because a person is signing in there, it waits as long as they may take.
-func (s *Session) lock(ctx context.Context, u *setup, quiet bool) (unlock func(), err error) {
-	limit := u.opts.timeout()
-	if u.opts.UI != nil && !quiet {
-		limit = signInTimeout
+// markRefused marks a record that the API and the issuer have refused, so that
+// no process takes it again. The lock is held.
+func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
+	ctx = context.WithoutCancel(ctx)
+	rec, err := s.read(ctx, a.left())
+	if err != nil || rec == nil || rec.ID != id {
+		return
 	}
+	rec.Refused = true
+	if err := s.write(ctx, a.left(), rec); err != nil {
+		s.setup.warn("session could not mark its stored credential as refused", err)
+	}
+}
+
+// lock takes the lock of the session's key for an attempt. If another process
+// may hold it because a person signs in there, it waits as long as they may take.
+func (s stored) lock(ctx context.Context, a *attempt) (err error) {
+	take := func() {
+		var unlock func()
+		if unlock, err = s.lockWithin(ctx, time.Until(a.deadline)); err == nil {
+			a.keepLock(unlock)
+		}
+	}
+	if s.setup.opts.UI != nil && a.who > nobody {
+		a.allowPerson(take)
+	} else {
+		take()
+	}
+	return err
+}
+
+func (s stored) lockWithin(ctx context.Context, limit time.Duration) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	type outcome struct {
@@ -217,23 +347,18 @@ func (s *Session) lock(ctx context.Context, u *setup, quiet bool) (unlock func()
 			select {
 			case done <- out:
 			case <-ctx.Done():
-				if out.err == nil {
-					out.unlock() // too late
+				if out.err == nil && out.unlock != nil {
+					out.unlock() // nobody waits for the lock any more
 				}
 			}
 		}()
-		unlock, err := u.opts.Store.Lock(ctx, s.storeKey(u))
+		unlock, err := s.setup.opts.Store.Lock(ctx, s.key())
 		out = outcome{unlock, err}
 	}()
 	select {
 	case out := <-done:
 		if out.err == nil {
-			return sync.OnceFunc(func() { // which may panic, or hang
-				_ = within(context.Background(), u.opts.timeout(), func(context.Context) error {
-					out.unlock()
-					return nil
-				})
-			}), nil
+			return out.unlock, nil
 		}
 		err = out.err
 	case <-ctx.Done():
@@ -245,58 +370,69 @@ func (s *Session) lock(ctx context.Context, u *setup, quiet bool) (unlock func()
 	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 }
 
-func (s *Session) storeKey(u *setup) string { return cmp.Or(u.opts.StoreKey, s.name) }
+func (s stored) key() string {
+	if key := s.setup.opts.StoreKey; key != "" {
+		return key
+	}
+	if scope := s.setup.opts.StoreScope; scope != "" {
+		return s.setup.name + "-" + scope
+	}
+	return s.setup.name
+}
 
-// keep is what Close does about a credential in the store: it stays there.
-func (s *Session) keep(ctx context.Context, u *setup, l *live) error {
-	if l.kept.err == nil {
+// release leaves what is stored in the store, or revokes and deletes it for
+// good.
+func (s stored) release(ctx context.Context, l *credential, how closeMode) error {
+	switch {
+	case how == closeForGood:
+		return s.forget(ctx, l)
+	case l != nil && l.store != nil:
+		return s.keep(ctx, l)
+	}
+	return s.direct.release(ctx, l, how)
+}
+
+// keep saves a credential that could not be saved when it was obtained.
+func (s stored) keep(ctx context.Context, l *credential) error {
+	if l.store.err == nil || errors.Is(l.store.err, errLaterRecord) {
 		return nil
 	}
-	unlock, err := s.lock(ctx, u, true)
+	limit := s.setup.opts.timeout()
+	unlock, err := s.lockWithin(ctx, limit)
 	if err != nil {
-		return s.wrap(err, "save")
+		return s.setup.annotate(err, "save")
 	}
-	defer unlock()
-	if rec, err := s.stored(ctx, u); err != nil || rec != nil && rec.ID != l.kept.before {
-		return s.wrap(err, "save") // another process has signed in since
+	defer unlockQuietly(unlock)
+	if rec, err := s.read(ctx, limit); err != nil || rec != nil && rec.ID != l.store.before {
+		return s.setup.annotate(err, "save") // another process has signed in since
 	}
-	rec := newRecord(l.cred)
-	rec.ID = l.kept.record
-	return s.write(ctx, u, rec)
+	rec := s.record(l)
+	rec.ID = l.store.record
+	return s.write(ctx, limit, rec)
 }
 
-// SignOut ends the session for good: besides what Close does, it revokes the
-// credential if the provider can, and deletes it from Options.Store, also where
-// this process has not used it yet. Other processes go on with what they have
-// in memory. It returns by the end of ctx and the errors of revoking and
-// deleting, joined; the session is closed all the same. Without a Store it is
-// Close.
-func (s *Session) SignOut(ctx context.Context) error { return s.end(ctx, endForGood) }
-
-// forget revokes the credential and deletes it from the store.
-func (s *Session) forget(ctx context.Context, u *setup, l *live) error {
-	unlock, err := s.lock(ctx, u, true)
+// forget revokes the credential, and what the store holds, and deletes it from
+// there.
+func (s stored) forget(ctx context.Context, l *credential) error {
+	limit := s.setup.opts.timeout()
+	revoke := func(l *credential) error { return s.direct.release(ctx, l, closeForGood) }
+	unlock, err := s.lockWithin(ctx, limit)
 	if err != nil {
-		return errors.Join(s.revoke(ctx, u, l), s.wrap(err, "delete"))
+		return errors.Join(revoke(l), s.setup.annotate(err, "delete"))
 	}
-	defer unlock()
-	var other *live // that is there
-	rec, err := s.stored(ctx, u)
-	if err != nil {
-		err = s.wrap(err, "delete")
-	} else if rec != nil {
-		if l == nil || !l.kept.knows(rec.ID) {
-			other = &live{setup: u, cred: rec.credential()}
+	defer unlockQuietly(unlock)
+	var other *credential // what is there
+	rec, err := s.read(ctx, limit)
+	switch {
+	case errors.Is(err, errLaterRecord):
+		err = s.erase(ctx, limit)
+	case err != nil:
+		err = s.setup.annotate(err, "delete")
+	case rec != nil:
+		if l == nil || !l.store.knows(rec.ID) {
+			other = &credential{setup: s.setup, cred: rec.credential()}
 		}
-		err = s.erase(ctx, u)
+		err = s.erase(ctx, limit)
 	}
-	return errors.Join(s.revoke(ctx, u, l), s.revoke(ctx, u, other), err)
-}
-
-// warn tells an operator what no caller is told.
-func (s *Session) warn(u *setup, message string, err error) {
-	if u.opts.Logger != nil {
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", s.name), slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
-	}
+	return errors.Join(revoke(l), revoke(other), err)
 }

@@ -174,6 +174,7 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		require.NoError(t, first.Close(t.Context()))
 		require.Zero(t, f.revocations.Load(), "Close leaves what is stored")
 
+		synctest.Wait()
 		second := core.New("api", f, opts(nil))
 		require.NoError(t, second.Init(t.Context()))
 		require.Equal(t, "t1", bearing(t, second))
@@ -183,16 +184,19 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		require.Equal(t, "https://api.example.com", st.Attributes["base_url"])
 		require.Zero(t, st.Authentications)
 		require.NoError(t, second.Close(t.Context()))
+		synctest.Wait()
 
 		time.Sleep(2 * time.Hour)
 		third := core.New("api", f, opts(nil))
 		require.NoError(t, third.Init(t.Context()), "the refresh token was stored, too")
 		require.Equal(t, "t2", bearing(t, third))
 		require.NoError(t, third.SignOut(t.Context()))
+		synctest.Wait()
 		require.EqualValues(t, 1, f.revocations.Load())
 		require.Empty(t, store.text("k"))
 		_, err := third.Credential(t.Context())
 		require.ErrorIs(t, err, core.Closed)
+		synctest.Wait()
 
 		err = core.New("api", f, opts(nil)).Init(t.Context())
 		require.ErrorIs(t, err, core.Interactive)
@@ -200,6 +204,7 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 			err.Error()[strings.LastIndex(err.Error(), " ")+1:])
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
+		synctest.Wait()
 		require.Equal(t, []core.EventKind{core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
 	})
 }

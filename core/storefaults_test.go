@@ -50,13 +50,6 @@ func TestStoreFaults(t *testing.T) {
 			require.Contains(t, log.String(), "damaged")
 		})
 	}
-	t.Run("a later version is left alone", func(t *testing.T) {
-		f, store, s, _ := setup(t, true)
-		store.values["api"] = core.NewSecret(`{"version":2,"id":"x"}`)
-		require.ErrorIs(t, s.Init(t.Context()), core.BadConfig)
-		require.Zero(t, f.signIns)
-		require.Zero(t, store.saves)
-	})
 	t.Run("not saved: used, said, and saved at the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f, store, s, log := setup(t, true)

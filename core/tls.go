@@ -25,7 +25,7 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 		l := s.live.Load()
 		if l == nil || !l.quiet.Load() {
 			var err error
-			if l, err = s.get(info.Context()); err != nil {
+			if l, err = s.get(info.Context(), false); err != nil {
 				return nil, err
 			}
 			l.hush()
@@ -40,7 +40,7 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 
 var noCertificate = new(tls.Certificate)
 
-func tlsConfig(base *tls.Config, l *live) *tls.Config {
+func tlsConfig(base *tls.Config, l *credential) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if base != nil {
 		config = base.Clone()
@@ -61,7 +61,7 @@ func tlsConfig(base *tls.Config, l *live) *tls.Config {
 // [Session.Credential], or [BadConfig] for a session without a certificate. The
 // signer is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
-	l, err := s.get(ctx)
+	l, err := s.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, s.wrap(Errorf(BadConfig, "the session has no client certificate"), "sign")
+	return nil, s.config().annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
 }
 
 // remoteKey is a private key that stays with its provider.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -49,7 +48,7 @@ func (t *transport) CloseIdleConnections() {
 }
 
 func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Response, error) {
-	l, err := s.get(r.Context())
+	l, err := s.get(r.Context(), true)
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -70,11 +69,11 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 	if !refused {
 		return resp, err
 	}
-	s.reject(l, challenge(resp))
+	s.refuse(l, false, challenge(resp))
 	if l.setup.opts.NoReplay || !rewindable(r) {
 		return resp, nil
 	}
-	again, err := s.get(r.Context())
+	again, err := s.get(r.Context(), true)
 	if err != nil || again == l {
 		return resp, nil
 	}
@@ -87,7 +86,7 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 	}
 	drain(resp)
 	if resp, refused, err = s.deliver(base, again, r, body); refused {
-		s.reject(again, challenge(resp))
+		s.refuse(again, false, challenge(resp))
 	}
 	return resp, err
 }
@@ -95,7 +94,7 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 // deliver sends r with l, and once more where a 401 brings what the Authorizer
 // wants to learn (Attachment.Learn). It reports whether the API refused the
 // credential.
-func (s *Session) deliver(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
+func (s *Session) deliver(base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
 	resp, out, err := s.send(base, l, r, body)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || !out.taught {
 		return resp, err == nil && resp.StatusCode == http.StatusUnauthorized && out.ours, err
@@ -129,7 +128,7 @@ type sent struct {
 }
 
 // send makes the outgoing request from r and l.
-func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io.ReadCloser) (*http.Response, sent, error) {
+func (s *Session) send(base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser) (*http.Response, sent, error) {
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
@@ -156,17 +155,17 @@ func (s *Session) send(base http.RoundTripper, l *live, r *http.Request, body io
 
 // permit decides whether the credential goes on r: yes; no, but the request
 // may go on without it; or an error.
-func (s *Session) permit(l *live, r *http.Request) (bool, error) {
+func (s *Session) permit(l *credential, r *http.Request) (bool, error) {
 	if r.URL == nil {
 		return false, nil // the base says what is wrong
 	}
 	ok := r.URL.Scheme == "https" || mayCarry(r.URL, l.setup.opts.AllowHTTP)
 	if r.Response == nil {
 		if !l.covers(r.URL) {
-			return false, s.wrap(Errorf(OriginRefused, "%s is none of the session's origins", where(r.URL)), "")
+			return false, s.config().annotate(Errorf(OriginRefused, "%s is none of the session's origins", where(r.URL)), "")
 		}
 		if !ok {
-			return false, s.wrap(Errorf(OriginRefused, "%s is not https", where(r.URL)), "")
+			return false, s.config().annotate(Errorf(OriginRefused, "%s is not https", where(r.URL)), "")
 		}
 		return true, nil
 	}
@@ -176,7 +175,7 @@ func (s *Session) permit(l *live, r *http.Request) (bool, error) {
 // stayed reports whether every redirect that led to r stayed within the
 // origins, or at the caller's host if there are none. A place elsewhere must
 // not choose a request that the credential then goes on.
-func (l *live) stayed(r *http.Request) bool {
+func (l *credential) stayed(r *http.Request) bool {
 	first := firstHop(r)
 	if first == nil || first.URL == nil {
 		return false
@@ -198,18 +197,6 @@ func firstHop(r *http.Request) *http.Request {
 	return r
 }
 
-// covers reports whether u is one of the credential's origins, or whether
-// there are none to choose from.
-func (l *live) covers(u *url.URL) bool {
-	origins := l.origins()
-	for i := range origins {
-		if origins[i].matches(u) {
-			return true
-		}
-	}
-	return len(origins) == 0
-}
-
 // Authorize puts the credential on r in place, for a client that is not
 // net/http, such as a WebSocket handshake (ws and wss count as http and
 // https). The caller sends r and, if it is refused, calls [Session.Reject]; the
@@ -217,12 +204,12 @@ func (l *live) covers(u *url.URL) bool {
 // as it is. Errors are those of Credential, and [OriginRefused] for a URL that is not
 // the session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
-	l, err := s.get(ctx)
+	l, err := s.get(ctx, false)
 	if err != nil {
 		return err
 	}
 	if r.URL == nil {
-		return s.wrap(Errorf(OriginRefused, "the request has no URL"), "authorize")
+		return s.config().annotate(Errorf(OriginRefused, "the request has no URL"), "authorize")
 	}
 	if attach, err := s.permit(l, r); err != nil || !attach {
 		return err

@@ -217,7 +217,7 @@ func TestStoreOfEntries(t *testing.T) {
 		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "2"}, Options: core.Options{Store: kept}},
 		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "v", "key": "2"}, Options: core.Options{Store: kept}},
 		{Name: "a", Kind: "echo", Settings: map[string]any{"user": "w"}, Options: mine},
-		{Name: "b", Kind: "other", Settings: map[string]any{"user": "w"}, Options: mine},
+		{Name: "b", Kind: "echo", Settings: map[string]any{"user": "x"}, Options: mine},
 	} {
 		reg, err := registry.New(echo("echo"), echo("other"))
 		require.NoError(t, err)
@@ -268,7 +268,7 @@ func TestRestoredSessionClosesTheOldProvider(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	defer reg.Close(ctx)
-	opts := core.Options{Store: store.Memory(), StoreKey: "new"}
+	opts := core.Options{Store: store.Memory(), StoreKey: "new", Provider: "echo"}
 	other := core.New("other", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("stored")}}, Expiry: time.Now().Add(time.Hour)}, nil
 	}), &opts)

@@ -1,0 +1,584 @@
+package core
+
+import (
+	"errors"
+	"time"
+)
+
+// machine decides what a session does next. It is pure: it holds no lock, starts
+// no goroutine, reads no clock and sends nothing. Every method is one event; what
+// the session must do about it is returned as effects, or as a verdict for a
+// caller. Session.mu guards it.
+//
+// Always, and after each event (machine_check_test.go has them as code):
+//
+//  1. At most one attempt has not settled.
+//  2. An attempt settles once.
+//  3. current implies ready; parked implies not ready; refused implies ready and
+//     no current.
+//  4. No call into a provider begins while another one runs in the same setup.
+//  5. An attempt that may spend a stored refresh state is neither cancelled nor
+//     dropped before the outcome is saved.
+//  6. An attempt for nobody never reaches SignIn, and a caller never gets the
+//     Interactive of an attempt for a lower audience.
+//  7. A refused credential is served again only while its refusal is tolerated,
+//     only to callers that see the API's answers, and never to a caller that
+//     waited for its replacement.
+//  8. After Close nothing is served, and what still arrives is released.
+//  9. The end of the last block closes the session if and only if a block
+//     initialised it.
+//  10. No attempt begins before the wait after a failure has ended, but for the
+//     first Init after a failure, an audience that a lower one's Interactive does
+//     not bind, and a restoration, which asks nobody. A new configuration ends
+//     all waits.
+//  11. Every error that an attempt settles with says when the next one may be.
+//  12. A caller waits only for an attempt that has not settled, and that has a
+//     limit.
+type machine struct {
+	state    State       // new (StateHeld), ready, closing or closed
+	refusal  refusal     // what refused may be used for
+	owned    bool        // a block initialised the session; the last block closes it
+	blocks   int32       // blocks inside Do
+	epoch    uint32      // how often Close ran, for an Init that it overtook
+	current  *credential // what callers get
+	parked   *credential // obtained, but the caller whose Init asked for it had left
+	refused  *credential // the API refused it, and there is no other yet
+	attempt  *attempt    // it has not settled
+	stuck    *attempt    // it has settled, and the provider's call has not returned
+	failures *failures   // since the last success
+	refusals spacing     // refusals in a row
+	counts   counts
+}
+
+// stateClosing is the state while Close works.
+const stateClosing = StateClosed + 1
+
+// refusal is what a refused credential may be used for.
+type refusal uint8
+
+const (
+	refusalNone      refusal = iota // there is no refused credential
+	refusalOpen                     // the first attempt to replace it has not settled
+	refusalTolerated                // that failed for a reason that says nothing about the credential
+	refusalFinal                    // it will not be served again
+)
+
+type counts struct{ authentications, failures, refusals uint32 }
+
+// policy is what a setup says about the machine.
+type policy struct {
+	setup     *setup
+	lazy      bool
+	keepFresh bool
+	timeout   time.Duration
+	random    func(time.Duration) time.Duration // below its argument
+}
+
+// asker describes the caller that wants something.
+type asker struct {
+	who     audience
+	answers bool // it sees what the API answers, and has not waited for an attempt
+	gone    bool // its context has ended
+}
+
+// verdict is what a caller gets. Exactly one of serve, wait, sleep, closing and
+// err is set.
+type verdict struct {
+	serve   *credential
+	recheck instant // with serve: when to decide again
+	wait    *attempt
+	sleep   time.Duration
+	closing bool // wait until Close has ended
+	err     error
+	epoch   uint32
+	effects
+}
+
+// effects is what the session does after an event, besides publishing current.
+type effects struct {
+	start   *attempt    // run it
+	settled *attempt    // release its waiters
+	cancel  *attempt    // cancel its context
+	release *credential // it will not be used any more
+	events  []Event
+}
+
+var (
+	errHeld   = Errorf(NotInitialized, "call Init first")
+	errClosed = Errorf(Closed, "call Init again")
+	errGone   = errors.New("the caller's context has ended")
+)
+
+// use is the event that a caller wants a credential.
+func (m *machine) use(at moment, p policy, by asker) verdict {
+	switch {
+	case m.state == StateClosed || m.state == stateClosing:
+		return verdict{err: errClosed}
+	case m.state == StateHeld && !p.lazy:
+		return verdict{err: errHeld}
+	}
+	if c := m.usable(at); c != nil {
+		m.admit(c, false)
+	}
+	if c := m.servable(by); c != nil && c.age(at) != ageExpired {
+		return m.serve(at, p, by, c)
+	}
+	return m.obtain(at, p, by)
+}
+
+// servable returns the credential that a caller may get, whatever its age.
+func (m *machine) servable(by asker) *credential {
+	if m.current == nil && by.answers && m.refusal == refusalTolerated && m.refused.accepted.Load() {
+		return m.refused
+	}
+	return m.current
+}
+
+// serve serves c. Unless it is fresh, an attempt to renew it starts if none is
+// under way.
+func (m *machine) serve(at moment, p policy, by asker, c *credential) verdict {
+	v := verdict{serve: c}
+	if c == m.current && c.setup == p.setup && c.age(at) == ageFresh {
+		v.recheck = c.next(at.mono)
+		return v
+	}
+	v.recheck = min(at.mono.plus(wallCheck), c.expired)
+	if m.attempt == nil {
+		if m.failures.binding(at.mono, by.who) == nil {
+			v.effects, _ = m.begin(at, p, by.who, renewal)
+		}
+		if m.attempt == nil {
+			v.recheck = min(v.recheck, m.failures.end(at.mono, by.who))
+		}
+	}
+	return v
+}
+
+// obtain lets a caller wait for the attempt under way, or for a new one.
+func (m *machine) obtain(at moment, p policy, by asker) verdict {
+	if m.attempt != nil {
+		return verdict{wait: m.attempt}
+	}
+	if err := m.failures.remembered(at.mono, by.who); err != nil {
+		return verdict{err: err}
+	}
+	return m.beginFor(at, p, by, renewal)
+}
+
+// beginFor starts an attempt that a caller waits for.
+func (m *machine) beginFor(at moment, p policy, by asker, to purpose) verdict {
+	if by.gone {
+		return verdict{err: errGone}
+	}
+	fx, err := m.begin(at, p, by.who, to)
+	if err != nil {
+		return verdict{err: err, effects: fx}
+	}
+	return verdict{wait: m.attempt, effects: fx}
+}
+
+// init is the event that a caller wants the session to be ready. epoch is nil
+// the first time that the caller asks; afterwards it is what the verdict said
+// then. With block, a block asks.
+func (m *machine) init(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
+	v := m.initNow(at, p, by, block, epoch)
+	v.epoch = m.epoch
+	return v
+}
+
+func (m *machine) initNow(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
+	if epoch != nil && *epoch != m.epoch {
+		return verdict{err: errClosed}
+	}
+	if m.state == stateClosing {
+		return verdict{closing: true}
+	}
+	if c := m.usable(at); c != nil {
+		m.admit(c, block)
+		m.owned = m.owned && block
+		return verdict{serve: c}
+	}
+	if m.attempt != nil {
+		return verdict{wait: m.attempt}
+	}
+	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	case err != nil:
+		return verdict{err: err}
+	case wait > 0:
+		return verdict{sleep: wait}
+	}
+	return m.beginFor(at, p, by, renewal)
+}
+
+// restore is the event that a caller wants the session to be ready with what the
+// store has. A restoration that found nothing makes it no wiser, and it does not
+// ask again.
+func (m *machine) restore(at moment, p policy, by asker) verdict {
+	if m.state == stateClosing {
+		return verdict{closing: true}
+	}
+	if c := m.usable(at); c != nil {
+		m.admit(c, false)
+		return verdict{serve: c}
+	}
+	if m.attempt != nil {
+		return verdict{wait: m.attempt}
+	}
+	by.who = nobody
+	return m.beginFor(at, p, by, restoration)
+}
+
+// renew is the event that a caller wants a new credential although the current
+// one may be fresh.
+func (m *machine) renew(at moment, p policy, by asker) verdict {
+	switch m.state {
+	case StateClosed, stateClosing:
+		return verdict{err: errClosed}
+	case StateHeld:
+		return verdict{err: errHeld}
+	}
+	return m.obtain(at, p, by)
+}
+
+// signIn is the event that a caller wants a person to sign in, whatever there is
+// already. The current credential stays until there is another. An attempt under
+// way is waited for first; then the caller asks again.
+func (m *machine) signIn(at moment, p policy, by asker) verdict {
+	if m.state == stateClosing {
+		return verdict{closing: true}
+	}
+	if m.attempt != nil {
+		return verdict{wait: m.attempt}
+	}
+	by.who = person
+	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	case err != nil:
+		return verdict{err: err}
+	case wait > 0:
+		return verdict{sleep: wait}
+	}
+	return m.beginFor(at, p, by, personal)
+}
+
+// usable returns a credential with which the session is ready, or nil.
+func (m *machine) usable(at moment) *credential {
+	c := m.current
+	if m.state != StateReady {
+		c = m.parked
+	}
+	if c == nil || c.age(at) == ageExpired {
+		return nil
+	}
+	return c
+}
+
+// admit makes the session ready with c, unless it is ready.
+func (m *machine) admit(c *credential, block bool) {
+	if m.state == StateReady {
+		return
+	}
+	m.state, m.current, m.parked, m.owned = StateReady, c, nil, block
+}
+
+// begin begins an attempt. It fails if the provider has not returned from an
+// earlier call: a second one would help nobody.
+func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects, error) {
+	a := &attempt{setup: p.setup, who: who, purpose: to, epoch: m.epoch}
+	a.have, a.req = m.request(p.setup)
+	if m.stuck != nil && m.stuck.setup == p.setup && to != restoration {
+		err := Errorf(Unavailable, "the provider has not returned from an earlier call")
+		fx := m.fail(at, p, a, err)
+		return fx, a.err
+	}
+	m.attempt = a
+	return effects{start: a}, nil
+}
+
+// request returns what the session has, and what it would ask the provider.
+func (m *machine) request(u *setup) (*credential, Request) {
+	have, reason := m.current, Expiring
+	if have == nil {
+		have = m.parked
+	}
+	if have == nil {
+		have, reason = m.refused, Rejected
+	}
+	req := Request{Reason: Initial}
+	if have != nil && have.setup == u {
+		req = Request{Reason: reason, Previous: have.cred}
+	}
+	return have, req
+}
+
+// proceed is the event that an attempt wants to move on to a phase. It reports
+// whether anybody still wants the outcome. That the provider has returned, the
+// phase saving, is news even then.
+func (m *machine) proceed(a *attempt, p phase) bool {
+	if a.settled && p != saving {
+		return false
+	}
+	a.phase = p
+	if p == saving && m.stuck == a {
+		m.stuck = nil
+	}
+	return !a.settled
+}
+
+// settle is the event that an attempt has an outcome.
+func (m *machine) settle(at moment, p policy, a *attempt, o obtained, took time.Duration, err error) effects {
+	if a.settled {
+		return m.arrive(p, a, o, took, err)
+	}
+	m.end(a)
+	switch {
+	case err == nil:
+		return m.succeed(a, o, took)
+	case a.purpose == restoration:
+		a.err = a.setup.annotate(err, "restore")
+		return effects{settled: a}
+	}
+	m.judgeRefused(CodeOf(err), o)
+	fx := m.fail(at, p, a, err)
+	fx.settled = a
+	fx.events[0].Took = took
+	return fx
+}
+
+// end notes that an attempt settles.
+func (m *machine) end(a *attempt) {
+	a.settled = true
+	m.attempt = nil
+	if a.phase.calling() {
+		m.stuck = a
+	}
+}
+
+// succeed takes the credential that an attempt obtained.
+func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
+	ev := Event{Kind: Restored, Reason: a.req.Reason, Took: took, Expiry: o.cred.cred.Expiry}
+	if !o.restored {
+		ev.Kind = Authenticated
+		m.counts.authentications++
+	}
+	m.take(o.cred)
+	return effects{settled: a, events: []Event{ev}}
+}
+
+// take makes c what the session has.
+func (m *machine) take(c *credential) {
+	m.failures, m.refused, m.refusal = nil, nil, refusalNone
+	if m.state == StateReady {
+		m.current = c
+		return
+	}
+	m.parked = c
+}
+
+// fail notes that an attempt failed, and when the next one may be made.
+func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
+	op := "renew"
+	if a.req.Reason == Initial {
+		op = "init"
+	}
+	e := a.setup.annotate(err, op).(*Error)
+	m.counts.failures++
+	m.failures = m.failures.add(at.mono, e, a.who, p.random)
+	e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)
+	a.err = e
+	return effects{events: []Event{{Kind: Failed, Reason: a.req.Reason, Err: e}}}
+}
+
+// judgeRefused decides what a refused credential may be used for once the attempt
+// to replace it has failed. An outage, a wrong setting, or a sign-in for which
+// nobody was there say nothing about it. That the issuer refused its refresh
+// state, or the client, does.
+func (m *machine) judgeRefused(code Code, o obtained) {
+	switch {
+	case m.refused == nil || m.refusal == refusalFinal:
+	case o.refused:
+		m.refusal = refusalFinal
+	case code == Unavailable, code == BadConfig, code == Interactive && !o.presented:
+		m.refusal = refusalTolerated
+	default:
+		m.refusal = refusalFinal
+	}
+}
+
+// arrive takes what arrived after its attempt had settled. A credential becomes
+// the session's if nothing has happened since; otherwise it is released.
+func (m *machine) arrive(p policy, a *attempt, o obtained, took time.Duration, err error) effects {
+	if o.cred == nil {
+		return effects{}
+	}
+	same := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
+		(m.current == nil || m.current == a.have)
+	if err != nil || !same || m.state == stateClosing {
+		return effects{release: o.cred}
+	}
+	fx := m.succeed(a, o, took)
+	fx.settled = nil
+	return fx
+}
+
+// refuse is the event that the API refused c. If invalid, it said that the
+// credential itself is not valid. The credential is dropped and an attempt to
+// replace it starts, unless the refusal follows another one closely.
+func (m *machine) refuse(at moment, p policy, who audience, c *credential, invalid bool, challenge string) effects {
+	if m.state != StateReady || c != m.current && c != m.refused {
+		return effects{}
+	}
+	if c == m.refused {
+		if invalid {
+			m.refusal = refusalFinal
+		}
+		return effects{}
+	}
+	m.counts.refusals++
+	fx := effects{events: []Event{{Kind: Refused, Reason: Rejected, Expiry: c.cred.Expiry}}}
+	if at.mono-c.born > instant(maxRefusalWait) {
+		m.refusals = spacing{}
+	}
+	if at.mono < m.refusals.until {
+		return fx
+	}
+	m.refusals = m.refusals.next(at.mono, p.random)
+	m.current, m.refused, m.refusal = nil, c, refusalOpen
+	if invalid {
+		m.refusal = refusalFinal
+	}
+	if m.attempt == nil {
+		began, _ := m.begin(at, p, who, renewal)
+		if began.start != nil {
+			began.start.req.Challenge = challenge
+		}
+		fx.start = began.start
+		fx.events = append(fx.events, began.events...)
+	}
+	return fx
+}
+
+// adopt is the event that somebody else has saved a credential which is newer
+// than the session's.
+func (m *machine) adopt(c *credential) effects {
+	if m.state != StateReady {
+		return effects{}
+	}
+	m.take(c)
+	return effects{events: []Event{{Kind: Restored, Reason: Expiring, Expiry: c.cred.Expiry}}}
+}
+
+// rest is the event that the credential is to leave the memory. The session
+// stays ready, and obtains one when it is used again.
+func (m *machine) rest() {
+	if m.state == StateReady && m.attempt == nil {
+		m.current = nil
+	}
+}
+
+// reconfigure is the event that the setup was replaced. A ready session goes on
+// with its credential, and an attempt to replace it starts. Nobody has asked, so
+// nobody is asked to sign in.
+func (m *machine) reconfigure(at moment, p policy) effects {
+	fx := m.abort(errSuperseded)
+	fx.release = m.leftover()
+	m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, spacing{}, nil, nil, refusalNone
+	if m.state == StateReady {
+		began, _ := m.begin(at, p, nobody, renewal)
+		fx.start = began.start
+	}
+	return fx
+}
+
+// leftover returns the credential that is not current, if there is one.
+func (m *machine) leftover() *credential {
+	if m.parked != nil {
+		return m.parked
+	}
+	return m.refused
+}
+
+// abort settles the attempt under way without its outcome. It is cancelled,
+// unless its outcome must reach the store.
+func (m *machine) abort(err error) effects {
+	a := m.attempt
+	if a == nil {
+		return effects{}
+	}
+	m.end(a)
+	a.err = err
+	fx := effects{settled: a}
+	if a.phase != spending {
+		fx.cancel = a
+	}
+	return fx
+}
+
+// enter is the event that a block begins.
+func (m *machine) enter() { m.blocks++ }
+
+// closing is what Close finds.
+type closing struct {
+	nothing bool     // there is nothing to do
+	wait    bool     // another Close is at work
+	last    *attempt // wait until nothing of it is left
+	effects
+}
+
+// close is the event that the session is closed. For closeBlock, a block ends.
+func (m *machine) close(u *setup, how closeMode) closing {
+	if how == closeBlock {
+		m.blocks--
+		if m.blocks > 0 || !m.owned {
+			return closing{nothing: true}
+		}
+	}
+	if m.state == stateClosing {
+		return closing{wait: true}
+	}
+	if m.state == StateClosed && m.attempt == nil && m.parked == nil && how != closeForGood {
+		return closing{nothing: true}
+	}
+	c := m.current
+	if c == nil {
+		c = m.leftover() // of a refused one, the refresh state may be good
+	}
+	last := m.attempt
+	if last == nil {
+		last = m.stuck
+	} else {
+		last.ended = how
+	}
+	fx := m.abort(u.annotate(errClosed, ""))
+	fx.release = c
+	m.epoch++
+	m.state, m.owned, m.refusals = stateClosing, false, spacing{}
+	m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone
+	return closing{last: last, effects: fx}
+}
+
+// closed is the event that Close has ended.
+func (m *machine) closed() effects {
+	m.state = StateClosed
+	return effects{events: []Event{{Kind: Ended}}}
+}
+
+// tick is the event that the timer of KeepFresh has fired.
+func (m *machine) tick(at moment, p policy) effects {
+	if at.mono < m.wake(at.mono, p) {
+		return effects{}
+	}
+	fx, _ := m.begin(at, p, nobody, renewal)
+	return fx
+}
+
+// wake returns when KeepFresh's timer has to fire; never: not at all.
+func (m *machine) wake(now instant, p policy) instant {
+	if !p.keepFresh || m.state != StateReady || m.attempt != nil {
+		return never
+	}
+	due := m.failures.end(now, nobody)
+	if c := m.current; c != nil && c.setup == p.setup {
+		due = max(due, c.stale)
+	}
+	return due
+}

@@ -1,0 +1,114 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+)
+
+// reports are the events of a session that have not been delivered yet. One
+// goroutine at a time delivers them, in their order and without a lock, so that
+// neither a logger nor an Observe delays the session or its callers.
+type reports struct {
+	busy bool // somebody delivers
+	list []occurrence
+}
+
+// occurrence is an event, and the setup whose logger and Observe it is for.
+type occurrence struct {
+	setup *setup
+	event Event
+}
+
+// maxReports bounds what is kept for an Observe that does not return.
+const maxReports = 1024
+
+// note keeps events until they are delivered. s.mu is held.
+func (s *Session) note(u *setup, events []Event) {
+	if u.opts.Logger == nil && u.opts.Observe == nil {
+		return
+	}
+	for _, ev := range events {
+		if s.reports == nil {
+			s.reports = &reports{}
+		}
+		ev.Session, ev.Provider = u.name, u.opts.Provider
+		if len(s.reports.list) < maxReports {
+			s.reports.list = append(s.reports.list, occurrence{u, ev})
+		}
+	}
+}
+
+// report delivers the events that have occurred, unless somebody else does.
+func (s *Session) report() {
+	for {
+		next, ok := s.nextReport()
+		if !ok {
+			return
+		}
+		next.deliver()
+		s.mu.Lock()
+		s.reports.busy = false
+		s.mu.Unlock()
+	}
+}
+
+// reportSoon delivers the events on a goroutine of its own.
+func (s *Session) reportSoon() {
+	s.mu.Lock()
+	due := s.reports != nil && !s.reports.busy && len(s.reports.list) > 0
+	s.mu.Unlock()
+	if due {
+		go s.report()
+	}
+}
+
+// nextReport takes the oldest event and makes the caller the one who delivers.
+func (s *Session) nextReport() (occurrence, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.reports
+	if r == nil || r.busy || len(r.list) == 0 {
+		return occurrence{}, false
+	}
+	next := r.list[0]
+	r.busy, r.list = true, r.list[1:]
+	if len(r.list) == 0 {
+		r.list = nil
+	}
+	return next, true
+}
+
+// deliver gives an event to the logger and to Observe. If one of them panics,
+// the other one still gets it.
+func (o occurrence) deliver() {
+	opts := o.setup.opts
+	guarded(func() {
+		if opts.Logger != nil {
+			o.log(opts.Logger)
+		}
+	})
+	guarded(func() {
+		if opts.Observe != nil {
+			opts.Observe(o.event)
+		}
+	})
+}
+
+// guarded runs fn and survives its panic.
+func guarded(fn func()) {
+	defer func() { _ = recover() }()
+	fn()
+}
+
+func (o occurrence) log(log *slog.Logger) {
+	ev, level := o.event, slog.LevelDebug
+	attrs := []slog.Attr{slog.String("session", ev.Session), slog.String("provider", ev.Provider), slog.String("reason", ev.Reason.String())}
+	switch ev.Kind {
+	case Failed:
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", ev.Err.Error()))
+	case Authenticated, Restored:
+		attrs = append(attrs, slog.Duration("took", ev.Took), slog.Time("expiry", ev.Expiry))
+	}
+	log.LogAttrs(context.Background(), level, "session "+ev.Kind.String(), attrs...)
+}

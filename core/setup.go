@@ -1,0 +1,119 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// setup is the part of a session that Reconfigure replaces as a whole: the
+// provider, the options, and what is derived from them. It is never written to.
+type setup struct {
+	name       string // of the session
+	provider   Provider
+	authorizer Authorizer // the provider, if it is one
+	opts       *Options
+	origins    []origin            // parsed from opts.Origins
+	inputs     map[string]supplier // the sessions of opts.Inputs
+}
+
+// supplier is another session whose credential a provider needs.
+type supplier interface {
+	// supply returns a credential. It initialises the session if necessary.
+	supply(ctx context.Context) (Credential, error)
+	// asksPerson reports whether supply may wait for a person's sign-in.
+	asksPerson() bool
+}
+
+// defaults are the options of sessions that were given none. They are never
+// written to.
+var defaults Options
+
+// notMade is the setup of a Session that New did not make.
+var notMade = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
+	return Credential{}, Errorf(BadConfig, "the session was not made by core.New")
+}), nil)
+
+// newSetup copies the options. If something is wrong with them, every attempt
+// to authenticate returns that as its error.
+func newSetup(name string, p Provider, opts *Options) *setup {
+	u := &setup{name: name, provider: p, opts: &defaults}
+	u.authorizer, _ = p.(Authorizer)
+	if opts != nil {
+		own := *opts
+		own.Origins = slices.Clone(opts.Origins)
+		u.opts = &own
+	}
+	err := u.opts.Check()
+	if err == nil && p == nil {
+		err = Errorf(BadConfig, "the session has no provider")
+	}
+	if err != nil {
+		u.authorizer = nil
+		u.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
+			return Credential{}, err
+		})
+		return u
+	}
+	u.origins, _ = parseOrigins(u.opts.Origins) // Check has parsed them once
+	if len(u.opts.Inputs) > 0 {
+		u.inputs = make(map[string]supplier, len(u.opts.Inputs))
+		for role, s := range u.opts.Inputs {
+			u.inputs[role] = s
+		}
+	}
+	return u
+}
+
+// annotate adds the session, the kind and the operation to an error.
+func (u *setup) annotate(err error, op string) error {
+	return boundary(err, u.name, u.opts.Provider, op)
+}
+
+// warn logs an error that no caller receives.
+func (u *setup) warn(message string, err error) {
+	if u.opts.Logger != nil {
+		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.String("session", u.name),
+			slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
+	}
+}
+
+// grace is how long a call may take to return after its context has ended,
+// before its callers are answered without it.
+const grace = 100 * time.Millisecond
+
+// within runs fn with a time limit. It returns when fn does, and at the latest
+// grace after the limit or after the end of ctx.
+func within(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		err := error(Errorf(Unavailable, "the call ended its goroutine"))
+		defer func() {
+			if r := recover(); r != nil {
+				err = Errorf(Unavailable, "the call panicked (%T)", r)
+			}
+			done <- err
+		}()
+		err = fn(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
+	}
+}
+
+// randomBelow returns a random duration below d, which is more than zero.
+func randomBelow(d time.Duration) time.Duration { return rand.N(d) }

@@ -1,0 +1,165 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// direct is the source of a session without a store: the provider, and the
+// person if the provider takes one.
+type direct struct{ setup *setup }
+
+func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
+	if a.purpose == restoration {
+		return obtained{}, errNotStored
+	}
+	return d.ask(ctx, a, question{req: a.req, person: true})
+}
+
+// question is what to ask, and whom.
+type question struct {
+	req    Request
+	stored bool // req.Previous is what the store holds
+	person bool // a person may be asked
+}
+
+// ask asks the provider, and then the person.
+func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, err error) {
+	if q.req.Inputs, err = d.inputs(ctx, a); err != nil {
+		return o, err
+	}
+	var c Credential
+	err = Errorf(Interactive, "the program asked for a sign-in")
+	if a.purpose != personal {
+		p := asking
+		o.presented = !q.req.Previous.Renewal.IsZero()
+		if o.presented && q.stored {
+			p = spending
+		}
+		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
+			return d.setup.provider.Authenticate(ctx, q.req)
+		})
+		o.refused = o.presented && CodeOf(err) == Interactive
+	}
+	if CodeOf(err) == Interactive {
+		c, err = d.signIn(ctx, a, q, err)
+		o.signedIn = err == nil
+	}
+	if err != nil {
+		return o, err
+	}
+	if o.cred, err = prepare(d.setup, c, a.have); err == nil {
+		d.logIgnoredOrigins(c)
+	}
+	return o, err
+}
+
+// signIn lets the provider ask the person. If that cannot be done it returns
+// why, the error that asks for it.
+func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (Credential, error) {
+	ui := d.setup.opts.UI
+	if ui == nil {
+		return Credential{}, withoutUI(why)
+	}
+	p, ok := d.setup.provider.(SignIn)
+	if !ok || a.who < person || !q.person || ctx.Err() != nil {
+		return Credential{}, why
+	}
+	c, err := a.call(ctx, signing, func(ctx context.Context) (Credential, error) {
+		return p.SignIn(ctx, q.req, *ui)
+	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return Credential{}, why
+	}
+	return c, err
+}
+
+// withoutUI adds to an error why nobody was asked.
+func withoutUI(why error) error {
+	var e *Error
+	if !errors.As(why, &e) || e != why || e.Err == nil {
+		return why
+	}
+	out := *e
+	out.Err = fmt.Errorf("%w; the program cannot ask anybody (it sets no Options.UI)", e.Err)
+	return &out
+}
+
+// nobodyKey marks the context of what an attempt of the audience nobody asks
+// for.
+type nobodyKey struct{}
+
+// inputs returns the credentials of the sessions that the provider needs.
+func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
+	if len(d.setup.inputs) == 0 {
+		return nil, nil
+	}
+	if a.who == nobody {
+		ctx = context.WithValue(ctx, nobodyKey{}, true)
+	}
+	out := make(map[string]Credential, len(d.setup.inputs))
+	for role, s := range d.setup.inputs {
+		c, err := d.input(ctx, a, s)
+		if err != nil {
+			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
+		}
+		out[role] = c
+	}
+	return out, nil
+}
+
+func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential, err error) {
+	get := func(limit time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		c, err = s.supply(ctx)
+	}
+	if a.who > nobody && s.asksPerson() {
+		a.allowPerson(func() { get(signInTimeout) })
+	} else {
+		get(time.Until(a.deadline))
+	}
+	return c, err
+}
+
+// release revokes a credential if the provider can.
+func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
+	if c == nil {
+		return nil
+	}
+	r, ok := c.setup.provider.(Revoker)
+	if !ok {
+		return nil
+	}
+	err := within(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
+		return r.Revoke(ctx, c.cred)
+	})
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return d.setup.annotate(err, "revoke")
+}
+
+// logIgnoredOrigins logs which origins the provider names and the options do
+// not allow. The credential is not sent there.
+func (d direct) logIgnoredOrigins(c Credential) {
+	u := d.setup
+	if u.opts.Logger == nil || len(u.origins) == 0 {
+		return
+	}
+	var ignored []string
+	for _, text := range c.Origins {
+		if o, err := parseOrigin(text); err != nil || !slices.Contains(u.origins, o) {
+			ignored = append(ignored, clip(text))
+		}
+	}
+	if len(ignored) > 0 {
+		ignored = ignored[:min(len(ignored), 10)]
+		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, "session cut off origins that its options do not allow",
+			slog.String("session", u.name), slog.String("provider", u.opts.Provider), slog.Any("origins", ignored))
+	}
+}
