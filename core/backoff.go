@@ -87,14 +87,17 @@ func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 // binding returns the failure whose wait ends last among those that bind an
 // attempt for an audience, or nil if the attempt may be made now. That nobody
 // could be asked to sign in for a lower audience does not bind a higher one.
-func (f *failures) binding(now instant, who audience) *failure {
+func (f *failures) binding(now instant, who audience) *failure { return f.longest(now, who, 1) }
+
+// longest is binding for failures that occurred at least count times in a row.
+func (f *failures) longest(now instant, who audience, count int) *failure {
 	if f == nil {
 		return nil
 	}
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.until <= now || Code(i) == Interactive && one.who < who {
+		if one.count < count || one.until <= now || Code(i) == Interactive && one.who < who {
 			continue
 		}
 		if out == nil || one.until > out.until {
@@ -133,8 +136,8 @@ func (f *failures) end(now instant, who audience) instant {
 // first failure of a code; from then on it waits if that is short and the fault
 // may pass, and otherwise returns the error.
 func (f *failures) initWait(now instant, who audience, short time.Duration) (time.Duration, error) {
-	b := f.binding(now, who)
-	if b == nil || b.count < 2 {
+	b := f.longest(now, who, 2)
+	if b == nil {
 		return 0, nil
 	}
 	if wait := b.until.until(now); b.err.Code == Unavailable && wait <= short {

@@ -446,14 +446,20 @@ func (m *machine) refuse(at moment, p policy, who audience, c *credential, inval
 	if invalid {
 		m.refusal = refusalFinal
 	}
-	if m.attempt == nil {
-		began, _ := m.begin(at, p, who, renewal)
-		if began.start != nil {
-			began.start.req.Challenge = challenge
-		}
-		fx.start = began.start
-		fx.events = append(fx.events, began.events...)
+	if m.attempt != nil {
+		return fx
 	}
+	if b := m.failures.binding(at.mono, who); b != nil {
+		// The attempt to replace it has failed already, before it was refused.
+		m.judgeRefused(b.err.Code, obtained{presented: !c.cred.Renewal.IsZero()})
+		return fx
+	}
+	began, _ := m.begin(at, p, who, renewal)
+	if began.start != nil {
+		began.start.req.Challenge = challenge
+	}
+	fx.start = began.start
+	fx.events = append(fx.events, began.events...)
 	return fx
 }
 

@@ -1,0 +1,210 @@
+package core
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The walk visits every state that the machine can reach. A world is the machine
+// and what surrounds it: the callers that wait, the attempts that run, the blocks
+// that are open. From each world, every event that can occur next leads to
+// another one. Worlds that differ only in the length of waits are the same: of
+// times, only their order counts, and counters stop at three. The walk ends when
+// there is no new world. After each event it checks the invariants that are
+// written beside the machine. It is breadth-first, so that the way it prints to a
+// violation is a shortest one.
+
+// walkConfig is one walk: a kind of session, who calls it, and what may occur.
+// Each walk leaves something out, so that it ends.
+type walkConfig struct {
+	name                    string
+	lazy, keepFresh, stored bool
+	callers                 []asker
+	codes                   []Code // what a provider may answer, besides a credential
+	calls                   []string
+	refusals                bool // the API refuses credentials
+	reconfigure             bool
+	ends                    bool // Close and SignOut
+	blocks                  bool
+	elsewhere               bool // another process renews; the credential leaves the memory
+	single                  bool // an attempt that has settled ends before the next one begins
+}
+
+// walkReport says how far a walk came.
+type walkReport struct {
+	states, edges, depth int
+	took                 time.Duration
+	violation            *walkViolation
+}
+
+// walkViolation is an invariant that does not hold, and the events that lead
+// there.
+type walkViolation struct {
+	invariant int
+	what      string
+	path      []string
+}
+
+func (v *walkViolation) String() string {
+	return fmt.Sprintf("invariant %d: %s\n  %s", v.invariant, v.what, strings.Join(v.path, "\n  "))
+}
+
+// walkNode is a world that was reached, and how.
+type walkNode struct {
+	world *world
+	from  *walkNode
+	event string
+	depth int
+}
+
+func (n *walkNode) path() []string {
+	var out []string
+	for ; n != nil && n.from != nil; n = n.from {
+		out = append(out, n.event)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// walk visits all worlds of one kind of session.
+func walk(cfg walkConfig) (out walkReport) {
+	began := time.Now()
+	defer func() { out.took = time.Since(began) }()
+	first := &walkNode{world: newWorld(cfg)}
+	seen := map[string]bool{first.world.key(): true}
+	queue := []*walkNode{first}
+	out.states = 1
+	for len(queue) > 0 {
+		node := queue[0]
+		queue[0], queue = nil, queue[1:]
+		for _, ev := range node.world.events() {
+			next := node.world.clone()
+			fired, violation := fire(next, ev)
+			if violation != nil {
+				violation.path = append(node.path(), ev.name)
+				out.violation = violation
+				return out
+			}
+			if !fired {
+				continue
+			}
+			out.edges++
+			key := next.key()
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			out.states++
+			out.depth = max(out.depth, node.depth+1)
+			queue = append(queue, &walkNode{next, node, ev.name, node.depth + 1})
+		}
+		node.world = nil // its successors are made
+	}
+	return out
+}
+
+// fire lets an event occur in w. It reports whether it could, and what does not
+// hold afterwards.
+func fire(w *world, ev event) (fired bool, violation *walkViolation) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *walkViolation:
+			fired, violation = true, r
+		default:
+			fired, violation = true, &walkViolation{what: fmt.Sprint("panic: ", r)}
+		}
+	}()
+	if !ev.do(w) {
+		return false, nil
+	}
+	w.check()
+	return true, nil
+}
+
+// walkConfigs are the walks: those that every run of the tests makes, and with
+// all those, too, that take minutes.
+func walkConfigs(all bool) []walkConfig {
+	worker := asker{who: program, answers: true}
+	user := asker{who: person, answers: true}
+	small := []walkConfig{
+		{
+			name: "failures", callers: []asker{worker}, calls: []string{"use", "init"},
+			codes: []Code{Unavailable, Denied},
+		},
+		{
+			name: "people", lazy: true, keepFresh: true, callers: []asker{user}, calls: []string{"use"},
+			codes: []Code{Interactive}, single: true,
+		},
+		{
+			name: "refusals", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
+			codes: []Code{Interactive}, refusals: true, single: true,
+		},
+		{
+			name: "life", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use", "init"},
+			ends: true, blocks: true,
+		},
+		{
+			name: "configurations", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
+			reconfigure: true,
+		},
+		{
+			name: "forced", callers: []asker{user}, calls: []string{"init", "signIn"}, ends: true, single: true,
+		},
+		{
+			name: "stored", stored: true, callers: []asker{worker}, calls: []string{"init", "renew", "restore"},
+			ends: true, elsewhere: true,
+		},
+	}
+	if !all {
+		return small
+	}
+	return append(small, []walkConfig{
+		{
+			name: "people and programs", lazy: true, keepFresh: true, callers: []asker{worker, user},
+			calls: []string{"use"}, codes: []Code{Interactive},
+		},
+		{
+			name: "refusals in an outage", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
+			codes: []Code{Unavailable, Interactive}, refusals: true,
+		},
+		{
+			name: "refusals and people", lazy: true, callers: []asker{user}, calls: []string{"use"},
+			codes: []Code{Denied, Interactive}, refusals: true,
+		},
+		{
+			name: "configurations and people", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
+			codes: []Code{Interactive}, reconfigure: true,
+		},
+		{
+			name: "configurations and refusals", lazy: true, callers: []asker{worker}, calls: []string{"use"},
+			reconfigure: true, refusals: true, ends: true,
+		},
+		{
+			name: "forced sign-ins", callers: []asker{user}, calls: []string{"init", "renew", "signIn"},
+			codes: []Code{Interactive}, ends: true,
+		},
+	}...)
+}
+
+// longWalks makes all walks. They take minutes.
+var longWalks = flag.Bool("long-walks", false, "make all walks of the machine")
+
+func TestWalk(t *testing.T) {
+	for _, cfg := range walkConfigs(*longWalks) {
+		t.Run(cfg.name, func(t *testing.T) {
+			r := walk(cfg)
+			if r.violation != nil {
+				t.Fatal(r.violation)
+			}
+			t.Logf("%d states, %d edges, %d events deep, %.1f s", r.states, r.edges, r.depth, r.took.Seconds())
+			if r.depth < 14 {
+				t.Errorf("the walk is only %d events deep", r.depth)
+			}
+		})
+	}
+}

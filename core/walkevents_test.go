@@ -1,0 +1,406 @@
+package core
+
+import "fmt"
+
+// event is something that may occur in a world. do reports whether it can.
+type event struct {
+	name string
+	do   func(*world) bool
+}
+
+// events returns what may occur next.
+func (w *world) events() []event {
+	out := []event{{"time passes", (*world).pass}, {"the timer fires", (*world).tick}}
+	if w.cfg.refusals {
+		out = append(out,
+			event{"the API accepts", (*world).accept},
+			event{"the API refuses", func(w *world) bool { return w.refuse(false) }},
+			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true) }})
+	}
+	if w.cfg.reconfigure {
+		out = append(out, event{"a new configuration", (*world).reconfigure})
+	}
+	if w.cfg.ends {
+		out = append(out,
+			event{"close", func(w *world) bool { return w.close(closeForNow) }},
+			event{"sign out", func(w *world) bool { return w.close(closeForGood) }},
+			event{"close has ended", (*world).closed})
+	}
+	if w.cfg.blocks {
+		out = append(out, event{"a block begins", (*world).enter}, event{"a block ends", (*world).leave})
+	}
+	if w.cfg.elsewhere {
+		out = append(out,
+			event{"another process has renewed", (*world).adopt},
+			event{"rest", func(w *world) bool { w.m.rest(); return true }})
+	}
+	for _, by := range w.cfg.callers {
+		for _, kind := range w.cfg.calls {
+			out = append(out, event{kind + " by " + audienceNames[by.who], func(w *world) bool { return w.call(kind, by) }})
+		}
+	}
+	out = append(out, event{"use by a caller that is gone", func(w *world) bool {
+		return w.call("use", asker{who: w.cfg.callers[0].who, gone: true})
+	}})
+	for i := range w.running {
+		out = append(out, w.runnerEvents(i)...)
+	}
+	return out
+}
+
+var audienceNames = []string{"nobody", "a program", "a person"}
+
+// runnerEvents returns what may occur to the i-th attempt that runs.
+func (w *world) runnerEvents(i int) []event {
+	on := func(fn func(*world, *runner) bool) func(*world) bool {
+		return func(w *world) bool { return i < len(w.running) && fn(w, w.running[i]) }
+	}
+	out := []event{
+		{fmt.Sprint("attempt ", i, ": calls the provider"), on((*world).callProvider)},
+		{fmt.Sprint("attempt ", i, ": asks the person"), on((*world).askPerson)},
+		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
+		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
+		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, Unavailable, false) })},
+	}
+	for _, code := range append([]Code{0}, w.cfg.codes...) {
+		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
+	}
+	return append(out, event{fmt.Sprint("attempt ", i, ": ends"), on((*world).deliver)})
+}
+
+func (w *world) call(kind string, by asker) bool {
+	if w.full() {
+		return false
+	}
+	w.ask(kind, by, nil)
+	return true
+}
+
+// full reports whether no attempt may begin, so that the world stays small.
+func (w *world) full() bool {
+	most := maxRunning
+	if w.cfg.single {
+		most = 1
+	}
+	return w.m.attempt == nil && len(w.running) >= most
+}
+
+// pass lets time pass until the next moment that makes a difference.
+func (w *world) pass() bool {
+	next := never
+	look := func(i instant) {
+		if i > w.now.mono {
+			next = min(next, i)
+		}
+	}
+	for _, c := range []*credential{w.m.current, w.m.parked, w.m.refused} {
+		if c != nil {
+			look(c.stale)
+			look(c.expired)
+			look(w.settles(c))
+		}
+	}
+	for _, b := range w.waits {
+		look(b.until)
+	}
+	look(w.m.refusals.until)
+	if next == never {
+		return false
+	}
+	w.now.wall += int64(next - w.now.mono)
+	w.now.mono = next
+	return true
+}
+
+func (w *world) tick() bool {
+	if w.full() {
+		return false
+	}
+	w.apply(w.m.tick(w.now, w.policy()), nobody, false)
+	return true
+}
+
+func (w *world) accept() bool {
+	if w.m.current == nil || w.m.current.accepted.Load() {
+		return false
+	}
+	w.m.current.accepted.Store(true)
+	return true
+}
+
+func (w *world) refuse(invalid bool) bool {
+	c := w.m.current
+	if c == nil {
+		c = w.m.refused
+	}
+	if c == nil || w.full() {
+		return false
+	}
+	who := w.cfg.callers[len(w.cfg.callers)-1].who
+	fx := w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	switch {
+	case w.m.refused != c: // too soon after another refusal
+	case w.refused != c:
+		w.refused, w.refusal = c, refusalOpen
+		fallthrough
+	default:
+		if invalid {
+			w.refusal = refusalFinal
+		}
+	}
+	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalOpen {
+		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.Renewal.IsZero()})
+	}
+	w.apply(fx, who, false)
+	return true
+}
+
+// binding returns the code of the wait that ends last for an audience, or zero.
+func (w *world) binding(who audience) (out Code) {
+	var until instant
+	for code, b := range w.waits {
+		if b.until > max(w.now.mono, until) && !(Code(code) == Interactive && b.who < who) {
+			out, until = Code(code), b.until
+		}
+	}
+	return out
+}
+
+func (w *world) reconfigure() bool {
+	if len(w.running) >= maxRunning || w.closing {
+		return false
+	}
+	left := w.m.leftover()
+	w.waits = [codes]wait{}
+	w.setup = walkSetup()
+	fx := w.m.reconfigure(w.now, w.policy())
+	w.refused, w.refusal = nil, refusalNone
+	if left != fx.release {
+		violated(8, "a credential that a new configuration drops is not released")
+	}
+	w.apply(fx, nobody, false)
+	return true
+}
+
+func (w *world) close(how closeMode) bool {
+	m := &w.m
+	have := m.current
+	if have == nil {
+		have = m.leftover()
+	}
+	mustClose := w.blocks == 0 && w.owned
+	var saves *attempt
+	for _, r := range w.running {
+		if r.spent && r.stage != stageAnswer && !r.a.settled {
+			saves = r.a
+		}
+	}
+	c := m.close(w.setup, how)
+	if how == closeBlock && w.blocks >= 0 {
+		closes := !c.nothing && !c.wait
+		if closes != mustClose && !c.wait {
+			violated(9, "the end of the last block closes: %v, want %v", closes, mustClose)
+		}
+	}
+	if c.nothing || c.wait {
+		return how == closeBlock
+	}
+	w.closing, w.owned = true, false
+	w.refused, w.refusal = nil, refusalNone
+	if have != c.release {
+		violated(8, "a credential is not released when the session is closed")
+	}
+	if saves != nil && c.last != saves {
+		violated(5, "Close does not wait for an attempt that spends what is stored")
+	}
+	w.apply(c.effects, nobody, false)
+	return true
+}
+
+func (w *world) closed() bool {
+	if !w.closing {
+		return false
+	}
+	w.closing = false
+	w.m.closed()
+	return true
+}
+
+func (w *world) enter() bool {
+	if w.blocks == maxBlocks || w.full() {
+		return false
+	}
+	w.blocks++
+	w.m.enter()
+	w.ask("block", asker{who: program}, nil)
+	return true
+}
+
+func (w *world) leave() bool {
+	if w.blocks == 0 {
+		return false
+	}
+	w.blocks--
+	return w.close(closeBlock)
+}
+
+func (w *world) adopt() bool {
+	if !w.cfg.stored || w.m.state != StateReady {
+		return false
+	}
+	w.apply(w.m.adopt(w.newCredential(w.setup, true)), nobody, false)
+	return true
+}
+
+// callProvider lets an attempt call Authenticate.
+func (w *world) callProvider(r *runner) bool {
+	if r.stage != stageStart || r.a.purpose != renewal {
+		return false
+	}
+	r.presented = !r.a.req.Previous.Renewal.IsZero()
+	p := asking
+	if r.presented && w.cfg.stored {
+		p = spending
+	}
+	if !w.m.proceed(r.a, p) {
+		return w.finish(r, 0, true)
+	}
+	w.checkCall(r)
+	r.stage, r.spent = stageCall, p == spending
+	return true
+}
+
+// askPerson lets an attempt call SignIn, if it may.
+func (w *world) askPerson(r *runner) bool {
+	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == Interactive
+	if !ready || r.a.who < person {
+		return false
+	}
+	if !w.m.proceed(r.a, signing) {
+		return w.finish(r, Interactive, true)
+	}
+	if r.cause < person {
+		violated(6, "an attempt reaches SignIn although no person is there")
+	}
+	w.checkCall(r)
+	r.stage, r.spent = stagePerson, false
+	return true
+}
+
+// checkCall verifies that the provider may be called.
+func (w *world) checkCall(r *runner) {
+	if r.cancelled || r.a.settled {
+		violated(8, "the provider is called for an attempt that has settled")
+	}
+	for _, other := range w.running {
+		if other != r && other.a.setup == r.a.setup && (other.stage == stageCall || other.stage == stagePerson) {
+			violated(4, "two calls into one provider")
+		}
+	}
+}
+
+// answer lets the provider's call return.
+func (w *world) answer(r *runner, code Code) bool {
+	switch r.stage {
+	case stageCall:
+		r.stage = stageAnswer
+	case stagePerson:
+		if code == Interactive {
+			return false
+		}
+		r.stage = stageSigned
+	default:
+		return false
+	}
+	r.last = code
+	w.m.proceed(r.a, saving)
+	return true
+}
+
+// deliver lets an attempt settle with what the provider answered.
+func (w *world) deliver(r *runner) bool {
+	if r.stage != stageAnswer && r.stage != stageSigned {
+		return false
+	}
+	return w.finish(r, r.last, false)
+}
+
+// findStored lets an attempt take what the store holds.
+func (w *world) findStored(r *runner) bool {
+	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == personal {
+		return false
+	}
+	c := w.newCredential(r.a.setup, true)
+	return w.settle(r, obtained{cred: c, restored: true}, nil)
+}
+
+// overdue lets the limit of an attempt pass.
+func (w *world) overdue(r *runner) bool {
+	if r.a.settled {
+		return false
+	}
+	err := Errorf(Unavailable, "overdue")
+	w.noteRefusal(r, Unavailable, obtained{})
+	fx := w.m.settle(w.now, w.policy(), r.a, obtained{}, 0, err)
+	w.apply(fx, r.cause, false)
+	return true
+}
+
+// finish lets an attempt end with a code, or with a credential for zero.
+func (w *world) finish(r *runner, code Code, superseded bool) bool {
+	o := obtained{presented: r.presented, refused: r.presented && r.last == Interactive}
+	switch {
+	case superseded:
+		return w.settle(r, o, errSuperseded)
+	case r.a.purpose == restoration:
+		return w.settle(r, o, errNotStored)
+	case code != 0:
+		return w.settle(r, o, Errorf(code, "no"))
+	}
+	o.cred = w.newCredential(r.a.setup, w.cfg.stored)
+	return w.settle(r, o, nil)
+}
+
+// settle delivers the outcome of an attempt whose goroutine ends.
+func (w *world) settle(r *runner, o obtained, err error) bool {
+	late, have := r.a.settled, r.a.have
+	if err != nil && !late && r.a.purpose != restoration {
+		w.noteRefusal(r, CodeOf(err), o)
+	}
+	current := w.m.current
+	fx := w.m.settle(w.now, w.policy(), r.a, o, 0, err)
+	if late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked && fx.release != o.cred {
+		violated(8, "a credential that arrives late is neither used nor released")
+	}
+	if late && o.cred != nil && r.a.epoch != w.m.epoch && fx.release != o.cred {
+		violated(8, "a credential that arrives after Close is used")
+	}
+	if late && o.cred == w.m.current && o.cred != nil && current != nil && current != have {
+		violated(8, "a credential that arrives late replaces a newer one")
+	}
+	if !late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked {
+		violated(5, "a credential that was obtained is dropped")
+	}
+	w.apply(fx, r.cause, false)
+	for i, other := range w.running {
+		if other == r {
+			w.running = append(w.running[:i:i], w.running[i+1:]...)
+			break
+		}
+	}
+	return true
+}
+
+// noteRefusal keeps the rules' own record of what a refused credential may be
+// used for after an attempt to replace it has failed.
+func (w *world) noteRefusal(r *runner, code Code, o obtained) {
+	if w.refused == nil || w.refusal == refusalFinal {
+		return
+	}
+	harmless := code == Unavailable || code == BadConfig || code == Interactive && !o.presented
+	if o.refused || !harmless {
+		w.refusal = refusalFinal
+		return
+	}
+	w.refusal = refusalTolerated
+}

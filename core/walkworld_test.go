@@ -1,0 +1,437 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// world is the machine and what surrounds it.
+type world struct {
+	cfg     walkConfig
+	m       machine
+	now     moment
+	setup   *setup
+	running []*runner
+	closing bool // Close is at work
+
+	// What the rules say, kept apart from the machine's own variables.
+	waits   [codes]wait
+	owned   bool // a block made the session ready, and nobody took it over
+	blocks  int
+	refused *credential
+	refusal refusal
+	served  bool // the last caller got a credential
+}
+
+// wait is a wait after a failure.
+type wait struct {
+	count int
+	until instant
+	who   audience
+}
+
+// runner is an attempt whose goroutine has not ended.
+type runner struct {
+	a         *attempt
+	cause     audience // who is there, whatever the attempt says
+	stage     stage
+	cancelled bool
+	spent     bool // what it spends or saves is the store's
+	settled   bool // its waiters were released
+	presented bool
+	last      Code // of the provider's answer; zero: a credential
+}
+
+// stage is how far an attempt's goroutine is.
+type stage uint8
+
+const (
+	stageStart  stage = iota // before the provider is called
+	stageCall                // in Authenticate
+	stageAnswer              // Authenticate has returned
+	stagePerson              // in SignIn
+	stageSigned              // SignIn has returned
+)
+
+const (
+	walkStale   = 5 * time.Second
+	walkExpired = 12 * time.Second
+	maxRunning  = 2
+	maxBlocks   = 2
+)
+
+func newWorld(cfg walkConfig) *world {
+	w := &world{cfg: cfg, now: moment{mono: 1 << 40, wall: 1 << 50}}
+	w.setup = walkSetup()
+	return w
+}
+
+func walkSetup() *setup { return &setup{name: "walk", opts: &defaults} }
+
+func (w *world) policy() policy {
+	return policy{
+		setup: w.setup, lazy: w.cfg.lazy, keepFresh: w.cfg.keepFresh, timeout: 10 * time.Second,
+		random: func(time.Duration) time.Duration { return 0 },
+	}
+}
+
+// newCredential returns what a provider of u would return now.
+func (w *world) newCredential(u *setup, renewal bool) *credential {
+	c := &credential{setup: u}
+	c.born = w.now.mono
+	c.stale, c.expired = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
+	c.wall = int64(never)
+	if renewal {
+		c.cred.Renewal = NewSecret("r")
+	}
+	return c
+}
+
+func violated(invariant int, format string, args ...any) {
+	panic(&walkViolation{invariant: invariant, what: fmt.Sprintf(format, args...)})
+}
+
+// clone copies the world. Setups, failures and lifetimes are never written to.
+func (w *world) clone() *world {
+	out := *w
+	attempts := map[*attempt]*attempt{nil: nil}
+	creds := map[*credential]*credential{nil: nil}
+	cred := func(c *credential) *credential {
+		if creds[c] == nil && c != nil {
+			n := &credential{lifetime: c.lifetime, setup: c.setup, cred: c.cred}
+			n.accepted.Store(c.accepted.Load())
+			creds[c] = n
+		}
+		return creds[c]
+	}
+	att := func(a *attempt) *attempt {
+		if attempts[a] == nil && a != nil {
+			attempts[a] = &attempt{
+				setup: a.setup, who: a.who, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
+				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err,
+			}
+		}
+		return attempts[a]
+	}
+	m := &out.m
+	m.current, m.parked, m.refused = cred(m.current), cred(m.parked), cred(m.refused)
+	m.attempt, m.stuck = att(m.attempt), att(m.stuck)
+	out.refused = cred(w.refused)
+	out.running = make([]*runner, len(w.running))
+	for i, r := range w.running {
+		n := *r
+		n.a = att(r.a)
+		out.running[i] = &n
+	}
+	return &out
+}
+
+// keyText is a world's key while it is written.
+type keyText []byte
+
+func (k *keyText) add(values ...int) {
+	for _, v := range values {
+		*k = append(*k, byte(v+1))
+	}
+}
+
+func (k *keyText) flags(values ...bool) {
+	for _, v := range values {
+		if v {
+			*k = append(*k, '+')
+		} else {
+			*k = append(*k, '-')
+		}
+	}
+}
+
+// key describes the world without what makes no difference.
+func (w *world) key() string {
+	m := &w.m
+	rank := w.ranks()
+	k := make(keyText, 0, 128)
+	k.add(int(m.state), int(m.refusal), int(min(m.blocks, 3)), int(w.refusal), w.blocks)
+	k.flags(m.owned, w.closing, w.owned)
+	for _, c := range []*credential{m.current, m.parked, m.refused} {
+		if c == nil {
+			k.add(0)
+			continue
+		}
+		k.add(1, rank(c.stale), rank(c.expired), rank(w.settles(c)))
+		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.Renewal.IsZero(), c == w.refused)
+	}
+	if f := m.failures; f != nil {
+		for i, one := range f.byCode {
+			k.add(i, min(one.count, 3), rank(one.until), int(one.who))
+		}
+		k.add(int(f.last))
+	}
+	k.add(min(m.refusals.count, 3), rank(m.refusals.until), len(w.running))
+	for _, r := range w.running {
+		a := r.a
+		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
+		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
+			a.have == m.refused, a.have == nil, a.req.Previous.Renewal.IsZero(), r.cancelled, r.spent, r.settled, r.presented)
+	}
+	return string(k)
+}
+
+// settles returns when a refusal of c is no longer one soon after another.
+func (w *world) settles(c *credential) instant {
+	if !w.cfg.refusals || w.m.refusals.count == 0 {
+		return 0
+	}
+	return c.born.plus(maxRefusalWait) + 1
+}
+
+// ranks returns a function that tells the order of the instants to come: zero
+// for those that have passed, and minus one for never.
+func (w *world) ranks() func(instant) int {
+	var buffer [24]instant
+	to := buffer[:0]
+	at := func(i instant) {
+		if i > w.now.mono && i != never && !slices.Contains(to, i) {
+			to = append(to, i)
+		}
+	}
+	m := &w.m
+	for _, c := range []*credential{m.current, m.parked, m.refused} {
+		if c != nil {
+			at(c.stale)
+			at(c.expired)
+			at(w.settles(c))
+		}
+	}
+	if m.failures != nil {
+		for _, f := range m.failures.byCode {
+			at(f.until)
+		}
+	}
+	at(m.refusals.until)
+	slices.Sort(to)
+	return func(i instant) int {
+		if i == never {
+			return -1
+		}
+		return slices.Index(to, i) + 1
+	}
+}
+
+// check verifies what must hold in every state.
+func (w *world) check() {
+	m := &w.m
+	unsettled := 0
+	for _, r := range w.running {
+		if !r.a.settled {
+			unsettled++
+			if r.a != m.attempt {
+				violated(1, "an attempt has not settled, and the machine does not know it")
+			}
+		}
+	}
+	if unsettled > 1 || m.attempt != nil && (unsettled != 1 || m.attempt.settled) {
+		violated(1, "%d attempts have not settled", unsettled)
+	}
+	if m.current != nil && m.state != StateReady || m.parked != nil && m.state == StateReady ||
+		m.refused != nil && (m.state != StateReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
+		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
+	}
+	if m.owned != w.owned {
+		violated(9, "owned is %v, want %v", m.owned, w.owned)
+	}
+	if m.stuck != nil && !(m.stuck.settled && m.stuck.phase.calling()) {
+		violated(4, "an attempt is stuck and does not call the provider")
+	}
+	if m.state == stateClosing && m.attempt != nil {
+		violated(8, "an attempt runs while Close works")
+	}
+	if m.refused != nil && m.refusal == refusalTolerated && w.refusal != refusalTolerated {
+		violated(7, "a refusal is tolerated that must not be")
+	}
+}
+
+// apply does what a session does about effects. cause is who was there when an
+// attempt was started; init says that an Init started it.
+func (w *world) apply(fx effects, cause audience, init bool) {
+	w.noteEvents(fx, cause)
+	if a := fx.start; a != nil {
+		w.checkStart(a, cause, init)
+		w.running = append(w.running, &runner{a: a, cause: cause})
+	}
+	if a := fx.cancel; a != nil {
+		if a.phase == spending {
+			violated(5, "an attempt that spends what is stored is cancelled")
+		}
+		w.runner(a).cancelled = true
+	}
+	if a := fx.settled; a != nil {
+		r := w.runner(a)
+		if r.settled {
+			violated(2, "an attempt settles twice")
+		}
+		r.settled = true
+		w.wake(a)
+	}
+}
+
+func (w *world) runner(a *attempt) *runner {
+	for _, r := range w.running {
+		if r.a == a {
+			return r
+		}
+	}
+	violated(2, "an attempt that has ended is heard of again")
+	return nil
+}
+
+// checkStart verifies that an attempt may begin now.
+func (w *world) checkStart(a *attempt, cause audience, init bool) {
+	if w.m.state == stateClosing {
+		violated(8, "an attempt begins while Close works")
+	}
+	if a.who != cause && a.purpose != restoration {
+		violated(6, "an attempt begins for audience %d, and %d is there", a.who, cause)
+	}
+	for _, r := range w.running {
+		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) && a.purpose != restoration {
+			violated(4, "an attempt begins while the provider has not returned from another")
+		}
+	}
+	if a.purpose == restoration {
+		return
+	}
+	for code, b := range w.waits {
+		binds := b.until > w.now.mono && !(Code(code) == Interactive && b.who < cause)
+		if binds && !(init && b.count < 2) {
+			violated(10, "an attempt begins %v before a wait ends", b.until.until(w.now.mono))
+		}
+	}
+}
+
+// wake checks what callers get that waited for a: any caller may have. Those that
+// ask again do so in a world of their own, so that waiting callers do not multiply
+// the worlds. What they start there, a new caller starts here.
+func (w *world) wake(a *attempt) {
+	for _, by := range w.cfg.callers {
+		for _, kind := range append([]string{"block"}, w.cfg.calls...) {
+			err, again := a.outcome(by.who)
+			if !again {
+				w.checkOutcome(a, by.who, err)
+				continue
+			}
+			if kind == "restore" && a.purpose == restoration || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == personal {
+				continue // it has what it wanted, or knows that there is nothing
+			}
+			epoch := a.epoch
+			elsewhere := w.clone()
+			elsewhere.ask(kind, asker{who: by.who}, &epoch)
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") && w.m.state == StateReady && elsewhere.served {
+				violated(8, "an Init that a Close overtook succeeds")
+			}
+			elsewhere.check()
+		}
+	}
+}
+
+// checkOutcome verifies the error that a caller gets from an attempt.
+func (w *world) checkOutcome(a *attempt, who audience, err error) {
+	if CodeOf(err) == Interactive && a.who < who {
+		violated(6, "a caller gets the Interactive of an attempt for a lower audience")
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		violated(11, "an error without a code: %v", err)
+	}
+	if e.Code != Closed && e.RetryAfter <= 0 {
+		violated(11, "an error does not say when the next attempt may be: %v", err)
+	}
+}
+
+// ask lets a caller ask the machine, and does what the verdict says.
+func (w *world) ask(kind string, by asker, epoch *uint32) {
+	var v verdict
+	state := w.m.state
+	switch kind {
+	case "use":
+		v = w.m.use(w.now, w.policy(), by)
+	case "init", "block":
+		v = w.m.init(w.now, w.policy(), by, kind == "block", epoch)
+	case "restore":
+		v = w.m.restore(w.now, w.policy(), by)
+	case "renew":
+		v = w.m.renew(w.now, w.policy(), by)
+	case "signIn":
+		v = w.m.signIn(w.now, w.policy(), by)
+	}
+	w.checkVerdict(kind, by, v, state)
+	if w.served = v.serve != nil; w.served {
+		w.noteReady(kind, state)
+	}
+	cause := by.who
+	if kind == "signIn" {
+		cause = person
+	}
+	w.apply(v.effects, cause, kind == "init" || kind == "block" || kind == "signIn")
+}
+
+// checkVerdict verifies what a caller gets.
+func (w *world) checkVerdict(kind string, by asker, v verdict, state State) {
+	set := 0
+	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.closing, v.err != nil} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
+		violated(12, "a verdict says %d things", set)
+	}
+	if v.wait != nil && (v.wait != w.m.attempt || v.wait.settled) {
+		violated(12, "a caller is to wait for an attempt that is not under way")
+	}
+	if v.serve == nil {
+		return
+	}
+	closed := state == StateClosed || state == stateClosing
+	if closed && kind == "use" || state == stateClosing {
+		violated(8, "a closed session serves")
+	}
+	if v.serve.age(w.now) == ageExpired {
+		violated(7, "an expired credential is served")
+	}
+	if v.serve != w.refused {
+		return
+	}
+	if !by.answers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
+		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
+	}
+}
+
+// noteReady keeps the rules' own record of who made the session ready.
+func (w *world) noteReady(kind string, before State) {
+	switch {
+	case before != StateReady:
+		w.owned = kind == "block"
+	case kind == "init":
+		w.owned = false
+	}
+}
+
+// noteEvents keeps the rules' own record of failures and successes. cause is who
+// was there when the attempt began.
+func (w *world) noteEvents(fx effects, cause audience) {
+	for _, ev := range fx.events {
+		switch ev.Kind {
+		case Authenticated, Restored:
+			w.waits, w.refused, w.refusal = [codes]wait{}, nil, refusalNone
+		case Failed:
+			var e *Error
+			if !errors.As(ev.Err, &e) || e.RetryAfter <= 0 {
+				violated(11, "a failure does not say when the next attempt may be")
+			}
+			one := &w.waits[e.Code]
+			*one = wait{count: one.count + 1, until: w.now.mono.plus(e.RetryAfter), who: cause}
+		}
+	}
+}
