@@ -311,8 +311,8 @@ func (m *machine) request(u *setup) (*credential, Request) {
 }
 
 // proceed is the event that an attempt wants to move on to a phase. It reports
-// whether anybody still wants the outcome. That the provider has returned, the
-// phase saving, is news even then.
+// whether it may: not if it has settled, as nobody wants the outcome any more.
+// That the provider has returned, the phase saving, is noted even then.
 func (m *machine) proceed(a *attempt, p phase) bool {
 	if a.settled && p != saving {
 		return false
@@ -321,7 +321,7 @@ func (m *machine) proceed(a *attempt, p phase) bool {
 	if p == saving && m.stuck == a {
 		m.stuck = nil
 	}
-	return !a.settled
+	return true
 }
 
 // settle is the event that an attempt has an outcome.

@@ -1,11 +1,9 @@
 package core
 
 import (
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -31,6 +29,7 @@ type walkConfig struct {
 	ends                    bool // Close and SignOut
 	blocks                  bool
 	elsewhere               bool // another process renews; the credential leaves the memory
+	long                    bool // credentials live for minutes and not for seconds
 	single                  bool // an attempt that has settled ends before the next one begins
 }
 
@@ -145,6 +144,10 @@ func walkConfigs(all bool) []walkConfig {
 			codes: []Code{Interactive}, refusals: true, single: true,
 		},
 		{
+			name: "refusals and Close", lazy: true, callers: []asker{worker}, calls: []string{"init"},
+			refusals: true, ends: true, single: true, long: true,
+		},
+		{
 			name: "life", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use", "init"},
 			ends: true, blocks: true,
 		},
@@ -189,22 +192,4 @@ func walkConfigs(all bool) []walkConfig {
 			codes: []Code{Interactive}, ends: true,
 		},
 	}...)
-}
-
-// longWalks makes all walks. They take minutes.
-var longWalks = flag.Bool("long-walks", false, "make all walks of the machine")
-
-func TestWalk(t *testing.T) {
-	for _, cfg := range walkConfigs(*longWalks) {
-		t.Run(cfg.name, func(t *testing.T) {
-			r := walk(cfg)
-			if r.violation != nil {
-				t.Fatal(r.violation)
-			}
-			t.Logf("%d states, %d edges, %d events deep, %.1f s", r.states, r.edges, r.depth, r.took.Seconds())
-			if r.depth < 14 {
-				t.Errorf("the walk is only %d events deep", r.depth)
-			}
-		})
-	}
 }

@@ -137,7 +137,11 @@ func (w *world) refuse(invalid bool) bool {
 		return false
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].who
+	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
 	fx := w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	if quiet && (w.m.current == c || w.m.refusals.count != 1) {
+		violated(7, "a refusal after a quiet minute counts as one soon after another")
+	}
 	switch {
 	case w.m.refused != c: // too soon after another refusal
 	case w.refused != c:
@@ -175,6 +179,9 @@ func (w *world) reconfigure() bool {
 	w.setup = walkSetup()
 	fx := w.m.reconfigure(w.now, w.policy())
 	w.refused, w.refusal = nil, refusalNone
+	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.until > w.now.mono {
+		violated(10, "a new configuration does not end the waits")
+	}
 	if left != fx.release {
 		violated(8, "a credential that a new configuration drops is not released")
 	}
@@ -204,6 +211,9 @@ func (w *world) close(how closeMode) bool {
 	}
 	if c.nothing || c.wait {
 		return how == closeBlock
+	}
+	if m.refusals.until > w.now.mono {
+		violated(7, "refusals are counted over Close")
 	}
 	w.closing, w.owned = true, false
 	w.refused, w.refusal = nil, refusalNone

@@ -22,7 +22,7 @@ type world struct {
 	blocks  int
 	refused *credential
 	refusal refusal
-	served  bool // the last caller got a credential
+	got     error // what the last caller got; nil: anything else
 }
 
 // wait is a wait after a failure.
@@ -82,6 +82,9 @@ func (w *world) newCredential(u *setup, renewal bool) *credential {
 	c := &credential{setup: u}
 	c.born = w.now.mono
 	c.stale, c.expired = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
+	if w.cfg.long {
+		c.stale, c.expired = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
+	}
 	c.wall = int64(never)
 	if renewal {
 		c.cred.Renewal = NewSecret("r")
@@ -291,6 +294,9 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	if w.m.state == stateClosing {
 		violated(8, "an attempt begins while Close works")
 	}
+	if a.req.Reason != Initial && a.have.setup != a.setup {
+		violated(8, "a provider is given the credential of another one")
+	}
 	if a.who != cause && a.purpose != restoration {
 		violated(6, "an attempt begins for audience %d, and %d is there", a.who, cause)
 	}
@@ -327,8 +333,8 @@ func (w *world) wake(a *attempt) {
 			epoch := a.epoch
 			elsewhere := w.clone()
 			elsewhere.ask(kind, asker{who: by.who}, &epoch)
-			if epoch != w.m.epoch && (kind == "init" || kind == "block") && w.m.state == StateReady && elsewhere.served {
-				violated(8, "an Init that a Close overtook succeeds")
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != Closed {
+				violated(8, "an Init that a Close overtook goes on")
 			}
 			elsewhere.check()
 		}
@@ -366,7 +372,8 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 		v = w.m.signIn(w.now, w.policy(), by)
 	}
 	w.checkVerdict(kind, by, v, state)
-	if w.served = v.serve != nil; w.served {
+	w.got = v.err
+	if v.serve != nil {
 		w.noteReady(kind, state)
 	}
 	cause := by.who

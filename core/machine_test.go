@@ -1,0 +1,24 @@
+package core
+
+import (
+	"flag"
+	"testing"
+)
+
+// longWalks makes all walks. They take minutes.
+var longWalks = flag.Bool("long-walks", false, "make all walks of the machine")
+
+func TestWalk(t *testing.T) {
+	for _, cfg := range walkConfigs(*longWalks) {
+		t.Run(cfg.name, func(t *testing.T) {
+			r := walk(cfg)
+			if r.violation != nil {
+				t.Fatal(r.violation)
+			}
+			t.Logf("%d states, %d edges, %d events deep, %.1f s", r.states, r.edges, r.depth, r.took.Seconds())
+			if r.depth < 14 {
+				t.Errorf("the walk is only %d events deep", r.depth)
+			}
+		})
+	}
+}

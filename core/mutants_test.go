@@ -1,0 +1,127 @@
+package core
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// mutant is a change of one condition or one assignment in the engine. It breaks
+// an invariant, and the walk has to notice.
+type mutant struct {
+	invariants       string // of which one is reported, as "8" or "1 12"
+	file, from, to   string
+	whatAUserNotices string
+}
+
+var mutants = []mutant{
+	{"1", "machine.go", "if m.attempt != nil {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "if m.attempt != nil && m.attempt.phase != saving {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "two renewals at a time"},
+	{"1", "machine.go", "if m.attempt != nil {\n\t\treturn fx\n\t}\n\tif b", "if m.attempt == nil {\n\t\treturn fx\n\t}\n\tif b", "a refusal begins a second renewal"},
+	{"2", "machine.go", "if a.settled {\n\t\treturn m.arrive(p, a, o, took, err)", "if a.settled && err != nil {\n\t\treturn m.arrive(p, a, o, took, err)", "a panic: a channel is closed twice"},
+	{"3", "machine.go", "if m.state == StateReady {\n\t\tm.current = c", "if m.state != StateClosed {\n\t\tm.current = c", "a session serves before Init"},
+	{"3", "machine.go", "m.failures, m.refused, m.refusal = nil, nil, refusalNone\n\tif", "m.failures = nil\n\tif", "a refused credential stays beside its successor"},
+	{"4", "machine.go", "m.stuck.setup == p.setup && to", "m.stuck.setup != p.setup && to", "calls pile up in a provider that hangs"},
+	{"4", "machine.go", "if p == saving && m.stuck == a {", "if p == saving {", "a second call into a provider that hangs"},
+	{"5", "machine.go", "if a.phase != spending {", "if a.phase == spending {", "Close cancels an attempt that spends the stored refresh token"},
+	{"5", "machine.go", "last := m.attempt\n", "last := m.stuck\n", "Close does not wait until a rotated refresh token is saved"},
+	{"6", "machine.go", "began, _ := m.begin(at, p, nobody, renewal)", "began, _ := m.begin(at, p, person, renewal)", "a reload opens a browser"},
+	{"6", "machine.go", "fx, _ := m.begin(at, p, nobody, renewal)", "fx, _ := m.begin(at, p, person, renewal)", "a timer opens a browser"},
+	{"6", "attempt.go", "case a.who < who && CodeOf", "case a.who > who && CodeOf", "a caller gets what a timer could not do"},
+	{"8", "machine.go", "if a.settled && p != saving {", "if a.settled && p == asking {", "a browser opens for callers who have their answer"},
+	{"7", "machine.go", "m.refusal == refusalTolerated && m.refused", "m.refusal != refusalNone && m.refused", "a revoked token is sent again"},
+	{"7", "machine.go", "m.current == nil && by.answers && m", "m.current == nil && m", "a caller that waited gets the old credential"},
+	{"7", "machine.go", "case o.refused:\n\t\tm.refusal = refusalFinal", "case o.refused:\n\t\tm.refusal = refusalTolerated", "a credential that the issuer refused is sent again"},
+	{"7", "machine.go", "at.mono-c.born > instant(maxRefusalWait)", "at.mono-c.born < instant(maxRefusalWait)", "refusals are counted over a quiet minute"},
+	{"7", "machine.go", "m.state, m.owned, m.refusals = stateClosing, false, spacing{}", "m.state, m.owned = stateClosing, false", "refusals are counted over Close"},
+	{"8 3", "machine.go", "m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone\n\treturn closing", "m.parked, m.refused, m.refusal = nil, nil, refusalNone\n\treturn closing", "a closed session serves"},
+	{"8", "machine.go", "same := a.epoch == m.epoch &&", "same := a.epoch <= m.epoch &&", "a closed session takes what arrives late"},
+	{"8", "machine.go", "return effects{release: o.cred}", "return effects{}", "a token that arrives after Close is not revoked"},
+	{"8", "machine.go", "if epoch != nil && *epoch != m.epoch {", "if epoch != nil && *epoch > m.epoch {", "an Init that a Close overtook opens the session again"},
+	{"8", "machine.go", "if have != nil && have.setup == u {", "if have != nil && have.setup != nil {", "a new provider is given the old one's refresh token"},
+	{"9", "machine.go", "m.owned = m.owned && block", "m.owned = m.owned || block", "the end of a block closes a session that was there before"},
+	{"9", "machine.go", "if m.blocks > 0 || !m.owned {", "if m.blocks > 1 || !m.owned {", "a block closes the session while another one uses it"},
+	{"10", "machine.go", "if b := m.failures.binding(at.mono, who); b != nil {", "if b := m.failures.binding(at.mono, who); b != nil && invalid {", "an API that refuses everything causes a storm at the issuer"},
+	{"10", "backoff.go", "b := f.longest(now, who, 2)", "b := f.longest(now, who, 3)", "a loop around Init locks the account"},
+	{"10", "machine.go", "m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, spacing{}", "m.failures, m.refusals, m.parked, m.refused, m.refusal = m.failures, spacing{}", "a corrected secret waits for the wrong one's cool-down"},
+	{"11", "machine.go", "e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)", "e.RetryAfter = 0", "an error does not say when to try again"},
+	{"12 1", "machine.go", "a.settled = true\n\tm.attempt = nil", "a.settled = true\n\tm.attempt = m.stuck", "a caller waits without end"},
+}
+
+// TestMutantsOfTheMachine compiles a copy of the engine for each mutant, walks
+// all of them and prints the shortest way to what each one breaks.
+func TestMutantsOfTheMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the package once for each mutant")
+	}
+	dir := t.TempDir()
+	source := engineSource(t)
+	program := "package main\n\nimport (\n\t\"fmt\"\n"
+	body := "func main() {\n"
+	for i, m := range mutants {
+		require.Equal(t, 1, strings.Count(source[m.file], m.from), "%s: %q", m.file, m.from)
+		name := fmt.Sprintf("m%02d", i)
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+		for file, text := range source {
+			if file == m.file {
+				text = strings.Replace(text, m.from, m.to, 1)
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name, file), []byte(text), 0o600))
+		}
+		program += fmt.Sprintf("\t%s \"walk/%s\"\n", name, name)
+		body += fmt.Sprintf("\tfmt.Printf(\"%%s\\x00\", %s.Walked())\n", name)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module walk\n\ngo 1.25\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program+")\n\n"+body+"}\n"), 0o600))
+	cmd := exec.Command("go", "run", ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOTOOLCHAIN=local")
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", out)
+	results := strings.Split(string(out), "\x00")
+	require.Len(t, results, len(mutants)+1)
+	for i, m := range mutants {
+		t.Logf("%s: %s -> %s\n%s", m.whatAUserNotices, m.from, m.to, results[i])
+		ok := false
+		for _, n := range strings.Fields(m.invariants) {
+			ok = ok || strings.HasPrefix(results[i], "invariant "+n+":")
+		}
+		assert.True(t, ok, "%q is to break invariant %s: %s", m.whatAUserNotices, m.invariants, results[i])
+	}
+}
+
+// engineSource returns the files of this package and those of the walk.
+func engineSource(t *testing.T) map[string]string {
+	out := map[string]string{"walked.go": `package core
+
+// Walked returns what the walks find.
+func Walked() string {
+	for _, cfg := range walkConfigs(false) {
+		if r := walk(cfg); r.violation != nil {
+			return r.violation.String()
+		}
+	}
+	return "nothing"
+}
+`}
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		name, test := strings.CutSuffix(file, "_test.go")
+		if test && !strings.HasPrefix(name, "walk") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if test {
+			file = name + ".go"
+		}
+		out[file] = string(text)
+	}
+	return out
+}
