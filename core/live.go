@@ -43,20 +43,21 @@ var credentialIDs atomic.Uint64
 // live is a credential, ready for use: checked, with everything that requests
 // need made once. Only until changes.
 type live struct {
-	until   atomic.Int64 // before this moment there is nothing to look at
-	stale   int64        // when to renew
-	expired int64        // when to stop
-	born    int64
-	wall    int64 // expired by the wall clock, in Unix nanoseconds
-	setup   *setup
-	named   *[]origin // by the provider; nil where the options name some
-	cert    *tls.Certificate
-	fields  atomic.Pointer[[]field]           // for HTTP, made on first use
-	md      atomic.Pointer[map[string]string] // for gRPC, made on first use
-	quiet   atomic.Bool                       // TLS handshakes need not look at the clock
-	plain   atomic.Bool                       // the provider said that it is no Authorizer
-	kept    *kept                             // what Options.Store has of it; nil: nothing
-	cred    Credential
+	until    atomic.Int64 // before this moment there is nothing to look at
+	stale    int64        // when to renew
+	expired  int64        // when to stop
+	born     int64
+	wall     int64 // expired by the wall clock, in Unix nanoseconds
+	setup    *setup
+	named    *[]origin // by the provider; nil where the options name some
+	cert     *tls.Certificate
+	fields   atomic.Pointer[[]field]           // for HTTP, made on first use
+	md       atomic.Pointer[map[string]string] // for gRPC, made on first use
+	quiet    atomic.Bool                       // TLS handshakes need not look at the clock
+	accepted atomic.Bool                       // the API answered a request that carried it with a 2xx
+	plain    atomic.Bool                       // the provider said that it is no Authorizer
+	kept     *kept                             // what Options.Store has of it; nil: nothing
+	cred     Credential
 }
 
 type age uint8

@@ -29,11 +29,11 @@ import (
 // authenticates.
 type Session struct {
 	name  string
-	live  atomic.Pointer[live]    // what callers get; nil: none, or not yet
-	own   atomic.Pointer[carrier] // carries Client's requests; made on first use
-	setup atomic.Pointer[setup]   // written under mu
+	live  atomic.Pointer[live]  // what callers get; nil: none, or not yet
+	setup atomic.Pointer[setup] // written under mu
 
-	lessons lessons // what answers taught, for Authorizers
+	transports transportCache    // sends Client's requests
+	remembered rememberedHeaders // of answers, for Authorizers
 
 	mu       sync.Mutex // guards all below; never held across I/O
 	state    State
@@ -79,10 +79,14 @@ func newSetup(p Provider, opts *Options) *setup {
 	if opts != nil {
 		own := *opts
 		own.Origins = slices.Clone(opts.Origins)
+		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
 		u.opts = &own
 	}
 	var err error
-	if u.origins, err = parseOrigins(u.opts.Origins); err == nil && p == nil {
+	if u.origins, err = parseOrigins(u.opts.Origins); err == nil {
+		err = u.opts.checkRefusedStatus()
+	}
+	if err == nil && p == nil {
 		err = errors.New("the session has no provider")
 	}
 	if err != nil {
@@ -182,6 +186,7 @@ func (s *Session) admit(l *live, borrow bool) bool {
 		return false
 	}
 	s.state, s.pending, s.borrowed = StateReady, nil, borrow
+	s.transports.reopen()
 	s.live.Store(l)
 	s.keepFresh()
 	return true
@@ -205,10 +210,15 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 // once, whoever asks and however many; otherwise nothing happens. Refusals
 // that follow each other closely are spaced like failures: c then stays, so
 // that one endpoint's refusals do not take the session from the others.
-// Transport calls it after a 401; call it where authsession does not carry
-// the request. Reject does not wait.
+// A challenge that does not refuse the credential, as Transport reads them,
+// changes nothing. Transport reports refusals itself; call Reject where authsession
+// does not send the request. Reject does not wait.
 func (s *Session) Reject(c Credential, challenge string) {
-	if l := s.live.Load(); l != nil && c.id == l.cred.id {
+	l := s.live.Load()
+	if l == nil || c.id != l.cred.id {
+		return
+	}
+	if refused, _ := refusal(l.scheme(), challenge); refused {
 		s.reject(l, challenge)
 	}
 }
@@ -276,9 +286,7 @@ func (s *Session) end(ctx context.Context, how ending) error {
 		cancel()
 	}
 	err := s.letGo(ctx, u, l, how)
-	if own := s.own.Swap(nil); own != nil {
-		own.retire()
-	}
+	s.transports.end()
 	s.mu.Lock()
 	s.closing = nil
 	close(done)

@@ -21,14 +21,13 @@ import (
 // follows the session's life.
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 	config := tlsConfig(base, s.live.Load())
-	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		l := s.live.Load()
-		if l == nil || !l.quiet.Load() {
-			var err error
-			if l, err = s.get(info.Context()); err != nil {
-				return nil, err
-			}
-			l.hush()
+	send := s.sender()
+	config.GetClientCertificate = func(
+		info *tls.CertificateRequestInfo,
+	) (*tls.Certificate, error) {
+		l, err := send.keeper.get(info.Context(), false)
+		if err != nil {
+			return nil, err
 		}
 		if l.cert == nil {
 			return noCertificate, nil
@@ -61,7 +60,11 @@ func tlsConfig(base *tls.Config, l *live) *tls.Config {
 // [Session.Credential], or [BadConfig] for a session without a certificate. The
 // signer is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
-	l, err := s.get(ctx)
+	return s.sender().signer(ctx)
+}
+
+func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
+	l, err := s.keeper.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, s.wrap(Errorf(BadConfig, "the session has no client certificate"), "sign")
+	return nil, s.annotate(l, Errorf(BadConfig, "the session has no client certificate"), "sign")
 }
 
 // remoteKey is a private key that stays with its provider.
