@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -196,14 +197,17 @@ func newOwnTransport(l *live) *ownTransport {
 	switch {
 	case ok:
 		t = t.Clone()
+		// Clone makes the original ready for HTTP/2, and the configuration that it
+		// copies would turn HTTP/2 off in the copy.
+		c := t.TLSClientConfig
+		t.ForceAttemptHTTP2 = t.ForceAttemptHTTP2 || c != nil && slices.Contains(c.NextProtos, "h2")
 	case l.setup.opts.Transport != nil || plain:
 		own.base = given
 		return own
 	default: // a program that replaced http.DefaultTransport with another type
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout}
-	}
-	if t.TLSClientConfig == nil {
-		t.ForceAttemptHTTP2 = true // which a configuration would turn off
+		t = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
+		}
 	}
 	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
 	if cert := l.cert; cert != nil {
