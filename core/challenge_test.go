@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -111,12 +110,15 @@ func TestRefusedStatusIsChecked(t *testing.T) {
 		require.ErrorIs(t, err, core.BadConfig, status)
 		require.Equal(t, 1, strings.Count(err.Error(), core.BadConfig.Error()), err)
 	}
-	statuses := []int{400, 599}
-	opts := &core.Options{RefusedStatus: statuses}
+	api, _ := answering(t)
+	opts := &core.Options{RefusedStatus: []int{400, 599}}
 	require.NoError(t, opts.Check())
-	s := core.New("x", fixed(bearer("T")), opts)
-	statuses[0] = 1
-	require.NoError(t, s.Init(context.Background()), "options are copied")
+	s := ready(t, fixed(bearer("T")), opts)
+	opts.RefusedStatus[0] = 404
+	resp, err := s.Client().Get(api.URL + "/404")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Zero(t, s.Status().Refusals, "options are copied")
 }
 
 // A header that the caller spelt in another case is set, and sent once.
@@ -146,10 +148,15 @@ func TestCallersHeadersInAnySpelling(t *testing.T) {
 
 	// The exception for a challenge in the credential's own scheme is not for
 	// the caller's.
-	req.Header = http.Header{"authorization": {"Bearer mine"}, "Challenge": {`Bearer error="insufficient_scope"`}}
-	req.URL.Path = "/401"
-	resp, err = s.Client().Do(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.NotZero(t, s.Status().Refusals)
+	for _, name := range []string{"authorization", "Authorization"} {
+		s := ready(t, fixed(everything("T")), nil)
+		req.Header = http.Header{
+			name: {"Bearer mine"}, "Challenge": {`Bearer error="insufficient_scope"`},
+		}
+		req.URL.Path = "/401"
+		resp, err = s.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.NotZero(t, s.Status().Refusals)
+	}
 }
