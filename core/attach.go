@@ -122,27 +122,6 @@ func hasHeader(h http.Header, name string) bool {
 
 func sameHeader(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
-// hideEcho takes the query parameters that the session added out of a redirect
-// that repeats them, as one to the same path with a slash does. The next
-// request gets its own if it may; the URL, errors and Referer do not hold it.
-func hideEcho(resp *http.Response, sent, callers *url.URL) {
-	to, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		return
-	}
-	echo, had, found := to.Query(), callers.Query(), false
-	for name, values := range sent.Query() {
-		if !had.Has(name) && echo.Get(name) == values[0] {
-			echo.Del(name)
-			found = true
-		}
-	}
-	if found {
-		to.RawQuery = echo.Encode()
-		resp.Header.Set("Location", to.String())
-	}
-}
-
 func attachCookies(r *http.Request, cookies map[string]Secret) bool {
 	var callers []string
 	for key, values := range r.Header {

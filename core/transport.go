@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"time"
 )
 
 // This file is the sender: it puts a session's credential on requests and reads
@@ -171,9 +172,27 @@ func (s sender) deliver(
 	return resp, judge(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus), nil
 }
 
-// drain reads a little of an answer, so that the connection can be used again.
+const (
+	maxDrain  = 4 << 10 // bytes of an answer that are read so that its connection can be reused
+	drainTime = 50 * time.Millisecond
+)
+
+// drain ends an answer that the caller does not get. The rest of a small one is
+// read, so that its connection can be used again.
 func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	if n := resp.ContentLength; n >= 0 && n <= maxDrain {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, n+1)) // one more: to see the end
+		}()
+		t := time.NewTimer(drainTime)
+		defer t.Stop()
+		select {
+		case <-done:
+		case <-t.C:
+		}
+	}
 	_ = resp.Body.Close()
 }
 
@@ -206,7 +225,7 @@ func (s sender) send(
 		news = asked != nil && s.remembered.learn(resp, r.URL, asked.learn, asked.known)
 		resp.Request = r // the URL of out may hold a key
 		if out.URL != r.URL && resp.Header["Location"] != nil {
-			hideEcho(resp, out.URL, r.URL)
+			hideEcho(resp.Header, out.URL, r.URL)
 		}
 	}
 	return resp, outcome{out.Header, carried || l.cert != nil, news}, err
