@@ -34,6 +34,7 @@ func TestLocationsDoNotHoldTheKey(t *testing.T) {
 		{"/v10/x?v=2", "/v10/x?v=2"},
 		{"/?x=v12", "/?x=v12"},
 		{"%zz%", "%zz%"},
+		{"?to=%25252525412525252525", "?to=%25252525412525252525"},
 		{"http://[::1/", "http://[::1/"},
 		// A parameter that the session added is taken out.
 		{"?key=" + query, "?"},

@@ -38,6 +38,10 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 			"that of another origin, with another port", "https://10.0.0.1/",
 			[]string{"https://10.0.0.1", "https://api.example.com"}, "api.example.com:1", "", false,
 		},
+		{
+			"that of another origin, with another scheme", "https://10.0.0.1/",
+			[]string{"https://10.0.0.1", "http://api.example.com"}, "api.example.com", "", false,
+		},
 		{"a name below", "https://api.example.com/", nil, "x.api.example.com", "", false},
 		{"with a path", "https://api.example.com/", nil, "evil.example/api.example.com", "", false},
 		{"with user info", "https://api.example.com/", nil, "api.example.com@evil.example", "", false},
@@ -71,6 +75,10 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 			}
 			require.ErrorIs(t, err, core.OriginRefused)
 			require.ErrorIs(t, inPlace, core.OriginRefused)
+			redirected := own.Clone(t.Context())
+			redirected.Response = &http.Response{Request: &http.Request{URL: &url.URL{Scheme: "https", Host: own.URL.Host}}}
+			require.NoError(t, s.Authorize(t.Context(), redirected))
+			require.Empty(t, redirected.Header, "a redirect goes on without it")
 			require.Empty(t, own.Header)
 			require.Zero(t, sent)
 		})
