@@ -31,7 +31,7 @@ func (s sender) attach(
 		known := s.remembered.of(r.URL)
 		made, err := s.authorize(ctx, p, l, r, known)
 		if err != nil {
-			return false, nil, s.annotate(l, err, "authorize")
+			return false, nil, s.annotate(l.setup, err, "authorize")
 		}
 		wanted = &asked{known: known}
 		if made != nil {

@@ -57,7 +57,7 @@ func (l *live) coversHost(r *http.Request) bool {
 }
 
 func (s sender) refuseOrigin(l *live, format string, args ...any) error {
-	return s.annotate(l, Errorf(OriginRefused, format, args...), "")
+	return s.annotate(l.setup, Errorf(OriginRefused, format, args...), "")
 }
 
 // stayed reports whether every redirect that led to r stayed within the

@@ -48,7 +48,7 @@ func (s sender) metadata(ctx context.Context, uri []string) (map[string]string, 
 	}
 	md, err := metadata(l.cred.Attach, l.cert != nil)
 	if err != nil {
-		return nil, s.annotate(l, err, "authorize")
+		return nil, s.annotate(l.setup, err, "authorize")
 	}
 	l.md.Store(&md)
 	return md, nil
@@ -76,11 +76,11 @@ func (s sender) authorizeRPC(
 		if CodeOf(err) == Denied {
 			s.keeper.refuse(l, false, "")
 		}
-		return nil, s.annotate(l, err, "authorize")
+		return nil, s.annotate(l.setup, err, "authorize")
 	}
 	md, err := metadata(a, l.cert != nil)
 	if err != nil {
-		return nil, s.annotate(l, err, "authorize")
+		return nil, s.annotate(l.setup, err, "authorize")
 	}
 	return md, nil
 }

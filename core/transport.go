@@ -31,9 +31,9 @@ type sender struct {
 	remembered *rememberedHeaders
 }
 
-// annotate adds the session and the kind of l to an error.
-func (s sender) annotate(l *live, err error, op string) error {
-	return boundary(err, s.name, l.setup.opts.Provider, op)
+// annotate adds the session and the kind of its provider to an error.
+func (s sender) annotate(u *setup, err error, op string) error {
+	return boundary(err, s.name, u.opts.Provider, op)
 }
 
 // Transport returns a RoundTripper that puts the session's credential on
@@ -98,7 +98,7 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		return nil, err
 	}
 	if !attach {
-		resp, err := s.transports.withoutCredential(base, l).RoundTrip(r)
+		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(r)
 		if resp != nil {
 			resp.Request = r // permit follows the redirects, whatever base keeps of them
 		}
@@ -219,7 +219,7 @@ func (s sender) send(
 		}
 		return nil, outcome{}, err
 	}
-	resp, err := s.transports.withCredential(base, l).RoundTrip(out)
+	resp, err := s.transports.withCredential(s, base, l).RoundTrip(out)
 	news := false
 	if resp != nil {
 		news = asked != nil && s.remembered.learn(resp, r.URL, asked.learn, asked.known)
@@ -247,7 +247,7 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	if r.URL == nil {
-		return s.annotate(l, Errorf(OriginRefused, "the request has no URL"), "authorize")
+		return s.annotate(l.setup, Errorf(OriginRefused, "the request has no URL"), "authorize")
 	}
 	if attach, err := s.permit(l, r); err != nil || !attach {
 		return err

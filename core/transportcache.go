@@ -10,13 +10,33 @@ import (
 	"time"
 )
 
-// transportCache holds the transport that a session makes for its own requests.
-// The zero cache is empty and open.
+// transportCache holds the transports that a session makes for its own requests:
+// one for those with the credential, and one for those that must not show its
+// client certificate. The zero cache is empty and open.
 type transportCache struct {
-	current atomic.Pointer[ownTransport] // written under mu
+	with    atomic.Pointer[ownTransport] // written under mu
+	without atomic.Pointer[ownTransport] // written under mu
 
 	mu    sync.Mutex // guards ended; never held across I/O
 	ended bool
+}
+
+// transportKey says for what a transport is good: connections, and TLS sessions
+// that can be resumed, show the certificate that they began with.
+type transportKey struct {
+	setup *setup
+	cert  *tls.Certificate // nil: none is presented
+	roots string
+	over  bool // cert has ended
+}
+
+func keyOf(l *live) transportKey {
+	key := transportKey{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
+	if l.cert != nil {
+		leaf := leafOf(l.cert)
+		key.over = leaf != nil && time.Now().After(leaf.NotAfter)
+	}
+	return key
 }
 
 // ownTransport sends the requests of a session, with one certificate and one set
@@ -28,18 +48,14 @@ type transportCache struct {
 // after retire, the end of each request and of each HTTP/2 body closes what is
 // idle once more.
 type ownTransport struct {
+	key     transportKey
 	base    http.RoundTripper
 	made    *http.Transport // base, if the session made it; nil: somebody else's
-	setup   *setup
-	cert    *tls.Certificate
-	roots   string
 	retired atomic.Bool
+	timer   *time.Timer // closes idle connections when the certificate ends; nil: none
 }
 
-// serves reports whether t is the transport for l.
-func (t *ownTransport) serves(l *live) bool {
-	return t != nil && t.setup == l.setup && t.cert == l.cert && t.roots == l.cred.Attach.Roots
-}
+func (t *ownTransport) serves(key transportKey) bool { return t != nil && t.key == key }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -64,10 +80,14 @@ func (t *ownTransport) requestEnded() {
 // retire closes the connections of t, those in use after their last request. A
 // transport that the session did not make stays as it is.
 func (t *ownTransport) retire() {
-	if t != nil && t.made != nil {
-		t.retired.Store(true)
-		t.closeIdle()
+	if t == nil || t.made == nil {
+		return
 	}
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.retired.Store(true)
+	t.closeIdle()
 }
 
 // idleDelay is when closeIdle looks once more.
@@ -106,26 +126,49 @@ func (b *streamBody) Close() error {
 // withCredential returns what sends a request: base if given, else the session's
 // own transport, which is made anew when the certificate or the roots change, so
 // that connections which the old ones opened are not used again.
-func (c *transportCache) withCredential(base http.RoundTripper, l *live) http.RoundTripper {
+func (c *transportCache) withCredential(
+	s sender, base http.RoundTripper, l *live,
+) http.RoundTripper {
 	if base != nil {
 		return base
 	}
-	if own := c.current.Load(); own.serves(l) {
+	return c.find(&c.with, s, l, keyOf(l))
+}
+
+// withoutCredential returns what sends a request that must not carry the
+// credential: not even a client certificate.
+func (c *transportCache) withoutCredential(
+	s sender, base http.RoundTripper, l *live,
+) http.RoundTripper {
+	if base != nil || l.cert == nil {
+		return c.withCredential(s, base, l)
+	}
+	return c.find(&c.without, s, l, transportKey{setup: l.setup})
+}
+
+// find returns the transport of a slot if it is good for key, or else puts
+// another one there.
+func (c *transportCache) find(
+	slot *atomic.Pointer[ownTransport], s sender, l *live, key transportKey,
+) http.RoundTripper {
+	if own := slot.Load(); own.serves(key) {
 		return own
 	}
-	own, old := c.replace(l)
+	own, old := c.replace(slot, s, l, key)
 	old.retire()
 	return own
 }
 
-// replace returns the transport for l, and the one that it took the place of.
-func (c *transportCache) replace(l *live) (own, old *ownTransport) {
+// replace returns the transport for key, and the one that it took the place of.
+func (c *transportCache) replace(
+	slot *atomic.Pointer[ownTransport], s sender, l *live, key transportKey,
+) (own, old *ownTransport) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if own := c.current.Load(); own.serves(l) {
+	if own := slot.Load(); own.serves(key) {
 		return own, nil
 	}
-	own = newOwnTransport(l)
+	own = newOwnTransport(s, l, key)
 	if c.ended {
 		// A request that Close overtook. Nothing would retire its transport.
 		if own.made != nil {
@@ -133,19 +176,12 @@ func (c *transportCache) replace(l *live) (own, old *ownTransport) {
 		}
 		return own, nil
 	}
-	return own, c.current.Swap(own)
-}
-
-// withoutCredential returns what sends a request that must not carry the
-// credential: not even a client certificate.
-func (c *transportCache) withoutCredential(base http.RoundTripper, l *live) http.RoundTripper {
-	switch {
-	case base != nil || l.cert == nil:
-		return c.withCredential(base, l)
-	case l.setup.opts.Transport != nil:
-		return l.setup.opts.Transport
+	if own.made != nil && key.cert != nil && !key.over {
+		if leaf := leafOf(key.cert); leaf != nil {
+			own.timer = time.AfterFunc(time.Until(leaf.NotAfter), own.closeIdle)
+		}
 	}
-	return http.DefaultTransport
+	return own, slot.Swap(own)
 }
 
 // end closes the connections that the session owns. Until reopen, requests that
@@ -153,9 +189,10 @@ func (c *transportCache) withoutCredential(base http.RoundTripper, l *live) http
 func (c *transportCache) end() {
 	c.mu.Lock()
 	c.ended = true
-	own := c.current.Swap(nil)
+	with, without := c.with.Swap(nil), c.without.Swap(nil)
 	c.mu.Unlock()
-	own.retire()
+	with.retire()
+	without.retire()
 }
 
 // reopen lets connections be kept again.
@@ -167,25 +204,27 @@ func (c *transportCache) reopen() {
 
 type idleCloser interface{ CloseIdleConnections() }
 
-// closeIdle closes the idle connections of the transport in use, whoever made it.
+// closeIdle closes the idle connections of the transports in use, whoever made
+// them.
 func (c *transportCache) closeIdle() {
-	own := c.current.Load()
-	if own == nil {
-		return
-	}
-	if base, ok := own.base.(idleCloser); ok {
-		base.CloseIdleConnections()
+	for _, slot := range []*atomic.Pointer[ownTransport]{&c.with, &c.without} {
+		if own := slot.Load(); own != nil {
+			if base, ok := own.base.(idleCloser); ok {
+				base.CloseIdleConnections()
+			}
+		}
 	}
 }
 
 // idleTimeout is that of http.DefaultTransport.
 const idleTimeout = 90 * time.Second
 
-// newOwnTransport makes a transport for l. The options' one serves as it is
-// where l has neither certificate nor roots, or where it is of another type.
-func newOwnTransport(l *live) *ownTransport {
-	own := &ownTransport{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
-	given, plain := l.setup.opts.Transport, l.cert == nil && l.cred.Attach.Roots == ""
+// newOwnTransport makes a transport for key, whose certificate is that of l. The
+// options' one serves as it is if it must neither present nor trust anything
+// else, or if it is of another type.
+func newOwnTransport(s sender, l *live, key transportKey) *ownTransport {
+	own := &ownTransport{key: key}
+	given, plain := l.setup.opts.Transport, l.cert == nil && key.roots == ""
 	if given != nil && plain {
 		own.base = given
 		return own
@@ -209,14 +248,31 @@ func newOwnTransport(l *live) *ownTransport {
 			Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}
 	}
-	t.TLSClientConfig = tlsConfig(t.TLSClientConfig, l)
-	if cert := l.cert; cert != nil {
-		t.TLSClientConfig.GetClientCertificate = func(
+	own.base, own.made = t, t
+	own.configureTLS(s, l)
+	return own
+}
+
+// configureTLS lets a transport present the certificate of its key, and trust
+// its roots. A TLS session that is resumed shows the certificate that it began
+// with (RFC 8446 §2.2), so it must not come from another transport.
+func (t *ownTransport) configureTLS(s sender, l *live) {
+	config := tlsConfig(t.made.TLSClientConfig, nil)
+	if t.key.roots != "" && config.RootCAs == nil {
+		config.RootCAs = poolOf(t.key.roots)
+	}
+	if u, cert := t.key.setup, t.key.cert; cert != nil {
+		config.GetClientCertificate = func(
 			*tls.CertificateRequestInfo,
 		) (*tls.Certificate, error) {
-			return cert, nil
+			return s.certificate(u, cert)
 		}
 	}
-	own.base, own.made = t, t
-	return own
+	switch {
+	case l.cert != nil && t.key.cert == nil:
+		config.ClientSessionCache = nil
+	case config.ClientSessionCache != nil:
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	t.made.TLSClientConfig = config
 }
