@@ -12,92 +12,142 @@ import (
 	"strings"
 )
 
-// asked is what an Authorizer was told, and wants to learn.
+// asked is what an Authorizer was told, and which headers of the answer it
+// wants to be told next.
 type asked struct {
-	learn []string // Attachment.Learn
-	known lesson   // Outgoing.Learned
+	learn []string     // Attachment.Learn
+	known headerValues // Outgoing.Learned
 }
 
-// attach puts the credential on a request that is the session's to write to.
-// ours: something on it is now the session's; what is nil without an
+// attach puts the credential on a request that the sender may write to.
+// carried: something on it is now the session's. asked is nil without an
 // Authorizer. With cloneURL, the URL is still the caller's and is copied before
 // a change.
-func (s *Session) attach(ctx context.Context, l *credential, r *http.Request, cloneURL bool) (ours bool, what *asked, err error) {
+func (s sender) attach(
+	ctx context.Context, l *credential, r *http.Request, cloneURL bool,
+) (carried bool, wanted *asked, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
-		what = &asked{known: s.lessons.of(r.URL)}
-		made, err := s.authorize(ctx, p, l, r, what.known)
-		if err == nil {
-			what.learn = made.Learn
-			if made.bare() && l.cert == nil {
-				err = Errorf(Unavailable, "the provider returned an empty attachment")
-			} else if err = made.check(); err == nil {
-				a, fields = &made, prepareHeader(made.Header)
-			}
-		}
-		if errors.Is(err, errors.ErrUnsupported) {
-			err = l.asAbsent()
-		}
+		known := s.remembered.of(r.URL)
+		made, err := s.authorize(ctx, p, l, r, known)
 		if err != nil {
-			if CodeOf(err) == Denied {
-				s.refuse(l, true, "") // the next request gets another
-			}
-			return false, nil, s.config().annotate(err, "authorize")
+			return false, nil, l.setup.annotate(err, "authorize")
+		}
+		wanted = &asked{known: known}
+		if made != nil {
+			wanted.learn = made.Learn
+			a, fields = made, prepareHeader(made.Header)
 		}
 	}
 	for i := range fields {
-		if _, set := r.Header[fields[i].name]; !set {
+		if !hasHeader(r.Header, fields[i].name) {
 			r.Header[fields[i].name] = fields[i].values
-			ours = true
+			carried = true
 		}
 	}
 	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
-		ours = true
+		carried = true
 	}
 	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
-		ours = true
+		carried = true
 	}
-	return ours, what, nil
+	return carried, wanted, nil
 }
 
-// hideEcho takes the query parameters that the session added out of a redirect
-// that repeats them, as one to the same path with a slash does. The next
-// request gets its own if it may; the URL, errors and Referer do not hold it.
-func hideEcho(resp *http.Response, sent, callers *url.URL) {
-	to, err := url.Parse(resp.Header.Get("Location"))
+// authorize returns what the provider attaches to r, or nil if that is what the
+// credential says for every request.
+func (s sender) authorize(
+	ctx context.Context, p Authorizer, l *credential, r *http.Request, known headerValues,
+) (*Attachment, error) {
+	out, err := outgoing(r, known)
 	if err != nil {
-		return
+		return nil, err
 	}
-	echo, had, found := to.Query(), callers.Query(), false
-	for name, values := range sent.Query() {
-		if !had.Has(name) && echo.Get(name) == values[0] {
-			echo.Del(name)
-			found = true
+	made, err := p.Authorize(ctx, l.cred, out)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil, l.asAbsent()
+	case err != nil:
+	case made.bare() && l.cert == nil:
+		err = Errorf(Unavailable, "the provider returned an empty attachment")
+	default:
+		err = made.check()
+	}
+	if CodeOf(err) == Denied {
+		s.keeper.refuse(l, true, "") // the next request gets another
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &made, nil
+}
+
+// outgoing describes r to an Authorizer.
+func outgoing(r *http.Request, known headerValues) (Outgoing, error) {
+	out := Outgoing{
+		Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Learned: maps.Clone(known),
+	}
+	if out.Method == "" {
+		out.Method = http.MethodGet
+	}
+	if !rewindable(r) {
+		return out, nil
+	}
+	body, err := rewind(r)
+	hash := sha256.New()
+	if err == nil && body != nil {
+		_, err = io.Copy(hash, body)
+		_ = body.Close()
+	}
+	if err != nil {
+		return out, Errorf(Unavailable, "the request's body: %w", err)
+	}
+	out.BodySHA256 = hash.Sum(nil)
+	return out, nil
+}
+
+// hasHeader reports whether h has a header of a canonical name, in whatever
+// spelling the caller wrote it.
+func hasHeader(h http.Header, name string) bool {
+	if _, ok := h[name]; ok {
+		return true
+	}
+	for key := range h {
+		if sameHeader(key, name) {
+			return true
 		}
 	}
-	if found {
-		to.RawQuery = echo.Encode()
-		resp.Header.Set("Location", to.String())
-	}
+	return false
 }
 
+func sameHeader(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
 func attachCookies(r *http.Request, cookies map[string]Secret) bool {
-	line := strings.Join(r.Header["Cookie"], "; ")
-	ours := false
+	var callers []string
+	for key, values := range r.Header {
+		if sameHeader(key, "Cookie") {
+			callers = append(callers, values...)
+		}
+	}
+	has := http.Request{Header: http.Header{"Cookie": callers}}
+	line, carried := strings.Join(callers, "; "), false
 	for _, name := range slices.Sorted(maps.Keys(cookies)) {
-		if _, err := r.Cookie(name); err == nil {
+		if _, err := has.Cookie(name); err == nil {
 			continue
 		}
 		if line != "" {
 			line += "; "
 		}
 		line += name + "=" + cookies[name].Reveal()
-		ours = true
+		carried = true
 	}
-	if ours {
+	if carried {
+		maps.DeleteFunc(r.Header, func(key string, _ []string) bool {
+			return sameHeader(key, "Cookie")
+		})
 		r.Header["Cookie"] = []string{line}
 	}
-	return ours
+	return carried
 }
 
 func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
@@ -120,27 +170,4 @@ func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
 	}
 	r.URL.RawQuery += add.Encode()
 	return true
-}
-
-func (s *Session) authorize(ctx context.Context, p Authorizer, l *credential, r *http.Request, learned lesson) (Attachment, error) {
-	out := Outgoing{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Learned: maps.Clone(learned)}
-	if out.Method == "" {
-		out.Method = http.MethodGet
-	}
-	if rewindable(r) {
-		body, err := rewind(r)
-		if err != nil {
-			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
-		}
-		hash := sha256.New()
-		if body != nil {
-			_, err = io.Copy(hash, body)
-			_ = body.Close()
-		}
-		if err != nil {
-			return Attachment{}, Errorf(Unavailable, "the request's body: %w", err)
-		}
-		out.BodySHA256 = hash.Sum(nil)
-	}
-	return p.Authorize(ctx, l.cred, out)
 }

@@ -47,10 +47,16 @@ func (a *nonceAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.nonce.Store(nonce)
 	}
 	w.Header().Set("DPoP-Nonce", nonce)
-	if want, _ := a.want.Load().(string); !ok || want != "" && r.Header.Get("Authorization") != want {
+	want, _ := a.want.Load().(string)
+	switch {
+	case !ok:
 		w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
-		w.WriteHeader(http.StatusUnauthorized)
+	case want != "" && r.Header.Get("Authorization") != want:
+		w.Header().Set("WWW-Authenticate", `T error="invalid_token"`)
+	default:
+		return
 	}
+	w.WriteHeader(http.StatusUnauthorized)
 }
 
 func TestLearn(t *testing.T) {

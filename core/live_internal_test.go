@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"time"
 
@@ -35,10 +34,15 @@ func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
-	require.False(t, s.carry(nil, l).(*http.Transport).DisableKeepAlives)
+	keeps := func() bool {
+		return !s.transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
+	}
+	require.True(t, keeps())
 	require.NoError(t, s.Close(t.Context()))
-	require.True(t, s.carry(nil, l).(*http.Transport).DisableKeepAlives)
-	require.Nil(t, s.own.Load())
+	require.False(t, keeps())
+	require.Nil(t, s.transports.with.Load())
+	require.NoError(t, s.Init(t.Context()))
+	require.True(t, keeps())
 }
 
 func TestEarliness(t *testing.T) {

@@ -36,7 +36,7 @@ import (
 //     limit.
 type machine struct {
 	state    State       // new (StateHeld), ready, closing or closed
-	refusal  refusal     // what refused may be used for
+	refusal  refusedUse  // what refused may be used for
 	owned    bool        // a block initialised the session; the last block closes it
 	blocks   int32       // blocks inside Do
 	epoch    uint32      // how often Close ran, for an Init that it overtook
@@ -53,14 +53,14 @@ type machine struct {
 // stateClosing is the state while Close works.
 const stateClosing = StateClosed + 1
 
-// refusal is what a refused credential may be used for.
-type refusal uint8
+// refusedUse is what a refused credential may be used for.
+type refusedUse uint8
 
 const (
-	refusalNone      refusal = iota // there is no refused credential
-	refusalOpen                     // the first attempt to replace it has not settled
-	refusalTolerated                // that failed for a reason that says nothing about the credential
-	refusalFinal                    // it will not be served again
+	refusalNone      refusedUse = iota // there is no refused credential
+	refusalOpen                        // the first attempt to replace it has not settled
+	refusalTolerated                   // that failed for a reason that says nothing about the credential
+	refusalFinal                       // it will not be served again
 )
 
 type counts struct{ authentications, failures, refusals uint32 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -47,6 +48,10 @@ type Options struct {
 	// NoReplay hands a 401 back to the caller instead of repeating the request
 	// once with a renewed credential.
 	NoReplay bool
+	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
+	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check
+	// reports others. Nil: none.
+	RefusedStatus []int
 	// UI lets a provider talk to a person. Nil: what needs a person is
 	// answered with [Interactive].
 	UI *UI
@@ -94,7 +99,8 @@ func (o *Options) timeout() time.Duration {
 }
 
 // Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
-// an origin that is none, and for an input that is nil. Nil is good.
+// an origin that is none, for an input that is nil, and for a number in
+// RefusedStatus that is no status of an error. Nil is good.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
@@ -102,7 +108,19 @@ func (o *Options) Check() error {
 	if _, err := parseOrigins(o.Origins); err != nil {
 		return Errorf(BadConfig, "%w", err)
 	}
+	if err := o.checkRefusedStatus(); err != nil {
+		return Errorf(BadConfig, "%w", err)
+	}
 	return o.checkInputs()
+}
+
+func (o *Options) checkRefusedStatus() error {
+	for _, status := range o.RefusedStatus {
+		if status < 400 || status > 599 {
+			return fmt.Errorf("refused status %d: want a number from 400 to 599", status)
+		}
+	}
+	return nil
 }
 
 func (o *Options) checkInputs() error {

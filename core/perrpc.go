@@ -27,8 +27,11 @@ func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 // [OriginRefused]. Other errors are those of Credential. The map is shared: do
 // not write to it.
 func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
-	s := p.session
-	l, err := s.get(ctx, false)
+	return p.session.sender().metadata(ctx, uri)
+}
+
+func (s sender) metadata(ctx context.Context, uri []string) (map[string]string, error) {
+	l, err := s.keeper.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +48,7 @@ func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[str
 	}
 	md, err := metadata(l.cred.Attach, l.cert != nil)
 	if err != nil {
-		return nil, s.config().annotate(err, "authorize")
+		return nil, l.setup.annotate(err, "authorize")
 	}
 	l.md.Store(&md)
 	return md, nil
@@ -53,9 +56,11 @@ func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[str
 
 // RequireTransportSecurity reports whether gRPC must refuse a connection
 // without TLS: yes, unless Options.AllowHTTP.
-func (p *PerRPC) RequireTransportSecurity() bool { return !p.session.setup.Load().opts.AllowHTTP }
+func (p *PerRPC) RequireTransportSecurity() bool { return !p.session.config().opts.AllowHTTP }
 
-func (s *Session) authorizeRPC(ctx context.Context, p Authorizer, l *credential, uri []string) (map[string]string, error) {
+func (s sender) authorizeRPC(
+	ctx context.Context, p Authorizer, l *credential, uri []string,
+) (map[string]string, error) {
 	out := Outgoing{Method: http.MethodPost, Header: http.Header{}}
 	if len(uri) > 0 {
 		out.URL = uri[0]
@@ -69,13 +74,13 @@ func (s *Session) authorizeRPC(ctx context.Context, p Authorizer, l *credential,
 	}
 	if err != nil {
 		if CodeOf(err) == Denied {
-			s.refuse(l, true, "")
+			s.keeper.refuse(l, true, "")
 		}
-		return nil, s.config().annotate(err, "authorize")
+		return nil, l.setup.annotate(err, "authorize")
 	}
 	md, err := metadata(a, l.cert != nil)
 	if err != nil {
-		return nil, s.config().annotate(err, "authorize")
+		return nil, l.setup.annotate(err, "authorize")
 	}
 	return md, nil
 }
@@ -94,7 +99,7 @@ func metadata(a Attachment, cert bool) (map[string]string, error) {
 }
 
 // permitURI is permit for the address of a service: "https://host/package.Service".
-func (s *Session) permitURI(l *credential, uri string) error {
+func (s sender) permitURI(l *credential, uri string) error {
 	origins := l.origins()
 	for i := range origins {
 		if o := &origins[i]; o.scheme == "https" && o.heads(uri) {
@@ -106,11 +111,11 @@ func (s *Session) permitURI(l *credential, uri string) error {
 	u := url.URL{Scheme: scheme, Host: host}
 	switch {
 	case !ok || host == "":
-		return s.config().annotate(Errorf(OriginRefused, "%q is not the address of a service", clip(uri)), "")
+		return s.refuseOrigin(l, "%q is not the address of a service", clip(uri))
 	case !l.covers(&u):
-		return s.config().annotate(Errorf(OriginRefused, "%s is none of the session's origins", where(&u)), "")
+		return s.refuseOrigin(l, "%s is none of the session's origins", where(&u))
 	case !mayCarry(&u, l.setup.opts.AllowHTTP):
-		return s.config().annotate(Errorf(OriginRefused, "%s is not https", where(&u)), "")
+		return s.refuseOrigin(l, "%s is not https", where(&u))
 	}
 	return nil
 }

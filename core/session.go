@@ -25,10 +25,11 @@ import (
 // authenticates. The zero Session authenticates nothing: Init returns
 // [BadConfig].
 type Session struct {
-	live    atomic.Pointer[credential] // machine.current, for callers without the lock
-	own     atomic.Pointer[carrier]    // carries Client's requests; made on first use
-	setup   atomic.Pointer[setup]      // written under mu
-	lessons lessons                    // what answers taught, for Authorizers
+	live  atomic.Pointer[credential] // machine.current, for callers without the lock
+	setup atomic.Pointer[setup]      // written under mu
+
+	transports transportCache    // sends Client's requests
+	remembered rememberedHeaders // of answers, for Authorizers
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
@@ -190,8 +191,11 @@ func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credentia
 // apply does what the machine wants, besides what may block. s.mu is held. u is
 // the setup that the events are reported to.
 func (s *Session) apply(u *setup, fx effects) {
-	if s.live.Load() != s.machine.current {
-		s.live.Store(s.machine.current)
+	if old, next := s.live.Load(), s.machine.current; old != next {
+		if old == nil {
+			s.transports.reopen()
+		}
+		s.live.Store(next)
 	}
 	if a := fx.start; a != nil {
 		a.launch(s, a.setup.source())
@@ -262,11 +266,16 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 // once, whoever asks and however many; otherwise nothing happens. Refusals
 // that follow each other closely are spaced like failures: c then stays, so
 // that one endpoint's refusals do not take the session from the others.
-// Transport calls it after a 401; call it where authsession does not carry
-// the request. Reject does not wait.
+// A challenge that does not refuse the credential, as Transport reads them,
+// changes nothing. Transport reports refusals itself; call Reject where authsession
+// does not send the request. Reject does not wait.
 func (s *Session) Reject(c Credential, challenge string) {
-	if l := s.live.Load(); l != nil && c.id == l.cred.id {
-		s.refuse(l, false, challenge)
+	l := s.live.Load()
+	if l == nil || c.id != l.cred.id {
+		return
+	}
+	if refused, invalid := refusal(l.scheme(), challenge); refused {
+		s.refuse(l, invalid, challenge)
 	}
 }
 
@@ -323,9 +332,7 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	}
 	s.awaitLast(ctx, u, c.last)
 	err := u.releaseAtEnd(ctx, c.release, how)
-	if own := s.own.Swap(nil); own != nil {
-		own.retire()
-	}
+	s.transports.end()
 	s.mu.Lock()
 	s.apply(u, s.machine.closed())
 	close(s.closing)

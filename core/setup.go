@@ -44,6 +44,7 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 	if opts != nil {
 		own := *opts
 		own.Origins = slices.Clone(opts.Origins)
+		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
 		u.opts = &own
 	}
 	err := u.opts.Check()

@@ -7,39 +7,121 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
 
-// TLSConfig returns a clone of base (nil: a fresh one, TLS 1.2 and newer) whose
-// client certificate is always the session's current one: each handshake asks
-// for it, so a rotated certificate needs no new configuration. A handshake
-// fails where the session has no valid credential; one whose credential has no
-// certificate presents none. If the credential that the session holds now
-// names roots and base does not, they are the ones that servers are verified
-// against. The configuration is safe for concurrent use; what it presents
-// follows the session's life.
+// TLSConfig returns a clone of base (nil: a fresh one, TLS 1.2 and newer) that
+// follows the session's credential: each handshake asks for it, so a rotated
+// certificate or other roots need no new configuration. A handshake fails if the
+// session has no valid credential or if its certificate has ended. One whose
+// credential has no certificate presents none.
+//
+// Servers are verified against base.RootCAs or, if base has none, against the
+// roots that the session's credential names at that moment; if it names none
+// either, against the system's. For the latter two the configuration has
+// InsecureSkipVerify set, and a VerifyConnection that checks the chain, the time,
+// the usage and the name as crypto/tls would, and then calls those of base. The
+// name is base.ServerName, or else the one that the handshake sends. A handshake
+// sends no IP address: to connect to one, set base.ServerName or use
+// [Session.DialTLS]; it fails otherwise. ConnectionState.VerifiedChains is empty.
+// With base.InsecureSkipVerify, the server is verified by base alone.
+//
+// The configuration never resumes sessions, because a resumed one presents the
+// certificate that it began with: base.ClientSessionCache is dropped. It is safe
+// for concurrent use.
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
-	config := tlsConfig(base, s.live.Load())
-	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		l := s.live.Load()
-		if l == nil || !l.quiet.Load() {
-			var err error
-			if l, err = s.get(info.Context(), false); err != nil {
-				return nil, err
-			}
-			l.hush()
+	return s.sender().tlsConfig(context.Background(), base)
+}
+
+// DialTLS connects to addr, "host:port", and performs a TLS handshake as
+// TLSConfig(nil) describes; the server is verified for host, which may be an IP
+// address. ctx, and apart from that Options.Timeout, bounds all of it. The
+// connection is a [*tls.Conn]. The function fits http.Transport.DialTLSContext.
+// Errors are those of Credential, of the network, of the verification, and
+// [Unavailable] for a client certificate that has ended.
+func (s *Session) DialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	return s.sender().dialTLS(ctx, network, addr)
+}
+
+func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	l, err := s.keeper.get(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, l.setup.annotate(Errorf(BadConfig, "%w", err), "dial")
+	}
+	target := &url.URL{Scheme: "https", Host: addr} // for errors
+	ctx, cancel := context.WithTimeout(ctx, l.setup.opts.timeout())
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, l.setup.annotate(netError(target, err), "dial")
+	}
+	secured := tls.Client(conn, s.tlsConfig(ctx, &tls.Config{ServerName: host}))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, l.setup.annotate(netError(target, err), "dial")
+	}
+	return secured, nil
+}
+
+// tlsConfig makes a configuration that follows the keeper's credential. ctx
+// bounds how long the verification of a server waits for one.
+func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
+	config := tlsConfig(base, nil)
+	config.ClientSessionCache = nil
+	config.GetClientCertificate = func(
+		info *tls.CertificateRequestInfo,
+	) (*tls.Certificate, error) {
+		l, err := s.keeper.get(info.Context(), false)
+		if err != nil {
+			return nil, err
 		}
-		if l.cert == nil {
-			return noCertificate, nil
-		}
-		return l.cert, nil
+		return s.certificate(l.setup, l.cert)
+	}
+	if config.RootCAs == nil && !config.InsecureSkipVerify {
+		v := &serverVerifier{sender: s, ctx: ctx, name: config.ServerName, time: config.Time,
+			peer: config.VerifyPeerCertificate, connection: config.VerifyConnection}
+		config.InsecureSkipVerify = true // VerifyConnection does what this turns off
+		config.VerifyPeerCertificate, config.VerifyConnection = nil, v.verify
 	}
 	return config
 }
 
 var noCertificate = new(tls.Certificate)
 
+// certificate returns what a handshake presents: cert, unless it has ended. cert
+// may be nil.
+func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, error) {
+	if cert == nil {
+		return noCertificate, nil
+	}
+	if leaf := leafOf(cert); leaf != nil && time.Now().After(leaf.NotAfter) {
+		return nil, u.annotate(Errorf(Unavailable, "the client certificate of %q ended at %s",
+			clip(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
+	}
+	return cert, nil
+}
+
+// leafOf returns the certificate itself, or nil if it cannot be read.
+func leafOf(cert *tls.Certificate) *x509.Certificate {
+	if cert.Leaf != nil { // unless GODEBUG=x509keypairleaf=0
+		return cert.Leaf
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		return nil
+	}
+	return leaf
+}
+
+// tlsConfig returns a clone of base, TLS 1.2 at least, that verifies servers
+// against the roots of l unless base has some. l may be nil.
 func tlsConfig(base *tls.Config, l *credential) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if base != nil {
@@ -47,8 +129,7 @@ func tlsConfig(base *tls.Config, l *credential) *tls.Config {
 		config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	}
 	if l != nil && l.cred.Attach.Roots != "" && config.RootCAs == nil {
-		config.RootCAs = x509.NewCertPool() // empty if the PEM is: then nobody is trusted
-		config.RootCAs.AppendCertsFromPEM([]byte(l.cred.Attach.Roots))
+		config.RootCAs = poolOf(l.cred.Attach.Roots)
 	}
 	return config
 }
@@ -61,7 +142,11 @@ func tlsConfig(base *tls.Config, l *credential) *tls.Config {
 // [Session.Credential], or [BadConfig] for a session without a certificate. The
 // signer is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
-	l, err := s.get(ctx, false)
+	return s.sender().signer(ctx)
+}
+
+func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
+	l, err := s.keeper.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +155,7 @@ func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, s.config().annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
+	return nil, l.setup.annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
 }
 
 // remoteKey is a private key that stays with its provider.

@@ -102,7 +102,7 @@ func TestClientCertificateRotates(t *testing.T) {
 		require.Equal(t, "one", body(t, client, srv.URL))
 	}
 	require.EqualValues(t, 1, conns.Load(), "connections are kept")
-	config := s.TLSConfig(nil)
+	config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
 	dial := func() string {
 		c, err := tls.Dial("tcp", srv.Listener.Addr().String(), config)
 		require.NoError(t, err)
@@ -146,8 +146,12 @@ func TestServersAreVerified(t *testing.T) {
 		s := ready(t, fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key), Roots: roots}}), nil)
 		_, err := s.Client().Get(srv.URL)
 		require.Error(t, err, name)
-		_, err = tls.Dial("tcp", srv.Listener.Addr().String(), s.TLSConfig(nil))
-		require.Error(t, err, name)
+		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
+		_, err = tls.Dial("tcp", srv.Listener.Addr().String(), config)
+		require.ErrorAs(t, err, new(*tls.CertificateVerificationError), name)
+		_, err = s.DialTLS(t.Context(), "tcp", srv.Listener.Addr().String())
+		require.ErrorAs(t, err, new(*tls.CertificateVerificationError), name)
+		require.ErrorIs(t, err, core.BadConfig, name)
 	}
 	// One session that verifies nothing leaves the others alone.
 	careless := http.DefaultTransport.(*http.Transport).Clone()

@@ -5,8 +5,30 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strings"
+	"time"
 )
+
+// This file is the sender: it puts a session's credential on requests and reads
+// what the API answers. permit.go decides which requests may carry it, attach.go
+// writes to them, challenge.go reads refusals and transportcache.go sends.
+
+// keeper is what a sender needs of a session.
+type keeper interface {
+	// get returns a credential that may be used now. answers: the caller sees
+	// what the API answers.
+	get(ctx context.Context, answers bool) (*credential, error)
+	// refuse tells that the API refused l. invalid: it said that the credential
+	// is not valid.
+	refuse(l *credential, invalid bool, challenge string)
+}
+
+// sender puts the credentials of a keeper on requests. Its methods are safe for
+// concurrent use.
+type sender struct {
+	keeper     keeper
+	transports *transportCache
+	remembered *rememberedHeaders
+}
 
 // Transport returns a RoundTripper that puts the session's credential on
 // requests to its origins and sends them through base. Nil base means what
@@ -15,11 +37,21 @@ import (
 //
 // A request that the caller addressed to another origin is [OriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
-// credential, also when it leads back. After a 401 the credential is renewed once and, if its body can
-// be had again (http.Request.GetBody) and Options.NoReplay is off, the request
-// is sent once more; the second answer is the caller's. The caller's request
-// is never written to, and a header, query parameter or cookie that it already
-// has stays as it is.
+// credential, also when it leads back. After a refusal the credential is renewed
+// once and, if the body can be had again (http.Request.GetBody) and
+// Options.NoReplay is off, the request is sent once more; the second answer is
+// the caller's. These answers are refusals:
+//
+//   - 401, and the statuses in Options.RefusedStatus. A challenge in the
+//     credential's own scheme with the error insufficient_scope,
+//     insufficient_user_authentication or insufficient_claims is none, and
+//     neither are use_dpop_nonce and invalid_dpop_proof: that answer goes to
+//     the caller, and the credential stays.
+//   - Any 4xx whose challenge says invalid_token, in the scheme Bearer or in
+//     the credential's own (RFC 6750 §3.1).
+//
+// The caller's request is never written to, and a header, query parameter or
+// cookie that it already has stays as it is.
 func (s *Session) Transport(base http.RoundTripper) http.RoundTripper {
 	return &transport{session: s, base: base}
 }
@@ -36,48 +68,57 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the base.
 func (t *transport) CloseIdleConnections() {
-	base := t.base
-	if base == nil {
-		if own := t.session.own.Load(); own != nil {
-			base = own.base
-		}
+	if t.base == nil {
+		t.session.transports.closeIdle()
+		return
 	}
-	if c, ok := base.(interface{ CloseIdleConnections() }); ok {
+	if c, ok := t.base.(idleCloser); ok {
 		c.CloseIdleConnections()
 	}
 }
 
 func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Response, error) {
-	l, err := s.get(r.Context(), true)
-	if err != nil {
-		closeBody(r)
-		return nil, err
+	return s.sender().roundTrip(base, r)
+}
+
+func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Response, error) {
+	l, err := s.keeper.get(r.Context(), true)
+	attach := false
+	if err == nil {
+		attach, err = s.permit(l, r)
 	}
-	attach, err := s.permit(l, r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
 	if !attach {
-		resp, err := s.bare(base, l).RoundTrip(r)
+		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(r)
 		if resp != nil {
-			resp.Request = r // the way that redirects came, whatever base keeps of it
+			resp.Request = r // permit follows the redirects, whatever base keeps of them
 		}
 		return resp, err
 	}
-	resp, refused, err := s.deliver(base, l, r, r.Body)
-	if !refused {
+	resp, said, err := s.deliver(base, l, r, r.Body)
+	if err != nil || !said.refused {
 		return resp, err
 	}
-	s.refuse(l, false, challenge(resp))
+	s.keeper.refuse(l, said.invalid, said.challenge)
 	if l.setup.opts.NoReplay || !rewindable(r) {
 		return resp, nil
 	}
-	again, err := s.get(r.Context(), true)
-	if err != nil || again == l {
+	return s.replay(base, l, r, resp)
+}
+
+// replay sends r once more after resp refused l. Without another credential, or
+// if r must not carry it, resp is the caller's.
+func (s sender) replay(
+	base http.RoundTripper, refused *credential, r *http.Request, resp *http.Response,
+) (*http.Response, error) {
+	l, err := s.keeper.get(r.Context(), true)
+	if err != nil || l == refused {
 		return resp, nil
 	}
-	if attach, err := s.permit(again, r); err != nil || !attach {
+	if attach, err := s.permit(l, r); err != nil || !attach {
 		return resp, nil
 	}
 	body, err := rewind(r)
@@ -85,116 +126,103 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 		return resp, nil
 	}
 	drain(resp)
-	if resp, refused, err = s.deliver(base, again, r, body); refused {
-		s.refuse(again, false, challenge(resp))
+	resp, said, err := s.deliver(base, l, r, body)
+	if err == nil && said.refused {
+		s.keeper.refuse(l, said.invalid, said.challenge)
 	}
 	return resp, err
 }
 
-// deliver sends r with l, and once more where a 401 brings what the Authorizer
-// wants to learn (Attachment.Learn). It reports whether the API refused the
-// credential.
-func (s *Session) deliver(base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser) (*http.Response, bool, error) {
+// deliver sends r with l, and once more if a 401 brings a new value of a header
+// that the Authorizer asked for (Attachment.Learn). The answer that it returns
+// beside the response is zero if the request carried nothing of the session's.
+func (s sender) deliver(
+	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser,
+) (*http.Response, answer, error) {
 	resp, out, err := s.send(base, l, r, body)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !out.taught {
-		return resp, err == nil && resp.StatusCode == http.StatusUnauthorized && out.ours, err
+	if err == nil && out.news && resp.StatusCode == http.StatusUnauthorized {
+		if l.setup.opts.NoReplay || !rewindable(r) {
+			return resp, answer{}, nil
+		}
+		if body, err = rewind(r); err != nil {
+			return resp, answer{}, nil
+		}
+		drain(resp)
+		resp, out, err = s.send(base, l, r, body)
 	}
-	if l.setup.opts.NoReplay || !rewindable(r) {
-		return resp, false, nil
+	if err != nil || !out.carried {
+		return resp, answer{}, err
 	}
-	if body, err = rewind(r); err != nil {
-		return resp, false, nil
+	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
+		if !l.accepted.Load() {
+			l.accepted.Store(true)
+		}
+		return resp, answer{}, nil
 	}
-	drain(resp)
-	resp, out, err = s.send(base, l, r, body)
-	return resp, err == nil && resp.StatusCode == http.StatusUnauthorized && out.ours, err
+	scheme := ""
+	if !hasHeader(r.Header, "Authorization") { // else it is the caller's
+		scheme = schemeOf(out.header)
+	}
+	return resp, judge(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus), nil
 }
 
-// challenge returns all challenges of a refusal as one list (RFC 9110 §5.3).
-func challenge(resp *http.Response) string {
-	return strings.Join(resp.Header.Values("Www-Authenticate"), ", ")
-}
+const (
+	maxDrain  = 4 << 10 // bytes of an answer that are read so that its connection can be reused
+	drainTime = 50 * time.Millisecond
+)
 
-// drain reads a little of an answer, so that the connection can be used again.
+// drain ends an answer that the caller does not get. The rest of a small one is
+// read, so that its connection can be used again.
 func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	if n := resp.ContentLength; n >= 0 && n <= maxDrain {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, n+1)) // one more: to see the end
+		}()
+		t := time.NewTimer(drainTime)
+		defer t.Stop()
+		select {
+		case <-done:
+		case <-t.C:
+		}
+	}
 	_ = resp.Body.Close()
 }
 
-// sent is what became of a request that was sent.
-type sent struct {
-	ours   bool // something on it was the session's
-	taught bool // the answer told the Authorizer something new
+// outcome is what is known of a request that was sent.
+type outcome struct {
+	header  http.Header // of the request
+	carried bool        // it carried something of the session's
+	news    bool        // the answer has a new value of a header to remember
 }
 
-// send makes the outgoing request from r and l.
-func (s *Session) send(base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser) (*http.Response, sent, error) {
+// send makes the outgoing request from r and l and sends it.
+func (s sender) send(
+	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser,
+) (*http.Response, outcome, error) {
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
 	maps.Copy(out.Header, r.Header)
 	out.Body = body
-	ours, what, err := s.attach(r.Context(), l, out, true)
+	carried, asked, err := s.attach(r.Context(), l, out, true)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
 		}
-		return nil, sent{}, err
+		return nil, outcome{}, err
 	}
-	resp, err := s.carry(base, l).RoundTrip(out)
-	taught := false
+	resp, err := s.transports.withCredential(s, base, l).RoundTrip(out)
+	news := false
 	if resp != nil {
-		taught = what != nil && s.lessons.learn(resp, r.URL, what.learn, what.known)
-		resp.Request = r // not ours: its URL may hold a key
+		news = asked != nil && s.remembered.learn(resp, r.URL, asked.learn, asked.known)
+		resp.Request = r // the URL of out may hold a key
 		if out.URL != r.URL && resp.Header["Location"] != nil {
-			hideEcho(resp, out.URL, r.URL)
+			hideEcho(resp.Header, out.URL, r.URL)
 		}
 	}
-	return resp, sent{ours || l.cert != nil, taught}, err
-}
-
-// permit decides whether the credential goes on r: yes; no, but the request
-// may go on without it; or an error.
-func (s *Session) permit(l *credential, r *http.Request) (bool, error) {
-	if r.URL == nil {
-		return false, nil // the base says what is wrong
-	}
-	ok := r.URL.Scheme == "https" || mayCarry(r.URL, l.setup.opts.AllowHTTP)
-	if r.Response == nil {
-		if !l.covers(r.URL) {
-			return false, s.config().annotate(Errorf(OriginRefused, "%s is none of the session's origins", where(r.URL)), "")
-		}
-		if !ok {
-			return false, s.config().annotate(Errorf(OriginRefused, "%s is not https", where(r.URL)), "")
-		}
-		return true, nil
-	}
-	return ok && l.stayed(r), nil
-}
-
-// stayed reports whether every redirect that led to r stayed within the
-// origins, or at the caller's host if there are none. A place elsewhere must
-// not choose a request that the credential then goes on.
-func (l *credential) stayed(r *http.Request) bool {
-	first := firstHop(r)
-	if first == nil || first.URL == nil {
-		return false
-	}
-	named := len(l.origins()) > 0
-	for ; r != first; r = r.Response.Request {
-		if r.URL == nil || named && !l.covers(r.URL) || !named && !sameOrigin(first.URL, r.URL) {
-			return false
-		}
-	}
-	return l.covers(first.URL)
-}
-
-// firstHop follows the redirects that led to r back to the caller's request.
-func firstHop(r *http.Request) *http.Request {
-	for r != nil && r.Response != nil {
-		r = r.Response.Request
-	}
-	return r
+	return resp, outcome{out.Header, carried || l.cert != nil, news}, err
 }
 
 // Authorize puts the credential on r in place, for a client that is not
@@ -204,12 +232,16 @@ func firstHop(r *http.Request) *http.Request {
 // as it is. Errors are those of Credential, and [OriginRefused] for a URL that is not
 // the session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
-	l, err := s.get(ctx, false)
+	return s.sender().authorizeInPlace(ctx, r)
+}
+
+func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
+	l, err := s.keeper.get(ctx, false)
 	if err != nil {
 		return err
 	}
 	if r.URL == nil {
-		return s.config().annotate(Errorf(OriginRefused, "the request has no URL"), "authorize")
+		return l.setup.annotate(Errorf(OriginRefused, "the request has no URL"), "authorize")
 	}
 	if attach, err := s.permit(l, r); err != nil || !attach {
 		return err

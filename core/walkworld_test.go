@@ -21,7 +21,7 @@ type world struct {
 	owned   bool // a block made the session ready, and nobody took it over
 	blocks  int
 	refused *credential
-	refusal refusal
+	refusal refusedUse
 	got     error // what the last caller got; nil: anything else
 }
 

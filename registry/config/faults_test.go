@@ -71,6 +71,8 @@ var badFiles = []struct {
   e: {provider: oauth2, settings: {client_id: 7, scopes: x, leeway: soon, retries: many, strict: 1, extra: [x], style: basci}}
   f: {provider: oauth2, settings: {client_id: x, retries: 10}, origins: [https://ok.example, ftp://x, "https://user:pw@x.example"]}
   g: {provider: oauth2, settings: {client_id: x, extra: {a: ~}, scopes: [~]}}
+  h: {provider: apikey, settings: {key: k}, refused_status: [419, 200, 600]}
+  i: {provider: apikey, settings: {key: k}, refused_status: [x]}
 `, want: []string{
 		`a.yaml:2:3: sessions.a: want an object with the key provider`,
 		`a.yaml:3:3: sessions.b: want an object with the key provider`,
@@ -93,6 +95,9 @@ var badFiles = []struct {
 		`a.yaml:7:103: sessions.f.origins.2: want an origin, such as "https://api.example.com"`,
 		`a.yaml:8:58: sessions.g.settings.extra.a: want string, found null`,
 		`a.yaml:8:74: sessions.g.settings.scopes.0: want string, found null`,
+		`a.yaml:9:67: sessions.h.refused_status.1: want a number from 400 to 599`,
+		`a.yaml:9:72: sessions.h.refused_status.2: want a number from 400 to 599`,
+		`a.yaml:10:62: sessions.i.refused_status.0: want integer, found a string`,
 	}},
 	{name: "providers", text: "default: b\nplugins: {x: {path: /x}}\nsessions:\n  a: {provider: oauth, settings: {}}\n  c: {settings: {}}\n", want: []string{
 		`a.yaml:1:1: default: unknown session, did you mean "a"?`,
@@ -103,7 +108,7 @@ var badFiles = []struct {
 		`a.yaml:1:1: environment: unknown environment "prd", did you mean "prod"?; known: dev, prod, qa, stage`,
 		`a.yaml:3:32: sessions.a.settings.client_idd: unknown key, did you mean "client_id"?`,
 		`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: dev, qa, prod`,
-		`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, lazy, keep_fresh, early, timeout, allow_http, no_replay, store, inputs`,
+		`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, store, inputs`,
 		`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, client_secret, scopes, style, leeway, retries, strict, extra, tls`,
 		`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; known: dev, prod, qa, stage`}},
 	{name: "environment missing", text: "sessions:\n  a: {provider: gs, settings: {client_id: x}}\n", want: []string{

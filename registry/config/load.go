@@ -33,15 +33,16 @@ type (
 		optionKeys
 	}
 	optionKeys struct {
-		Origins   []string          `json:"origins"`
-		Lazy      bool              `json:"lazy"`
-		KeepFresh bool              `json:"keep_fresh"`
-		Early     time.Duration     `json:"early"`
-		Timeout   time.Duration     `json:"timeout"`
-		AllowHTTP bool              `json:"allow_http"`
-		NoReplay  bool              `json:"no_replay"`
-		Store     storeKeys         `json:"store"`
-		Inputs    map[string]string `json:"inputs"`
+		Origins       []string          `json:"origins"`
+		Lazy          bool              `json:"lazy"`
+		KeepFresh     bool              `json:"keep_fresh"`
+		Early         time.Duration     `json:"early"`
+		Timeout       time.Duration     `json:"timeout"`
+		AllowHTTP     bool              `json:"allow_http"`
+		NoReplay      bool              `json:"no_replay"`
+		RefusedStatus []int             `json:"refused_status"`
+		Store         storeKeys         `json:"store"`
+		Inputs        map[string]string `json:"inputs"`
 	}
 )
 

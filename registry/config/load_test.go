@@ -3,6 +3,8 @@ package config_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -231,4 +233,43 @@ func TestDumps(t *testing.T) {
 		require.Equal(t, `configuration of 1 files and 1 sessions, environment ""`, fmt.Sprintf(verb, cfg), verb)
 	}
 	reload.Wait()
+}
+
+func TestRefusedStatus(t *testing.T) {
+	opts := options(t, "a.yaml", `
+sessions:
+  base: {provider: apikey, settings: {key: k}}
+  file: {provider: apikey, refused_status: [419, 500], settings: {key: k}}
+  variable: {provider: apikey, settings: {key: k}}
+  none: {provider: apikey, refused_status: ~, settings: {key: k}}
+`, "AUTHSESSION_SESSIONS__VARIABLE__REFUSED_STATUS=419,441")
+	given := []int{440, 460}
+	opts.Session = core.Options{Lazy: true, RefusedStatus: given, Transport: statusOf{}}
+	cfg := load(t, opts)
+	for name, want := range map[string][]int{
+		"base": {401, 440, 460}, "file": {401, 419, 500}, "variable": {401, 419, 441}, "none": {401, 440, 460},
+	} {
+		s, err := cfg.Session(name)
+		require.NoError(t, err)
+		var refused []int
+		for _, status := range []int{400, 401, 419, 440, 441, 460, 500} {
+			before := s.Status().Refusals
+			resp, err := s.Client().Get(fmt.Sprintf("https://api.example.com/%d", status))
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			if s.Status().Refusals > before {
+				refused = append(refused, status)
+			}
+		}
+		require.Equal(t, want, refused, name)
+	}
+	require.Equal(t, []int{440, 460}, given)
+}
+
+// statusOf answers with the status that the path names.
+type statusOf struct{}
+
+func (statusOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, err := strconv.Atoi(r.URL.Path[1:])
+	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, err
 }

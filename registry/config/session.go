@@ -133,28 +133,44 @@ func (l *loader) checkSession(s *session) {
 	var keys sessionKeys
 	keys.optionKeys = optionKeys{
 		Lazy: base.Lazy, KeepFresh: base.KeepFresh, Early: base.Early, Timeout: base.Timeout,
-		AllowHTTP: base.AllowHTTP, NoReplay: base.NoReplay,
+		AllowHTTP: base.AllowHTTP, NoReplay: base.NoReplay, RefusedStatus: base.RefusedStatus,
 	}
 	l.decodeFaults(core.DecodeSettings(s.effective, &keys), nil, s.locate)
-	var origins []string
-	for i, o := range keys.Origins {
-		path := []string{"origins", strconv.Itoa(i)}
-		if (&core.Options{Origins: []string{o}}).Check() == nil {
-			origins = append(origins, o)
-		} else if full, where := s.locate(path); !l.isBroken(full) {
-			l.faults = append(l.faults, where.fault(full, `want an origin, such as "https://api.example.com"`))
-		}
-	}
+	origins := checkEach(l, s, "origins", keys.Origins, `want an origin, such as "https://api.example.com"`,
+		func(o string) core.Options { return core.Options{Origins: []string{o}} })
+	statuses := checkEach(l, s, "refused_status", keys.RefusedStatus, "want a number from 400 to 599",
+		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
 	settings := object(s.effective, "settings") // in keys.Settings, secrets have become text
 	if s.described() && !s.envOK {              // else the registry checks them as a whole
 		l.unknownKeys([]string{"sessions", s.name, "settings"}, settings, s.factory.Settings())
 	}
 	base.Origins, base.Lazy, base.KeepFresh, base.Early = origins, keys.Lazy, keys.KeepFresh, keys.Early
 	base.Timeout, base.AllowHTTP, base.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
+	base.RefusedStatus = statuses
 	if s.effective["store"] != nil {
 		base.Store = l.store(s, keys.Store)
 	}
 	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Inputs: keys.Inputs, Options: base}
+}
+
+// checkEach returns the values of a list that are good as options of a session,
+// and reports the others.
+func checkEach[T any](
+	l *loader, s *session, key string, list []T, problem string, options func(T) core.Options,
+) (good []T) {
+	for i, value := range list {
+		if opts := options(value); opts.Check() == nil {
+			good = append(good, value)
+			continue
+		}
+		full, where := s.locate([]string{key, strconv.Itoa(i)})
+		fault := where.fault(full, problem)
+		known := func(f Fault) bool { return f.Key == fault.Key } // such as another type
+		if !l.isBroken(full) && !slices.ContainsFunc(l.faults, known) {
+			l.faults = append(l.faults, fault)
+		}
+	}
+	return good
 }
 
 // described reports whether the session's settings are known: not while its

@@ -1,0 +1,154 @@
+package core
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// hideEcho takes the query parameters that the session added out of a redirect
+// that repeats them, as one to the same path with a slash does. The next
+// request gets its own if it may; the URL, errors and Referer do not hold it.
+// A Location that holds one of their values in any other way is removed.
+func hideEcho(header http.Header, sent, callers *url.URL) {
+	added, had := sent.Query(), callers.Query()
+	for name := range had {
+		delete(added, name)
+	}
+	lines := slices.Clone(header["Location"])
+	for i, line := range lines {
+		lines[i] = dropParams(line, added)
+		for _, values := range added {
+			if holds(lines[i], values[0]) {
+				delete(header, "Location")
+				return
+			}
+		}
+	}
+	header["Location"] = lines
+}
+
+// dropParams removes the query parameters of a URL that have the name and the
+// value of one of params. It works on the text, because clients follow, and
+// show in their errors, URLs that [url.Parse] does not take.
+func dropParams(text string, params url.Values) string {
+	text, fragment, _ := cutBefore(text, "#")
+	path, query, found := strings.Cut(text, "?")
+	if !found {
+		return text + fragment
+	}
+	parts := strings.Split(query, "&")
+	parts = slices.DeleteFunc(parts, func(part string) bool {
+		name, value, _ := strings.Cut(part, "=")
+		name, nameErr := url.QueryUnescape(name)
+		value, valueErr := url.QueryUnescape(value)
+		if nameErr != nil || valueErr != nil || !params.Has(name) {
+			return false
+		}
+		return strings.ReplaceAll(params.Get(name), "+", " ") == strings.ReplaceAll(value, "+", " ")
+	})
+	return path + "?" + strings.Join(parts, "&") + fragment
+}
+
+// cutBefore is strings.Cut that leaves sep at the front of after.
+func cutBefore(s, sep string) (before, after string, found bool) {
+	if i := strings.Index(s, sep); i >= 0 {
+		return s[:i], s[i:], true
+	}
+	return s, "", false
+}
+
+const (
+	maxEncodings = 8 // how often a text may be percent-encoded
+	shortValue   = 6 // bytes; a shorter value counts only as a word of its own
+)
+
+// holds reports whether text has value in it, in any case and percent-encoded
+// however often. A text that is encoded too often holds anything.
+func holds(text, value string) bool {
+	value = comparableText(value)
+	for range maxEncodings {
+		if hasWord(comparableText(text), value) {
+			return true
+		}
+		decoded := percentDecode(text)
+		if decoded == text {
+			return false
+		}
+		text = decoded
+	}
+	return true
+}
+
+// comparableText returns s with A to Z in lower case, without control characters, which some
+// clients drop from URLs, and with the space that a plus sign may stand for.
+func comparableText(s string) string {
+	out := make([]byte, 0, len(s))
+	for _, c := range []byte(lowerASCII(s)) {
+		switch {
+		case c < ' ' || c == 0x7f:
+		case c == '+':
+			out = append(out, ' ')
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// hasWord reports whether text contains value; a short one must not be a part
+// of a longer word.
+func hasWord(text, value string) bool {
+	if value == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], value)
+		if i < 0 {
+			return false
+		}
+		start := from + i
+		end := start + len(value)
+		inside := start > 0 && isWordByte(text[start-1]) || end < len(text) && isWordByte(text[end])
+		if len(value) >= shortValue || !inside {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c >= 0x80
+}
+
+// percentDecode decodes what is percent-encoded (RFC 3986 §2.1) and leaves a
+// percent sign that begins no code as it is.
+func percentDecode(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			high, low := hexDigit(s[i+1]), hexDigit(s[i+2])
+			if high >= 0 && low >= 0 {
+				out = append(out, byte(high<<4|low))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}

@@ -1,0 +1,67 @@
+package core
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+)
+
+const (
+	maxRememberedOrigins = 64      // origins whose answers are remembered
+	maxRememberedValue   = 4 << 10 // bytes of one value
+)
+
+// headerValues holds what the answers of one origin said, by canonical header name.
+// It is never written to.
+type headerValues map[string]string
+
+// rememberedHeaders holds headers of answers for Authorizers, by origin. The map is
+// exchanged as a whole. The zero value is empty.
+type rememberedHeaders struct {
+	all atomic.Pointer[map[string]headerValues]
+}
+
+func (t *rememberedHeaders) of(u *url.URL) headerValues {
+	all := t.all.Load()
+	if all == nil {
+		return nil
+	}
+	o, _ := originOf(u)
+	return (*all)[o.text]
+}
+
+// learn takes the headers with these names from an answer. It reports whether
+// one of them has a value that the request did not know.
+func (t *rememberedHeaders) learn(resp *http.Response, u *url.URL, names []string, known headerValues) bool {
+	var news headerValues
+	for _, name := range names {
+		name = http.CanonicalHeaderKey(name)
+		value := resp.Header.Get(name)
+		if value == "" || len(value) > maxRememberedValue || value == known[name] || !isFieldValue(value) {
+			continue
+		}
+		if news == nil {
+			news = headerValues{}
+		}
+		news[name] = value
+	}
+	o, ok := originOf(u)
+	if news == nil || !ok {
+		return false
+	}
+	for {
+		old := t.all.Load()
+		all := map[string]headerValues{}
+		if old != nil && (len(*old) < maxRememberedOrigins || (*old)[o.text] != nil) {
+			all = maps.Clone(*old)
+		}
+		merged := headerValues{}
+		maps.Copy(merged, all[o.text])
+		maps.Copy(merged, news)
+		all[o.text] = merged
+		if t.all.CompareAndSwap(old, &all) {
+			return true
+		}
+	}
+}
