@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +31,10 @@ const maxAnswer = 1 << 20
 type HTTPOptions struct {
 	TLS       *tls.Config // nil: the system's roots, no client certificate; TLS 1.2 or newer in any case
 	AllowHTTP bool        // plain HTTP also to hosts other than the loopback ones
+	// MayRetry is [Request.MayRetry] of the attempt that the client is made for.
+	// True: a connection that cannot be opened is tried again for some seconds.
+	// False: once.
+	MayRetry bool
 }
 
 // NewHTTPClient returns a client for a provider's own requests, such as those
@@ -37,6 +44,12 @@ type HTTPOptions struct {
 // 1 MiB of an answer, and gives up after a minute if the context does not end
 // before. Its errors carry a [Code] and name the host, never the URL's query.
 // Pass them through [HTTPError] once they come out of http.Client.
+//
+// If no connection can be opened (the dial or the TLS handshake fails), nothing
+// was sent: the client tries again after a pause of 200 to 500 ms that doubles
+// each time, as long as the request's context has time. It does not repeat a
+// request that was sent, nor one whose server has a certificate that cannot be
+// verified; see [Retry] for requests that spend nothing.
 func NewHTTPClient(opts *HTTPOptions) *http.Client {
 	var o HTTPOptions
 	if opts != nil {
@@ -53,17 +66,23 @@ func NewHTTPClient(opts *HTTPOptions) *http.Client {
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	return &http.Client{
-		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP},
+		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       time.Minute,
 	}
 }
 
 type ownRequests struct {
-	base      http.RoundTripper
-	allowHTTP bool
+	base                http.RoundTripper
+	allowHTTP, mayRetry bool
 }
 
+const (
+	maxDials     = 2 // how often one request may try to open a connection
+	maxDialsLong = 5 // the same with HTTPOptions.MayRetry
+)
+
+// RoundTrip implements [http.RoundTripper].
 func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !mayCarry(r.URL, o.allowHTTP) {
 		if r.Body != nil {
@@ -71,13 +90,114 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, Errorf(BadConfig, "%s is not https", where(r.URL))
 	}
-	resp, err := o.base.RoundTrip(r)
-	if err != nil {
-		return nil, netError(r.URL, err)
+	dials := maxDials
+	if o.mayRetry {
+		dials = maxDialsLong
 	}
-	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
-	return resp, nil
+	for try := 1; ; try++ {
+		resp, connected, err := o.once(r)
+		if err == nil {
+			resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
+			return resp, nil
+		}
+		err = netError(r.URL, err, connected)
+		if connected || try == dials || CodeOf(err) != Unavailable || !waitFor(r.Context(), pauseBefore(try)) {
+			return nil, err
+		}
+		if r = rewound(r); r == nil {
+			return nil, err
+		}
+	}
 }
+
+// once sends r and reports whether a connection was opened for it: before,
+// nothing of the request can have left.
+func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool, err error) {
+	var got atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
+	resp, err = o.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err == nil {
+		resp.Request = r
+	}
+	return resp, got.Load(), err
+}
+
+// rewound returns r with its body from the start; nil if it has none to give.
+func rewound(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	again := *r
+	again.Body = body
+	return &again
+}
+
+const (
+	minPause = 200 * time.Millisecond // before the first repetition
+	maxPause = 500 * time.Millisecond
+	maxWait  = 10 * time.Second // what Retry waits because a server asks for it
+)
+
+// pauseBefore returns how long to wait after try failed attempts: at random,
+// so that many clients do not come back at the same moment.
+func pauseBefore(try int) time.Duration {
+	return (minPause + rand.N(maxPause-minPause)) << (try - 1)
+}
+
+// waitFor waits and reports whether ctx has time for that.
+func waitFor(ctx context.Context, wait time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Retry calls send, which makes one request, and calls it once more if the
+// server answered with status 503 or the connection broke, after the answer's
+// Retry-After (at most 10 s) or 200 to 500 ms. It does so only if req.MayRetry
+// and if ctx has the time, so that an outage does not double the requests.
+//
+// Use it only for requests that spend nothing, since the server may have acted
+// on the first one: the client credentials of OAuth, a poll, a public document.
+// Never use it for what is good for one use, such as a refresh token or an
+// authorization code. What must be new in each request, such as the id of an
+// assertion, is made in send. Retry returns the last error of send, which is
+// to come from a client of [NewHTTPClient] and from [AnswerError].
+func Retry(ctx context.Context, req Request, send func() error) error {
+	err := send()
+	if !req.MayRetry || !errors.As(err, new(*passing)) {
+		return err
+	}
+	wait := pauseBefore(1)
+	var e *Error
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		wait = e.RetryAfter
+	}
+	if wait > maxWait || !waitFor(ctx, wait) {
+		return err
+	}
+	return send()
+}
+
+// passing marks the cause of an error after which [Retry] calls again.
+type passing struct{ error }
+
+// Unwrap returns the cause.
+func (p *passing) Unwrap() error { return p.error }
 
 type cappedBody struct {
 	io.ReadCloser
@@ -95,7 +215,7 @@ func (b *cappedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= n
 	if err != nil && err != io.EOF {
-		err = netError(b.url, err)
+		err = netError(b.url, err, true)
 	}
 	return n, err
 }
@@ -115,12 +235,13 @@ func HTTPError(err error) error {
 	if parseErr != nil {
 		target = nil
 	}
-	return netError(target, u.Err)
+	return netError(target, u.Err, false)
 }
 
 // netError gives a transport's error its code: what a certificate check
-// refused wants other settings, everything else another time.
-func netError(u *url.URL, err error) error {
+// refused wants other settings, everything else another time. connected says
+// that a connection had been opened.
+func netError(u *url.URL, err error, connected bool) error {
 	var coded *Error
 	if errors.As(err, &coded) {
 		return err
@@ -147,7 +268,10 @@ func netError(u *url.URL, err error) error {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return Errorf(Unavailable, "%s: %w", where(u), op)
+		err = op
+	}
+	if connected && !timedOut(err) && (op != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		err = &passing{err}
 	}
 	return Errorf(Unavailable, "%s: %w", where(u), err)
 }
@@ -189,6 +313,9 @@ func AnswerError(resp *http.Response, body []byte, secrets ...Secret) error {
 	}
 	e.Code = oauthCode(code, e.Code)
 	e.Err = fmt.Errorf("%sanswers %d%s", from, resp.StatusCode, text)
+	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == Unavailable {
+		e.Err = &passing{e.Err}
+	}
 	return e
 }
 

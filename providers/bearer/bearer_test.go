@@ -118,7 +118,7 @@ func TestExpiry(t *testing.T) {
 		}{
 			{"opaque", "opaque", time.Time{}, 0, 0},
 			{"JWT", jwt(now.Add(time.Hour)), now.Add(time.Hour), 0, 0},
-			{"just over", jwt(now.Add(-time.Minute)), time.Time{}, 0, 0},
+			{"just over", jwt(now.Add(-time.Minute)), now.Add(4 * time.Minute), 0, 0},
 			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.Denied, core.Unavailable},
 		} {
 			write(t, path, c.token)
@@ -136,6 +136,42 @@ func TestExpiry(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A JWT that ends while it is in use is sent until the clocks' skew has passed
+// and no longer.
+func TestSessionPastTheEndOfItsToken(t *testing.T) {
+	for name, cfg := range map[string]bearer.Config{
+		"a value": {Token: core.NewSecret("later")},
+		"a file":  {TokenFile: "later"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				token := jwt(time.Now().Add(10 * time.Minute))
+				if cfg.TokenFile != "" {
+					cfg.TokenFile = tokenFile(t, token)
+				} else {
+					cfg.Token = core.NewSecret(token)
+				}
+				p, err := bearer.New(cfg)
+				require.NoError(t, err)
+				s := core.New("api", p, nil)
+				require.NoError(t, s.Init(t.Context()))
+				defer s.Close(context.Background())
+				for at := time.Duration(0); at < 14*time.Minute; at += 10 * time.Second {
+					_, err := s.Credential(t.Context())
+					require.NoError(t, err, "after %v", at)
+					require.True(t, s.Status().Valid)
+					require.False(t, s.Status().Expiry.IsZero())
+					time.Sleep(10 * time.Second)
+				}
+				time.Sleep(90 * time.Second) // to 15:30
+				_, err = s.Credential(t.Context())
+				require.ErrorContains(t, err, "expired at")
+				require.False(t, s.Status().Valid)
+			})
+		})
+	}
 }
 
 // The session picks up a new token of the file by itself, keeps the old one

@@ -122,7 +122,7 @@ func (p *provider) assertionKey() (*jose.Signer, error) {
 	}
 	s, err := p.cfg.Assertion.Key.Load()
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "assertion.key: %w", core.Cause(err))
+		return nil, core.Prefix(err, "assertion.key")
 	}
 	return s, nil
 }

@@ -153,7 +153,7 @@ func (c *ClientSettings) signer() (*jose.Signer, error) {
 	}
 	s, err := c.ClientKey.Load()
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "client_key: %w", errors.Unwrap(err))
+		return nil, core.Prefix(err, "client_key")
 	}
 	return s, nil
 }

@@ -225,7 +225,7 @@ func (a *authorization) code(answer url.Values) (string, error) {
 		if err == nil {
 			return "", core.Errorf(core.Denied, "the answer in the browser is an error")
 		}
-		return "", core.Errorf(core.CodeOf(err), "in the browser: %w", errors.Unwrap(err))
+		return "", core.Prefix(err, "in the browser")
 	case answer.Get("code") == "":
 		return "", core.Errorf(core.Unavailable, "the answer in the browser has neither code nor error")
 	}

@@ -175,7 +175,7 @@ func fetchKeys(ctx context.Context, web *http.Client, place string) ([]crypto.Pu
 	}
 	defer resp.Body.Close()
 	if err := core.AnswerError(resp, nil); err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "the keys of the issuer: %w", err)
+		return nil, core.Prefix(err, "the keys of the issuer")
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {

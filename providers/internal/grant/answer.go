@@ -68,7 +68,7 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	}
 	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "%s: %w", from, errors.Unwrap(err))
+		return nil, core.Prefix(err, from)
 	}
 	return fields, nil
 }

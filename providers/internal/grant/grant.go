@@ -126,7 +126,7 @@ func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.
 	}
 	token, err := fields.token(c.Prover != nil)
 	if err != nil {
-		return Token{}, core.Errorf(core.CodeOf(err), "%s: %w", origin(c.TokenURL), errors.Unwrap(err))
+		return Token{}, core.Prefix(err, origin(c.TokenURL))
 	}
 	if token.Refresh.IsZero() {
 		token.Refresh = core.NewSecret(form.Get("refresh_token"))
