@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -100,6 +101,9 @@ func TestFileRefused(t *testing.T) {
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
 				require.ErrorContains(t, err, fmt.Sprintf("%q", c.path))
+				var coded *core.Error
+				require.ErrorAs(t, err, &coded)
+				require.True(t, coded.Local)
 				require.NotContains(t, err.Error(), "ter2")
 			}
 		})
@@ -127,6 +131,8 @@ func TestExpiry(t *testing.T) {
 				require.NoError(t, err)
 				cred, err := p.Authenticate(t.Context(), core.Request{})
 				require.Equal(t, code, core.CodeOf(err), c.name)
+				var coded *core.Error
+				require.Equal(t, err != nil, errors.As(err, &coded) && coded.Local, c.name)
 				require.True(t, c.want.Equal(cred.Expiry), c.name)
 				if err == nil && cfg.TokenFile != "" {
 					require.Equal(t, now.Add(5*time.Second), cred.RenewAfter)

@@ -84,14 +84,24 @@ func revealed(v any) any {
 	return v
 }
 
-// jwtBearer trades an assertion for a token (RFC 7523 §2.1).
-func (p *provider) jwtBearer(ctx context.Context, conn *connection) (grant.Token, error) {
-	assertion, err := p.assertion(conn.meta)
-	if err != nil {
-		return grant.Token{}, err
+// jwtBearer trades an assertion for a token (RFC 7523 §2.1). One that is given
+// may be good for one use; one that is made is new in each request.
+func (p *provider) jwtBearer(ctx context.Context, conn *connection) (token grant.Token, err error) {
+	send := func() error {
+		assertion, failed := p.assertion(conn.meta)
+		if failed != nil {
+			return failed
+		}
+		form := url.Values{"grant_type": {grantTypes[JWTBearer]}, "assertion": {assertion.Reveal()}}
+		token, failed = conn.client.Exchange(ctx, form, assertion)
+		return failed
 	}
-	form := url.Values{"grant_type": {grantTypes[JWTBearer]}, "assertion": {assertion.Reveal()}}
-	return conn.client.Exchange(ctx, form, assertion)
+	if p.cfg.Assertion.given() {
+		err = send()
+	} else {
+		err = core.Retry(ctx, conn.req, send)
+	}
+	return token, err
 }
 
 // assertion returns the JWT to trade: as it is in its file or setting, or a

@@ -25,11 +25,11 @@ type authorization struct {
 
 // browse signs a person in with the browser of this machine (RFC 6749 §4.1,
 // RFC 7636, RFC 8252).
-func (p *provider) browse(ctx context.Context, ui core.UI) (core.Credential, error) {
+func (p *provider) browse(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
 	if ui.Open == nil && ui.Show == nil {
 		return core.Credential{}, errNoBrowser(nil)
 	}
-	conn, err := p.connectNew(ctx)
+	conn, err := p.connectNew(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}

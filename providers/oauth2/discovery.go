@@ -38,10 +38,19 @@ var errAbsent = errors.New("no metadata")
 
 // metadata returns the issuer's metadata, from memory or from the first
 // well-known place that has it.
-func (p *provider) metadata(ctx context.Context, web *http.Client) (*metadata, error) {
+func (p *provider) metadata(ctx context.Context, req core.Request, web *http.Client) (m *metadata, err error) {
 	if m := p.meta.Load(); m != nil {
 		return m, nil
 	}
+	err = core.Retry(ctx, req, func() error {
+		m, err = p.discover(ctx, web)
+		return err
+	})
+	return m, err
+}
+
+// discover asks the well-known places in turn.
+func (p *provider) discover(ctx context.Context, web *http.Client) (*metadata, error) {
 	var worst error
 	for _, place := range wellKnown(p.cfg.Issuer) {
 		m, err := p.fetch(ctx, web, place)

@@ -73,8 +73,8 @@ func (p *provider) bind(conn *connection, before renewal) error {
 }
 
 // connectNew is connect for a sign-in, which begins with a key of its own.
-func (p *provider) connectNew(ctx context.Context) (*connection, error) {
-	conn, err := p.connect(ctx, false)
+func (p *provider) connectNew(ctx context.Context, req core.Request) (*connection, error) {
+	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry})
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,11 @@ func (p *provider) identify(ctx context.Context, conn *connection, token grant.T
 	if err := p.usable("jwks", conn.meta.JWKSURI); err != nil {
 		return person{}, err
 	}
-	keys, err := fetchKeys(ctx, conn.client.HTTP, conn.meta.JWKSURI)
+	var keys []crypto.PublicKey
+	err := core.Retry(ctx, conn.req, func() (err error) {
+		keys, err = fetchKeys(ctx, conn.client.HTTP, conn.meta.JWKSURI)
+		return err
+	})
 	if err != nil {
 		return person{}, err
 	}
