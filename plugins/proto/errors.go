@@ -38,6 +38,7 @@ func FromError(err error) *v1.Error {
 		if e.RetryAfter > 0 {
 			m.RetryAfter = durationpb.New(min(e.RetryAfter, maxRetry))
 		}
+		m.Local = e.Local
 		if e == err { // its code is said once
 			m.Op, cause = printable(e.Op, maxName), e.Err
 		}
@@ -71,7 +72,7 @@ func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName)}
+	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal()}
 	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
 		e.Code = core.Unavailable
 	}
