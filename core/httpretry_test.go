@@ -88,12 +88,13 @@ func TestFailedHandshakesAreRepeated(t *testing.T) {
 			ctx := t.Context()
 			if tc.short {
 				var cancel func()
-				ctx, cancel = context.WithTimeout(ctx, 150*time.Millisecond)
+				ctx, cancel = context.WithTimeout(ctx, 190*time.Millisecond)
 				defer cancel()
 			}
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, body)
 			require.NoError(t, err)
 			resp, err := core.NewHTTPClient(&core.HTTPOptions{TLS: config, MayRetry: tc.mayRetry}).Do(req)
+			require.NoError(t, ctx.Err(), "the error does not wait for the end of the context")
 			require.Equal(t, tc.dials, c.dials.Load())
 			if tc.code != 0 {
 				require.ErrorIs(t, core.HTTPError(err), tc.code)
@@ -189,7 +190,7 @@ func TestRetry(t *testing.T) {
 			ctx := t.Context()
 			if tc.short {
 				var cancel func()
-				ctx, cancel = context.WithTimeout(ctx, 150*time.Millisecond)
+				ctx, cancel = context.WithTimeout(ctx, 190*time.Millisecond)
 				defer cancel()
 			}
 			client := core.NewHTTPClient(&core.HTTPOptions{MayRetry: tc.mayRetry})
@@ -204,6 +205,7 @@ func TestRetry(t *testing.T) {
 			} else {
 				err = core.Retry(ctx, core.Request{MayRetry: tc.mayRetry}, send)
 			}
+			require.NoError(t, ctx.Err(), "the error does not wait for the end of the context")
 			require.Equal(t, tc.requests, requests.Load())
 			require.GreaterOrEqual(t, time.Since(began), tc.waits)
 			if tc.code == 0 {
