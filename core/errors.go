@@ -186,3 +186,6 @@ func roundWait(d time.Duration) time.Duration {
 	}
 	return d.Round(time.Millisecond)
 }
+
+// maxRetryAfter bounds what a provider's error can make a session wait.
+const maxRetryAfter = time.Hour

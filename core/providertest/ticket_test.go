@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/core/providertest"
 )
 
@@ -31,16 +32,16 @@ func (c *Config) Authenticate(ctx context.Context, _ core.Request) (core.Credent
 	if err != nil {
 		return core.Credential{}, core.Errorf(core.BadConfig, "url is not a URL")
 	}
-	resp, err := core.NewHTTPClient(nil).Do(req)
+	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
-		return core.Credential{}, core.HTTPError(err)
+		return core.Credential{}, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if err := core.AnswerError(resp, body, c.Key); err != nil {
+	if err := providerhttp.AnswerError(resp, body, c.Key); err != nil {
 		return core.Credential{}, err
 	}
 	var answer struct {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -125,38 +123,5 @@ func cut(n int, at func(int) core.Fault, limit int) core.Faults {
 	return out
 }
 
-// printable frees foreign text of what is no text, control characters and
-// marks that turn the writing around included, and cuts it.
-func printable(s string, limit int) string {
-	kept := 0
-	for i, r := range s {
-		if !isText(r) {
-			return strip(s, limit)
-		}
-		if kept == limit {
-			return s[:i] + "…"
-		}
-		kept++
-	}
-	return s
-}
-
-func strip(s string, limit int) string {
-	var b strings.Builder
-	kept := 0
-	for _, r := range s {
-		if !isText(r) {
-			continue
-		}
-		if kept == limit {
-			return b.String() + "…"
-		}
-		b.WriteRune(r)
-		kept++
-	}
-	return b.String()
-}
-
-func isText(r rune) bool {
-	return r != utf8.RuneError && !unicode.IsControl(r) && !unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
-}
+// printable makes foreign text fit to be shown.
+func printable(s string, limit int) string { return core.Printable(s, limit) }

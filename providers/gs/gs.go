@@ -32,6 +32,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
@@ -117,7 +118,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	}
 	client := *p.grant
 	client.MayRetry = req.MayRetry
-	client.HTTP = core.NewHTTPClient(&core.HTTPOptions{TLS: p.tls, MayRetry: req.MayRetry})
+	client.HTTP = providerhttp.NewClient(&providerhttp.Options{TLS: p.tls, MayRetry: req.MayRetry})
 	token, err := client.ClientCredentials(ctx)
 	if err != nil {
 		return core.Credential{}, err

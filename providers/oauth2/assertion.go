@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/jose"
 )
@@ -99,7 +100,7 @@ func (p *provider) jwtBearer(ctx context.Context, conn *connection) (token grant
 	if p.cfg.Assertion.given() {
 		err = send()
 	} else {
-		err = core.Retry(ctx, conn.req, send)
+		err = providerhttp.Retry(ctx, conn.req, send)
 	}
 	return token, err
 }

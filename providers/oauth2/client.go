@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/jose"
@@ -223,9 +224,9 @@ func (m *metadata) audience() string {
 // web returns the HTTP client for requests to the authorization server, with
 // the certificates that it shows. It keeps no connection and serves req alone.
 func (c *Config) web(ctx context.Context, req core.Request) (*http.Client, certs.Bundle, error) {
-	opts := core.HTTPOptions{AllowHTTP: c.AllowHTTP, MayRetry: req.MayRetry}
+	opts := providerhttp.Options{AllowHTTP: c.AllowHTTP, MayRetry: req.MayRetry}
 	if c.TLS.IsZero() {
-		return core.NewHTTPClient(&opts), certs.Bundle{}, nil
+		return providerhttp.NewClient(&opts), certs.Bundle{}, nil
 	}
 	own, err := c.TLS.Load(ctx, req.Reason != core.Initial)
 	if err != nil {
@@ -234,7 +235,7 @@ func (c *Config) web(ctx context.Context, req core.Request) (*http.Client, certs
 	if opts.TLS, err = own.TLSConfig(); err != nil {
 		return nil, certs.Bundle{}, err
 	}
-	return core.NewHTTPClient(&opts), own, nil
+	return providerhttp.NewClient(&opts), own, nil
 }
 
 // present puts the certificate that a token is bound to on its credential,

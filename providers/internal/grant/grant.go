@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // Client is a client of one authorization server. It is safe for concurrent
@@ -49,7 +50,7 @@ type Client struct {
 	// Secrets are further texts, such as values of Params, that no error may
 	// repeat.
 	Secrets []core.Secret
-	// HTTP sends the requests. Nil: core.NewHTTPClient(nil). Its redirect
+	// HTTP sends the requests. Nil: providerhttp.NewClient(nil). Its redirect
 	// policy and cookie jar play no part.
 	HTTP *http.Client
 	// MayRetry is core.Request.MayRetry of the attempt that the client serves:
@@ -83,9 +84,9 @@ func (t Token) Header() core.Secret {
 
 // ClientCredentials asks for a token in the name of the client itself
 // (RFC 6749 §4.4). That spends nothing: with MayRetry it asks once more as
-// [core.Retry] says, and Auth and Prover prove the second request anew.
+// [providerhttp.Retry] says, and Auth and Prover prove the second request anew.
 func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error) {
-	err = core.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
+	err = providerhttp.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
 		token, err = c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
 		return err
 	})

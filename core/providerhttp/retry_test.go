@@ -1,4 +1,4 @@
-package core_test
+package providerhttp_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // cuts is a listener that closes the first connections without a word, so that
@@ -93,11 +94,11 @@ func TestFailedHandshakesAreRepeated(t *testing.T) {
 			}
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, body)
 			require.NoError(t, err)
-			resp, err := core.NewHTTPClient(&core.HTTPOptions{TLS: config, MayRetry: tc.mayRetry}).Do(req)
+			resp, err := providerhttp.NewClient(&providerhttp.Options{TLS: config, MayRetry: tc.mayRetry}).Do(req)
 			require.NoError(t, ctx.Err(), "the error does not wait for the end of the context")
 			require.Equal(t, tc.dials, c.dials.Load())
 			if tc.code != 0 {
-				require.ErrorIs(t, core.HTTPError(err), tc.code)
+				require.ErrorIs(t, providerhttp.ClientError(err), tc.code)
 				require.Nil(t, bodies.Load())
 				return
 			}
@@ -125,7 +126,7 @@ func TestServerThatStarts(t *testing.T) {
 		ended <- err
 	})
 	defer start.Stop()
-	resp, err := core.NewHTTPClient(nil).Get("http://" + at)
+	resp, err := providerhttp.NewClient(nil).Get("http://" + at)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.NoError(t, s.Close())
@@ -193,7 +194,7 @@ func TestRetry(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, 190*time.Millisecond)
 				defer cancel()
 			}
-			client := core.NewHTTPClient(&core.HTTPOptions{MayRetry: tc.mayRetry})
+			client := providerhttp.NewClient(&providerhttp.Options{MayRetry: tc.mayRetry})
 			send := func() error {
 				_, err := exchange(ctx, client, s.URL)
 				return err
@@ -203,7 +204,7 @@ func TestRetry(t *testing.T) {
 			if tc.plain {
 				err = send()
 			} else {
-				err = core.Retry(ctx, core.Request{MayRetry: tc.mayRetry}, send)
+				err = providerhttp.Retry(ctx, core.Request{MayRetry: tc.mayRetry}, send)
 			}
 			require.NoError(t, ctx.Err(), "the error does not wait for the end of the context")
 			require.Equal(t, tc.requests, requests.Load())
