@@ -114,6 +114,16 @@ func TestPrintableRepeatsNoSecret(t *testing.T) {
 	} {
 		require.Equal(t, text, core.Printable(text, 1000, core.NewSecret(secret), core.Secret{}), name)
 	}
+	entities := ""
+	for _, r := range secret {
+		entities += fmt.Sprintf("&#%d;", r)
+	}
+	require.Empty(t, core.Printable("it is "+entities, 1000, core.NewSecret(secret)))
+	for _, secret := range []string{strings.Repeat("?", 12), strings.Repeat(">", 12), "\u00e9\u00e8\u00ea\u00eb\u00e0\u00e2"} { // which are all - and _ and % in encodings
+		for _, echo := range []string{raw.EncodeToString([]byte(secret)), std.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
+			require.Empty(t, core.Printable("it is "+echo, 1000, core.NewSecret(secret)), echo)
+		}
+	}
 	t.Run("short ones", func(t *testing.T) {
 		for _, text := range []string{"it is a1b2", "it is A1B2!", "it is %611b2", "it is YTFiMg==", "it is 61316232"} {
 			require.Empty(t, core.Printable(text, 1000, core.NewSecret("a1b2")), text)
