@@ -19,23 +19,26 @@ import (
 func TestErrorTimeout(t *testing.T) {
 	passed := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
 	refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
+	wrap := func(format string, args ...any) error {
+		return core.Errorf(core.Unavailable, format, args...)
+	}
 	for name, tc := range map[string]struct {
 		err  error
 		want bool
 	}{
-		"a context's deadline":         {core.Errorf(core.Unavailable, "asking: %w", context.DeadlineExceeded), true},
-		"a connection's":               {core.Errorf(core.Unavailable, "asking: %w", passed), true},
-		"the system's":                 {core.Errorf(core.Unavailable, "%w", os.ErrDeadlineExceeded), true},
-		"of an error within":           {core.Errorf(core.Unavailable, "a: %w", core.Errorf(core.Denied, "b: %w", context.DeadlineExceeded)), true},
-		"after one that has no time":   {core.Errorf(core.Unavailable, "%w; %w", refused, context.DeadlineExceeded), true},
-		"in the URL's error":           {core.Errorf(core.Unavailable, "%w", &url.Error{Op: "Get", URL: "https://x.example", Err: passed}), true},
-		"behind one that denies it":    {core.Errorf(core.Unavailable, "%w", fmt.Errorf("x: %w", errors.Join(refused, passed))), true},
-		"a cancelled context":          {core.Errorf(core.Unavailable, "asking: %w", context.Canceled), false},
-		"a refused connection":         {core.Errorf(core.Unavailable, "asking: %w", refused), false},
+		"a context's deadline":         {wrap("asking: %w", context.DeadlineExceeded), true},
+		"a connection's":               {wrap("asking: %w", passed), true},
+		"the system's":                 {wrap("%w", os.ErrDeadlineExceeded), true},
+		"of an error within":           {wrap("a: %w", core.Prefix(context.DeadlineExceeded, "b")), true},
+		"after one that has no time":   {wrap("%w; %w", refused, context.DeadlineExceeded), true},
+		"in the URL's error":           {wrap("%w", &url.Error{Err: passed}), true},
+		"behind one that denies it":    {wrap("%w", fmt.Errorf("x: %w", errors.Join(refused, passed))), true},
+		"a cancelled context":          {wrap("asking: %w", context.Canceled), false},
+		"a refused connection":         {wrap("asking: %w", refused), false},
 		"no cause":                     {&core.Error{Code: core.Unavailable}, false},
 		"nil":                          {(*core.Error)(nil), false},
-		"a nil error within":           {core.Errorf(core.Unavailable, "%w", (*core.Error)(nil)), false},
-		"a text that only mentions it": {core.Errorf(core.Unavailable, "%v", context.DeadlineExceeded), false},
+		"a nil error within":           {wrap("%w", (*core.Error)(nil)), false},
+		"a text that only mentions it": {wrap("%v", context.DeadlineExceeded), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, tc.want, os.IsTimeout(tc.err))
@@ -91,16 +94,23 @@ func TestLocalErrors(t *testing.T) {
 		require.EqualError(t, core.Prefix(core.Denied, "x"), "denied: x")
 		require.EqualError(t, core.Prefix(errors.New("odd"), "x"), "unavailable: x: odd")
 		require.EqualError(t, core.Prefix(&core.Error{Code: core.Denied}, "x"), "denied: x")
-		require.EqualError(t, core.Prefix(&core.Error{Session: "s", Op: "init", Code: core.Denied, Err: errors.New("no")}, "x"), `session "s": init: denied: x: no`)
+		said := &core.Error{Session: "s", Op: "init", Code: core.Denied, Err: errors.New("no")}
+		require.EqualError(t, core.Prefix(said, "x"), `session "s": init: denied: x: no`)
 		wrapped := core.Prefix(fmt.Errorf("reading: %w", missing), "x")
 		require.True(t, local(wrapped))
 		require.ErrorIs(t, wrapped, core.BadConfig)
 	})
 	t.Run("the session keeps it", func(t *testing.T) {
 		for _, given := range []error{missing, fmt.Errorf("reading: %w", missing)} {
-			s := core.New("files", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return core.Credential{}, given }), nil)
+			s := core.New("files", core.ProviderFunc(
+				func(context.Context, core.Request) (core.Credential, error) {
+					return core.Credential{}, given
+				}), nil)
 			require.True(t, local(s.Init(t.Context())))
-			f := core.NewFactory(core.Info{Kind: "files"}, func(context.Context, core.Environment, struct{}) (core.Provider, error) { return nil, given })
+			f := core.NewFactory(core.Info{Kind: "files"},
+				func(context.Context, core.Environment, struct{}) (core.Provider, error) {
+					return nil, given
+				})
 			_, err := f.Open(t.Context(), "", nil)
 			require.True(t, local(err))
 		}

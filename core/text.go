@@ -97,7 +97,7 @@ func repeats(text string, secrets []Secret) bool {
 	return slices.ContainsFunc(secrets, func(secret Secret) bool {
 		return slices.ContainsFunc(encoded(secret.Reveal()), func(form []byte) bool {
 			if len(form) < run {
-				return slices.ContainsFunc(readings, func(r []byte) bool { return bytes.Contains(r, form) })
+				return containsAny(readings, form)
 			}
 			for i := 0; i+run <= len(form); i++ {
 				if _, ok := runs[binary.LittleEndian.Uint64(form[i:])]; ok {
@@ -107,6 +107,10 @@ func repeats(text string, secrets []Secret) bool {
 			return false
 		})
 	})
+}
+
+func containsAny(texts [][]byte, form []byte) bool {
+	return slices.ContainsFunc(texts, func(text []byte) bool { return bytes.Contains(text, form) })
 }
 
 // depth is how many escapes around each other are undone.

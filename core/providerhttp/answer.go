@@ -40,7 +40,8 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 		}
 		e.Err = fmt.Errorf("%sredirects %s (%d); nothing was sent there", from, to, s)
 		return e
-	case s == http.StatusRequestTimeout || s == http.StatusTooEarly || s == http.StatusTooManyRequests || s >= 500:
+	case s == http.StatusRequestTimeout, s == http.StatusTooEarly,
+		s == http.StatusTooManyRequests, s >= 500:
 		e.Code = core.Unavailable
 	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
 		e.Code = core.BadConfig
@@ -61,11 +62,14 @@ func oauthCode(oauth string, otherwise core.Code) core.Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
 		return core.Denied
-	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request", "unsupported_response_type", "invalid_dpop_proof":
+	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request",
+		"unsupported_response_type", "invalid_dpop_proof":
 		return core.BadConfig
-	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending", "use_dpop_nonce":
+	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending",
+		"use_dpop_nonce":
 		return core.Unavailable
-	case "interaction_required", "login_required", "consent_required", "account_selection_required", "expired_token":
+	case "interaction_required", "login_required", "consent_required",
+		"account_selection_required", "expired_token":
 		return core.Interactive
 	}
 	return otherwise
@@ -90,7 +94,9 @@ func oauthError(body []byte, secrets []core.Secret) (code, text string) {
 }
 
 // shown returns what an error may say of foreign text.
-func shown(s string, secrets []core.Secret) string { return core.Printable(s, maxShown, secrets...) }
+func shown(s string, secrets []core.Secret) string {
+	return core.Printable(s, maxShown, secrets...)
+}
 
 const maxShown = 200 // runes
 

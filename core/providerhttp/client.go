@@ -40,8 +40,10 @@ const maxAnswer = 1 << 20
 
 // Options configure [NewClient]. Nil and zero are good.
 type Options struct {
-	TLS       *tls.Config // nil: the system's roots, no client certificate; TLS 1.2 or newer in any case
-	AllowHTTP bool        // plain HTTP also to hosts other than the loopback ones
+	// TLS is for the connections, TLS 1.2 or newer in any case. Nil: the system's
+	// roots and no client certificate.
+	TLS       *tls.Config
+	AllowHTTP bool // plain HTTP also to hosts other than the loopback ones
 	// MayRetry is [core.Request.MayRetry] of the attempt that the client is made
 	// for. True: a connection that cannot be opened is tried again for some
 	// seconds. False: once.
@@ -82,10 +84,12 @@ func NewClient(opts *Options) *http.Client {
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	return &http.Client{
 		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: followNone,
 		Timeout:       time.Minute,
 	}
 }
+
+func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 type ownRequests struct {
 	base                http.RoundTripper
@@ -119,7 +123,10 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		err = netError(r.URL, err, connected)
-		if connected || try == dials || core.CodeOf(err) != core.Unavailable || !waitFor(r.Context(), pauseBefore(try)) {
+		if connected || try == dials || core.CodeOf(err) != core.Unavailable {
+			return nil, err
+		}
+		if !waitFor(r.Context(), pauseBefore(try)) {
 			return nil, err
 		}
 		if r = rewound(r); r == nil {
@@ -165,7 +172,8 @@ type cappedBody struct {
 
 func (b *cappedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", core.OriginText(b.url), maxAnswer>>10)
+		from := core.OriginText(b.url)
+		return 0, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	if len(p) > b.left {
 		p = p[:b.left]
@@ -213,17 +221,20 @@ func netError(u *url.URL, err error, connected bool) error {
 		record    tls.RecordHeaderError
 		alert     tls.AlertError
 	)
+	from := core.OriginText(u)
 	switch {
-	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
-		return core.Errorf(core.BadConfig, "the certificate of %s: %w", core.OriginText(u), err)
+	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name),
+		errors.As(err, &invalid):
+		return core.Errorf(core.BadConfig, "the certificate of %s: %w", from, err)
 	case errors.As(err, &record):
-		return core.Errorf(core.BadConfig, "%s does not speak TLS", core.OriginText(u))
+		return core.Errorf(core.BadConfig, "%s does not speak TLS", from)
 	case errors.As(err, &alert):
-		return core.Errorf(core.BadConfig, "%s refused the TLS handshake: %w", core.OriginText(u), err)
+		return core.Errorf(core.BadConfig, "%s refused the TLS handshake: %w", from, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return core.Errorf(core.Unavailable, "%s did not answer in time: %w", core.OriginText(u), context.DeadlineExceeded)
+		err = context.DeadlineExceeded // in the place of the client's words
+		return core.Errorf(core.Unavailable, "%s did not answer in time: %w", from, err)
 	case errors.Is(err, context.Canceled):
-		return core.Errorf(core.Unavailable, "%s: %w", core.OriginText(u), context.Canceled)
+		return core.Errorf(core.Unavailable, "%s: %w", from, context.Canceled)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -235,7 +246,7 @@ func netError(u *url.URL, err error, connected bool) error {
 	case connected && broke && !late:
 		err = &passing{err}
 	case connected && !broke && !late: // the error quotes the answer, which may repeat a secret
-		return core.Errorf(core.Unavailable, "%s does not answer as HTTP wants it", core.OriginText(u))
+		return core.Errorf(core.Unavailable, "%s does not answer in HTTP", from)
 	}
-	return core.Errorf(core.Unavailable, "%s: %w", core.OriginText(u), err)
+	return core.Errorf(core.Unavailable, "%s: %w", from, err)
 }

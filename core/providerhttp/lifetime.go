@@ -60,10 +60,10 @@ func Authorization(scheme string, token core.Secret, lifetime Lifetime) (core.Cr
 		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no token")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer's token has characters that may not be sent")
+		err := core.Errorf(core.Unavailable, "the answer's token has characters that may not be sent")
+		return core.Credential{}, err
 	}
-	return core.Credential{
-		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(scheme + " " + text)}},
-		Expiry: lifetime.Expiry(),
-	}, nil
+	cred := core.Credential{Expiry: lifetime.Expiry()}
+	cred.Attach.Header = map[string]core.Secret{"Authorization": core.NewSecret(scheme + " " + text)}
+	return cred, nil
 }

@@ -16,9 +16,12 @@ import (
 // bools and, for what no error may repeat, a [core.Secret], which is sent in
 // clear.
 type Call struct {
-	URL  string         // absolute, https unless Client allows more
-	Form map[string]any // sent as application/x-www-form-urlencoded; a value may be a []string
-	JSON map[string]any // sent as application/json, if Form is nil; values may be []any and map[string]any
+	URL string // absolute, https unless Client allows more
+	// Form is sent as application/x-www-form-urlencoded. A value may be a []string.
+	Form map[string]any
+	// JSON is sent as application/json if Form is nil. Values may be []any and
+	// map[string]any.
+	JSON map[string]any
 	// Header are further headers. Their values are secrets.
 	Header map[string]core.Secret
 	// Secrets are further texts that no error may repeat.
@@ -83,7 +86,7 @@ func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 		return core.Prefix(err, from)
 	}
 	if answer != nil && json.Unmarshal(text, answer) != nil {
-		return core.Errorf(core.Unavailable, "the answer of %s is not the JSON that was expected", from)
+		return core.Errorf(core.Unavailable, "the answer of %s is not the expected JSON", from)
 	}
 	return nil
 }
@@ -94,7 +97,7 @@ func (c *Call) body() (text, kind string, err error) {
 		shown, ok := revealed(c.JSON)
 		b, err := json.Marshal(shown)
 		if err != nil || !ok {
-			return "", "", core.Errorf(core.BadConfig, "the request has a value that cannot be sent as JSON")
+			return "", "", core.Errorf(core.BadConfig, "a value of the request cannot be sent as JSON")
 		}
 		return string(b), "application/json", nil
 	}
@@ -108,7 +111,7 @@ func (c *Call) body() (text, kind string, err error) {
 		case string, bool, int, int64, float64:
 			form.Set(name, fmt.Sprint(v))
 		default:
-			return "", "", core.Errorf(core.BadConfig, "the parameter %q of the request is of a type that cannot be sent", name)
+			return "", "", core.Errorf(core.BadConfig, "the parameter %q cannot be sent in a form", name)
 		}
 	}
 	return form.Encode(), "application/x-www-form-urlencoded", nil

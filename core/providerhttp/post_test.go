@@ -38,12 +38,17 @@ func TestPostSends(t *testing.T) {
 	}{
 		"nothing": {providerhttp.Call{}, "POST application/json", `{}`},
 		"a form": {
-			providerhttp.Call{Form: map[string]any{"key": key, "scope": []string{"a", "b"}, "n": 7, "on": true, "text": "x y"}},
+			providerhttp.Call{Form: map[string]any{
+				"key": key, "scope": []string{"a", "b"}, "n": 7, "on": true, "text": "x y",
+			}},
 			"POST application/x-www-form-urlencoded", "key=k%26y&n=7&on=true&scope=a&scope=b&text=x+y",
 		},
 		"JSON": {
-			providerhttp.Call{JSON: map[string]any{"key": key, "deep": map[string]any{"list": []any{key, 1, nil, "x"}}, "names": []string{"a"}}},
-			"POST application/json", `{"deep":{"list":["k\u0026y",1,null,"x"]},"key":"k\u0026y","names":["a"]}`,
+			providerhttp.Call{JSON: map[string]any{
+				"key": key, "deep": map[string]any{"list": []any{key, 1, nil, "x"}}, "names": []string{"a"},
+			}},
+			"POST application/json",
+			`{"deep":{"list":["k\u0026y",1,null,"x"]},"key":"k\u0026y","names":["a"]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,13 +87,18 @@ func TestPostReads(t *testing.T) {
 		code   core.Code
 		want   string
 	}{
-		"not JSON":            {200, "<html>", core.Unavailable, "is not the JSON that was expected"},
-		"nothing":             {200, "", core.Unavailable, "is not the JSON that was expected"},
-		"another type":        {200, `{"token": ["c4n4ry-v4lu3"]}`, core.Unavailable, "is not the JSON that was expected"},
-		"an error":            {200, `{"error": "invalid_grant", "error_description": "spent"}`, core.Denied, ": the answer is an error: invalid_grant (spent)"},
-		"a refusal":           {401, `{"error": "invalid_client"}`, core.Denied, " answers 401: invalid_client"},
-		"a refusal that lies": {401, `{"error": "no", "error_description": "c4n4\u200bry-v4lu3"}`, core.Denied, " answers 401: no"},
-		"an outage":           {500, "", core.Unavailable, " answers 500"},
+		"not JSON":     {200, "<html>", core.Unavailable, "is not the expected JSON"},
+		"nothing":      {200, "", core.Unavailable, "is not the expected JSON"},
+		"another type": {200, `{"token": ["c4n4ry-v4lu3"]}`, core.Unavailable, "is not the expected JSON"},
+		"an error": {
+			200, `{"error": "invalid_grant", "error_description": "spent"}`, core.Denied,
+			": the answer is an error: invalid_grant (spent)",
+		},
+		"a refusal": {401, `{"error": "invalid_client"}`, core.Denied, " answers 401: invalid_client"},
+		"a refusal that repeats the key": {
+			401, `{"error": "no", "error_description": "c4n4\u200bry-v4lu3"}`, core.Denied, " answers 401: no",
+		},
+		"an outage": {500, "", core.Unavailable, " answers 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -96,7 +106,8 @@ func TestPostReads(t *testing.T) {
 				_, _ = io.WriteString(w, tc.body)
 			}))
 			defer s.Close()
-			call := providerhttp.Call{URL: s.URL + "/login", JSON: map[string]any{"key": core.NewSecret(canary)}}
+			body := map[string]any{"key": core.NewSecret(canary)}
+			call := providerhttp.Call{URL: s.URL + "/login", JSON: body}
 			var answer struct{ Token core.Secret }
 			err := providerhttp.Post(t.Context(), core.Request{}, call, &answer)
 			require.ErrorIs(t, err, tc.code)
@@ -118,7 +129,8 @@ func TestPostRepeats(t *testing.T) {
 			_, _ = io.WriteString(w, `{}`)
 		}))
 		defer s.Close()
-		err := providerhttp.Post(t.Context(), core.Request{MayRetry: true}, providerhttp.Call{URL: s.URL, SpendsNothing: !spends}, nil)
+		call := providerhttp.Call{URL: s.URL, SpendsNothing: !spends}
+		err := providerhttp.Post(t.Context(), core.Request{MayRetry: true}, call, nil)
 		require.Equal(t, spends, err != nil, "%v", err)
 	}
 }
@@ -139,8 +151,9 @@ func TestHostileServers(t *testing.T) {
 		"a wrong Location":    "HTTP/1.1 302 Found\r\nLocation: http://[::1/KEY\r\nContent-Length: 0\r\n\r\n",
 		"a Location's host":   "HTTP/1.1 302 Found\r\nLocation: http://KEY.example/\r\nContent-Length: 0\r\n\r\n",
 		"a Location's scheme": "HTTP/1.1 302 Found\r\nLocation: KEY:x\r\nContent-Length: 0\r\n\r\n",
-		"hex in a host":       "HTTP/1.1 302 Found\r\nLocation: http://" + hex.EncodeToString([]byte(canary)) + ".example/\r\nContent-Length: 0\r\n\r\n",
-		"a type":              "HTTP/1.1 200 OK\r\nContent-Type: KEY\r\nContent-Length: 2\r\n\r\nno",
+		"hex in a host": "HTTP/1.1 302 Found\r\nLocation: http://" +
+			hex.EncodeToString([]byte(canary)) + ".example/\r\nContent-Length: 0\r\n\r\n",
+		"a type": "HTTP/1.1 200 OK\r\nContent-Type: KEY\r\nContent-Length: 2\r\n\r\nno",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -157,7 +170,8 @@ func TestHostileServers(t *testing.T) {
 					_ = conn.Close()
 				}
 			}()
-			call := providerhttp.Call{URL: "http://" + l.Addr().String(), Form: map[string]any{"key": core.NewSecret(canary)}}
+			form := map[string]any{"key": core.NewSecret(canary)}
+			call := providerhttp.Call{URL: "http://" + l.Addr().String(), Form: form}
 			err = providerhttp.Post(t.Context(), core.Request{}, call, new(struct{}))
 			require.Error(t, err)
 			require.NotZero(t, core.CodeOf(err))

@@ -19,6 +19,11 @@ import (
 	"github.com/authsession/authsession/core/providerhttp"
 )
 
+const (
+	unavailable = core.Unavailable
+	badConfig   = core.BadConfig
+)
+
 // cuts is a listener that closes the first connections without a word, so that
 // their TLS handshake fails.
 type cuts struct {
@@ -64,21 +69,22 @@ func TestFailedHandshakesAreRepeated(t *testing.T) {
 		dials    int32
 	}{
 		"once, in any attempt":               {cut: 1, dials: 2},
-		"twice":                              {cut: 2, dials: 2, code: core.Unavailable},
+		"twice":                              {cut: 2, dials: 2, code: unavailable},
 		"twice, in a first attempt":          {cut: 2, mayRetry: true, dials: 3},
-		"the body cannot be read twice":      {cut: 1, stream: true, dials: 1, code: core.Unavailable},
-		"the context ends before":            {cut: 1, short: true, dials: 1, code: core.Unavailable},
-		"a certificate of someone else":      {strange: true, dials: 1, code: core.BadConfig},
-		"the same in a first attempt":        {strange: true, mayRetry: true, dials: 1, code: core.BadConfig},
+		"the body cannot be read twice":      {cut: 1, stream: true, dials: 1, code: unavailable},
+		"the context ends before":            {cut: 1, short: true, dials: 1, code: unavailable},
+		"a certificate of someone else":      {strange: true, dials: 1, code: badConfig},
+		"the same in a first attempt":        {strange: true, mayRetry: true, dials: 1, code: badConfig},
 		"nothing fails, nothing is repeated": {mayRetry: true, dials: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var bodies atomic.Value
-			s, c, config := secure(t, tc.cut, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			h := func(_ http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				bodies.Store(string(body))
-			}))
+			}
+			s, c, config := secure(t, tc.cut, http.HandlerFunc(h))
 			if tc.strange {
 				config = nil
 			}
@@ -94,7 +100,8 @@ func TestFailedHandshakesAreRepeated(t *testing.T) {
 			}
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, body)
 			require.NoError(t, err)
-			resp, err := providerhttp.NewClient(&providerhttp.Options{TLS: config, MayRetry: tc.mayRetry}).Do(req)
+			opts := &providerhttp.Options{TLS: config, MayRetry: tc.mayRetry}
+			resp, err := providerhttp.NewClient(opts).Do(req)
 			require.NoError(t, ctx.Err(), "the error does not wait for the end of the context")
 			require.Equal(t, tc.dials, c.dials.Load())
 			if tc.code != 0 {
@@ -116,7 +123,8 @@ func TestServerThatStarts(t *testing.T) {
 	require.NoError(t, err)
 	at := l.Addr().String()
 	require.NoError(t, l.Close())
-	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Minute}
+	empty := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	s := &http.Server{Handler: empty, ReadHeaderTimeout: time.Minute}
 	ended := make(chan error, 1)
 	start := time.AfterFunc(100*time.Millisecond, func() { // before the first pause ends
 		l, err := net.Listen("tcp", at)
@@ -164,19 +172,19 @@ func TestRetry(t *testing.T) {
 		waits    time.Duration
 	}{
 		"a reset":                               {bad: reset, mayRetry: true, requests: 2},
-		"a reset, after a failure":              {bad: reset, requests: 1, code: core.Unavailable},
-		"a reset of what is good for one use":   {bad: reset, plain: true, mayRetry: true, requests: 1, code: core.Unavailable},
-		"a reset that does not pass":            {bad: reset, always: true, mayRetry: true, requests: 2, code: core.Unavailable},
-		"a reset, without time":                 {bad: reset, mayRetry: true, short: true, requests: 1, code: core.Unavailable},
+		"a reset, after a failure":              {bad: reset, requests: 1, code: unavailable},
+		"a reset of what is good for one use":   {bad: reset, plain: true, mayRetry: true, requests: 1, code: unavailable},
+		"a reset that does not pass":            {bad: reset, always: true, mayRetry: true, requests: 2, code: unavailable},
+		"a reset, without time":                 {bad: reset, mayRetry: true, short: true, requests: 1, code: unavailable},
 		"half an answer":                        {bad: half, mayRetry: true, requests: 2},
 		"503":                                   {bad: status(503, ""), mayRetry: true, requests: 2, waits: 200 * time.Millisecond},
-		"503 of what is good for one use":       {bad: status(503, ""), plain: true, mayRetry: true, requests: 1, code: core.Unavailable},
-		"503, after a failure":                  {bad: status(503, ""), requests: 1, code: core.Unavailable},
+		"503 of what is good for one use":       {bad: status(503, ""), plain: true, mayRetry: true, requests: 1, code: unavailable},
+		"503, after a failure":                  {bad: status(503, ""), requests: 1, code: unavailable},
 		"503 for a second":                      {bad: status(503, "1"), mayRetry: true, requests: 2, waits: time.Second},
-		"503 for longer than anybody waits":     {bad: status(503, "11"), mayRetry: true, requests: 1, code: core.Unavailable},
-		"503 for longer than the context lasts": {bad: status(503, "1"), mayRetry: true, short: true, requests: 1, code: core.Unavailable},
-		"500":                                   {bad: status(500, ""), mayRetry: true, requests: 1, code: core.Unavailable},
-		"429":                                   {bad: status(429, "1"), mayRetry: true, requests: 1, code: core.Unavailable},
+		"503 for longer than anybody waits":     {bad: status(503, "11"), mayRetry: true, requests: 1, code: unavailable},
+		"503 for longer than the context lasts": {bad: status(503, "1"), mayRetry: true, short: true, requests: 1, code: unavailable},
+		"500":                                   {bad: status(500, ""), mayRetry: true, requests: 1, code: unavailable},
+		"429":                                   {bad: status(429, "1"), mayRetry: true, requests: 1, code: unavailable},
 		"a refusal":                             {bad: status(401, ""), mayRetry: true, requests: 1, code: core.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,27 +25,30 @@ type Config struct {
 
 // Factory is what a registry holds and a plugin serves.
 var Factory = core.NewFactory(core.Info{Kind: "ticket", Summary: "Tickets of the ticket office."},
-	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return &cfg, nil })
+	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) {
+		return &cfg, nil
+	})
 
 // Authenticate trades the stub of the last ticket for a new one. It buys one if
 // there is no stub, or if the office refuses it.
 func (c *Config) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	if stub := req.Previous.Renewal; !stub.IsZero() {
-		cred, err := c.ask(ctx, req, "/trade", map[string]any{"stub": stub})
+		trade := providerhttp.Call{URL: c.URL + "/trade", JSON: map[string]any{"stub": stub}}
+		cred, err := ask(ctx, req, trade)
 		if core.CodeOf(err) != core.Denied {
 			return cred, err
 		}
 	}
-	return c.ask(ctx, req, "/buy", map[string]any{"key": c.Key})
+	buy := providerhttp.Call{URL: c.URL + "/buy", JSON: map[string]any{"key": c.Key}}
+	return ask(ctx, req, buy)
 }
 
 // ask sends one request to the office and makes a credential of the answer.
-func (c *Config) ask(ctx context.Context, req core.Request, path string, body map[string]any) (core.Credential, error) {
+func ask(ctx context.Context, req core.Request, call providerhttp.Call) (core.Credential, error) {
 	var answer struct {
 		Ticket, Stub core.Secret
 		Seconds      providerhttp.Lifetime
 	}
-	call := providerhttp.Call{URL: c.URL + path, JSON: body}
 	if err := providerhttp.Post(ctx, req, call, &answer); err != nil {
 		return core.Credential{}, err
 	}
@@ -63,7 +66,8 @@ func TestConformance(t *testing.T) {
 		Good: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var body struct{ Key, Stub string }
 			_ = json.NewDecoder(r.Body).Decode(&body)
-			if r.URL.Path == "/trade" && body.Stub != "stub-7" || r.URL.Path == "/buy" && body.Key == "" {
+			trades := r.URL.Path == "/trade"
+			if trades && body.Stub != "stub-7" || !trades && body.Key == "" {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}

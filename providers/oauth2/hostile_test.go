@@ -41,7 +41,8 @@ func TestHostileWords(t *testing.T) {
 			doc := map[string]any{"issuer": s.URL, "token_endpoint": s.URL + "/token"}
 			change(s, doc)
 			s.metadata[rfc8414] = doc
-			_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL}).Authenticate(t.Context(), core.Request{})
+			p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL})
+			_, err := p.Authenticate(t.Context(), core.Request{})
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), hex.EncodeToString([]byte(secret))[:16])
 			for i := 0; i+8 <= len(secret); i++ {
@@ -56,6 +57,7 @@ func TestHostileWords(t *testing.T) {
 // refusing answers with an error of RFC 6749 §5.2.
 func refusing(code, description string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusBadRequest, map[string]any{"error": code, "error_description": description})
+		doc := map[string]any{"error": code, "error_description": description}
+		writeJSON(w, http.StatusBadRequest, doc)
 	}
 }

@@ -22,29 +22,35 @@ func cutOff(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+func busy(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+
 // TestWhatIsRepeated: after a request that arrived and had no answer, only
 // what spends nothing is sent again, and what must be new in it is.
 func TestWhatIsRepeated(t *testing.T) {
 	given := filepath.Join(t.TempDir(), "assertion")
 	require.NoError(t, os.WriteFile(given, []byte("e30.e30.c2ln"), 0o600))
-	key := map[string]any{"text": keyPEM(t, ecKey)}
+	type settings = map[string]any
+	key := settings{"text": keyPEM(t, ecKey)}
+	assertion := func(a settings) settings { return settings{"grant": "jwt_bearer", "assertion": a} }
 	previous := core.Credential{Renewal: core.NewSecret("rt-1")}
 	for name, tc := range map[string]struct {
-		settings map[string]any
+		settings settings
 		previous core.Credential
 		again    bool
 		differs  string // the parameter that must not be the same
 	}{
-		"client credentials":           {settings: map[string]any{}, again: true},
-		"with an assertion":            {settings: map[string]any{"client_secret": nil, "client_key": key}, again: true, differs: "client_assertion"},
-		"an assertion that is made":    {settings: map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"key": key}}, again: true, differs: "assertion"},
-		"an assertion that is given":   {settings: map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": given}}},
-		"a refresh token":              {settings: map[string]any{"grant": "refresh_token", "refresh_token": "rt-0"}},
-		"a refresh token that rotates": {settings: map[string]any{}, previous: previous},
-		"a subject's token":            {settings: map[string]any{"grant": "token_exchange", "subject_token": "st-1"}},
+		"client credentials": {settings: settings{}, again: true},
+		"with an assertion": {
+			settings: settings{"client_secret": nil, "client_key": key}, again: true, differs: "client_assertion",
+		},
+		"an assertion that is made":    {settings: assertion(settings{"key": key}), again: true, differs: "assertion"},
+		"an assertion that is given":   {settings: assertion(settings{"file": given})},
+		"a refresh token":              {settings: settings{"grant": "refresh_token", "refresh_token": "rt-0"}},
+		"a refresh token that rotates": {settings: settings{}, previous: previous},
+		"a subject's token":            {settings: settings{"grant": "token_exchange", "subject_token": "st-1"}},
 	} {
 		for kind, bad := range map[string]http.HandlerFunc{
-			"503":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+			"503":   busy,
 			"reset": cutOff,
 		} {
 			t.Run(name+", "+kind, func(t *testing.T) {
@@ -55,7 +61,8 @@ func TestWhatIsRepeated(t *testing.T) {
 					s.override = nil // which the server's lock guards
 					bad(w, r)
 				}
-				_, err := s.open(t, tc.settings).Authenticate(t.Context(), core.Request{Previous: tc.previous, MayRetry: true})
+				req := core.Request{Previous: tc.previous, MayRetry: true}
+				_, err := s.open(t, tc.settings).Authenticate(t.Context(), req)
 				sent := s.seen("/token")
 				if !tc.again {
 					require.ErrorIs(t, err, core.Unavailable)
@@ -123,7 +130,10 @@ func TestLocalFaults(t *testing.T) {
 	}
 	t.Run("assertion.key", func(t *testing.T) {
 		s := newServer(t)
-		_, err := s.open(t, map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"key": map[string]any{"file": none}}}).Authenticate(t.Context(), core.Request{})
+		p := s.open(t, map[string]any{
+			"grant": "jwt_bearer", "assertion": map[string]any{"key": map[string]any{"file": none}},
+		})
+		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.ErrorContains(t, err, "assertion.key: file")
 		require.True(t, local(err))
 	})
@@ -131,7 +141,9 @@ func TestLocalFaults(t *testing.T) {
 		s := newServer(t)
 		s.metadata[rfc8414] = map[string]any{"issuer": s.URL, "token_endpoint": s.URL + "/token"}
 		file := filepath.Join(t.TempDir(), "token")
-		p := s.open(t, map[string]any{"grant": "token_exchange", "subject_token_file": file, "issuer": s.URL, "token_url": nil})
+		p := s.open(t, map[string]any{
+			"grant": "token_exchange", "subject_token_file": file, "issuer": s.URL, "token_url": nil,
+		})
 		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.ErrorContains(t, err, "subject_token: file")
 		require.False(t, local(err), "the server was asked for its endpoints")
@@ -141,7 +153,8 @@ func TestLocalFaults(t *testing.T) {
 			require.True(t, local(err))
 		}
 		require.Len(t, s.seen(rfc8414), 1)
-		_, err = p.Authenticate(t.Context(), core.Request{Previous: core.Credential{Renewal: core.NewSecret("spent")}})
+		spent := core.Credential{Renewal: core.NewSecret("spent")}
+		_, err = p.Authenticate(t.Context(), core.Request{Previous: spent})
 		require.ErrorContains(t, err, "subject_token: file")
 		require.False(t, local(err), "a refresh token was sent")
 		require.NoError(t, os.WriteFile(file, []byte("two words"), 0o600))
