@@ -5,7 +5,6 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Credential is what a provider obtained: a snapshot of plain data that
@@ -131,18 +130,9 @@ func isFieldValue(s string) bool {
 }
 
 // clip makes foreign text fit for an error: short and printable.
-func clip(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == '\ufffd' {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 200 {
-		s = string(r[:200]) + "…"
-	}
-	return s
-}
+func clip(s string) string { return Printable(s, maxClip) }
+
+const maxClip = 200 // runes
 
 // field is one prepared header: a canonical name and the value slice that
 // every request shares.

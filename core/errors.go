@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,8 +44,12 @@ type Error struct {
 	Op         string // "init", "renew", "authorize", "sign", "revoke", "open"
 	Code       Code
 	RetryAfter time.Duration // when another attempt is allowed; zero: unknown or at once
-	Local      bool          // nothing left this machine: a local file, say, is missing or has expired
-	Err        error         // the cause; may be nil
+	// Local says that nothing was sent to a server: a file of this machine is
+	// missing, torn or expired, or a program cannot be started. A session then
+	// looks again soon, without the growing pauses that protect a server.
+	// False: something may have been sent.
+	Local bool
+	Err   error // the cause; may be nil
 }
 
 // Error returns one line: who, what, the code and the cause.
@@ -83,6 +88,29 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
+// Timeout reports whether the cause is a deadline that passed: that of a
+// context, or one of an error that says so of itself. [url.Error] and
+// [os.IsTimeout] ask for it.
+func (e *Error) Timeout() bool {
+	return e != nil && timedOut(e.Err)
+}
+
+func timedOut(err error) bool {
+	if e, ok := err.(*Error); ok {
+		return e.Timeout()
+	}
+	if e, ok := err.(interface{ Timeout() bool }); ok && e.Timeout() {
+		return true
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return timedOut(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(wrapper.Unwrap(), timedOut)
+	}
+	return false
+}
+
 // Is reports whether target is e's code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
@@ -93,6 +121,37 @@ func (e *Error) Is(target error) bool {
 // is how a provider reports; %w works as usual.
 func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// LocalErrorf is [Errorf] for an error with [Error.Local] set: the provider has
+// sent nothing.
+func LocalErrorf(code Code, format string, args ...any) error {
+	return &Error{Code: code, Local: true, Err: fmt.Errorf(format, args...)}
+}
+
+// Prefix returns err with text and a colon before its cause. The code,
+// RetryAfter and everything else stay, which [Errorf] with [CodeOf] would lose.
+// It returns nil for nil, does not change err, and wraps the cause.
+func Prefix(err error, text string) error {
+	if err == nil {
+		return nil
+	}
+	out, cause := Error{}, err
+	var e *Error
+	if errors.As(err, &e) && e != nil {
+		out.RetryAfter, out.Local = e.RetryAfter, e.Local
+		if e == err { // the outermost: its text is not said twice
+			out, cause = *e, e.Err
+		}
+	}
+	if _, ok := err.(Code); ok {
+		cause = nil
+	}
+	out.Code, out.Err = CodeOf(err), errors.New(text)
+	if cause != nil {
+		out.Err = fmt.Errorf("%s: %w", text, cause)
+	}
+	return &out
 }
 
 // Cause returns what an [*Error] holds, for an error that says the same with
@@ -127,3 +186,6 @@ func roundWait(d time.Duration) time.Duration {
 	}
 	return d.Round(time.Millisecond)
 }
+
+// maxRetryAfter bounds what a provider's error can make a session wait.
+const maxRetryAfter = time.Hour

@@ -307,6 +307,7 @@ func (m *machine) request(u *setup) (*credential, Request) {
 	if have != nil && have.setup == u {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
+	req.MayRetry = m.failures == nil
 	return have, req
 }
 

@@ -154,3 +154,12 @@ func where(u *url.URL) string {
 	}
 	return clip(u.Scheme + "://" + u.Host)
 }
+
+// MayCarry reports whether a credential may go to u at all: over TLS, to this
+// machine (a loopback address or the name localhost), or over plain HTTP if
+// allowHTTP. It is for package providerhttp and for providers that dial by
+// themselves.
+func MayCarry(u *url.URL, allowHTTP bool) bool { return mayCarry(u, allowHTTP) }
+
+// OriginText names u in an error: scheme, host and port, nothing else.
+func OriginText(u *url.URL) string { return where(u) }

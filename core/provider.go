@@ -141,6 +141,11 @@ type Request struct {
 	// Inputs are the current credentials of the sessions in Options.Inputs, by
 	// role, such as "subject_token" (RFC 8693 §2.1).
 	Inputs map[string]Credential
+	// MayRetry says that no failed attempt preceded this one, so that the
+	// provider may repeat, once, a request that spends nothing at the server
+	// (see [Retry]). False, as from a session that has just failed or from a
+	// host that does not know the field: the session decides when to try again.
+	MayRetry bool
 }
 
 // SignRequest asks a [Signer] for one signature, in the terms of

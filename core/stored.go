@@ -147,7 +147,7 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != Initial {
 		return out, nil // the session holds this one, or its successor
 	}
-	out.req = Request{Reason: Expiring, Previous: out.old}
+	out.req.Reason, out.req.Previous, out.req.Challenge = Expiring, out.old, ""
 	if rec.Refused {
 		out.req.Reason = Rejected
 		return out, nil

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -60,14 +61,33 @@ func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, er
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
-		return nil, l.setup.annotate(netError(target, err), "dial")
+		return nil, l.setup.annotate(dialError(target, err), "dial")
 	}
 	secured := tls.Client(conn, s.tlsConfig(ctx, &tls.Config{ServerName: host}))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, l.setup.annotate(netError(target, err), "dial")
+		return nil, l.setup.annotate(dialError(target, err), "dial")
 	}
 	return secured, nil
+}
+
+// dialError gives an error of DialTLS its code: a certificate that was refused
+// asks for other settings, everything else for another time.
+func dialError(u *url.URL, err error) error {
+	var (
+		coded  *Error
+		verify *tls.CertificateVerificationError
+		alert  tls.AlertError
+	)
+	switch {
+	case errors.As(err, &coded):
+		return err
+	case errors.As(err, &verify):
+		return Errorf(BadConfig, "the certificate of %s: %w", where(u), err)
+	case errors.As(err, &alert):
+		return Errorf(BadConfig, "%s refused the TLS handshake: %w", where(u), err)
+	}
+	return Errorf(Unavailable, "%s: %w", where(u), err)
 }
 
 // tlsConfig makes a configuration that follows the keeper's credential. ctx

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // TestMain makes the test binary its own plugin, so that nothing has to be
@@ -91,16 +92,16 @@ func (c *ticketConfig) Authenticate(ctx context.Context, _ core.Request) (core.C
 	if err != nil {
 		return core.Credential{}, core.Errorf(core.BadConfig, "url is not a URL")
 	}
-	resp, err := core.NewHTTPClient(nil).Do(req)
+	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
-		return core.Credential{}, core.HTTPError(err)
+		return core.Credential{}, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if err := core.AnswerError(resp, body, c.Key); err != nil {
+	if err := providerhttp.AnswerError(resp, body, c.Key); err != nil {
 		return core.Credential{}, err
 	}
 	var answer struct {

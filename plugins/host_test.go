@@ -65,7 +65,7 @@ func TestSameFaults(t *testing.T) {
 func TestSameErrors(t *testing.T) {
 	h, _ := newHost(t)
 	f := factoryOf(t, h, testBinary(), "test")
-	for _, do := range []string{"denied", "plain", "panic", "interactive"} {
+	for _, do := range []string{"denied", "plain", "panic", "interactive", "local"} {
 		var texts []string
 		for _, f := range []core.Factory{testFactory, f} {
 			p, err := f.Open(t.Context(), "", map[string]any{"do": do, "key": "canary"})
@@ -76,6 +76,7 @@ func TestSameErrors(t *testing.T) {
 			var e *core.Error
 			require.ErrorAs(t, err, &e)
 			e.RetryAfter = 0 // has jitter
+			require.Equal(t, do == "local", e.Local)
 			texts = append(texts, err.Error())
 		}
 		require.Equal(t, texts[0], texts[1])
@@ -97,6 +98,10 @@ func TestAbilities(t *testing.T) {
 	require.Equal(t, "renew renew ", again.Renewal.Reveal())
 	require.Equal(t, "rejected", again.Attributes["reason"])
 	require.Equal(t, "Bearer ", again.Attributes["challenge"])
+	require.Equal(t, "false", again.Attributes["retry"])
+	again, err = p.Authenticate(t.Context(), core.Request{MayRetry: true})
+	require.NoError(t, err)
+	require.Equal(t, "true", again.Attributes["retry"])
 
 	a, err := p.(core.Authorizer).Authorize(t.Context(), cred, core.Outgoing{Method: "PUT", URL: "https://a.example/x", Header: http.Header{"X-Sent": {"1"}}, BodySHA256: []byte{1}})
 	require.NoError(t, err)

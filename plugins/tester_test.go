@@ -52,7 +52,7 @@ func (c *testConfig) todo() string {
 func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	cred := token("Test " + c.Key.Reveal())
 	cred.Subject = c.Name
-	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()), "reason": req.Reason.String(), "challenge": req.Challenge}
+	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()), "reason": req.Reason.String(), "challenge": req.Challenge, "retry": strconv.FormatBool(req.MayRetry)}
 	cred.Renewal = core.NewSecret("renew " + req.Previous.Renewal.Reveal())
 	cred.Expiry = time.Now().Add(time.Hour)
 	if c.Orders != "" {
@@ -72,6 +72,8 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
 	case "denied":
 		return core.Credential{}, &core.Error{Code: core.Denied, RetryAfter: time.Minute, Err: errors.New("not you")}
+	case "local":
+		return core.Credential{}, core.LocalErrorf(core.BadConfig, "no file")
 	case "plain":
 		return core.Credential{}, errors.New("no code")
 	case "control":

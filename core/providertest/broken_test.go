@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,7 +34,7 @@ type desk struct {
 	client *http.Client
 }
 
-func newDesk(cfg settingsOfDesk) *desk { return &desk{cfg, core.NewHTTPClient(trusting(cfg.CA))} }
+func newDesk(cfg settingsOfDesk) *desk { return &desk{cfg, providerhttp.NewClient(trusting(cfg.CA))} }
 
 func (d *desk) fetch(ctx context.Context, client *http.Client) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.cfg.URL, strings.NewReader(d.cfg.Key.Reveal()))
@@ -42,14 +43,14 @@ func (d *desk) fetch(ctx context.Context, client *http.Client) ([]byte, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
-	return body, core.AnswerError(resp, body, d.cfg.Key)
+	return body, providerhttp.AnswerError(resp, body, d.cfg.Key)
 }
 
 func (d *desk) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
-func trusting(ca string) *core.HTTPOptions {
+func trusting(ca string) *providerhttp.Options {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(ca))
-	return &core.HTTPOptions{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	return &providerhttp.Options{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 }
 
 var errNo = core.Errorf(core.Denied, "no")

@@ -20,7 +20,7 @@ func TestDocs(t *testing.T) {
 
 	shown := 0
 	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
-		if strings.Contains(block[1], "// Authenticate buys") || strings.Contains(block[1], "TestConformance") {
+		if strings.Contains(block[1], "// Authenticate trades") || strings.Contains(block[1], "TestConformance") {
 			require.Contains(t, string(source), block[1])
 			require.LessOrEqual(t, strings.Count(block[1], "\n"), 40)
 			shown++

@@ -119,6 +119,12 @@ class Answers(unittest.TestCase):
             self.assertEqual(caught.exception.error.code, pb.CODE_UNAVAILABLE)
 
 
+class Failures(unittest.TestCase):
+    def test_local(self):
+        self.assertFalse(plugin.Failure(pb.CODE_UNAVAILABLE, "x").error.local)
+        self.assertTrue(plugin.Failure(pb.CODE_UNAVAILABLE, "x", local=True).error.local)
+
+
 class Certificate(unittest.TestCase):
     def test_is_for_localhost(self):
         _, pem, der = plugin.certificate()

@@ -63,7 +63,9 @@ func ToAttachment(m *v1.Attachment) core.Attachment {
 // FromRequest puts what a session tells its provider into a message. The
 // challenge is foreign: what is no text in it is left out.
 func FromRequest(instance string, r core.Request) *v1.Begin {
-	m := &v1.Begin{Instance: instance, Reason: v1.Reason(r.Reason), Challenge: printable(r.Challenge, maxChallenge)}
+	m := &v1.Begin{
+		Instance: instance, Reason: v1.Reason(r.Reason), Challenge: printable(r.Challenge, maxChallenge), MayRetry: r.MayRetry,
+	}
 	if !reflect.ValueOf(r.Previous).IsZero() {
 		m.Previous = FromCredential(r.Previous)
 	}
@@ -78,7 +80,7 @@ func FromRequest(instance string, r core.Request) *v1.Begin {
 
 // ToRequest is the way back. An unknown reason is that of a first request.
 func ToRequest(m *v1.Begin) core.Request {
-	r := core.Request{Previous: ToCredential(m.GetPrevious()), Challenge: m.GetChallenge()}
+	r := core.Request{Previous: ToCredential(m.GetPrevious()), Challenge: m.GetChallenge(), MayRetry: m.GetMayRetry()}
 	if m.GetReason() > 0 && m.GetReason() <= v1.Reason(core.Rejected) {
 		r.Reason = core.Reason(m.GetReason())
 	}

@@ -137,7 +137,7 @@ func TestTimes(t *testing.T) {
 }
 
 var request = core.Request{
-	Reason: core.Rejected, Previous: everything, Challenge: "Bearer",
+	Reason: core.Rejected, Previous: everything, Challenge: "Bearer", MayRetry: true,
 	Inputs: map[string]core.Credential{"subject_token": everything, "actor_token": {}},
 }
 
@@ -158,6 +158,7 @@ func TestRequest(t *testing.T) {
 		r.Inputs, back.Inputs = nil, nil
 		require.Equal(t, r, back)
 	}
+	require.False(t, ToRequest(&v1.Begin{}).MayRetry, "a host of an earlier version does not send it")
 	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: 257}).Reason)
 	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: -1}).Reason)
 	hostile := over(t, FromRequest("", core.Request{Challenge: "Bearer\x00\r\n\xff realm=" + strings.Repeat("x", 1<<20)})).GetChallenge()

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -38,6 +36,7 @@ func FromError(err error) *v1.Error {
 		if e.RetryAfter > 0 {
 			m.RetryAfter = durationpb.New(min(e.RetryAfter, maxRetry))
 		}
+		m.Local = e.Local
 		if e == err { // its code is said once
 			m.Op, cause = printable(e.Op, maxName), e.Err
 		}
@@ -71,7 +70,7 @@ func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName)}
+	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal()}
 	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
 		e.Code = core.Unavailable
 	}
@@ -124,38 +123,5 @@ func cut(n int, at func(int) core.Fault, limit int) core.Faults {
 	return out
 }
 
-// printable frees foreign text of what is no text, control characters and
-// marks that turn the writing around included, and cuts it.
-func printable(s string, limit int) string {
-	kept := 0
-	for i, r := range s {
-		if !isText(r) {
-			return strip(s, limit)
-		}
-		if kept == limit {
-			return s[:i] + "…"
-		}
-		kept++
-	}
-	return s
-}
-
-func strip(s string, limit int) string {
-	var b strings.Builder
-	kept := 0
-	for _, r := range s {
-		if !isText(r) {
-			continue
-		}
-		if kept == limit {
-			return b.String() + "…"
-		}
-		b.WriteRune(r)
-		kept++
-	}
-	return b.String()
-}
-
-func isText(r rune) bool {
-	return r != utf8.RuneError && !unicode.IsControl(r) && !unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
-}
+// printable makes foreign text fit to be shown.
+func printable(s string, limit int) string { return core.Printable(s, limit) }

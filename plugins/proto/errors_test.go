@@ -17,13 +17,15 @@ import (
 )
 
 // saidBy is what a factory says about an error of its provider.
-func saidBy(t *testing.T, err error) (text string, code core.Code, wait time.Duration) {
+func saidBy(t *testing.T, err error) (text string, said core.Error) {
 	t.Helper()
 	f := core.NewFactory(core.Info{Kind: "kind"}, func(context.Context, core.Environment, struct{}) (core.Provider, error) { return nil, err })
 	_, got := f.Open(t.Context(), "", nil)
 	var e *core.Error
 	require.ErrorAs(t, got, &e)
-	return got.Error(), e.Code, e.RetryAfter
+	said = *e
+	said.Err = nil
+	return got.Error(), said
 }
 
 func TestErrorsSayTheSameOnBothSides(t *testing.T) {
@@ -42,6 +44,9 @@ func TestErrorsSayTheSameOnBothSides(t *testing.T) {
 		"with an operation":   &core.Error{Op: "sign", Code: core.BadConfig, Err: errors.New("no key")},
 		"to be tried later":   &core.Error{Code: core.Unavailable, RetryAfter: 7 * time.Second, Err: errors.New("busy")},
 		"later, wrapped":      fmt.Errorf("asking: %w", &core.Error{Code: core.Unavailable, RetryAfter: time.Minute, Err: errors.New("busy")}),
+		"local":               core.LocalErrorf(core.BadConfig, "no file"),
+		"local, wrapped":      fmt.Errorf("asking: %w", core.LocalErrorf(core.Unavailable, "no file")),
+		"not local any more":  core.Errorf(core.Unavailable, "asking: %w", core.LocalErrorf(core.Denied, "no file")),
 		"faults":              faults,
 		"faults, coded":       &core.Error{Code: core.BadConfig, Err: faults},
 		"faults, described":   core.Errorf(core.BadConfig, "the settings: %w", faults),
@@ -50,12 +55,11 @@ func TestErrorsSayTheSameOnBothSides(t *testing.T) {
 		"a context that ends": context.Canceled,
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, code, wait := saidBy(t, err)
+			text, said := saidBy(t, err)
 			back := ToError(over(t, FromError(err)))
-			gotText, gotCode, gotWait := saidBy(t, back)
+			gotText, got := saidBy(t, back)
 			require.Equal(t, text, gotText)
-			require.Equal(t, code, gotCode)
-			require.Equal(t, wait, gotWait)
+			require.Equal(t, said, got)
 			require.Equal(t, faultsOf(err), faultsOf(back))
 		})
 	}
@@ -119,6 +123,18 @@ func TestHostileErrors(t *testing.T) {
 		})
 	}
 	require.Regexp(t, `; and \d+ more$`, ToError(&v1.Error{Faults: many}).Error())
+}
+
+// TestLocalOfErrors checks the member of the protocol, and that an error
+// without it, as of an earlier version, is one of a server.
+func TestLocalOfErrors(t *testing.T) {
+	require.True(t, FromError(core.LocalErrorf(core.Denied, "x")).GetLocal())
+	require.False(t, FromError(core.Errorf(core.Denied, "x")).GetLocal())
+	for _, sent := range []bool{true, false} {
+		var e *core.Error
+		require.ErrorAs(t, ToError(&v1.Error{Code: 1, Local: sent}), &e)
+		require.Equal(t, sent, e.Local)
+	}
 }
 
 // TestErrorsCanBeSent makes errors that are no text, or too long.

@@ -114,9 +114,9 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 func (p *provider) over(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
-		return core.Errorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile, when)
+		return core.LocalErrorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile, when)
 	}
-	return core.Errorf(core.Denied, "the token expired at %s", when)
+	return core.LocalErrorf(core.Denied, "the token expired at %s", when)
 }
 
 // read returns the token in a file.
@@ -127,7 +127,7 @@ func read(path string) (string, error) {
 	}
 	token := strings.TrimSpace(string(data))
 	if err := attach.Token(token); err != nil {
-		return "", core.Errorf(core.BadConfig, "the token in file %q %w", path, err)
+		return "", core.LocalErrorf(core.BadConfig, "the token in file %q %w", path, err)
 	}
 	return token, nil
 }

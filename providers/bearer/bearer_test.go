@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -100,6 +101,9 @@ func TestFileRefused(t *testing.T) {
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
 				require.ErrorContains(t, err, fmt.Sprintf("%q", c.path))
+				var coded *core.Error
+				require.ErrorAs(t, err, &coded)
+				require.True(t, coded.Local)
 				require.NotContains(t, err.Error(), "ter2")
 			}
 		})
@@ -118,7 +122,7 @@ func TestExpiry(t *testing.T) {
 		}{
 			{"opaque", "opaque", time.Time{}, 0, 0},
 			{"JWT", jwt(now.Add(time.Hour)), now.Add(time.Hour), 0, 0},
-			{"just over", jwt(now.Add(-time.Minute)), time.Time{}, 0, 0},
+			{"just over", jwt(now.Add(-time.Minute)), now.Add(4 * time.Minute), 0, 0},
 			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.Denied, core.Unavailable},
 		} {
 			write(t, path, c.token)
@@ -127,6 +131,8 @@ func TestExpiry(t *testing.T) {
 				require.NoError(t, err)
 				cred, err := p.Authenticate(t.Context(), core.Request{})
 				require.Equal(t, code, core.CodeOf(err), c.name)
+				var coded *core.Error
+				require.Equal(t, err != nil, errors.As(err, &coded) && coded.Local, c.name)
 				require.True(t, c.want.Equal(cred.Expiry), c.name)
 				if err == nil && cfg.TokenFile != "" {
 					require.Equal(t, now.Add(5*time.Second), cred.RenewAfter)
@@ -136,6 +142,42 @@ func TestExpiry(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A JWT that ends while it is in use is sent until the clocks' skew has passed
+// and no longer.
+func TestSessionPastTheEndOfItsToken(t *testing.T) {
+	for name, cfg := range map[string]bearer.Config{
+		"a value": {Token: core.NewSecret("later")},
+		"a file":  {TokenFile: "later"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				token := jwt(time.Now().Add(10 * time.Minute))
+				if cfg.TokenFile != "" {
+					cfg.TokenFile = tokenFile(t, token)
+				} else {
+					cfg.Token = core.NewSecret(token)
+				}
+				p, err := bearer.New(cfg)
+				require.NoError(t, err)
+				s := core.New("api", p, nil)
+				require.NoError(t, s.Init(t.Context()))
+				defer s.Close(context.Background())
+				for at := time.Duration(0); at < 14*time.Minute; at += 10 * time.Second {
+					_, err := s.Credential(t.Context())
+					require.NoError(t, err, "after %v", at)
+					require.True(t, s.Status().Valid)
+					require.False(t, s.Status().Expiry.IsZero())
+					time.Sleep(10 * time.Second)
+				}
+				time.Sleep(90 * time.Second) // to 15:30
+				_, err = s.Credential(t.Context())
+				require.ErrorContains(t, err, "expired at")
+				require.False(t, s.Status().Valid)
+			})
+		})
+	}
 }
 
 // The session picks up a new token of the file by itself, keeps the old one

@@ -69,7 +69,8 @@ var Factory = core.NewFactory(
 // cannot be started, and for the exit statuses 64 (usage) and 78 (config) of
 // sysexits.h; [core.Denied] for 77 (no permission); and [core.Unavailable] for
 // every other status, for a signal, for the end of its time and for an output
-// that makes no sense. What the program writes to its standard error may hold
+// that makes no sense. Only an error about a program that did not start is
+// [core.Error.Local]. What the program writes to its standard error may hold
 // secrets and is never shown.
 //
 // The fields of an AWS document also go into [core.Credential.Renewal], as

@@ -116,6 +116,9 @@ func TestSurroundings(t *testing.T) {
 	_, err = run(t, cfg)
 	require.ErrorIs(t, err, core.BadConfig)
 	require.ErrorContains(t, err, "cannot be started")
+	var coded *core.Error
+	require.ErrorAs(t, err, &coded)
+	require.True(t, coded.Local)
 }
 
 func TestLookUp(t *testing.T) {
@@ -161,6 +164,9 @@ func TestNotAProgram(t *testing.T) {
 			_, err := run(t, exec.Config{Command: c.path})
 			require.ErrorIs(t, err, core.BadConfig)
 			require.ErrorContains(t, err, c.want)
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.True(t, coded.Local)
 		})
 	}
 }
@@ -175,6 +181,9 @@ func TestStatus(t *testing.T) {
 			require.Equal(t, code, core.CodeOf(err))
 			require.ErrorContains(t, err, "ended with status "+status+"; what it wrote to its standard error is not shown")
 			require.NotContains(t, err.Error(), "hunter2")
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.False(t, coded.Local, "what the program did before is not known")
 		})
 	}
 }

@@ -49,7 +49,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 		return core.Credential{}, core.Errorf(core.Unavailable, "the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
 	}
 	switch {
-	case !a.expiry.IsZero() && cred.Expiry.IsZero():
+	case cred.Expiry.After(a.expiry):
 		cred.RenewAfter = time.Now().Add(soon)
 	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
 		cred.Expiry = time.Now().Add(p.cfg.Lifetime)

@@ -145,7 +145,8 @@ func TestExpiry(t *testing.T) {
 			{"JWT in ExecCredential", Config{}, execCredential(t, object{"token": jwt(time.Hour)}), time.Hour, 0, 0},
 			{"null", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": nil}), 0, 0, 0},
 			{"AWS", Config{Headers: aws}, awsDocument(t, object{"Expiration": at(time.Minute)}), time.Minute, 0, 0},
-			{"just over", Config{Lifetime: time.Hour}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Minute)}), 0, 10 * time.Second, 0},
+			{"just over", Config{Lifetime: time.Hour}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Minute)}), 4 * time.Minute, 10 * time.Second, 0},
+			{"JWT just over", Config{}, jwt(-time.Minute), 4 * time.Minute, 10 * time.Second, 0},
 			{"long over", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Hour)}), 0, 0, core.Unavailable},
 		} {
 			cred, err := newProvider(t, c.cfg).made(t, c.printed)

@@ -56,11 +56,11 @@ func (p *provider) find() (string, error) {
 	path, err := exec.LookPath(p.cfg.Command)
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return "", core.Errorf(core.BadConfig, "the program %q is in the current folder only; want an absolute path", p.cfg.Command)
+		return "", core.LocalErrorf(core.BadConfig, "the program %q is in the current folder only; want an absolute path", p.cfg.Command)
 	case errors.Is(err, fs.ErrPermission):
-		return "", core.Errorf(core.BadConfig, "the program %q may not be executed", p.cfg.Command)
+		return "", core.LocalErrorf(core.BadConfig, "the program %q may not be executed", p.cfg.Command)
 	case err != nil:
-		return "", core.Errorf(core.BadConfig, "the program %q is not found", p.cfg.Command)
+		return "", core.LocalErrorf(core.BadConfig, "the program %q is not found", p.cfg.Command)
 	}
 	p.path.Store(&path)
 	return path, nil
@@ -112,7 +112,7 @@ func (p *provider) unstarted(err error) error {
 	if transient(err) {
 		code = core.Unavailable
 	}
-	return core.Errorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
+	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
 
 // The exit statuses of sysexits.h that say what to do next.

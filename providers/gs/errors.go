@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // Kind says what an API's refusal is about. It is itself an error, so that
@@ -45,8 +45,9 @@ type APIError struct {
 	Method    string
 	URL       string // without the query
 	RequestID string // the answer's x-dash-requestid; empty: none
-	// Message is the text of the answer: at most 2 KiB, printable, and without
-	// the session's secrets. Empty for HTML and for binary data.
+	// Message is the text of the answer: at most 2048 characters, printable, and
+	// without the session's secrets. Empty for HTML, for binary data, and if it
+	// repeats a secret in another form than its own.
 	Message    string
 	RetryAfter time.Duration // the answer's Retry-After; zero: none
 }
@@ -92,19 +93,19 @@ func (e *APIError) Is(target error) bool {
 }
 
 const (
-	maxMessage = 2 << 10  // bytes of a message that are kept
+	maxMessage = 2 << 10  // characters of a message that are kept
 	maxRefusal = 64 << 10 // bytes of a refusal that are read
-	maxID      = 200      // bytes of a request id
+	maxID      = 200      // characters of a request id
 )
 
 // refusal makes an error of an answer. It reads the body and does not close
 // it. secrets are those of the session.
-func refusal(method string, u *url.URL, resp *http.Response, secrets []string) *APIError {
+func refusal(method string, u *url.URL, resp *http.Response, secrets []core.Secret) *APIError {
 	e := &APIError{
-		Status: resp.StatusCode, Method: method, URL: withoutQuery(u), RetryAfter: core.RetryAfter(resp.Header),
-		RequestID: clean(resp.Header.Get(requestID), maxID, secrets, false),
+		Status: resp.StatusCode, Method: method, URL: withoutQuery(u), RetryAfter: providerhttp.RetryAfter(resp.Header),
+		RequestID: clean(resp.Header.Get(requestID), maxID, secrets),
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal+1)) // what there is of it will do
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what there is of it will do
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if media == msgpackType {
 		body = msgpackText(body)
@@ -112,7 +113,7 @@ func refusal(method string, u *url.URL, resp *http.Response, secrets []string) *
 	if isHTML(media, body) || isBinary(media) {
 		return e
 	}
-	e.Message = clean(string(body), maxMessage, secrets, len(body) > maxRefusal)
+	e.Message = clean(string(body), maxMessage, secrets)
 	return e
 }
 
@@ -132,39 +133,23 @@ func isBinary(media string) bool {
 	return true
 }
 
-// clean makes foreign text fit for an error. cut says that its end is missing,
-// and with it perhaps the end of a secret.
-func clean(s string, limit int, secrets []string, cut bool) string {
-	longest := 0
+// clean makes foreign text fit for an error. Where it repeats a secret as it
+// is, it says REDACTED; where it does so in another way, nothing is left.
+func clean(s string, limit int, secrets []core.Secret) string {
+	s = strings.TrimSpace(core.Printable(s, maxRefusal))
 	for _, secret := range secrets {
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			longest = max(longest, len(form))
-			s = strings.ReplaceAll(s, form, "REDACTED")
-		}
+		s = strings.ReplaceAll(s, secret.Reveal(), "REDACTED")
 	}
-	if cut {
-		s = s[:max(0, len(s)-longest)]
-	}
-	s = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, " "))
-	s = strings.TrimSpace(s)
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
+	return core.Printable(s, limit, secrets...)
 }
 
 // secretsOf returns the texts of a credential that no error may show: all but
 // the headers that say which program asks.
-func secretsOf(c core.Credential) []string {
-	var list []string
+func secretsOf(c core.Credential) []core.Secret {
+	var list []core.Secret
 	add := func(s core.Secret) {
 		if text := strings.TrimPrefix(s.Reveal(), "Bearer "); text != "" {
-			list = append(list, text)
+			list = append(list, core.NewSecret(text))
 		}
 	}
 	for name, value := range c.Attach.Header {

@@ -3,6 +3,7 @@ package gs_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,10 +212,13 @@ func TestAPIErrors(t *testing.T) {
 		"504":             {504, "application/json", `{}`, gs.TimedOut, `{}`},
 		"300":             {304, "", "", gs.RequestFailed, ""},
 		"binary":          {400, "application/octet-stream", "\x00\x01", gs.RequestFailed, ""},
-		"control":         {400, "text/plain", "a\r\n\x1b[2Jb\xff\u202e!", gs.RequestFailed, "a   [2Jb  !"},
+		"control":         {400, "text/plain", "a\r\n\x1b[2Jb\xff\u202e!", gs.RequestFailed, "a[2Jb!"},
 		"long":            {400, "text/plain", long, gs.RequestFailed, long[:2048] + "…"},
 		"token":           {400, "application/json", `{"you sent":"Bearer secret-token-1"}`, gs.RequestFailed, `{"you sent":"Bearer REDACTED"}`},
 		"token, then cut": {400, "text/plain", strings.Repeat("secret-token-1", 64<<10/14) + "secret-token-1", gs.RequestFailed, strings.Repeat("REDACTED", 256) + "…"},
+		"token in parts":  {400, "text/plain", "you sent secret\u200b-tok\u00aden-1", gs.RequestFailed, "you sent REDACTED"},
+		"token in hex":    {400, "text/plain", "you sent " + hex.EncodeToString([]byte("secret-token-1")), gs.RequestFailed, ""},
+		"half a token":    {400, "text/plain", "you sent ret-toke", gs.RequestFailed, ""},
 		"msgpack":         {400, "application/x-msgpack", "\x81\xa1a\x01", gs.RequestFailed, `{"a":1}`},
 		"broken msgpack":  {400, "application/x-msgpack", "\x81\xa1", gs.RequestFailed, ""},
 	} {

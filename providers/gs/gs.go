@@ -26,11 +26,13 @@ package gs
 
 import (
 	"context"
+	"crypto/tls"
 	"maps"
 	"runtime/debug"
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
@@ -57,7 +59,8 @@ const (
 
 // provider is immutable: everything but the token is known when it is opened.
 type provider struct {
-	grant *grant.Client   // nil: pass-through
+	grant *grant.Client   // without HTTP, which each call makes; nil: pass-through
+	tls   *tls.Config     // for the requests of grant
 	cred  core.Credential // the whole credential, or all but the token
 }
 
@@ -74,7 +77,7 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{cred: core.Credential{
+	p := &provider{tls: config, cred: core.Credential{
 		Attach:     core.Attachment{Header: cfg.identity(), Roots: bundle.Roots},
 		Origins:    at.origins(),
 		Attributes: cfg.attributes(env, at),
@@ -85,7 +88,6 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 		p.grant = &grant.Client{
 			TokenURL: at.tokenURL, ID: cfg.ClientID, Auth: grant.Post(cfg.ClientSecret), Scopes: cfg.scopes(),
 			Header: map[string][]string{"X-Application": {cfg.Application}, "X-Version": {cfg.Version}},
-			HTTP:   core.NewHTTPClient(&core.HTTPOptions{TLS: config}),
 		}
 	case !cfg.Token.IsZero():
 		p.cred.Attach.Header["Authorization"] = bearer(cfg.Token)
@@ -102,7 +104,7 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 
 // Authenticate implements [core.Provider]. Pass-through returns what it was
 // given, also after a refusal: there is nothing else to return.
-func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	if ctx.Err() != nil {
 		return core.Credential{}, core.Errorf(core.Unavailable, "the caller did not wait: %w", context.Cause(ctx))
 	}
@@ -114,7 +116,10 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 	if p.grant == nil {
 		return cred, nil
 	}
-	token, err := p.grant.ClientCredentials(ctx)
+	client := *p.grant
+	client.MayRetry = req.MayRetry
+	client.HTTP = providerhttp.NewClient(&providerhttp.Options{TLS: p.tls, MayRetry: req.MayRetry})
+	token, err := client.ClientCredentials(ctx)
 	if err != nil {
 		return core.Credential{}, err
 	}

@@ -52,6 +52,32 @@ func TestLife(t *testing.T) {
 	})
 }
 
+// The login is repeated where it meets a server that is busy for a moment,
+// unless a failure went before.
+func TestBusyLogin(t *testing.T) {
+	for _, mayRetry := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAPI(t, fine)
+			a.token = func(w http.ResponseWriter, r *http.Request) {
+				a.mu.Lock()
+				a.token = nil
+				a.mu.Unlock()
+				answer(503, "text/plain", "busy")(w, r)
+			}
+			p, err := gs.Factory.Open(t.Context(), gs.Prod, map[string]any{"client_id": "id", "client_secret": "sec", "ca": a.roots})
+			require.NoError(t, err)
+			_, err = p.Authenticate(t.Context(), core.Request{MayRetry: mayRetry})
+			if mayRetry {
+				require.NoError(t, err)
+				require.Equal(t, 2, a.tokens)
+				return
+			}
+			require.ErrorIs(t, err, core.Unavailable)
+			require.Equal(t, 1, a.tokens)
+		})
+	}
+}
+
 // A failed Init is typed, the next one tries again, and neither Use nor Do
 // leaves a session behind that does not work.
 func TestFailedInit(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/cenkalti/backoff/v5"
 )
 
@@ -182,7 +183,7 @@ func (r *request) broken(ctx context.Context, err error) error {
 		return refused
 	}
 	ended := ctx.Err() != nil
-	err = core.HTTPError(err)
+	err = providerhttp.ClientError(err)
 	out := r.errorf(err)
 	if ended || core.CodeOf(err) != core.Unavailable {
 		return out

@@ -169,6 +169,9 @@ func TestBadFiles(t *testing.T) {
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
 				require.ErrorContains(t, err, "client.")
+				var coded *core.Error
+				require.ErrorAs(t, err, &coded)
+				require.True(t, coded.Local)
 			}
 		})
 	}

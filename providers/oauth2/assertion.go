@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/jose"
 )
@@ -84,14 +85,24 @@ func revealed(v any) any {
 	return v
 }
 
-// jwtBearer trades an assertion for a token (RFC 7523 §2.1).
-func (p *provider) jwtBearer(ctx context.Context, conn *connection) (grant.Token, error) {
-	assertion, err := p.assertion(conn.meta)
-	if err != nil {
-		return grant.Token{}, err
+// jwtBearer trades an assertion for a token (RFC 7523 §2.1). One that is given
+// may be good for one use; one that is made is new in each request.
+func (p *provider) jwtBearer(ctx context.Context, conn *connection) (token grant.Token, err error) {
+	send := func() error {
+		assertion, failed := p.assertion(conn.meta)
+		if failed != nil {
+			return failed
+		}
+		form := url.Values{"grant_type": {grantTypes[JWTBearer]}, "assertion": {assertion.Reveal()}}
+		token, failed = conn.client.Exchange(ctx, form, assertion)
+		return failed
 	}
-	form := url.Values{"grant_type": {grantTypes[JWTBearer]}, "assertion": {assertion.Reveal()}}
-	return conn.client.Exchange(ctx, form, assertion)
+	if p.cfg.Assertion.given() {
+		err = send()
+	} else {
+		err = providerhttp.Retry(ctx, conn.req, send)
+	}
+	return token, err
 }
 
 // assertion returns the JWT to trade: as it is in its file or setting, or a
@@ -122,7 +133,7 @@ func (p *provider) assertionKey() (*jose.Signer, error) {
 	}
 	s, err := p.cfg.Assertion.Key.Load()
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "assertion.key: %w", core.Cause(err))
+		return nil, core.Prefix(err, "assertion.key")
 	}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/jose"
@@ -153,30 +154,34 @@ func (c *ClientSettings) signer() (*jose.Signer, error) {
 	}
 	s, err := c.ClientKey.Load()
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "client_key: %w", errors.Unwrap(err))
+		return nil, core.Prefix(err, "client_key")
 	}
 	return s, nil
 }
 
+// assertionSigner returns what signs the client's assertions as it is now; nil
+// if the client makes none.
+func (c *ClientSettings) assertionSigner() (*jose.Signer, error) {
+	switch c.method() {
+	case SecretJWT:
+		return jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
+	case PrivateKeyJWT:
+		return c.signer()
+	}
+	return nil, nil
+}
+
 // auth returns what proves who the client is to the server of meta; nil where
-// nothing in the request does.
-func (c *ClientSettings) auth(meta *metadata) (grant.Auth, error) {
-	var signer *jose.Signer
-	var err error
+// nothing in the request does. signer is that of assertionSigner.
+func (c *ClientSettings) auth(meta *metadata, signer *jose.Signer) grant.Auth {
 	switch c.method() {
 	case SecretBasic:
-		return grant.Basic(c.ClientSecret), nil
+		return grant.Basic(c.ClientSecret)
 	case SecretPost:
-		return grant.Post(c.ClientSecret), nil
-	case SecretJWT:
-		signer, err = jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
-	case PrivateKeyJWT:
-		signer, err = c.signer()
-	default:
-		return nil, nil
+		return grant.Post(c.ClientSecret)
 	}
-	if err != nil {
-		return nil, err
+	if signer == nil {
+		return nil
 	}
 	claims := c.ClientAssertion
 	if claims.Audience == "" {
@@ -192,7 +197,7 @@ func (c *ClientSettings) auth(meta *metadata) (grant.Auth, error) {
 		r.Form.Set("client_assertion", token.Reveal())
 		r.Secrets = append(r.Secrets, token, c.ClientSecret)
 		return nil
-	}, nil
+	}
 }
 
 // of returns the claims of a new assertion (RFC 7523 §3).
@@ -217,21 +222,20 @@ func (m *metadata) audience() string {
 }
 
 // web returns the HTTP client for requests to the authorization server, with
-// the certificates that it shows. It keeps no connection and is thrown away
-// afterwards.
-func (c *Config) web(ctx context.Context, rotating bool) (*http.Client, certs.Bundle, error) {
-	opts := core.HTTPOptions{AllowHTTP: c.AllowHTTP}
+// the certificates that it shows. It keeps no connection and serves req alone.
+func (c *Config) web(ctx context.Context, req core.Request) (*http.Client, certs.Bundle, error) {
+	opts := providerhttp.Options{AllowHTTP: c.AllowHTTP, MayRetry: req.MayRetry}
 	if c.TLS.IsZero() {
-		return core.NewHTTPClient(&opts), certs.Bundle{}, nil
+		return providerhttp.NewClient(&opts), certs.Bundle{}, nil
 	}
-	own, err := c.TLS.Load(ctx, rotating)
+	own, err := c.TLS.Load(ctx, req.Reason != core.Initial)
 	if err != nil {
 		return nil, certs.Bundle{}, err
 	}
 	if opts.TLS, err = own.TLSConfig(); err != nil {
 		return nil, certs.Bundle{}, err
 	}
-	return core.NewHTTPClient(&opts), own, nil
+	return providerhttp.NewClient(&opts), own, nil
 }
 
 // present puts the certificate that a token is bound to on its credential,

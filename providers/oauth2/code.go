@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/browser"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"golang.org/x/oauth2"
@@ -25,11 +26,11 @@ type authorization struct {
 
 // browse signs a person in with the browser of this machine (RFC 6749 §4.1,
 // RFC 7636, RFC 8252).
-func (p *provider) browse(ctx context.Context, ui core.UI) (core.Credential, error) {
+func (p *provider) browse(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
 	if ui.Open == nil && ui.Show == nil {
 		return core.Credential{}, errNoBrowser(nil)
 	}
-	conn, err := p.connectNew(ctx)
+	conn, err := p.connectNew(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -106,7 +107,7 @@ func errNoBrowser(err error) error {
 	if err == nil {
 		return core.Errorf(core.Interactive, text)
 	}
-	return core.Errorf(core.Interactive, text+": %w", core.HTTPError(err)) // without the link
+	return core.Errorf(core.Interactive, text+": %w", providerhttp.ClientError(err)) // without the link
 }
 
 // request returns the parameters of the authorization request (RFC 6749
@@ -187,7 +188,7 @@ func (p *provider) push(ctx context.Context, conn *connection, form url.Values, 
 
 // redeem trades the answer in the browser for tokens.
 func (p *provider) redeem(ctx context.Context, conn *connection, a *authorization, answer url.Values) (core.Credential, error) {
-	code, err := a.code(answer)
+	code, err := a.code(answer, p.cfg.secrets())
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -207,7 +208,7 @@ func (p *provider) redeem(ctx context.Context, conn *connection, a *authorizatio
 
 // code returns the code in the answer, or why there is none. The state has
 // been compared.
-func (a *authorization) code(answer url.Values) (string, error) {
+func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, error) {
 	for _, name := range []string{"code", "error", "error_description", "iss"} {
 		if len(answer[name]) > 1 {
 			return "", core.Errorf(core.Denied, "the answer in the browser has more than one %s (RFC 6749 §3.1)", name)
@@ -221,11 +222,11 @@ func (a *authorization) code(answer url.Values) (string, error) {
 		return "", core.Errorf(core.Denied, "the answer in the browser does not name its server, as issuer %.200q promises (RFC 9207)", a.issuer)
 	case answer.Get("error") != "":
 		doc, _ := json.Marshal(map[string]string{"error": answer.Get("error"), "error_description": answer.Get("error_description")})
-		err := core.AnswerCode(doc, core.NewSecret(a.state))
+		err := providerhttp.AnswerCode(doc, append(secrets, core.NewSecret(a.state), core.NewSecret(a.nonce))...)
 		if err == nil {
 			return "", core.Errorf(core.Denied, "the answer in the browser is an error")
 		}
-		return "", core.Errorf(core.CodeOf(err), "in the browser: %w", errors.Unwrap(err))
+		return "", core.Prefix(err, "in the browser")
 	case answer.Get("code") == "":
 		return "", core.Errorf(core.Unavailable, "the answer in the browser has neither code nor error")
 	}

@@ -33,11 +33,11 @@ type device struct {
 }
 
 // delegate signs a person in with a browser on any device (RFC 8628).
-func (p *provider) delegate(ctx context.Context, ui core.UI) (core.Credential, error) {
+func (p *provider) delegate(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
 	if ui.Visit == nil && ui.Show == nil {
 		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in, and the program cannot show a code")
 	}
-	conn, err := p.connectNew(ctx)
+	conn, err := p.connectNew(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}

@@ -158,7 +158,7 @@ func FuzzBrowserAnswer(f *testing.F) {
 			return
 		}
 		a := authorization{state: "the-state", issuer: "https://l", issRequired: promised}
-		code, err := a.code(values)
+		code, err := a.code(values, nil)
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			require.NotContains(t, err.Error(), "\x1b")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // metadata is what an authorization server says about itself (RFC 8414 §2),
@@ -38,10 +39,19 @@ var errAbsent = errors.New("no metadata")
 
 // metadata returns the issuer's metadata, from memory or from the first
 // well-known place that has it.
-func (p *provider) metadata(ctx context.Context, web *http.Client) (*metadata, error) {
+func (p *provider) metadata(ctx context.Context, req core.Request, web *http.Client) (m *metadata, err error) {
 	if m := p.meta.Load(); m != nil {
 		return m, nil
 	}
+	err = providerhttp.Retry(ctx, req, func() error {
+		m, err = p.discover(ctx, web)
+		return err
+	})
+	return m, err
+}
+
+// discover asks the well-known places in turn.
+func (p *provider) discover(ctx context.Context, web *http.Client) (*metadata, error) {
 	var worst error
 	for _, place := range wellKnown(p.cfg.Issuer) {
 		m, err := p.fetch(ctx, web, place)
@@ -96,18 +106,18 @@ func (p *provider) fetch(ctx context.Context, web *http.Client, place string) (*
 	req.Header.Set("Accept", "application/json")
 	resp, err := web.Do(req)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if refusal := core.AnswerError(resp, nil); refusal != nil {
+	if refusal := providerhttp.AnswerError(resp, nil, p.cfg.secrets()...); refusal != nil {
 		if core.CodeOf(refusal) == core.Unavailable {
 			return nil, refusal
 		}
 		return nil, core.Errorf(core.BadConfig, "%w", errAbsent)
 	}
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	return p.read(body)
 }
@@ -120,7 +130,7 @@ func (p *provider) read(body []byte) (*metadata, error) {
 		return nil, core.Errorf(core.Unavailable, "the metadata of issuer %.200q is not a JSON object of strings, as RFC 8414 §2 has it", p.cfg.Issuer)
 	}
 	if m.Issuer != p.cfg.Issuer {
-		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q is for %.200q; the setting must be the same to the letter", p.cfg.Issuer, m.Issuer)
+		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q is for %q; the setting must be the same to the letter", p.cfg.Issuer, core.Printable(m.Issuer, 200, p.cfg.secrets()...))
 	}
 	if err := checkURL(m.TokenEndpoint, p.cfg.AllowHTTP); err != nil {
 		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q: token_endpoint %w", p.cfg.Issuer, err)

@@ -51,11 +51,11 @@ func (c *DPoPSettings) key(r renewal) (*dpop.Key, error) {
 
 // takes reports, as an error, that the server takes no proofs of this
 // algorithm (RFC 9449 §5.1). Nil supported: it does not say.
-func (c *DPoPSettings) takes(supported []string) error {
+func (c *Config) takes(supported []string) error {
 	if !c.DPoP || len(supported) == 0 || slices.Contains(supported, c.algorithm()) {
 		return nil
 	}
-	return core.Errorf(core.BadConfig, "the server takes DPoP proofs signed with %.200q, not %s: set dpop_algorithm", strings.Join(supported, ", "), c.algorithm())
+	return core.Errorf(core.BadConfig, "the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm", c.list(supported), c.algorithm())
 }
 
 // bind makes the token requests of conn carry proofs, if tokens are to be bound:
@@ -73,8 +73,8 @@ func (p *provider) bind(conn *connection, before renewal) error {
 }
 
 // connectNew is connect for a sign-in, which begins with a key of its own.
-func (p *provider) connectNew(ctx context.Context) (*connection, error) {
-	conn, err := p.connect(ctx, false)
+func (p *provider) connectNew(ctx context.Context, req core.Request) (*connection, error) {
+	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry})
 	if err != nil {
 		return nil, err
 	}

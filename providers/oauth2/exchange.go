@@ -137,11 +137,11 @@ func readToken(setting string, text core.Secret, file string) (core.Secret, erro
 	}
 	data, err := files.Read(file)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.CodeOf(err), "%s: %w", setting, core.Cause(err))
+		return core.Secret{}, core.Prefix(err, setting)
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return core.Secret{}, core.Errorf(core.BadConfig, "%s: file %q does not hold one token", setting, file)
+		return core.Secret{}, core.LocalErrorf(core.BadConfig, "%s: file %q does not hold one token", setting, file)
 	}
 	return core.NewSecret(token), nil
 }

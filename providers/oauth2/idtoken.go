@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
@@ -52,9 +53,10 @@ type idClaims struct {
 // expected is what an ID token must say.
 type expected struct {
 	issuer, clientID string
-	nonce            string      // of the sign-in; empty: none was sent
-	access           core.Secret // the access token that came with it
-	subject          string      // who it was before; empty: anybody
+	nonce            string        // of the sign-in; empty: none was sent
+	access           core.Secret   // the access token that came with it
+	subject          string        // who it was before; empty: anybody
+	secrets          []core.Secret // that no error may repeat
 }
 
 // identify fetches the server's keys and checks the ID token that came with an
@@ -63,10 +65,15 @@ func (p *provider) identify(ctx context.Context, conn *connection, token grant.T
 	if err := p.usable("jwks", conn.meta.JWKSURI); err != nil {
 		return person{}, err
 	}
-	keys, err := fetchKeys(ctx, conn.client.HTTP, conn.meta.JWKSURI)
+	var keys []crypto.PublicKey
+	err := providerhttp.Retry(ctx, conn.req, func() (err error) {
+		keys, err = p.fetchKeys(ctx, conn.client.HTTP, conn.meta.JWKSURI)
+		return err
+	})
 	if err != nil {
 		return person{}, err
 	}
+	want.secrets = append(p.cfg.secrets(), token.Access, token.Refresh)
 	want.issuer, want.clientID, want.access = conn.meta.Issuer, p.cfg.ClientID, token.Access
 	return checkIDToken(ctx, keys, token.ID.Reveal(), want)
 }
@@ -128,7 +135,7 @@ func (want expected) check(token *oidc.IDToken, claims idClaims) error {
 	now := time.Now()
 	switch {
 	case token.Issuer != want.issuer:
-		return core.Errorf(core.BadConfig, "the ID token is of issuer %.200q, not of %.200q", token.Issuer, want.issuer)
+		return core.Errorf(core.BadConfig, "the ID token is of issuer %q, not of %.200q", core.Printable(token.Issuer, 200, want.secrets...), want.issuer)
 	case !slices.Contains(token.Audience, want.clientID):
 		return core.Errorf(core.BadConfig, "the ID token is for another client than client_id")
 	case claims.AuthorizedParty != "" && claims.AuthorizedParty != want.clientID,
@@ -163,7 +170,7 @@ func plainText(s string) bool {
 }
 
 // fetchKeys gets the server's keys (RFC 7517 §5).
-func fetchKeys(ctx context.Context, web *http.Client, place string) ([]crypto.PublicKey, error) {
+func (p *provider) fetchKeys(ctx context.Context, web *http.Client, place string) ([]crypto.PublicKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, nil)
 	if err != nil {
 		return nil, core.Errorf(core.BadConfig, "jwks_url is not a URL")
@@ -171,15 +178,15 @@ func fetchKeys(ctx context.Context, web *http.Client, place string) ([]crypto.Pu
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := web.Do(req)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
-	if err := core.AnswerError(resp, nil); err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "the keys of the issuer: %w", err)
+	if err := providerhttp.AnswerError(resp, nil, p.cfg.secrets()...); err != nil {
+		return nil, core.Prefix(err, "the keys of the issuer")
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	return readKeys(body)
 }

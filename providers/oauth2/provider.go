@@ -29,7 +29,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if signsIn(p.cfg.Grant) && req.Previous.Renewal.IsZero() {
 		return core.Credential{}, errSignIn
 	}
-	conn, err := p.connect(ctx, req.Reason != core.Initial)
+	conn, err := p.connect(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -39,10 +39,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	}
 	token, err := p.token(ctx, conn, before.Refresh, req.Inputs)
 	if err != nil {
-		if core.CodeOf(err) != core.Denied {
-			p.meta.Store(nil) // the endpoint may have moved
-		}
-		return core.Credential{}, conn.meta.explain(err, &p.cfg)
+		return core.Credential{}, p.failed(conn, err)
 	}
 	if signsIn(p.cfg.Grant) {
 		return p.again(ctx, conn, token, req.Previous)
@@ -52,6 +49,20 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		cred.Subject = who
 	}
 	return cred, nil
+}
+
+// failed returns the error of a token request, or of what goes into it.
+func (p *provider) failed(conn *connection, err error) error {
+	var e *core.Error
+	switch {
+	case errors.As(err, &e) && e.Local && !conn.sent:
+		return err
+	case e != nil && e.Local:
+		err = core.Errorf(core.CodeOf(err), "%w", core.Cause(err)) // the server was asked before
+	case core.CodeOf(err) != core.Denied:
+		p.meta.Store(nil) // the endpoint may have moved
+	}
+	return conn.meta.explain(err, &p.cfg)
 }
 
 // credential makes the credential of a token that conn obtained.
@@ -72,6 +83,7 @@ func (p *provider) credential(conn *connection, token grant.Token) core.Credenti
 
 // token makes the request that the grant and an earlier refresh token ask for.
 func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret, inputs map[string]core.Credential) (grant.Token, error) {
+	conn.sent = conn.sent || !refresh.IsZero()
 	if signsIn(p.cfg.Grant) {
 		return p.renewSignIn(ctx, conn, refresh)
 	}
@@ -110,25 +122,31 @@ type connection struct {
 	own    certs.Bundle  // what the client shows in TLS
 	meta   *metadata     // what the server says about itself; without an issuer, what the settings say
 	key    *dpop.Key     // what the tokens are bound to; nil: nothing (see bind)
+	req    core.Request  // what the session asks, for core.Retry
+	sent   bool          // something was sent in this call of the provider
 }
 
-// connect makes the client of the authorization server, with certificates as
-// they are in their files now, and discovers the server's endpoints unless
-// they are known. With rotating, the files were good before.
-func (p *provider) connect(ctx context.Context, rotating bool) (*connection, error) {
-	web, own, err := p.cfg.web(ctx, rotating)
+// connect makes the client of the authorization server for one request of the
+// session, with certificates and keys as they are in their files now, and then
+// discovers the server's endpoints unless they are known.
+func (p *provider) connect(ctx context.Context, req core.Request) (*connection, error) {
+	web, own, err := p.cfg.web(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	meta, err := p.endpoints(ctx, web)
+	signer, err := p.cfg.assertionSigner()
 	if err != nil {
 		return nil, err
 	}
-	auth, err := p.cfg.auth(meta)
+	conn := &connection{own: own, req: req, sent: p.cfg.Issuer != "" && p.meta.Load() == nil}
+	meta, err := p.endpoints(ctx, conn, web)
 	if err != nil {
 		return nil, err
 	}
-	c := &grant.Client{TokenURL: meta.TokenEndpoint, ID: p.cfg.ClientID, Auth: auth, Scopes: p.cfg.Scopes, Params: url.Values{}, HTTP: web}
+	c := &grant.Client{
+		TokenURL: meta.TokenEndpoint, ID: p.cfg.ClientID, Auth: p.cfg.auth(meta, signer), Scopes: p.cfg.Scopes,
+		Params: url.Values{}, HTTP: web, MayRetry: req.MayRetry,
+	}
 	for name, value := range p.cfg.Params {
 		c.Params.Set(name, value.Reveal())
 		c.Secrets = append(c.Secrets, value)
@@ -139,15 +157,16 @@ func (p *provider) connect(ctx context.Context, rotating bool) (*connection, err
 	if len(p.cfg.Resource) > 0 {
 		c.Params["resource"] = p.cfg.Resource
 	}
-	return &connection{client: c, meta: meta, own: own}, nil
+	conn.client, conn.meta = c, meta
+	return conn, nil
 }
 
 // endpoints returns where the server's endpoints are: those of the settings,
 // and for the rest what the issuer says.
-func (p *provider) endpoints(ctx context.Context, web *http.Client) (*metadata, error) {
+func (p *provider) endpoints(ctx context.Context, conn *connection, web *http.Client) (*metadata, error) {
 	m := metadata{TokenEndpoint: p.cfg.TokenURL}
 	if p.cfg.Issuer != "" {
-		said, err := p.metadata(ctx, web)
+		said, err := p.metadata(ctx, conn.req, web)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +186,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if p.cfg.Grant == RefreshToken || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	conn, err := p.connect(ctx, true)
+	conn, err := p.connect(ctx, core.Request{Reason: core.Expiring})
 	if err != nil {
 		return err
 	}

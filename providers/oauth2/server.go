@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -58,9 +59,9 @@ func (m *metadata) explain(err error, c *Config) error {
 	case core.CodeOf(err) != core.Denied && core.CodeOf(err) != core.BadConfig:
 		return err
 	case lacks(m.GrantTypes, grantType) && (grant.ErrorCode(err, "unsupported_grant_type") || grant.ErrorCode(err, "unauthorized_client")):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the grant %s, but %s", core.Cause(err), name, list(m.GrantTypes))
+		return core.Errorf(core.BadConfig, "%w; the server does not offer the grant %s, but %s", core.Cause(err), name, c.list(m.GrantTypes))
 	case lacks(m.AuthMethods, method) && (grant.ErrorCode(err, "invalid_client") || grant.ErrorCode(err, "unauthorized_client")):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the client_auth %s, but %s", core.Cause(err), method, list(m.AuthMethods))
+		return core.Errorf(core.BadConfig, "%w; the server does not offer the client_auth %s, but %s", core.Cause(err), method, c.list(m.AuthMethods))
 	}
 	return err
 }
@@ -69,15 +70,18 @@ func (m *metadata) explain(err error, c *Config) error {
 func lacks(offered []string, s string) bool { return len(offered) > 0 && !slices.Contains(offered, s) }
 
 // list makes the names that a server gave fit for an error.
-func list(names []string) string {
-	text := strings.Join(names, ", ")
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, text)
-	return text[:min(len(text), 300)]
+func (c *Config) list(names []string) string {
+	return cmp.Or(core.Printable(strings.Join(names, ", "), 300, c.secrets()...), "others")
+}
+
+// secrets returns the texts of the settings that no error may repeat, whatever
+// the server answers.
+func (c *Config) secrets() []core.Secret {
+	list := []core.Secret{c.ClientSecret, c.RefreshToken, c.Assertion.Text, c.SubjectToken, c.ActorToken}
+	for _, value := range c.Params {
+		list = append(list, value)
+	}
+	return list
 }
 
 // grantName returns the setting, with its default.

@@ -136,8 +136,8 @@ func (p *provider) usable(setting, endpoint string) error {
 type interactive struct{ *provider }
 
 // SignIn implements [core.SignIn].
-func (i interactive) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Credential, error) {
-	return i.provider.signIn(ctx, ui)
+func (i interactive) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+	return i.provider.signIn(ctx, req, ui)
 }
 
 // boundInteractive is a provider that signs people in, for bound tokens.
@@ -148,14 +148,14 @@ func (b *boundInteractive) SignIn(ctx context.Context, req core.Request, ui core
 	return interactive{b.provider}.SignIn(ctx, req, ui)
 }
 
-func (p *provider) signIn(ctx context.Context, ui core.UI) (core.Credential, error) {
+func (p *provider) signIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
 	if ctx.Err() != nil {
 		return core.Credential{}, core.Errorf(core.Unavailable, "the sign-in did not begin: %w", context.Cause(ctx))
 	}
 	if p.cfg.Grant == DeviceCode {
-		return p.delegate(ctx, ui)
+		return p.delegate(ctx, req, ui)
 	}
-	return p.browse(ctx, ui)
+	return p.browse(ctx, req, ui)
 }
 
 // renewSignIn trades the refresh token of a sign-in. Without one, and with one

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	xoauth2 "golang.org/x/oauth2"
 )
 
@@ -139,21 +140,30 @@ func sourceError(err error) error {
 	case errors.As(err, &coded):
 		return err
 	case errors.As(err, &refusal):
-		// Of the answer, the error code alone: we do not know the secrets that
-		// the rest may repeat.
-		body, _ := json.Marshal(map[string]string{"error": refusal.ErrorCode})
+		// Of the answer, the error code alone, if it is a word: the secrets that
+		// the rest may repeat are not known here.
+		var body []byte
+		if isErrorCode(refusal.ErrorCode) {
+			body, _ = json.Marshal(map[string]string{"error": refusal.ErrorCode})
+		}
 		if refusal.Response != nil {
-			err = core.AnswerError(refusal.Response, body)
+			err = providerhttp.AnswerError(refusal.Response, body)
 		}
 		if errors.As(err, &refusal) || err == nil {
-			err = core.AnswerCode(body)
+			err = providerhttp.AnswerCode(body)
 		}
 		if err == nil {
 			err = core.Errorf(core.Unavailable, "the token endpoint answers with an error")
 		}
 		return err
 	}
-	return core.Errorf(core.Unavailable, "the token source: %w", core.HTTPError(err))
+	return core.Errorf(core.Unavailable, "the token source: %w", providerhttp.ClientError(err))
+}
+
+// isErrorCode reports whether s is a code of RFC 6749 §5.2 or one of those that
+// are registered beside them: words of small letters.
+func isErrorCode(s string) bool {
+	return len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" && strings.Contains(s, "_")
 }
 
 // fromToken makes a credential of a token of any type that goes into an

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/core/providertest"
 	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/stretchr/testify/require"
@@ -167,7 +168,7 @@ func TestFromTokenSourceConformance(t *testing.T) {
 	}
 	factory := core.NewFactory(core.Info{Kind: "x-oauth2", Summary: "golang.org/x/oauth2."},
 		func(_ context.Context, _ core.Environment, c config) (core.Provider, error) {
-			ctx := context.WithValue(context.Background(), xoauth2.HTTPClient, core.NewHTTPClient(nil))
+			ctx := context.WithValue(context.Background(), xoauth2.HTTPClient, providerhttp.NewClient(nil))
 			return oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
 				return (&clientcredentials.Config{
 					ClientID: "app", ClientSecret: c.Secret.Reveal(), TokenURL: c.URL, AuthStyle: xoauth2.AuthStyleInHeader,

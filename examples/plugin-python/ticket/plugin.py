@@ -31,9 +31,9 @@ MAX_CALLS = 256  # that run at once, each on a thread
 class Failure(Exception):
     """An error with a meaning: what the host is to do next."""
 
-    def __init__(self, code, message="", retry_after=0, faults=()):
+    def __init__(self, code, message="", retry_after=0, faults=(), local=False):
         super().__init__(message)
-        self.error = pb.Error(code=code, message=message)
+        self.error = pb.Error(code=code, message=message, local=local)
         if retry_after > 0:
             self.error.retry_after.FromSeconds(retry_after)
         for path, problem in faults:

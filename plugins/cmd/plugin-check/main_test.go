@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/plugins"
 )
 
@@ -60,16 +61,16 @@ func buy(ctx context.Context, cfg config, broken bool) (c core.Credential, err e
 	if err != nil {
 		return c, core.Errorf(core.BadConfig, "url is not a URL")
 	}
-	resp, err := core.NewHTTPClient(nil).Do(req)
+	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
-		return c, core.HTTPError(err)
+		return c, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return c, err
 	}
-	if err := core.AnswerError(resp, body, cfg.Key); err != nil && !broken {
+	if err := providerhttp.AnswerError(resp, body, cfg.Key); err != nil && !broken {
 		return c, err
 	}
 	var answer struct{ Ticket string }

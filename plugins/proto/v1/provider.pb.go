@@ -276,7 +276,11 @@ type Error struct {
 	// Faults of settings, for Open.
 	Faults []*Fault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
 	// Who the error came from, where the plugin knows more than the host.
-	Op            string `protobuf:"bytes,5,opt,name=op,proto3" json:"op,omitempty"`
+	Op string `protobuf:"bytes,5,opt,name=op,proto3" json:"op,omitempty"`
+	// Nothing was sent to a server: a file of this machine is missing, torn or
+	// expired, or a program cannot be started. The host then tries again soon.
+	// Absent: something may have been sent.
+	Local         bool `protobuf:"varint,6,opt,name=local,proto3" json:"local,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -344,6 +348,13 @@ func (x *Error) GetOp() string {
 		return x.Op
 	}
 	return ""
+}
+
+func (x *Error) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
 }
 
 // Fault is one thing wrong with the settings.
@@ -1147,7 +1158,11 @@ type Begin struct {
 	Prompts []PromptKind `protobuf:"varint,6,rep,packed,name=prompts,proto3,enum=authsession.provider.v1.PromptKind" json:"prompts,omitempty"`
 	// The current credentials of other sessions that the configuration names, by
 	// role, such as "subject_token" (RFC 8693 section 2.1).
-	Inputs        map[string]*Credential `protobuf:"bytes,7,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Inputs map[string]*Credential `protobuf:"bytes,7,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// No failed attempt preceded this one: the plugin may repeat, once, a request
+	// that spends nothing at the server. Absent: the host decides when to try
+	// again.
+	MayRetry      bool `protobuf:"varint,8,opt,name=may_retry,json=mayRetry,proto3" json:"may_retry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1229,6 +1244,13 @@ func (x *Begin) GetInputs() map[string]*Credential {
 		return x.Inputs
 	}
 	return nil
+}
+
+func (x *Begin) GetMayRetry() bool {
+	if x != nil {
+		return x.MayRetry
+	}
+	return false
 }
 
 type AuthenticateResponse struct {
@@ -2150,14 +2172,15 @@ var File_provider_proto protoreflect.FileDescriptor
 
 const file_provider_proto_rawDesc = "" +
 	"\n" +
-	"\x0eprovider.proto\x12\x17authsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n" +
+	"\x0eprovider.proto\x12\x17authsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n" +
 	"\x05Error\x121\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1d.authsession.provider.v1.CodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12:\n" +
 	"\vretry_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x126\n" +
 	"\x06faults\x18\x04 \x03(\v2\x1e.authsession.provider.v1.FaultR\x06faults\x12\x0e\n" +
-	"\x02op\x18\x05 \x01(\tR\x02op\"5\n" +
+	"\x02op\x18\x05 \x01(\tR\x02op\x12\x14\n" +
+	"\x05local\x18\x06 \x01(\bR\x05local\"5\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04path\x18\x01 \x03(\tR\x04path\x12\x18\n" +
 	"\aproblem\x18\x02 \x01(\tR\aproblem\"\x11\n" +
@@ -2211,7 +2234,7 @@ const file_provider_proto_rawDesc = "" +
 	"\x13AuthenticateRequest\x126\n" +
 	"\x05begin\x18\x01 \x01(\v2\x1e.authsession.provider.v1.BeginH\x00R\x05begin\x126\n" +
 	"\x05reply\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ReplyH\x00R\x05replyB\t\n" +
-	"\amessage\"\xb7\x03\n" +
+	"\amessage\"\xd4\x03\n" +
 	"\x05Begin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x127\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1f.authsession.provider.v1.ReasonR\x06reason\x12?\n" +
@@ -2219,7 +2242,8 @@ const file_provider_proto_rawDesc = "" +
 	"\tchallenge\x18\x04 \x01(\tR\tchallenge\x12\x17\n" +
 	"\asign_in\x18\x05 \x01(\bR\x06signIn\x12=\n" +
 	"\aprompts\x18\x06 \x03(\x0e2#.authsession.provider.v1.PromptKindR\aprompts\x12B\n" +
-	"\x06inputs\x18\a \x03(\v2*.authsession.provider.v1.Begin.InputsEntryR\x06inputs\x1a^\n" +
+	"\x06inputs\x18\a \x03(\v2*.authsession.provider.v1.Begin.InputsEntryR\x06inputs\x12\x1b\n" +
+	"\tmay_retry\x18\b \x01(\bR\bmayRetry\x1a^\n" +
 	"\vInputsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
 	"\x05value\x18\x02 \x01(\v2#.authsession.provider.v1.CredentialR\x05value:\x028\x01\"\xdb\x01\n" +

@@ -131,8 +131,9 @@ func TestExpiry(t *testing.T) {
 		}{
 			{time.Time{}, time.Time{}, false},
 			{now.Add(time.Second), now.Add(time.Second), false},
-			{now, time.Time{}, false},
-			{now.Add(-4 * time.Minute), time.Time{}, false},
+			{now, now.Add(5 * time.Minute), false},
+			{now.Add(-4 * time.Minute), now.Add(time.Minute), false},
+			{now.Add(-5 * time.Minute), time.Time{}, true},
 			{now.Add(-6 * time.Minute), time.Time{}, true},
 		} {
 			got, over := attach.Expiry(c.at)

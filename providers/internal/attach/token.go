@@ -52,17 +52,18 @@ func TokenExpiry(token string) time.Time {
 // Skew is how far the clocks of two machines may differ.
 const Skew = 5 * time.Minute
 
-// Expiry judges when a credential says that it ends. The time is returned if
-// it is yet to come. One that has passed by less than [Skew] may be the fault
-// of our clock: it is returned as zero, unknown. Earlier, over is true: the
-// credential is of no use.
+// Expiry returns when to stop using a credential that says that it ends at a
+// time: then, if that is yet to come. A time that has passed by less than
+// [Skew] may be the fault of this machine's clock: the expiry is then that time
+// plus Skew. If it has passed by more, over is true: the credential is of no
+// use. The zero time, which is no end, is returned as it is.
 func Expiry(at time.Time) (expiry time.Time, over bool) {
-	left := time.Until(at)
-	switch {
-	case at.IsZero() || left > 0:
+	now := time.Now()
+	switch last := at.Add(Skew); {
+	case at.IsZero() || at.After(now):
 		return at, false
-	case left > -Skew:
-		return time.Time{}, false
+	case last.After(now):
+		return last, false
 	}
 	return time.Time{}, true
 }

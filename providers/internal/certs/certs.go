@@ -152,15 +152,16 @@ const (
 // where certificate and key do not match. With rotating (they were good
 // before, and another process exchanges them), what is wrong with files is
 // [core.Unavailable] instead, as it may be between two writes; only a
-// certificate that is out of its time stays BadConfig. Load waits for nothing
-// but, shortly, for a pair of files to match, and gives that up when ctx ends.
-// It is safe for concurrent use.
+// certificate that is out of its time stays BadConfig. Errors about files and
+// certificates are [core.Error.Local]. Load waits for nothing but, shortly, for
+// a pair of files to match, and gives that up when ctx ends. It is safe for
+// concurrent use.
 func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	b, err := c.load()
 	for n := 1; n < attempts && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
-			return Bundle{}, core.Errorf(core.Unavailable, "%w; %w", core.Cause(err), context.Cause(ctx))
+			return Bundle{}, core.LocalErrorf(core.Unavailable, "%w; %w", core.Cause(err), context.Cause(ctx))
 		case <-time.After(pause):
 		}
 		b, err = c.load()
@@ -230,7 +231,7 @@ func (c Config) loadPEM() (identity, error) {
 	}
 	chain, err := match(cert.certs, key.keys[0])
 	if err != nil {
-		return identity{}, core.Errorf(core.BadConfig, "%s and %s: %w", src, keySrc, err)
+		return identity{}, core.LocalErrorf(core.BadConfig, "%s and %s: %w", src, keySrc, err)
 	}
 	return identity{src, chain, key.keys[0]}, src.wrap(valid(chain[0], time.Now()))
 }

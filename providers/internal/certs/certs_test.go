@@ -218,6 +218,9 @@ func TestLoadRefuses(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, c.file)
 			require.NotContains(t, err.Error(), "hunter2")
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.True(t, coded.Local)
 			_, err = c.cfg.TLSConfig(t.Context(), false)
 			require.ErrorIs(t, err, core.BadConfig)
 		})
@@ -244,6 +247,9 @@ func TestLoadWhileRotating(t *testing.T) {
 			_, err := c.cfg.Load(t.Context(), true)
 			require.Equal(t, c.want, core.CodeOf(err))
 			require.Equal(t, 1, strings.Count(err.Error(), c.want.Error()), "%v", err)
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.Equal(t, c.cfg.HasFiles(), coded.Local)
 		})
 	}
 }

@@ -33,7 +33,7 @@ func (o origin) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return core.Errorf(core.BadConfig, "%s: %w", o, err)
+	return core.LocalErrorf(core.BadConfig, "%s: %w", o, err)
 }
 
 // source reads one part: its file or its text.

@@ -23,11 +23,11 @@ const Limit = 1 << 20
 // Read returns the content of a regular file (symbolic links are followed) of
 // at most [Limit] bytes, and not empty. The error is [core.BadConfig] for a
 // file that is missing, may not be read, is empty, too large, a directory or a
-// device, and [core.Unavailable] where reading failed otherwise. It is safe
-// for concurrent use.
+// device, and [core.Unavailable] where reading failed otherwise. It is
+// [core.Error.Local]. Read is safe for concurrent use.
 func Read(path string) ([]byte, error) {
 	if strings.IndexByte(path, 0) >= 0 {
-		return nil, core.Errorf(core.BadConfig, "file %q: no file has such a name", path)
+		return nil, core.LocalErrorf(core.BadConfig, "file %q: no file has such a name", path)
 	}
 	// Stat first: opening a pipe would wait for its writer.
 	info, err := os.Stat(path)
@@ -35,10 +35,10 @@ func Read(path string) ([]byte, error) {
 		return nil, fault(path, err)
 	}
 	if info.IsDir() {
-		return nil, core.Errorf(core.BadConfig, "file %q is a directory", path)
+		return nil, core.LocalErrorf(core.BadConfig, "file %q is a directory", path)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, core.Errorf(core.BadConfig, "file %q is not a regular file", path)
+		return nil, core.LocalErrorf(core.BadConfig, "file %q is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -50,27 +50,28 @@ func Read(path string) ([]byte, error) {
 	case err != nil:
 		return nil, fault(path, err)
 	case len(data) > Limit:
-		return nil, core.Errorf(core.BadConfig, "file %q is larger than %d KiB", path, Limit>>10)
+		return nil, core.LocalErrorf(core.BadConfig, "file %q is larger than %d KiB", path, Limit>>10)
 	case len(data) == 0:
-		return nil, core.Errorf(core.BadConfig, "file %q is empty", path)
+		return nil, core.LocalErrorf(core.BadConfig, "file %q is empty", path)
 	}
 	return data, nil
 }
 
 // Later returns err, which is about a file that was good before, as
-// [core.Unavailable]: another process may be about to write it.
-func Later(err error) error { return core.Errorf(core.Unavailable, "%w", core.Cause(err)) }
+// [core.Unavailable] and [core.Error.Local]: another process may be about to
+// write it.
+func Later(err error) error { return core.LocalErrorf(core.Unavailable, "%w", core.Cause(err)) }
 
 func fault(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return core.Errorf(core.BadConfig, "file %q does not exist", path)
+		return core.LocalErrorf(core.BadConfig, "file %q does not exist", path)
 	case errors.Is(err, fs.ErrPermission):
-		return core.Errorf(core.BadConfig, "file %q may not be read", path)
+		return core.LocalErrorf(core.BadConfig, "file %q may not be read", path)
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return core.Errorf(core.Unavailable, "file %q: %w", path, err)
+	return core.LocalErrorf(core.Unavailable, "file %q: %w", path, err)
 }

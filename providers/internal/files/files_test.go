@@ -35,6 +35,9 @@ func TestReadRefuses(t *testing.T) {
 			_, err := files.Read(c.path)
 			require.ErrorIs(t, err, core.BadConfig)
 			require.ErrorContains(t, err, c.want)
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.True(t, coded.Local)
 			require.ErrorContains(t, err, fmt.Sprintf("%q", c.path))
 			require.NotContains(t, err.Error(), "xxx")
 		})

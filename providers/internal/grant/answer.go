@@ -5,24 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 const (
 	maxAnswer  = 1 << 20  // bytes of a token answer
 	maxRefusal = 64 << 10 // bytes of a refusal that are read for its error code
-	// maxLifetime is the longest lifetime in seconds that is believed: ten
-	// years. A token that claims more gets this much.
-	maxLifetime = 10 * 365 * 24 * 60 * 60
 )
 
 // bearer is the usual type of token (RFC 6750).
@@ -55,7 +51,7 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 		var doc struct{ Error string }
 		_ = json.Unmarshal(body, &doc) // not JSON: no code
-		return nil, keep(core.AnswerError(resp, body, secrets...), doc.Error)
+		return nil, keep(providerhttp.AnswerError(resp, body, secrets...), doc.Error)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
@@ -68,7 +64,7 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	}
 	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
-		return nil, core.Errorf(core.CodeOf(err), "%s: %w", from, errors.Unwrap(err))
+		return nil, core.Prefix(err, from)
 	}
 	return fields, nil
 }
@@ -121,7 +117,7 @@ func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Field
 	text, _ := raw.(string)
 	description, _ := fields["error_description"].(string)
 	doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
-	if err = core.AnswerCode(doc, secrets...); err == nil {
+	if err = providerhttp.AnswerCode(doc, secrets...); err == nil {
 		err = core.Errorf(core.Denied, "the answer is an error")
 	}
 	return nil, keep(err, text)
@@ -224,23 +220,14 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 	return nil, core.Errorf(core.Unavailable, "the answer is not a JSON object: is this an endpoint of an authorization server?")
 }
 
-// lifetime reads expires_in (RFC 6749 §5.1), whatever became of it: seconds as
-// a number or a string, with or without a fraction. It returns 0 for what
-// cannot be a lifetime.
+// lifetime returns a member that is a lifetime, in seconds.
 func lifetime(raw any) int64 {
 	var text string
 	switch v := raw.(type) {
 	case json.Number:
 		text = v.String()
 	case string:
-		text = strings.TrimSpace(v)
+		text = v
 	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	switch {
-	case math.IsInf(seconds, 1) && text != "" && text[0] >= '0' && text[0] <= '9':
-		return maxLifetime // a number too large for a float64
-	case err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0) || seconds <= 0:
-		return 0
-	}
-	return max(1, int64(min(seconds, maxLifetime)))
+	return int64(time.Duration(providerhttp.ParseLifetime(text)) / time.Second)
 }

@@ -42,7 +42,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		}
 		require.Contains(t, []string{"Bearer", "DPoP"}, token.Type)
 		if !token.Expiry.IsZero() {
-			require.WithinRange(t, token.Expiry, time.Now().Add(-time.Minute), time.Now().Add((maxLifetime+60)*time.Second))
+			require.WithinRange(t, token.Expiry, time.Now().Add(-time.Minute), time.Now().AddDate(10, 0, 1))
 		}
 		text, err := json.Marshal(fields)
 		require.NoError(t, err)

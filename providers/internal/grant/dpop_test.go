@@ -81,6 +81,45 @@ func TestServerNonce(t *testing.T) {
 	})
 }
 
+// TestRepeatedRequest checks that a request which spends nothing is sent once
+// more, with another assertion and another proof, and no other.
+func TestRepeatedRequest(t *testing.T) {
+	busy := reply(503, "text/plain", "")
+	good := reply(200, "application/json", `{"access_token":"a","token_type":"DPoP"}`)
+	ask := func(c *grant.Client) error { _, err := c.ClientCredentials(t.Context()); return err }
+	refresh := func(c *grant.Client) error { _, err := c.Refresh(t.Context(), core.NewSecret("r")); return err }
+	for name, tc := range map[string]struct {
+		mayRetry, well bool
+		ask            func(*grant.Client) error
+		seen           []string
+	}{
+		"client credentials":                  {true, true, ask, []string{"assertion-1 3", "assertion-2 3"}},
+		"client credentials after a failure":  {false, false, ask, []string{"assertion-1 3"}},
+		"a refresh token is good for one use": {true, false, refresh, []string{"assertion-1 3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proofs := map[string]bool{}
+			c, seen := proving(t, func(w http.ResponseWriter, r *http.Request) {
+				proofs[r.Header.Get("DPoP")] = true
+				if r.FormValue("client_assertion") == "assertion-1" {
+					busy(w, r)
+					return
+				}
+				good(w, r)
+			})
+			c.MayRetry = tc.mayRetry
+			err := tc.ask(c)
+			require.Equal(t, tc.seen, *seen)
+			require.Len(t, proofs, len(tc.seen))
+			if tc.well {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, core.Unavailable)
+			}
+		})
+	}
+}
+
 // TestDowngrade checks that a token which is not bound is not taken for one
 // that is, and the other way round.
 func TestDowngrade(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // Prover makes the DPoP proofs of token requests (RFC 9449 §4). It is safe for
@@ -103,7 +104,7 @@ func (c *Client) once(ctx context.Context, r request) (Fields, error) {
 func (c *Client) roundTrip(req *http.Request) (*http.Response, func(), error) {
 	client := c.HTTP
 	if client == nil {
-		client = core.NewHTTPClient(nil)
+		client = providerhttp.NewClient(nil)
 	}
 	base, cancel := client.Transport, func() {}
 	if base == nil {
@@ -117,7 +118,7 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, func(), error) {
 	resp, err := base.RoundTrip(req)
 	if err != nil {
 		cancel()
-		return nil, nil, core.HTTPError(&url.Error{Op: "Post", URL: req.URL.String(), Err: err})
+		return nil, nil, providerhttp.ClientError(&url.Error{Op: "Post", URL: req.URL.String(), Err: err})
 	}
 	resp.Request = req
 	return resp, cancel, nil

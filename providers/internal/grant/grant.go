@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
 
 // Client is a client of one authorization server. It is safe for concurrent
@@ -49,9 +50,12 @@ type Client struct {
 	// Secrets are further texts, such as values of Params, that no error may
 	// repeat.
 	Secrets []core.Secret
-	// HTTP sends the requests. Nil: core.NewHTTPClient(nil). Its redirect
+	// HTTP sends the requests. Nil: providerhttp.NewClient(nil). Its redirect
 	// policy and cookie jar play no part.
 	HTTP *http.Client
+	// MayRetry is core.Request.MayRetry of the attempt that the client serves:
+	// whether ClientCredentials may send its request once more.
+	MayRetry bool
 }
 
 // Token is what a token endpoint issued.
@@ -79,9 +83,14 @@ func (t Token) Header() core.Secret {
 }
 
 // ClientCredentials asks for a token in the name of the client itself
-// (RFC 6749 §4.4).
-func (c *Client) ClientCredentials(ctx context.Context) (Token, error) {
-	return c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
+// (RFC 6749 §4.4). That spends nothing: with MayRetry it asks once more as
+// [providerhttp.Retry] says, and Auth and Prover prove the second request anew.
+func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error) {
+	err = providerhttp.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
+		token, err = c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
+		return err
+	})
+	return token, err
 }
 
 // Refresh trades a refresh token for a new access token (RFC 6749 §6). The
@@ -103,7 +112,7 @@ func Reserved(name string) bool {
 	}, name)
 }
 
-// Exchange sends one token request: form has the parameters of the grant, to
+// Exchange sends one token request, which it does not repeat: form has the parameters of the grant, to
 // which it adds Scopes and Params, and secrets are those among them that no
 // error may repeat. It does not change form.
 func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.Secret) (Token, error) {
@@ -126,7 +135,7 @@ func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.
 	}
 	token, err := fields.token(c.Prover != nil)
 	if err != nil {
-		return Token{}, core.Errorf(core.CodeOf(err), "%s: %w", origin(c.TokenURL), errors.Unwrap(err))
+		return Token{}, core.Prefix(err, origin(c.TokenURL))
 	}
 	if token.Refresh.IsZero() {
 		token.Refresh = core.NewSecret(form.Get("refresh_token"))

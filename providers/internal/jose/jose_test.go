@@ -169,6 +169,9 @@ func TestBadKeys(t *testing.T) {
 			_, err = tt.config.Load()
 			require.ErrorIs(t, err, core.BadConfig)
 			require.ErrorContains(t, err, file)
+			var coded *core.Error
+			require.ErrorAs(t, err, &coded)
+			require.True(t, coded.Local)
 			require.ErrorContains(t, err, tt.fault)
 			require.NotContains(t, err.Error(), "hunter2")
 		})

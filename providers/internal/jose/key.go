@@ -52,7 +52,8 @@ func (c KeyConfig) Check(at string) error {
 }
 
 // Load reads the key. The error is [core.BadConfig] where c names no key that
-// can be used, and never quotes it. It is safe for concurrent use.
+// can be used, it is [core.Error.Local], and it never quotes the key. Load is
+// safe for concurrent use.
 func (c KeyConfig) Load() (*Signer, error) {
 	from, data := "the key", []byte(c.Text.Reveal())
 	if c.File != "" {
@@ -64,7 +65,7 @@ func (c KeyConfig) Load() (*Signer, error) {
 	}
 	s, err := c.parse(data)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", from, core.Cause(err))
+		return nil, core.LocalErrorf(core.BadConfig, "%s: %w", from, core.Cause(err))
 	}
 	return s, nil
 }

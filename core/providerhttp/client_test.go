@@ -1,4 +1,4 @@
-package core_test
+package providerhttp_test
 
 import (
 	"context"
@@ -8,18 +8,31 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/core/providerhttp"
 )
+
+const canary = "c4n4ry-v4lu3"
+
+var quietLog = log.New(io.Discard, "", 0)
+
+// seen counts requests.
+type seen struct{ n atomic.Int32 }
+
+func (s *seen) add(*http.Request) { s.n.Add(1) }
+func (s *seen) count() int        { return int(s.n.Load()) }
 
 // exchange is what a provider does with the client: one request, and an error
 // that may be shown.
@@ -30,17 +43,17 @@ func exchange(ctx context.Context, client *http.Client, target string, secrets .
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, core.HTTPError(err)
+		return nil, providerhttp.ClientError(err)
 	}
-	if err := core.AnswerError(resp, body, secrets...); err != nil {
+	if err := providerhttp.AnswerError(resp, body, secrets...); err != nil {
 		return nil, err
 	}
-	return body, core.AnswerCode(body, secrets...)
+	return body, providerhttp.AnswerCode(body, secrets...)
 }
 
 func TestProviderRequests(t *testing.T) {
@@ -109,7 +122,7 @@ func TestProviderRequests(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			_, err := exchange(ctx, core.NewHTTPClient(nil), srv.URL+"/token?q="+canary, core.NewSecret(canary))
+			_, err := exchange(ctx, providerhttp.NewClient(nil), srv.URL+"/token?q="+canary, core.NewSecret(canary))
 			require.Less(t, time.Since(began), 3*time.Second)
 			if tc.code == 0 {
 				require.NoError(t, err)
@@ -139,20 +152,20 @@ func TestProviderRequestsTLS(t *testing.T) {
 	down.Close()
 	for _, tc := range []struct {
 		name string
-		opts *core.HTTPOptions
+		opts *providerhttp.Options
 		url  string
 		code core.Code
 		want string
 	}{
 		{"self-signed", nil, srv.URL, core.BadConfig, "the certificate of " + srv.URL},
-		{"wrong host", &core.HTTPOptions{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.BadConfig, "the certificate of https://localhost"},
-		{"trusted", &core.HTTPOptions{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.BadConfig, "answers 404"},
+		{"wrong host", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.BadConfig, "the certificate of https://localhost"},
+		{"trusted", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.BadConfig, "answers 404"},
 		{"not TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), core.BadConfig, "does not speak TLS"},
 		{"plain HTTP", nil, "http://token.example.com/x?" + canary, core.BadConfig, "http://token.example.com is not https"},
 		{"unreachable", nil, down.URL, core.Unavailable, "connection refused"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := exchange(t.Context(), core.NewHTTPClient(tc.opts), tc.url)
+			_, err := exchange(t.Context(), providerhttp.NewClient(tc.opts), tc.url)
 			require.ErrorIs(t, err, tc.code)
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), canary)
@@ -165,7 +178,7 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if d := core.RetryAfter(http.Header{"Retry-After": {s}}); d < 0 || d > time.Hour {
+		if d := providerhttp.RetryAfter(http.Header{"Retry-After": {s}}); d < 0 || d > time.Hour {
 			t.Fatal(d)
 		}
 	})
@@ -176,7 +189,7 @@ func FuzzAnswerError(f *testing.F) {
 	f.Add(503, []byte(`<html>`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		secret := core.NewSecret("s3cr3t")
-		err := core.AnswerError(&http.Response{StatusCode: status}, body, secret)
+		err := providerhttp.AnswerError(&http.Response{StatusCode: status}, body, secret)
 		if err == nil {
 			return
 		}
@@ -194,7 +207,7 @@ func TestProviderRequestsInstrumented(t *testing.T) {
 	usual := http.DefaultTransport
 	defer func() { http.DefaultTransport = usual }()
 	http.DefaultTransport = struct{ http.RoundTripper }{usual}
-	body, err := exchange(t.Context(), core.NewHTTPClient(nil), server.URL)
+	body, err := exchange(t.Context(), providerhttp.NewClient(nil), server.URL)
 	require.NoError(t, err)
 	require.Equal(t, "{}", string(body))
 }
@@ -212,10 +225,10 @@ func TestEchoedSecretsAreDropped(t *testing.T) {
 		for _, around := range []string{"%s", "the secret %s is wrong"} {
 			body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": fmt.Sprintf(around, echo)})
 			require.NoError(t, err)
-			err = core.AnswerError(&http.Response{StatusCode: 400}, body, core.NewSecret(secret))
+			err = providerhttp.AnswerError(&http.Response{StatusCode: 400}, body, core.NewSecret(secret))
 			require.EqualError(t, err, "denied: answers 400: invalid_client", name)
 		}
 	}
-	err = core.AnswerError(&http.Response{StatusCode: 400}, []byte(`{"error":"invalid_client","error_description":"100% wrong"}`), core.NewSecret(secret))
+	err = providerhttp.AnswerError(&http.Response{StatusCode: 400}, []byte(`{"error":"invalid_client","error_description":"100% wrong"}`), core.NewSecret(secret))
 	require.ErrorContains(t, err, "(100% wrong)")
 }

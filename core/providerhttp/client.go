@@ -1,0 +1,252 @@
+// Package providerhttp is for authors of providers: what requests to a server
+// that issues credentials have in common. [Post] sends a form or JSON and reads
+// the answer:
+//
+//	var answer struct {
+//		Token   core.Secret
+//		Seconds providerhttp.Lifetime
+//	}
+//	err := providerhttp.Post(ctx, req, providerhttp.Call{
+//		URL:  "https://login.example.com/token",
+//		JSON: map[string]any{"user": cfg.User, "password": cfg.Password},
+//	}, &answer)
+//
+// For other requests there are its parts: [NewClient] makes a careful HTTP
+// client, [ClientError], [AnswerError] and [AnswerCode] give errors their codes,
+// and [Retry] repeats what may be repeated. Programs that use sessions need none
+// of it.
+//
+// Read on in post.go, answer.go and retry.go.
+package providerhttp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// maxAnswer bounds the answer of a server in bytes.
+const maxAnswer = 1 << 20
+
+// Options configure [NewClient]. Nil and zero are good.
+type Options struct {
+	// TLS is for the connections, TLS 1.2 or newer in any case. Nil: the system's
+	// roots and no client certificate.
+	TLS       *tls.Config
+	AllowHTTP bool // plain HTTP also to hosts other than the loopback ones
+	// MayRetry is [core.Request.MayRetry] of the attempt that the client is made
+	// for. True: a connection that cannot be opened is tried again for some
+	// seconds. False: once.
+	MayRetry bool
+}
+
+// NewClient returns a client for a provider's own requests, such as those to a
+// token endpoint. It sends credentials in requests that it must not leak, so it
+// follows no redirect (the 3xx answer is returned), keeps no cookie and no idle
+// connection, refuses plain HTTP except to the loopback, reads at most 1 MiB of
+// an answer, and gives up after a minute if the context does not end before.
+// Its errors carry a [core.Code] and name the host, never the URL's query. Pass
+// them through [ClientError] once they come out of http.Client.
+//
+// If no connection can be opened (the dial or the TLS handshake fails), nothing
+// was sent: the client tries again after a pause of 200 to 500 ms that doubles
+// each time, as long as the request's context has time. It does not repeat a
+// request that was sent, nor one whose server has a certificate that cannot be
+// verified; see [Retry] for requests that spend nothing.
+func NewClient(opts *Options) *http.Client {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // a program may have replaced it
+		t = usual.Clone()
+	}
+	t.DisableKeepAlives = true
+	t.ForceAttemptHTTP2 = false
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		t.TLSClientConfig = o.TLS.Clone()
+		t.TLSClientConfig.MinVersion = max(o.TLS.MinVersion, tls.VersionTLS12)
+	}
+	// One connection serves one request: HTTP/2 would keep it.
+	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	return &http.Client{
+		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
+		CheckRedirect: followNone,
+		Timeout:       time.Minute,
+	}
+}
+
+func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+type ownRequests struct {
+	base                http.RoundTripper
+	allowHTTP, mayRetry bool
+}
+
+const (
+	maxDials     = 2 // how often one request may try to open a connection
+	maxDialsLong = 5 // the same with Options.MayRetry
+)
+
+// RoundTrip implements [http.RoundTripper].
+func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !core.MayCarry(r.URL, o.allowHTTP) {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, core.Errorf(core.BadConfig, "%s is not https", core.OriginText(r.URL))
+	}
+	dials := maxDials
+	if o.mayRetry {
+		dials = maxDialsLong
+	}
+	for try := 1; ; try++ {
+		resp, connected, err := o.once(r)
+		if err == nil {
+			resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
+			if _, err := resp.Location(); err != nil {
+				resp.Header.Del("Location") // http.Client would quote it in an error
+			}
+			return resp, nil
+		}
+		err = netError(r.URL, err, connected)
+		if connected || try == dials || core.CodeOf(err) != core.Unavailable {
+			return nil, err
+		}
+		if !waitFor(r.Context(), pauseBefore(try)) {
+			return nil, err
+		}
+		if r = rewound(r); r == nil {
+			return nil, err
+		}
+	}
+}
+
+// once sends r and reports whether a connection was opened for it: before,
+// nothing of the request can have left.
+func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool, err error) {
+	var got atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
+	resp, err = o.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err == nil {
+		resp.Request = r
+	}
+	return resp, got.Load(), err
+}
+
+// rewound returns r with its body from the start; nil if it has none to give.
+func rewound(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	again := *r
+	again.Body = body
+	return &again
+}
+
+type cappedBody struct {
+	io.ReadCloser
+	left int
+	url  *url.URL
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		from := core.OriginText(b.url)
+		return 0, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+	}
+	if len(p) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= n
+	if err != nil && err != io.EOF {
+		err = netError(b.url, err, true)
+	}
+	return n, err
+}
+
+// ClientError makes an error of an http.Client fit to be shown: without the URL
+// that [url.Error] quotes, and with a [core.Code]. Other errors come back as
+// they are.
+func ClientError(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	var coded *core.Error
+	if errors.As(u.Err, &coded) {
+		return coded
+	}
+	target, parseErr := url.Parse(u.URL)
+	if parseErr != nil {
+		target = nil
+	}
+	return netError(target, u.Err, false)
+}
+
+// netError gives a transport's error its code: what a certificate check
+// refused wants other settings, everything else another time. connected says
+// that a connection had been opened.
+func netError(u *url.URL, err error, connected bool) error {
+	var coded *core.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	var (
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+	)
+	from := core.OriginText(u)
+	switch {
+	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name),
+		errors.As(err, &invalid):
+		return core.Errorf(core.BadConfig, "the certificate of %s: %w", from, err)
+	case errors.As(err, &record):
+		return core.Errorf(core.BadConfig, "%s does not speak TLS", from)
+	case errors.As(err, &alert):
+		return core.Errorf(core.BadConfig, "%s refused the TLS handshake: %w", from, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		err = context.DeadlineExceeded // in the place of the client's words
+		return core.Errorf(core.Unavailable, "%s did not answer in time: %w", from, err)
+	case errors.Is(err, context.Canceled):
+		return core.Errorf(core.Unavailable, "%s: %w", from, context.Canceled)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op
+	}
+	broke := op != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	late := (&core.Error{Err: err}).Timeout()
+	switch {
+	case connected && broke && !late:
+		err = &passing{err}
+	case connected && !broke && !late: // the error quotes the answer, which may repeat a secret
+		return core.Errorf(core.Unavailable, "%s does not answer in HTTP", from)
+	}
+	return core.Errorf(core.Unavailable, "%s: %w", from, err)
+}
