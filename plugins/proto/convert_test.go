@@ -228,6 +228,7 @@ func TestSignRequest(t *testing.T) {
 
 var settings = []core.Setting{
 	{Name: "plain", Type: "string"},
+	{Name: "account", Type: "string", Identity: true},
 	{
 		Name: "server", Type: "object", Doc: "Where.", Default: "x", Enum: []string{"a", "b"}, Required: true, Secret: true,
 		Fields: []core.Setting{{Name: "url", Type: "list of string", Doc: "The URL."}},
@@ -239,6 +240,10 @@ func TestInfo(t *testing.T) {
 	info, list := ToInfo(over(t, FromInfo(want, settings)))
 	require.Equal(t, want, info)
 	require.Equal(t, settings, list)
+
+	// A plugin cannot make a secret part of a key.
+	_, list = ToInfo(&v1.Kind{Settings: []*v1.Setting{{Name: "pin", Secret: true, Identity: true}}})
+	require.Equal(t, []core.Setting{{Name: "pin", Secret: true}}, list)
 
 	info, list = ToInfo(nil)
 	require.Zero(t, info)
