@@ -130,8 +130,11 @@ func inOrder(entries []Entry) []Entry {
 // of its inputs are in sessions.
 func (e Entry) options(f core.Factory, sessions map[string]*core.Session) core.Options {
 	opts := e.Options
-	if opts.Store != nil && opts.StoreKey == "" {
-		opts.StoreKey = e.StoreKey(f)
+	if opts.Store != nil && opts.StoreKey == "" && opts.StoreScope == "" {
+		opts.StoreScope = e.storeScope(f)
+		if former := e.plainScope(f); opts.StoreFormerKey == "" && former != opts.StoreScope {
+			opts.StoreFormerKey = e.Name + "-" + former
+		}
 	}
 	if len(e.Inputs) > 0 {
 		opts.Inputs = maps.Clone(opts.Inputs)
