@@ -17,8 +17,8 @@ import (
 // Options.StoreKey, or else the name and Options.StoreScope. If neither is set,
 // the registry makes a scope, which is a hash of what identifies the
 // credential: the kind, the environment, the inputs' names and the settings
-// that f, the kind's factory, describes as [core.Setting.Identity]. The default
-// of a setting counts as its value. A session whose account changes thus does
+// that f, the kind's factory, describes as [core.Setting.Identity]. A setting
+// that is not given counts as its default, and a bool as false. A session whose account changes thus does
 // not find the credential of the other one, and any other change keeps it.
 //
 // Where such settings are not known, all settings count, except secrets: of a
@@ -83,13 +83,17 @@ func (e Entry) hash(settings any) string {
 }
 
 // identity returns the parts of a setting's value that are described as part of
-// an identity, as public does. A part that is not given has its default.
+// an identity, in the form of public.
 func identity(value any, s core.Setting) any {
 	if s.Identity {
 		if value == nil && s.Default != "" {
 			value = s.Default
 		}
-		return public(value, s)
+		kept := public(value, s)
+		if s.Type == "bool" && s.Default == "" && kept == "false" {
+			return nil
+		}
+		return kept
 	}
 	if !identifies(s.Fields) {
 		return nil
