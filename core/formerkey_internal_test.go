@@ -76,3 +76,18 @@ func TestRestoreFromTheFormerKey(t *testing.T) {
 		})
 	}
 }
+
+// An attempt that is over its time has lost the lock of the session's key.
+func TestLateAttemptDoesNotMoveTheFormerKey(t *testing.T) {
+	for late, want := range map[bool]string{false: "new", true: "former"} {
+		store := &twoKeys{values: map[string]Secret{"former": NewSecret(`{"version":1,"id":"x"}`)}}
+		s := stored{direct{newSetup("api", ProviderFunc(nil), &Options{
+			Store: store, StoreKey: "new", StoreFormerKey: "former",
+		})}}
+		a := &attempt{setup: s.setup, deadline: time.Now().Add(time.Minute)}
+		a.overdue.Store(late)
+		require.Equal(t, !late, s.moveFormer(t.Context(), a))
+		require.Len(t, store.values, 1)
+		require.Contains(t, store.values, want)
+	}
+}

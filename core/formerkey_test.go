@@ -379,3 +379,32 @@ func TestFormerKeyThatIsAbsent(t *testing.T) {
 		})
 	}
 }
+
+// A session that is closed meanwhile leaves the record under one key.
+func TestCloseWhileTheFormerKeyIsMoved(t *testing.T) {
+	for delay := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			f := &family{life: time.Hour}
+			store := withFormer(t, f, core.Options{})
+			store.before = func(ctx context.Context, _ string) error {
+				select {
+				case <-time.After(10 * time.Millisecond):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			s := core.New("api", f, withFormerKey(store))
+			var wait sync.WaitGroup
+			wait.Go(func() { _ = s.Init(t.Context()) })
+			time.Sleep(time.Duration(delay)*10*time.Millisecond + 5*time.Millisecond)
+			require.NoError(t, s.Close(t.Context()))
+			wait.Wait()
+			require.Contains(t, []string{"former", "new"}, store.has(), "after %d steps", delay)
+			require.False(t, store.lost)
+			require.NoError(t, core.New("api", f, withFormerKey(store)).Init(t.Context()))
+			require.Equal(t, "new", store.has())
+			require.Equal(t, 1, f.signIns)
+		})
+	}
+}
