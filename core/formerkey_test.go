@@ -329,6 +329,8 @@ func TestSignOutEndsTheFormerKey(t *testing.T) {
 				}
 				require.Equal(t, c.has, store.has())
 				require.EqualValues(t, c.revocations, f.revocations.Load())
+				require.Empty(t, store.locks["former"], "the lock is free")
+				require.Empty(t, store.locks["new"], "the lock is free")
 			})
 		})
 	}
@@ -405,6 +407,65 @@ func TestCloseWhileTheFormerKeyIsMoved(t *testing.T) {
 			require.NoError(t, core.New("api", f, withFormerKey(store)).Init(t.Context()))
 			require.Equal(t, "new", store.has())
 			require.Equal(t, 1, f.signIns)
+		})
+	}
+}
+
+// What is stored under the session's key is not replaced, even if it has
+// expired.
+func TestFormerKeyBesideTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &family{life: time.Hour}
+		store := withFormer(t, f, core.Options{})
+		former := store.values["former"]
+		opts := withFormerKey(store)
+		opts.StoreFormerKey, opts.UI = "", somebody(0)
+		require.NoError(t, core.New("api", f, opts).Init(t.Context()))
+		time.Sleep(2 * time.Hour)
+		s := core.New("api", f, withFormerKey(store))
+		require.NoError(t, s.Init(t.Context()))
+		require.Equal(t, "t3", bearing(t, s), "renewed with what t2 had")
+		require.Equal(t, former, store.values["former"])
+		require.False(t, f.revoked)
+	})
+}
+
+// An earlier version of the program may still run, and holds the lock of its
+// key while it renews or signs out.
+func TestFormerKeyInUse(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, s *core.Session)
+		want      string // "": a person must sign in
+	}{
+		"renews":    {func(t *testing.T, s *core.Session) { require.Equal(t, "t2", bearing(t, s)) }, "t2"},
+		"signs out": {func(t *testing.T, s *core.Session) { require.NoError(t, s.SignOut(t.Context())) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &family{life: time.Hour}
+				store := withFormer(t, f, core.Options{})
+				old := core.New("api", f, &core.Options{Store: store, StoreKey: "former"})
+				require.NoError(t, old.Init(t.Context()))
+				time.Sleep(2 * time.Hour)
+				var seen atomic.Bool
+				store.before = func(_ context.Context, step string) error {
+					if step == "lock former" && !seen.Swap(true) {
+						c.meanwhile(t, old)
+					}
+					return nil
+				}
+				s := core.New("api", f, withFormerKey(store))
+				err := s.Init(t.Context())
+				require.False(t, f.revoked, "no refresh token was presented twice")
+				if c.want == "" {
+					require.ErrorIs(t, err, core.Interactive)
+					require.Empty(t, store.has())
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, c.want, bearing(t, s))
+				require.Equal(t, "new", store.has())
+			})
 		})
 	}
 }

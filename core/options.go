@@ -69,8 +69,8 @@ type Options struct {
 	// under StoreFormerKey is moved there once. If it is another session's, by
 	// its Provider, Environment, StoreScope or origins, or if the store fails, it
 	// stays where it is and the session continues as if it had none. SignOut
-	// ends what is stored under either key. Package registry fills it. Empty:
-	// there was no other key.
+	// ends what is stored under either key. Package registry fills it. Empty, or
+	// the key of the session: there was no other key.
 	StoreFormerKey string
 	// Inputs are sessions whose credentials the provider needs, by role. They
 	// are initialised when they are first needed, and not closed. Nil: none.

@@ -58,9 +58,7 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	f, err := s.load(ctx, a)
 	if a.purpose == restoration {
 		if err == nil && f.nothing() && s.holdsFormer(ctx, a.left()) {
-			if moved, failed := s.loadLocked(ctx, a); failed == nil {
-				f = moved
-			}
+			f, _ = s.loadLocked(ctx, a) // what cannot be moved counts as absent
 		}
 		return restore(f, err)
 	}

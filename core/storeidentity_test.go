@@ -34,24 +34,31 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 	base := core.Options{
 		Provider: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
 	}
+	without := func(o *core.Options) { o.StoreScope = "" }
 	for name, c := range map[string]struct {
 		change func(o *core.Options)
 		want   []string // of the error; nil: the credential is taken
+		before func(o *core.Options)
 	}{
-		"nothing":      {func(*core.Options) {}, nil},
-		"more":         {func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil},
-		"more origins": {func(o *core.Options) { o.Origins = []string{originB, originA} }, nil},
-		"kind":         {func(o *core.Options) { o.Provider = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}},
-		"no kind":      {func(o *core.Options) { o.Provider = "" }, []string{`kind "oauth2"`, `kind ""`}},
-		"environment":  {func(o *core.Options) { o.Environment = core.Prod }, []string{`environment "qa"`, `environment "prod"`}},
-		"scope":        {func(o *core.Options) { o.StoreScope = "client-b" }, []string{`scope "client-a"`, `scope "client-b"`}},
-		"no scope":     {func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`}},
-		"origins":      {func(o *core.Options) { o.Origins = []string{originB} }, []string{originA, originB}},
+		"nothing":                 {func(*core.Options) {}, nil, nil},
+		"more":                    {func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil, nil},
+		"more origins":            {func(o *core.Options) { o.Origins = []string{originB, originA} }, nil, nil},
+		"kind":                    {func(o *core.Options) { o.Provider = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
+		"no kind":                 {func(o *core.Options) { o.Provider = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
+		"environment":             {func(o *core.Options) { o.Environment = core.Prod }, []string{`environment "qa"`, `environment "prod"`}, nil},
+		"scope":                   {func(o *core.Options) { o.StoreScope = "client-b" }, []string{`scope "client-a"`, `scope "client-b"`}, nil},
+		"no scope":                {func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`}, nil},
+		"origins":                 {func(o *core.Options) { o.Origins = []string{originB} }, []string{originA, originB}, nil},
+		"scope, which it had not": {func(o *core.Options) { o.StoreScope = "a" }, []string{`scope ""`, `scope "a"`}, without},
+		"no scope at all":         {func(*core.Options) {}, nil, without},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, opts := newShelf(), base
 				opts.Store = store
+				if c.before != nil {
+					c.before(&opts)
+				}
 				first := core.New("api", tokensFor("first"), &opts)
 				require.NoError(t, first.Init(t.Context()))
 				require.NoError(t, first.Close(t.Context()))

@@ -132,8 +132,8 @@ func (e Entry) options(f core.Factory, sessions map[string]*core.Session) core.O
 	opts := e.Options
 	if opts.Store != nil && opts.StoreKey == "" && opts.StoreScope == "" {
 		opts.StoreScope = e.storeScope(f)
-		if former := e.plainScope(f); opts.StoreFormerKey == "" && former != opts.StoreScope {
-			opts.StoreFormerKey = e.Name + "-" + former
+		if opts.StoreFormerKey == "" { // that of versions for which all settings counted
+			opts.StoreFormerKey = e.Name + "-" + e.plainScope(f)
 		}
 	}
 	if len(e.Inputs) > 0 {

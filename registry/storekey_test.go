@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,20 +195,28 @@ func TestStoreKeyOfAKindThatNamesNone(t *testing.T) {
 // What a plugin has described must not change the key, as the next start of
 // the program asks for the key before the plugin runs.
 func TestStoreKeyOfAPlugin(t *testing.T) {
-	real := echo("echo")
+	real := account("account")
 	started := false
 	plugin := core.ProxyFactory(func() (core.Info, []core.Setting) {
 		if !started {
-			return core.Info{Kind: "echo", Plugin: "p"}, nil
+			return core.Info{Kind: "account", Plugin: "p"}, nil
 		}
-		return core.Info{Kind: "echo", Plugin: "p", Summary: "s"}, real.Settings()
+		return core.Info{Kind: "account", Plugin: "p", Summary: "s"}, real.Settings()
 	}, real.Check, real.Open)
-	e := registry.Entry{Name: "drive", Kind: "echo", Settings: map[string]any{"user": "u", "key": core.NewSecret("k")}}
+	settings := map[string]any{"client": "c", "secret": core.NewSecret("s"), "comment": "x"}
+	e := registry.Entry{Name: "drive", Kind: "account", Settings: settings}
 	before := e.StoreKey(plugin)
+	require.Equal(t, "drive-9c0f980caf21dc5c", before, "as for earlier versions")
 	started = true
 	require.Equal(t, before, e.StoreKey(plugin))
-	e.Settings["key"] = core.NewSecret("l")
+	settings["secret"] = core.NewSecret("another")
 	require.Equal(t, before, e.StoreKey(plugin))
+	for name, value := range map[string]any{"client": "d", "comment": "y", "secret": "plain text"} {
+		changed := maps.Clone(settings)
+		changed[name] = value
+		e.Settings = changed
+		require.NotEqual(t, before, e.StoreKey(plugin), name)
+	}
 }
 
 // events collects what sessions report.
@@ -303,6 +312,15 @@ func TestStoreKeyOfAnEarlierVersion(t *testing.T) {
 		s = start(registry.Entry{Settings: settings})
 		require.NoError(t, s.Init(t.Context()))
 		require.Zero(t, s.Status().Authentications)
+
+		// A program may name the former key itself.
+		own := core.Options{StoreKey: "own"}
+		require.NoError(t, start(registry.Entry{Settings: map[string]any{"client": "o"}, Options: own}).Init(t.Context()))
+		own = core.Options{StoreFormerKey: "own"}
+		s = start(registry.Entry{Settings: map[string]any{"client": "o"}, Options: own})
+		require.NoError(t, s.Init(t.Context()))
+		require.Zero(t, s.Status().Authentications)
+		require.Empty(t, value("own"))
 
 		// A key of one's own has no former one.
 		settings["comment"] = "z"
