@@ -364,7 +364,9 @@ func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 	return err
 }
 
-func (s stored) lockWithin(ctx context.Context, limit time.Duration, key string) (unlock func(), err error) {
+func (s stored) lockWithin(
+	ctx context.Context, limit time.Duration, key string,
+) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	type outcome struct {
@@ -462,7 +464,9 @@ func (s stored) forget(ctx context.Context, l *credential) error {
 // clear deletes what is stored under a key, also if it cannot be read, unless
 // it is another session's. It returns what was there if it is not l. The lock
 // of the key is held.
-func (s stored) clear(ctx context.Context, limit time.Duration, key string, l *credential) (other *credential, err error) {
+func (s stored) clear(
+	ctx context.Context, limit time.Duration, key string, l *credential,
+) (other *credential, err error) {
 	rec, err := s.read(ctx, limit, key)
 	switch {
 	case errors.Is(err, errLaterRecord):

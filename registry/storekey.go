@@ -18,8 +18,9 @@ import (
 // the registry makes a scope, which is a hash of what identifies the
 // credential: the kind, the environment, the inputs' names and the settings
 // that f, the kind's factory, describes as [core.Setting.Identity]. A setting
-// that is not given counts as its default, and a bool as false. A session whose account changes thus does
-// not find the credential of the other one, and any other change keeps it.
+// that is not given counts as its default, and a bool as false. A session whose
+// account changes thus does not find the credential of the other account, and
+// any other change keeps the credential.
 //
 // Where such settings are not known, all settings count, except secrets: of a
 // kind that describes none of its settings so, and of a plugin's kind, which

@@ -182,7 +182,8 @@ func fromSettings(list []core.Setting) []*v1.Setting {
 	for i, s := range list {
 		out[i] = &v1.Setting{
 			Name: s.Name, Type: s.Type, Doc: s.Doc, Default: s.Default, Enum: slices.Clone(s.Enum),
-			Required: s.Required, Secret: s.Secret, Identity: s.Identity && !s.Secret, Fields: fromSettings(s.Fields),
+			Required: s.Required, Secret: s.Secret, Identity: s.Identity && !s.Secret,
+			Fields: fromSettings(s.Fields),
 		}
 	}
 	return out
