@@ -37,9 +37,12 @@ type Factory struct {
 // NewFactory makes a factory for providers whose settings are the struct type
 // C. The tags of its fields describe them:
 //
-//	ClientID string      `json:"client_id" required:"true" doc:"The id that the server knows."`
+//	ClientID string      `json:"client_id" required:"true" identity:"true" doc:"The server's name for it."`
 //	Secret   core.Secret `json:"client_secret" doc:"…"`
 //	Style    string      `json:"style" default:"basic" enum:"basic,post" doc:"…"`
+//
+// The tag identity marks the settings that say whose credential it is (see
+// [Setting]); a provider whose credentials are stored has at least one.
 //
 // A type C with a method Validate(Environment) error is asked after its fields
 // are filled in; it reports through [Fault] (errors.Join several). Validate

@@ -59,16 +59,24 @@ type Options struct {
 	// processes (see [Store]). Nil: in memory only.
 	Store Store
 	// StoreKey names the credential in Store. Sessions of one key share it.
-	// Empty: the session's name. Package registry makes it of the name, the
-	// kind, the environment and the settings that are no secrets.
+	// Empty: the session's name, with "-" and StoreScope if that is set.
 	StoreKey string
 	// StoreScope tells apart what may be stored for sessions of one name, such as
 	// the account or the issuer; any text will do. A stored credential of another
-	// StoreScope, Provider or Environment is neither taken nor overwritten, and
-	// Init then returns [BadConfig]. It is part of the key if StoreKey is empty.
-	// Package registry fills it with a hash of the settings that identify an
-	// account. Empty: no scope.
+	// StoreScope, Provider or Environment is neither taken nor overwritten nor
+	// deleted, and Init then returns [BadConfig]. It is part of the key if
+	// StoreKey is empty, so that such a credential is not even looked at. Package
+	// registry fills it with a hash of the kind, the environment and the settings
+	// that identify an account. Empty: no scope.
 	StoreScope string
+	// StoreFormerKey is the key that an earlier version of the program used in
+	// Store. If nothing is stored under the key of the session, what is stored
+	// under StoreFormerKey is moved there once. If it is another session's, by
+	// its Provider, Environment, StoreScope or origins, or if the store fails, it
+	// stays where it is and the session continues as if it had none. SignOut
+	// ends what is stored under either key. Package registry fills it. Empty, or
+	// the key of the session: there was no other key.
+	StoreFormerKey string
 	// Inputs are sessions whose credentials the provider needs, by role. They
 	// are initialised when they are first needed, and not closed. Nil: none.
 	Inputs map[string]*Session

@@ -19,6 +19,14 @@ type Setting struct {
 	Enum     []string // the values allowed; empty: any
 	Required bool
 	Secret   bool
+	// Identity says that a stored credential belongs to the value of the setting
+	// that it was obtained with: the issuer, the client, the account, or what was
+	// asked for there. Of an object, a list or a map it speaks of everything
+	// inside that is not secret. Package registry makes the key in Options.Store
+	// of these settings, so that a change of any other setting keeps the stored
+	// credential. It is never true together with Secret, as the key is not
+	// secret. False in all settings of a kind: all of them count, except secrets.
+	Identity bool
 	Fields   []Setting // of an object, or of the objects in a list or map
 }
 
@@ -148,6 +156,7 @@ func describeSettings(t reflect.Type) []Setting {
 		s := Setting{
 			Name: m.name, Type: name, Doc: m.tag.Get("doc"), Default: m.tag.Get("default"),
 			Required: m.required, Secret: elem == secretType,
+			Identity: m.tag.Get("identity") == "true" && elem != secretType,
 		}
 		if enum := m.tag.Get("enum"); enum != "" {
 			s.Enum = strings.Split(enum, ",")

@@ -23,8 +23,8 @@ type nested struct {
 
 type config struct {
 	common
-	ID      string            `json:"client_id" required:"true" doc:"id"`
-	Secret  core.Secret       `json:"client_secret" required:"true" doc:"secret"`
+	ID      string            `json:"client_id" required:"true" identity:"true" doc:"id"`
+	Secret  core.Secret       `json:"client_secret" required:"true" identity:"true" doc:"secret"`
 	Style   string            `json:"style" default:"basic" enum:"basic,post" doc:"style"`
 	Wait    time.Duration     `json:"wait" default:"30s" doc:"wait"`
 	Count   int               `json:"count" default:"3" doc:"count"`
@@ -146,6 +146,9 @@ func TestFactory(t *testing.T) {
 	require.Equal(t, []string{"ca", "client_id", "client_secret", "style", "wait", "count", "small", "ratio", "on", "scopes", "params", "keys", "one", "any"}, names)
 	require.Equal(t, []string{"string", "string", "string", "string", "duration", "integer", "integer", "number", "bool", "list of string", "map of string", "list of object", "object", "any"}, types)
 	require.True(t, testFactory.Settings()[2].Secret)
+	require.True(t, testFactory.Settings()[1].Identity)
+	require.False(t, testFactory.Settings()[2].Identity, "a secret is never part of a key")
+	require.False(t, testFactory.Settings()[3].Identity)
 	require.Equal(t, []string{"basic", "post"}, testFactory.Settings()[3].Enum)
 	require.Len(t, testFactory.Settings()[11].Fields, 2)
 }

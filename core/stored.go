@@ -37,6 +37,7 @@ func (l *credential) storeError() error {
 var (
 	errLate        = Errorf(Unavailable, "the provider returned after its time")
 	errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
+	errForeign     = errors.New("belongs to another session")
 )
 
 // found is the result of a look into the store.
@@ -49,16 +50,20 @@ type found struct {
 	later  bool        // a later version saved it, so that it cannot be read
 }
 
+// nothing reports whether nothing is stored.
+func (f found) nothing() bool { return f.record == "" && !f.later }
+
 // obtain asks nobody if the store holds a credential that can be used.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	f, err := s.load(ctx, a)
 	if a.purpose == restoration {
+		if err == nil && f.nothing() && s.holdsFormer(ctx, a.left()) {
+			f, _ = s.loadLocked(ctx, a) // what cannot be moved counts as absent
+		}
 		return restore(f, err)
 	}
 	if err == nil && (f.fits == nil || a.purpose == personal) {
-		if err = s.lock(ctx, a); err == nil {
-			f, err = s.load(ctx, a)
-		}
+		f, err = s.loadLocked(ctx, a)
 	}
 	switch {
 	case err != nil:
@@ -67,6 +72,19 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 		return obtained{cred: f.fits, restored: true}, nil
 	}
 	return s.renew(ctx, a, f)
+}
+
+// loadLocked takes the lock and looks into the store again. If nothing is
+// stored under the key of the session, it moves there what the former key has.
+func (s stored) loadLocked(ctx context.Context, a *attempt) (found, error) {
+	if err := s.lock(ctx, a); err != nil {
+		return found{req: a.req}, err
+	}
+	f, err := s.load(ctx, a)
+	if err == nil && f.nothing() && s.moveFormer(ctx, a) {
+		f, err = s.load(ctx, a)
+	}
+	return f, err
 }
 
 // restore returns what a look into the store found, without asking anybody.
@@ -135,7 +153,7 @@ func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained
 // load looks into the store.
 func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 	out := found{req: a.req}
-	rec, err := s.read(ctx, a.left())
+	rec, err := s.read(ctx, a.left(), s.key())
 	if errors.Is(err, errLaterRecord) {
 		out.later = true
 		return out, nil
@@ -197,10 +215,11 @@ func (l *credential) restrict(bound []origin) bool {
 	return len(both) > 0
 }
 
-// read reads the record from the store. It returns nil if there is none that
-// can be read, and errLaterRecord for one of a later version.
-func (s stored) read(ctx context.Context, limit time.Duration) (*record, error) {
-	text, err := s.readText(ctx, limit, s.key())
+// read reads the record of a key from the store. It returns nil if there is
+// none that can be read, errLaterRecord for one of a later version, and an error
+// that wraps errForeign for one of another session.
+func (s stored) read(ctx context.Context, limit time.Duration, key string) (*record, error) {
+	text, err := s.readText(ctx, limit, key)
 	if err == nil && text.IsZero() {
 		return nil, nil
 	}
@@ -217,7 +236,7 @@ func (s stored) read(ctx context.Context, limit time.Duration) (*record, error) 
 	case err != nil:
 		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 	}
-	return rec, s.checkIdentity(rec)
+	return rec, s.checkIdentity(rec, key)
 }
 
 func (s stored) readText(ctx context.Context, limit time.Duration, key string) (Secret, error) {
@@ -235,19 +254,32 @@ func (s stored) readText(ctx context.Context, limit time.Duration, key string) (
 
 // checkIdentity reports a record that belongs to another session: one of
 // another kind, environment or scope, or one that may go to other origins only.
-func (s stored) checkIdentity(rec *record) error {
-	if rec.Identity != nil && *rec.Identity != s.identity() {
-		return Errorf(BadConfig, "the store's credential %q is that of %v, and this session is %v: give it another Options.StoreKey",
-			s.key(), *rec.Identity, s.identity())
+// A record that names no session, or under the former key no scope, was saved
+// before there were any.
+func (s stored) checkIdentity(rec *record, key string) error {
+	const advice = "rename the session, or give it another Options.StoreKey"
+	own := s.identity()
+	if rec.Identity != nil {
+		saved := *rec.Identity
+		if key == s.former() && saved.Scope == "" {
+			saved.Scope = own.Scope
+		}
+		if saved != own {
+			return Errorf(BadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
+				key, errForeign, *rec.Identity, own, advice)
+		}
 	}
-	own := s.setup.origins
 	bound, err := parseOrigins(rec.Bound)
-	if err != nil || len(bound) == 0 || len(own) == 0 ||
-		slices.ContainsFunc(bound, func(o origin) bool { return slices.Contains(own, o) }) {
+	if err != nil || len(bound) == 0 || len(s.setup.origins) == 0 || overlap(bound, s.setup.origins) {
 		return nil
 	}
-	return Errorf(BadConfig, "the store's credential %q is for %q, and this session is for %q: give it another Options.StoreKey",
-		s.key(), rec.Bound, s.setup.opts.Origins)
+	return Errorf(BadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
+		key, errForeign, rec.Bound, s.setup.opts.Origins, advice)
+}
+
+// overlap reports whether two lists have an origin in common.
+func overlap(a, b []origin) bool {
+	return slices.ContainsFunc(a, func(o origin) bool { return slices.Contains(b, o) })
 }
 
 func (s stored) identity() identity {
@@ -270,7 +302,7 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 	}
 	s.setup.warn("session could not save its credential", l.store.err)
 	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
-		_ = s.erase(ctx, max(a.left(), grace))
+		_ = s.erase(ctx, max(a.left(), grace), s.key())
 	}
 }
 
@@ -295,9 +327,9 @@ func (s stored) write(ctx context.Context, limit time.Duration, rec *record) err
 	return s.setup.annotate(err, "save")
 }
 
-func (s stored) erase(ctx context.Context, limit time.Duration) error {
+func (s stored) erase(ctx context.Context, limit time.Duration, key string) error {
 	return s.setup.annotate(within(ctx, limit, func(ctx context.Context) error {
-		return s.setup.opts.Store.Delete(ctx, s.key())
+		return s.setup.opts.Store.Delete(ctx, key)
 	}), "delete")
 }
 
@@ -305,7 +337,7 @@ func (s stored) erase(ctx context.Context, limit time.Duration) error {
 // no process takes it again. The lock is held.
 func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	ctx = context.WithoutCancel(ctx)
-	rec, err := s.read(ctx, a.left())
+	rec, err := s.read(ctx, a.left(), s.key())
 	if err != nil || rec == nil || rec.ID != id {
 		return
 	}
@@ -320,7 +352,7 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 	take := func() {
 		var unlock func()
-		if unlock, err = s.lockWithin(ctx, time.Until(a.deadline)); err == nil {
+		if unlock, err = s.lockWithin(ctx, time.Until(a.deadline), s.key()); err == nil {
 			a.keepLock(unlock)
 		}
 	}
@@ -332,7 +364,9 @@ func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 	return err
 }
 
-func (s stored) lockWithin(ctx context.Context, limit time.Duration) (unlock func(), err error) {
+func (s stored) lockWithin(
+	ctx context.Context, limit time.Duration, key string,
+) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	type outcome struct {
@@ -352,7 +386,7 @@ func (s stored) lockWithin(ctx context.Context, limit time.Duration) (unlock fun
 				}
 			}
 		}()
-		unlock, err := s.setup.opts.Store.Lock(ctx, s.key())
+		unlock, err := s.setup.opts.Store.Lock(ctx, key)
 		out = outcome{unlock, err}
 	}()
 	select {
@@ -398,12 +432,12 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 		return nil
 	}
 	limit := s.setup.opts.timeout()
-	unlock, err := s.lockWithin(ctx, limit)
+	unlock, err := s.lockWithin(ctx, limit, s.key())
 	if err != nil {
 		return s.setup.annotate(err, "save")
 	}
 	defer unlockQuietly(unlock)
-	if rec, err := s.read(ctx, limit); err != nil || rec != nil && rec.ID != l.store.before {
+	if rec, err := s.read(ctx, limit, s.key()); err != nil || rec != nil && rec.ID != l.store.before {
 		return s.setup.annotate(err, "save") // another process has signed in since
 	}
 	rec := s.record(l)
@@ -412,27 +446,36 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 }
 
 // forget revokes the credential, and what the store holds, and deletes it from
-// there.
+// there. The former key comes first: no other process can then move its record
+// to the session's key after that one was cleared.
 func (s stored) forget(ctx context.Context, l *credential) error {
 	limit := s.setup.opts.timeout()
 	revoke := func(l *credential) error { return s.direct.release(ctx, l, closeForGood) }
-	unlock, err := s.lockWithin(ctx, limit)
+	former := s.forgetFormer(ctx, l)
+	unlock, err := s.lockWithin(ctx, limit, s.key())
 	if err != nil {
-		return errors.Join(revoke(l), s.setup.annotate(err, "delete"))
+		return errors.Join(revoke(l), s.setup.annotate(err, "delete"), former)
 	}
 	defer unlockQuietly(unlock)
-	var other *credential // what is there
-	rec, err := s.read(ctx, limit)
+	other, err := s.clear(ctx, limit, s.key(), l)
+	return errors.Join(revoke(l), revoke(other), err, former)
+}
+
+// clear deletes what is stored under a key, also if it cannot be read, unless
+// it is another session's. It returns what was there if it is not l. The lock
+// of the key is held.
+func (s stored) clear(
+	ctx context.Context, limit time.Duration, key string, l *credential,
+) (other *credential, err error) {
+	rec, err := s.read(ctx, limit, key)
 	switch {
 	case errors.Is(err, errLaterRecord):
-		err = s.erase(ctx, limit)
 	case err != nil:
-		err = s.setup.annotate(err, "delete")
-	case rec != nil:
-		if l == nil || !l.store.knows(rec.ID) {
-			other = &credential{setup: s.setup, cred: rec.credential()}
-		}
-		err = s.erase(ctx, limit)
+		return nil, s.setup.annotate(err, "delete")
+	case rec == nil:
+		return nil, nil
+	case l == nil || !l.store.knows(rec.ID):
+		other = &credential{setup: s.setup, cred: rec.credential()}
 	}
-	return errors.Join(revoke(l), revoke(other), err)
+	return other, s.erase(ctx, limit, key)
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,4 +74,46 @@ func TestProvidersAreClosed(t *testing.T) {
 		require.NoError(t, r.Close(ctx))
 		require.Equal(t, before+2, closed.Load())
 	})
+}
+
+// A use of a provider that comes after its successor's first credential opens
+// it once more, and only for itself.
+func TestLateUseOfAReplacedProvider(t *testing.T) {
+	ctx := context.Background()
+	for name, use := range map[string]func(*provider) error{
+		"authenticate": func(p *provider) error { _, err := p.Authenticate(ctx, core.Request{}); return err },
+		"authorize": func(p *provider) error {
+			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
+			return err
+		},
+		"sign":    func(p *provider) error { _, err := p.Sign(ctx, core.SignRequest{}); return err },
+		"revoke":  func(p *provider) error { return p.Revoke(ctx, core.Credential{}) },
+		"sign in": func(p *provider) error { _, err := p.SignIn(ctx, core.Request{}, core.UI{}); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var opened, closed atomic.Int64
+				p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "held"},
+					func(context.Context, core.Environment, struct{}) (core.Provider, error) {
+						opened.Add(1)
+						return held{func(context.Context, core.Request) (core.Credential, error) {
+							return core.Credential{}, nil
+						}, &closed}, nil
+					})}
+				_, err := p.Authenticate(ctx, core.Request{})
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Zero(t, closed.Load())
+				p.retire(ctx)
+				require.EqualValues(t, 1, closed.Load())
+				if err := use(p); name == "authenticate" {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, errors.ErrUnsupported)
+				}
+				synctest.Wait()
+				require.Equal(t, [2]int64{2, 2}, [2]int64{opened.Load(), closed.Load()})
+			})
+		})
+	}
 }

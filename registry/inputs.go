@@ -130,8 +130,11 @@ func inOrder(entries []Entry) []Entry {
 // of its inputs are in sessions.
 func (e Entry) options(f core.Factory, sessions map[string]*core.Session) core.Options {
 	opts := e.Options
-	if opts.Store != nil && opts.StoreKey == "" {
-		opts.StoreKey = e.StoreKey(f)
+	if opts.Store != nil && opts.StoreKey == "" && opts.StoreScope == "" {
+		opts.StoreScope = e.storeScope(f)
+		if opts.StoreFormerKey == "" { // that of versions for which all settings counted
+			opts.StoreFormerKey = e.Name + "-" + e.plainScope(f)
+		}
 	}
 	if len(e.Inputs) > 0 {
 		opts.Inputs = maps.Clone(opts.Inputs)

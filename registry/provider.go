@@ -20,6 +20,7 @@ type provider struct {
 	settings map[string]any
 	opened   atomic.Pointer[core.Provider]
 	turn     chan struct{} // holds one element while someone opens
+	retired  atomic.Bool   // a successor has taken its place; who opens it closes it again
 
 	mu     sync.Mutex  // guards before
 	before []*provider // whose credential the session may still serve
@@ -46,7 +47,7 @@ func (p *provider) observe(opts core.Options) *core.Options {
 					ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 					defer cancel()
 					for _, old := range olds {
-						old.close(ctx)
+						old.retire(ctx)
 					}
 				}()
 			}
@@ -70,13 +71,33 @@ func (p *provider) take() []*provider {
 // Another use opens it again.
 func (p *provider) close(ctx context.Context) {
 	for _, old := range p.take() {
-		old.close(ctx)
+		old.retire(ctx)
 	}
 	if opened := p.opened.Swap(nil); opened != nil {
 		if c, ok := (*opened).(core.Closer); ok {
 			_ = c.Close(ctx)
 		}
 	}
+}
+
+// retire closes a provider for which there is a successor. A use that comes
+// late, such as the revocation of a credential that nobody needed any more,
+// opens it only for itself.
+func (p *provider) retire(ctx context.Context) {
+	p.retired.Store(true)
+	p.close(ctx)
+}
+
+// used ends a use of the provider. It does not wait for the closing.
+func (p *provider) used() {
+	if !p.retired.Load() {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		p.close(ctx)
+	}()
 }
 
 // open returns the provider. Of several callers one opens it, and the others
@@ -121,6 +142,7 @@ func ability[A any](ctx context.Context, p *provider) (a A, err error) {
 
 // Authenticate implements [core.Provider].
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	defer p.used()
 	opened, err := p.open(ctx)
 	if err != nil {
 		return core.Credential{}, err
@@ -130,6 +152,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 
 // Authorize implements [core.Authorizer].
 func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	defer p.used()
 	a, err := ability[core.Authorizer](ctx, p)
 	if err != nil {
 		return core.Attachment{}, err
@@ -139,6 +162,7 @@ func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Ou
 
 // Sign implements [core.Signer].
 func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
+	defer p.used()
 	s, err := ability[core.Signer](ctx, p)
 	if err != nil {
 		return nil, err
@@ -149,6 +173,7 @@ func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, erro
 // Revoke implements [core.Revoker]. It opens the provider if need be: the
 // credential may come from a store.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
+	defer p.used()
 	r, err := ability[core.Revoker](ctx, p)
 	if err != nil {
 		return err
@@ -158,6 +183,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 
 // SignIn implements [core.SignIn].
 func (p *provider) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+	defer p.used()
 	s, err := ability[core.SignIn](ctx, p)
 	if err != nil {
 		return core.Credential{}, err

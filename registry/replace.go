@@ -21,8 +21,9 @@ type Entry struct {
 	// Inputs are the names of sessions of the same set, by role: they become
 	// Options.Inputs. Nil: none.
 	Inputs map[string]string
-	// Options of the session. Provider and Environment are filled in, and
-	// StoreKey if it is empty and there is a Store (see [Entry.StoreKey]).
+	// Options of the session. Provider and Environment are filled in. With a
+	// Store and neither StoreKey nor StoreScope, StoreScope is filled in (see
+	// [Entry.StoreKey]), and StoreFormerKey if it is empty.
 	Options core.Options
 }
 

@@ -13,23 +13,64 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// StoreKey returns what the session's credential goes by in its store, if
-// Options.StoreKey does not say: the name and a hash of the kind, of the
-// environment, of the inputs' names and of the settings that are no secrets.
-// A session whose settings change thus does not find a credential that was
-// made for others.
+// StoreKey returns the key of the session's credential in its store:
+// Options.StoreKey, or else the name and Options.StoreScope. If neither is set,
+// the registry makes a scope, which is a hash of what identifies the
+// credential: the kind, the environment, the inputs' names and the settings
+// that f, the kind's factory, describes as [core.Setting.Identity]. A setting
+// that is not given counts as its default, and a bool as false. A session whose
+// account changes thus does not find the credential of the other account, and
+// any other change keeps the credential.
 //
-// Secrets are what f, the kind's factory, declares to be one, wherever it
-// comes from: a client_id counts also where a configuration takes it from a
-// variable. A plugin declares only while it runs, so that of its settings those
-// of the type [core.Secret] are left out: what a configuration takes from a
-// file or a variable.
+// Where such settings are not known, all settings count, except secrets: of a
+// kind that describes none of its settings so, and of a plugin's kind, which
+// describes its settings only once it runs: a key must not depend on that.
+// Secrets are what f describes as one. Of a plugin's settings they are those of
+// the type [core.Secret]: what a configuration takes from a file or a variable.
 func (e Entry) StoreKey(f core.Factory) string {
-	var schema []core.Setting
-	if f.Info().Plugin == "" && f.Described() {
-		schema = f.Settings()
+	if e.Options.StoreKey != "" {
+		return e.Options.StoreKey
 	}
-	settings, _ := public(e.Settings, core.Setting{Type: "object", Fields: schema}).(map[string]any)
+	if e.Options.StoreScope != "" {
+		return e.Name + "-" + e.Options.StoreScope
+	}
+	return e.Name + "-" + e.storeScope(f)
+}
+
+// storeScope returns what the registry makes Options.StoreScope of.
+func (e Entry) storeScope(f core.Factory) string {
+	schema := settingsOf(f)
+	if !identifies(schema) {
+		return e.plainScope(f)
+	}
+	return e.hash(identity(e.Settings, core.Setting{Type: "object", Fields: schema}))
+}
+
+// plainScope hashes all settings that are not secret.
+func (e Entry) plainScope(f core.Factory) string {
+	return e.hash(public(e.Settings, core.Setting{Type: "object", Fields: settingsOf(f)}))
+}
+
+// settingsOf returns the description of the settings, as far as it does not
+// depend on whether a plugin runs.
+func settingsOf(f core.Factory) []core.Setting {
+	if f.Info().Plugin == "" && f.Described() {
+		return f.Settings()
+	}
+	return nil
+}
+
+// identifies reports whether any of the settings is described as part of an
+// identity.
+func identifies(schema []core.Setting) bool {
+	return slices.ContainsFunc(schema, func(s core.Setting) bool {
+		return s.Identity || identifies(s.Fields)
+	})
+}
+
+// hash returns a hash of the kind, the environment, the inputs' names and some
+// of the settings.
+func (e Entry) hash(settings any) string {
 	inputs := e.Inputs
 	if len(inputs) == 0 {
 		inputs = nil
@@ -39,7 +80,63 @@ func (e Entry) StoreKey(f core.Factory) string {
 		panic(err)
 	}
 	sum := sha256.Sum256(text)
-	return e.Name + "-" + hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:8])
+}
+
+// identity returns the parts of a setting's value that are described as part of
+// an identity, in the form of public.
+func identity(value any, s core.Setting) any {
+	if s.Identity {
+		if value == nil && s.Default != "" {
+			value = s.Default
+		}
+		kept := public(value, s)
+		if s.Type == "bool" && s.Default == "" && kept == "false" {
+			return nil
+		}
+		return kept
+	}
+	if !identifies(s.Fields) {
+		return nil
+	}
+	v := reflect.ValueOf(value)
+	out := map[string]any{}
+	keep := func(key string, value any, s core.Setting) {
+		if kept := identity(value, s); kept != nil {
+			out[key] = kept
+		}
+	}
+	switch {
+	case s.Type == "object":
+		for _, f := range s.Fields {
+			keep(f.Name, member(v, f.Name), f)
+		}
+	case v.Kind() == reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			key := fmt.Sprint(it.Key().Interface())
+			keep(key, it.Value().Interface(), below(s, key))
+		}
+	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
+		for i := range v.Len() {
+			keep(strconv.Itoa(i), v.Index(i).Interface(), below(s, ""))
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// member returns what an object holds under a name, or nil.
+func member(object reflect.Value, name string) any {
+	if object.Kind() != reflect.Map || object.Type().Key().Kind() != reflect.String {
+		return nil
+	}
+	v := object.MapIndex(reflect.ValueOf(name).Convert(object.Type().Key()))
+	if !v.IsValid() {
+		return nil
+	}
+	return v.Interface()
 }
 
 // public returns a setting's value without what is secret, in a form that does

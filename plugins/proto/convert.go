@@ -184,7 +184,8 @@ func fromSettings(list []core.Setting) []*v1.Setting {
 	for i, s := range list {
 		out[i] = &v1.Setting{
 			Name: s.Name, Type: s.Type, Doc: s.Doc, Default: s.Default, Enum: slices.Clone(s.Enum),
-			Required: s.Required, Secret: s.Secret, Fields: fromSettings(s.Fields),
+			Required: s.Required, Secret: s.Secret, Identity: s.Identity && !s.Secret,
+			Fields: fromSettings(s.Fields),
 		}
 	}
 	return out
@@ -204,7 +205,8 @@ func toSettings(list []*v1.Setting, depth int) []core.Setting {
 		out[i] = core.Setting{
 			Name: printable(s.GetName(), maxName), Type: printable(s.GetType(), maxName),
 			Doc: printable(s.GetDoc(), maxText), Default: printable(s.GetDefault(), maxText),
-			Required: s.GetRequired(), Secret: s.GetSecret(), Fields: toSettings(s.GetFields(), depth+1),
+			Required: s.GetRequired(), Secret: s.GetSecret(), Identity: s.GetIdentity() && !s.GetSecret(),
+			Fields: toSettings(s.GetFields(), depth+1),
 		}
 		for _, value := range s.GetEnum() {
 			out[i].Enum = append(out[i].Enum, printable(value, maxName))

@@ -30,17 +30,17 @@ import (
 // Config are the settings: what to run, what it prints, and which headers are
 // made of that.
 type Config struct {
-	Command  string                 `json:"command" required:"true" doc:"The program: an absolute path, or a name that is looked up in PATH."`
-	Args     []string               `json:"args" doc:"Its arguments, as they are. Other users of the machine can see them: no secrets."`
+	Command  string                 `json:"command" required:"true" identity:"true" doc:"The program: an absolute path, or a name that is looked up in PATH."`
+	Args     []string               `json:"args" identity:"true" doc:"Its arguments, as they are. Other users of the machine can see them: no secrets."`
 	Env      map[string]core.Secret `json:"env" doc:"Variables for its environment."`
 	PassEnv  []string               `json:"pass_env" doc:"Names of variables of this process to pass on, besides PATH, HOME and the like."`
-	Dir      string                 `json:"dir" doc:"The folder it runs in. Default: that of this process."`
+	Dir      string                 `json:"dir" identity:"true" doc:"The folder it runs in. Default: that of this process."`
 	Output   Format                 `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"What it prints; auto tells by looking."`
-	Header   string                 `json:"header" doc:"The header that carries the token. Default: Authorization."`
-	Prefix   *string                `json:"prefix" doc:"Text before the token. Default: \"Bearer \" in Authorization, else nothing."`
-	Headers  map[string]string      `json:"headers" doc:"Headers made of what was printed, as {X-Key: \"{AccessKeyId}\"}, in the place of header and prefix. Needed for aws."`
+	Header   string                 `json:"header" identity:"true" doc:"The header that carries the token. Default: Authorization."`
+	Prefix   *string                `json:"prefix" identity:"true" doc:"Text before the token. Default: \"Bearer \" in Authorization, else nothing."`
+	Headers  map[string]string      `json:"headers" identity:"true" doc:"Headers made of what was printed, as {X-Key: \"{AccessKeyId}\"}, in the place of header and prefix. Needed for aws."`
 	Lifetime time.Duration          `json:"lifetime" doc:"How long an output that names no expiry is good. Default: until the API refuses it."`
-	BaseURL  string                 `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The credential is then sent to its origin only."`
+	BaseURL  string                 `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The credential is then sent to its origin only."`
 	Subject  string                 `json:"subject" doc:"Who the credential stands for, for logs. Not a secret."`
 }
 

@@ -15,12 +15,12 @@ import (
 // Token, GSSSO and CSRFToken, or MarqueeLogin. The zero value of every other
 // field is the recommended one.
 type Config struct {
-	ClientID     string      `json:"client_id" doc:"The application's id, for client credentials."`
+	ClientID     string      `json:"client_id" identity:"true" doc:"The application's id, for client credentials."`
 	ClientSecret core.Secret `json:"client_secret" doc:"The application's secret."`
 	// Scopes to ask for, such as "run_analytics"; the default scopes join them.
-	Scopes []string `json:"scopes" doc:"Scopes to ask for besides the default ones."`
+	Scopes []string `json:"scopes" identity:"true" doc:"Scopes to ask for besides the default ones."`
 	// DefaultScopes says whether DefaultScopes() are asked for, too. Nil: yes.
-	DefaultScopes *bool `json:"default_scopes" default:"true" doc:"false asks for exactly the scopes given."`
+	DefaultScopes *bool `json:"default_scopes" default:"true" identity:"true" doc:"false asks for exactly the scopes given."`
 
 	Token        core.Secret `json:"token" doc:"A bearer token obtained elsewhere, sent as it is."`
 	GSSSO        core.Secret `json:"gssso" doc:"The value of a GSSSO cookie; needs csrf_token."`
@@ -33,14 +33,14 @@ type Config struct {
 	Version     string `json:"version" doc:"The program's version, sent as X-Version. Default: authsession's own."`
 
 	// APIVersion is the first part of every path. Empty: "v1".
-	APIVersion string `json:"api_version" default:"v1" doc:"The first part of every path."`
+	APIVersion string `json:"api_version" default:"v1" identity:"true" doc:"The first part of every path."`
 	// Domain is where requests go that name none. Empty: App.
-	Domain Domain `json:"domain" default:"app" enum:"app,mds_east,mds_web,marquee_web" doc:"The environment's domain that requests go to."`
+	Domain Domain `json:"domain" default:"app" enum:"app,mds_east,mds_web,marquee_web" identity:"true" doc:"The environment's domain that requests go to."`
 
 	// APIURL and TokenURL replace the environment's servers: an API of one's
 	// own, which is then the session's only origin. Empty: the environment's.
-	APIURL   string `json:"api_url" doc:"An API of one's own in the place of the environment's domains (https, or the loopback)."`
-	TokenURL string `json:"token_url" doc:"Its token endpoint. Client credentials need both or neither."`
+	APIURL   string `json:"api_url" identity:"true" doc:"An API of one's own in the place of the environment's domains (https, or the loopback)."`
+	TokenURL string `json:"token_url" identity:"true" doc:"Its token endpoint. Client credentials need both or neither."`
 	// CAFile, or CA as text, has the PEM certificates that the servers are
 	// verified with, instead of the system's. Empty: the system's.
 	CAFile string      `json:"ca_file" doc:"PEM file with the roots to verify the servers with. Default: the system's."`

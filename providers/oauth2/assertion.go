@@ -16,13 +16,13 @@ import (
 
 // BearerAssertion says what the grant jwt_bearer trades (RFC 7523 §3).
 type BearerAssertion struct {
-	File     string         `json:"file" doc:"A file with the JWT, read again each time."`
+	File     string         `json:"file" identity:"true" doc:"A file with the JWT, read again each time."`
 	Text     core.Secret    `json:"text" doc:"The JWT itself."`
-	Issuer   string         `json:"issuer" doc:"Who says it (iss), in a JWT that is made. Default: client_id."`
-	Subject  string         `json:"subject" doc:"Whom the token is to speak for (sub). Default: the issuer of the JWT."`
-	Audience string         `json:"audience" doc:"Who it is for (aud). Default: the issuer setting, or the token endpoint if there is none."`
+	Issuer   string         `json:"issuer" identity:"true" doc:"Who says it (iss), in a JWT that is made. Default: client_id."`
+	Subject  string         `json:"subject" identity:"true" doc:"Whom the token is to speak for (sub). Default: the issuer of the JWT."`
+	Audience string         `json:"audience" identity:"true" doc:"Who it is for (aud). Default: the issuer setting, or the token endpoint if there is none."`
 	Lifetime time.Duration  `json:"lifetime" default:"1m" doc:"How long it is good, at most 1h."`
-	Claims   map[string]any `json:"claims" doc:"Further claims."`
+	Claims   map[string]any `json:"claims" identity:"true" doc:"Further claims."`
 	Key      jose.KeyConfig `json:"key" doc:"What signs it, as client_key. Default: client_key."`
 }
 

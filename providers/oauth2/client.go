@@ -34,13 +34,13 @@ var methods = []string{SecretBasic, SecretPost, SecretJWT, PrivateKeyJWT, TLSCli
 // ClientSettings say who the client is and how it proves it, at every endpoint
 // of the authorization server alike.
 type ClientSettings struct {
-	ClientID         string         `json:"client_id" required:"true" doc:"The client that the server knows."`
+	ClientID         string         `json:"client_id" required:"true" identity:"true" doc:"The client that the server knows."`
 	ClientSecret     core.Secret    `json:"client_secret" doc:"Its secret."`
 	ClientAuth       string         `json:"client_auth" enum:"client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt,tls_client_auth,self_signed_tls_client_auth,none" doc:"How the client proves who it is. Default: by what is given, a key (private_key_jwt), a secret (client_secret_basic), a certificate in tls (tls_client_auth), or none."`
 	ClientKey        jose.KeyConfig `json:"client_key" doc:"Its private key, for private_key_jwt."`
 	ClientAssertion  Assertion      `json:"client_assertion" doc:"What private_key_jwt and client_secret_jwt say."`
 	TLS              certs.Config   `json:"tls" doc:"Certificates for the requests to the authorization server."`
-	CertificateBound bool           `json:"certificate_bound" doc:"The server binds tokens to the certificate in tls (RFC 8705 §3): the session shows it to the API, too. Implied by tls_client_auth and self_signed_tls_client_auth."`
+	CertificateBound bool           `json:"certificate_bound" identity:"true" doc:"The server binds tokens to the certificate in tls (RFC 8705 §3): the session shows it to the API, too. Implied by tls_client_auth and self_signed_tls_client_auth."`
 
 	// Signer is the private key in the place of a file or text in ClientKey,
 	// whose id and algorithm hold for it. It may be held elsewhere, as by a KMS;

@@ -13,7 +13,7 @@ import (
 
 // DPoPSettings bind tokens to a key of the session's own (RFC 9449).
 type DPoPSettings struct {
-	DPoP          bool   `json:"dpop" doc:"Binds tokens to a key of the session: each request carries a proof that it has the key (DPoP, RFC 9449)."`
+	DPoP          bool   `json:"dpop" identity:"true" doc:"Binds tokens to a key of the session: each request carries a proof that it has the key (DPoP, RFC 9449)."`
 	DPoPAlgorithm string `json:"dpop_algorithm" default:"ES256" enum:"ES256,EdDSA,RS256,PS256" doc:"What the proofs are signed with."`
 }
 

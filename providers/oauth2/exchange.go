@@ -17,12 +17,12 @@ import (
 type ExchangeSettings struct {
 	Assertion          BearerAssertion `json:"assertion" doc:"What the grant jwt_bearer trades: a JWT from a file or text, or one made and signed for each request."`
 	SubjectToken       core.Secret     `json:"subject_token" doc:"The token that the grant token_exchange trades. Default: that of the session which inputs names as subject_token."`
-	SubjectTokenFile   string          `json:"subject_token_file" doc:"A file with it, read again each time."`
+	SubjectTokenFile   string          `json:"subject_token_file" identity:"true" doc:"A file with it, read again each time."`
 	SubjectTokenType   string          `json:"subject_token_type" default:"access_token" doc:"What it is: access_token, refresh_token, id_token, jwt, saml1, saml2, or a URI."`
 	ActorToken         core.Secret     `json:"actor_token" doc:"The token of the party that acts for the subject. Default: that of the session which inputs names as actor_token, if any."`
-	ActorTokenFile     string          `json:"actor_token_file" doc:"A file with it, read again each time."`
+	ActorTokenFile     string          `json:"actor_token_file" identity:"true" doc:"A file with it, read again each time."`
 	ActorTokenType     string          `json:"actor_token_type" default:"access_token" doc:"What it is, as subject_token_type."`
-	RequestedTokenType string          `json:"requested_token_type" doc:"The type of token to ask for, as subject_token_type. Default: the server decides."`
+	RequestedTokenType string          `json:"requested_token_type" identity:"true" doc:"The type of token to ask for, as subject_token_type. Default: the server decides."`
 }
 
 // The parties of a token exchange, which are also the roles of inputs.

@@ -52,16 +52,16 @@ var grants = []string{ClientCredentials, AuthorizationCode, DeviceCode, RefreshT
 // Config is the settings, in groups that are one flat list in configuration.
 // docs/providers/oauth2.md explains them.
 type Config struct {
-	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,authorization_code,device_code,refresh_token,jwt_bearer,token_exchange" doc:"How tokens are obtained."`
-	Issuer        string                 `json:"issuer" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
-	TokenURL      string                 `json:"token_url" doc:"The token endpoint, in the place of issuer."`
+	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,authorization_code,device_code,refresh_token,jwt_bearer,token_exchange" identity:"true" doc:"How tokens are obtained."`
+	Issuer        string                 `json:"issuer" identity:"true" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
+	TokenURL      string                 `json:"token_url" identity:"true" doc:"The token endpoint, in the place of issuer."`
 	RevocationURL string                 `json:"revocation_url" doc:"Where tokens are revoked when the session is closed (RFC 7009). Default: what the issuer names, if it does."`
-	Scopes        []string               `json:"scopes" doc:"The scopes to ask for. Default: what the server gives."`
-	Audience      string                 `json:"audience" doc:"The parameter audience, which some servers want."`
-	Resource      []string               `json:"resource" doc:"The APIs that the token is for, as absolute URIs (RFC 8707)."`
+	Scopes        []string               `json:"scopes" identity:"true" doc:"The scopes to ask for. Default: what the server gives."`
+	Audience      string                 `json:"audience" identity:"true" doc:"The parameter audience, which some servers want."`
+	Resource      []string               `json:"resource" identity:"true" doc:"The APIs that the token is for, as absolute URIs (RFC 8707)."`
 	Params        map[string]core.Secret `json:"params" doc:"Further parameters of the token request. They cannot replace those of the grant."`
 	RefreshToken  core.Secret            `json:"refresh_token" doc:"The refresh token to begin with. Needed by, and only for, the grant refresh_token."`
-	BaseURL       string                 `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
+	BaseURL       string                 `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
 
 	ClientSettings

@@ -20,7 +20,7 @@ type SignInSettings struct {
 	PushedAuthorizationURL string            `json:"pushed_authorization_url" doc:"Where the request is sent ahead of the person (RFC 9126). Default: what the issuer names, if it does."`
 	JWKSURL                string            `json:"jwks_url" doc:"The keys that ID tokens are signed with. Default: what the issuer names."`
 	Redirect               Redirect          `json:"redirect" doc:"Where the browser comes back to, on this machine (RFC 8252 §7.3). The server must know it."`
-	AuthorizationParams    map[string]string `json:"authorization_params" doc:"Further parameters of the person's request, such as prompt or login_hint."`
+	AuthorizationParams    map[string]string `json:"authorization_params" identity:"true" doc:"Further parameters of the person's request, such as prompt or login_hint."`
 }
 
 // Redirect is the address on the loopback that the browser is sent back to.

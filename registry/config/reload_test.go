@@ -185,6 +185,7 @@ func TestWatch(t *testing.T) {
 
 		cancel()
 		<-done
+		synctest.Wait() // sessions log after their callers have returned
 		require.Contains(t, log.String(), "the configuration has faults; the sessions stay as they were")
 		require.Contains(t, log.String(), "the configuration was loaded again")
 		require.NotContains(t, log.String(), "canary")

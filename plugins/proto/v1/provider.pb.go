@@ -575,13 +575,17 @@ type Setting struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// "string", "bool", "integer", "number", "duration" (as "30s"), "object",
 	// "list of T", "map of T" or "any".
-	Type          string     `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Doc           string     `protobuf:"bytes,3,opt,name=doc,proto3" json:"doc,omitempty"`
-	Default       string     `protobuf:"bytes,4,opt,name=default,proto3" json:"default,omitempty"`
-	Enum          []string   `protobuf:"bytes,5,rep,name=enum,proto3" json:"enum,omitempty"`
-	Required      bool       `protobuf:"varint,6,opt,name=required,proto3" json:"required,omitempty"`
-	Secret        bool       `protobuf:"varint,7,opt,name=secret,proto3" json:"secret,omitempty"`
-	Fields        []*Setting `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty"` // of an object, or of the objects in a list or map
+	Type     string     `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Doc      string     `protobuf:"bytes,3,opt,name=doc,proto3" json:"doc,omitempty"`
+	Default  string     `protobuf:"bytes,4,opt,name=default,proto3" json:"default,omitempty"`
+	Enum     []string   `protobuf:"bytes,5,rep,name=enum,proto3" json:"enum,omitempty"`
+	Required bool       `protobuf:"varint,6,opt,name=required,proto3" json:"required,omitempty"`
+	Secret   bool       `protobuf:"varint,7,opt,name=secret,proto3" json:"secret,omitempty"`
+	Fields   []*Setting `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty"` // of an object, or of the objects in a list or map
+	// A stored credential belongs to the value that it was obtained with: the
+	// issuer, the client, the account. Not together with secret. Optional: for
+	// those who read the description.
+	Identity      bool `protobuf:"varint,9,opt,name=identity,proto3" json:"identity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,6 +674,13 @@ func (x *Setting) GetFields() []*Setting {
 		return x.Fields
 	}
 	return nil
+}
+
+func (x *Setting) GetIdentity() bool {
+	if x != nil {
+		return x.Identity
+	}
+	return false
 }
 
 // Value is a value of the settings.
@@ -2192,7 +2203,7 @@ const file_provider_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\"\n" +
 	"\fenvironments\x18\x03 \x03(\tR\fenvironments\x12<\n" +
-	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\"\xdf\x01\n" +
+	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\"\xfb\x01\n" +
 	"\aSetting\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x10\n" +
@@ -2201,7 +2212,8 @@ const file_provider_proto_rawDesc = "" +
 	"\x04enum\x18\x05 \x03(\tR\x04enum\x12\x1a\n" +
 	"\brequired\x18\x06 \x01(\bR\brequired\x12\x16\n" +
 	"\x06secret\x18\a \x01(\bR\x06secret\x128\n" +
-	"\x06fields\x18\b \x03(\v2 .authsession.provider.v1.SettingR\x06fields\"\xe1\x02\n" +
+	"\x06fields\x18\b \x03(\v2 .authsession.provider.v1.SettingR\x06fields\x12\x1a\n" +
+	"\bidentity\x18\t \x01(\bR\bidentity\"\xe1\x02\n" +
 	"\x05Value\x12\x1f\n" +
 	"\n" +
 	"null_value\x18\x01 \x01(\bH\x00R\tnullValue\x12\x1f\n" +
