@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -69,6 +70,8 @@ func (r *run) judge(m misbehaviour, cred core.Credential, err error) {
 	}
 	if leaked := r.leak(err.Error()); leaked != "" {
 		r.errorf("%s: the error shows %s", m.what, leaked)
+	} else if text := err.Error(); core.Printable(text, len(text), core.NewSecret(r.canary)) == "" {
+		r.errorf("%s: the error shows the planted secret or a part of it", m.what)
 	}
 }
 
@@ -100,8 +103,18 @@ func refused(r *run) {
 }
 
 func refusedEcho(r *run) {
-	echo := fmt.Sprintf(`{"error": "invalid_client", "error_description": "the secret %s is wrong\u0000\r\n"}`, r.canary)
+	says := func(text string) string {
+		return fmt.Sprintf(`{"error": "invalid_client", "error_description": "the secret %s is wrong\u0000\r\n"}`, text)
+	}
+	echo := says(r.canary)
+	var unseen strings.Builder
+	for _, c := range r.canary {
+		unseen.WriteString(string(c) + "\u200b")
+	}
 	r.provoke(
+		misbehaviour{"a refusal that repeats the secret between characters that nobody sees", answer(401, says(unseen.String()), kind, asJSON), denied},
+		misbehaviour{"a refusal that repeats the secret in upper case", answer(401, says(strings.ToUpper(r.canary)), kind, asJSON), denied},
+		misbehaviour{"a refusal that repeats half of the secret", answer(401, says(r.canary[:len(r.canary)/2]), kind, asJSON), denied},
 		misbehaviour{"a refusal that repeats the secret", answer(401, echo, kind, asJSON), denied},
 		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML), denied},
 		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML, "X-Echo", r.canary), anyRefusal},
@@ -118,6 +131,28 @@ func unreachable(r *run) {
 func serverErrors(r *run) {
 	for _, status := range []int{500, 502, 503, 504} {
 		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, page, kind, asHTML), unavailable})
+	}
+}
+
+// askedOnce counts the requests that one call sends to a server that is busy.
+func askedOnce(r *run) {
+	for _, c := range []struct {
+		mayRetry bool
+		most     int64
+	}{{false, 1}, {true, 2}} {
+		var asked atomic.Int64
+		st := r.stage(func(w http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		p := r.open(st.server())
+		if p == nil {
+			return
+		}
+		_, _, _ = r.ask(r.ctx, p, core.Request{MayRetry: c.mayRetry})
+		if n := asked.Load(); n > c.most {
+			r.errorf("a busy server, MayRetry %v: %d requests, want at most %d", c.mayRetry, n, c.most)
+		}
 	}
 }
 

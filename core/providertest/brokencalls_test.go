@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -168,6 +169,11 @@ func insecure(keepAlive bool) *http.Client {
 var brokenServers = []broken{
 	{check: "server/refuses", fault: "code", says: `want "denied"`, factory: coded(core.Unavailable)},
 	{check: "server/echoes", fault: "shows", says: "shows the planted secret", factory: showing(func(e *core.Error, key string) error { return core.Errorf(e.Code, "%w for %s", e.Err, key) })},
+	{check: "server/echoes", fault: "compares first", says: "the planted secret or a part of it", factory: echoing(func(text, key string) string {
+		return strings.ReplaceAll(text, key, "")
+	})},
+	{check: "server/once", fault: "repeats", says: "MayRetry false: 2 requests, want at most 1", factory: patient(2)},
+	{check: "server/once", fault: "repeats often", says: "MayRetry true: 3 requests, want at most 2", factory: patient(3)},
 	{check: "server/unreachable", fault: "code", says: `want "unavailable"`, factory: coded(core.BadConfig)},
 	{check: "server/errors", fault: "code", says: `want "unavailable"`, factory: coded(core.Denied)},
 	{check: "server/retry-after", fault: "dropped", says: "RetryAfter is 0s, want 7s", factory: failing(func(e *core.Error) error { return core.Errorf(e.Code, "%w", e.Err) })},
@@ -211,6 +217,40 @@ var brokenServers = []broken{
 }
 
 // showing changes errors with the key at hand.
+// echoing says what the server said, as shown makes it.
+func echoing(shown func(text, key string) string) core.Factory {
+	return called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
+		body, err := d.fetch(ctx, d.client)
+		var doc struct {
+			Description string `json:"error_description"`
+		}
+		if err == nil || json.Unmarshal(body, &doc) != nil {
+			return core.Credential{}, err
+		}
+		key := d.cfg.Key.Reveal()
+		return core.Credential{}, core.Errorf(core.CodeOf(err), "refused: %s", strings.Map(visible, shown(doc.Description, key)))
+	})
+}
+
+func visible(r rune) rune {
+	if r < ' ' {
+		return -1
+	}
+	return r
+}
+
+// patient asks a busy server so many times.
+func patient(times int) core.Factory {
+	return called(func(ctx context.Context, d *desk, req core.Request) (c core.Credential, err error) {
+		for range times {
+			if c, err = d.Authenticate(ctx, req); err == nil {
+				break
+			}
+		}
+		return c, err
+	})
+}
+
 func showing(change func(e *core.Error, key string) error) core.Factory {
 	return called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
 		c, err := d.Authenticate(ctx, req)

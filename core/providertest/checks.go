@@ -51,6 +51,7 @@ var checks = []check{
 	{name: "server/odd-types", remote: true, promise: "an answer whose strings are of other types gives an error or a sound credential", run: oddTypes},
 	{name: "server/endless", remote: true, promise: "an answer is read up to a bound", run: endless},
 	{name: "server/reset", remote: true, promise: "a connection that breaks is Unavailable", run: reset},
+	{name: "server/once", remote: true, promise: "a request that failed is not repeated, and only once where Request.MayRetry allows it", run: askedOnce},
 	{name: "server/redirects", remote: true, promise: "a redirect is not followed to another host: nothing is sent there", run: redirects},
 	{name: "server/untrusted", remote: true, promise: "a server whose certificate is not trusted receives nothing", run: untrusted},
 	{name: "server/recovers", remote: true, promise: "a provider that met a bad server works again when the server does", run: recovers},
