@@ -185,6 +185,7 @@ func (w *chaosWorld) finish(before int) {
 	if left := bubbleGoroutines(); len(left) != before {
 		stacks := strings.Join(left, "\n\n")
 		w.violate("goroutines are left after Close", "%d:\n%s", len(left), stacks)
+		w.t.Logf("-chaos.seed=%d leaves goroutines:\n%s", w.seed, stacks) // the bubble may panic now
 	}
 	for _, c := range w.sessions {
 		if len(c.id.lock) > 0 {
@@ -193,6 +194,7 @@ func (w *chaosWorld) finish(before int) {
 		}
 		if _, err := c.session.Credential(context.Background()); core.CodeOf(err) != core.Closed {
 			w.violate("a closed session serves", "%v", err)
+			time.Sleep(time.Hour) // until what it started is over
 		}
 	}
 }
