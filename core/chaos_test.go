@@ -185,7 +185,8 @@ func (w *chaosWorld) finish(before int) {
 	if left := bubbleGoroutines(); len(left) != before {
 		stacks := strings.Join(left, "\n\n")
 		w.violate("goroutines are left after Close", "%d:\n%s", len(left), stacks)
-		w.t.Logf("-chaos.seed=%d leaves goroutines:\n%s", w.seed, stacks) // the bubble may panic now
+		// At once: the bubble may panic now.
+		w.t.Logf("-chaos.seed=%d leaves goroutines:\n%s", w.seed, stacks)
 	}
 	for _, c := range w.sessions {
 		if len(c.id.lock) > 0 {

@@ -152,6 +152,8 @@ func (p *chaosProvider) call(
 		return core.Credential{}, ctx.Err()
 	case ignoresEnd:
 		time.Sleep(p.c.dice.under(3 * limit))
+	case personSlow, personNo:
+		err = pause(ctx, limit/2+p.c.dice.under(limit/2))
 	default:
 		err = pause(ctx, p.c.dice.under(limit))
 	}

@@ -132,7 +132,10 @@ func (a chaosAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	f := a.c.dice.pick(a.c.w.calm, apiRefuses, apiInvalidToken, apiScope, apiStalls, apiHangs)
 	defer a.c.fault(f)()
-	takes := a.c.dice.under(apiLimit)
+	takes := a.c.dice.under(apiLimit / 2)
+	if f != allWell {
+		takes += apiLimit / 2
+	}
 	if err := pause(r.Context(), takes); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAPI, err)
 	}
