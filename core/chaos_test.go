@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,7 @@ func TestChaos(t *testing.T) {
 	rounds, began := uint64(0), time.Now()
 	for first := true; first || time.Since(began) < length; first = false {
 		stuck := time.AfterFunc(time.Minute, func() {
+			debug.SetTraceback("all")
 			panic(fmt.Sprintf("-chaos.seed=%d is stuck: is a mutex held across a wait?", seed))
 		})
 		synctest.Test(t, func(t *testing.T) {
