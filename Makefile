@@ -5,7 +5,7 @@ export GOWORK = off
 CHECKED  = $(MODULES) examples/plugin-pkcs11
 each = @set -e; for m in $(2); do (cd $$m; set -x; $(1)); done
 
-.PHONY: test fuzz servers acceptance bench check generate
+.PHONY: test fuzz servers acceptance bench mutate check generate
 test:
 	$(call each,go test -race ./...,$(MODULES))
 	@$(MAKE) --no-print-directory fuzz
@@ -20,6 +20,7 @@ acceptance:
 	examples/plugin-python/check.sh
 	cd examples/plugin-pkcs11 && go test -race -tags acceptance ./...
 bench: ; cd test && go run ./bench
+mutate: ; cd test && go run ./mutation
 generate:
 	plugins/proto/generate.sh && examples/plugin-python/generate.sh
 	git diff --exit-code -- plugins examples
@@ -27,4 +28,5 @@ check:
 	@test -z "$$(gofmt -l core registry providers plugins store terminal examples test | tee /dev/stderr)"
 	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done,$(CHECKED))
 	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...,$(CHECKED))
+	$$(cd examples && go tool -n gocognit) -over 15 -ignore '_test\.go$$|/decode\.go$$' core/*.go
 	$(call each,go mod tidy -diff,$(CHECKED))

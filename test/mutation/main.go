@@ -1,0 +1,104 @@
+// Command mutation measures how well the tests of core notice a change of its engine. It runs
+// gremlins (github.com/go-gremlins/gremlins), which changes one operator at a time and runs core's
+// own tests, and prints one line for each file. It fails where too many changes stay unnoticed:
+//
+//	make mutate
+//	cd test && go run ./mutation -files backoff.go,record.go
+//
+// The random test is switched off, as it takes longer than all others together.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// gremlins is the tool, with its version.
+const gremlins = "github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0"
+
+// engine is what is measured.
+const engine = "machine.go,attempt.go,source.go,stored.go,record.go,lifetime.go,backoff.go," +
+	"transport.go"
+
+func main() {
+	root := flag.String("root", "..", "the folder of the module")
+	pkg := flag.String("package", "core", "the folder of the package in it")
+	files := flag.String("files", engine, "the files to change, joined by commas")
+	workers := flag.Int("workers", 2, "how many changes to test at the same time")
+	overall := flag.Float64("overall", 95, "the least share of noticed changes, in percent")
+	each := flag.Float64("each", 90, "the least share in percent of each file")
+	flag.Parse()
+	names := strings.Split(*files, ",")
+	result, err := run(*root, *pkg, names, *workers)
+	if err == nil {
+		err = report(os.Stdout, result, names, filepath.Join(*root, *pkg), *overall, *each)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
+		os.Exit(1)
+	}
+}
+
+// run runs gremlins over files of a package.
+func run(root, pkg string, names []string, workers int) (*result, error) {
+	out, err := os.CreateTemp("", "mutation-*.json")
+	if err != nil {
+		return nil, err
+	}
+	_ = out.Close()
+	defer os.Remove(out.Name())
+	exclude, err := others(filepath.Join(root, pkg), names)
+	if err != nil {
+		return nil, err
+	}
+	// Without --test-cpu: gremlins 0.6.0 passes it to "go test" in a form that makes every run
+	// fail, so that every change would count as noticed. A test that hangs is given twice as long
+	// as gremlins' first run of the tests, which -count=1 keeps from being answered from the cache.
+	// Without vet, a run takes half the time, and no change counts as noticed by vet.
+	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
+		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "2"}, exclude...)
+	cmd := exec.Command("go", args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
+	cmd.Env = append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
+		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -count=1 -vet=off -ldflags=-w"))
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("gremlins: %w", err)
+	}
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		return nil, err
+	}
+	var r result
+	return &r, json.Unmarshal(text, &r)
+}
+
+// others returns the arguments that make gremlins leave out all files of a folder but those named.
+func others(dir string, names []string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var args []string
+	found := 0
+	for _, e := range entries {
+		switch {
+		case slices.Contains(names, e.Name()):
+			found++
+		case e.IsDir():
+			args = append(args, "-E", "^"+e.Name()+"/")
+		case strings.HasSuffix(e.Name(), ".go"):
+			args = append(args, "-E", "^"+strings.ReplaceAll(e.Name(), ".", `\.`)+"$")
+		}
+	}
+	if found < len(names) {
+		return nil, fmt.Errorf("%s does not have all of %q", dir, names)
+	}
+	return args, nil
+}
