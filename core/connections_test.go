@@ -121,9 +121,7 @@ func TestNoConnectionRemainsAfterClose(t *testing.T) {
 			require.NoError(t, s.Close(t.Context()))
 			<-time.After(lookAgain)
 			cancel()
-			_, err = io.Copy(io.Discard, resp.Body)
-			require.Error(t, err)
-			require.NoError(t, resp.Body.Close())
+			_ = resp.Body.Close()
 			requireNone(t, open)
 		})
 	}
