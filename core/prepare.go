@@ -15,18 +15,18 @@ var credentialIDs atomic.Uint64
 // credential is a Credential ready for use: checked, with everything that
 // requests need made once. Only its atomic fields change.
 type credential struct {
-	until    atomic.Int64 // an instant: before it there is nothing to decide
-	lifetime              // when it is renewed and when its use ends
-	setup    *setup       // whose provider made it
-	named    *[]origin    // where it may go, if the setup's origins do not say; nil: they do
-	cert     *tls.Certificate
-	fields   atomic.Pointer[[]field]           // for HTTP, made on first use
-	md       atomic.Pointer[map[string]string] // for gRPC, made on first use
-	quiet    atomic.Bool                       // TLS handshakes need not read the clock
-	plain    atomic.Bool                       // the provider said that it is not an Authorizer
-	accepted atomic.Bool                       // the API answered 2xx to a request that carried it
-	store    *storeMeta                        // what Options.Store has of it; nil: nothing
-	cred     Credential
+	until     atomic.Int64 // an instant: before it there is nothing to decide
+	lifetime               // when it is renewed and when its use ends
+	setup     *setup       // whose provider made it
+	named     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
+	cert      *tls.Certificate
+	fields    atomic.Pointer[[]field]           // for HTTP, made on first use
+	md        atomic.Pointer[map[string]string] // for gRPC, made on first use
+	skipClock atomic.Bool                       // TLS handshakes need not read the clock
+	plain     atomic.Bool                       // the provider said that it is not an Authorizer
+	accepted  atomic.Bool                       // the API answered 2xx to a request that carried it
+	store     *storeMeta                        // what Options.Store has of it; nil: nothing
+	cred      Credential
 }
 
 // prepare checks what a provider returned and makes it ready for use. The
@@ -166,15 +166,15 @@ func hasKey(text []byte) bool {
 	return false
 }
 
-// maxQuiet bounds how long TLS handshakes go without a look at the clocks.
-const maxQuiet = time.Minute
+// maxSkip bounds how long TLS handshakes go without a look at the clocks.
+const maxSkip = time.Minute
 
-// hush lets handshakes take the certificate without a reading of the clock
+// skipClockUntilDue lets handshakes take the certificate without a reading of the clock
 // until a timer says that there is something to look at.
-func (l *credential) hush() {
-	wait := min(l.stale.until(mono()), maxQuiet)
-	if wait <= 0 || !l.quiet.CompareAndSwap(false, true) {
+func (l *credential) skipClockUntilDue() {
+	wait := min(l.stale.until(mono()), maxSkip)
+	if wait <= 0 || !l.skipClock.CompareAndSwap(false, true) {
 		return
 	}
-	time.AfterFunc(wait, func() { l.quiet.Store(false) })
+	time.AfterFunc(wait, func() { l.skipClock.Store(false) })
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,47 @@ func TestTLSConfigResumesNothing(t *testing.T) {
 	}
 }
 
+// Handshakes look at the clock again: at the credential's end, and at that of the
+// certificate.
+func TestHandshakesLookAtTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		me := sign(t, x509.Certificate{
+			Subject:   pkix.Name{CommonName: "me"},
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(4 * time.Hour),
+		}, nil)
+		calls := 0
+		s := ready(t, core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			calls++
+			return core.Credential{
+				Attach: core.Attachment{Cert: core.NewSecret(me.withKey(t))}, Expiry: time.Now().Add(time.Hour),
+			}, nil
+		}), nil)
+		present := func() error {
+			_, err := s.TLSConfig(nil).GetClientCertificate(new(tls.CertificateRequestInfo))
+			return err
+		}
+		for hour := range 4 {
+			for range 3 {
+				require.NoError(t, present())
+			}
+			require.Equal(t, hour+1, calls)
+			time.Sleep(time.Hour + time.Second)
+			synctest.Wait()
+		}
+		require.ErrorIs(t, present(), core.Unavailable)
+		require.NoError(t, s.Close(t.Context()))
+		require.ErrorIs(t, present(), core.Closed)
+	})
+}
+
+// withKey returns the certificate and its key as PEM.
+func (a *authority) withKey(t *testing.T) string {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(a.key)
+	require.NoError(t, err)
+	return a.pem() + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+}
+
 // A certificate that has ended is not presented, and what was opened with it is
 // not used any more.
 func TestEndedClientCertificate(t *testing.T) {
@@ -148,13 +190,13 @@ func TestEndedClientCertificate(t *testing.T) {
 			Subject:   pkix.Name{CommonName: "me"},
 			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(2 * time.Second),
 		}, nil)
-		key, err := x509.MarshalPKCS8PrivateKey(me.key)
-		require.NoError(t, err)
-		keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 		c := core.Credential{Attach: core.Attachment{
-			Cert: core.NewSecret(me.pem() + string(keyPEM)), Roots: rootsOf(srv),
+			Cert: core.NewSecret(me.withKey(t)), Roots: rootsOf(srv),
 		}}
 		s := ready(t, fixed(c), &core.Options{Provider: "mtls"})
+		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
+		_, err := config.GetClientCertificate(new(tls.CertificateRequestInfo))
+		require.NoError(t, err)
 		require.Equal(t, "me", body(t, s.Client(), srv.URL))
 		used, err := s.Client().Get(srv.URL + "/halves")
 		require.NoError(t, err)
@@ -170,7 +212,6 @@ func TestEndedClientCertificate(t *testing.T) {
 		_, err = s.Client().Get(srv.URL)
 		require.ErrorIs(t, err, core.Unavailable)
 		require.ErrorContains(t, err, `session "api" (mtls): authorize: unavailable: the client certificate of "CN=me" ended at `)
-		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
 		_, err = config.GetClientCertificate(new(tls.CertificateRequestInfo))
 		require.ErrorIs(t, err, core.Unavailable)
 		_, err = s.DialTLS(context.Background(), "tcp", srv.Listener.Addr().String())

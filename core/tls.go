@@ -34,7 +34,21 @@ import (
 // certificate that it began with: base.ClientSessionCache is dropped. It is safe
 // for concurrent use.
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
-	return s.sender().tlsConfig(context.Background(), base)
+	config := s.sender().tlsConfig(context.Background(), base)
+	ask := config.GetClientCertificate
+	config.GetClientCertificate = func(
+		info *tls.CertificateRequestInfo,
+	) (*tls.Certificate, error) {
+		l := s.live.Load()
+		if l == nil || !l.skipClock.Load() { // else a timer says when to look at the clock again
+			return ask(info)
+		}
+		if l.cert == nil {
+			return noCertificate, nil
+		}
+		return l.cert, nil
+	}
+	return config
 }
 
 // DialTLS connects to addr, "host:port", and performs a TLS handshake as
@@ -98,11 +112,19 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 	config.GetClientCertificate = func(
 		info *tls.CertificateRequestInfo,
 	) (*tls.Certificate, error) {
-		l, err := s.keeper.get(info.Context(), false)
+		wait := info.Context()
+		if wait == nil { // info is not from a handshake
+			wait = ctx
+		}
+		l, err := s.keeper.get(wait, false)
 		if err != nil {
 			return nil, err
 		}
-		return s.certificate(l.setup, l.cert)
+		cert, err := s.certificate(l.setup, l.cert)
+		if err == nil && endsAfter(cert, maxSkip) {
+			l.skipClockUntilDue()
+		}
+		return cert, err
 	}
 	if config.RootCAs == nil && !config.InsecureSkipVerify {
 		v := &serverVerifier{sender: s, ctx: ctx, name: config.ServerName, time: config.Time,
@@ -121,11 +143,21 @@ func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, 
 	if cert == nil {
 		return noCertificate, nil
 	}
-	if leaf := leafOf(cert); leaf != nil && time.Now().After(leaf.NotAfter) {
+	if !endsAfter(cert, 0) {
+		leaf := leafOf(cert)
 		return nil, u.annotate(Errorf(Unavailable, "the client certificate of %q ended at %s",
 			clip(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
 	}
 	return cert, nil
+}
+
+// endsAfter reports whether a client certificate is valid until the end of d.
+func endsAfter(cert *tls.Certificate, d time.Duration) bool {
+	if cert == noCertificate {
+		return true
+	}
+	leaf := leafOf(cert)
+	return leaf == nil || !time.Now().Add(d).After(leaf.NotAfter)
 }
 
 // leafOf returns the certificate itself, or nil if it cannot be read.

@@ -32,10 +32,7 @@ type transportKey struct {
 
 func keyOf(l *credential) transportKey {
 	key := transportKey{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
-	if l.cert != nil {
-		leaf := leafOf(l.cert)
-		key.over = leaf != nil && time.Now().After(leaf.NotAfter)
-	}
+	key.over = l.cert != nil && !endsAfter(l.cert, 0)
 	return key
 }
 
