@@ -1,3 +1,5 @@
+// Read on in clientcert.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in backoff.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in machine.go.
+
 package core
 
 import "time"

@@ -1,3 +1,5 @@
+// Read on in remembered.go.
+
 package core
 
 import (

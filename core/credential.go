@@ -1,3 +1,5 @@
+// Read on in store.go.
+
 package core
 
 import (

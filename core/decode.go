@@ -1,3 +1,5 @@
+// Read on in factory.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in sender.go.
+
 package core
 
 import (

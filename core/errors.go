@@ -1,3 +1,5 @@
+// Read on in credential.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in lifetime.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in challenge.go.
+
 package core
 
 import (

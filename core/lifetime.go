@@ -1,3 +1,5 @@
+// Read on in setup.go.
+
 package core
 
 import (

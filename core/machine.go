@@ -1,3 +1,5 @@
+// Read on in source.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in settings.go.
+
 package core
 
 import (

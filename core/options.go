@@ -1,3 +1,5 @@
+// Read on in state.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in options.go.
+
 package core
 
 import (

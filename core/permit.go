@@ -1,3 +1,5 @@
+// Read on in attach.go.
+
 package core
 
 import (

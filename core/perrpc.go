@@ -1,3 +1,5 @@
+// Read on in scope.go.
+
 package core
 
 import (

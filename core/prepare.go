@@ -1,3 +1,5 @@
+// Read on in attempt.go.
+
 package core
 
 import (

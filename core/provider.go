@@ -15,7 +15,7 @@
 // the packages below providers. It reads no files and no environment; package
 // registry/config does. It imports the standard library only.
 //
-// Read on in session.go.
+// Read on in secret.go.
 package core
 
 import (

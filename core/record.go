@@ -1,9 +1,12 @@
+// Read on in stored.go.
+
 package core
 
 import (
 	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,6 +35,9 @@ type record struct {
 	Subject    string            `json:"subject,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
+
+var errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
+var errForeign = errors.New("belongs to another session")
 
 // identity says to which session a record belongs.
 type identity struct {

@@ -1,3 +1,5 @@
+// Read on in echo.go.
+
 package core
 
 import (

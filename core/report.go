@@ -1,3 +1,5 @@
+// Read on in status.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in text.go.
+
 package core
 
 import (

@@ -1,9 +1,10 @@
+// Read on in report.go.
+
 package core
 
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -472,6 +473,5 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Client returns an HTTP client whose requests carry the session's
-// credential, over Options.Transport or a transport of the session's own.
-func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Transport(nil)} }
+// sender returns the part of the session that sends requests.
+func (s *Session) sender() sender { return sender{s, &s.transports, &s.remembered} }

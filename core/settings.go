@@ -1,3 +1,5 @@
+// Read on in decode.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in remotekey.go.
+
 package core
 
 import (
@@ -85,10 +87,13 @@ func (u *setup) warn(message string, err error) {
 // before its callers are answered without it.
 const grace = 100 * time.Millisecond
 
+// brief is how long within waits for fn after the end of its caller's context.
+const brief = 10 * time.Millisecond
+
 // within runs fn with a time limit. It returns when fn does, and at the latest
-// grace after the limit or after the end of ctx.
-func within(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// grace after the limit, or brief after the end of parent: then nobody waits.
+func within(parent context.Context, limit time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
@@ -106,7 +111,11 @@ func within(ctx context.Context, limit time.Duration, fn func(context.Context) e
 		return err
 	case <-ctx.Done():
 	}
-	t := time.NewTimer(grace)
+	wait := grace
+	if parent.Err() != nil {
+		wait = brief
+	}
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case err := <-done:

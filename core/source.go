@@ -1,3 +1,5 @@
+// Read on in record.go.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+// Read on in origin.go.
+
 package core
 
 import (

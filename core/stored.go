@@ -1,3 +1,5 @@
+// Read on in formerkey.go.
+
 package core
 
 import (
@@ -35,9 +37,7 @@ func (l *credential) storeError() error {
 }
 
 var (
-	errLate        = Errorf(Unavailable, "the provider returned after its time")
-	errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
-	errForeign     = errors.New("belongs to another session")
+	errLate = Errorf(Unavailable, "the provider returned after its time")
 )
 
 // found is the result of a look into the store.

@@ -1,3 +1,5 @@
+// Read on in errors.go.
+
 package core
 
 import (

@@ -1,17 +1,14 @@
+// Read on in perrpc.go.
+
 package core
 
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/url"
-	"sync/atomic"
-	"time"
 )
 
 // TLSConfig returns a clone of base (nil: a fresh one, TLS 1.2 and newer) that
@@ -135,57 +132,6 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 	return config
 }
 
-var noCertificate = new(tls.Certificate)
-
-// certificate returns what a handshake presents: cert, unless it has ended. cert
-// may be nil.
-func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, error) {
-	if cert == nil {
-		return noCertificate, nil
-	}
-	if !endsAfter(cert, 0) {
-		leaf := leafOf(cert)
-		return nil, u.annotate(Errorf(Unavailable, "the client certificate of %q ended at %s",
-			clip(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
-	}
-	return cert, nil
-}
-
-// endsAfter reports whether a client certificate is valid until the end of d.
-func endsAfter(cert *tls.Certificate, d time.Duration) bool {
-	if cert == noCertificate {
-		return true
-	}
-	leaf := leafOf(cert)
-	return leaf == nil || !time.Now().Add(d).After(leaf.NotAfter)
-}
-
-// leafOf returns the certificate itself, or nil if it cannot be read.
-func leafOf(cert *tls.Certificate) *x509.Certificate {
-	if cert.Leaf != nil { // unless GODEBUG=x509keypairleaf=0
-		return cert.Leaf
-	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		return nil
-	}
-	return leaf
-}
-
-// tlsConfig returns a clone of base, TLS 1.2 at least, that verifies servers
-// against the roots of l unless base has some. l may be nil.
-func tlsConfig(base *tls.Config, l *credential) *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if base != nil {
-		config = base.Clone()
-		config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	}
-	if l != nil && l.cred.Attach.Roots != "" && config.RootCAs == nil {
-		config.RootCAs = poolOf(l.cred.Attach.Roots)
-	}
-	return config
-}
-
 // Signer returns the private key of the session's current client certificate
 // for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
 // Where the key stays with the provider (see [Signer]), each signature is asked
@@ -208,35 +154,4 @@ func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
 		}
 	}
 	return nil, l.setup.annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
-}
-
-// remoteKey is a private key that stays with its provider.
-type remoteKey struct {
-	signer  Signer
-	public  crypto.PublicKey
-	cred    atomic.Pointer[Credential] // the latest with this certificate
-	timeout time.Duration
-}
-
-// Public implements [crypto.Signer].
-func (k *remoteKey) Public() crypto.PublicKey { return k.public }
-
-// Sign implements [crypto.Signer].
-func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	req := SignRequest{Credential: *k.cred.Load(), Digest: digest, Hash: opts.HashFunc()}
-	if pss, ok := opts.(*rsa.PSSOptions); ok {
-		req.PSSSalt = pss.SaltLength
-		if req.PSSSalt == rsa.PSSSaltLengthEqualsHash || req.PSSSalt == rsa.PSSSaltLengthAuto {
-			req.PSSSalt = opts.HashFunc().Size()
-		}
-	}
-	var signature []byte
-	err := within(context.Background(), k.timeout, func(ctx context.Context) (err error) {
-		signature, err = k.signer.Sign(ctx, req)
-		return err
-	})
-	if err != nil {
-		return nil, boundary(err, "", "", "sign")
-	}
-	return signature, nil
 }

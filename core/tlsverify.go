@@ -1,3 +1,5 @@
+// Read on in tls.go.
+
 package core
 
 import (
@@ -101,12 +103,4 @@ func (v *serverVerifier) callersChecks(
 	}
 	state.VerifiedChains = chains
 	return v.connection(state)
-}
-
-// poolOf returns the certificates of a PEM text. It is empty if the text holds
-// none: then no server is trusted.
-func poolOf(text string) *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(text))
-	return pool
 }

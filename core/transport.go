@@ -1,3 +1,5 @@
+// Read on in tlsverify.go.
+
 package core
 
 import (
@@ -12,23 +14,9 @@ import (
 // what the API answers. permit.go decides which requests may carry it, attach.go
 // writes to them, challenge.go reads refusals and transportcache.go sends.
 
-// keeper is what a sender needs of a session.
-type keeper interface {
-	// get returns a credential that may be used now. answers: the caller sees
-	// what the API answers.
-	get(ctx context.Context, answers bool) (*credential, error)
-	// refuse tells that the API refused l. invalid: it said that the credential
-	// is not valid.
-	refuse(l *credential, invalid bool, challenge string)
-}
-
-// sender puts the credentials of a keeper on requests. Its methods are safe for
-// concurrent use.
-type sender struct {
-	keeper     keeper
-	transports *transportCache
-	remembered *rememberedHeaders
-}
+// Client returns an HTTP client whose requests carry the session's
+// credential, over Options.Transport or a transport of the session's own.
+func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Transport(nil)} }
 
 // Transport returns a RoundTripper that puts the session's credential on
 // requests to its origins and sends them through base. Nil base means what
@@ -251,21 +239,4 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 	}
 	_, _, err = s.attach(ctx, l, r, false)
 	return err
-}
-
-func closeBody(r *http.Request) {
-	if r.Body != nil {
-		_ = r.Body.Close()
-	}
-}
-
-func rewindable(r *http.Request) bool {
-	return r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
-}
-
-func rewind(r *http.Request) (io.ReadCloser, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return r.Body, nil
-	}
-	return r.GetBody()
 }

@@ -1,3 +1,5 @@
+// Read on in session.go.
+
 package core
 
 import (
