@@ -208,8 +208,8 @@ func (a *attempt) call(ctx context.Context, p phase, fn func(context.Context) (C
 }
 
 // unlockQuietly unlocks a store that may hang or panic. It does not wait long.
-func unlockQuietly(unlock func()) {
-	_ = within(context.Background(), grace, func(context.Context) error {
+func unlockQuietly(ctx context.Context, unlock func()) {
+	_ = within(ctx, grace, func(context.Context) error {
 		unlock()
 		return nil
 	})
@@ -222,7 +222,7 @@ func (a *attempt) keepLock(unlock func()) { a.unlock.Store(&unlock) }
 // releaseLock releases the store's lock if the attempt holds it.
 func (a *attempt) releaseLock() {
 	if unlock := a.unlock.Swap(nil); unlock != nil {
-		unlockQuietly(*unlock)
+		unlockQuietly(context.Background(), *unlock)
 	}
 }
 

@@ -62,10 +62,7 @@ func (c *chaosSession) limit(
 	// A caller waits for one attempt: within its limit, which is that of a sign-in where a person
 	// may be signing in, here or in another process that has the store's lock. Each configuration
 	// meanwhile begins another attempt. One that a timer began ends with Interactive sooner.
-	attempt, attempts := c.timeout+graceOf, 1+during.reconfigures
-	if c.person {
-		attempts++
-	}
+	attempt, attempts := c.timeout+graceOf, 2+during.reconfigures
 	if c.person && (c.id.stored || during.signIns > 0) || c.input != nil && c.input.person {
 		attempt += signInLimit
 	}

@@ -54,7 +54,7 @@ func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
 		s.warnFormer(err)
 		return false
 	}
-	defer unlockQuietly(unlock)
+	defer unlockQuietly(ctx, unlock)
 	rec, err := s.read(ctx, time.Until(end), s.former())
 	if rec != nil && err == nil && !a.overdue.Load() {
 		ctx = context.WithoutCancel(ctx) // what has begun is completed
@@ -92,7 +92,7 @@ func (s stored) forgetFormer(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "delete")
 	}
-	defer unlockQuietly(unlock)
+	defer unlockQuietly(ctx, unlock)
 	other, err := s.clear(ctx, limit, s.former(), l)
 	if errors.Is(err, errForeign) {
 		err = nil // it has changed since

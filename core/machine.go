@@ -330,7 +330,7 @@ func (m *machine) proceed(a *attempt, p phase) bool {
 // settle is the event that an attempt has an outcome.
 func (m *machine) settle(at moment, p policy, a *attempt, o obtained, took time.Duration, err error) effects {
 	if a.settled {
-		return m.arrive(p, a, o, took, err)
+		return m.arrive(at, p, a, o, took, err)
 	}
 	m.end(a)
 	switch {
@@ -408,14 +408,17 @@ func (m *machine) judgeRefused(code Code, o obtained) {
 }
 
 // arrive takes what arrived after its attempt had settled. A credential becomes
-// the session's if nothing has happened since; otherwise it is released.
-func (m *machine) arrive(p policy, a *attempt, o obtained, took time.Duration, err error) effects {
+// the session's if nothing has happened since and it has not expired on its way;
+// otherwise it is released.
+func (m *machine) arrive(at moment, p policy, a *attempt, o obtained, took time.Duration, err error) effects {
 	if o.cred == nil {
 		return effects{}
 	}
 	same := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
 		(m.current == nil || m.current == a.have)
-	if err != nil || !same || m.state == stateClosing {
+	end := o.cred.cred.Expiry
+	over := !end.IsZero() && end.UnixNano() <= at.wall
+	if err != nil || !same || over || m.state == stateClosing {
 		return effects{release: o.cred}
 	}
 	fx := m.succeed(a, o, took)

@@ -23,7 +23,7 @@ type mutant struct {
 var mutants = []mutant{
 	{"1", "machine.go", "if m.attempt != nil {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "if m.attempt != nil && m.attempt.phase != saving {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "two renewals at a time"},
 	{"1", "machine.go", "if m.attempt != nil {\n\t\treturn fx\n\t}\n\tif b", "if m.attempt == nil {\n\t\treturn fx\n\t}\n\tif b", "a refusal begins a second renewal"},
-	{"2", "machine.go", "if a.settled {\n\t\treturn m.arrive(p, a, o, took, err)", "if a.settled && err != nil {\n\t\treturn m.arrive(p, a, o, took, err)", "a panic: a channel is closed twice"},
+	{"2", "machine.go", "if a.settled {\n\t\treturn m.arrive(at, p, a, o, took, err)", "if a.settled && err != nil {\n\t\treturn m.arrive(at, p, a, o, took, err)", "a panic: a channel is closed twice"},
 	{"3", "machine.go", "if m.state == StateReady {\n\t\tm.current = c", "if m.state != StateClosed {\n\t\tm.current = c", "a session serves before Init"},
 	{"3", "machine.go", "m.failures, m.refused, m.refusal = nil, nil, refusalNone\n\tif", "m.failures = nil\n\tif", "a refused credential stays beside its successor"},
 	{"4", "machine.go", "m.stuck.setup == p.setup && to", "m.stuck.setup != p.setup && to", "calls pile up in a provider that hangs"},

@@ -106,22 +106,26 @@ func within(parent context.Context, limit time.Duration, fn func(context.Context
 		}()
 		err = fn(ctx)
 	}()
+	late := func() error {
+		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
+	}
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 	}
-	wait := grace
-	if parent.Err() != nil {
-		wait = brief
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
 	select {
 	case err := <-done:
 		return err
-	case <-t.C:
-		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
+	case <-time.After(grace):
+		return late()
+	case <-parent.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(brief):
+		return late()
 	}
 }
 

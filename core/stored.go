@@ -183,7 +183,7 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 
 // restored makes a credential of a record, or returns nil if it cannot be used.
 func (s stored) restored(rec *record, have *credential) *credential {
-	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) <= 0 || !rec.whole(have) {
+	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.whole(have) {
 		return nil
 	}
 	c := rec.credential()
@@ -436,7 +436,7 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "save")
 	}
-	defer unlockQuietly(unlock)
+	defer unlockQuietly(ctx, unlock)
 	if rec, err := s.read(ctx, limit, s.key()); err != nil || rec != nil && rec.ID != l.store.before {
 		return s.setup.annotate(err, "save") // another process has signed in since
 	}
@@ -456,7 +456,7 @@ func (s stored) forget(ctx context.Context, l *credential) error {
 	if err != nil {
 		return errors.Join(revoke(l), s.setup.annotate(err, "delete"), former)
 	}
-	defer unlockQuietly(unlock)
+	defer unlockQuietly(ctx, unlock)
 	other, err := s.clear(ctx, limit, s.key(), l)
 	return errors.Join(revoke(l), revoke(other), err, former)
 }
