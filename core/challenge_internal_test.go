@@ -20,10 +20,14 @@ func TestParseChallenges(t *testing.T) {
 		{"a scheme", "Negotiate", []challenge{{scheme: "Negotiate"}}},
 		{"token68", "NTLM TlRM/+==", []challenge{{scheme: "NTLM", token: "TlRM/+=="}}},
 		{
-			"the example of RFC 9110", `Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`,
+			"the example of RFC 9110",
+			`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`,
 			[]challenge{
 				{scheme: "Basic", params: params{{"realm", "simple"}}},
-				{scheme: "Newauth", params: params{{"realm", "apps"}, {"type", "1"}, {"title", `Login to "apps"`}}},
+				{
+					scheme: "Newauth",
+					params: params{{"realm", "apps"}, {"type", "1"}, {"title", `Login to "apps"`}},
+				},
 			},
 		},
 		{
@@ -40,7 +44,10 @@ func TestParseChallenges(t *testing.T) {
 		},
 		{
 			"token68 and another", `Negotiate abc=, Bearer error="x"`,
-			[]challenge{{scheme: "Negotiate", token: "abc="}, {scheme: "Bearer", params: params{{"error", "x"}}}},
+			[]challenge{
+				{scheme: "Negotiate", token: "abc="},
+				{scheme: "Bearer", params: params{{"error", "x"}}},
+			},
 		},
 		{
 			"commas that are missing", `Bearer realm="a" error="b" Basic realm=c`,
@@ -122,13 +129,15 @@ func TestJudge(t *testing.T) {
 	}
 	_, bad := refusal("dpop", `DPoP error="invalid_token"`)
 	require.True(t, bad, "the credential's own scheme counts, in any case")
-	got := judge(401, http.Header{"Www-Authenticate": {"Negotiate", `Bearer error="invalid_token"`}}, "", nil)
+	lines := []string{"Negotiate", `Bearer error="invalid_token"`}
+	got := judge(401, http.Header{"Www-Authenticate": lines}, "", nil)
 	require.Equal(t, answer{true, true, `Negotiate, Bearer error="invalid_token"`}, got)
 }
 
 func FuzzChallenges(f *testing.F) {
 	for _, s := range []string{
-		`Basic realm="a\"b", charset="UTF-8"`, `NTLM abc==`, `Bearer error=x scope="a b"`, `,=",`, `a b=c d e=`,
+		`Basic realm="a\"b", charset="UTF-8"`, `NTLM abc==`,
+		`Bearer error=x scope="a b"`, `,=",`, `a b=c d e=`,
 	} {
 		f.Add(s)
 	}

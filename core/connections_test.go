@@ -136,7 +136,8 @@ func TestOtherTransportsStayOpen(t *testing.T) {
 	s := ready(t, fixed(bearer("T")), &core.Options{Transport: base})
 	require.Equal(t, "HTTP/1.1.", body(t, s.Client(), srv.URL))
 	require.NoError(t, s.Close(t.Context()))
-	require.Never(t, func() bool { return open.Load() == 0 }, 300*time.Millisecond, 10*time.Millisecond)
+	none := func() bool { return open.Load() == 0 }
+	require.Never(t, none, 300*time.Millisecond, 10*time.Millisecond)
 }
 
 // A program may replace http.DefaultTransport with one that keeps connections

@@ -47,8 +47,8 @@ type Options struct {
 	// AllowHTTP lets the credential go over plain HTTP to hosts other than
 	// the loopback ones, which are always allowed.
 	AllowHTTP bool
-	// NoReplay hands a 401 back to the caller instead of repeating the request
-	// once with a renewed credential.
+	// NoReplay hands a refusal, such as a 401, back to the caller instead of
+	// repeating the request once with a renewed credential.
 	NoReplay bool
 	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
 	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check

@@ -21,7 +21,8 @@ type origin struct {
 // single "/" at the end is allowed.
 func parseOrigin(s string) (origin, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		u.Path != "" && u.Path != "/" {
 		return origin{}, fmt.Errorf("%q is not an origin, such as \"https://api.example.com\"", clip(s))
 	}
 	o, ok := originOf(u)
@@ -70,7 +71,8 @@ func originOf(u *url.URL) (origin, bool) {
 	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		o.short = strings.TrimSuffix(o.full, ":"+port)
 	}
-	o.text = scheme + "://" + strings.Replace(o.short, "%", "%25", 1) // the zone of an address (RFC 6874 §2)
+	// The percent sign is before the zone of an address (RFC 6874 §2).
+	o.text = scheme + "://" + strings.Replace(o.short, "%", "%25", 1)
 	return o, true
 }
 

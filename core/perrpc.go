@@ -91,7 +91,8 @@ func (s sender) authorizeRPC(
 // certificate would mean a call without a credential.
 func metadata(a Attachment, cert bool) (map[string]string, error) {
 	if len(a.Header) == 0 && !cert {
-		return nil, Errorf(BadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
+		return nil, Errorf(
+			BadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
 	}
 	md := make(map[string]string, len(a.Header))
 	for name, value := range a.Header {

@@ -33,14 +33,17 @@ func (t *rememberedHeaders) of(u *url.URL) headerValues {
 	return (*all)[o.text]
 }
 
-// learn takes the headers with these names from an answer. It reports whether
-// one of them has a value that the request did not know.
-func (t *rememberedHeaders) learn(resp *http.Response, u *url.URL, names []string, known headerValues) bool {
+// learn remembers the headers with these names of an answer. It reports whether
+// one of them has a value that is not in known, which the request was made with.
+func (t *rememberedHeaders) learn(
+	resp *http.Response, u *url.URL, names []string, known headerValues,
+) bool {
 	var news headerValues
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
 		value := resp.Header.Get(name)
-		if value == "" || len(value) > maxRememberedValue || value == known[name] || !isFieldValue(value) {
+		fit := value != "" && len(value) <= maxRememberedValue && isFieldValue(value)
+		if !fit || value == known[name] {
 			continue
 		}
 		if news == nil {

@@ -211,7 +211,8 @@ func TestEndedClientCertificate(t *testing.T) {
 		// The connection in use is not used for another request.
 		_, err = s.Client().Get(srv.URL)
 		require.ErrorIs(t, err, core.Unavailable)
-		require.ErrorContains(t, err, `session "api" (mtls): authorize: unavailable: the client certificate of "CN=me" ended at `)
+		require.ErrorContains(t, err, `session "api" (mtls): authorize: unavailable: `+
+			`the client certificate of "CN=me" ended at `)
 		_, err = config.GetClientCertificate(new(tls.CertificateRequestInfo))
 		require.ErrorIs(t, err, core.Unavailable)
 		_, err = s.DialTLS(context.Background(), "tcp", srv.Listener.Addr().String())

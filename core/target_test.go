@@ -29,7 +29,10 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 		{"with the port of the scheme", "https://api.example.com/", nil, "api.example.com:443", "", true},
 		{"another port", "https://api.example.com/", nil, "api.example.com:8443", "", false},
 		{"another", "https://api.example.com/", nil, "evil-tenant.example", "", false},
-		{"another, origins named", "https://api.example.com/", []string{"https://api.example.com"}, "evil.example", "", false},
+		{
+			"another, origins named", "https://api.example.com/",
+			[]string{"https://api.example.com"}, "evil.example", "", false,
+		},
 		{
 			"that of another origin", "https://10.0.0.1/",
 			[]string{"https://10.0.0.1", "https://api.example.com"}, "api.example.com", "", true,
@@ -76,7 +79,8 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 			require.ErrorIs(t, err, core.OriginRefused)
 			require.ErrorIs(t, inPlace, core.OriginRefused)
 			redirected := own.Clone(t.Context())
-			redirected.Response = &http.Response{Request: &http.Request{URL: &url.URL{Scheme: "https", Host: own.URL.Host}}}
+			first := &http.Request{URL: &url.URL{Scheme: "https", Host: own.URL.Host}}
+			redirected.Response = &http.Response{Request: first}
 			require.NoError(t, s.Authorize(t.Context(), redirected))
 			require.Empty(t, redirected.Header, "a redirect goes on without it")
 			require.Empty(t, own.Header)
@@ -88,7 +92,9 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 // httputil.ReverseProxy forwards the Host of its own caller.
 func TestReverseProxyDoesNotForwardTheHost(t *testing.T) {
 	var got seen
-	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.add(r) }))
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got.add(r)
+	}))
 	defer api.Close()
 	target, err := url.Parse(api.URL)
 	require.NoError(t, err)

@@ -148,9 +148,18 @@ func TestServersAreVerifiedAsTheStandardLibraryDoes(t *testing.T) {
 		{"no name", root, x509.Certificate{Subject: pkix.Name{CommonName: name}}, nil},
 		{"another address", root, x509.Certificate{IPAddresses: []net.IP{{127, 0, 0, 2}}}, nil},
 		{"the address as a name", root, x509.Certificate{DNSNames: []string{"127.0.0.1"}}, nil},
-		{"another usage", root, x509.Certificate{DNSNames: names, IPAddresses: loopback, ExtKeyUsage: client}, nil},
-		{"ended", root, x509.Certificate{DNSNames: names, NotBefore: past.Add(-time.Hour), NotAfter: past}, nil},
-		{"not valid yet", root, x509.Certificate{DNSNames: names, NotBefore: future, NotAfter: future.Add(time.Hour)}, nil},
+		{
+			"another usage", root,
+			x509.Certificate{DNSNames: names, IPAddresses: loopback, ExtKeyUsage: client}, nil,
+		},
+		{
+			"ended", root,
+			x509.Certificate{DNSNames: names, NotBefore: past.Add(-time.Hour), NotAfter: past}, nil,
+		},
+		{
+			"not valid yet", root,
+			x509.Certificate{DNSNames: names, NotBefore: future, NotAfter: future.Add(time.Hour)}, nil,
+		},
 		{"of an authority for other names", limited, x509.Certificate{DNSNames: names}, nil},
 		{"of what is no authority", noCA, x509.Certificate{DNSNames: names, IPAddresses: loopback}, nil},
 		{
@@ -160,7 +169,9 @@ func TestServersAreVerifiedAsTheStandardLibraryDoes(t *testing.T) {
 	} {
 		addr := sign(t, tc.template, tc.by).serve(t)
 		s := ready(t, rooted(root.pem()), nil)
-		for _, name := range []string{name, "API.example.com", "a.wild.example.com", "b.a.wild.example.com", "127.0.0.1", "::1"} {
+		for _, name := range []string{
+			name, "API.example.com", "a.wild.example.com", "b.a.wild.example.com", "127.0.0.1", "::1",
+		} {
 			want := reach(addr, name, &tls.Config{RootCAs: root.pool(), ServerName: name, Time: tc.time})
 			got := reach(addr, name, s.TLSConfig(&tls.Config{ServerName: name, Time: tc.time}))
 			same(t, want, got, tc.what+" "+name)
@@ -194,7 +205,8 @@ func same(t *testing.T, want, got error, where ...any) {
 		return
 	}
 	require.Error(t, got, where...)
-	require.Equal(t, now.ReplaceAllString(want.Error(), ""), now.ReplaceAllString(got.Error(), ""), where...)
+	text := func(err error) string { return now.ReplaceAllString(err.Error(), "") }
+	require.Equal(t, text(want), text(got), where...)
 	require.ErrorAs(t, got, new(*tls.CertificateVerificationError), where...)
 }
 
@@ -273,7 +285,8 @@ func TestDialTLSFails(t *testing.T) {
 // The caller's own checks come after the session's.
 func TestTLSConfigRunsTheCallersChecks(t *testing.T) {
 	root := newAuthority(t, "root", nil)
-	addr := sign(t, x509.Certificate{DNSNames: []string{"api.example.com"}}, newAuthority(t, "below", root)).serve(t)
+	below := newAuthority(t, "below", root)
+	addr := sign(t, x509.Certificate{DNSNames: []string{"api.example.com"}}, below).serve(t)
 	s := ready(t, rooted(root.pem()), nil)
 	var called []string
 	var fails error

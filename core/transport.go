@@ -160,7 +160,8 @@ const (
 )
 
 // drain ends an answer that the caller does not get. The rest of a small one is
-// read, so that its connection can be used again.
+// read, so that its connection can be used again. A read that does not end in
+// time is ended by Close, as programs do with the bodies of net/http.
 func drain(resp *http.Response) {
 	if n := resp.ContentLength; n >= 0 && n <= maxDrain {
 		done := make(chan struct{})

@@ -136,9 +136,11 @@ func (l *loader) checkSession(s *session) {
 		AllowHTTP: base.AllowHTTP, NoReplay: base.NoReplay, RefusedStatus: base.RefusedStatus,
 	}
 	l.decodeFaults(core.DecodeSettings(s.effective, &keys), nil, s.locate)
-	origins := checkEach(l, s, "origins", keys.Origins, `want an origin, such as "https://api.example.com"`,
+	origins := checkEach(
+		l, s, "origins", keys.Origins, `want an origin, such as "https://api.example.com"`,
 		func(o string) core.Options { return core.Options{Origins: []string{o}} })
-	statuses := checkEach(l, s, "refused_status", keys.RefusedStatus, "want a number from 400 to 599",
+	statuses := checkEach(
+		l, s, "refused_status", keys.RefusedStatus, "want a number from 400 to 599",
 		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
 	settings := object(s.effective, "settings") // in keys.Settings, secrets have become text
 	if s.described() && !s.envOK {              // else the registry checks them as a whole
