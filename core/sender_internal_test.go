@@ -21,14 +21,14 @@ import (
 
 // scripted is a keeper that hands out one credential after the other.
 type scripted struct {
-	list    []*live
+	list    []*credential
 	answers []bool // of each get
-	refused []*live
+	refused []*credential
 	invalid []bool
 	said    []string
 }
 
-func (k *scripted) get(_ context.Context, answers bool) (*live, error) {
+func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
 	k.answers = append(k.answers, answers)
 	if len(k.list) == 0 {
 		return nil, Errorf(Unavailable, "nothing more")
@@ -38,7 +38,7 @@ func (k *scripted) get(_ context.Context, answers bool) (*live, error) {
 	return l, nil
 }
 
-func (k *scripted) refuse(l *live, invalid bool, challenge string) {
+func (k *scripted) refuse(l *credential, invalid bool, challenge string) {
 	k.refused, k.invalid = append(k.refused, l), append(k.invalid, invalid)
 	k.said = append(k.said, challenge)
 }
@@ -78,12 +78,12 @@ func (f authorizerFunc) Authorize(_ context.Context, _ Credential, o Outgoing) (
 }
 
 func senderOf(k keeper) sender {
-	return sender{k, "api", new(transportCache), new(rememberedHeaders)}
+	return sender{k, new(transportCache), new(rememberedHeaders)}
 }
 
-func prepared(t *testing.T, p Provider, opts *Options, c Credential) *live {
+func prepared(t *testing.T, p Provider, opts *Options, c Credential) *credential {
 	t.Helper()
-	l, err := prepare(newSetup(p, opts), c, nil)
+	l, err := prepare(newSetup("api", p, opts), c, nil)
 	require.NoError(t, err)
 	return l
 }
@@ -93,7 +93,7 @@ func tokenOf(text string, origins ...string) Credential {
 	return Credential{Attach: Attachment{Header: h}, Origins: origins}
 }
 
-var nobody = ProviderFunc(func(context.Context, Request) (Credential, error) {
+var unasked = ProviderFunc(func(context.Context, Request) (Credential, error) {
 	return Credential{}, nil
 })
 
@@ -121,8 +121,8 @@ func getOf(t *testing.T, target string) *http.Request {
 const apiURL = "https://api.example.com/"
 
 func TestSenderReplays(t *testing.T) {
-	one, two := prepared(t, nobody, nil, tokenOf("1")), prepared(t, nobody, nil, tokenOf("2"))
-	elsewhere := prepared(t, nobody, nil, tokenOf("3", "https://other.example.com"))
+	one, two := prepared(t, unasked, nil, tokenOf("1")), prepared(t, unasked, nil, tokenOf("2"))
+	elsewhere := prepared(t, unasked, nil, tokenOf("3", "https://other.example.com"))
 	redirected := func(t *testing.T) *http.Request {
 		r := getOf(t, apiURL)
 		r.Response = &http.Response{Request: getOf(t, apiURL)}
@@ -132,18 +132,18 @@ func TestSenderReplays(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		request func(*testing.T) *http.Request
-		list    []*live
+		list    []*credential
 		status  int
 		sent    []string
-		refused []*live
+		refused []*credential
 	}{
-		{"another credential", plain, []*live{one, two}, 200, []string{"1", "2"}, []*live{one}},
-		{"the same credential", plain, []*live{one, one}, 401, []string{"1"}, []*live{one}},
-		{"no credential", plain, []*live{one}, 401, []string{"1"}, []*live{one}},
-		{"one for another origin", plain, []*live{one, elsewhere}, 401, []string{"1"}, []*live{one}},
+		{"another credential", plain, []*credential{one, two}, 200, []string{"1", "2"}, []*credential{one}},
+		{"the same credential", plain, []*credential{one, one}, 401, []string{"1"}, []*credential{one}},
+		{"no credential", plain, []*credential{one}, 401, []string{"1"}, []*credential{one}},
+		{"one for another origin", plain, []*credential{one, elsewhere}, 401, []string{"1"}, []*credential{one}},
 		{
 			"one for another origin, after a redirect", redirected,
-			[]*live{one, elsewhere}, 401, []string{"1"}, []*live{one},
+			[]*credential{one, elsewhere}, 401, []string{"1"}, []*credential{one},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -167,16 +167,16 @@ func TestSenderReplays(t *testing.T) {
 }
 
 func TestSenderReportsEachRefusal(t *testing.T) {
-	one, two := prepared(t, nobody, nil, tokenOf("1")), prepared(t, nobody, nil, tokenOf("2"))
+	one, two := prepared(t, unasked, nil, tokenOf("1")), prepared(t, unasked, nil, tokenOf("2"))
 	api := &server{
 		statuses: []int{401, 403},
 		header:   http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}},
 	}
-	k := &scripted{list: []*live{one, two}}
+	k := &scripted{list: []*credential{one, two}}
 	resp, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.Equal(t, 403, resp.StatusCode)
-	require.Equal(t, []*live{one, two}, k.refused)
+	require.Equal(t, []*credential{one, two}, k.refused)
 	require.Equal(t, []bool{true, true}, k.invalid)
 	require.Equal(t, `Bearer error="invalid_token"`, k.said[1])
 }
@@ -184,16 +184,16 @@ func TestSenderReportsEachRefusal(t *testing.T) {
 // A client certificate is on the connection and on no request.
 func TestSenderOfCertificates(t *testing.T) {
 	c := Credential{Attach: Attachment{Cert: NewSecret(testPair(t))}}
-	l := prepared(t, nobody, nil, c)
-	k := &scripted{list: []*live{l}}
+	l := prepared(t, unasked, nil, c)
+	k := &scripted{list: []*credential{l}}
 	_, err := senderOf(k).roundTrip(&server{statuses: []int{401}}, getOf(t, apiURL))
 	require.NoError(t, err)
-	require.Equal(t, []*live{l}, k.refused)
+	require.Equal(t, []*credential{l}, k.refused)
 
 	// It may be all that an Authorizer attaches.
 	nothing := authorizerFunc(func(Outgoing) (Attachment, error) { return Attachment{}, nil })
 	l = prepared(t, nothing, nil, c)
-	k = &scripted{list: []*live{l}}
+	k = &scripted{list: []*credential{l}}
 	_, err = senderOf(k).roundTrip(&server{statuses: []int{200}}, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.True(t, l.accepted.Load())
@@ -204,7 +204,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 		return Attachment{Header: map[string]Secret{"A": NewSecret("x\r\nB: y")}}, nil
 	})
 	api := &server{}
-	k := &scripted{list: []*live{prepared(t, bad, nil, tokenOf("1"))}}
+	k := &scripted{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.ErrorIs(t, err, Unavailable)
 	require.ErrorContains(t, err, `session "api": authorize: `)
@@ -221,7 +221,7 @@ func TestSenderClosesTheFirstOfTwoRounds(t *testing.T) {
 		}, nil
 	})
 	api := &server{statuses: []int{401, 200}, header: http.Header{"Nonce": {"1"}}}
-	k := &scripted{list: []*live{prepared(t, p, nil, tokenOf("1"))}}
+	k := &scripted{list: []*credential{prepared(t, p, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.Equal(t, "n1", api.got[1].Header.Get("Proof"))
@@ -259,7 +259,7 @@ func TestSenderAfterRedirects(t *testing.T) {
 				r = next
 			}
 			api := &server{statuses: []int{200}}
-			k := &scripted{list: []*live{prepared(t, nobody, nil, tokenOf("1", tc.origins...))}}
+			k := &scripted{list: []*credential{prepared(t, unasked, nil, tokenOf("1", tc.origins...))}}
 			resp, err := senderOf(k).roundTrip(api, r)
 			require.NoError(t, err)
 			require.Equal(t, tc.ok, api.got[0].Header.Get("Authorization") != "")
