@@ -157,15 +157,27 @@ func (f *failures) lastError() *Error {
 	return f.byCode[f.last].err
 }
 
-// spacing spaces refusals that follow each other like failures.
+// spacing spaces refusals that follow each other like failures. It is never
+// written to; nil means that there was none.
 type spacing struct {
 	count int
 	until instant
 }
 
 // next returns s with one more refusal at now.
-func (s spacing) next(now instant, random func(time.Duration) time.Duration) spacing {
-	s.count++
-	s.until = now.plus(pause(s.count, &Error{Code: Unavailable}, random))
-	return s
+func (s *spacing) next(now instant, random func(time.Duration) time.Duration) *spacing {
+	out := &spacing{count: 1}
+	if s != nil {
+		out.count += s.count
+	}
+	out.until = now.plus(pause(out.count, &Error{Code: Unavailable}, random))
+	return out
+}
+
+// end returns when a refusal no longer follows closely.
+func (s *spacing) end() instant {
+	if s == nil {
+		return 0
+	}
+	return s.until
 }

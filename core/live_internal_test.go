@@ -35,12 +35,12 @@ func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
 	keeps := func() bool {
-		return !s.transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
+		return !s.sendingParts().transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
 	}
 	require.True(t, keeps())
 	require.NoError(t, s.Close(t.Context()))
 	require.False(t, keeps())
-	require.Nil(t, s.transports.with.Load())
+	require.Nil(t, s.sending.Load().transports.with.Load())
 	require.NoError(t, s.Init(t.Context()))
 	require.True(t, keeps())
 }

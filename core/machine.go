@@ -42,14 +42,14 @@ type machine struct {
 	owned    bool        // a block initialised the session; the last block closes it
 	blocks   int32       // blocks inside Do
 	epoch    uint32      // how often Close ran, for an Init that it overtook
+	counts   counts      // for Status
 	current  *credential // what callers get
 	parked   *credential // obtained, but the caller whose Init asked for it had left
 	refused  *credential // the API refused it, and there is no other yet
 	attempt  *attempt    // it has not settled
 	stuck    *attempt    // it has settled, and the provider's call has not returned
 	failures *failures   // since the last success
-	refusals spacing     // refusals in a row
-	counts   counts
+	refusals *spacing    // refusals in a row; nil: none
 }
 
 // stateClosing is the state while Close works.
@@ -442,9 +442,9 @@ func (m *machine) refuse(at moment, p policy, who audience, c *credential, inval
 	m.counts.refusals++
 	fx := effects{events: []Event{{Kind: Refused, Reason: Rejected, Expiry: c.cred.Expiry}}}
 	if at.mono-c.born > instant(maxRefusalWait) {
-		m.refusals = spacing{}
+		m.refusals = nil
 	}
-	if at.mono < m.refusals.until {
+	if at.mono < m.refusals.end() {
 		return fx
 	}
 	m.refusals = m.refusals.next(at.mono, p.random)
@@ -493,7 +493,7 @@ func (m *machine) rest() {
 func (m *machine) reconfigure(at moment, p policy) effects {
 	fx := m.abort(errSuperseded)
 	fx.release = m.leftover()
-	m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, spacing{}, nil, nil, refusalNone
+	m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, nil, nil, nil, refusalNone
 	if m.state == StateReady {
 		began, _ := m.begin(at, p, nobody, renewal)
 		fx.start = began.start
@@ -563,7 +563,7 @@ func (m *machine) close(u *setup, how closeMode) closing {
 	fx := m.abort(u.annotate(errClosed, ""))
 	fx.release = c
 	m.epoch++
-	m.state, m.owned, m.refusals = stateClosing, false, spacing{}
+	m.state, m.owned, m.refusals = stateClosing, false, nil
 	m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone
 	return closing{last: last, effects: fx}
 }

@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"7", "machine.go", "m.current == nil && by.answers && m", "m.current == nil && m", "a caller that waited gets the old credential"},
 	{"7", "machine.go", "case o.refused:\n\t\tm.refusal = refusalFinal", "case o.refused:\n\t\tm.refusal = refusalTolerated", "a credential that the issuer refused is sent again"},
 	{"7", "machine.go", "at.mono-c.born > instant(maxRefusalWait)", "at.mono-c.born < instant(maxRefusalWait)", "refusals are counted over a quiet minute"},
-	{"7", "machine.go", "m.state, m.owned, m.refusals = stateClosing, false, spacing{}", "m.state, m.owned = stateClosing, false", "refusals are counted over Close"},
+	{"7", "machine.go", "m.state, m.owned, m.refusals = stateClosing, false, nil", "m.state, m.owned = stateClosing, false", "refusals are counted over Close"},
 	{"8 3", "machine.go", "m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone\n\treturn closing", "m.parked, m.refused, m.refusal = nil, nil, refusalNone\n\treturn closing", "a closed session serves"},
 	{"8", "machine.go", "same := a.epoch == m.epoch &&", "same := a.epoch <= m.epoch &&", "a closed session takes what arrives late"},
 	{"8", "machine.go", "return effects{release: o.cred}", "return effects{}", "a token that arrives after Close is not revoked"},
@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"9", "machine.go", "if m.blocks > 0 || !m.owned {", "if m.blocks > 1 || !m.owned {", "a block closes the session while another one uses it"},
 	{"10", "machine.go", "if b := m.failures.binding(at.mono, who); b != nil {", "if b := m.failures.binding(at.mono, who); b != nil && invalid {", "an API that refuses everything causes a storm at the issuer"},
 	{"10", "backoff.go", "b := f.longest(now, who, 2)", "b := f.longest(now, who, 3)", "a loop around Init locks the account"},
-	{"10", "machine.go", "m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, spacing{}", "m.failures, m.refusals, m.parked, m.refused, m.refusal = m.failures, spacing{}", "a corrected secret waits for the wrong one's cool-down"},
+	{"10", "machine.go", "m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, nil", "m.failures, m.refusals, m.parked, m.refused, m.refusal = m.failures, nil", "a corrected secret waits for the wrong one's cool-down"},
 	{"11", "machine.go", "e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)", "e.RetryAfter = 0", "an error does not say when to try again"},
 	{"12 1", "machine.go", "a.settled = true\n\tm.attempt = nil", "a.settled = true\n\tm.attempt = m.stuck", "a caller waits without end"},
 }

@@ -45,14 +45,14 @@ func (s sender) metadata(ctx context.Context, uri []string) (map[string]string, 
 	if p := l.authorizer(); p != nil {
 		return s.authorizeRPC(ctx, p, l, uri)
 	}
-	if md := l.md.Load(); md != nil {
-		return *md, nil
+	if md := l.metadata(); md != nil {
+		return md, nil
 	}
 	md, err := metadata(l.cred.Attach, l.cert != nil)
 	if err != nil {
 		return nil, l.setup.annotate(err, "authorize")
 	}
-	l.md.Store(&md)
+	l.made.Store(&attachable{fields: l.header(), metadata: md})
 	return md, nil
 }
 

@@ -22,12 +22,11 @@ type credential struct {
 	setup     *setup       // whose provider made it
 	named     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
 	cert      *tls.Certificate
-	fields    atomic.Pointer[[]field]           // for HTTP, made on first use
-	md        atomic.Pointer[map[string]string] // for gRPC, made on first use
-	skipClock atomic.Bool                       // TLS handshakes need not read the clock
-	plain     atomic.Bool                       // the provider said that it is not an Authorizer
-	accepted  atomic.Bool                       // the API answered 2xx to a request that carried it
-	store     *storeMeta                        // what Options.Store has of it; nil: nothing
+	made      atomic.Pointer[attachable] // for requests, made on first use
+	skipClock atomic.Bool                // TLS handshakes need not read the clock
+	plain     atomic.Bool                // the provider said that it is not an Authorizer
+	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
+	store     *storeMeta                 // what Options.Store has of it; nil: nothing
 	cred      Credential
 }
 
@@ -82,14 +81,28 @@ func (l *credential) covers(u *url.URL) bool {
 	return len(origins) == 0
 }
 
+// attachable is what a credential puts on requests. It is never written to.
+type attachable struct {
+	fields   []field           // for HTTP
+	metadata map[string]string // for gRPC; nil: not made yet
+}
+
 // header returns the prepared header fields.
 func (l *credential) header() []field {
-	if f := l.fields.Load(); f != nil {
-		return *f
+	if made := l.made.Load(); made != nil {
+		return made.fields
 	}
-	f := prepareHeader(l.cred.Attach.Header)
-	l.fields.Store(&f)
-	return f
+	made := &attachable{fields: prepareHeader(l.cred.Attach.Header)}
+	l.made.CompareAndSwap(nil, made)
+	return made.fields
+}
+
+// metadata returns the prepared metadata for gRPC, or nil.
+func (l *credential) metadata() map[string]string {
+	if made := l.made.Load(); made != nil {
+		return made.metadata
+	}
+	return nil
 }
 
 // authorizer returns the provider if attachments depend on the request, or nil.

@@ -30,12 +30,9 @@ func (s *Session) note(u *setup, events []Event) {
 		return
 	}
 	for _, ev := range events {
-		if s.reports == nil {
-			s.reports = &reports{}
-		}
 		ev.Session, ev.Provider = u.name, u.opts.Provider
-		if len(s.reports.list) < maxReports {
-			s.reports.list = append(s.reports.list, occurrence{u, ev})
+		if r := &s.extras().reports; len(r.list) < maxReports {
+			r.list = append(r.list, occurrence{u, ev})
 		}
 	}
 }
@@ -49,7 +46,7 @@ func (s *Session) report() {
 		}
 		next.deliver()
 		s.mu.Lock()
-		s.reports.busy = false
+		s.extra.reports.busy = false
 		s.mu.Unlock()
 	}
 }
@@ -57,7 +54,7 @@ func (s *Session) report() {
 // reportSoon delivers the events on a goroutine of its own.
 func (s *Session) reportSoon() {
 	s.mu.Lock()
-	due := s.reports != nil && !s.reports.busy && len(s.reports.list) > 0
+	due := s.extra != nil && !s.extra.reports.busy && len(s.extra.reports.list) > 0
 	s.mu.Unlock()
 	if due {
 		go s.report()
@@ -68,8 +65,11 @@ func (s *Session) reportSoon() {
 func (s *Session) nextReport() (occurrence, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.reports
-	if r == nil || r.busy || len(r.list) == 0 {
+	if s.extra == nil {
+		return occurrence{}, false
+	}
+	r := &s.extra.reports
+	if r.busy || len(r.list) == 0 {
 		return occurrence{}, false
 	}
 	next := r.list[0]

@@ -21,9 +21,14 @@ type keeper interface {
 // sender puts the credentials of a keeper on requests. Its methods are safe for
 // concurrent use.
 type sender struct {
-	keeper     keeper
-	transports *transportCache
-	remembered *rememberedHeaders
+	keeper keeper
+	*sending
+}
+
+// sending is what a sender needs besides its keeper.
+type sending struct {
+	transports transportCache    // sends the requests that it is given no transport for
+	remembered rememberedHeaders // of answers, for Authorizers
 }
 
 func closeBody(r *http.Request) {

@@ -78,7 +78,7 @@ func (f authorizerFunc) Authorize(_ context.Context, _ Credential, o Outgoing) (
 }
 
 func senderOf(k keeper) sender {
-	return sender{k, new(transportCache), new(rememberedHeaders)}
+	return sender{k, &sending{}}
 }
 
 func prepared(t *testing.T, p Provider, opts *Options, c Credential) *credential {

@@ -29,15 +29,27 @@ type Session struct {
 	live  atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup atomic.Pointer[setup]      // written under mu
 
-	transports transportCache    // sends Client's requests
-	remembered rememberedHeaders // of answers, for Authorizers
+	sending atomic.Pointer[sending] // what sends requests; made on first use
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
+	extra   *extra // nil: none was needed yet
+}
+
+// extra is what few sessions need, or not for long. Session.mu guards it.
+type extra struct {
 	closing chan struct{} // open while Close works
 	timer   *time.Timer   // of KeepFresh
 	due     instant       // when timer fires; zero: it is not set
-	reports *reports      // events that have not been delivered; nil: there was none
+	reports reports       // events that have not been delivered
+}
+
+// extras returns the session's extra. s.mu is held.
+func (s *Session) extras() *extra {
+	if s.extra == nil {
+		s.extra = &extra{}
+	}
+	return s.extra
 }
 
 // New returns a session for one provider. Nothing is sent and no goroutine
@@ -154,13 +166,16 @@ func (s *Session) restore(ctx context.Context) (bool, error) {
 // decide tells the machine of a caller's event, and does what it wants.
 func (s *Session) decide(event func(moment, policy) verdict) verdict {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	u := s.config()
 	v := event(present(), u.policy())
 	if v.serve != nil && v.recheck != 0 {
 		v.serve.until.Store(int64(v.recheck))
 	}
 	s.apply(u, v.effects)
+	s.mu.Unlock()
+	if len(v.events) > 0 {
+		s.reportSoon()
+	}
 	return v
 }
 
@@ -193,8 +208,8 @@ func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credentia
 // the setup that the events are reported to.
 func (s *Session) apply(u *setup, fx effects) {
 	if old, next := s.live.Load(), s.machine.current; old != next {
-		if old == nil {
-			s.transports.reopen()
+		if to := s.sending.Load(); old == nil && to != nil {
+			to.transports.reopen()
 		}
 		s.live.Store(next)
 	}
@@ -226,24 +241,30 @@ func (s *Session) setTimer() {
 	if due == never {
 		due = 0
 	}
-	if due == s.due && s.timer != nil || due == 0 && s.timer == nil {
+	if due == 0 && s.extra == nil {
 		return
 	}
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer = nil
+	x := s.extras()
+	if due == x.due {
+		return
 	}
-	if s.due = due; due != 0 {
-		s.timer = time.AfterFunc(max(time.Millisecond, due.until(now)), s.tick)
+	if x.timer != nil {
+		x.timer.Stop()
+		x.timer = nil
+	}
+	if x.due = due; due != 0 {
+		x.timer = time.AfterFunc(max(time.Millisecond, due.until(now)), s.tick)
 	}
 }
 
 func (s *Session) tick() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.timer, s.due = nil, 0
+	x := s.extras()
+	x.timer, x.due = nil, 0
 	u := s.config()
 	s.apply(u, s.machine.tick(present(), u.policy()))
+	s.mu.Unlock()
+	s.reportSoon()
 }
 
 // proceed implements owner.
@@ -317,7 +338,7 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 		u = s.config()
 		c = s.machine.close(u, how)
 		if !c.wait && !c.nothing {
-			s.closing = make(chan struct{})
+			s.extras().closing = make(chan struct{})
 			s.apply(u, c.effects)
 		}
 		s.mu.Unlock()
@@ -333,11 +354,11 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	}
 	s.awaitLast(ctx, u, c.last)
 	err := u.releaseAtEnd(ctx, c.release, how)
-	s.transports.end()
+	s.sendingParts().transports.end()
 	s.mu.Lock()
 	s.apply(u, s.machine.closed())
-	close(s.closing)
-	s.closing = nil
+	close(s.extra.closing)
+	s.extra.closing = nil
 	s.mu.Unlock()
 	s.reportSoon()
 	return err
@@ -374,7 +395,7 @@ func (u *setup) releaseAtEnd(ctx context.Context, c *credential, how closeMode) 
 // awaitClosing waits until no Close is at work.
 func (s *Session) awaitClosing(ctx context.Context) error {
 	s.mu.Lock()
-	c := s.closing
+	c := s.extras().closing
 	s.mu.Unlock()
 	if c == nil {
 		return nil
@@ -473,5 +494,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// sendingParts returns what sends the session's requests.
+func (s *Session) sendingParts() *sending {
+	if p := s.sending.Load(); p != nil {
+		return p
+	}
+	s.sending.CompareAndSwap(nil, &sending{})
+	return s.sending.Load()
+}
+
 // sender returns the part of the session that sends requests.
-func (s *Session) sender() sender { return sender{s, &s.transports, &s.remembered} }
+func (s *Session) sender() sender { return sender{s, s.sendingParts()} }

@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -17,8 +18,7 @@ type setup struct {
 	provider   Provider
 	authorizer Authorizer // the provider, if it is one
 	opts       *Options
-	origins    []origin            // parsed from opts.Origins
-	inputs     map[string]supplier // the sessions of opts.Inputs
+	origins    []origin // parsed from opts.Origins
 }
 
 // supplier is another session whose credential a provider needs.
@@ -47,6 +47,7 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		own := *opts
 		own.Origins = slices.Clone(opts.Origins)
 		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
+		own.Inputs = maps.Clone(opts.Inputs)
 		u.opts = &own
 	}
 	err := u.opts.Check()
@@ -54,20 +55,25 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		err = Errorf(BadConfig, "the session has no provider")
 	}
 	if err != nil {
-		u.authorizer = nil
+		if u.authorizer = nil; u.opts != &defaults {
+			u.opts.Inputs = nil // one of them may be nil
+		}
 		u.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
 			return Credential{}, err
 		})
 		return u
 	}
 	u.origins, _ = parseOrigins(u.opts.Origins) // Check has parsed them once
-	if len(u.opts.Inputs) > 0 {
-		u.inputs = make(map[string]supplier, len(u.opts.Inputs))
-		for role, s := range u.opts.Inputs {
-			u.inputs[role] = s
-		}
-	}
 	return u
+}
+
+// suppliers returns the sessions of Options.Inputs by role.
+func (u *setup) suppliers() map[string]supplier {
+	out := make(map[string]supplier, len(u.opts.Inputs))
+	for role, s := range u.opts.Inputs {
+		out[role] = s
+	}
+	return out
 }
 
 // annotate adds the session, the kind and the operation to an error.

@@ -97,14 +97,15 @@ type nobodyKey struct{}
 
 // inputs returns the credentials of the sessions that the provider needs.
 func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
-	if len(d.setup.inputs) == 0 {
+	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
 	if a.who == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
-	out := make(map[string]Credential, len(d.setup.inputs))
-	for role, s := range d.setup.inputs {
+	suppliers := d.setup.suppliers()
+	out := make(map[string]Credential, len(suppliers))
+	for role, s := range suppliers {
 		c, err := d.input(ctx, a, s)
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)

@@ -57,7 +57,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the base.
 func (t *transport) CloseIdleConnections() {
 	if t.base == nil {
-		t.session.transports.closeIdle()
+		t.session.sendingParts().transports.closeIdle()
 		return
 	}
 	if c, ok := t.base.(idleCloser); ok {

@@ -103,7 +103,7 @@ func (w *world) pass() bool {
 	for _, b := range w.waits {
 		look(b.until)
 	}
-	look(w.m.refusals.until)
+	look(w.m.refusals.end())
 	if next == never {
 		return false
 	}
@@ -139,7 +139,7 @@ func (w *world) refuse(invalid bool) bool {
 	who := w.cfg.callers[len(w.cfg.callers)-1].who
 	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
 	fx := w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
-	if quiet && (w.m.current == c || w.m.refusals.count != 1) {
+	if quiet && (w.m.current == c || w.refusalCount() != 1) {
 		violated(7, "a refusal after a quiet minute counts as one soon after another")
 	}
 	switch {
@@ -179,7 +179,7 @@ func (w *world) reconfigure() bool {
 	w.setup = walkSetup()
 	fx := w.m.reconfigure(w.now, w.policy())
 	w.refused, w.refusal = nil, refusalNone
-	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.until > w.now.mono {
+	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.end() > w.now.mono {
 		violated(10, "a new configuration does not end the waits")
 	}
 	if left != fx.release {
@@ -212,7 +212,7 @@ func (w *world) close(how closeMode) bool {
 	if c.nothing || c.wait {
 		return how == closeBlock
 	}
-	if m.refusals.until > w.now.mono {
+	if m.refusals.end() > w.now.mono {
 		violated(7, "refusals are counted over Close")
 	}
 	w.closing, w.owned = true, false

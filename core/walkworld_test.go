@@ -171,7 +171,7 @@ func (w *world) key() string {
 		}
 		k.add(int(f.last))
 	}
-	k.add(min(m.refusals.count, 3), rank(m.refusals.until), len(w.running))
+	k.add(min(w.refusalCount(), 3), rank(m.refusals.end()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
 		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
@@ -181,9 +181,16 @@ func (w *world) key() string {
 	return string(k)
 }
 
+func (w *world) refusalCount() int {
+	if w.m.refusals == nil {
+		return 0
+	}
+	return w.m.refusals.count
+}
+
 // settles returns when a refusal of c is no longer one soon after another.
 func (w *world) settles(c *credential) instant {
-	if !w.cfg.refusals || w.m.refusals.count == 0 {
+	if !w.cfg.refusals || w.m.refusals == nil {
 		return 0
 	}
 	return c.born.plus(maxRefusalWait) + 1
@@ -212,7 +219,7 @@ func (w *world) ranks() func(instant) int {
 			at(f.until)
 		}
 	}
-	at(m.refusals.until)
+	at(m.refusals.end())
 	slices.Sort(to)
 	return func(i instant) int {
 		if i == never {
