@@ -51,6 +51,7 @@ type attempt struct {
 	purpose purpose
 	req     Request     // what to ask the provider
 	have    *credential // what the session had when the attempt began; nil: nothing
+	ui      *UI         // how to ask the person; nil: as Options.UI says
 	epoch   uint32      // of the machine when the attempt began
 
 	// The machine owns these three; Session.mu guards them.

@@ -63,7 +63,7 @@ func TestRestoreFromTheFormerKey(t *testing.T) {
 					panic("nobody is asked")
 				}), &Options{Store: store, StoreKey: "new", StoreFormerKey: "former"})
 				began := time.Now()
-				ready, err := s.restore(t.Context())
+				ready, err := s.Restore(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, c.want, ready)
 				require.EqualValues(t, c.locked, store.locked.Load())

@@ -57,6 +57,11 @@ type Options struct {
 	// UI lets a provider talk to a person. Nil: what needs a person is
 	// answered with [Interactive].
 	UI *UI
+	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
+	// [Session.SignIn] does, and everything else is answered with [Interactive].
+	// A helper or a broker that has a UI sets it. False: any caller may cause a
+	// sign-in.
+	AskOnlyOnSignIn bool
 	// Store keeps the session's credential beyond the process, and for other
 	// processes (see [Store]). Nil: in memory only.
 	Store Store

@@ -83,6 +83,23 @@ func (r *record) whole(held *credential) bool {
 	return !r.KeyHeld || held != nil && hasKey([]byte(held.cred.Attach.Cert.Reveal())) && chainOf(held.cred.Attach.Cert.Reveal()) == r.Cert
 }
 
+// holds reports whether the record would put a secret on a request: as a value,
+// or behind the scheme of an Authorization header.
+func (r *record) holds(secret Secret) bool {
+	if secret.IsZero() {
+		return false
+	}
+	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie} {
+		for _, value := range values {
+			_, rest, _ := strings.Cut(value, " ")
+			if secret.Equal(NewSecret(value)) || secret.Equal(NewSecret(rest)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // stale reports whether whoever saved the credential would renew it now, or
 // the clock has been set back since, so that Expiry tells nothing.
 func (r *record) stale(now time.Time, early time.Duration) bool {

@@ -1,4 +1,4 @@
-// Read on in report.go.
+// Read on in programs.go.
 
 package core
 
@@ -130,36 +130,6 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 			return l, s.config().annotate(err, "")
 		}
 		by.answers = false // it has waited for a replacement
-	}
-}
-
-// renew obtains a new credential although the current one may be fresh.
-func (s *Session) renew(ctx context.Context) error {
-	by := asker{who: s.audience(ctx), gone: ctx.Err() != nil}
-	for {
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
-		_, done, err := s.follow(ctx, v, by)
-		if done || v.wait.err == nil {
-			return s.config().annotate(err, "renew")
-		}
-	}
-}
-
-// restore makes the session ready with what its store has, and asks nobody. It
-// reports whether the session is ready.
-func (s *Session) restore(ctx context.Context) (bool, error) {
-	by := asker{gone: ctx.Err() != nil}
-	for {
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.restore(at, p, by) })
-		_, done, err := s.follow(ctx, v, by)
-		switch {
-		case done:
-			return err == nil, s.config().annotate(err, "restore")
-		case v.start != nil && isNotStored(v.wait.err):
-			return false, nil
-		case v.start != nil && v.wait.err != nil:
-			return false, v.wait.err
-		}
 	}
 }
 
@@ -452,7 +422,7 @@ func (s *Session) audience(ctx context.Context) audience {
 
 // audience returns for whom a caller asks.
 func (u *setup) audience() audience {
-	if u.opts.UI != nil {
+	if u.opts.UI != nil && !u.opts.AskOnlyOnSignIn {
 		return person
 	}
 	return program

@@ -63,7 +63,10 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 // signIn lets the provider ask the person. If that cannot be done it returns
 // why, the error that asks for it.
 func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (Credential, error) {
-	ui := d.setup.opts.UI
+	ui := a.ui
+	if ui == nil {
+		ui = d.setup.opts.UI
+	}
 	if ui == nil {
 		return Credential{}, withoutUI(why)
 	}

@@ -347,6 +347,23 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	}
 }
 
+// rejectSecret marks the stored record as refused if it holds a secret. It
+// reports whether it does.
+func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
+	limit := s.setup.opts.timeout()
+	unlock, err := s.lockWithin(ctx, limit, s.key())
+	if err != nil {
+		return false, err
+	}
+	defer unlockQuietly(ctx, unlock)
+	rec, err := s.read(ctx, limit, s.key())
+	if err != nil || rec == nil || !rec.holds(secret) {
+		return false, err
+	}
+	rec.Refused = true
+	return true, s.write(ctx, limit, rec)
+}
+
 // lock takes the lock of the session's key for an attempt. If another process
 // may hold it because a person signs in there, it waits as long as they may take.
 func (s stored) lock(ctx context.Context, a *attempt) (err error) {
@@ -356,7 +373,7 @@ func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 			a.keepLock(unlock)
 		}
 	}
-	if s.setup.opts.UI != nil && a.who > nobody {
+	if a.who == person {
 		a.allowPerson(take)
 	} else {
 		take()

@@ -1,0 +1,117 @@
+// Read on in report.go.
+
+package core
+
+import "context"
+
+// This file is what programs need that do not just use a session: commands,
+// helpers that end at once, brokers.
+
+// Restore makes the session ready with what Options.Store has, and asks nobody:
+// neither the provider nor a person. It reports whether the session is ready. A
+// session that was ready stays as it is. Without a credential that can be used,
+// or without a store, it returns false and no error, and the session is as it
+// was. The error is that of the store.
+func (s *Session) Restore(ctx context.Context) (bool, error) {
+	for {
+		by := asker{gone: ctx.Err() != nil}
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.restore(at, p, by) })
+		_, done, err := s.follow(ctx, v, by)
+		own := v.start != nil && ctx.Err() == nil
+		switch {
+		case done && v.wait == nil:
+			return err == nil, s.config().annotate(err, "restore")
+		case done && ctx.Err() != nil:
+			return false, s.config().annotate(err, "restore")
+		case own && isNotStored(v.wait.err):
+			return false, nil
+		case own && v.wait.err != nil:
+			return false, v.wait.err
+		}
+	}
+}
+
+// Renew obtains a new credential although the current one may be fresh. The
+// current one stays in use until the new one is there, and if Renew fails. An
+// attempt that is under way serves as Renew's. The wait after a failure binds
+// Renew, too: its error is then returned from memory. Errors are those of
+// Credential; before Init it is [NotInitialized].
+func (s *Session) Renew(ctx context.Context) error {
+	by := asker{who: s.audience(ctx)}
+	for {
+		by.gone = ctx.Err() != nil
+		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
+		_, done, err := s.follow(ctx, v, by)
+		if done || v.wait != nil && v.wait.err == nil {
+			return s.config().annotate(err, "renew")
+		}
+	}
+}
+
+// SignInOptions configure [Session.SignIn]. Nil and zero are good.
+type SignInOptions struct {
+	// UI is how to ask the person. Nil: Options.UI.
+	UI *UI
+	// Fresh asks the person even if the session has a credential, or can have one
+	// without them. False: nobody is asked who need not be.
+	Fresh bool
+}
+
+// SignIn makes the session ready, and may ask a person for that, also if
+// Options.AskOnlyOnSignIn keeps everything else from it. A credential that the
+// session has stays in use until the new one is there, and if SignIn fails.
+// Without a UI the error is [BadConfig]; other errors are those of Init, and
+// [Interactive] if the provider signs nobody in.
+func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
+	var o SignInOptions
+	if opts != nil {
+		o = *opts
+	}
+	if o.UI == nil && s.config().opts.UI == nil {
+		err := Errorf(BadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
+		return s.config().annotate(err, "sign in")
+	}
+	by := asker{who: person}
+	for {
+		by.gone = ctx.Err() != nil
+		v := s.decide(func(at moment, p policy) (v verdict) {
+			if o.Fresh {
+				v = s.machine.signIn(at, p, by)
+			} else {
+				v = s.machine.init(at, p, by, false, nil)
+			}
+			if v.start != nil {
+				v.start.ui = o.UI
+			}
+			return v
+		})
+		_, done, err := s.follow(ctx, v, by)
+		another := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
+		if done && !another { // the outcome of another attempt is not that of SignIn
+			return s.config().annotate(err, "sign in")
+		}
+		if o.Fresh && v.start != nil && v.wait.err == nil {
+			o.Fresh = false // the person has signed in
+		}
+	}
+}
+
+// RejectStored tells the session that the API refused a secret, which a program
+// that has ended since, or another one, was given: a token, a password or a
+// cookie. If it is what Options.Store holds, the record is marked, so that no
+// session takes it again without asking the issuer, and if it is what this
+// session uses, it is dropped as by [Session.Reject]. It reports whether the
+// store holds the secret. Without a store the error is [BadConfig]; others are
+// the store's.
+func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
+	u := s.config()
+	src, ok := u.source().(stored)
+	if !ok {
+		return false, u.annotate(Errorf(BadConfig, "the session has no Options.Store"), "reject")
+	}
+	marked, err := src.rejectSecret(ctx, secret)
+	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
+		s.refuse(l, true, "")
+	}
+	return marked, u.annotate(err, "reject")
+}
