@@ -365,7 +365,7 @@ func (w *world) checkOutcome(a *attempt, who audience, err error) {
 // ask lets a caller ask the machine, and does what the verdict says.
 func (w *world) ask(kind string, by asker, epoch *uint32) {
 	var v verdict
-	state := w.m.state
+	state, parked := w.m.state, w.m.usable(w.now)
 	switch kind {
 	case "use":
 		v = w.m.use(w.now, w.policy(), by)
@@ -379,6 +379,15 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 		v = w.m.signIn(w.now, w.policy(), by)
 	}
 	w.checkVerdict(kind, by, v, state)
+	if kind == "use" && state != stateClosing && state != StateClosed {
+		w.checkUse(by, v)
+	}
+	if state != StateReady && w.m.state == StateReady && v.serve == nil {
+		violated(3, "a session is ready without a credential")
+	}
+	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == StateHeld) && v.serve != parked {
+		violated(8, "a credential that was obtained is not used")
+	}
 	w.got = v.err
 	if v.serve != nil {
 		w.noteReady(kind, state)
@@ -419,6 +428,33 @@ func (w *world) checkVerdict(kind string, by asker, v verdict, state State) {
 	}
 	if !by.answers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
 		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
+	}
+}
+
+// checkUse verifies when a caller has to ask again, and that it gets what it may
+// have.
+func (w *world) checkUse(by asker, v verdict) {
+	c := w.refused
+	if c != nil && by.answers && w.refusal == refusalTolerated && c.accepted.Load() &&
+		c.age(w.now) != ageExpired && v.serve != c {
+		violated(7, "a refused credential is not served although its refusal is tolerated")
+	}
+	if v.serve == nil || v.serve != w.m.current {
+		return
+	}
+	latest := v.serve.expired
+	switch {
+	case v.serve.age(w.now) == ageFresh && v.serve.setup == w.setup:
+		latest = v.serve.stale
+	case w.m.attempt == nil:
+		if code := w.binding(by.who); code != 0 {
+			latest = min(latest, w.waits[code].until)
+		}
+	default:
+		latest = min(latest, w.now.mono.plus(wallCheck))
+	}
+	if v.recheck > latest || v.recheck <= w.now.mono {
+		violated(10, "the next decision is due %v from now, want at most %v", v.recheck.until(w.now.mono), latest.until(w.now.mono))
 	}
 }
 
