@@ -213,10 +213,16 @@ func TestLocalFailuresAreLookedAtAgainSoon(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 				}
 				require.InDelta(t, 600, p.calls.Load(), 2)
-				p.set(nil)
+				p.set(core.Errorf(code, "the first failure of a server"))
 				time.Sleep(time.Second)
 				_, err := s.Credential(t.Context())
-				require.NoError(t, err, "good within a second")
+				var e *core.Error
+				require.ErrorAs(t, err, &e)
+				require.LessOrEqual(t, e.RetryAfter, 20*time.Second, "the local ones do not count")
+				p.set(nil)
+				time.Sleep(e.RetryAfter)
+				_, err = s.Credential(t.Context())
+				require.NoError(t, err)
 			})
 		})
 	}

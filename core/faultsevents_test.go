@@ -16,14 +16,28 @@ import (
 // Neither the session nor its callers wait for an Observe, and one that panics
 // gets the next event.
 func TestObserveDelaysNobody(t *testing.T) {
-	for name, observe := range map[string]func(*core.Session){
-		"hangs":   func(*core.Session) { time.Sleep(time.Hour) },
-		"panics":  func(*core.Session) { panic("x") },
-		"Close":   func(s *core.Session) { _ = s.Close(context.Background()) },
-		"SignOut": func(s *core.Session) { _ = s.SignOut(context.Background()) },
-		"Init":    func(s *core.Session) { _ = s.Init(context.Background()) },
-		"Status":  func(s *core.Session) { _ = s.Status() },
-		"rejects": func(s *core.Session) { s.Reject(bearer("x"), "") },
+	for name, observe := range map[string]func(*core.Session, core.Event){
+		"hangs":   func(*core.Session, core.Event) { time.Sleep(time.Hour) },
+		"panics":  func(*core.Session, core.Event) { panic("x") },
+		"Close":   func(s *core.Session, _ core.Event) { _ = s.Close(context.Background()) },
+		"Init":    func(s *core.Session, _ core.Event) { _ = s.Init(context.Background()) },
+		"Status":  func(s *core.Session, _ core.Event) { _ = s.Status() },
+		"rejects": func(s *core.Session, _ core.Event) { s.Reject(bearer("x"), "") },
+		"SignOut": func(s *core.Session, e core.Event) {
+			if e.Kind != core.Ended {
+				_ = s.SignOut(context.Background())
+			}
+		},
+		"hangs after a refusal": func(_ *core.Session, e core.Event) {
+			if e.Kind == core.Refused {
+				time.Sleep(time.Hour)
+			}
+		},
+		"hangs at the end": func(_ *core.Session, e core.Event) {
+			if e.Kind == core.Ended {
+				time.Sleep(time.Hour)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -34,9 +48,7 @@ func TestObserveDelaysNobody(t *testing.T) {
 					mu.Lock()
 					events++
 					mu.Unlock()
-					if e.Kind != core.Ended { // else it would end what it has ended
-						observe(s)
-					}
+					observe(s, e)
 				}}
 				s = core.New("api", &issuer{life: time.Hour}, opts)
 				began := time.Now()
@@ -82,6 +94,23 @@ func TestObserveThatClosesAfterAFailure(t *testing.T) {
 		require.ErrorIs(t, s.Init(t.Context()), core.Denied)
 		<-done
 		require.Zero(t, took)
+	})
+}
+
+// An Observe that hangs does not keep the lock of the store from others.
+func TestObserveThatHangsHoldsNoLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, store := &family{life: time.Hour}, newShelf()
+		hangs := func(core.Event) { time.Sleep(10 * time.Hour) }
+		a := ready(t, f, &core.Options{Store: store, UI: somebody(0), Observe: hangs})
+		b := ready(t, f, &core.Options{Store: store})
+		time.Sleep(2 * time.Hour)
+		began := time.Now()
+		require.Equal(t, "t2", bearing(t, b))
+		require.Equal(t, "t2", bearing(t, a))
+		require.Zero(t, time.Since(began))
+		require.NoError(t, a.Close(t.Context()))
+		time.Sleep(100 * time.Hour)
 	})
 }
 

@@ -234,3 +234,61 @@ func TestRefusedSessionRecovers(t *testing.T) {
 		require.Equal(t, 200, code)
 	})
 }
+
+// That the issuer refused the refresh state before the API refused the
+// credential ends its use all the same.
+func TestRefusedCredentialWhoseIssuerRefusedBefore(t *testing.T) {
+	for renewal, served := range map[string]bool{"r": false, "": true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRefusing(t, renewal, core.Options{})
+			r.failWith(core.Interactive)
+			code, err := status(t, r.Session, "/ok")
+			require.NoError(t, err)
+			require.Equal(t, 200, code)
+			time.Sleep(59*time.Minute + 30*time.Second)
+			_, err = status(t, r.Session, "/ok") // it starts a renewal
+			require.NoError(t, err)
+			time.Sleep(2 * time.Second)
+			code, err = status(t, r.Session, "/admin")
+			require.NoError(t, err)
+			require.Equal(t, 401, code)
+			calls := r.p.calls()
+			code, err = status(t, r.Session, "/ok")
+			if served {
+				require.NoError(t, err)
+				require.Equal(t, 200, code)
+			} else {
+				require.ErrorIs(t, err, core.Interactive)
+			}
+			require.Equal(t, calls, r.p.calls(), "the cool-down binds")
+		})
+	}
+}
+
+// A caller that waited for a timer's attempt, and asks again because that could
+// not ask anybody, does not get the refused credential either.
+func TestRefusedCredentialAfterATimersAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRefusing(t, "", core.Options{KeepFresh: true, Early: time.Minute})
+		r.failWith(core.Interactive)
+		code, err := status(t, r.Session, "/ok")
+		require.NoError(t, err)
+		require.Equal(t, 200, code)
+		for r.p.calls() < 2 {
+			time.Sleep(100 * time.Millisecond) // until the timer's attempt is under way
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			code, err := status(t, r.Session, "/admin")
+			require.NoError(t, err)
+			require.Equal(t, 401, code)
+		})
+		synctest.Wait()
+		_, err = status(t, r.Session, "/ok")
+		require.ErrorIs(t, err, core.Interactive)
+		wg.Wait()
+		require.Equal(t, 3, r.p.calls(), "the callers made an attempt of their own")
+		require.EqualValues(t, 2, r.sent.Load())
+		require.NoError(t, r.Close(t.Context()))
+	})
+}

@@ -186,6 +186,23 @@ func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 	}
 }
 
+// The same for an attempt that Close does not cancel, because it may have spent
+// what is stored.
+func TestNobodyIsAskedAfterARenewalThatCloseWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, store := &family{life: time.Hour, takes: 2 * time.Second}, newShelf()
+		s := ready(t, f, &core.Options{Store: store, UI: somebody(0)})
+		f.revoked = true
+		time.Sleep(59*time.Minute + 30*time.Second)
+		bearing(t, s) // it is renewed in the background
+		time.Sleep(time.Second)
+		require.NoError(t, s.Close(t.Context()))
+		time.Sleep(time.Minute)
+		signIns, _ := f.counts()
+		require.Equal(t, 1, signIns)
+	})
+}
+
 // What was obtained for an Init that Close ended is not used by the next one.
 func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -224,9 +241,9 @@ func TestNewConfigurationBeginsAnew(t *testing.T) {
 		wrong.set(core.Errorf(core.Denied, "wrong secret"))
 		s = core.New("api", wrong, &core.Options{Lazy: true})
 		for range 5 {
+			time.Sleep(time.Minute)
 			_, err := s.Credential(t.Context())
 			require.ErrorIs(t, err, core.Denied)
-			time.Sleep(time.Minute)
 		}
 		s.Reconfigure(p, &core.Options{Lazy: true})
 		require.Equal(t, "t2", bearing(t, s), "the secret was corrected")
@@ -249,8 +266,7 @@ func TestRefusalsAreCountedInARow(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &issuer{life: time.Hour}
 				s := ready(t, p, nil)
-				for range 20 {
-					pause(t, s)
+				refuse := func() {
 					c, err := s.Credential(t.Context())
 					require.NoError(t, err)
 					calls := p.calls.Load()
@@ -260,6 +276,12 @@ func TestRefusalsAreCountedInARow(t *testing.T) {
 					require.NotEqual(t, token(c), token(again))
 					require.Equal(t, calls+1, p.calls.Load())
 				}
+				for range 20 {
+					pause(t, s)
+					refuse()
+				}
+				time.Sleep(2 * time.Second)
+				refuse() // the second one in a row
 			})
 		})
 	}
