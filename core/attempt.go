@@ -220,6 +220,17 @@ func unlockQuietly(ctx context.Context, unlock func()) {
 // settled.
 func (a *attempt) keepLock(unlock func()) { a.unlock.Store(&unlock) }
 
+// beforeUnlock makes the release of the store's lock run fn first. If the lock
+// is not held any more, fn does not run.
+func (a *attempt) beforeUnlock(fn func()) {
+	if unlock := a.unlock.Swap(nil); unlock != nil {
+		a.keepLock(func() {
+			fn()
+			(*unlock)()
+		})
+	}
+}
+
 // releaseLock releases the store's lock if the attempt holds it.
 func (a *attempt) releaseLock() {
 	if unlock := a.unlock.Swap(nil); unlock != nil {

@@ -85,7 +85,7 @@ func (s stored) forgetFormer(ctx context.Context, l *credential) error {
 	switch {
 	case errors.Is(err, errForeign), rec == nil && err == nil:
 		return nil
-	case err != nil && !errors.Is(err, errLaterRecord):
+	case err != nil && !errors.Is(err, errLater):
 		return s.setup.annotate(err, "delete")
 	}
 	unlock, err := s.lockWithin(ctx, limit, s.former())

@@ -36,8 +36,11 @@ type record struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
-var errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
-var errForeign = errors.New("belongs to another session")
+var (
+	errLater       = errors.New("was saved by a later version of this program's authsession")
+	errLaterRecord = Errorf(BadConfig, "the stored credential %w", errLater)
+	errForeign     = errors.New("belongs to another session")
+)
 
 // identity says to which session a record belongs.
 type identity struct {

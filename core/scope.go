@@ -81,6 +81,9 @@ func (c *Scope) With(ctx context.Context, sessions ...*Session) context.Context 
 // several blocks at the same time the last one closes. If Init fails, fn is
 // not run. The error is that of Init, else of fn, else of Close.
 func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) error) (err error) {
+	if ctx == nil {
+		return s.config().annotate(errNoContext, "")
+	}
 	if err := s.enter(ctx); err != nil {
 		return err
 	}

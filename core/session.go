@@ -87,6 +87,9 @@ func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
 // init makes the session ready. With block, a block does so.
 func (s *Session) init(ctx context.Context, block bool) error {
+	if ctx == nil {
+		return s.config().annotate(errNoContext, "init")
+	}
 	by := asker{who: s.audience(ctx)}
 	var epoch *uint32
 	for {
@@ -121,6 +124,9 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 		if until := instant(l.until.Load()); until == never || mono() < until {
 			return l, nil
 		}
+	}
+	if ctx == nil {
+		return nil, s.config().annotate(errNoContext, "")
 	}
 	by := asker{who: s.audience(ctx), answers: answers}
 	for {
@@ -301,6 +307,9 @@ func (s *Session) SignOut(ctx context.Context) error { return s.end(ctx, closeFo
 
 // end closes the session.
 func (s *Session) end(ctx context.Context, how closeMode) error {
+	if ctx == nil {
+		return s.config().annotate(errNoContext, "")
+	}
 	var c closing
 	var u *setup
 	for {
@@ -447,6 +456,10 @@ func await(ctx context.Context, c <-chan struct{}) error {
 		return gone(ctx)
 	}
 }
+
+// errNoContext is the error of a caller that passes nil. A nil context would
+// panic later, and leave a block or a Close that does not end.
+var errNoContext = Errorf(BadConfig, "the context is nil")
 
 // gone is the error of a caller whose context ended.
 func gone(ctx context.Context) error {

@@ -154,7 +154,7 @@ func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained
 func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 	out := found{req: a.req}
 	rec, err := s.read(ctx, a.left(), s.key())
-	if errors.Is(err, errLaterRecord) {
+	if errors.Is(err, errLater) {
 		out.later = true
 		return out, nil
 	}
@@ -231,7 +231,7 @@ func (s stored) read(ctx context.Context, limit time.Duration, key string) (*rec
 	case errors.Is(err, ErrDamaged):
 		s.setup.warn("session found its stored credential damaged", err)
 		return nil, nil
-	case errors.Is(err, errLaterRecord):
+	case errors.Is(err, errLater):
 		return nil, errLaterRecord
 	case err != nil:
 		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
@@ -289,7 +289,8 @@ func (s stored) identity() identity {
 
 // save keeps l in the store, in the place of what was found there. If that
 // fails, l is used all the same: what it replaces may be spent, so that it is
-// removed before another process presents it again.
+// removed before another process can take the lock and present it again. No
+// caller waits for the removal.
 func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) {
 	if l.cred.Renewal.IsZero() && l.cred.Expiry.IsZero() {
 		return // there is nothing to gain: it is in the settings
@@ -302,7 +303,8 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 	}
 	s.setup.warn("session could not save its credential", l.store.err)
 	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
-		_ = s.erase(ctx, max(a.left(), grace), s.key())
+		limit := max(a.left(), grace)
+		a.beforeUnlock(func() { _ = s.erase(ctx, limit, s.key()) })
 	}
 }
 
@@ -445,7 +447,7 @@ func (s stored) release(ctx context.Context, l *credential, how closeMode) error
 
 // keep saves a credential that could not be saved when it was obtained.
 func (s stored) keep(ctx context.Context, l *credential) error {
-	if l.store.err == nil || errors.Is(l.store.err, errLaterRecord) {
+	if l.store.err == nil || errors.Is(l.store.err, errLater) {
 		return nil
 	}
 	limit := s.setup.opts.timeout()
@@ -486,7 +488,7 @@ func (s stored) clear(
 ) (other *credential, err error) {
 	rec, err := s.read(ctx, limit, key)
 	switch {
-	case errors.Is(err, errLaterRecord):
+	case errors.Is(err, errLater):
 	case err != nil:
 		return nil, s.setup.annotate(err, "delete")
 	case rec == nil:

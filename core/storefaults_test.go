@@ -59,6 +59,7 @@ func TestStoreFaults(t *testing.T) {
 			require.Equal(t, "t2", bearing(t, s))
 			require.ErrorContains(t, s.Status().StoreError, "the disk is full")
 			require.Contains(t, log.String(), "session could not save its credential")
+			synctest.Wait()
 			require.Empty(t, store.text("api"), "what is spent is not left for others")
 			require.ErrorContains(t, s.Close(t.Context()), "the disk is full")
 			require.NoError(t, s.Init(t.Context()))

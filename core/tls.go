@@ -55,6 +55,9 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 // Errors are those of Credential, of the network, of the verification, and
 // [Unavailable] for a client certificate that has ended.
 func (s *Session) DialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	if ctx == nil {
+		return nil, s.config().annotate(errNoContext, "dial")
+	}
 	return s.sender().dialTLS(ctx, network, addr)
 }
 
