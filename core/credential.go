@@ -1,4 +1,4 @@
-// Read on in store.go.
+// Read on in outsidehttp.go.
 
 package core
 
