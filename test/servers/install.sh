@@ -46,11 +46,11 @@ debian chromium chromium
 debian redis-server redis-server
 debian mosquitto mosquitto
 debian nats-server nats-server
-for program in /usr/lib/postgresql/*/bin/postgres; do # Debian keeps it out of PATH
+for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
 	if [ -x "$program" ]; then
-		say "postgres is there"
+		say "postgresql is there"
 	else
-		debian postgresql postgres-of-debian
+		debian postgresql postgresql
 	fi
 	break
 done
