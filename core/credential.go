@@ -1,4 +1,4 @@
-// Read on in store.go.
+// Read on in outsidehttp.go.
 
 package core
 
@@ -35,6 +35,11 @@ type Credential struct {
 
 	id uint64 // set by the session; Reject compares it
 }
+
+// Same reports whether c and other are one credential of a session, as
+// [Session.Reject] compares them: not whether their values are equal. A
+// credential that does not come from a session is the same as none.
+func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == other.id }
 
 // Attachment is what authorises a request. Header names are canonicalised,
 // values go out as they are. A name that the caller has set already stays the

@@ -29,7 +29,8 @@ func level(pkg string) int {
 		return 1
 	case pkg == "registry", pkg == "terminal", pkg == "core/providertest", pkg == "store/storetest", strings.HasPrefix(pkg, "providers/"), pkg == "plugins/proto":
 		return 2
-	case strings.HasPrefix(pkg, "registry/"), pkg == "providers", pkg == "plugins":
+	case strings.HasPrefix(pkg, "registry/"), pkg == "providers", pkg == "plugins",
+		pkg == "grpcsession":
 		return 3
 	case strings.HasPrefix(pkg, "examples/"), strings.HasPrefix(pkg, "plugins/cmd/"):
 		return 4
@@ -71,10 +72,16 @@ func TestLayers(t *testing.T) {
 					continue
 				}
 				require.Less(t, level(ours), at, "%s imports %s", file, ours)
+				if pkg == "grpcsession" {
+					require.Equal(t, "core", ours, "%s imports %s", file, ours)
+				}
 				continue
 			}
 			if pkg == "core" || strings.HasPrefix(pkg, "core/") || pkg == "registry" {
 				require.NotContains(t, strings.Split(imported, "/")[0], ".", "%s imports %s", file, imported)
+			}
+			if pkg == "grpcsession" && strings.Contains(strings.Split(imported, "/")[0], ".") {
+				require.True(t, strings.HasPrefix(imported, "google.golang.org/grpc"), "%s imports %s", file, imported)
 			}
 			if at <= 2 && !strings.HasPrefix(pkg, "plugins/") {
 				require.False(t, slices.ContainsFunc(heavy, func(h string) bool { return strings.HasPrefix(imported, h) }), "%s imports %s", file, imported)

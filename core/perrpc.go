@@ -15,7 +15,10 @@ import (
 //
 //	grpc.NewClient(target, grpc.WithPerRPCCredentials(s.PerRPC()), …)
 //
-// It is safe for concurrent use.
+// gRPC reports each of its errors as UNAUTHENTICATED, and a call that the server
+// refuses is not repeated. Package grpcsession gives errors their own codes,
+// renews a refused credential and repeats the call. A PerRPC is safe for
+// concurrent use.
 type PerRPC struct{ session *Session }
 
 // PerRPC returns the session's credentials for gRPC. gRPC tells them no more
@@ -29,14 +32,47 @@ func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 // [OriginRefused]. Other errors are those of Credential. The map is shared: do
 // not write to it.
 func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
-	return p.session.sender().metadata(ctx, uri)
+	md, _, err := p.session.sender().metadata(ctx, uri)
+	return md, err
 }
 
-func (s sender) metadata(ctx context.Context, uri []string) (map[string]string, error) {
+// RPCMetadata is what the session adds to one call.
+type RPCMetadata struct {
+	// Header is what GetRequestMetadata returns: do not write to it.
+	Header map[string]string
+	// Credential is what Header was made from. If the server refuses the call, it
+	// is the one to pass to [Session.Reject].
+	Credential Credential
+	// NoReplay is [Options.NoReplay]: a refused call must not be repeated.
+	NoReplay bool
+}
+
+// Metadata returns what GetRequestMetadata returns and the credential that it was
+// made from, for code that repeats a call after the server refused it, as package
+// grpcsession does. The errors are those of GetRequestMetadata.
+func (p *PerRPC) Metadata(ctx context.Context, uri ...string) (RPCMetadata, error) {
+	md, l, err := p.session.sender().metadata(ctx, uri)
+	if err != nil {
+		return RPCMetadata{}, err
+	}
+	return RPCMetadata{Header: md, Credential: l.cred, NoReplay: l.setup.opts.NoReplay}, nil
+}
+
+// metadata returns the headers of a call and the credential they are made from.
+func (s sender) metadata(
+	ctx context.Context, uri []string,
+) (map[string]string, *credential, error) {
 	l, err := s.keeper.get(ctx, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	md, err := s.metadataOf(ctx, l, uri)
+	return md, l, err
+}
+
+func (s sender) metadataOf(
+	ctx context.Context, l *credential, uri []string,
+) (map[string]string, error) {
 	for _, u := range uri {
 		if err := s.permitURI(l, u); err != nil {
 			return nil, err

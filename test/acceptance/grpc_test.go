@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/grpcsession"
 	"github.com/authsession/authsession/test/servers"
 )
 
@@ -35,7 +36,7 @@ type rpcServer struct {
 func startRPC(t *testing.T, pair servers.Pair, check servers.Check) *rpcServer {
 	t.Helper()
 	s := &rpcServer{}
-	guard := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	allow := func(ctx context.Context) error {
 		md, _ := metadata.FromIncomingContext(ctx)
 		token := strings.TrimPrefix(strings.Join(md.Get("authorization"), ","), "Bearer ")
 		s.mu.Lock()
@@ -43,14 +44,31 @@ func startRPC(t *testing.T, pair servers.Pair, check servers.Check) *rpcServer {
 		s.tokens = append(s.tokens, token)
 		s.mu.Unlock()
 		if _, err := check(ctx, token); err != nil {
-			return nil, status.Error(codes.Unauthenticated, err.Error())
+			return status.Error(codes.Unauthenticated, err.Error())
+		}
+		return nil
+	}
+	guard := func(
+		ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+	) (any, error) {
+		if err := allow(ctx); err != nil {
+			return nil, err
 		}
 		return next(ctx, req)
+	}
+	guardStream := func(
+		srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler,
+	) error {
+		if err := allow(stream.Context()); err != nil {
+			return err
+		}
+		return next(srv, stream)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.address = listener.Addr().String()
-	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&pair.TLS)), grpc.UnaryInterceptor(guard))
+	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&pair.TLS)),
+		grpc.UnaryInterceptor(guard), grpc.StreamInterceptor(guardStream))
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
@@ -70,9 +88,15 @@ func (s *rpcServer) seen() (calls, tokens int) {
 
 func dial(t *testing.T, ca *servers.CA, s *core.Session, address string) healthpb.HealthClient {
 	t.Helper()
-	conn, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(ca.Pool(), "")),
-		grpc.WithPerRPCCredentials(s.PerRPC()))
+	return dialWith(t, ca, address, grpcsession.DialOptions(s)...)
+}
+
+func dialWith(
+	t *testing.T, ca *servers.CA, address string, opts ...grpc.DialOption,
+) healthpb.HealthClient {
+	t.Helper()
+	conn, err := grpc.NewClient(address, append(opts,
+		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(ca.Pool(), "")))...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return healthpb.NewHealthClient(conn)
@@ -92,7 +116,8 @@ func TestGRPC(t *testing.T) {
 	}
 
 	err := check()
-	require.ErrorContains(t, err, "not initialized")
+	require.ErrorIs(t, err, core.NotInitialized)
+	require.Equal(t, codes.Internal, status.Code(err))
 	calls, _ := server.seen()
 	require.Zero(t, calls, "a call without a credential reached the server")
 
@@ -107,7 +132,63 @@ func TestGRPC(t *testing.T) {
 	})
 
 	require.NoError(t, s.Close(t.Context()))
-	require.ErrorContains(t, check(), "closed")
+	err = check()
+	require.ErrorIs(t, err, core.Closed)
+	require.Equal(t, codes.Canceled, status.Code(err))
+}
+
+// The issuer revokes a token that a thousand calls and streams carry.
+func TestGRPCRevokedToken(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	z := servers.StartZitadel(t, ca, time.Minute)
+	server := startRPC(t, ca.Issue(t, "localhost"), z.Check)
+	cfg := load(t, ca, zitadelConfig(z, ca, "https://"+server.address))
+	s := initialised(t, cfg, "service")
+	client := dial(t, ca, s, server.address)
+	before := z.TokenRequests()
+	z.RevokeAll()
+
+	const many = 1000
+	errs := make(chan error, many)
+	for i := range many {
+		go func() {
+			if i%2 == 0 {
+				_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+				errs <- err
+				return
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stream, err := client.Watch(ctx, &healthpb.HealthCheckRequest{})
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			errs <- err
+		}()
+	}
+	for range many {
+		require.NoError(t, <-errs)
+	}
+	require.Equal(t, before+1, z.TokenRequests(), "there is one renewal")
+	_, tokens := server.seen()
+	require.Equal(t, 2, tokens)
+}
+
+// PerRPC works without package grpcsession.
+func TestGRPCPerRPC(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	z := servers.StartZitadel(t, ca, time.Minute)
+	server := startRPC(t, ca.Issue(t, "localhost"), z.Check)
+	cfg := load(t, ca, zitadelConfig(z, ca, "https://"+server.address))
+	s := session(t, cfg, "service")
+	client := dialWith(t, ca, server.address, grpc.WithPerRPCCredentials(s.PerRPC()))
+	_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+	require.ErrorContains(t, err, "not initialized")
+	require.NoError(t, s.Init(t.Context()))
+	_, err = client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+	require.NoError(t, err)
 }
 
 func TestGRPCRefusesForeignServices(t *testing.T) {
@@ -118,7 +199,8 @@ func TestGRPCRefusesForeignServices(t *testing.T) {
 	cfg := load(t, ca, zitadelConfig(z, ca, "https://api.example.com"))
 	client := dial(t, ca, initialised(t, cfg, "service"), server.address)
 	_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
-	require.ErrorContains(t, err, "origin refused")
+	require.ErrorIs(t, err, core.OriginRefused)
+	require.Equal(t, codes.PermissionDenied, status.Code(err))
 	calls, _ := server.seen()
 	require.Zero(t, calls)
 }

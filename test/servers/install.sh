@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what is no Go module: nginx, HAProxy, Chromium, gnome-keyring and
-# protoc (Debian), and oidc-provider (npm). Run it again whenever you like; it
-# does only what is missing, and says what it cannot do.
+# Installs what is no Go module: nginx, HAProxy, Chromium, Redis, mosquitto,
+# PostgreSQL, NATS, gnome-keyring and protoc (Debian), and oidc-provider (npm).
+# Run it again whenever you like; it does only what is missing, and says what it
+# cannot do.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 missing=0
@@ -42,6 +43,17 @@ export DEBIAN_FRONTEND=noninteractive
 debian nginx-light nginx
 debian haproxy haproxy
 debian chromium chromium
+debian redis-server redis-server
+debian mosquitto mosquitto
+debian nats-server nats-server
+for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
+	if [ -x "$program" ]; then
+		say "postgresql is there"
+	else
+		debian postgresql postgresql
+	fi
+	break
+done
 
 if ! command -v npm >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	say "installing Node.js"
