@@ -13,6 +13,9 @@ import "context"
 // or without a store, it returns false and no error, and the session is as it
 // was. The error is that of the store.
 func (s *Session) Restore(ctx context.Context) (bool, error) {
+	if ctx == nil {
+		return false, s.config().annotate(errNoContext, "restore")
+	}
 	for {
 		by := asker{gone: ctx.Err() != nil}
 		v := s.decide(func(at moment, p policy) verdict { return s.machine.restore(at, p, by) })
@@ -37,6 +40,9 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 // Renew, too: its error is then returned from memory. Errors are those of
 // Credential; before Init it is [NotInitialized].
 func (s *Session) Renew(ctx context.Context) error {
+	if ctx == nil {
+		return s.config().annotate(errNoContext, "renew")
+	}
 	by := asker{who: s.audience(ctx)}
 	for {
 		by.gone = ctx.Err() != nil
@@ -63,6 +69,9 @@ type SignInOptions struct {
 // Without a UI the error is [BadConfig]; other errors are those of Init, and
 // [Interactive] if the provider signs nobody in.
 func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
+	if ctx == nil {
+		return s.config().annotate(errNoContext, "sign in")
+	}
 	var o SignInOptions
 	if opts != nil {
 		o = *opts
@@ -105,6 +114,9 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 // the store's.
 func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
 	u := s.config()
+	if ctx == nil {
+		return false, u.annotate(errNoContext, "reject")
+	}
 	src, ok := u.source().(stored)
 	if !ok {
 		return false, u.annotate(Errorf(BadConfig, "the session has no Options.Store"), "reject")
