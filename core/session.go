@@ -344,7 +344,7 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	err := u.releaseAtEnd(ctx, c.release, how)
 	s.transports.end()
 	s.mu.Lock()
-	s.apply(u, s.machine.closed())
+	s.apply(u, s.machine.closed(c.again))
 	close(s.closing)
 	s.closing = nil
 	s.mu.Unlock()
