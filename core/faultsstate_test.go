@@ -44,7 +44,9 @@ func (p *spender) Authenticate(ctx context.Context, req core.Request) (core.Cred
 	}
 }
 
-func (p *spender) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (p *spender) SignIn(
+	ctx context.Context, req core.Request, ui core.UI,
+) (core.Credential, error) {
 	if p.asked != nil {
 		close(p.asked)
 		time.Sleep(p.signIn)
@@ -134,7 +136,9 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 			}
 			return nil
 		}}
-		p := &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+		p := &steered{authenticate: func(
+			_ context.Context, call int, _ core.Request,
+		) (core.Credential, error) {
 			if call == 1 {
 				return lasting("t1", "", time.Hour), nil
 			}
@@ -161,13 +165,19 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 // person.
 func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *core.Session){
-		"Close":       func(t *testing.T, s *core.Session) { require.NoError(t, s.Close(t.Context())) },
-		"Reconfigure": func(_ *testing.T, s *core.Session) { s.Reconfigure(fixed(bearer("x")), nil) },
-		"the limit":   func(*testing.T, *core.Session) { time.Sleep(11 * time.Second) },
+		"Close": func(t *testing.T, s *core.Session) {
+			require.NoError(t, s.Close(t.Context()))
+		},
+		"Reconfigure": func(_ *testing.T, s *core.Session) {
+			s.Reconfigure(fixed(bearer("x")), nil)
+		},
+		"the limit": func(*testing.T, *core.Session) { time.Sleep(11 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &steered{authenticate: func(context.Context, int, core.Request) (core.Credential, error) {
+				p := &steered{authenticate: func(
+					context.Context, int, core.Request,
+				) (core.Credential, error) {
 					time.Sleep(15 * time.Second) // it ignores its context
 					return core.Credential{}, core.Errorf(core.Interactive, "sign in")
 				}}
@@ -227,7 +237,9 @@ func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 // after its failures.
 func TestNewConfigurationBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+		old := &steered{authenticate: func(
+			_ context.Context, call int, _ core.Request,
+		) (core.Credential, error) {
 			return lasting("old", "refresh-of-old", time.Hour), nil
 		}}
 		p := &steered{authenticate: issuing(time.Hour)}

@@ -17,23 +17,53 @@ func TestLifetime(t *testing.T) {
 	after := func(d time.Duration) time.Time { return noon.Add(d) }
 	const none = time.Duration(-1)
 	for name, tc := range map[string]struct {
-		expiry, renewAfter time.Time
+		expiry, renewAfter time.Time // zero: none
 		early              time.Duration
 		stale, expired     time.Duration // after start; none: never
 	}{
-		"neither":               {stale: none, expired: none},
-		"an hour":               {expiry: after(time.Hour), stale: 55*time.Minute + 30*time.Second, expired: time.Hour},
-		"ten minutes":           {expiry: after(10 * time.Minute), stale: 9*time.Minute + 6*time.Second, expired: 10 * time.Minute},
-		"early":                 {expiry: after(time.Hour), early: 20 * time.Minute, stale: 42 * time.Minute, expired: time.Hour},
-		"early is too early":    {expiry: after(time.Hour), early: 2 * time.Hour, stale: 33 * time.Minute, expired: time.Hour},
-		"least to be trusted":   {expiry: after(minTrusted), stale: 91 * time.Millisecond, expired: minTrusted},
-		"less than that":        {expiry: after(minTrusted - 1), stale: 9100 * time.Millisecond, expired: minLife},
-		"in the past":           {expiry: after(-time.Hour), stale: 9100 * time.Millisecond, expired: minLife},
-		"renew after":           {renewAfter: after(time.Minute), stale: time.Minute, expired: none},
-		"renew in the past":     {renewAfter: after(-time.Minute), stale: minRenew, expired: none},
-		"renew before its end":  {expiry: after(time.Hour), renewAfter: after(time.Minute), stale: time.Minute, expired: time.Hour},
-		"renew after its end":   {expiry: after(time.Hour), renewAfter: after(2 * time.Hour), stale: 55*time.Minute + 30*time.Second, expired: time.Hour},
-		"beyond all instants":   {expiry: time.Unix(1<<40, 0), stale: none, expired: none},
+		"neither": {stale: none, expired: none},
+		"an hour": {
+			expiry: after(time.Hour),
+			stale:  55*time.Minute + 30*time.Second, expired: time.Hour,
+		},
+		"ten minutes": {
+			expiry: after(10 * time.Minute),
+			stale:  9*time.Minute + 6*time.Second, expired: 10 * time.Minute,
+		},
+		"early": {
+			expiry: after(time.Hour), early: 20 * time.Minute,
+			stale: 42 * time.Minute, expired: time.Hour,
+		},
+		"early is too early": {
+			expiry: after(time.Hour), early: 2 * time.Hour,
+			stale: 33 * time.Minute, expired: time.Hour,
+		},
+		"least to be trusted": {
+			expiry: after(minTrusted),
+			stale:  91 * time.Millisecond, expired: minTrusted,
+		},
+		"less than that": {
+			expiry: after(minTrusted - 1),
+			stale:  9100 * time.Millisecond, expired: minLife,
+		},
+		"in the past": {
+			expiry: after(-time.Hour),
+			stale:  9100 * time.Millisecond, expired: minLife,
+		},
+		"renew after":       {renewAfter: after(time.Minute), stale: time.Minute, expired: none},
+		"renew in the past": {renewAfter: after(-time.Minute), stale: minRenew, expired: none},
+		"renew before its end": {
+			expiry: after(time.Hour), renewAfter: after(time.Minute),
+			stale: time.Minute, expired: time.Hour,
+		},
+		"renew after its end": {
+			expiry: after(time.Hour), renewAfter: after(2 * time.Hour),
+			stale: 55*time.Minute + 30*time.Second, expired: time.Hour,
+		},
+		"beyond all instants": {
+			expiry: time.Unix(1<<40, 0),
+			stale:  none, expired: none,
+		},
 		"renew beyond them all": {renewAfter: time.Unix(1<<40, 0), stale: none, expired: none},
 	} {
 		t.Run(name, func(t *testing.T) {
