@@ -143,6 +143,8 @@ func TestOrderOfEvents(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		require.NoError(t, s.Close(t.Context()))
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(t, []string{
 			"authenticated initial", "refused rejected", "failed rejected", "ended initial",
 			"authenticated initial", "ended initial",
