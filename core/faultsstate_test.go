@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,9 +130,9 @@ func TestCloseDuringASignIn(t *testing.T) {
 // obtain could not be kept.
 func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broken := false
+		var broken atomic.Bool
 		store := hooked{newShelf(), func(string) error {
-			if broken {
+			if broken.Load() {
 				return core.Errorf(core.Unavailable, "the keyring is locked")
 			}
 			return nil
@@ -147,13 +148,13 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 		p.signIn = func(context.Context) (core.Credential, error) { return bearer("t2"), nil }
 		s := core.New("api", p, &core.Options{Store: store, UI: somebody(0)})
 		require.NoError(t, s.Init(t.Context()))
-		broken = true
+		broken.Store(true)
 		time.Sleep(2 * time.Hour)
 		_, err := s.Credential(t.Context())
 		require.ErrorIs(t, err, core.Unavailable)
 		require.ErrorContains(t, err, "the keyring is locked")
 		require.Zero(t, p.signIns())
-		broken = false
+		broken.Store(false)
 		time.Sleep(time.Minute)
 		require.Equal(t, "t2", bearing(t, s))
 		require.Equal(t, 1, p.signIns())
