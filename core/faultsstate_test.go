@@ -113,7 +113,6 @@ func TestCloseDuringASignIn(t *testing.T) {
 					var wg sync.WaitGroup
 					wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
 					<-p.asked
-					time.Sleep(time.Second)
 					began := time.Now()
 					require.NoError(t, s.Close(t.Context()))
 					require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
@@ -293,8 +292,8 @@ func TestRefusalsAreCountedInARow(t *testing.T) {
 					pause(t, s)
 					refuse()
 				}
-				time.Sleep(2 * time.Second)
-				refuse() // the second one in a row
+				time.Sleep(2 * time.Second) // the next one follows closely
+				refuse()
 			})
 		})
 	}
