@@ -241,7 +241,8 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 	cancel(why)
 	p := &issuer{life: time.Hour}
 	s := core.New("api", p, &core.Options{Lazy: true})
-	for _, err := range []error{s.Init(ctx), func() error { _, err := s.Credential(ctx); return err }()} {
+	_, err := s.Credential(ctx)
+	for _, err := range []error{s.Init(ctx), err} {
 		require.ErrorIs(t, err, core.Unavailable)
 		require.ErrorIs(t, err, why)
 	}

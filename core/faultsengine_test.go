@@ -35,7 +35,9 @@ func TestCallersAreNotBoundByATimer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := make(chan struct{}, 10)
 				p := &steered{}
-				p.authenticate = func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+				p.authenticate = func(
+					_ context.Context, call int, _ core.Request,
+				) (core.Credential, error) {
 					if call > 1 {
 						began <- struct{}{}
 						time.Sleep(time.Second)

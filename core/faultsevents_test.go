@@ -23,11 +23,7 @@ func TestObserveDelaysNobody(t *testing.T) {
 		"Init":    func(s *core.Session, _ core.Event) { _ = s.Init(context.Background()) },
 		"Status":  func(s *core.Session, _ core.Event) { _ = s.Status() },
 		"rejects": func(s *core.Session, _ core.Event) { s.Reject(bearer("x"), "") },
-		"SignOut": func(s *core.Session, e core.Event) {
-			if e.Kind != core.Ended {
-				_ = s.SignOut(context.Background())
-			}
-		},
+		"SignOut": func(s *core.Session, _ core.Event) { _ = s.SignOut(context.Background()) },
 		"hangs after a refusal": func(_ *core.Session, e core.Event) {
 			if e.Kind == core.Refused {
 				time.Sleep(time.Hour)
@@ -147,6 +143,8 @@ func TestOrderOfEvents(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		require.NoError(t, s.Close(t.Context()))
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(t, []string{
 			"authenticated initial", "refused rejected", "failed rejected", "ended initial",
 			"authenticated initial", "ended initial",

@@ -29,7 +29,9 @@ const plain401 = `Bearer realm="x"`
 func newRefusing(t *testing.T, renewal string, opts core.Options) *refusing {
 	t.Helper()
 	r := &refusing{}
-	r.p = &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+	r.p = &steered{authenticate: func(
+		_ context.Context, call int, _ core.Request,
+	) (core.Credential, error) {
 		if call == 1 {
 			return lasting("t1", renewal, time.Hour), nil
 		}
@@ -163,7 +165,9 @@ func TestEndOfARefusedCredential(t *testing.T) {
 		event   func(t *testing.T, r *refusing)
 		want    error // of the next request; nil: it is answered with 200
 	}{
-		{"the next attempt is denied", "r", func(_ *testing.T, r *refusing) { r.failWith(core.Denied) }, core.Denied},
+		{"the next attempt is denied", "r", func(_ *testing.T, r *refusing) {
+			r.failWith(core.Denied)
+		}, core.Denied},
 		{"the issuer refuses its refresh state", "r", func(_ *testing.T, r *refusing) {
 			r.failWith(core.Interactive)
 		}, core.Interactive},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +45,9 @@ func (p *spender) Authenticate(ctx context.Context, req core.Request) (core.Cred
 	}
 }
 
-func (p *spender) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (p *spender) SignIn(
+	ctx context.Context, req core.Request, ui core.UI,
+) (core.Credential, error) {
 	if p.asked != nil {
 		close(p.asked)
 		time.Sleep(p.signIn)
@@ -110,7 +113,6 @@ func TestCloseDuringASignIn(t *testing.T) {
 					var wg sync.WaitGroup
 					wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
 					<-p.asked
-					time.Sleep(time.Second)
 					began := time.Now()
 					require.NoError(t, s.Close(t.Context()))
 					require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
@@ -127,14 +129,16 @@ func TestCloseDuringASignIn(t *testing.T) {
 // obtain could not be kept.
 func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broken := false
+		var broken atomic.Bool
 		store := hooked{newShelf(), func(string) error {
-			if broken {
+			if broken.Load() {
 				return core.Errorf(core.Unavailable, "the keyring is locked")
 			}
 			return nil
 		}}
-		p := &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+		p := &steered{authenticate: func(
+			_ context.Context, call int, _ core.Request,
+		) (core.Credential, error) {
 			if call == 1 {
 				return lasting("t1", "", time.Hour), nil
 			}
@@ -143,13 +147,13 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 		p.signIn = func(context.Context) (core.Credential, error) { return bearer("t2"), nil }
 		s := core.New("api", p, &core.Options{Store: store, UI: somebody(0)})
 		require.NoError(t, s.Init(t.Context()))
-		broken = true
+		broken.Store(true)
 		time.Sleep(2 * time.Hour)
 		_, err := s.Credential(t.Context())
 		require.ErrorIs(t, err, core.Unavailable)
 		require.ErrorContains(t, err, "the keyring is locked")
 		require.Zero(t, p.signIns())
-		broken = false
+		broken.Store(false)
 		time.Sleep(time.Minute)
 		require.Equal(t, "t2", bearing(t, s))
 		require.Equal(t, 1, p.signIns())
@@ -161,13 +165,19 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 // person.
 func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *core.Session){
-		"Close":       func(t *testing.T, s *core.Session) { require.NoError(t, s.Close(t.Context())) },
-		"Reconfigure": func(_ *testing.T, s *core.Session) { s.Reconfigure(fixed(bearer("x")), nil) },
-		"the limit":   func(*testing.T, *core.Session) { time.Sleep(11 * time.Second) },
+		"Close": func(t *testing.T, s *core.Session) {
+			require.NoError(t, s.Close(t.Context()))
+		},
+		"Reconfigure": func(_ *testing.T, s *core.Session) {
+			s.Reconfigure(fixed(bearer("x")), nil)
+		},
+		"the limit": func(*testing.T, *core.Session) { time.Sleep(11 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &steered{authenticate: func(context.Context, int, core.Request) (core.Credential, error) {
+				p := &steered{authenticate: func(
+					context.Context, int, core.Request,
+				) (core.Credential, error) {
 					time.Sleep(15 * time.Second) // it ignores its context
 					return core.Credential{}, core.Errorf(core.Interactive, "sign in")
 				}}
@@ -227,7 +237,9 @@ func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 // after its failures.
 func TestNewConfigurationBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+		old := &steered{authenticate: func(
+			_ context.Context, call int, _ core.Request,
+		) (core.Credential, error) {
 			return lasting("old", "refresh-of-old", time.Hour), nil
 		}}
 		p := &steered{authenticate: issuing(time.Hour)}
@@ -280,8 +292,8 @@ func TestRefusalsAreCountedInARow(t *testing.T) {
 					pause(t, s)
 					refuse()
 				}
-				time.Sleep(2 * time.Second)
-				refuse() // the second one in a row
+				time.Sleep(2 * time.Second) // the next one follows closely
+				refuse()
 			})
 		})
 	}

@@ -39,11 +39,17 @@ func TestStoreThatHangs(t *testing.T) {
 		{"load", []string{"load"}, 0, timeout + grace, false, false},
 		{"lock", []string{"lock"}, 0, timeout + grace, false, false},
 		{"save", []string{"save"}, 0, timeout + grace, true, false},
-		{"save and a slow provider", []string{"save"}, 900 * time.Millisecond, timeout + grace, true, false},
+		{
+			"save and a slow provider", []string{"save"}, 900 * time.Millisecond,
+			timeout + grace, true, false,
+		},
 		{"unlock", []string{"unlock"}, 0, 0, true, true},
 		{"unlock and a provider", []string{"unlock"}, time.Minute, timeout + grace, false, false},
 		{"save and unlock", []string{"save", "unlock"}, 0, timeout + grace, true, false},
-		{"all", []string{"load", "lock", "save", "unlock", "delete"}, time.Minute, timeout + grace, false, false},
+		{
+			"all", []string{"load", "lock", "save", "unlock", "delete"}, time.Minute,
+			timeout + grace, false, false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +158,9 @@ func TestRecordThatWasRefused(t *testing.T) {
 func TestRecordWithoutRefreshStateIsNotMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newShelf()
-		p := &steered{authenticate: func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+		p := &steered{authenticate: func(
+			_ context.Context, call int, _ core.Request,
+		) (core.Credential, error) {
 			if call > 1 {
 				return core.Credential{}, core.Errorf(core.Interactive, "sign in")
 			}

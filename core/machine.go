@@ -531,6 +531,7 @@ func (m *machine) enter() { m.blocks++ }
 // closing is what Close finds.
 type closing struct {
 	nothing bool     // there is nothing to do
+	again   bool     // the session was closed already
 	wait    bool     // another Close is at work
 	last    *attempt // wait until nothing of it is left
 	effects
@@ -562,15 +563,20 @@ func (m *machine) close(u *setup, how closeMode) closing {
 	}
 	fx := m.abort(u.annotate(errClosed, ""))
 	fx.release = c
+	again := m.state == StateClosed
 	m.epoch++
 	m.state, m.owned, m.refusals = stateClosing, false, nil
 	m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone
-	return closing{last: last, effects: fx}
+	return closing{last: last, again: again, effects: fx}
 }
 
-// closed is the event that Close has ended.
-func (m *machine) closed() effects {
+// closed is the event that Close has ended. again says that the session was
+// closed before.
+func (m *machine) closed(again bool) effects {
 	m.state = StateClosed
+	if again {
+		return effects{}
+	}
 	return effects{events: []Event{{Kind: Ended}}}
 }
 

@@ -335,7 +335,7 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	err := u.releaseAtEnd(ctx, c.release, how)
 	s.sendingParts().transports.end()
 	s.mu.Lock()
-	s.apply(u, s.machine.closed())
+	s.apply(u, s.machine.closed(c.again))
 	close(s.extra.closing)
 	s.extra.closing = nil
 	s.mu.Unlock()

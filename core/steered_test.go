@@ -84,8 +84,12 @@ func lasting(token, renewal string, life time.Duration) core.Credential {
 }
 
 // issuing returns tokens t1, t2, … that have no refresh state.
-func issuing(life time.Duration) func(context.Context, int, core.Request) (core.Credential, error) {
-	return func(_ context.Context, call int, _ core.Request) (core.Credential, error) {
+func issuing(life time.Duration) func(
+	context.Context, int, core.Request,
+) (core.Credential, error) {
+	return func(
+		_ context.Context, call int, _ core.Request,
+	) (core.Credential, error) {
 		return lasting(fmt.Sprint("t", call), "", life), nil
 	}
 }

@@ -232,7 +232,7 @@ func (w *world) closed() bool {
 		return false
 	}
 	w.closing = false
-	w.m.closed()
+	w.m.closed(false)
 	return true
 }
 
