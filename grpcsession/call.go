@@ -33,8 +33,7 @@ type attempt struct {
 func (a *attempt) begins(unary bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.md, a.sent, a.challenge = core.RPCMetadata{}, false, ""
-	a.unary, a.received, a.otherwise = unary, false, false
+	a.md, a.sent, a.challenge, a.unary = core.RPCMetadata{}, false, "", unary
 }
 
 // carries is told what the session adds to the call.

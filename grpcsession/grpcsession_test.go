@@ -105,7 +105,8 @@ func TestSecondRefusal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &issuer{}
 			server := start(t, only("none"))
-			conn := server.dial(t, ready(t, p, core.Options{}))
+			s := ready(t, p, core.Options{})
+			conn := server.dial(t, s)
 			err := func() error {
 				if method == unaryMethod {
 					return call(t.Context(), conn, "x")
@@ -124,6 +125,7 @@ func TestSecondRefusal(t *testing.T) {
 			require.Equal(t, []string{"t1", "t2"}, tokens)
 			require.Empty(t, messages)
 			require.LessOrEqual(t, p.calls.Load(), int64(3))
+			require.EqualValues(t, 2, s.Status().Refusals, "each is told once")
 		})
 	}
 }
@@ -166,7 +168,7 @@ func TestOthersErrors(t *testing.T) {
 	conn := server.dial(t, s)
 	require.Equal(t, codes.PermissionDenied, status.Code(call(t.Context(), conn, "x")))
 
-	other := server.dial(t, s, grpc.WithPerRPCCredentials(broken{}))
+	other := server.dial(t, s, grpc.WithPerRPCCredentials(&broken{}))
 	err := call(t.Context(), other, "x")
 	require.Equal(t, codes.Unauthenticated, status.Code(err))
 	require.ErrorContains(t, err, "broken")
@@ -178,21 +180,43 @@ func TestOthersErrors(t *testing.T) {
 		_ = invoke(ctx, method, req, reply, conn, opts...)
 		return status.Error(codes.Unauthenticated, "invented")
 	}))
-	err = call(t.Context(), invented, "x")
-	require.ErrorContains(t, err, "invented")
+	require.ErrorContains(t, call(t.Context(), invented, "x"), "invented")
+	server.accept(func(string) error { return nil })
+	require.ErrorContains(t, call(t.Context(), invented, "x"), "invented")
+
+	// gRPC sends the call again, and then cannot: only the first time was it sent.
+	server.accept(func(string) error { return status.Error(codes.Unavailable, "later") })
+	failsLater := &broken{}
+	failsLater.good.Store(1)
+	retried := server.dial(t, s, grpc.WithPerRPCCredentials(failsLater),
+		grpc.WithDefaultServiceConfig(retries))
+	err = call(t.Context(), retried, "x")
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+	require.ErrorContains(t, err, "broken")
 
 	require.Zero(t, s.Status().Refusals)
 	require.EqualValues(t, 1, p.calls.Load())
 }
 
-type broken struct{}
+// broken is a credential that fails after it was good for so many calls.
+type broken struct{ good atomic.Int64 }
 
-func (broken) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+func (b *broken) GetRequestMetadata(
+	context.Context, ...string,
+) (map[string]string, error) {
+	if b.good.Add(-1) >= 0 {
+		return nil, nil
+	}
 	return nil, errors.New("broken")
 }
-func (broken) RequireTransportSecurity() bool { return false }
 
-var _ credentials.PerRPCCredentials = broken{}
+func (*broken) RequireTransportSecurity() bool { return false }
+
+var _ credentials.PerRPCCredentials = (*broken)(nil)
+
+const retries = `{"methodConfig": [{"name": [{}], "retryPolicy": {
+	"maxAttempts": 5, "initialBackoff": "0.3s", "maxBackoff": "2s", "backoffMultiplier": 2,
+	"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 
 // A challenge that asks for more rights does not refuse the credential.
 func TestChallenge(t *testing.T) {
@@ -300,9 +324,6 @@ func TestStatusCodes(t *testing.T) {
 
 // A service config that retries UNAVAILABLE retries an outage of the token endpoint.
 func TestServiceConfigRetries(t *testing.T) {
-	const retries = `{"methodConfig": [{"name": [{}], "retryPolicy": {
-		"maxAttempts": 5, "initialBackoff": "0.3s", "maxBackoff": "2s", "backoffMultiplier": 2,
-		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 	for name, c := range map[string]struct {
 		config string
 		fails  core.Code

@@ -191,6 +191,9 @@ func (s *server) echo(_ any, stream grpc.ServerStream) error {
 		if err := stream.SendMsg(in); err != nil {
 			return err
 		}
+		if in.Value == "answer and refuse" {
+			return status.Error(codes.Unauthenticated, "no longer")
+		}
 	}
 }
 

@@ -179,6 +179,36 @@ func TestSentMessagesAreNotRepeated(t *testing.T) {
 	require.EqualValues(t, 1, s.Status().Refusals, "the session is told once")
 }
 
+// The same where the caller receives before it sends.
+func TestSentMessagesAreNotRepeatedForAReceiver(t *testing.T) {
+	gate := make(chan struct{})
+	server, _, stream := opened(t, bidiMethod, func(s *server) { s.gate = gate })
+	received := make(chan error, 1)
+	go func() {
+		_, err := receive(stream)
+		received <- err
+	}()
+	waitForTokens(t, server, 1)
+	require.NoError(t, stream.SendMsg(wrapperspb.String("a")))
+	close(gate)
+	require.Equal(t, codes.Unauthenticated, status.Code(<-received))
+	tokens, _ := server.seen()
+	require.Equal(t, []string{"t1"}, tokens)
+}
+
+// A server stream that has brought a message is not repeated.
+func TestAnsweredStreamIsNotRepeated(t *testing.T) {
+	server := start(t, func(string) error { return nil })
+	s := ready(t, &issuer{}, core.Options{})
+	stream := open(t.Context(), t, server.dial(t, s), serverMethod)
+	exchange(t, stream, "answer and refuse")
+	_, err := receive(stream)
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+	require.EqualValues(t, 1, s.Status().Refusals)
+	tokens, _ := server.seen()
+	require.Equal(t, []string{"t1"}, tokens)
+}
+
 // A header that the caller has seen cannot be exchanged for another.
 func TestSeenHeader(t *testing.T) {
 	gate := make(chan struct{})
