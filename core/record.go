@@ -3,6 +3,7 @@
 package core
 
 import (
+	"crypto"
 	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
@@ -34,6 +35,8 @@ type record struct {
 	Origins    []string          `json:"origins,omitempty"`
 	Subject    string            `json:"subject,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	Digests    []crypto.Hash     `json:"body_digests,omitempty"` // Body, of which an Authorizer has need
+	RawBody    int64             `json:"body_raw,omitempty"`
 }
 
 var errLaterRecord = Errorf(BadConfig, "the stored credential was saved by a later version of this program's authsession")
@@ -60,6 +63,7 @@ func newRecord(c Credential) *record {
 		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query), Cookie: revealAll(c.Attach.Cookie),
 		Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
+		Digests: c.Body.Digests, RawBody: c.Body.Raw,
 	}
 	cert := c.Attach.Cert.Reveal()
 	r.Cert, r.KeyHeld = chainOf(cert), hasKey([]byte(cert))
@@ -74,6 +78,7 @@ func (r *record) credential() Credential {
 		},
 		Renewal: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
 		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
+		Body: BodyNeeds{Digests: r.Digests, Raw: r.RawBody},
 	}
 }
 
