@@ -49,9 +49,10 @@ type attempt struct {
 	setup   *setup
 	who     audience
 	purpose purpose
-	req     Request     // what to ask the provider
-	have    *credential // what the session had when the attempt began; nil: nothing
-	epoch   uint32      // of the machine when the attempt began
+	req     Request       // what to ask the provider
+	have    *credential   // what the session had when the attempt began; nil: nothing
+	epoch   uint32        // of the machine when the attempt began
+	second  *refusedInput // of the attempt in whose place this one began; nil: of none
 
 	// The machine owns these three; Session.mu guards them.
 	phase   phase
@@ -104,14 +105,22 @@ const (
 // obtained is the outcome of an attempt.
 type obtained struct {
 	cred      *credential
-	restored  bool // it came from the store, and nobody was asked
-	presented bool // the provider was given a refresh state to present
-	refused   bool // the issuer refused that refresh state
-	signedIn  bool // a person signed in
+	restored  bool          // it came from the store, and nobody was asked
+	presented bool          // the provider was given a refresh state to present
+	refused   bool          // the issuer refused that refresh state
+	signedIn  bool          // a person signed in
+	input     *refusedInput // the server refused an input, which was rejected; nil: none
+}
+
+// refusedInput is an input of an attempt that the server refused.
+type refusedInput struct {
+	role string
+	id   uint64 // of the credential
+	err  error  // what the provider said
 }
 
 var (
-	errSuperseded = errors.New("superseded")                      // its waiters ask again
+	errSuperseded = errors.New("superseded")                      // another attempt took its place, or will; its waiters ask again
 	errNotStored  = errors.New("the store holds nothing to take") // outcome of a restoration
 )
 

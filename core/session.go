@@ -283,9 +283,14 @@ func (s *Session) Reject(c Credential, challenge string) {
 // refuse tells the session that the API refused l. invalid says that it called
 // the credential itself invalid.
 func (s *Session) refuse(l *credential, invalid bool, challenge string) {
+	s.refuseFor(s.config().audience(), l, invalid, challenge)
+}
+
+// refuseFor is refuse with the audience of the attempt that it may start.
+func (s *Session) refuseFor(who audience, l *credential, invalid bool, challenge string) {
 	s.mu.Lock()
 	u := s.config()
-	s.apply(l.setup, s.machine.refuse(present(), u.policy(), u.audience(), l, invalid, challenge))
+	s.apply(l.setup, s.machine.refuse(present(), u.policy(), who, l, invalid, challenge))
 	s.mu.Unlock()
 	s.reportSoon()
 }
@@ -416,6 +421,13 @@ func (s *Session) supply(ctx context.Context) (Credential, error) {
 		return Credential{}, err
 	}
 	return s.Credential(ctx)
+}
+
+// reject implements supplier.
+func (s *Session) reject(ctx context.Context, c Credential) {
+	if l := s.live.Load(); l != nil && c.id == l.cred.id {
+		s.refuseFor(s.audience(ctx), l, false, "")
+	}
 }
 
 // asksPerson implements supplier.
