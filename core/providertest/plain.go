@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"crypto"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -18,6 +19,8 @@ type plainCredential struct {
 	Subject               string
 	Attributes            map[string]string
 	Learn                 []string
+	Digests               []crypto.Hash
+	RawBody               int64
 }
 
 // toPlain reveals c.
@@ -27,7 +30,8 @@ func toPlain(c core.Credential) plainCredential {
 		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
 		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
-		Learn: append([]string(nil), c.Attach.Learn...),
+		Learn:   append([]string(nil), c.Attach.Learn...),
+		Digests: append([]crypto.Hash(nil), c.Body.Digests...), RawBody: c.Body.Raw,
 	}
 }
 
@@ -47,6 +51,7 @@ func (p plainCredential) credential() core.Credential {
 		},
 		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
 		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
+		Body: core.BodyNeeds{Digests: p.Digests, Raw: p.RawBody},
 	}
 }
 
