@@ -63,7 +63,9 @@ func bodies(r *run) {
 	if !ok {
 		return
 	}
-	post := core.Outgoing{Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}}
+	post := core.Outgoing{
+		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}, Learned: r.Learned.Clone(),
+	}
 	unread := withBody(post, core.BodyNeeds{}, nil)
 	unread.ContentLength = -1
 	older := post // a host of an earlier version

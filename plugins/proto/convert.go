@@ -176,9 +176,9 @@ func texts(h http.Header) http.Header {
 func ToOutgoing(m *v1.AuthorizeRequest) core.Outgoing {
 	out := core.Outgoing{
 		Method: m.GetMethod(), URL: m.GetUrl(), Host: m.GetHost(), Header: toHeader(m.GetHeader()),
-		ContentLength: -1, Body: slices.Clone(m.Body),
+		ContentLength: -1, Body: slices.Clone(m.GetBody()),
 	}
-	if m.ContentLength != nil {
+	if m != nil && m.ContentLength != nil {
 		out.ContentLength = m.GetContentLength()
 	}
 	if learned := texts(toHeader(m.GetLearnedValues())); len(learned) > 0 {
