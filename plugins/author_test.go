@@ -10,6 +10,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +37,49 @@ var authorFactory = core.NewFactory(core.Info{Kind: "author", Summary: "Signs re
 func authorBinary() Binary {
 	path, hash := self()
 	return Binary{Name: "author", Path: path, SHA256: hash, Args: []string{"author"}, Kinds: []string{"author"}}
+}
+
+// pythonBinary is the same provider in Python, testdata/author.py with the files of the example.
+func pythonBinary(t *testing.T) Binary {
+	t.Helper()
+	if err := exec.Command("/usr/bin/python3", "-c", "import cryptography, google.protobuf, grpc").Run(); err != nil {
+		t.Skip("needs examples/plugin-python/install.sh")
+	}
+	dir := filepath.Join(t.TempDir(), "plugin")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	const example = "../examples/plugin-python/ticket/"
+	for from, to := range map[string]string{
+		example + "plugin.py": "plugin.py", example + "provider_pb2.py": "provider_pb2.py",
+		example + "__main__.py": "ticket.py", "testdata/author.py": "__main__.py",
+	} {
+		text, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, to), text, 0o600))
+	}
+	out := dir + ".pyz"
+	text, err := exec.Command("/usr/bin/python3", "-m", "zipapp", dir,
+		"--python", "/usr/bin/python3 -I", "--output", out).CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.NoError(t, os.Chmod(out, 0o700))
+	data, err := os.ReadFile(out)
+	require.NoError(t, err)
+	return Binary{Name: "author-py", Path: out, SHA256: sum(data), Kinds: []string{"author"}}
+}
+
+// authors are the provider of these tests in the program, and as a plugin in Go and in Python.
+func authors(t *testing.T, test func(*testing.T, core.Factory)) {
+	t.Run("in the program", func(t *testing.T) { test(t, authorFactory) })
+	for name, binary := range map[string]func(*testing.T) Binary{
+		"as a plugin in Go": func(*testing.T) Binary { return authorBinary() }, "as a plugin in Python": pythonBinary,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := binary(t)
+			h, _ := newHost(t)
+			_, err := h.Describe(t.Context(), b)
+			require.NoError(t, err)
+			test(t, factoryOf(t, h, b, "author"))
+		})
+	}
 }
 
 // Authenticate buys a ticket. An input with the word revoked in it is refused.
@@ -91,50 +137,47 @@ func authorFixture(f core.Factory, fault string) providertest.Fixture {
 
 // A provider in a plugin may begin with a round without a credential, read bodies and refuse inputs.
 func TestConformanceOfAuthorizer(t *testing.T) {
-	h, _ := newHost(t)
-	_, err := h.Describe(t.Context(), authorBinary())
-	require.NoError(t, err)
-	for _, r := range providertest.Check(t.Context(), authorFixture(factoryOf(t, h, authorBinary(), "author"), "")) {
-		require.NoError(t, r.Err, r.Name)
-		if strings.HasPrefix(r.Name, "ability/") && r.Name != "ability/revoke" && r.Name != "ability/sign" {
-			require.Empty(t, r.Skipped, r.Name)
+	authors(t, func(t *testing.T, f core.Factory) {
+		for _, r := range providertest.Check(t.Context(), authorFixture(f, "")) {
+			require.NoError(t, r.Err, r.Name)
+			if strings.HasPrefix(r.Name, "ability/") && r.Name != "ability/revoke" && r.Name != "ability/sign" {
+				require.Empty(t, r.Skipped, r.Name)
+			}
 		}
-	}
+	})
 }
 
 // The kit finds through a plugin what it finds in the program.
 func TestBrokenAuthorizers(t *testing.T) {
-	h, _ := newHost(t)
-	_, err := h.Describe(t.Context(), authorBinary())
-	require.NoError(t, err)
-	for _, row := range []struct{ fault, check, says string }{
-		{"raw", "credential/body", "bodies of up to 10737418240 bytes"},
-		{"hash", "credential/body", "hash number 99"},
-		{"rounds", "ability/rounds", "nothing new"},
-		{"nothing", "ability/body", "of a request without a body: "},
-		{"role", "inputs/refused", `names the input "subject" as refused`},
-	} {
-		for where, f := range map[string]core.Factory{
-			"in the program": authorFactory, "in a plugin": factoryOf(t, h, authorBinary(), "author"),
+	all := providertest.Check(t.Context(), providertest.Fixture{})
+	authors(t, func(t *testing.T, f core.Factory) {
+		for _, row := range []struct{ fault, check, says string }{
+			{"raw", "credential/body", "bodies of up to 10737418240 bytes"},
+			{"hash", "credential/body", "hash number 99"},
+			{"rounds", "ability/rounds", "nothing new"},
+			{"nothing", "ability/body", "of a request without a body: "},
+			{"role", "inputs/refused", `names the input "subject" as refused`},
 		} {
 			fixture := authorFixture(f, row.fault)
 			fixture.Waive = map[string]string{}
-			for _, r := range providertest.Check(t.Context(), providertest.Fixture{}) {
+			for _, r := range all {
 				if r.Name != row.check && r.Name != "settings/good" {
 					fixture.Waive[r.Name] = "another check"
 				}
 			}
 			for _, r := range providertest.Check(t.Context(), fixture) {
 				if r.Name == row.check {
-					require.ErrorContains(t, r.Err, row.says, "%s %s", row.fault, where)
+					require.ErrorContains(t, r.Err, row.says, row.fault)
 				}
 			}
 		}
-	}
+	})
 }
 
 // What an Authorizer is told, and what a session makes of it, is the same through a plugin.
-func TestAuthorizerThroughAPlugin(t *testing.T) {
+func TestAuthorizerThroughAPlugin(t *testing.T) { authors(t, testAuthorizer) }
+
+func testAuthorizer(t *testing.T, f core.Factory) {
 	var mu sync.Mutex
 	var seen []string
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -155,8 +198,6 @@ func TestAuthorizerThroughAPlugin(t *testing.T) {
 		issued++
 		return token([]string{"", "T revoked", "T good"}[issued]), nil
 	}), nil)
-	h, _ := newHost(t)
-	f := factoryOf(t, h, authorBinary(), "author")
 	open := func(fault string) *core.Session {
 		p, err := f.Open(t.Context(), "", map[string]any{"url": office.URL, "key": "k", "fault": fault})
 		require.NoError(t, err)
