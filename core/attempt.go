@@ -60,6 +60,7 @@ type attempt struct {
 	ended   closeMode // how the Close that settled it treats what still arrives
 
 	err  error         // the outcome; written before done is closed
+	next *attempt      // began in its place; written before done is closed; nil: none
 	done chan struct{} // closed when the attempt has settled
 	back chan struct{} // closed when nothing of it is left to wait for
 
@@ -233,6 +234,45 @@ func (a *attempt) releaseLock() {
 	if unlock := a.unlock.Swap(nil); unlock != nil {
 		unlockQuietly(context.Background(), *unlock)
 	}
+}
+
+// await waits for a channel to close, or for ctx.
+func await(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	default:
+	}
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return gone(ctx)
+	}
+}
+
+// gone is the error of a caller whose context ended.
+func gone(ctx context.Context) error {
+	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
+}
+
+// settles waits until the attempt has settled, or the one that began in its place,
+// and returns that one.
+func (a *attempt) settles(ctx context.Context) (*attempt, error) {
+	for {
+		if err := await(ctx, a.done); err != nil || a.next == nil {
+			return a, err
+		}
+		a = a.next
+	}
+}
+
+// last returns the attempt that began in the place of a settled one, or that one.
+func (a *attempt) last() *attempt {
+	for a.next != nil {
+		a = a.next
+	}
+	return a
 }
 
 // outcome returns what a settled attempt means for a caller of an audience that

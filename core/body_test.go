@@ -115,6 +115,26 @@ func TestBodiesOnDemand(t *testing.T) {
 			require.Equal(t, tc.needs.Raw >= tc.size, out.Body != nil)
 		})
 	}
+	t.Run("nothing is not even opened", func(t *testing.T) {
+		s := ready(t, &reader{}, nil)
+		b := &counted{size: small}
+		resp, err := s.Client().Do(b.request(t, api.URL))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.EqualValues(t, 1, b.opened.Load())
+	})
+	t.Run("raw, of unknown length and too long", func(t *testing.T) {
+		p := &reader{needs: core.BodyNeeds{Raw: small - 1}}
+		s := ready(t, p, nil)
+		b := &counted{size: small}
+		req := b.request(t, api.URL)
+		req.ContentLength = -1
+		resp, err := s.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Nil(t, p.last.Load().Body)
+		require.EqualValues(t, 2*small, b.bytes.Load(), "one byte more than asked for tells")
+	})
 	t.Run("without an Authorizer", func(t *testing.T) {
 		p := &reader{needs: core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}}}
 		s := ready(t, core.ProviderFunc(p.Authenticate), nil)
@@ -143,6 +163,7 @@ func TestWhatAnAuthorizerIsTold(t *testing.T) {
 		{"of unknown length and too long", "hello!", func(r *http.Request) { r.ContentLength = -1 }, core.Outgoing{ContentLength: -1}},
 		{"no body", "", nil, core.Outgoing{Body: []byte{}}},
 		{"a nil body", "", func(r *http.Request) { r.Body, r.GetBody = nil, nil }, core.Outgoing{Body: []byte{}}},
+		{"a Host that is not set", "", func(r *http.Request) { r.Host = "" }, core.Outgoing{Body: []byte{}}},
 		{"a Host of its own", "", func(r *http.Request) { r.Host = "Tenant.example" }, core.Outgoing{Host: "Tenant.example", Body: []byte{}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -42,6 +42,7 @@ func (f *front) SignIn(context.Context, core.Request, core.UI) (core.Credential,
 type exchange struct {
 	mu      sync.Mutex
 	seen    []string
+	said    []string // challenges
 	revoked func(text string) bool
 	role    string // that it names; empty: subject
 	life    time.Duration
@@ -51,7 +52,7 @@ func (e *exchange) Authenticate(_ context.Context, req core.Request) (core.Crede
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	text := req.Inputs["subject"].Attach.Header["Authorization"].Reveal()
-	e.seen = append(e.seen, text)
+	e.seen, e.said = append(e.seen, text), append(e.said, req.Challenge)
 	if e.revoked != nil && e.revoked(text) {
 		role := e.role
 		if role == "" {
@@ -137,6 +138,37 @@ func TestInputRefused(t *testing.T) {
 		e.revoked = func(text string) bool { return text == c.Attach.Header["Authorization"].Reveal() }
 		require.ErrorIs(t, orders.Init(t.Context()), core.Denied)
 		require.Len(t, e.asked(), 1, "the same input is not presented twice")
+	})
+	t.Run("the input's session has another already", func(t *testing.T) {
+		e, f := &exchange{}, &front{}
+		orders, login := setup(e, f)
+		require.NoError(t, login.Init(t.Context()))
+		e.revoked = func(text string) bool {
+			if text != "T f1" {
+				return false
+			}
+			c, err := login.Credential(t.Context())
+			require.NoError(t, err)
+			login.Reject(c, "")
+			_, err = login.Credential(t.Context())
+			require.NoError(t, err)
+			return true
+		}
+		require.NoError(t, orders.Init(t.Context()))
+		require.Equal(t, []string{"T f1", "T f2"}, e.asked())
+		require.EqualValues(t, 1, login.Status().Refusals, "the new one was not refused")
+	})
+	t.Run("the second attempt is told what the first one was", func(t *testing.T) {
+		e, f := &exchange{}, &front{}
+		orders, _ := setup(e, f)
+		require.NoError(t, orders.Init(t.Context()))
+		e.revoked = is("f1")
+		c, err := orders.Credential(t.Context())
+		require.NoError(t, err)
+		orders.Reject(c, "T realm=x")
+		_, err = orders.Credential(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"", "T realm=x", "T realm=x"}, e.said)
 	})
 	t.Run("an input that it does not have", func(t *testing.T) {
 		e, f := &exchange{revoked: is("f1"), role: "actor\x1b"}, &front{}

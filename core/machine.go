@@ -357,6 +357,7 @@ func (m *machine) tryAgain(at moment, p policy, a *attempt, refused *refusedInpu
 	fx, _ := m.begin(at, p, a.who, a.purpose)
 	if fx.start != nil {
 		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
+		a.next = fx.start
 	}
 	fx.settled = a
 	return fx

@@ -127,7 +127,7 @@ func (s *Session) renew(ctx context.Context) error {
 	for {
 		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
 		_, done, err := s.follow(ctx, v, by)
-		if done || v.wait.err == nil {
+		if done || v.wait.last().err == nil {
 			return s.config().annotate(err, "renew")
 		}
 	}
@@ -177,9 +177,10 @@ func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credentia
 	case v.sleep > 0:
 		err = sleep(ctx, v.sleep)
 	case v.wait != nil:
-		if err = await(ctx, v.wait.done); err == nil {
+		var last *attempt
+		if last, err = v.wait.settles(ctx); err == nil {
 			again := false
-			if err, again = v.wait.outcome(by.who); again {
+			if err, again = last.outcome(by.who); again {
 				return nil, false, nil
 			}
 		}
@@ -452,26 +453,6 @@ func (u *setup) audience() audience {
 func (u *setup) policy() policy {
 	o := u.opts
 	return policy{setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow}
-}
-
-// await waits for a channel to close, or for ctx.
-func await(ctx context.Context, c <-chan struct{}) error {
-	select {
-	case <-c:
-		return nil
-	default:
-	}
-	select {
-	case <-c:
-		return nil
-	case <-ctx.Done():
-		return gone(ctx)
-	}
-}
-
-// gone is the error of a caller whose context ended.
-func gone(ctx context.Context) error {
-	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -405,7 +405,7 @@ func (w *world) settle(r *runner, o obtained, err error) bool {
 	if o.input != nil && fx.start != nil && !again {
 		violated(10, "an input that is refused a second time begins a third attempt")
 	}
-	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose) {
+	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.next != fx.start) {
 		violated(12, "no attempt takes the place of one whose input was refused")
 	}
 	w.apply(fx, r.cause, r.init)

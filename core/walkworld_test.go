@@ -321,6 +321,9 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 // ask again do so in a world of their own, so that waiting callers do not multiply
 // the worlds. What they start there, a new caller starts here.
 func (w *world) wake(a *attempt) {
+	if a.next != nil {
+		return // they wait for that
+	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range append([]string{"block"}, w.cfg.calls...) {
 			err, again := a.outcome(by.who)
