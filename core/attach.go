@@ -4,9 +4,7 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -61,7 +59,7 @@ func (s sender) attach(
 func (s sender) authorize(
 	ctx context.Context, p Authorizer, l *credential, r *http.Request, known headerValues,
 ) (*Attachment, error) {
-	out, err := outgoing(r, known)
+	out, err := outgoing(r, l.cred.Body, known)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +68,7 @@ func (s sender) authorize(
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil, l.asAbsent()
 	case err != nil:
-	case made.bare() && l.cert == nil:
+	case made.bare() && l.cert == nil && len(made.Learn) == 0:
 		err = Errorf(Unavailable, "the provider returned an empty attachment")
 	default:
 		err = made.check()
@@ -82,30 +80,6 @@ func (s sender) authorize(
 		return nil, err
 	}
 	return &made, nil
-}
-
-// outgoing describes r to an Authorizer.
-func outgoing(r *http.Request, known headerValues) (Outgoing, error) {
-	out := Outgoing{
-		Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Learned: maps.Clone(known),
-	}
-	if out.Method == "" {
-		out.Method = http.MethodGet
-	}
-	if !rewindable(r) {
-		return out, nil
-	}
-	body, err := rewind(r)
-	hash := sha256.New()
-	if err == nil && body != nil {
-		_, err = io.Copy(hash, body)
-		_ = body.Close()
-	}
-	if err != nil {
-		return out, Errorf(Unavailable, "the request's body: %w", err)
-	}
-	out.BodySHA256 = hash.Sum(nil)
-	return out, nil
 }
 
 // hasHeader reports whether h has a header of a canonical name, in whatever

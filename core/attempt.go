@@ -49,10 +49,11 @@ type attempt struct {
 	setup   *setup
 	who     audience
 	purpose purpose
-	req     Request     // what to ask the provider
-	have    *credential // what the session had when the attempt began; nil: nothing
-	ui      *UI         // how to ask the person; nil: as Options.UI says
-	epoch   uint32      // of the machine when the attempt began
+	req     Request       // what to ask the provider
+	have    *credential   // what the session had when the attempt began; nil: nothing
+	epoch   uint32        // of the machine when the attempt began
+	second  *refusedInput // of the attempt in whose place this one began; nil: of none
+	ui      *UI           // how to ask the person; nil: as Options.UI says
 
 	// The machine owns these three; Session.mu guards them.
 	phase   phase
@@ -60,6 +61,7 @@ type attempt struct {
 	ended   closeMode // how the Close that settled it treats what still arrives
 
 	err  error         // the outcome; written before done is closed
+	next *attempt      // began in its place; written before done is closed; nil: none
 	done chan struct{} // closed when the attempt has settled
 	back chan struct{} // closed when nothing of it is left to wait for
 
@@ -105,14 +107,22 @@ const (
 // obtained is the outcome of an attempt.
 type obtained struct {
 	cred      *credential
-	restored  bool // it came from the store, and nobody was asked
-	presented bool // the provider was given a refresh state to present
-	refused   bool // the issuer refused that refresh state
-	signedIn  bool // a person signed in
+	restored  bool          // it came from the store, and nobody was asked
+	presented bool          // the provider was given a refresh state to present
+	refused   bool          // the issuer refused that refresh state
+	signedIn  bool          // a person signed in
+	input     *refusedInput // the server refused an input, which was rejected; nil: none
+}
+
+// refusedInput is an input of an attempt that the server refused.
+type refusedInput struct {
+	role string
+	id   uint64 // of the credential
+	err  error  // what the provider said
 }
 
 var (
-	errSuperseded = errors.New("superseded")                      // its waiters ask again
+	errSuperseded = errors.New("superseded")                      // another attempt took its place, or will; its waiters ask again
 	errNotStored  = errors.New("the store holds nothing to take") // outcome of a restoration
 )
 
@@ -236,6 +246,45 @@ func (a *attempt) releaseLock() {
 	if unlock := a.unlock.Swap(nil); unlock != nil {
 		unlockQuietly(context.Background(), *unlock)
 	}
+}
+
+// await waits for a channel to close, or for ctx.
+func await(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	default:
+	}
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return gone(ctx)
+	}
+}
+
+// gone is the error of a caller whose context ended.
+func gone(ctx context.Context) error {
+	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
+}
+
+// settles waits until the attempt has settled, or the one that began in its place,
+// and returns that one.
+func (a *attempt) settles(ctx context.Context) (*attempt, error) {
+	for {
+		if err := await(ctx, a.done); err != nil || a.next == nil {
+			return a, err
+		}
+		a = a.next
+	}
+}
+
+// last returns the attempt that began in the place of a settled one, or that one.
+func (a *attempt) last() *attempt {
+	for a.next != nil {
+		a = a.next
+	}
+	return a
 }
 
 // outcome returns what a settled attempt means for a caller of an audience that

@@ -30,6 +30,7 @@ type answer struct {
 	refused   bool   // the API refused the credential
 	invalid   bool   // it said that the credential is not valid
 	challenge string // its WWW-Authenticate
+	again     bool   // the Authorizer wants to see it, and to authorize the request again
 }
 
 // judge reads an answer. scheme is the authentication scheme of the credential

@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 	require.True(t, bad, "the credential's own scheme counts, in any case")
 	lines := []string{"Negotiate", `Bearer error="invalid_token"`}
 	got := judge(401, http.Header{"Www-Authenticate": lines}, "", nil)
-	require.Equal(t, answer{true, true, `Negotiate, Bearer error="invalid_token"`}, got)
+	require.Equal(t, answer{refused: true, invalid: true, challenge: `Negotiate, Bearer error="invalid_token"`}, got)
 }
 
 func FuzzChallenges(f *testing.F) {

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"crypto"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -27,6 +28,9 @@ type Credential struct {
 	// Origins are where the credential may be sent, as "https://api.gs.com".
 	// Empty: Options.Origins decide, or else the hosts that callers name.
 	Origins []string
+	// Body is what Authorize needs of requests' bodies. Nil: nothing, and no body
+	// is read for it. It has no effect on a provider that is not an Authorizer.
+	Body *BodyNeeds
 	// Subject is who the credential speaks for. For logs; never a secret.
 	Subject string
 	// Attributes are what the API's caller needs to know, such as "base_url".
@@ -40,6 +44,52 @@ type Credential struct {
 // [Session.Reject] compares them: not whether their values are equal. A
 // credential that does not come from a session is the same as none.
 func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == other.id }
+
+// BodyNeeds says what an Authorizer needs of the bodies of requests. A body is
+// read once for all of it, from [http.Request.GetBody], before it is sent. A
+// session refuses as [BadConfig] a credential that asks for a hash which its
+// program does not have ([crypto.Hash.Available]), for more than eight hashes, or
+// for more than 1 MiB.
+type BodyNeeds struct {
+	// Digests are the hashes that Outgoing.Digests holds. Empty: none.
+	Digests []crypto.Hash
+	// Raw is how long a body may be, in bytes, to be in Outgoing.Body. Zero: no
+	// body is.
+	Raw int64
+}
+
+// Bounds of BodyNeeds. A raw body and the credential beside it fit into one
+// message of the plugin protocol.
+const (
+	maxDigests = 8
+	maxRawBody = 1 << 20 // bytes
+)
+
+func (n *BodyNeeds) none() bool {
+	return n == nil || len(n.Digests) == 0 && n.Raw <= 0
+}
+
+// check reports the first thing in n that a session cannot do.
+func (n *BodyNeeds) check() error {
+	if n == nil {
+		return nil
+	}
+	if n.Raw < 0 || n.Raw > maxRawBody {
+		return Errorf(BadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
+			n.Raw, maxRawBody)
+	}
+	if len(n.Digests) > maxDigests {
+		return Errorf(BadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
+			len(n.Digests), maxDigests)
+	}
+	for _, h := range n.Digests {
+		if !h.Available() {
+			return Errorf(BadConfig, "the credential asks for a digest of bodies, hash number %d, "+
+				"which this program does not have", uint(h))
+		}
+	}
+	return nil
+}
 
 // Attachment is what authorises a request. Header names are canonicalised,
 // values go out as they are. A name that the caller has set already stays the
@@ -56,9 +106,15 @@ type Attachment struct {
 	Roots string
 	// Learn names headers of the API's answers that the next Authorize wants
 	// to see in Outgoing.Learned, such as DPoP-Nonce (RFC 9449 §8.2). A 401
-	// that brings a new value is answered by authorizing the request once
-	// more, without a refusal of the credential. Only what Authorize returns
-	// counts.
+	// that brings a new value, and does not say invalid_token, is answered by
+	// authorizing the request again, without a refusal of the credential. A
+	// request has three such rounds at most; the answer to the third is the
+	// caller's. Only what Authorize returns counts.
+	//
+	// An attachment that has nothing but Learn sends the request without a
+	// credential, to its origins like any other: the first round of HTTP Digest
+	// (RFC 7616) and of SPNEGO (RFC 4559). Its answer never refuses the
+	// credential.
 	Learn []string
 }
 

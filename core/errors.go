@@ -51,6 +51,9 @@ type Error struct {
 	// looks again soon, without the growing pauses that protect a server.
 	// False: something may have been sent.
 	Local bool
+	// Input is the role of the input in Request.Inputs that the server refused
+	// (see [InputRefused]). Empty: none, or it is not known which.
+	Input string
 	Err   error // the cause; may be nil
 }
 
@@ -131,8 +134,45 @@ func LocalErrorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Local: true, Err: fmt.Errorf(format, args...)}
 }
 
+// InputRefused returns err with [Error.Input] set: the server refused the
+// credential of that role in Request.Inputs, and not what the provider has of its
+// own. The code, RetryAfter and the text stay as they are. The session then
+// rejects that credential in the session that it came from ([Session.Reject]) and
+// asks the provider once more, with what that session has next. Without it, the
+// provider is given the same input again at the next attempt. A role that the
+// request did not have is [BadConfig]. It returns nil for nil and does not change
+// err.
+func InputRefused(role string, err error) error {
+	if err == nil {
+		return nil
+	}
+	out := Error{Code: CodeOf(err), Err: err}
+	var e *Error
+	switch errors.As(err, &e); {
+	case e == nil:
+	case e == err:
+		out = *e
+	default:
+		out.RetryAfter, out.Local = e.RetryAfter, e.Local
+	}
+	if _, ok := err.(Code); ok {
+		out.Err = nil
+	}
+	out.Input = role
+	return &out
+}
+
+// inputOf returns the role that InputRefused put into err, or nothing.
+func inputOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e != nil {
+		return e.Input
+	}
+	return ""
+}
+
 // Prefix returns err with text and a colon before its cause. The code,
-// RetryAfter and everything else stay, which [Errorf] with [CodeOf] would lose.
+// RetryAfter, Input and everything else stay, which [Errorf] with [CodeOf] would lose.
 // It returns nil for nil, does not change err, and wraps the cause.
 func Prefix(err error, text string) error {
 	if err == nil {
@@ -141,7 +181,7 @@ func Prefix(err error, text string) error {
 	out, cause := Error{}, err
 	var e *Error
 	if errors.As(err, &e) && e != nil {
-		out.RetryAfter, out.Local = e.RetryAfter, e.Local
+		out.RetryAfter, out.Local, out.Input = e.RetryAfter, e.Local, e.Input
 		if e == err { // the outermost: its text is not said twice
 			out, cause = *e, e.Err
 		}

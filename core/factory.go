@@ -183,7 +183,7 @@ func boundary(err error, session, kind, op string) error {
 	}
 	var e *Error
 	if errors.As(err, &e) && e != nil {
-		out.RetryAfter, out.Local = e.RetryAfter, e.Local
+		out.RetryAfter, out.Local, out.Input = e.RetryAfter, e.Local, e.Input
 		if e == err { // the outermost: take its place instead of repeating its code
 			out.Err = e.Err
 			if e.Op != "" {

@@ -339,11 +339,27 @@ func (m *machine) settle(at moment, p policy, a *attempt, o obtained, took time.
 	case a.purpose == restoration:
 		a.err = a.setup.annotate(err, "restore")
 		return effects{settled: a}
+	case o.input != nil && a.second == nil:
+		return m.tryAgain(at, p, a, o.input)
 	}
 	m.judgeRefused(CodeOf(err), o)
 	fx := m.fail(at, p, a, err)
 	fx.settled = a
 	fx.events[0].Took = took
+	return fx
+}
+
+// tryAgain begins another attempt in the place of one of which an input was
+// refused. What waited for that one waits for this one, and nothing has failed
+// yet. There is no third.
+func (m *machine) tryAgain(at moment, p policy, a *attempt, refused *refusedInput) effects {
+	a.err = errSuperseded
+	fx, _ := m.begin(at, p, a.who, a.purpose)
+	if fx.start != nil {
+		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
+		a.next = fx.start
+	}
+	fx.settled = a
 	return fx
 }
 

@@ -49,6 +49,9 @@ var mutants = []mutant{
 	{"10", "machine.go", "if b := m.failures.binding(at.mono, who); b != nil {", "if b := m.failures.binding(at.mono, who); b != nil && invalid {", "an API that refuses everything causes a storm at the issuer"},
 	{"10", "backoff.go", "b := f.longest(now, who, 2)", "b := f.longest(now, who, 3)", "a loop around Init locks the account"},
 	{"10", "machine.go", "m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, nil", "m.failures, m.refusals, m.parked, m.refused, m.refusal = m.failures, nil", "a corrected secret waits for the wrong one's cool-down"},
+	{"10", "machine.go", "case o.input != nil && a.second == nil:", "case o.input != nil:", "an input that stays refused is a storm at the issuer"},
+	{"12", "machine.go", "\t\ta.next = fx.start\n", "", "a caller asks the issuer a third time about a refused input"},
+	{"6", "machine.go", "fx, _ := m.begin(at, p, a.who, a.purpose)", "fx, _ := m.begin(at, p, person, a.purpose)", "a refused input opens a browser for a timer"},
 	{"11", "machine.go", "e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)", "e.RetryAfter = 0", "an error does not say when to try again"},
 	{"12 1", "machine.go", "a.settled = true\n\tm.attempt = nil", "a.settled = true\n\tm.attempt = m.stuck", "a caller waits without end"},
 }

@@ -1,4 +1,4 @@
-// Read on in attach.go.
+// Read on in body.go.
 
 package core
 

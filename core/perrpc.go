@@ -99,9 +99,11 @@ func (p *PerRPC) RequireTransportSecurity() bool { return !p.session.config().op
 func (s sender) authorizeRPC(
 	ctx context.Context, p Authorizer, l *credential, uri []string,
 ) (map[string]string, error) {
-	out := Outgoing{Method: http.MethodPost, Header: http.Header{}}
+	out := Outgoing{Method: http.MethodPost, Header: http.Header{}, ContentLength: -1}
 	if len(uri) > 0 {
 		out.URL = uri[0]
+		_, rest, _ := strings.Cut(out.URL, "://")
+		out.Host, _, _ = strings.Cut(rest, "/")
 	}
 	a, err := p.Authorize(ctx, l.cred, out)
 	if errors.Is(err, errors.ErrUnsupported) {

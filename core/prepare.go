@@ -39,6 +39,9 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if err := c.Attach.check(); err != nil {
 		return nil, err
 	}
+	if err := c.Body.check(); err != nil {
+		return nil, err
+	}
 	l := &credential{setup: u}
 	if len(u.origins) == 0 {
 		named, err := parseOrigins(c.Origins)

@@ -48,7 +48,7 @@ func (s *Session) Renew(ctx context.Context) error {
 		by.gone = ctx.Err() != nil
 		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
 		_, done, err := s.follow(ctx, v, by)
-		if done || v.wait != nil && v.wait.err == nil {
+		if done || v.wait != nil && v.wait.last().err == nil {
 			return s.config().annotate(err, "renew")
 		}
 	}
@@ -83,26 +83,31 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 	by := asker{who: person}
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) (v verdict) {
-			if o.Fresh {
-				v = s.machine.signIn(at, p, by)
-			} else {
-				v = s.machine.init(at, p, by, false, nil)
-			}
-			if v.start != nil {
-				v.start.ui = o.UI
-			}
-			return v
-		})
+		v := s.decideSignIn(by, &o)
 		_, done, err := s.follow(ctx, v, by)
 		another := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
 		if done && !another { // the outcome of another attempt is not that of SignIn
 			return s.config().annotate(err, "sign in")
 		}
-		if o.Fresh && v.start != nil && v.wait.err == nil {
+		if v.start != nil && v.wait.last().err == nil {
 			o.Fresh = false // the person has signed in
 		}
 	}
+}
+
+// decideSignIn is decide for a SignIn.
+func (s *Session) decideSignIn(by asker, o *SignInOptions) verdict {
+	return s.decide(func(at moment, p policy) (v verdict) {
+		if o.Fresh {
+			v = s.machine.signIn(at, p, by)
+		} else {
+			v = s.machine.init(at, p, by, false, nil)
+		}
+		if v.start != nil {
+			v.start.ui = o.UI
+		}
+		return v
+	})
 }
 
 // RejectStored tells the session that the API refused a secret, which a program

@@ -157,13 +157,28 @@ type SignRequest struct {
 	PSSSalt    int         // length of the RSA-PSS salt in bytes; zero: PKCS #1 v1.5 (RFC 8017 §8)
 }
 
-// Outgoing describes a request to an [Authorizer].
+// Outgoing describes a request to an [Authorizer]. All of it is a copy.
 type Outgoing struct {
-	Method     string
-	URL        string
-	Header     http.Header // a copy
-	BodySHA256 []byte      // nil when the body cannot be read twice; the hash of nothing when there is none
+	Method string
+	URL    string
+	// Host is the Host header as it will be sent: URL's host and port unless the
+	// caller chose another one. Empty, as from a host program that does not know
+	// the field: URL's.
+	Host   string
+	Header http.Header
+	// ContentLength is the length of the body in bytes. 0: there is none.
+	// Negative: it is not known.
+	ContentLength int64
+	// Digests are the hashes of the body that Credential.Body.Digests asks for.
+	// Nil if it asks for none, or if the body cannot be read twice
+	// ([http.Request.GetBody] is nil). Without a body they are those of nothing.
+	Digests map[crypto.Hash][]byte
+	// Body is the body itself if Credential.Body.Raw asks for it. Nil if it does
+	// not, if the body is longer than that, or if it cannot be read twice. Empty
+	// and not nil without a body.
+	Body []byte
 	// Learned holds the latest values that this origin's answers had for the
-	// headers in Attachment.Learn, by their canonical names.
-	Learned map[string]string
+	// headers in Attachment.Learn, by their canonical names: all values of each,
+	// in their order, as WWW-Authenticate may come more than once.
+	Learned http.Header
 }

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"crypto"
 	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
@@ -34,6 +35,8 @@ type record struct {
 	Origins    []string          `json:"origins,omitempty"`
 	Subject    string            `json:"subject,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	Digests    []crypto.Hash     `json:"body_digests,omitempty"` // Body, of which an Authorizer has need
+	RawBody    int64             `json:"body_raw,omitempty"`
 }
 
 var (
@@ -64,13 +67,16 @@ func newRecord(c Credential) *record {
 		Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
 	}
+	if c.Body != nil {
+		r.Digests, r.RawBody = c.Body.Digests, c.Body.Raw
+	}
 	cert := c.Attach.Cert.Reveal()
 	r.Cert, r.KeyHeld = chainOf(cert), hasKey([]byte(cert))
 	return r
 }
 
 func (r *record) credential() Credential {
-	return Credential{
+	c := Credential{
 		Attach: Attachment{
 			Header: hideAll(r.Header), Query: hideAll(r.Query), Cookie: hideAll(r.Cookie),
 			Cert: NewSecret(r.Cert), Roots: r.Roots,
@@ -78,6 +84,10 @@ func (r *record) credential() Credential {
 		Renewal: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
 		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
 	}
+	if len(r.Digests) > 0 || r.RawBody != 0 {
+		c.Body = &BodyNeeds{Digests: r.Digests, Raw: r.RawBody}
+	}
+	return c
 }
 
 // whole reports whether nothing is missing, or only a private key that held

@@ -6,17 +6,19 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 )
 
 const (
 	maxRememberedOrigins = 64      // origins whose answers are remembered
 	maxRememberedValue   = 4 << 10 // bytes of one value
+	maxRememberedValues  = 16      // of one header
 )
 
 // headerValues holds what the answers of one origin said, by canonical header name.
 // It is never written to.
-type headerValues map[string]string
+type headerValues map[string][]string
 
 // rememberedHeaders holds headers of answers for Authorizers, by origin. The map is
 // exchanged as a whole. The zero value is empty.
@@ -41,15 +43,14 @@ func (t *rememberedHeaders) learn(
 	var news headerValues
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
-		value := resp.Header.Get(name)
-		fit := value != "" && len(value) <= maxRememberedValue && isFieldValue(value)
-		if !fit || value == known[name] {
+		values := fitValues(resp.Header[name])
+		if len(values) == 0 || slices.Equal(values, known[name]) {
 			continue
 		}
 		if news == nil {
 			news = headerValues{}
 		}
-		news[name] = value
+		news[name] = values
 	}
 	o, ok := originOf(u)
 	if news == nil || !ok {
@@ -69,4 +70,15 @@ func (t *rememberedHeaders) learn(
 			return true
 		}
 	}
+}
+
+// fitValues returns the values of a header that may be remembered.
+func fitValues(values []string) []string {
+	var fit []string
+	for _, v := range values {
+		if v != "" && len(v) <= maxRememberedValue && isFieldValue(v) && len(fit) < maxRememberedValues {
+			fit = append(fit, v)
+		}
+	}
+	return fit
 }

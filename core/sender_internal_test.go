@@ -216,7 +216,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 func TestSenderClosesTheFirstOfTwoRounds(t *testing.T) {
 	p := authorizerFunc(func(o Outgoing) (Attachment, error) {
 		return Attachment{
-			Header: map[string]Secret{"Proof": NewSecret("n" + o.Learned["Nonce"])},
+			Header: map[string]Secret{"Proof": NewSecret("n" + o.Learned.Get("Nonce"))},
 			Learn:  []string{"Nonce"},
 		}, nil
 	})

@@ -168,9 +168,10 @@ func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credentia
 	case v.sleep > 0:
 		err = sleep(ctx, v.sleep)
 	case v.wait != nil:
-		if err = await(ctx, v.wait.done); err == nil {
+		var last *attempt
+		if last, err = v.wait.settles(ctx); err == nil {
 			again := false
-			if err, again = v.wait.outcome(by.who); again {
+			if err, again = last.outcome(by.who); again {
 				return nil, false, nil
 			}
 		}
@@ -280,9 +281,14 @@ func (s *Session) Reject(c Credential, challenge string) {
 // refuse tells the session that the API refused l. invalid says that it called
 // the credential itself invalid.
 func (s *Session) refuse(l *credential, invalid bool, challenge string) {
+	s.refuseFor(s.config().audience(), l, invalid, challenge)
+}
+
+// refuseFor is refuse with the audience of the attempt that it may start.
+func (s *Session) refuseFor(who audience, l *credential, invalid bool, challenge string) {
 	s.mu.Lock()
 	u := s.config()
-	s.apply(l.setup, s.machine.refuse(present(), u.policy(), u.audience(), l, invalid, challenge))
+	s.apply(l.setup, s.machine.refuse(present(), u.policy(), who, l, invalid, challenge))
 	s.mu.Unlock()
 	s.reportSoon()
 }
@@ -418,6 +424,13 @@ func (s *Session) supply(ctx context.Context) (Credential, error) {
 	return s.Credential(ctx)
 }
 
+// reject implements supplier.
+func (s *Session) reject(ctx context.Context, c Credential) {
+	if l := s.live.Load(); l != nil && c.id == l.cred.id {
+		s.refuseFor(s.audience(ctx), l, false, "")
+	}
+}
+
 // asksPerson implements supplier.
 func (s *Session) asksPerson() bool { return s.config().audience() == person }
 
@@ -442,29 +455,9 @@ func (u *setup) policy() policy {
 	return policy{setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow}
 }
 
-// await waits for a channel to close, or for ctx.
-func await(ctx context.Context, c <-chan struct{}) error {
-	select {
-	case <-c:
-		return nil
-	default:
-	}
-	select {
-	case <-c:
-		return nil
-	case <-ctx.Done():
-		return gone(ctx)
-	}
-}
-
 // errNoContext is the error of a caller that passes nil. A nil context would
 // panic later, and leave a block or a Close that does not end.
 var errNoContext = Errorf(BadConfig, "the context is nil")
-
-// gone is the error of a caller whose context ended.
-func gone(ctx context.Context) error {
-	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
-}
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

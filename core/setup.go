@@ -25,6 +25,9 @@ type setup struct {
 type supplier interface {
 	// supply returns a credential. It initialises the session if necessary.
 	supply(ctx context.Context) (Credential, error)
+	// reject tells that a server refused a credential which supply returned. ctx
+	// is as for supply. It does not wait.
+	reject(ctx context.Context, c Credential)
 	// asksPerson reports whether supply may wait for a person's sign-in.
 	asksPerson() bool
 }

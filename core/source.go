@@ -45,6 +45,10 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
 			return d.setup.provider.Authenticate(ctx, q.req)
 		})
+		if inputOf(err) != "" {
+			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
+			return o, err
+		}
 		o.refused = o.presented && CodeOf(err) == Interactive
 	}
 	if CodeOf(err) == Interactive {
@@ -113,6 +117,9 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
 		}
+		if r := a.second; r != nil && r.role == role && r.id == c.id {
+			return nil, r.err // its session has no other yet
+		}
 		out[role] = c
 	}
 	return out, nil
@@ -130,6 +137,27 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 		get(time.Until(a.deadline))
 	}
 	return c, err
+}
+
+// rejectInput rejects the input that the provider says was refused, in the session
+// that it is from. The second time it only returns the error.
+func (d direct) rejectInput(
+	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
+) (*refusedInput, error) {
+	role := inputOf(err)
+	s, ok := d.setup.suppliers()[role]
+	if !ok {
+		return nil, Errorf(BadConfig, "the provider says that its input %q was refused, and it has none: %w",
+			clip(role), Cause(err))
+	}
+	if a.second != nil {
+		return nil, err
+	}
+	if a.who == nobody {
+		ctx = context.WithValue(ctx, nobodyKey{}, true)
+	}
+	s.reject(ctx, inputs[role])
+	return &refusedInput{role, inputs[role].id, err}, err
 }
 
 // release revokes a credential if the provider can.

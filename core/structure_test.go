@@ -41,7 +41,7 @@ var readingOrder = []string{
 	"nearest.go", "settings.go", "decode.go", "factory.go",
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
 	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
-	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "attach.go", "clientcert.go", "transportcache.go",
+	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",
 	"session.go", "programs.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go", "scope.go",
 }
 

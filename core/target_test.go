@@ -27,6 +27,9 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 		{"the URL's", "https://api.example.com/", nil, "api.example.com", "", true},
 		{"in capitals", "https://api.example.com/", nil, "API.Example.com", "", true},
 		{"with the port of the scheme", "https://api.example.com/", nil, "api.example.com:443", "", true},
+		{"with a final dot", "https://api.example.com/", nil, "api.example.com.", "", false},
+		{"an address", "https://api.example.com/", nil, "10.0.0.1", "", false},
+		{"a name for an address", "https://10.0.0.1/", []string{"https://10.0.0.1"}, "api.example.com", "", false},
 		{"another port", "https://api.example.com/", nil, "api.example.com:8443", "", false},
 		{"another", "https://api.example.com/", nil, "evil-tenant.example", "", false},
 		{

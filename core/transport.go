@@ -86,21 +86,27 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		}
 		return resp, err
 	}
-	resp, said, err := s.deliver(base, l, r, r.Body)
+	rounds := maxRounds
+	resp, said, err := s.deliver(base, l, r, r.Body, &rounds)
 	if err != nil || !said.refused {
 		return resp, err
 	}
 	s.keeper.refuse(l, said.invalid, said.challenge)
-	if l.setup.opts.NoReplay || !rewindable(r) {
+	if l.setup.opts.NoReplay || !rewindable(r) || said.again {
 		return resp, nil
 	}
-	return s.replay(base, l, r, resp)
+	rounds = max(rounds, 1)
+	return s.replay(base, l, r, resp, &rounds)
 }
+
+// maxRounds is how often a request is authorized and sent until a 401 is final.
+// The repetition after a renewal has what is left of them, and one at least.
+const maxRounds = 3
 
 // replay sends r once more after resp refused l. Without another credential, or
 // if r must not carry it, resp is the caller's.
 func (s sender) replay(
-	base http.RoundTripper, refused *credential, r *http.Request, resp *http.Response,
+	base http.RoundTripper, refused *credential, r *http.Request, resp *http.Response, rounds *int,
 ) (*http.Response, error) {
 	l, err := s.keeper.get(r.Context(), true)
 	if err != nil || l == refused {
@@ -114,21 +120,31 @@ func (s sender) replay(
 		return resp, nil
 	}
 	drain(resp)
-	resp, said, err := s.deliver(base, l, r, body)
+	resp, said, err := s.deliver(base, l, r, body, rounds)
 	if err == nil && said.refused {
 		s.keeper.refuse(l, said.invalid, said.challenge)
 	}
 	return resp, err
 }
 
-// deliver sends r with l, and once more if a 401 brings a new value of a header
-// that the Authorizer asked for (Attachment.Learn). The answer that it returns
-// beside the response is zero if the request carried nothing of the session's.
+// deliver sends r with l, and again while a 401 brings a new value of a header
+// that the Authorizer asked for (Attachment.Learn) and there are rounds left. The
+// answer that it returns beside the response is zero if the request carried
+// nothing of the session's.
 func (s sender) deliver(
-	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser,
+	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser, rounds *int,
 ) (*http.Response, answer, error) {
-	resp, out, err := s.send(base, l, r, body)
-	if err == nil && out.news && resp.StatusCode == http.StatusUnauthorized {
+	for {
+		*rounds--
+		resp, out, err := s.send(base, l, r, body)
+		if err != nil {
+			return resp, answer{}, err
+		}
+		said := s.read(l, r, resp, out)
+		said.again = out.news && resp.StatusCode == http.StatusUnauthorized && !said.invalid
+		if !said.again || *rounds == 0 {
+			return resp, said, nil
+		}
 		if l.setup.opts.NoReplay || !rewindable(r) {
 			return resp, answer{}, nil
 		}
@@ -136,22 +152,25 @@ func (s sender) deliver(
 			return resp, answer{}, nil
 		}
 		drain(resp)
-		resp, out, err = s.send(base, l, r, body)
 	}
-	if err != nil || !out.carried {
-		return resp, answer{}, err
+}
+
+// read returns what an answer says about l.
+func (s sender) read(l *credential, r *http.Request, resp *http.Response, out outcome) answer {
+	if !out.carried {
+		return answer{}
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
 		if !l.accepted.Load() {
 			l.accepted.Store(true)
 		}
-		return resp, answer{}, nil
+		return answer{}
 	}
 	scheme := ""
 	if !hasHeader(r.Header, "Authorization") { // else it is the caller's
 		scheme = schemeOf(out.header)
 	}
-	return resp, judge(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus), nil
+	return judge(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus)
 }
 
 const (

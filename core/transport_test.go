@@ -3,6 +3,7 @@ package core_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -145,6 +146,12 @@ func (c *closes) Close() error { c.closed.Store(true); return nil }
 // signing is a provider whose attachment depends on the request.
 type signing struct{ issuer }
 
+func (s *signing) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	c, err := s.issuer.Authenticate(ctx, req)
+	c.Body = &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}}
+	return c, err
+}
+
 func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
 	if strings.HasSuffix(out.URL, "/plain") {
 		return core.Attachment{}, errors.ErrUnsupported
@@ -157,8 +164,8 @@ func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgo
 	}
 	out.Header.Set("X-Scratch", "1")
 	hash := "-"
-	if out.BodySHA256 != nil {
-		hash = hex.EncodeToString(out.BodySHA256)[:8]
+	if sum := out.Digests[crypto.SHA256]; sum != nil {
+		hash = hex.EncodeToString(sum)[:8]
 	}
 	return core.Attachment{Header: map[string]core.Secret{
 		"Signature": core.NewSecret(fmt.Sprintf("%s %s %s", out.Method, token(c), hash)),

@@ -60,6 +60,7 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": asks the person"), on((*world).askPerson)},
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
+		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
 		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, Unavailable, false) })},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
@@ -335,6 +336,15 @@ func (w *world) deliver(r *runner) bool {
 	return w.finish(r, r.last, false)
 }
 
+// refuseInput lets an attempt settle with what the provider answered about an input.
+func (w *world) refuseInput(r *runner) bool {
+	if r.stage != stageAnswer || r.last != Denied {
+		return false
+	}
+	o := obtained{presented: r.presented, input: &refusedInput{role: "subject"}}
+	return w.settle(r, o, Errorf(Denied, "no"))
+}
+
 // findStored lets an attempt take what the store holds.
 func (w *world) findStored(r *runner) bool {
 	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == personal {
@@ -374,7 +384,8 @@ func (w *world) finish(r *runner, code Code, superseded bool) bool {
 // settle delivers the outcome of an attempt whose goroutine ends.
 func (w *world) settle(r *runner, o obtained, err error) bool {
 	late, have := r.a.settled, r.a.have
-	if err != nil && !late && r.a.purpose != restoration {
+	again := o.input != nil && r.a.second == nil
+	if err != nil && !late && r.a.purpose != restoration && !again {
 		w.noteRefusal(r, CodeOf(err), o)
 	}
 	current := w.m.current
@@ -391,7 +402,13 @@ func (w *world) settle(r *runner, o obtained, err error) bool {
 	if !late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked {
 		violated(5, "a credential that was obtained is dropped")
 	}
-	w.apply(fx, r.cause, false)
+	if o.input != nil && fx.start != nil && !again {
+		violated(10, "an input that is refused a second time begins a third attempt")
+	}
+	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.next != fx.start) {
+		violated(12, "no attempt takes the place of one whose input was refused")
+	}
+	w.apply(fx, r.cause, r.init)
 	for i, other := range w.running {
 		if other == r {
 			w.running = append(w.running[:i:i], w.running[i+1:]...)

@@ -36,6 +36,7 @@ type wait struct {
 type runner struct {
 	a         *attempt
 	cause     audience // who is there, whatever the attempt says
+	init      bool     // an Init started it
 	stage     stage
 	cancelled bool
 	spent     bool // what it spends or saves is the store's
@@ -113,7 +114,7 @@ func (w *world) clone() *world {
 		if attempts[a] == nil && a != nil {
 			attempts[a] = &attempt{
 				setup: a.setup, who: a.who, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
-				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err,
+				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err, second: a.second,
 			}
 		}
 		return attempts[a]
@@ -176,7 +177,7 @@ func (w *world) key() string {
 		a := r.a
 		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
 		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.Renewal.IsZero(), r.cancelled, r.spent, r.settled, r.presented)
+			a.have == m.refused, a.have == nil, a.req.Previous.Renewal.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
 	}
 	return string(k)
 }
@@ -268,7 +269,7 @@ func (w *world) apply(fx effects, cause audience, init bool) {
 	w.noteEvents(fx, cause)
 	if a := fx.start; a != nil {
 		w.checkStart(a, cause, init)
-		w.running = append(w.running, &runner{a: a, cause: cause})
+		w.running = append(w.running, &runner{a: a, cause: cause, init: init})
 	}
 	if a := fx.cancel; a != nil {
 		if a.phase == spending {
@@ -327,6 +328,9 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 // ask again do so in a world of their own, so that waiting callers do not multiply
 // the worlds. What they start there, a new caller starts here.
 func (w *world) wake(a *attempt) {
+	if a.next != nil {
+		return // they wait for that
+	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range append([]string{"block"}, w.cfg.calls...) {
 			err, again := a.outcome(by.who)

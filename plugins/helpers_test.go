@@ -53,6 +53,10 @@ func pluginMain() {
 		misbehave()
 		return
 	}
+	if mode == "author" {
+		Serve(authorFactory)
+		return
+	}
 	if mode == "person" {
 		Serve(personFactory)
 		return

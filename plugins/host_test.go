@@ -103,7 +103,7 @@ func TestAbilities(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "true", again.Attributes["retry"])
 
-	a, err := p.(core.Authorizer).Authorize(t.Context(), cred, core.Outgoing{Method: "PUT", URL: "https://a.example/x", Header: http.Header{"X-Sent": {"1"}}, BodySHA256: []byte{1}})
+	a, err := p.(core.Authorizer).Authorize(t.Context(), cred, core.Outgoing{Method: "PUT", URL: "https://a.example/x", Header: http.Header{"X-Sent": {"1"}}, Digests: map[crypto.Hash][]byte{crypto.SHA256: {1}}})
 	require.NoError(t, err)
 	require.Equal(t, "PUT https://a.example/x 1 01 Test canary-key", a.Header["Signature"].Reveal())
 

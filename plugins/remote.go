@@ -146,6 +146,7 @@ func (r *remote) meant(ctx context.Context, m *v1.Error) *core.Error {
 		<-ctx.Done() // the plugin's clock has struck first
 	}
 	if cause := context.Cause(ctx); cause != nil {
+		e.Input = ""
 		e.Code, e.Err = core.Unavailable, &late{text: textOf(e.Err), cause: cause}
 	}
 	return e

@@ -4,6 +4,7 @@ package plugins
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
@@ -150,10 +151,10 @@ func (c *testConfig) Authorize(_ context.Context, cred core.Credential, out core
 	}
 	if do, arg, _ := strings.Cut(c.todo(), " "); do == "learn" {
 		n, _ := strconv.Atoi(arg)
-		nonce := core.NewSecret("nonce:" + out.Learned["Dpop-Nonce"])
+		nonce := core.NewSecret("nonce:" + out.Learned.Get("Dpop-Nonce"))
 		return core.Attachment{Header: map[string]core.Secret{"Signature": nonce}, Learn: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
 	}
-	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"), out.BodySHA256, header(cred, "Authorization"))
+	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"), out.Digests[crypto.SHA256], header(cred, "Authorization"))
 	return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret(text)}}, c.lacks("authorize")
 }
 

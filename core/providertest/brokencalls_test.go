@@ -191,6 +191,14 @@ var brokenServers = []broken{
 		eachText(body, func(s string) any { text = s; return s })
 		return token(text, ""), err
 	})},
+	{check: "server/control-characters", fault: "another string is read first", says: "may not be sent", factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
+		var answer struct{ Token, Renew string }
+		body, err := d.fetch(ctx, d.client)
+		if err == nil && (json.Unmarshal(body, &answer) != nil || strings.ContainsAny(answer.Renew, "\r\n\x00\x7f")) {
+			err = core.Errorf(core.Unavailable, "the answer makes no sense")
+		}
+		return token(answer.Token, answer.Renew), err
+	})},
 	{check: "server/odd-types", fault: "empty", says: "may not be sent", factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
 		body, err := d.fetch(ctx, d.client)
 		var text string

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"net"
 	"net/http"
@@ -165,7 +166,7 @@ var brokenSignIns = []broken{
 func proving(make func(nonce string) (string, error)) core.Factory {
 	return with(func(a *able) {
 		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-			proof, err := make(out.Learned["Dpop-Nonce"])
+			proof, err := make(out.Learned.Get("Dpop-Nonce"))
 			return core.Attachment{Header: map[string]core.Secret{"Proof": core.NewSecret(proof)}, Learn: []string{"DPoP-Nonce"}}, err
 		}
 	})
@@ -197,6 +198,33 @@ var brokenProofs = []broken{
 			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x")}}, nil
 		}
 	})},
+	{check: "ability/rounds", fault: "endless", says: "brings nothing new", fixture: challenged, factory: with(func(a *able) {
+		a.authorize = func(core.Outgoing) (core.Attachment, error) {
+			return core.Attachment{Learn: []string{"WWW-Authenticate"}}, nil
+		}
+	})},
+	{check: "ability/rounds", fault: "a fourth round", says: "nothing in 3 rounds", fixture: challenged, factory: with(func(a *able) {
+		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
+			return core.Attachment{Learn: []string{"WWW-Authenticate", "X-Step-2", "X-Step-3"}[:len(out.Learned)+1]}, nil
+		}
+	})},
+	{check: "ability/body", fault: "panic", says: "panicked", factory: with(func(a *able) {
+		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
+			text := fmt.Sprintf("%x", out.Digests[crypto.SHA256][:8])
+			return core.Attachment{Header: map[string]core.Secret{"Digest": core.NewSecret(text)}}, nil
+		}
+	})},
+	{check: "ability/body", fault: "written", says: "has written to Outgoing.Body", factory: reading(func(out core.Outgoing) {
+		clear(out.Body)
+	})},
+	{check: "ability/body", fault: "digests", says: "has written to Outgoing.Body", factory: reading(func(out core.Outgoing) {
+		clear(out.Digests)
+	})},
+	{check: "credential/body", fault: "10 GiB", says: "asks for bodies of up to 10737418240 bytes", factory: spoiled(func(c *core.Credential) { c.Body = &core.BodyNeeds{Raw: 10 << 30} })},
+	{check: "credential/body", fault: "hash", says: "hash number 99", factory: spoiled(func(c *core.Credential) { c.Body = &core.BodyNeeds{Digests: []crypto.Hash{99}} })},
+	{check: "inputs/refused", fault: "role", says: `names the input "subject_token" as refused`, factory: failing(func(e *core.Error) error {
+		return core.InputRefused("subject_token", e)
+	})},
 	{check: "inputs/strange", fault: "role", says: "roles that nobody knows", factory: unless(func(req core.Request) bool { return len(req.Inputs) > 0 })},
 	{check: "inputs/strange", fault: "panic", says: "panicked", factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
 		if in, ok := req.Inputs["subject_token"]; ok {
@@ -226,6 +254,34 @@ var brokenProofs = []broken{
 			return c, err
 		})
 	})},
+}
+
+// reading is a desk whose credentials ask for bodies.
+func reading(fn func(core.Outgoing)) core.Factory {
+	return office(func(d *desk) core.Provider {
+		return &reader{desk: d, fn: fn}
+	})
+}
+
+type reader struct {
+	*desk
+	fn func(core.Outgoing)
+}
+
+func (r *reader) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	c, err := r.desk.Authenticate(ctx, req)
+	c.Body = &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 1000}
+	return c, err
+}
+
+func (r *reader) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	r.fn(out)
+	return c.Attach, nil
+}
+
+// challenged is the API of a fixture, which begins with a challenge.
+func challenged(f *Fixture) {
+	f.Learned = http.Header{"Www-Authenticate": {"Steps"}, "X-Step-2": {"2"}, "X-Step-3": {"3"}}
 }
 
 // badge is the input of a fixture.

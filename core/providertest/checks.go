@@ -30,12 +30,15 @@ var checks = []check{
 	{name: "credential/expiry", promise: "Expiry and RenewAfter are zero or in the future, and not absurdly far", run: credentialExpiry},
 	{name: "credential/origins", promise: "each of Origins is a scheme, a host and perhaps a port", run: credentialOrigins},
 	{name: "credential/plain-data", promise: "a credential is the same after it was copied as plain data, as it is on the way to another process", run: credentialPlain},
+	{name: "credential/body", promise: "what the credential asks of requests' bodies a session can give: hashes that every program has, and 1 MiB at most", run: bodyNeeds},
 	{name: "previous/expiring", promise: "a credential that expires is followed by another, and is not written to", run: previous(expiring, "")},
 	{name: "previous/rejected", promise: "a credential that was refused is followed by another, whatever the challenge says", run: previous(rejected, "", `Bearer error="invalid_token"`, hostileChallenge)},
 	{name: "previous/absent", promise: "a Request without Previous, or with a strange one, is served like the first", run: previousAbsent},
 	{name: "previous/elsewhere", promise: "a provider keeps no credential: a newly opened one renews what another has obtained", run: previousElsewhere},
 	{name: "previous/stored", promise: "a credential that was kept in a core.Store is taken up by another process and renewed there, its Renewal as it was", run: previousStored},
 	{name: "inputs/strange", promise: "Inputs are not written to; a role that is not known is ignored, and one that is missing or makes no sense is no panic and never a secret in an error", run: strangeInputs},
+
+	{name: "inputs/refused", remote: true, promise: "an error names an input as refused only if the request had it", run: refusedInputs},
 
 	{name: "context/before", promise: "a context that has ended sends nothing, and the error wraps its cause", run: contextBefore},
 	{name: "context/cancel", remote: true, promise: "a call is back soon after its context was cancelled, Unavailable, wrapping context.Canceled", run: contextCancel},
@@ -64,6 +67,8 @@ var checks = []check{
 	{name: "ability/sign", promise: "Sign makes signatures that fit the certificate, or says errors.ErrUnsupported", run: sign},
 	{name: "ability/concurrent", promise: "Authorize is safe for concurrent use", run: authorizeConcurrently},
 	{name: "ability/learn", promise: "what Authorize learned it uses or refuses, writes nothing to it, and brings a hostile value neither into an attachment nor into an error", run: learned},
+	{name: "ability/body", promise: "Authorize takes what its credential asks of a body, survives what a session cannot give, and writes to none of it", run: bodies},
+	{name: "ability/rounds", promise: "Authorize attaches something in the third round at the latest, and before that says what it wants to learn", run: rounds},
 
 	{name: "person/nobody", promise: "SignIn without a UI that can do anything is back at once, with Interactive unless it can do without", run: nobody},
 	{name: "person/absent", promise: "SignIn manages with any part of a UI, ends with its context, and leaves no goroutine and no listener", run: absentPerson},

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"strings"
@@ -63,6 +64,34 @@ func strangeInputs(r *run) {
 				r.sound("with a strange input, the credential's ", cred.Attach)
 			} else if what := r.leak(err.Error()); what != "" {
 				r.errorf("an error about the input %q shows %s", role, what)
+			}
+		}
+	}
+}
+
+// refusedInputs lets the server refuse, and sees which input the error blames.
+func refusedInputs(r *run) {
+	for _, inputs := range []map[string]core.Credential{r.Inputs, nil} {
+		for _, code := range []string{"invalid_grant", "invalid_request", "invalid_client", "invalid_target"} {
+			st := r.stage(answer(400, `{"error": "`+code+`"}`, kind, asJSON))
+			p := r.open(st.server())
+			if p == nil {
+				return
+			}
+			own := maps.Clone(inputs)
+			if own == nil {
+				own = map[string]core.Credential{}
+			}
+			_, err := r.call(r.ctx, func(ctx context.Context) error {
+				_, err := p.Authenticate(ctx, core.Request{Inputs: own})
+				return err
+			})
+			var e *core.Error
+			if !errors.As(err, &e) || e.Input == "" {
+				continue
+			}
+			if _, ok := inputs[e.Input]; !ok {
+				r.errorf("with %d inputs and the answer %s, the error names the input %q as refused", len(inputs), code, e.Input)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"crypto"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func TestAbilities(t *testing.T) {
 			return a.Authenticate(ctx, core.Request{})
 		}
 	})
-	requests := []string{"ability/concurrent", "ability/learn"}
+	requests := []string{"ability/concurrent", "ability/learn", "ability/body", "ability/rounds"}
 	people := []string{"person/nobody", "person/absent", "person/refuses", "person/signs-in", "person/shown"}
 	for name, c := range map[string]struct {
 		factory core.Factory
@@ -138,6 +139,7 @@ func TestCopied(t *testing.T) {
 		},
 		Renewal: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(), Origins: []string{"https://a.example"},
 		Subject: "7", Attributes: map[string]string{"d": "8"},
+		Body: &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 10},
 	}
 	requireFull(t, reflect.ValueOf(full))
 	back, same := copied(full)
@@ -209,6 +211,39 @@ func TestPublicSettings(t *testing.T) {
 	require.Empty(t, k.leak("https://public.example"))
 	require.Equal(t, `the credential's header "X-Key"`, k.leak("hidden-hidden"))
 	require.Equal(t, "the credential's private key", k.leak("d3h5ejAxMjM0NTY3ODk="))
+}
+
+// An Authorizer that begins with a round without a credential passes, as does one that reads bodies.
+func TestRounds(t *testing.T) {
+	f := visit(with(func(a *able) {
+		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
+			at := core.Attachment{Learn: []string{"WWW-Authenticate"}}
+			if len(out.Learned.Values("WWW-Authenticate")) > 0 {
+				at.Header = map[string]core.Secret{"Authorization": core.NewSecret("Steps 1")}
+			}
+			return at, nil
+		}
+	}))
+	challenged(&f)
+	for _, c := range []Fixture{f, visit(reading(func(core.Outgoing) {}))} {
+		for _, r := range Check(t.Context(), c) {
+			require.NoError(t, r.Err, r.Name)
+			if r.Name == "ability/rounds" || r.Name == "ability/body" || r.Name == "session/life" {
+				require.Empty(t, r.Skipped)
+			}
+		}
+	}
+}
+
+func TestOneText(t *testing.T) {
+	shout := func(s string) any { return s + "!" }
+	for which, want := range []string{
+		`{"a": ["b!", 1], "c": "d"}`, `{"a": ["b", 1], "c": "d!"}`, `{"a": ["b", 1], "c": "d"}`,
+	} {
+		got, ok := oneText([]byte(`{"c": "d", "a": ["b", 1]}`), which, shout)
+		require.JSONEq(t, want, string(got))
+		require.Equal(t, which < 2, ok)
+	}
 }
 
 func TestEachText(t *testing.T) {

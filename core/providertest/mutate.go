@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -43,20 +45,41 @@ func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 // eachText rewrites every string in a JSON document; other bodies it gives to
 // fn as a whole.
 func eachText(body []byte, fn func(string) any) []byte {
+	return alterTexts(body, func(_ int, text string) any { return fn(text) })
+}
+
+// oneText rewrites one string of a JSON document, counted from 0 in the order of
+// the members' names. It reports whether there are as many.
+func oneText(body []byte, which int, fn func(string) any) (out []byte, ok bool) {
+	out = alterTexts(body, func(n int, text string) any {
+		if n != which {
+			return text
+		}
+		ok = true
+		return fn(text)
+	})
+	return out, ok
+}
+
+// alterTexts rewrites the strings of a JSON document, which it counts; another
+// body is one string.
+func alterTexts(body []byte, fn func(int, string) any) []byte {
 	var doc any
 	if json.Unmarshal(body, &doc) != nil {
-		if text, ok := fn(string(body)).(string); ok {
+		if text, ok := fn(0, string(body)).(string); ok {
 			return []byte(text)
 		}
 		return body
 	}
+	n := 0
 	var walk func(any) any
 	walk = func(v any) any {
 		switch v := v.(type) {
 		case string:
-			return fn(v)
+			n++
+			return fn(n-1, v)
 		case map[string]any:
-			for key := range v {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
 				v[key] = walk(v[key])
 			}
 		case []any:
@@ -73,13 +96,23 @@ func eachText(body []byte, fn func(string) any) []byte {
 	return out
 }
 
-// controlCharacters lets good answers smuggle a header. An error is right, and
-// so is a credential that is free of it.
-func controlCharacters(r *run) {
-	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
+// maxTexts bounds how many strings of an answer are altered one at a time.
+const maxTexts = 12
+
+// alterations lets the provider meet answers with every string altered, and then
+// with one at a time, as a provider may refuse the first that it reads and use
+// another one unseen. look sees each outcome.
+func (r *run) alterations(fn func(string) any, look func(core.Credential, error)) {
+	for which := -1; which < maxTexts; which++ {
+		var altersNone atomic.Bool
 		h := func(w http.ResponseWriter, req *http.Request) {
 			altered(r.Good, func(b []byte) []byte {
-				return eachText(b, func(s string) any { return s[:len(s)/2] + smuggled + s[len(s)/2:] })
+				if which < 0 {
+					return eachText(b, fn)
+				}
+				out, ok := oneText(b, which, fn)
+				altersNone.Store(!ok)
+				return out
 			})(w, req)
 		}
 		p := r.open(r.stage(h).server())
@@ -87,12 +120,25 @@ func controlCharacters(r *run) {
 			return
 		}
 		cred, _, err := r.ask(r.ctx, p, core.Request{})
-		if err == nil {
-			r.sound("with a control character in the answer, the credential's ", cred.Attach)
+		look(cred, err)
+		if altersNone.Load() {
+			return
 		}
-		if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""), func(c rune) bool { return c < ' ' }) {
-			r.errorf("the credential's Subject or Origins has a control character of the answer")
-		}
+	}
+}
+
+// controlCharacters lets good answers smuggle a header. An error is right, and
+// so is a credential that is free of it.
+func controlCharacters(r *run) {
+	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
+		r.alterations(func(s string) any { return s[:len(s)/2] + smuggled + s[len(s)/2:] }, func(cred core.Credential, err error) {
+			if err == nil {
+				r.sound("with a control character in the answer, the credential's ", cred.Attach)
+			}
+			if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""), func(c rune) bool { return c < ' ' }) {
+				r.errorf("the credential's Subject or Origins has a control character of the answer")
+			}
+		})
 	}
 }
 
@@ -100,17 +146,11 @@ func controlCharacters(r *run) {
 // error is right, and so is a credential that does without.
 func oddTypes(r *run) {
 	for _, odd := range []any{nil, 17, true, []any{"a"}, map[string]any{"a": 1}, ""} {
-		h := func(w http.ResponseWriter, req *http.Request) {
-			altered(r.Good, func(b []byte) []byte { return eachText(b, func(string) any { return odd }) })(w, req)
-		}
-		p := r.open(r.stage(h).server())
-		if p == nil {
-			return
-		}
-		cred, _, err := r.ask(r.ctx, p, core.Request{})
-		if err == nil {
-			r.sound("with other types in the answer, the credential's ", cred.Attach)
-		}
+		r.alterations(func(string) any { return odd }, func(cred core.Credential, err error) {
+			if err == nil {
+				r.sound("with other types in the answer, the credential's ", cred.Attach)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"crypto"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -18,17 +19,23 @@ type plainCredential struct {
 	Subject               string
 	Attributes            map[string]string
 	Learn                 []string
+	Digests               []crypto.Hash
+	RawBody               int64
 }
 
 // toPlain reveals c.
 func toPlain(c core.Credential) plainCredential {
-	return plainCredential{
+	p := plainCredential{
 		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
 		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
 		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
 		Learn: append([]string(nil), c.Attach.Learn...),
 	}
+	if c.Body != nil {
+		p.Digests, p.RawBody = append([]crypto.Hash(nil), c.Body.Digests...), c.Body.Raw
+	}
+	return p
 }
 
 // plainTime drops what a copy loses: the monotonic reading and the zone.
@@ -40,7 +47,7 @@ func plainTime(t time.Time) time.Time {
 }
 
 func (p plainCredential) credential() core.Credential {
-	return core.Credential{
+	c := core.Credential{
 		Attach: core.Attachment{
 			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
 			Cert: core.NewSecret(p.Cert), Roots: p.Roots, Learn: p.Learn,
@@ -48,6 +55,10 @@ func (p plainCredential) credential() core.Credential {
 		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
 		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
 	}
+	if len(p.Digests) > 0 || p.RawBody != 0 {
+		c.Body = &core.BodyNeeds{Digests: p.Digests, Raw: p.RawBody}
+	}
+	return c
 }
 
 // copied returns c after a trip through bytes: nothing in it is the

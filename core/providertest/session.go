@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,12 +39,18 @@ type api struct {
 	refuse   bool
 	expect   core.Credential
 	problem  string
+	learned  http.Header // of the answer to a request without an Authorization header
 }
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.learned != nil && req.Header.Get("Authorization") == "" {
+		maps.Copy(w.Header(), a.learned)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	a.requests++
 	if a.refuse {
 		a.refuse = false
@@ -86,7 +93,7 @@ func (a *api) outcome() (requests int, problem string) {
 
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
-	a := &api{}
+	a := &api{learned: r.Learned}
 	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()}, ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(serverCA()))

@@ -90,6 +90,24 @@ class Service(unittest.TestCase):
         m = pb.OpenRequest.FromString(b"\x0a\x011\x8a\xe6\x03\x05later")
         self.assertEqual(m.instance, "1")
 
+    def test_authorize(self):
+        class Signs:
+            def authenticate(self, begin, call):
+                return pb.Credential(subject="me")
+
+            def authorize(self, request, call):
+                return pb.Attachment(header={"Signature": request.digests[5].hex()}, learn=["X-Step"])
+
+        provider = plugin.Provider([plugin.Kind("signs", "Signs.", [], lambda settings: Signs())], "1")
+        opened = provider.open(pb.OpenRequest(instance="1", kind="signs"), None)
+        self.assertEqual(list(opened.abilities), [pb.ABILITY_AUTHORIZE])
+        begin = pb.AuthenticateRequest(begin=pb.Begin(instance="1"))
+        self.assertEqual(next(provider.authenticate(iter([begin]), None)).credential.subject, "me")
+        answer = provider.authorize(pb.AuthorizeRequest(instance="1", digests={5: b"\x01"}), None)
+        self.assertEqual((answer.attachment.header["Signature"], list(answer.attachment.learn)), ("01", ["X-Step"]))
+        self.assertFalse(answer.HasField("error"))
+        self.assertFalse(self.open(**GOOD).abilities)
+
     def test_an_unexpected_failure_shows_nothing(self):
         def work():
             raise KeyError("canary")
@@ -123,6 +141,9 @@ class Failures(unittest.TestCase):
     def test_local(self):
         self.assertFalse(plugin.Failure(pb.CODE_UNAVAILABLE, "x").error.local)
         self.assertTrue(plugin.Failure(pb.CODE_UNAVAILABLE, "x", local=True).error.local)
+
+    def test_input(self):
+        self.assertEqual(plugin.Failure(pb.CODE_DENIED, "x", input="subject_token").error.input, "subject_token")
 
 
 class Certificate(unittest.TestCase):

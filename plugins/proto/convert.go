@@ -3,6 +3,7 @@ package proto
 import (
 	"crypto"
 	"maps"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -25,7 +26,33 @@ func FromCredential(c core.Credential) *v1.Credential {
 		Origins:    slices.Clone(c.Origins),
 		Subject:    c.Subject,
 		Attributes: maps.Clone(c.Attributes),
+		Body:       fromBodyNeeds(c.Body),
 	}
+}
+
+func fromBodyNeeds(n *core.BodyNeeds) *v1.BodyNeeds {
+	if n == nil || len(n.Digests) == 0 && n.Raw == 0 {
+		return nil
+	}
+	m := &v1.BodyNeeds{Raw: n.Raw}
+	for _, h := range n.Digests {
+		m.Digests = append(m.Digests, hashNumber(h))
+	}
+	return m
+}
+
+// hashNumber returns the number of a hash. One that no hash has stays one.
+func hashNumber(h crypto.Hash) uint32 { return uint32(min(uint64(h), math.MaxUint32)) }
+
+func toBodyNeeds(m *v1.BodyNeeds) *core.BodyNeeds {
+	if m == nil {
+		return nil
+	}
+	n := &core.BodyNeeds{Raw: m.GetRaw()}
+	for _, number := range m.GetDigests() {
+		n.Digests = append(n.Digests, crypto.Hash(number))
+	}
+	return n
 }
 
 // ToCredential is the way back. Nil gives the zero credential.
@@ -41,6 +68,7 @@ func ToCredential(m *v1.Credential) core.Credential {
 		Origins:    emptyToNil(m.GetOrigins()),
 		Subject:    m.GetSubject(),
 		Attributes: mapOrNil(m.GetAttributes()),
+		Body:       toBodyNeeds(m.GetBody()),
 	}
 }
 
@@ -96,33 +124,84 @@ func ToRequest(m *v1.Begin) core.Request {
 // FromOutgoing puts the description of a request into a message. What was
 // learned is foreign: what is no text in it is left out.
 func FromOutgoing(instance string, c core.Credential, out core.Outgoing) *v1.AuthorizeRequest {
-	header := make(map[string]*v1.Values, len(out.Header))
-	for name, values := range out.Header {
-		header[name] = &v1.Values{Values: slices.Clone(values)}
+	m := &v1.AuthorizeRequest{
+		Instance: instance, Credential: FromCredential(c), Method: out.Method, Url: out.URL,
+		Host: out.Host, Header: fromHeader(out.Header), ContentLength: &out.ContentLength,
+		Body: slices.Clone(out.Body), LearnedValues: fromHeader(texts(out.Learned)),
 	}
-	return &v1.AuthorizeRequest{
-		Instance: instance, Credential: FromCredential(c), Method: out.Method, Url: out.URL, Header: header, BodySha256: slices.Clone(out.BodySHA256),
-		Learned: texts(out.Learned),
+	for name, values := range m.GetLearnedValues() {
+		if m.Learned == nil {
+			m.Learned = make(map[string]string, len(m.GetLearnedValues()))
+		}
+		m.Learned[name] = values.GetValues()[0]
 	}
-}
-
-// texts leaves out what is not UTF-8.
-func texts(m map[string]string) map[string]string {
-	m = mapOrNil(m)
-	maps.DeleteFunc(m, func(name, value string) bool { return !utf8.ValidString(name) || !utf8.ValidString(value) })
+	for h, sum := range out.Digests {
+		if m.Digests == nil {
+			m.Digests = make(map[uint32][]byte, len(out.Digests))
+		}
+		m.Digests[hashNumber(h)] = slices.Clone(sum)
+	}
 	return m
 }
 
-// ToOutgoing is the way back.
+func fromHeader(h http.Header) map[string]*v1.Values {
+	m := make(map[string]*v1.Values, len(h))
+	for name, values := range h {
+		m[name] = &v1.Values{Values: slices.Clone(values)}
+	}
+	return m
+}
+
+func toHeader(m map[string]*v1.Values) http.Header {
+	h := make(http.Header, len(m))
+	for name, values := range m {
+		h[name] = slices.Clone(values.GetValues())
+	}
+	return h
+}
+
+// texts leaves out what is not UTF-8, and names without a value.
+func texts(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			if utf8.ValidString(name) && utf8.ValidString(value) {
+				out[name] = append(out[name], value)
+			}
+		}
+	}
+	return out
+}
+
+// ToOutgoing is the way back. What a host does not say that knows fewer fields
+// is unknown: the length, or the Host; of what was learned there is one value
+// then.
 func ToOutgoing(m *v1.AuthorizeRequest) core.Outgoing {
-	header := make(http.Header, len(m.GetHeader()))
-	for name, values := range m.GetHeader() {
-		header[name] = slices.Clone(values.GetValues())
+	out := core.Outgoing{
+		Method: m.GetMethod(), URL: m.GetUrl(), Host: m.GetHost(), Header: toHeader(m.GetHeader()),
+		ContentLength: -1, Body: slices.Clone(m.GetBody()),
 	}
-	return core.Outgoing{
-		Method: m.GetMethod(), URL: m.GetUrl(), Header: header, BodySHA256: slices.Clone(m.GetBodySha256()),
-		Learned: mapOrNil(m.GetLearned()),
+	if m != nil && m.ContentLength != nil {
+		out.ContentLength = m.GetContentLength()
 	}
+	if learned := texts(toHeader(m.GetLearnedValues())); len(learned) > 0 {
+		out.Learned = learned
+	}
+	for name, value := range m.GetLearned() {
+		if out.Learned == nil {
+			out.Learned = make(http.Header, len(m.GetLearned()))
+		}
+		if len(out.Learned[name]) == 0 {
+			out.Learned[name] = []string{value}
+		}
+	}
+	for number, sum := range m.GetDigests() {
+		if out.Digests == nil {
+			out.Digests = make(map[crypto.Hash][]byte, len(m.GetDigests()))
+		}
+		out.Digests[crypto.Hash(number)] = slices.Clone(sum)
+	}
+	return out
 }
 
 // FromSignRequest makes a message of a request for a signature.

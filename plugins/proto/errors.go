@@ -36,7 +36,7 @@ func FromError(err error) *v1.Error {
 		if e.RetryAfter > 0 {
 			m.RetryAfter = durationpb.New(min(e.RetryAfter, maxRetry))
 		}
-		m.Local = e.Local
+		m.Local, m.Input = e.Local, printable(e.Input, maxName)
 		if e == err { // its code is said once
 			m.Op, cause = printable(e.Op, maxName), e.Err
 		}
@@ -70,7 +70,7 @@ func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal()}
+	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal(), Input: printable(m.GetInput(), maxName)}
 	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
 		e.Code = core.Unavailable
 	}

@@ -102,7 +102,7 @@ func (b *bound) Authorize(_ context.Context, c core.Credential, out core.Outgoin
 		return core.Attachment{}, err
 	}
 	proof, err := key.Proof(dpop.Claims{
-		Method: out.Method, URL: out.URL, Token: core.NewSecret(token), Nonce: out.Learned[dpop.NonceHeader],
+		Method: out.Method, URL: out.URL, Token: core.NewSecret(token), Nonce: out.Learned.Get(dpop.NonceHeader),
 	})
 	if err != nil {
 		return core.Attachment{}, err

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,6 +94,48 @@ func refreshOf(t *testing.T, c core.Credential) string {
 	require.True(t, ok)
 	token, _, _ := strings.Cut(rest, `"`)
 	return token
+}
+
+// zeros counts what is read of it.
+type zeros struct{ read *atomic.Int64 }
+
+func (z zeros) Read(p []byte) (int, error) {
+	clear(p)
+	z.read.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// TestLargeBodiesAreReadOnce: neither a bearer token nor a proof needs the body.
+func TestLargeBodiesAreReadOnce(t *testing.T) {
+	const size = 64 << 20
+	for _, bound := range []bool{false, true} {
+		s := newBoundServers(t)
+		session, url := s.session(t, nil), s.api.URL
+		if !bound {
+			api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+			}))
+			t.Cleanup(api.Close)
+			session, url = core.New("bearer", newServer(t).open(t, nil), nil), api.URL
+			require.NoError(t, session.Init(t.Context()))
+		}
+		var opened, read atomic.Int64
+		open := func() (io.ReadCloser, error) {
+			opened.Add(1)
+			return io.NopCloser(io.LimitReader(zeros{&read}, size)), nil
+		}
+		body, err := open()
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/upload", body)
+		require.NoError(t, err)
+		req.GetBody, req.ContentLength = open, size
+		resp, err := session.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 200, resp.StatusCode)
+		require.EqualValues(t, 1, opened.Load(), "bound: %v", bound)
+		require.EqualValues(t, size, read.Load(), "bound: %v", bound)
+	}
 }
 
 func TestStreamMeetsNonce(t *testing.T) {

@@ -101,9 +101,16 @@ func (p *provider) tokenExchange(ctx context.Context, conn *connection, inputs m
 		form.Set("requested_token_type", wanted)
 	}
 	token, err := conn.client.Exchange(ctx, form, subject, actor)
+	_, given := inputs[subjectToken]
 	switch {
 	case grant.ErrorCode(err, "invalid_request"): // the two tokens are part of the request (RFC 8693 §2.2.2)
-		return token, core.Errorf(core.Denied, "%w; one of the tokens may have ended", core.Cause(err))
+		err = core.Errorf(core.Denied, "%w; one of the tokens may have ended", core.Cause(err))
+		if given && actor.IsZero() { // otherwise it may be the actor's
+			err = core.InputRefused(subjectToken, err)
+		}
+		return token, err
+	case given && grant.ErrorCode(err, "invalid_grant"): // the subject's token is the grant (RFC 6749 §5.2)
+		return token, core.InputRefused(subjectToken, err)
 	case err == nil && wanted != "" && token.Issued != "" && token.Issued != wanted:
 		return grant.Token{}, core.Errorf(core.BadConfig, "the server issued another type of token than requested_token_type asks for")
 	}

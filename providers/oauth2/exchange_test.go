@@ -1,6 +1,9 @@
 package oauth2_test
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -167,6 +170,66 @@ func TestTokenExchangeAnswers(t *testing.T) {
 			require.NotContains(t, err.Error(), "canary")
 		})
 	}
+}
+
+// TestExchangeNamesTheInput: the subject's token, if it is that of another session and if it is the
+// one that the server refused, is rejected there (RFC 8693 §2.2.2).
+func TestExchangeNamesTheInput(t *testing.T) {
+	input := func(text string) core.Credential {
+		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}}}
+	}
+	subject := map[string]core.Credential{"subject_token": input("s")}
+	both := map[string]core.Credential{"subject_token": input("s"), "actor_token": input("a")}
+	for _, tt := range []struct {
+		answer   string
+		settings map[string]any
+		inputs   map[string]core.Credential
+		want     string
+	}{
+		{"invalid_grant", nil, subject, "subject_token"},
+		{"invalid_grant", nil, both, "subject_token"},
+		{"invalid_request", nil, subject, "subject_token"},
+		{"invalid_request", nil, both, ""},
+		{"invalid_target", nil, subject, ""},
+		{"invalid_client", nil, subject, ""},
+		{"invalid_grant", map[string]any{"subject_token": "s"}, nil, ""},
+		{"invalid_request", map[string]any{"subject_token": "s"}, nil, ""},
+	} {
+		s := newServer(t)
+		s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 400, map[string]any{"error": tt.answer}) }
+		settings := map[string]any{"grant": "token_exchange"}
+		maps.Copy(settings, tt.settings)
+		_, err := s.open(t, settings).Authenticate(t.Context(), core.Request{Inputs: tt.inputs})
+		var e *core.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, tt.want, e.Input, tt.answer)
+		require.Contains(t, []core.Code{core.Denied, core.BadConfig}, e.Code)
+	}
+}
+
+// A session whose subject's token was revoked renews that, and goes on.
+func TestExchangeOfARevokedInput(t *testing.T) {
+	s := newServer(t)
+	var seen []string
+	s.override = func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.PostForm.Get("subject_token"))
+		if r.PostForm.Get("subject_token") == "f1" {
+			writeJSON(w, 400, map[string]any{"error": "invalid_grant"})
+			return
+		}
+		writeJSON(w, 200, map[string]any{"access_token": "orders", "token_type": "Bearer", "expires_in": 60, "issued_token_type": accessType})
+	}
+	n := 0
+	front := core.New("front", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+		n++
+		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer f", n))}}}, nil
+	}), nil)
+	orders := core.New("orders", s.open(t, map[string]any{"grant": "token_exchange"}), &core.Options{
+		Inputs: map[string]*core.Session{"subject_token": front},
+	})
+	require.NoError(t, orders.Init(t.Context()))
+	require.Equal(t, []string{"f1", "f2"}, seen)
+	require.EqualValues(t, 1, front.Status().Refusals)
 }
 
 // TestExchangeRefreshes renews with the refresh token, and trades anew once

@@ -29,11 +29,12 @@ MAX_CALLS = 256  # that run at once, each on a thread
 
 
 class Failure(Exception):
-    """An error with a meaning: what the host is to do next."""
+    """An error with a meaning: what the host is to do next. input is the role in
+    begin.inputs of the credential that the server refused, if it was one of those."""
 
-    def __init__(self, code, message="", retry_after=0, faults=(), local=False):
+    def __init__(self, code, message="", retry_after=0, faults=(), local=False, input=""):
         super().__init__(message)
-        self.error = pb.Error(code=code, message=message, local=local)
+        self.error = pb.Error(code=code, message=message, local=local, input=input)
         if retry_after > 0:
             self.error.retry_after.FromSeconds(retry_after)
         for path, problem in faults:
@@ -47,8 +48,9 @@ def bad_config(*faults):
 
 class Kind:
     """One way to authenticate. open(settings) takes a dict of checked settings
-    and returns a function authenticate(begin, call) -> pb.Credential; it sends
-    nothing."""
+    and returns a function authenticate(begin, call) -> pb.Credential, or an
+    object with that method and authorize(request, call) -> pb.Attachment; it
+    sends nothing."""
 
     def __init__(self, name, summary, settings, open):
         self.open = open
@@ -129,8 +131,8 @@ def attempt(work):
 
 
 class Provider:
-    """The service authsession.provider.v1.Provider. Authorize, Sign and Revoke
-    are left out: gRPC answers them with UNIMPLEMENTED."""
+    """The service authsession.provider.v1.Provider. Sign and Revoke are left out:
+    gRPC answers them with UNIMPLEMENTED."""
 
     def __init__(self, kinds, version):
         self.kinds = {k.description.name: k for k in kinds}
@@ -145,17 +147,32 @@ class Provider:
             if request.kind not in self.kinds:
                 raise Failure(pb.CODE_BAD_CONFIG, f'the plugin serves no kind "{request.kind}"')
             kind = self.kinds[request.kind]
-            self.instances[request.instance] = kind.open(kind.check(request.settings.fields))
+            instance = kind.open(kind.check(request.settings.fields))
+            self.instances[request.instance] = instance
+            return [pb.ABILITY_AUTHORIZE] if hasattr(instance, "authorize") else []
 
-        return pb.OpenResponse(error=attempt(work)[1])
+        abilities, error = attempt(work)
+        return pb.OpenResponse(error=error, abilities=abilities)
 
     def authenticate(self, requests, call):
         begin = next(requests).begin
-        authenticate = self.instances.get(begin.instance)
-        if authenticate is None:
-            call.abort(grpc.StatusCode.NOT_FOUND, "no such instance")
+        instance = self.instance(begin.instance, call)
+        authenticate = getattr(instance, "authenticate", instance)
         credential, error = attempt(lambda: authenticate(begin, call))
         yield pb.AuthenticateResponse(credential=credential) if error is None else pb.AuthenticateResponse(error=error)
+
+    def authorize(self, request, call):
+        instance = self.instance(request.instance, call)
+        if not hasattr(instance, "authorize"):
+            call.abort(grpc.StatusCode.UNIMPLEMENTED, "Authorize is not supported")
+        attachment, error = attempt(lambda: instance.authorize(request, call))
+        return pb.AuthorizeResponse(attachment=attachment, error=error)
+
+    def instance(self, name, call):
+        found = self.instances.get(name)
+        if found is None:
+            call.abort(grpc.StatusCode.NOT_FOUND, "no such instance")
+        return found
 
     def close(self, request, call):
         self.instances.pop(request.instance, None)
@@ -170,6 +187,7 @@ class Provider:
             "Describe": unary(self.describe, pb.DescribeRequest),
             "Open": unary(self.open, pb.OpenRequest),
             "Close": unary(self.close, pb.CloseRequest),
+            "Authorize": unary(self.authorize, pb.AuthorizeRequest),
             "Authenticate": grpc.stream_stream_rpc_method_handler(
                 self.authenticate, request_deserializer=pb.AuthenticateRequest.FromString,
                 response_serializer=lambda m: m.SerializeToString()),

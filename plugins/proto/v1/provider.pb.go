@@ -280,7 +280,11 @@ type Error struct {
 	// Nothing was sent to a server: a file of this machine is missing, torn or
 	// expired, or a program cannot be started. The host then tries again soon.
 	// Absent: something may have been sent.
-	Local         bool `protobuf:"varint,6,opt,name=local,proto3" json:"local,omitempty"`
+	Local bool `protobuf:"varint,6,opt,name=local,proto3" json:"local,omitempty"`
+	// The role of the input in Begin.inputs that the server refused. The host then
+	// rejects that credential where it is from, and asks once more with the next
+	// one. A role that was not among the inputs counts as BAD_CONFIG. Absent: none.
+	Input         string `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,6 +359,13 @@ func (x *Error) GetLocal() bool {
 		return x.Local
 	}
 	return false
+}
+
+func (x *Error) GetInput() string {
+	if x != nil {
+		return x.Input
+	}
+	return ""
 }
 
 // Fault is one thing wrong with the settings.
@@ -1509,9 +1520,12 @@ type Credential struct {
 	RenewAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=renew_after,json=renewAfter,proto3" json:"renew_after,omitempty"` // ask again then, although it is still good
 	// Where it may be sent, as "https://api.example.com". Those that the host's
 	// configuration does not allow are cut off.
-	Origins       []string          `protobuf:"bytes,5,rep,name=origins,proto3" json:"origins,omitempty"`
-	Subject       string            `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`                                                                                 // who it speaks for; never a secret
-	Attributes    map[string]string `protobuf:"bytes,7,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // never a secret
+	Origins    []string          `protobuf:"bytes,5,rep,name=origins,proto3" json:"origins,omitempty"`
+	Subject    string            `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`                                                                                 // who it speaks for; never a secret
+	Attributes map[string]string `protobuf:"bytes,7,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // never a secret
+	// What Authorize needs of requests' bodies. Absent: nothing, and the host reads
+	// no body for it.
+	Body          *BodyNeeds `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1595,6 +1609,68 @@ func (x *Credential) GetAttributes() map[string]string {
 	return nil
 }
 
+func (x *Credential) GetBody() *BodyNeeds {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// BodyNeeds says what AuthorizeRequest is to tell of a body. What the host cannot
+// do is BAD_CONFIG: a hash that it does not have, more than eight hashes, or more
+// than 1 MiB.
+type BodyNeeds struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digests       []uint32               `protobuf:"varint,1,rep,packed,name=digests,proto3" json:"digests,omitempty"` // numbers of Go's crypto.Hash: SHA-256 is 5, SHA-384 is 6, SHA-512 is 7
+	Raw           int64                  `protobuf:"varint,2,opt,name=raw,proto3" json:"raw,omitempty"`                // up to how many bytes the body itself is wanted; 0: not at all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BodyNeeds) Reset() {
+	*x = BodyNeeds{}
+	mi := &file_provider_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BodyNeeds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BodyNeeds) ProtoMessage() {}
+
+func (x *BodyNeeds) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BodyNeeds.ProtoReflect.Descriptor instead.
+func (*BodyNeeds) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *BodyNeeds) GetDigests() []uint32 {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *BodyNeeds) GetRaw() int64 {
+	if x != nil {
+		return x.Raw
+	}
+	return 0
+}
+
 // Attachment is what authorises a request. The values are secret.
 type Attachment struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1604,8 +1680,10 @@ type Attachment struct {
 	Cert   string                 `protobuf:"bytes,4,opt,name=cert,proto3" json:"cert,omitempty"`   // PEM: the chain, leaf first, then the key unless SIGN is an ability
 	Roots  string                 `protobuf:"bytes,5,opt,name=roots,proto3" json:"roots,omitempty"` // PEM: what the API's server is verified against; not secret
 	// Of AuthorizeResponse: headers of the API's answers, such as DPoP-Nonce, that
-	// the next Authorize wants to see in `learned`. A 401 that brings a new value
-	// is answered by authorizing the request once more.
+	// the next Authorize wants to see in `learned_values`. A 401 that brings a new
+	// value is answered by authorizing the request again; a request has three such
+	// rounds at most. With nothing but `learn`, the request is sent without a
+	// credential: the first round of HTTP Digest and of SPNEGO.
 	Learn         []string `protobuf:"bytes,6,rep,name=learn,proto3" json:"learn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1613,7 +1691,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_provider_proto_msgTypes[17]
+	mi := &file_provider_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1703,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[17]
+	mi := &file_provider_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +1716,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{17}
+	return file_provider_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Attachment) GetHeader() map[string]string {
@@ -1690,17 +1768,29 @@ type AuthorizeRequest struct {
 	Method     string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
 	Url        string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
 	Header     map[string]*Values     `protobuf:"bytes,5,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	BodySha256 []byte                 `protobuf:"bytes,6,opt,name=body_sha256,json=bodySha256,proto3,oneof" json:"body_sha256,omitempty"` // absent: the body cannot be read twice
+	// For plugins that do not know `learned_values`: the first value of each.
+	Learned map[string]string `protobuf:"bytes,7,rep,name=learned,proto3" json:"learned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The latest values that the answers of this URL's origin had for the headers
-	// in Attachment.learn, by canonical name ("Dpop-Nonce"). A server chose them.
-	Learned       map[string]string `protobuf:"bytes,7,rep,name=learned,proto3" json:"learned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// in Attachment.learn, by canonical name ("Dpop-Nonce"): all values of each, in
+	// their order. A server chose them.
+	LearnedValues map[string]*Values `protobuf:"bytes,8,rep,name=learned_values,json=learnedValues,proto3" json:"learned_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Host          string             `protobuf:"bytes,9,opt,name=host,proto3" json:"host,omitempty"` // the Host header as it will be sent; empty: that of the URL
+	// The length of the body in bytes; 0: there is none. Absent or negative: it is
+	// not known.
+	ContentLength *int64 `protobuf:"varint,10,opt,name=content_length,json=contentLength,proto3,oneof" json:"content_length,omitempty"`
+	// The digests of the body that Credential.body asks for, by the number of the
+	// hash. Empty: it asks for none, or the body cannot be read twice.
+	Digests map[uint32][]byte `protobuf:"bytes,11,rep,name=digests,proto3" json:"digests,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The body, if Credential.body asks for it. Absent: it does not, the body is
+	// longer, or it cannot be read twice.
+	Body          []byte `protobuf:"bytes,12,opt,name=body,proto3,oneof" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AuthorizeRequest) Reset() {
 	*x = AuthorizeRequest{}
-	mi := &file_provider_proto_msgTypes[18]
+	mi := &file_provider_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1802,7 @@ func (x *AuthorizeRequest) String() string {
 func (*AuthorizeRequest) ProtoMessage() {}
 
 func (x *AuthorizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[18]
+	mi := &file_provider_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1815,7 @@ func (x *AuthorizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizeRequest.ProtoReflect.Descriptor instead.
 func (*AuthorizeRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{18}
+	return file_provider_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AuthorizeRequest) GetInstance() string {
@@ -1763,16 +1853,44 @@ func (x *AuthorizeRequest) GetHeader() map[string]*Values {
 	return nil
 }
 
-func (x *AuthorizeRequest) GetBodySha256() []byte {
+func (x *AuthorizeRequest) GetLearned() map[string]string {
 	if x != nil {
-		return x.BodySha256
+		return x.Learned
 	}
 	return nil
 }
 
-func (x *AuthorizeRequest) GetLearned() map[string]string {
+func (x *AuthorizeRequest) GetLearnedValues() map[string]*Values {
 	if x != nil {
-		return x.Learned
+		return x.LearnedValues
+	}
+	return nil
+}
+
+func (x *AuthorizeRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *AuthorizeRequest) GetContentLength() int64 {
+	if x != nil && x.ContentLength != nil {
+		return *x.ContentLength
+	}
+	return 0
+}
+
+func (x *AuthorizeRequest) GetDigests() map[uint32][]byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *AuthorizeRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
 	}
 	return nil
 }
@@ -1786,7 +1904,7 @@ type Values struct {
 
 func (x *Values) Reset() {
 	*x = Values{}
-	mi := &file_provider_proto_msgTypes[19]
+	mi := &file_provider_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1916,7 @@ func (x *Values) String() string {
 func (*Values) ProtoMessage() {}
 
 func (x *Values) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[19]
+	mi := &file_provider_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1929,7 @@ func (x *Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Values.ProtoReflect.Descriptor instead.
 func (*Values) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{19}
+	return file_provider_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Values) GetValues() []string {
@@ -1831,7 +1949,7 @@ type AuthorizeResponse struct {
 
 func (x *AuthorizeResponse) Reset() {
 	*x = AuthorizeResponse{}
-	mi := &file_provider_proto_msgTypes[20]
+	mi := &file_provider_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +1961,7 @@ func (x *AuthorizeResponse) String() string {
 func (*AuthorizeResponse) ProtoMessage() {}
 
 func (x *AuthorizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[20]
+	mi := &file_provider_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +1974,7 @@ func (x *AuthorizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizeResponse.ProtoReflect.Descriptor instead.
 func (*AuthorizeResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{20}
+	return file_provider_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AuthorizeResponse) GetAttachment() *Attachment {
@@ -1888,7 +2006,7 @@ type SignRequest struct {
 
 func (x *SignRequest) Reset() {
 	*x = SignRequest{}
-	mi := &file_provider_proto_msgTypes[21]
+	mi := &file_provider_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2018,7 @@ func (x *SignRequest) String() string {
 func (*SignRequest) ProtoMessage() {}
 
 func (x *SignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[21]
+	mi := &file_provider_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2031,7 @@ func (x *SignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignRequest.ProtoReflect.Descriptor instead.
 func (*SignRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{21}
+	return file_provider_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SignRequest) GetInstance() string {
@@ -1961,7 +2079,7 @@ type SignResponse struct {
 
 func (x *SignResponse) Reset() {
 	*x = SignResponse{}
-	mi := &file_provider_proto_msgTypes[22]
+	mi := &file_provider_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2091,7 @@ func (x *SignResponse) String() string {
 func (*SignResponse) ProtoMessage() {}
 
 func (x *SignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[22]
+	mi := &file_provider_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2104,7 @@ func (x *SignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignResponse.ProtoReflect.Descriptor instead.
 func (*SignResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{22}
+	return file_provider_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SignResponse) GetSignature() []byte {
@@ -2013,7 +2131,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_provider_proto_msgTypes[23]
+	mi := &file_provider_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2143,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[23]
+	mi := &file_provider_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2156,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{23}
+	return file_provider_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RevokeRequest) GetInstance() string {
@@ -2064,7 +2182,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_provider_proto_msgTypes[24]
+	mi := &file_provider_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2194,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[24]
+	mi := &file_provider_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2207,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{24}
+	return file_provider_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RevokeResponse) GetError() *Error {
@@ -2108,7 +2226,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_provider_proto_msgTypes[25]
+	mi := &file_provider_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2238,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[25]
+	mi := &file_provider_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2251,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{25}
+	return file_provider_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CloseRequest) GetInstance() string {
@@ -2151,7 +2269,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_provider_proto_msgTypes[26]
+	mi := &file_provider_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2281,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[26]
+	mi := &file_provider_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,14 +2294,14 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{26}
+	return file_provider_proto_rawDescGZIP(), []int{27}
 }
 
 var File_provider_proto protoreflect.FileDescriptor
 
 const file_provider_proto_rawDesc = "" +
 	"\n" +
-	"\x0eprovider.proto\x12\x17authsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n" +
+	"\x0eprovider.proto\x12\x17authsession.provider.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n" +
 	"\x05Error\x121\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1d.authsession.provider.v1.CodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12:\n" +
@@ -2191,7 +2309,8 @@ const file_provider_proto_rawDesc = "" +
 	"retryAfter\x126\n" +
 	"\x06faults\x18\x04 \x03(\v2\x1e.authsession.provider.v1.FaultR\x06faults\x12\x0e\n" +
 	"\x02op\x18\x05 \x01(\tR\x02op\x12\x14\n" +
-	"\x05local\x18\x06 \x01(\bR\x05local\"5\n" +
+	"\x05local\x18\x06 \x01(\bR\x05local\x12\x14\n" +
+	"\x05input\x18\a \x01(\tR\x05input\"5\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04path\x18\x01 \x03(\tR\x04path\x12\x18\n" +
 	"\aproblem\x18\x02 \x01(\tR\aproblem\"\x11\n" +
@@ -2275,7 +2394,7 @@ const file_provider_proto_rawDesc = "" +
 	"\aexpires\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"Q\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x124\n" +
-	"\x05error\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ErrorR\x05error\"\x9c\x03\n" +
+	"\x05error\x18\x02 \x01(\v2\x1e.authsession.provider.v1.ErrorR\x05error\"\xd4\x03\n" +
 	"\n" +
 	"Credential\x12;\n" +
 	"\x06attach\x18\x01 \x01(\v2#.authsession.provider.v1.AttachmentR\x06attach\x12\x18\n" +
@@ -2287,10 +2406,14 @@ const file_provider_proto_rawDesc = "" +
 	"\asubject\x18\x06 \x01(\tR\asubject\x12S\n" +
 	"\n" +
 	"attributes\x18\a \x03(\v23.authsession.provider.v1.Credential.AttributesEntryR\n" +
-	"attributes\x1a=\n" +
+	"attributes\x126\n" +
+	"\x04body\x18\b \x01(\v2\".authsession.provider.v1.BodyNeedsR\x04body\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"7\n" +
+	"\tBodyNeeds\x12\x18\n" +
+	"\adigests\x18\x01 \x03(\rR\adigests\x12\x10\n" +
+	"\x03raw\x18\x02 \x01(\x03R\x03raw\"\xd4\x03\n" +
 	"\n" +
 	"Attachment\x12G\n" +
 	"\x06header\x18\x01 \x03(\v2/.authsession.provider.v1.Attachment.HeaderEntryR\x06header\x12D\n" +
@@ -2308,7 +2431,7 @@ const file_provider_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
 	"\vCookieEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\a\n" +
 	"\x10AuthorizeRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x12C\n" +
 	"\n" +
@@ -2316,17 +2439,28 @@ const file_provider_proto_rawDesc = "" +
 	"credential\x12\x16\n" +
 	"\x06method\x18\x03 \x01(\tR\x06method\x12\x10\n" +
 	"\x03url\x18\x04 \x01(\tR\x03url\x12M\n" +
-	"\x06header\x18\x05 \x03(\v25.authsession.provider.v1.AuthorizeRequest.HeaderEntryR\x06header\x12$\n" +
-	"\vbody_sha256\x18\x06 \x01(\fH\x00R\n" +
-	"bodySha256\x88\x01\x01\x12P\n" +
-	"\alearned\x18\a \x03(\v26.authsession.provider.v1.AuthorizeRequest.LearnedEntryR\alearned\x1aZ\n" +
+	"\x06header\x18\x05 \x03(\v25.authsession.provider.v1.AuthorizeRequest.HeaderEntryR\x06header\x12P\n" +
+	"\alearned\x18\a \x03(\v26.authsession.provider.v1.AuthorizeRequest.LearnedEntryR\alearned\x12c\n" +
+	"\x0elearned_values\x18\b \x03(\v2<.authsession.provider.v1.AuthorizeRequest.LearnedValuesEntryR\rlearnedValues\x12\x12\n" +
+	"\x04host\x18\t \x01(\tR\x04host\x12*\n" +
+	"\x0econtent_length\x18\n" +
+	" \x01(\x03H\x00R\rcontentLength\x88\x01\x01\x12P\n" +
+	"\adigests\x18\v \x03(\v26.authsession.provider.v1.AuthorizeRequest.DigestsEntryR\adigests\x12\x17\n" +
+	"\x04body\x18\f \x01(\fH\x01R\x04body\x88\x01\x01\x1aZ\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
 	"\x05value\x18\x02 \x01(\v2\x1f.authsession.provider.v1.ValuesR\x05value:\x028\x01\x1a:\n" +
 	"\fLearnedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
-	"\f_body_sha256\" \n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aa\n" +
+	"\x12LearnedValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.authsession.provider.v1.ValuesR\x05value:\x028\x01\x1a:\n" +
+	"\fDigestsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01B\x11\n" +
+	"\x0f_content_lengthB\a\n" +
+	"\x05_bodyJ\x04\b\x06\x10\aR\vbody_sha256\" \n" +
 	"\x06Values\x12\x16\n" +
 	"\x06values\x18\x01 \x03(\tR\x06values\"\x8e\x01\n" +
 	"\x11AuthorizeResponse\x12C\n" +
@@ -2403,7 +2537,7 @@ func file_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_provider_proto_goTypes = []any{
 	(Code)(0),                     // 0: authsession.provider.v1.Code
 	(Ability)(0),                  // 1: authsession.provider.v1.Ability
@@ -2426,30 +2560,33 @@ var file_provider_proto_goTypes = []any{
 	(*Prompt)(nil),                // 18: authsession.provider.v1.Prompt
 	(*Reply)(nil),                 // 19: authsession.provider.v1.Reply
 	(*Credential)(nil),            // 20: authsession.provider.v1.Credential
-	(*Attachment)(nil),            // 21: authsession.provider.v1.Attachment
-	(*AuthorizeRequest)(nil),      // 22: authsession.provider.v1.AuthorizeRequest
-	(*Values)(nil),                // 23: authsession.provider.v1.Values
-	(*AuthorizeResponse)(nil),     // 24: authsession.provider.v1.AuthorizeResponse
-	(*SignRequest)(nil),           // 25: authsession.provider.v1.SignRequest
-	(*SignResponse)(nil),          // 26: authsession.provider.v1.SignResponse
-	(*RevokeRequest)(nil),         // 27: authsession.provider.v1.RevokeRequest
-	(*RevokeResponse)(nil),        // 28: authsession.provider.v1.RevokeResponse
-	(*CloseRequest)(nil),          // 29: authsession.provider.v1.CloseRequest
-	(*CloseResponse)(nil),         // 30: authsession.provider.v1.CloseResponse
-	nil,                           // 31: authsession.provider.v1.Object.FieldsEntry
-	nil,                           // 32: authsession.provider.v1.Begin.InputsEntry
-	nil,                           // 33: authsession.provider.v1.Credential.AttributesEntry
-	nil,                           // 34: authsession.provider.v1.Attachment.HeaderEntry
-	nil,                           // 35: authsession.provider.v1.Attachment.QueryEntry
-	nil,                           // 36: authsession.provider.v1.Attachment.CookieEntry
-	nil,                           // 37: authsession.provider.v1.AuthorizeRequest.HeaderEntry
-	nil,                           // 38: authsession.provider.v1.AuthorizeRequest.LearnedEntry
-	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
+	(*BodyNeeds)(nil),             // 21: authsession.provider.v1.BodyNeeds
+	(*Attachment)(nil),            // 22: authsession.provider.v1.Attachment
+	(*AuthorizeRequest)(nil),      // 23: authsession.provider.v1.AuthorizeRequest
+	(*Values)(nil),                // 24: authsession.provider.v1.Values
+	(*AuthorizeResponse)(nil),     // 25: authsession.provider.v1.AuthorizeResponse
+	(*SignRequest)(nil),           // 26: authsession.provider.v1.SignRequest
+	(*SignResponse)(nil),          // 27: authsession.provider.v1.SignResponse
+	(*RevokeRequest)(nil),         // 28: authsession.provider.v1.RevokeRequest
+	(*RevokeResponse)(nil),        // 29: authsession.provider.v1.RevokeResponse
+	(*CloseRequest)(nil),          // 30: authsession.provider.v1.CloseRequest
+	(*CloseResponse)(nil),         // 31: authsession.provider.v1.CloseResponse
+	nil,                           // 32: authsession.provider.v1.Object.FieldsEntry
+	nil,                           // 33: authsession.provider.v1.Begin.InputsEntry
+	nil,                           // 34: authsession.provider.v1.Credential.AttributesEntry
+	nil,                           // 35: authsession.provider.v1.Attachment.HeaderEntry
+	nil,                           // 36: authsession.provider.v1.Attachment.QueryEntry
+	nil,                           // 37: authsession.provider.v1.Attachment.CookieEntry
+	nil,                           // 38: authsession.provider.v1.AuthorizeRequest.HeaderEntry
+	nil,                           // 39: authsession.provider.v1.AuthorizeRequest.LearnedEntry
+	nil,                           // 40: authsession.provider.v1.AuthorizeRequest.LearnedValuesEntry
+	nil,                           // 41: authsession.provider.v1.AuthorizeRequest.DigestsEntry
+	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
 }
 var file_provider_proto_depIdxs = []int32{
 	0,  // 0: authsession.provider.v1.Error.code:type_name -> authsession.provider.v1.Code
-	39, // 1: authsession.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
+	42, // 1: authsession.provider.v1.Error.retry_after:type_name -> google.protobuf.Duration
 	5,  // 2: authsession.provider.v1.Error.faults:type_name -> authsession.provider.v1.Fault
 	8,  // 3: authsession.provider.v1.DescribeResponse.kinds:type_name -> authsession.provider.v1.Kind
 	9,  // 4: authsession.provider.v1.Kind.settings:type_name -> authsession.provider.v1.Setting
@@ -2457,7 +2594,7 @@ var file_provider_proto_depIdxs = []int32{
 	11, // 6: authsession.provider.v1.Value.list_value:type_name -> authsession.provider.v1.List
 	12, // 7: authsession.provider.v1.Value.object_value:type_name -> authsession.provider.v1.Object
 	10, // 8: authsession.provider.v1.List.values:type_name -> authsession.provider.v1.Value
-	31, // 9: authsession.provider.v1.Object.fields:type_name -> authsession.provider.v1.Object.FieldsEntry
+	32, // 9: authsession.provider.v1.Object.fields:type_name -> authsession.provider.v1.Object.FieldsEntry
 	12, // 10: authsession.provider.v1.OpenRequest.settings:type_name -> authsession.provider.v1.Object
 	4,  // 11: authsession.provider.v1.OpenResponse.error:type_name -> authsession.provider.v1.Error
 	1,  // 12: authsession.provider.v1.OpenResponse.abilities:type_name -> authsession.provider.v1.Ability
@@ -2466,51 +2603,55 @@ var file_provider_proto_depIdxs = []int32{
 	2,  // 15: authsession.provider.v1.Begin.reason:type_name -> authsession.provider.v1.Reason
 	20, // 16: authsession.provider.v1.Begin.previous:type_name -> authsession.provider.v1.Credential
 	3,  // 17: authsession.provider.v1.Begin.prompts:type_name -> authsession.provider.v1.PromptKind
-	32, // 18: authsession.provider.v1.Begin.inputs:type_name -> authsession.provider.v1.Begin.InputsEntry
+	33, // 18: authsession.provider.v1.Begin.inputs:type_name -> authsession.provider.v1.Begin.InputsEntry
 	18, // 19: authsession.provider.v1.AuthenticateResponse.prompt:type_name -> authsession.provider.v1.Prompt
 	20, // 20: authsession.provider.v1.AuthenticateResponse.credential:type_name -> authsession.provider.v1.Credential
 	4,  // 21: authsession.provider.v1.AuthenticateResponse.error:type_name -> authsession.provider.v1.Error
 	3,  // 22: authsession.provider.v1.Prompt.kind:type_name -> authsession.provider.v1.PromptKind
-	40, // 23: authsession.provider.v1.Prompt.expires:type_name -> google.protobuf.Timestamp
+	43, // 23: authsession.provider.v1.Prompt.expires:type_name -> google.protobuf.Timestamp
 	4,  // 24: authsession.provider.v1.Reply.error:type_name -> authsession.provider.v1.Error
-	21, // 25: authsession.provider.v1.Credential.attach:type_name -> authsession.provider.v1.Attachment
-	40, // 26: authsession.provider.v1.Credential.expiry:type_name -> google.protobuf.Timestamp
-	40, // 27: authsession.provider.v1.Credential.renew_after:type_name -> google.protobuf.Timestamp
-	33, // 28: authsession.provider.v1.Credential.attributes:type_name -> authsession.provider.v1.Credential.AttributesEntry
-	34, // 29: authsession.provider.v1.Attachment.header:type_name -> authsession.provider.v1.Attachment.HeaderEntry
-	35, // 30: authsession.provider.v1.Attachment.query:type_name -> authsession.provider.v1.Attachment.QueryEntry
-	36, // 31: authsession.provider.v1.Attachment.cookie:type_name -> authsession.provider.v1.Attachment.CookieEntry
-	20, // 32: authsession.provider.v1.AuthorizeRequest.credential:type_name -> authsession.provider.v1.Credential
-	37, // 33: authsession.provider.v1.AuthorizeRequest.header:type_name -> authsession.provider.v1.AuthorizeRequest.HeaderEntry
-	38, // 34: authsession.provider.v1.AuthorizeRequest.learned:type_name -> authsession.provider.v1.AuthorizeRequest.LearnedEntry
-	21, // 35: authsession.provider.v1.AuthorizeResponse.attachment:type_name -> authsession.provider.v1.Attachment
-	4,  // 36: authsession.provider.v1.AuthorizeResponse.error:type_name -> authsession.provider.v1.Error
-	20, // 37: authsession.provider.v1.SignRequest.credential:type_name -> authsession.provider.v1.Credential
-	4,  // 38: authsession.provider.v1.SignResponse.error:type_name -> authsession.provider.v1.Error
-	20, // 39: authsession.provider.v1.RevokeRequest.credential:type_name -> authsession.provider.v1.Credential
-	4,  // 40: authsession.provider.v1.RevokeResponse.error:type_name -> authsession.provider.v1.Error
-	10, // 41: authsession.provider.v1.Object.FieldsEntry.value:type_name -> authsession.provider.v1.Value
-	20, // 42: authsession.provider.v1.Begin.InputsEntry.value:type_name -> authsession.provider.v1.Credential
-	23, // 43: authsession.provider.v1.AuthorizeRequest.HeaderEntry.value:type_name -> authsession.provider.v1.Values
-	6,  // 44: authsession.provider.v1.Provider.Describe:input_type -> authsession.provider.v1.DescribeRequest
-	13, // 45: authsession.provider.v1.Provider.Open:input_type -> authsession.provider.v1.OpenRequest
-	15, // 46: authsession.provider.v1.Provider.Authenticate:input_type -> authsession.provider.v1.AuthenticateRequest
-	22, // 47: authsession.provider.v1.Provider.Authorize:input_type -> authsession.provider.v1.AuthorizeRequest
-	25, // 48: authsession.provider.v1.Provider.Sign:input_type -> authsession.provider.v1.SignRequest
-	27, // 49: authsession.provider.v1.Provider.Revoke:input_type -> authsession.provider.v1.RevokeRequest
-	29, // 50: authsession.provider.v1.Provider.Close:input_type -> authsession.provider.v1.CloseRequest
-	7,  // 51: authsession.provider.v1.Provider.Describe:output_type -> authsession.provider.v1.DescribeResponse
-	14, // 52: authsession.provider.v1.Provider.Open:output_type -> authsession.provider.v1.OpenResponse
-	17, // 53: authsession.provider.v1.Provider.Authenticate:output_type -> authsession.provider.v1.AuthenticateResponse
-	24, // 54: authsession.provider.v1.Provider.Authorize:output_type -> authsession.provider.v1.AuthorizeResponse
-	26, // 55: authsession.provider.v1.Provider.Sign:output_type -> authsession.provider.v1.SignResponse
-	28, // 56: authsession.provider.v1.Provider.Revoke:output_type -> authsession.provider.v1.RevokeResponse
-	30, // 57: authsession.provider.v1.Provider.Close:output_type -> authsession.provider.v1.CloseResponse
-	51, // [51:58] is the sub-list for method output_type
-	44, // [44:51] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	22, // 25: authsession.provider.v1.Credential.attach:type_name -> authsession.provider.v1.Attachment
+	43, // 26: authsession.provider.v1.Credential.expiry:type_name -> google.protobuf.Timestamp
+	43, // 27: authsession.provider.v1.Credential.renew_after:type_name -> google.protobuf.Timestamp
+	34, // 28: authsession.provider.v1.Credential.attributes:type_name -> authsession.provider.v1.Credential.AttributesEntry
+	21, // 29: authsession.provider.v1.Credential.body:type_name -> authsession.provider.v1.BodyNeeds
+	35, // 30: authsession.provider.v1.Attachment.header:type_name -> authsession.provider.v1.Attachment.HeaderEntry
+	36, // 31: authsession.provider.v1.Attachment.query:type_name -> authsession.provider.v1.Attachment.QueryEntry
+	37, // 32: authsession.provider.v1.Attachment.cookie:type_name -> authsession.provider.v1.Attachment.CookieEntry
+	20, // 33: authsession.provider.v1.AuthorizeRequest.credential:type_name -> authsession.provider.v1.Credential
+	38, // 34: authsession.provider.v1.AuthorizeRequest.header:type_name -> authsession.provider.v1.AuthorizeRequest.HeaderEntry
+	39, // 35: authsession.provider.v1.AuthorizeRequest.learned:type_name -> authsession.provider.v1.AuthorizeRequest.LearnedEntry
+	40, // 36: authsession.provider.v1.AuthorizeRequest.learned_values:type_name -> authsession.provider.v1.AuthorizeRequest.LearnedValuesEntry
+	41, // 37: authsession.provider.v1.AuthorizeRequest.digests:type_name -> authsession.provider.v1.AuthorizeRequest.DigestsEntry
+	22, // 38: authsession.provider.v1.AuthorizeResponse.attachment:type_name -> authsession.provider.v1.Attachment
+	4,  // 39: authsession.provider.v1.AuthorizeResponse.error:type_name -> authsession.provider.v1.Error
+	20, // 40: authsession.provider.v1.SignRequest.credential:type_name -> authsession.provider.v1.Credential
+	4,  // 41: authsession.provider.v1.SignResponse.error:type_name -> authsession.provider.v1.Error
+	20, // 42: authsession.provider.v1.RevokeRequest.credential:type_name -> authsession.provider.v1.Credential
+	4,  // 43: authsession.provider.v1.RevokeResponse.error:type_name -> authsession.provider.v1.Error
+	10, // 44: authsession.provider.v1.Object.FieldsEntry.value:type_name -> authsession.provider.v1.Value
+	20, // 45: authsession.provider.v1.Begin.InputsEntry.value:type_name -> authsession.provider.v1.Credential
+	24, // 46: authsession.provider.v1.AuthorizeRequest.HeaderEntry.value:type_name -> authsession.provider.v1.Values
+	24, // 47: authsession.provider.v1.AuthorizeRequest.LearnedValuesEntry.value:type_name -> authsession.provider.v1.Values
+	6,  // 48: authsession.provider.v1.Provider.Describe:input_type -> authsession.provider.v1.DescribeRequest
+	13, // 49: authsession.provider.v1.Provider.Open:input_type -> authsession.provider.v1.OpenRequest
+	15, // 50: authsession.provider.v1.Provider.Authenticate:input_type -> authsession.provider.v1.AuthenticateRequest
+	23, // 51: authsession.provider.v1.Provider.Authorize:input_type -> authsession.provider.v1.AuthorizeRequest
+	26, // 52: authsession.provider.v1.Provider.Sign:input_type -> authsession.provider.v1.SignRequest
+	28, // 53: authsession.provider.v1.Provider.Revoke:input_type -> authsession.provider.v1.RevokeRequest
+	30, // 54: authsession.provider.v1.Provider.Close:input_type -> authsession.provider.v1.CloseRequest
+	7,  // 55: authsession.provider.v1.Provider.Describe:output_type -> authsession.provider.v1.DescribeResponse
+	14, // 56: authsession.provider.v1.Provider.Open:output_type -> authsession.provider.v1.OpenResponse
+	17, // 57: authsession.provider.v1.Provider.Authenticate:output_type -> authsession.provider.v1.AuthenticateResponse
+	25, // 58: authsession.provider.v1.Provider.Authorize:output_type -> authsession.provider.v1.AuthorizeResponse
+	27, // 59: authsession.provider.v1.Provider.Sign:output_type -> authsession.provider.v1.SignResponse
+	29, // 60: authsession.provider.v1.Provider.Revoke:output_type -> authsession.provider.v1.RevokeResponse
+	31, // 61: authsession.provider.v1.Provider.Close:output_type -> authsession.provider.v1.CloseResponse
+	55, // [55:62] is the sub-list for method output_type
+	48, // [48:55] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_provider_proto_init() }
@@ -2537,14 +2678,14 @@ func file_provider_proto_init() {
 		(*AuthenticateResponse_Credential)(nil),
 		(*AuthenticateResponse_Error)(nil),
 	}
-	file_provider_proto_msgTypes[18].OneofWrappers = []any{}
+	file_provider_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_proto_rawDesc), len(file_provider_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   35,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
