@@ -122,7 +122,7 @@ type refusedInput struct {
 }
 
 var (
-	errSuperseded = errors.New("superseded")                      // another attempt took its place, or will; its waiters ask again
+	errSuperseded = errors.New("superseded")                      // its waiters wait on, or ask again
 	errNotStored  = errors.New("the store holds nothing to take") // outcome of a restoration
 )
 

@@ -35,7 +35,7 @@ type record struct {
 	Origins    []string          `json:"origins,omitempty"`
 	Subject    string            `json:"subject,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
-	Digests    []crypto.Hash     `json:"body_digests,omitempty"` // Body, of which an Authorizer has need
+	Digests    []crypto.Hash     `json:"body_digests,omitempty"` // Credential.Body
 	RawBody    int64             `json:"body_raw,omitempty"`
 }
 

@@ -91,7 +91,8 @@ func refusedInputs(r *run) {
 				continue
 			}
 			if _, ok := inputs[e.Input]; !ok {
-				r.errorf("with %d inputs and the answer %s, the error names the input %q as refused", len(inputs), code, e.Input)
+				r.errorf("with %d inputs and the answer %s, the error names the input %q as refused",
+					len(inputs), code, e.Input)
 			}
 		}
 	}
