@@ -304,7 +304,5 @@ func ownedByPostgres(t testing.TB, dir string) *syscall.SysProcAttr {
 	for _, file := range append(files, dir, filepath.Dir(dir)) {
 		require.NoError(t, os.Chown(file, uid, gid))
 	}
-	return &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
-	}
+	return runAs(uid, gid)
 }
