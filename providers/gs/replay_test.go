@@ -22,6 +22,7 @@ const (
 	staleAuthorization = "The token request after a 401 carries the stale Authorization; strict servers refuse it."
 	noRetries          = "The REST layer retries some endpoints and reads no Retry-After. Ours: one retry rule for idempotent calls, Retry-After honoured, bounded, off by option."
 	bodyInErrors       = "Errors carry the response body, whatever it holds."
+	oneRequest         = "One 503 of the token endpoint fails the login. Ours: a login that spends nothing is sent once more."
 	afterClose         = "A call after close, or before init, fails with an attribute error of None."
 	headersOnEvery     = "Headers on every request: Authorization, X-Application, X-Version. The recorded handshake has the first only."
 )
@@ -203,7 +204,7 @@ func TestReplayFaultsAreUsed(t *testing.T) {
 			}
 		}
 	}
-	for _, fault := range []string{staleAuthorization, noRetries, bodyInErrors, afterClose, headersOnEvery} {
+	for _, fault := range []string{staleAuthorization, noRetries, bodyInErrors, oneRequest, afterClose, headersOnEvery} {
 		require.True(t, slices.Contains(used, fault), fault)
 	}
 }

@@ -13,6 +13,7 @@ import (
 var (
 	retried = map[string]string{"+3 requests": noRetries}
 	noBody  = map[string]string{"the error has no body": bodyInErrors}
+	busy    = map[string]string{"the error has no body": bodyInErrors, "+1 requests": oneRequest}
 	renewed = map[string]string{`request 2: Authorization is "", recorded "Bearer tok-1"`: staleAuthorization}
 )
 
@@ -64,7 +65,7 @@ var replays = map[string][]step{
 	},
 	"token_endpoint_errors": {
 		{do: useID1, differs: noBody}, {do: useID1, differs: noBody}, {do: useID1, differs: noBody},
-		{do: useID1, differs: noBody}, {do: useID1, differs: noBody}, {do: useID1, differs: noBody},
+		{do: useID1, differs: noBody}, {do: useID1, differs: noBody}, {do: useID1, differs: busy},
 		{do: useID1}, {do: useID1},
 	},
 	"api_errors": {
