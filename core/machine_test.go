@@ -8,8 +8,13 @@ import (
 // longWalks makes all walks. They take minutes.
 var longWalks = flag.Bool("long-walks", false, "make all walks of the machine")
 
+// TestWalk makes the walks. Under the race detector, which has nothing to find in
+// one goroutine, it makes the shortest ones; TestMutantsOfTheMachine makes all.
 func TestWalk(t *testing.T) {
 	for _, cfg := range walkConfigs(*longWalks) {
+		if underRace && !cfg.single {
+			continue
+		}
 		t.Run(cfg.name, func(t *testing.T) {
 			r := walk(cfg)
 			if r.violation != nil {

@@ -24,6 +24,7 @@ type walkConfig struct {
 	callers                 []asker
 	codes                   []Code // what a provider may answer, besides a credential
 	calls                   []string
+	inputs                  bool // the provider says that an input was refused
 	refusals                bool // the API refuses credentials
 	reconfigure             bool
 	ends                    bool // Close and SignOut
@@ -154,6 +155,10 @@ func walkConfigs(all bool) []walkConfig {
 		{
 			name: "configurations", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
 			reconfigure: true,
+		},
+		{
+			name: "inputs", lazy: true, keepFresh: true, callers: []asker{user}, calls: []string{"use"},
+			inputs: true, ends: true,
 		},
 		{
 			name: "forced", callers: []asker{user}, calls: []string{"init", "signIn"}, ends: true, single: true,
