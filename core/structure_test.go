@@ -41,7 +41,8 @@ var readingOrder = []string{
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
 	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "attach.go", "clientcert.go", "transportcache.go",
-	"session.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "scope.go",
+	"session.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go",
+	"slots.go", "originindex.go", "scope.go",
 }
 
 // mostBackward is how many pairs of files may have the earlier one use the later one.
