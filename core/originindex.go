@@ -166,7 +166,10 @@ func (in *indexed) keys() iter.Seq[originKey] {
 	return func(yield func(originKey) bool) {
 		for i := range in.origins {
 			o := &in.origins[i]
-			if !yield(originKey{o.scheme, o.full}) || o.short != o.full && !yield(originKey{o.scheme, o.short}) {
+			if !yield(originKey{o.scheme, o.full}) {
+				return
+			}
+			if o.short != o.full && !yield(originKey{o.scheme, o.short}) {
 				return
 			}
 		}

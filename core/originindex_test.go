@@ -69,11 +69,11 @@ func TestOriginIndex(t *testing.T) {
 	_, err := x.Find(nil)
 	require.ErrorIs(t, err, core.OriginRefused)
 	_, err = x.Find(&url.URL{Scheme: "https", Host: "shared.example", RawQuery: "key=secret"})
-	require.EqualError(t, err, `bad config: 2 sessions have the origin https://shared.example: "b", "c": `+
-		`use one of them by its name`)
+	require.EqualError(t, err, `bad config: 2 sessions have the origin https://shared.example: `+
+		`"b", "c": use one of them by its name`)
 	_, err = x.Find(&url.URL{Scheme: "https", Host: "p.example", RawQuery: "key=secret"})
-	require.EqualError(t, err, `origin refused: https://p.example is none of the origins of the 5 sessions `+
-		`(2 of them have no origins, or none before Init)`)
+	require.EqualError(t, err, `origin refused: https://p.example is none of the origins of the `+
+		`5 sessions (2 of them have no origins, or none before Init)`)
 }
 
 // TestOriginIndexFollowsSessions proves that each change of a session's origins is
@@ -101,13 +101,16 @@ func testOriginIndexFollows(t *testing.T) {
 	require.Equal(t, "p|both|both|origin refused|", all())
 	require.NoError(t, both.Close(ctx))
 	require.Equal(t, "p|both|both|origin refused|", all(), "the options' stay")
-	both.Reconfigure(fixed(bearer("b")), &core.Options{Origins: []string{"https://other.example"}})
+	other := []string{"https://other.example"}
+	both.Reconfigure(fixed(bearer("b")), &core.Options{Origins: other})
+	require.Equal(t, "both", found(t, x, "https://other.example"))
 	require.Equal(t, "p|origin refused|origin refused|both|", all())
-	p.Reconfigure(fixed(bearer("p")), &core.Options{Origins: []string{"https://other.example"}})
+	p.Reconfigure(fixed(bearer("p")), &core.Options{Origins: other})
 	require.Equal(t, "p|origin refused|origin refused|both|", all(), "it serves its old credential")
 	_, err := p.Credential(ctx)
 	require.NoError(t, err)
 	synctest.Wait() // for the renewal
+	require.Equal(t, "bad config", found(t, x, "https://other.example"))
 	require.Equal(t, "origin refused|origin refused|origin refused|bad config|", all())
 }
 
