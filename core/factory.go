@@ -18,6 +18,10 @@ type Info struct {
 	// Environments are those that the provider knows by itself; then one of
 	// them must be chosen. Empty: any, or none.
 	Environments []Environment
+	// Facade says that a package has calls to the API of this kind, as gs has: the
+	// kind's sessions then have one slot of a [Scope] together. False: each name
+	// has its own.
+	Facade bool
 	// Plugin names the plugin that serves the kind. Empty: it is compiled in.
 	Plugin string
 	// Version is the plugin's. Empty: it has none, or was not started yet.

@@ -25,6 +25,12 @@ const (
 type Options struct {
 	// Provider is the provider's kind, for errors, logs and Status.
 	Provider string
+	// Facade reports whether the kind has a facade, a package of its own with
+	// calls to the API, such as gs: then the sessions of the kind have one slot of
+	// a [Scope] together. It is called when the session is set current and is in
+	// no slot yet. Package registry fills it from [Info].Facade. Nil: the kind has
+	// none, and the slot belongs to the session's name.
+	Facade func() bool
 	// Environment is for Status and logs; the provider has been opened with it.
 	Environment Environment
 	// Origins are where the credential may go, as "https://api.example.com".

@@ -115,8 +115,26 @@ func (o *origin) matches(u *url.URL) bool {
 	if u.Host == o.short || u.Host == o.full {
 		return true
 	}
+	if isCommonHost(u.Host) {
+		return false
+	}
 	other, ok := originOf(u)
 	return ok && other.full == o.full
+}
+
+// isCommonHost reports whether host is a name or an IPv4 address in lower case,
+// with a port or without: spelt as an origin spells it.
+func isCommonHost(host string) bool {
+	for i := 0; i < len(host); i++ {
+		switch c := host[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '-':
+		case c == ':' && i > 0:
+			return i+1 < len(host) && strings.Trim(host[i+1:], "0123456789") == ""
+		default:
+			return false
+		}
+	}
+	return host != ""
 }
 
 // heads reports whether uri begins with the origin, as gRPC spells it.

@@ -2,21 +2,25 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 )
 
-// Scope answers which session a request uses: the innermost of its context,
-// else the one set for all. Every goroutine sees the one set for all; a
-// context's sessions go where the context goes. The zero Scope is ready for
-// use, and safe for concurrent use; do not copy it after first use.
+// Scope says which session a request uses: the innermost of its context,
+// otherwise one of those that are current for all. Every goroutine sees the
+// latter; a context's sessions go where the context goes.
 //
-// Most programs need no Scope of their own: the functions of this package use
-// the process's.
+// Several sessions are current for all at once, each in a slot. A slot belongs
+// to the kind if the kind has a facade (see Options.Facade), otherwise to the
+// session's name. This is decided when a session is set that is in no slot, and
+// stays until it has left its slot.
+//
+// The zero Scope is ready for use, and safe for concurrent use; do not copy it
+// after first use. Most programs need no Scope of their own: the functions of
+// this package use the process's.
 type Scope struct {
-	current atomic.Pointer[Session]
-	_       byte // so that two Scopes never share an address
+	slots atomic.Pointer[slots] // nil: all are empty
+	_     byte                  // so that two Scopes never share an address
 }
 
 // scopeKey finds a scope's sessions in a context.
@@ -34,31 +38,107 @@ func (c *Scope) frame(ctx context.Context) *frame {
 	return f
 }
 
-// SetCurrent makes s the session of all requests that have none in their
-// context, and returns the one before, which it does not close. Nil sets none.
-func (c *Scope) SetCurrent(s *Session) (previous *Session) { return c.current.Swap(s) }
+// current returns the sessions that are current for all.
+func (c *Scope) current() slots {
+	if l := c.slots.Load(); l != nil {
+		return *l
+	}
+	return nil
+}
 
-// Current returns the innermost session of ctx, else the one set for all, else
-// [NotInitialized].
+// change exchanges the slots, and returns what fn returns beside them.
+func (c *Scope) change(fn func(slots) (slots, *Session)) *Session {
+	for {
+		old := c.slots.Load()
+		var l slots
+		if old != nil {
+			l = *old
+		}
+		next, previous := fn(l)
+		if c.slots.CompareAndSwap(old, &next) {
+			return previous
+		}
+	}
+}
+
+// SetCurrent puts s into its slot, and returns the session that was there, nil
+// if there was none. It closes neither. Current returns s until another session
+// is set. The other slots keep their sessions. Nil empties all slots and returns
+// the session that was set last.
+//
+// A slot keeps its session until the next SetCurrent of the slot or until
+// [Scope.RemoveCurrent], also after the session was closed.
+func (c *Scope) SetCurrent(s *Session) (previous *Session) {
+	if s == nil {
+		return c.change(func(l slots) (slots, *Session) { return nil, l.last() })
+	}
+	key := s.slotKey()
+	return c.change(func(l slots) (slots, *Session) { return l.set(key, s) })
+}
+
+// SetCurrentOf puts s into the slot of a kind, whatever the kind of s, and
+// returns the session that CurrentOf returned without a context. It is for the
+// facade of the kind. Nil empties the slot.
+func (c *Scope) SetCurrentOf(kind string, s *Session) (previous *Session) {
+	return c.change(func(l slots) (slots, *Session) { return l.setOf(kind, s) })
+}
+
+// RemoveCurrent empties the slot that holds s, and reports whether there was
+// one. Nil is in no slot.
+func (c *Scope) RemoveCurrent(s *Session) bool {
+	return c.change(func(l slots) (slots, *Session) {
+		out := l.without(s)
+		if len(out) == len(l) {
+			return l, nil
+		}
+		return out, s
+	}) != nil
+}
+
+// Current returns the innermost session of ctx, otherwise the one that was set
+// last of those in a slot, otherwise [NotInitialized].
 func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if f := c.frame(ctx); f != nil {
 		return f.sessions[0], nil
 	}
-	if s := c.current.Load(); s != nil {
+	if s := c.current().last(); s != nil {
 		return s, nil
 	}
-	return nil, Errorf(NotInitialized, "there is no current session: use core.SetCurrent, core.Use or core.Do")
+	return nil, Errorf(NotInitialized,
+		"there is no current session: use core.SetCurrent, core.Use or core.Do")
 }
 
-// Use initialises s and makes it the session of all. Where Init fails, the
-// session of all stays what it was.
+// CurrentOf returns the innermost session of a kind of ctx, through the blocks of
+// other kinds, otherwise the one in the kind's slot, otherwise [NotInitialized].
+// It is for the facade of the kind. The kind of a session is Options.Provider.
+func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
+	for f := c.frame(ctx); f != nil; f = f.outer {
+		for _, s := range f.sessions {
+			if s.kind() == kind {
+				return s, nil
+			}
+		}
+	}
+	if s := c.current().of(kind); s != nil {
+		return s, nil
+	}
+	return nil, Errorf(NotInitialized, "there is no current session of kind %q", kind)
+}
+
+// Use initialises s and puts it into its slot, as SetCurrent does. If Init fails,
+// the slot keeps its session. If s is nil, the error is [BadConfig].
 func (c *Scope) Use(ctx context.Context, s *Session) error {
+	if s == nil {
+		return errNilSession()
+	}
 	if err := s.Init(ctx); err != nil {
 		return err
 	}
 	c.SetCurrent(s)
 	return nil
 }
+
+func errNilSession() error { return Errorf(BadConfig, "the session is nil") }
 
 // With returns a context in which the sessions are current, the first one
 // before the others. Sessions of an outer With stay in reach for origins that
@@ -79,8 +159,12 @@ func (c *Scope) With(ctx context.Context, sessions ...*Session) context.Context 
 // Do runs fn with a context in which s is current. It initialises s unless it
 // already is, and at the end, also of a panic, closes what it initialised; of
 // several blocks at the same time the last one closes. If Init fails, fn is
-// not run. The error is that of Init, else of fn, else of Close.
+// not run. The error is that of Init, else of fn, else of Close; [BadConfig] if s
+// is nil.
 func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) error) (err error) {
+	if s == nil {
+		return errNilSession()
+	}
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
 	}
@@ -112,11 +196,11 @@ func (s *Session) leave(ctx context.Context) error {
 }
 
 // Client returns an HTTP client that chooses a session for each request: the
-// innermost of the request's context whose origins cover the URL, else the one
-// set for all if its origins do. A session without origins covers every URL.
-// If there is none, the request is [OriginRefused], or [NotInitialized] where
-// there is no session at all. A redirect stays with the session of the first
-// request.
+// innermost of the request's context whose origins cover the URL, otherwise, of
+// the sessions in the slots whose origins do, the one that was set last. A
+// session without origins covers every URL. If no session covers the URL, the
+// error is [OriginRefused]; if there is no session at all, [NotInitialized]. A
+// redirect stays with the session of the first request.
 func (c *Scope) Client() *http.Client { return &http.Client{Transport: scoped{c}} }
 
 type scoped struct{ scope *Scope }
@@ -136,50 +220,61 @@ func (c *Scope) choose(r *http.Request) (*Session, error) {
 	if hop := firstHop(r); hop != nil {
 		first = hop
 	}
-	var seen []string
 	for f := c.frame(r.Context()); f != nil; f = f.outer {
 		for _, s := range f.sessions {
 			if s.covers(first) {
 				return s, nil
 			}
-			seen = append(seen, s.Name())
 		}
 	}
-	if s := c.current.Load(); s != nil {
-		if s.covers(first) {
-			return s, nil
+	for _, in := range c.current() {
+		if in.session.covers(first) {
+			return in.session, nil
 		}
-		seen = append(seen, s.Name())
 	}
-	if len(seen) == 0 {
-		_, err := c.Current(r.Context())
-		return nil, err
-	}
-	return nil, &Error{Code: OriginRefused, Err: fmt.Errorf("%s is none of the origins of the sessions in scope: %q", where(r.URL), seen)}
+	return nil, c.nothingCovers(r)
 }
 
-// covers reports whether a request is the session's business, as far as that
-// is known before it has authenticated.
+// nothingCovers returns the error for a request that no session covers.
+func (c *Scope) nothingCovers(r *http.Request) error {
+	var names []string
+	for f := c.frame(r.Context()); f != nil; f = f.outer {
+		for _, s := range f.sessions {
+			names = append(names, s.Name())
+		}
+	}
+	for _, in := range c.current() {
+		names = append(names, in.session.Name())
+	}
+	if len(names) == 0 {
+		_, err := c.Current(r.Context())
+		return err
+	}
+	return Errorf(OriginRefused, "%s is none of the origins of the sessions in scope: %s",
+		where(r.URL), listNames(names))
+}
+
+// covers reports whether the session's requests may go where r goes, as far as
+// that is known before it has authenticated. It takes a lock only if the session
+// has no credential in use and its options name no origins: then the provider's
+// are those of a credential that the API refused.
 func (s *Session) covers(r *http.Request) bool {
 	if r.URL == nil {
 		return true
 	}
-	return s.latest().covers(r.URL)
-}
-
-// latest returns the credential that says what the session is for: the current
-// one, otherwise the one that the API refused, otherwise one that has nothing
-// but the options' origins.
-func (s *Session) latest() *credential {
 	if l := s.live.Load(); l != nil {
-		return l
+		return l.covers(r.URL)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l := s.machine.refused; l != nil {
-		return l
+	origins := s.config().origins
+	if len(origins) == 0 {
+		origins = s.knownOrigins()
 	}
-	return &credential{setup: s.config()}
+	for i := range origins {
+		if origins[i].matches(r.URL) {
+			return true
+		}
+	}
+	return len(origins) == 0
 }
 
 // process is the scope of the package functions.
@@ -188,8 +283,21 @@ var process Scope
 // SetCurrent is [Scope.SetCurrent] of the process's scope.
 func SetCurrent(s *Session) (previous *Session) { return process.SetCurrent(s) }
 
+// SetCurrentOf is [Scope.SetCurrentOf] of the process's scope.
+func SetCurrentOf(kind string, s *Session) (previous *Session) {
+	return process.SetCurrentOf(kind, s)
+}
+
+// RemoveCurrent is [Scope.RemoveCurrent] of the process's scope.
+func RemoveCurrent(s *Session) bool { return process.RemoveCurrent(s) }
+
 // Current is [Scope.Current] of the process's scope.
 func Current(ctx context.Context) (*Session, error) { return process.Current(ctx) }
+
+// CurrentOf is [Scope.CurrentOf] of the process's scope.
+func CurrentOf(ctx context.Context, kind string) (*Session, error) {
+	return process.CurrentOf(ctx, kind)
+}
 
 // Use is [Scope.Use] of the process's scope.
 func Use(ctx context.Context, s *Session) error { return process.Use(ctx, s) }

@@ -184,5 +184,5 @@ func TestScopeClientChoosesByOrigin(t *testing.T) {
 	require.Equal(t, "Bearer g", v)
 	_, err = ask(ctx, "https://elsewhere.example.com/x?key=secret")
 	require.ErrorIs(t, err, core.OriginRefused)
-	require.ErrorContains(t, errors.Unwrap(err), `origin refused: https://elsewhere.example.com is none of the origins of the sessions in scope: ["api" "api" "api"]`)
+	require.ErrorContains(t, errors.Unwrap(err), `origin refused: https://elsewhere.example.com is none of the origins of the sessions in scope: "api", "api", "api"`)
 }

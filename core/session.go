@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -181,6 +182,10 @@ func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credentia
 	return nil, err != nil, err
 }
 
+// originsEpoch counts the times that the origins of a session may have changed,
+// for each [OriginIndex]. It is written after the change.
+var originsEpoch atomic.Uint64
+
 // apply does what the machine wants, besides what may block. s.mu is held. u is
 // the setup that the events are reported to.
 func (s *Session) apply(u *setup, fx effects) {
@@ -189,6 +194,9 @@ func (s *Session) apply(u *setup, fx effects) {
 			to.transports.reopen()
 		}
 		s.live.Store(next)
+		if old == nil || next == nil || !slices.Equal(old.origins(), next.origins()) {
+			originsEpoch.Add(1)
+		}
 	}
 	if a := fx.start; a != nil {
 		a.launch(s, a.setup.source())
@@ -401,6 +409,7 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 		l.until.Store(0) // callers look again, and see that the setup is another
 	}
 	s.apply(u, fx)
+	originsEpoch.Add(1)
 	s.mu.Unlock()
 	if c := fx.release; c != nil {
 		go func() {

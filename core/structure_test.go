@@ -42,7 +42,8 @@ var readingOrder = []string{
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
 	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",
-	"session.go", "programs.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go", "scope.go",
+	"session.go", "programs.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
+	"slots.go", "originindex.go", "scope.go",
 }
 
 // mostBackward is how many pairs of files may have the earlier one use the later one.

@@ -1,4 +1,4 @@
-// Read on in scope.go.
+// Read on in slots.go.
 
 package core
 

@@ -128,8 +128,11 @@ func inOrder(entries []Entry) []Entry {
 
 // options returns those that the session gets. e is a clone, and the sessions
 // of its inputs are in sessions.
-func (e Entry) options(f core.Factory, sessions map[string]*core.Session) core.Options {
-	opts := e.Options
+func (e Entry) options(p *provider, sessions map[string]*core.Session) core.Options {
+	f, opts := p.factory, e.Options
+	if opts.Facade == nil && (f.Info().Facade || !f.Described()) {
+		opts.Facade = p.facade
+	}
 	if opts.Store != nil && opts.StoreKey == "" && opts.StoreScope == "" {
 		opts.StoreScope = e.storeScope(f)
 		if opts.StoreFormerKey == "" { // that of versions for which all settings counted

@@ -127,6 +127,10 @@ func (p *provider) open(ctx context.Context) (core.Provider, error) {
 	return opened, nil
 }
 
+// facade reports whether the kind has a facade, as far as that is known: what a
+// plugin serves is described once the plugin was started.
+func (p *provider) facade() bool { return p.factory.Info().Facade }
+
 // ability opens the provider and looks for one of its optional interfaces.
 func ability[A any](ctx context.Context, p *provider) (a A, err error) {
 	opened, err := p.open(ctx)

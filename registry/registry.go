@@ -14,7 +14,7 @@
 // anywhere changes nothing. Package registry/config makes such sets from files
 // and environment variables; this package reads neither.
 //
-// Read on in replace.go.
+// Read on in client.go.
 package registry
 
 import (
@@ -37,6 +37,7 @@ type Registry struct {
 	builtin  []core.Factory // those of New
 	kinds    atomic.Pointer[kinds]
 	sessions atomic.Pointer[map[string]*core.Session]
+	index    atomic.Pointer[core.OriginIndex] // of sessions
 
 	mu        sync.Mutex // guards all below and writing sessions; never held across I/O
 	entries   map[string]Entry
@@ -80,7 +81,9 @@ func New(factories ...core.Factory) (*Registry, error) {
 	}
 	r := &Registry{builtin: slices.Clone(factories)}
 	r.kinds.Store(k)
-	r.sessions.Store(&map[string]*core.Session{})
+	sessions := map[string]*core.Session{}
+	r.sessions.Store(&sessions)
+	r.index.Store(core.NewOriginIndex(maps.Values(sessions)))
 	return r, nil
 }
 

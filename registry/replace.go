@@ -21,7 +21,8 @@ type Entry struct {
 	// Inputs are the names of sessions of the same set, by role: they become
 	// Options.Inputs. Nil: none.
 	Inputs map[string]string
-	// Options of the session. Provider and Environment are filled in. With a
+	// Options of the session. Provider and Environment are filled in, and Facade if
+	// it is nil. With a
 	// Store and neither StoreKey nor StoreScope, StoreScope is filled in (see
 	// [Entry.StoreKey]), and StoreFormerKey if it is empty.
 	Options core.Options
@@ -110,7 +111,7 @@ func (r *Registry) swap(k *kinds, entries []Entry) ([]ending, error) {
 		}
 		e = e.clone()
 		p := &provider{factory: f, env: e.Environment, settings: e.Settings, turn: make(chan struct{}, 1)}
-		opts := e.options(f, sessions)
+		opts := e.options(p, sessions)
 		if s != nil {
 			p.replace(r.providers[e.Name])
 			s.Reconfigure(p, p.observe(opts))
@@ -127,6 +128,7 @@ func (r *Registry) swap(k *kinds, entries []Entry) ([]ending, error) {
 	r.entries, r.providers = kept, providers
 	r.kinds.Store(k)
 	r.sessions.Store(&sessions)
+	r.index.Store(core.NewOriginIndex(maps.Values(sessions)))
 	return ended, nil
 }
 
@@ -204,10 +206,10 @@ func cloneValue(value any) any {
 func (e Entry) same(before Entry) bool {
 	a, b := e.Options, before.Options
 	a.Provider, a.Environment = e.Kind, e.Environment
-	live := sameFunc(a.Observe, b.Observe) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI &&
+	live := sameFunc(a.Observe, b.Observe) && sameFunc(a.Facade, b.Facade) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI &&
 		sameValue(a.Store, b.Store) && maps.Equal(a.Inputs, b.Inputs) && maps.Equal(e.Inputs, before.Inputs)
-	a.Observe, a.Transport, a.Logger, a.UI, a.Store, a.Inputs = nil, nil, nil, nil, nil, nil
-	b.Observe, b.Transport, b.Logger, b.UI, b.Store, b.Inputs = nil, nil, nil, nil, nil, nil
+	a.Observe, a.Facade, a.Transport, a.Logger, a.UI, a.Store, a.Inputs = nil, nil, nil, nil, nil, nil, nil
+	b.Observe, b.Facade, b.Transport, b.Logger, b.UI, b.Store, b.Inputs = nil, nil, nil, nil, nil, nil, nil
 	if len(a.Origins) == 0 && len(b.Origins) == 0 {
 		a.Origins, b.Origins = nil, nil
 	}
@@ -215,7 +217,7 @@ func (e Entry) same(before Entry) bool {
 	return live && settings && reflect.DeepEqual(a, b)
 }
 
-func sameFunc(a, b func(core.Event)) bool {
+func sameFunc[F any](a, b F) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 

@@ -4,6 +4,7 @@
 //	go run ./examples/quickstart                  with servers of its own, on loopback
 //	go run ./examples/quickstart -environment qa  the same in another environment
 //	go run ./examples/quickstart -config my.yaml  your sessions, with your servers
+//	go run ./examples/quickstart -v               with a line for each event of a session
 //
 // Read run first, then tour.go. Package demo has the servers. One session's
 // provider is in a plugin: this program starts itself again as that.
@@ -47,6 +48,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	environment := flags.String("environment", "", "the `environment` to use, instead of the one that the file names")
 	file := flags.String("config", "", "a configuration `file` of your own; its sessions are initialised with your servers")
 	get := flags.String("get", "", "with -config: a `path` to GET from each session's API")
+	verbose := flags.Bool("v", false, "print a line for each event of a session")
 	if err := parse(flags, args, out); err != nil {
 		return err
 	}
@@ -61,6 +63,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	if *get != "" && *file == "" {
 		return errors.New("-get is for -config; -h lists the flags")
+	}
+	if *verbose {
+		lines := &eventLines{out: out}
+		defer lines.end()
+		out, opts.Session.Observe = lines, lines.observe
 	}
 	if *file != "" {
 		return report(ctx, out, opts, *get)

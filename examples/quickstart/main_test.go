@@ -44,7 +44,8 @@ func TestTour(t *testing.T) {
 	for _, c := range []struct {
 		args        []string
 		environment string
-	}{{nil, "prod"}, {[]string{"-environment", "qa"}, "qa"}} {
+		other       string // the session of another environment
+	}{{nil, "prod", "gs-qa"}, {[]string{"-environment", "qa"}, "qa", "gs-prod"}} {
 		t.Run(c.environment, func(t *testing.T) {
 			inRoot(t)
 			var out bytes.Buffer
@@ -65,10 +66,32 @@ func TestTour(t *testing.T) {
 				`closed   session "reports" \(oauth2\): closed: call Init again`,
 				`again    you are reports in ` + here + `, by access token`,
 				``,
+				`Session "` + c.other + `" is current beside "reports":`,
+				`reports  you are reports in ` + here + `, by access token`,
+				c.other + ` +you are gs-app in ` + c.other[3:] + `, by access token`,
+				`any      by the API's origin: you are gs-app in ` + c.other[3:] + `, by access token`,
+				``,
 			}
 			require.Regexp(t, "^"+strings.Join(want, "\n")+"$", out.String())
 		})
 	}
+}
+
+// TestEvents proves that -v prints a line for each event, and no secret.
+func TestEvents(t *testing.T) {
+	inRoot(t)
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-v"}, &out), out.String())
+	for _, want := range []string{
+		`(?m)^event: session "gs-prod" \(gs\) authenticated after \d+m?s \(initial\), until \d\d:\d\d:\d\d$`,
+		`(?m)^event: session "reports" \(oauth2\) authenticated after \S+ \(expiring\), until`,
+		`(?m)^event: session "reports" \(oauth2\) refused`,
+		`(?m)^event: session "reports" \(oauth2\) ended$`,
+		`(?m)^any      by the API's origin: you are gs-app in qa, by access token$`,
+	} {
+		require.Regexp(t, want, out.String())
+	}
+	require.NotContains(t, out.String(), "Bearer")
 }
 
 // TestErrors has the flags and files that cannot work: one clear line each.

@@ -42,7 +42,48 @@ func tour(ctx context.Context, out io.Writer, opts config.Options, servers *demo
 	if err := refused(ctx, table, reports, servers); err != nil {
 		return err
 	}
-	return closed(ctx, table, reports)
+	if err := closed(ctx, table, reports); err != nil {
+		return err
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return beside(ctx, out, cfg, reports)
+}
+
+// beside makes a second session current beside the first one. A request goes out
+// with the one whose API it calls.
+func beside(ctx context.Context, out io.Writer, cfg *config.Config, first *core.Session) error {
+	other := "gs-qa"
+	if cfg.Environment() == core.QA {
+		other = "gs-prod" // in another environment than the first
+	}
+	second, err := cfg.Session(other)
+	if err != nil {
+		return err
+	}
+	if err := core.Use(ctx, second); err != nil { // authenticates it, and makes it current
+		return err
+	}
+	defer core.RemoveCurrent(second)
+	fmt.Fprintf(out, "\nSession %q is current beside %q:\n", other, first.Name())
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	for _, s := range []*core.Session{first, second} {
+		you, err := whoami(ctx, core.Client(), baseURL(s))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\n", s.Name(), you)
+	}
+	// The client of the registry knows all sessions of the file, current or not, by
+	// the origins of their APIs.
+	you, err := whoami(ctx, cfg.Registry().Client(), baseURL(second))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(table, "any\tby the API's origin: %s\n", you)
+	return nil
 }
 
 // callers uses each session in a block and prints who the API says it was.
@@ -58,7 +99,7 @@ func callers(ctx context.Context, out io.Writer, cfg *config.Config) error {
 		// Do authenticates the session and makes it the current one of ctx. At
 		// the end of the block it closes what it has opened.
 		err = core.Do(ctx, session, func(ctx context.Context) error {
-			you, err := whoami(ctx, baseURL(session))
+			you, err := whoami(ctx, core.Client(), baseURL(session))
 			if err != nil {
 				return err
 			}
@@ -72,15 +113,15 @@ func callers(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	return nil
 }
 
-// whoami asks the API who is calling. The request goes out with the session
-// that is current in ctx, or else with the process's.
-func whoami(ctx context.Context, api string) (demo.Caller, error) {
+// whoami asks the API who is calling. With core.Client, the request goes out with
+// the session that is current in ctx, otherwise with one of the process's.
+func whoami(ctx context.Context, client *http.Client, api string) (demo.Caller, error) {
 	var you demo.Caller
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/v1/whoami", nil)
 	if err != nil {
 		return you, err
 	}
-	resp, err := core.Client().Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return you, err
 	}
@@ -104,7 +145,7 @@ func renewed(ctx context.Context, out io.Writer, s *core.Session) error {
 	defer tick.Stop()
 	for s.Status().Authentications == first.Authentications {
 		began := time.Now()
-		if _, err := whoami(ctx, baseURL(s)); err != nil {
+		if _, err := whoami(ctx, core.Client(), baseURL(s)); err != nil {
 			return err
 		}
 		calls, slowest = calls+1, max(slowest, time.Since(began))
@@ -125,12 +166,12 @@ func renewed(ctx context.Context, out io.Writer, s *core.Session) error {
 
 // refused has the server revoke all tokens, and calls the API once more.
 func refused(ctx context.Context, out io.Writer, s *core.Session, servers *demo.Servers) error {
-	you, err := whoami(ctx, baseURL(s))
+	you, err := whoami(ctx, core.Client(), baseURL(s))
 	if err != nil {
 		return err
 	}
 	servers.Revoke(you.Environment)
-	if you, err = whoami(ctx, baseURL(s)); err != nil {
+	if you, err = whoami(ctx, core.Client(), baseURL(s)); err != nil {
 		return err
 	}
 	if n := s.Status().Refusals; n != 1 {
@@ -146,7 +187,7 @@ func closed(ctx context.Context, out io.Writer, s *core.Session) error {
 	if err := s.Close(ctx); err != nil {
 		return err
 	}
-	_, err := whoami(ctx, api)
+	_, err := whoami(ctx, core.Client(), api)
 	var refusal *core.Error // Code says what to do next
 	if !errors.As(err, &refusal) || refusal.Code != core.Closed {
 		return fmt.Errorf("a closed session was used: %v", err)
@@ -155,7 +196,7 @@ func closed(ctx context.Context, out io.Writer, s *core.Session) error {
 	if err := s.Init(ctx); err != nil {
 		return err
 	}
-	you, err := whoami(ctx, baseURL(s))
+	you, err := whoami(ctx, core.Client(), baseURL(s))
 	if err != nil {
 		return err
 	}

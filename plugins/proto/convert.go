@@ -231,7 +231,9 @@ func ToSignRequest(m *v1.SignRequest) (core.SignRequest, error) {
 
 // FromInfo describes a kind.
 func FromInfo(info core.Info, settings []core.Setting) *v1.Kind {
-	k := &v1.Kind{Name: info.Kind, Summary: info.Summary, Settings: fromSettings(settings)}
+	k := &v1.Kind{
+		Name: info.Kind, Summary: info.Summary, Settings: fromSettings(settings), Facade: info.Facade,
+	}
 	for _, env := range info.Environments {
 		k.Environments = append(k.Environments, string(env))
 	}
@@ -251,7 +253,9 @@ func ToVisit(m *v1.Prompt) core.Visit {
 // ToInfo is the way back. Texts are made printable and cut to a sensible
 // length.
 func ToInfo(k *v1.Kind) (core.Info, []core.Setting) {
-	info := core.Info{Kind: printable(k.GetName(), maxName), Summary: printable(k.GetSummary(), maxText)}
+	info := core.Info{
+		Kind: printable(k.GetName(), maxName), Summary: printable(k.GetSummary(), maxText), Facade: k.GetFacade(),
+	}
 	for _, env := range k.GetEnvironments() {
 		info.Environments = append(info.Environments, core.Environment(printable(env, maxName)))
 	}

@@ -272,7 +272,10 @@ var settings = []core.Setting{
 }
 
 func TestInfo(t *testing.T) {
-	want := core.Info{Kind: "ticket", Summary: "Tickets.", Environments: []core.Environment{core.QA, core.Prod}}
+	want := core.Info{
+		Kind: "ticket", Summary: "Tickets.", Facade: true,
+		Environments: []core.Environment{core.QA, core.Prod},
+	}
 	info, list := ToInfo(over(t, FromInfo(want, settings)))
 	require.Equal(t, want, info)
 	require.Equal(t, settings, list)

@@ -45,6 +45,7 @@ var Factory = core.NewFactory(core.Info{
 	Kind:         kind,
 	Summary:      "Goldman Sachs Marquee: client credentials, or a token or cookies of one's own",
 	Environments: []core.Environment{Dev, QA, Prod},
+	Facade:       true,
 }, open)
 
 // The attributes of a credential that the facade reads.

@@ -19,7 +19,8 @@ type Session struct{ core *core.Session }
 
 // Get creates a session for an environment. Nothing is sent: [Session.Init],
 // [Use] or [Do] authenticate it. Nil options are the defaults of [core.New].
-// An unknown environment and bad settings are [core.BadConfig].
+// The session's kind is "gs", whatever opts say. An unknown environment and bad
+// settings are [core.BadConfig].
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
 		return nil, &core.Error{Provider: kind, Op: "open", Code: core.BadConfig, Err: err}
@@ -32,9 +33,7 @@ func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error)
 	if opts != nil {
 		o = *opts
 	}
-	if o.Provider == "" {
-		o.Provider = kind
-	}
+	o.Provider, o.Facade = kind, func() bool { return true }
 	if o.Environment == "" {
 		o.Environment = env
 	}
@@ -62,8 +61,8 @@ func From(s *core.Session) *Session {
 	return &Session{core: s}
 }
 
-// Use creates a session, authenticates it and makes it the process's current
-// one. Where that fails, the current session stays what it was.
+// Use creates a session, authenticates it and makes it the process's current gs
+// session. If that fails, the current session stays what it was.
 func Use(ctx context.Context, env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	s, err := Get(env, cfg, opts)
 	if err != nil {
@@ -76,27 +75,32 @@ func Use(ctx context.Context, env core.Environment, cfg Config, opts *core.Optio
 	return s, nil
 }
 
-// Current returns the innermost session of ctx, else the process's, else
+// Current returns the innermost gs session of ctx, also through blocks of
+// sessions of other kinds, otherwise the process's, otherwise
 // [core.NotInitialized]. Every goroutine sees the process's.
 func Current(ctx context.Context) (*Session, error) {
-	s, err := core.Current(ctx)
+	s, err := core.CurrentOf(ctx, kind)
 	return From(s), err
 }
 
-// SetCurrent makes s the process's current session and returns the one before,
-// which it does not close; nil where there was none. Nil sets none. Blocks of
-// [Do] keep their own session.
+// SetCurrent makes s the process's current gs session and returns the one before,
+// which it does not close; nil if there was none. Nil sets none. Current sessions
+// of other kinds stay, and blocks of [Do] keep their own session.
 func SetCurrent(s *Session) (previous *Session) {
 	if s == nil {
-		return From(core.SetCurrent(nil))
+		return From(core.SetCurrentOf(kind, nil))
 	}
-	return From(core.SetCurrent(s.core))
+	return From(core.SetCurrentOf(kind, s.core))
 }
 
 // Do runs fn with a context in which s is current. It authenticates s unless it
 // already is, and at the end, also of a panic, closes what it authenticated.
-// If that fails, fn is not run and nothing is current that was not before.
+// If that fails, fn is not run and nothing is current that was not before. If s
+// is nil, the error is [core.BadConfig].
 func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
+	if s == nil {
+		return core.Do(ctx, nil, fn)
+	}
 	ready := s.ready()
 	return core.Do(ctx, s.core, func(ctx context.Context) error {
 		if !ready {

@@ -86,11 +86,12 @@ type Options struct {
 // Config is a loaded configuration and the registry of its sessions. It is
 // made by [Load] and safe for concurrent use.
 type Config struct {
-	opts  Options
-	reg   *registry.Registry
-	turn  chan struct{}          // holds one element while someone loads
-	state atomic.Pointer[loaded] // of the last good load
-	seen  atomic.Pointer[map[string]watched]
+	opts    Options
+	reg     *registry.Registry
+	turn    chan struct{}          // holds one element while someone loads
+	current *core.Session          // what setCurrent has set; guarded by turn
+	state   atomic.Pointer[loaded] // of the last good load
+	seen    atomic.Pointer[map[string]watched]
 }
 
 // Load reads the files and variables and creates the sessions. Nothing is
@@ -154,17 +155,20 @@ func (c *Config) Reload(ctx context.Context) error {
 	return nil
 }
 
-// setCurrent makes a session the scope's, or none for "".
+// setCurrent makes a session current in the scope, or none for "". The one that
+// it made current before is so no longer; what others have set stays.
 func (c *Config) setCurrent(name string) {
-	var s *core.Session
-	if name != "" {
-		s, _ = c.reg.Session(name)
-	}
+	set, remove := core.SetCurrent, core.RemoveCurrent
 	if c.opts.Scope != nil {
-		c.opts.Scope.SetCurrent(s)
-		return
+		set, remove = c.opts.Scope.SetCurrent, c.opts.Scope.RemoveCurrent
 	}
-	core.SetCurrent(s)
+	before := c.current
+	if c.current, _ = c.reg.Session(name); c.current != nil {
+		set(c.current)
+	}
+	if before != nil && before != c.current {
+		remove(before)
+	}
 }
 
 // Session returns the one shared session of that name.

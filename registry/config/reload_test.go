@@ -74,11 +74,13 @@ func TestReload(t *testing.T) {
 	d, _ := cfg.Session("d")
 	require.Same(t, d, current)
 
+	own := core.New("own", nil, nil)
+	opts.Scope.SetCurrent(own)
 	write(t, dir, "a.yaml", "sessions: {}\n")
 	require.NoError(t, cfg.Reload(ctx))
 	require.Empty(t, cfg.Registry().Names())
-	_, err = opts.Scope.Current(ctx)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.False(t, opts.Scope.RemoveCurrent(d), "the default is current no longer")
+	require.Same(t, own, opts.Scope.SetCurrent(nil), "what the program has set stays")
 
 	require.NoError(t, cfg.Close(ctx))
 	require.ErrorIs(t, cfg.Reload(ctx), core.Closed)

@@ -516,8 +516,11 @@ type Kind struct {
 	Summary string                 `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"` // one line
 	// The environments that it knows; then one of them must be chosen. Empty:
 	// any, or none.
-	Environments  []string   `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
-	Settings      []*Setting `protobuf:"bytes,4,rep,name=settings,proto3" json:"settings,omitempty"`
+	Environments []string   `protobuf:"bytes,3,rep,name=environments,proto3" json:"environments,omitempty"`
+	Settings     []*Setting `protobuf:"bytes,4,rep,name=settings,proto3" json:"settings,omitempty"`
+	// A package has calls to the API of this kind: its sessions share what is
+	// current. An old plugin does not say so.
+	Facade        bool `protobuf:"varint,5,opt,name=facade,proto3" json:"facade,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,6 +581,13 @@ func (x *Kind) GetSettings() []*Setting {
 		return x.Settings
 	}
 	return nil
+}
+
+func (x *Kind) GetFacade() bool {
+	if x != nil {
+		return x.Facade
+	}
+	return false
 }
 
 // Setting describes one setting of a kind.
@@ -2317,12 +2327,13 @@ const file_provider_proto_rawDesc = "" +
 	"\x0fDescribeRequest\"a\n" +
 	"\x10DescribeResponse\x123\n" +
 	"\x05kinds\x18\x01 \x03(\v2\x1d.authsession.provider.v1.KindR\x05kinds\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\x96\x01\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\xae\x01\n" +
 	"\x04Kind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\"\n" +
 	"\fenvironments\x18\x03 \x03(\tR\fenvironments\x12<\n" +
-	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\"\xfb\x01\n" +
+	"\bsettings\x18\x04 \x03(\v2 .authsession.provider.v1.SettingR\bsettings\x12\x16\n" +
+	"\x06facade\x18\x05 \x01(\bR\x06facade\"\xfb\x01\n" +
 	"\aSetting\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x10\n" +
