@@ -37,7 +37,7 @@ var vocabulary = []string{
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "store.go", "origin.go", "options.go", "state.go",
-	"nearest.go", "settings.go", "decode.go", "factory.go",
+	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
 	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "attach.go", "clientcert.go", "transportcache.go",
