@@ -47,7 +47,7 @@ func (c *Config) Source(name, key string) (Source, error) {
 		return Source{}, err
 	}
 	path := strings.Split(key, ".")
-	setting, err := s.describe(path)
+	setting, err := s.describe(state.keys.session, path)
 	if err != nil {
 		return Source{}, err
 	}
@@ -66,8 +66,8 @@ func (c *Config) Source(name, key string) (Source, error) {
 }
 
 // describe returns the description of a key of the session.
-func (s *session) describe(path []string) (core.Setting, error) {
-	schema, setting := sessionSchema, core.Setting{}
+func (s *session) describe(schema []core.Setting, path []string) (core.Setting, error) {
+	setting := core.Setting{}
 	for i, key := range path {
 		switch {
 		case i == 1 && path[0] == "settings" && !s.factory.Described():

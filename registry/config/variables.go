@@ -154,12 +154,12 @@ func fulls(known []string, full func(string, []string) string) []string {
 }
 
 func (m *matcher) top() (core.Setting, bool) {
-	key, ok := m.pick(settingNames(topSchema))
+	key, ok := m.pick(settingNames(m.keys.top))
 	if !ok {
 		return core.Setting{}, false
 	}
 	if key != "sessions" {
-		return m.below(schemaFor(topSchema, key), object(m.values, key))
+		return m.below(schemaFor(m.keys.top, key), object(m.values, key))
 	}
 	sessions := object(m.values, "sessions")
 	name, ok := m.pick(slices.Sorted(maps.Keys(sessions)))
@@ -170,7 +170,7 @@ func (m *matcher) top() (core.Setting, bool) {
 }
 
 func (m *matcher) session(name string, values map[string]any) (core.Setting, bool) {
-	key, ok := m.pick(settingNames(sessionSchema))
+	key, ok := m.pick(settingNames(m.keys.session))
 	if !ok {
 		return core.Setting{}, false
 	}
@@ -191,7 +191,7 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 		if !ok {
 			return core.Setting{}, false
 		}
-		if key, ok = m.pick(settingNames(environmentSchema)); !ok {
+		if key, ok = m.pick(settingNames(m.keys.environment)); !ok {
 			return core.Setting{}, false
 		}
 		values = object(values, "environments", env)
@@ -199,7 +199,7 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 			return m.setting(factory.Settings(), object(values, "settings"))
 		}
 	}
-	return m.below(schemaFor(sessionSchema, key), object(values, key))
+	return m.below(schemaFor(m.keys.session, key), object(values, key))
 }
 
 // factoryOf returns the factory of a session, the zero one if it is not known.
