@@ -13,12 +13,15 @@ import (
 // prefix begins the names of the variables that overlay the files.
 const prefix = "AUTHSESSION_"
 
+// filesVariable is no key: it names the files of a program that does not.
+const filesVariable = prefix + "CONFIG"
+
 // readVariables puts the variables into the shape of the files. They are
 // matched to keys that are known, so that a misspelt one is found.
 func (l *loader) readVariables() {
 	var list []string
 	for name, value := range l.environ {
-		if strings.HasPrefix(name, prefix) && value != "" {
+		if strings.HasPrefix(name, prefix) && value != "" && name != filesVariable {
 			list = append(list, name)
 		}
 	}
