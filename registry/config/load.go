@@ -28,6 +28,9 @@ type loader struct {
 	kinds     storeKinds
 	stores    map[storeID]core.Store
 	before    map[storeID]core.Store // those of the last good load
+	checking  bool                   // for Check: no reference is resolved, and no store made
+	reported  map[Fault]bool         // of checking: the first marked of faults
+	marked    int
 }
 
 // loaded is what a good load leaves.
@@ -67,6 +70,9 @@ func (l *loader) load(ctx context.Context, before *loaded) (*loaded, error) {
 	}
 	out := l.check(ctx)
 	out.plugins = plugins
+	if l.checking {
+		return nil, newError(l.faults, l.opts.Files)
+	}
 	if len(l.faults) > 0 {
 		entries := out.entries()
 		for i := range entries {
@@ -128,11 +134,16 @@ func (l *loader) check(ctx context.Context) *loaded {
 	}
 	out := &loaded{sessions: sessions, keys: l.keys}
 	out.environment = l.chooseEnvironment(keys.Environment, sessions)
+	out.fallback = l.chooseDefault(keys.Default, sessions)
+	if l.checking {
+		l.checkVariants(ctx, sessions)
+		return out
+	}
 	for _, s := range sessions {
+		l.checkSections(s, func(env string) bool { return s.envOK && string(s.env) == env })
 		l.checkSession(ctx, s)
 	}
 	l.checkInputs(sessions)
-	out.fallback = l.chooseDefault(keys.Default, sessions)
 	out.stores = l.stores
 	return out
 }

@@ -71,7 +71,7 @@ func (l *loader) loadPlugins(ctx context.Context, before *loaded) map[string]plu
 		} else if !l.makePlugin(&p) {
 			continue
 		}
-		if l.opts.StartPlugins {
+		if l.opts.StartPlugins && !l.checking {
 			if err := l.opts.Plugins.DescribePlugin(ctx, spec); err != nil {
 				l.fault(append(path, name), reason(err))
 			}

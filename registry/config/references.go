@@ -60,6 +60,10 @@ func parseReferences(s string) ([]part, error) {
 	return parts, nil
 }
 
+// errNotResolved stands for what Check does not look up. What depends on the
+// value is no fault.
+var errNotResolved = errors.New("the reference was not resolved")
+
 // resolve returns the value of a text: a Secret if a reference takes part in
 // it, else the text.
 func (l *loader) resolve(s, dir string) (any, error) {
@@ -71,6 +75,9 @@ func (l *loader) resolve(s, dir string) (any, error) {
 	secret := false
 	for _, p := range parts {
 		text := p.text
+		if p.scheme != "" && l.checking {
+			return nil, errNotResolved
+		}
 		if p.scheme != "" {
 			secret = true
 			if text, err = l.lookUp(p, dir); err != nil {
@@ -171,7 +178,9 @@ func (l *loader) resolveAll(path []string, value any, at func([]string) ([]strin
 		}
 		resolved, err := l.resolve(v, dir)
 		if err != nil {
-			l.faults = append(l.faults, where.fault(full, err.Error()))
+			if !l.checking { // checkReferences has said what can be said
+				l.faults = append(l.faults, where.fault(full, err.Error()))
+			}
 			l.broken[join(full)] = true
 			return core.NewSecret("unresolved")
 		}

@@ -113,7 +113,6 @@ func (s *session) locate(path []string) ([]string, place) {
 
 // checkSession puts the layers of a session together and checks the whole.
 func (l *loader) checkSession(ctx context.Context, s *session) {
-	l.checkSections(s)
 	env := s.env
 	if !s.envOK {
 		env = ""
@@ -198,8 +197,9 @@ func filter(values map[string]any, schema []core.Setting) map[string]any {
 }
 
 // checkSections checks the sections of a session for environments, also of
-// those that are not chosen: their names and keys.
-func (l *loader) checkSections(s *session) {
+// those that are not chosen: their names and keys. The settings of those that
+// whole speaks of are checked with the session.
+func (l *loader) checkSections(s *session, whole func(env string) bool) {
 	sections := object(l.values, append(slices.Clip(s.path), "environments")...)
 	for _, env := range slices.Sorted(maps.Keys(sections)) {
 		path := slices.Concat(s.path, []string{"environments", env})
@@ -214,7 +214,7 @@ func (l *loader) checkSections(s *session) {
 			continue
 		}
 		l.unknownKeys(path, section, l.keys.environment)
-		if chosen := s.envOK && string(s.env) == env; s.described() && !chosen {
+		if s.described() && !whole(env) {
 			l.unknownKeys(append(path, "settings"), object(section, "settings"), s.factory.Settings())
 		}
 	}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry"
+)
+
+// Check reports every fault of the files in every environment: each that a session of the files
+// has a section for, and each that a provider in use knows. It resolves no reference, so that it
+// needs no secret, starts no plugin, makes no store and no session. Its error is that of [Load]; a
+// fault that is not there in all environments of its session names the first that has it.
+//
+// The value of a reference may have any type. What is wrong with it, with the settings of a plugin
+// that was not started, and with what a provider finds only in settings that are complete, is for
+// Load to find. Options.Environment and StartPlugins are not used. Variables overlay the files, as
+// for Load: give an empty Options.Environ to check the files alone.
+func Check(ctx context.Context, opts Options) error {
+	builtin, err := registry.New(opts.Factories...)
+	if err != nil {
+		return err
+	}
+	kinds, err := newStoreKinds(opts.Stores)
+	if err != nil {
+		return err
+	}
+	opts.Environment = ""
+	l := newLoader(opts, builtin, kinds)
+	l.checking, l.reported = true, map[Fault]bool{}
+	_, err = l.load(ctx, nil)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// checkVariants checks each session in each of its environments.
+func (l *loader) checkVariants(ctx context.Context, sessions map[string]*session) {
+	known := l.globalEnvironments(sessions)
+	variants := make(map[core.Environment]map[string]*session)
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		s := sessions[name]
+		envs := l.variantsOf(s, known)
+		whole := func(env string) bool { return slices.Contains(envs, core.Environment(env)) }
+		l.checkSections(s, whole)
+		l.inEach(envs, func(env core.Environment) {
+			if ctx.Err() != nil {
+				return
+			}
+			variant := *s
+			variant.stores = nil
+			variant.env = env
+			if !s.own { // else it was found to be right or wrong already
+				variant.envOK = env != "" || !l.needsEnvironment(s)
+			}
+			l.checkSession(ctx, &variant)
+			l.checkEntry(&variant)
+			if variants[env] == nil {
+				variants[env] = map[string]*session{}
+			}
+			variants[env][name] = &variant
+		})
+	}
+	l.checkInputsOf(ctx, sessions, known, variants)
+}
+
+// checkEntry asks the provider about the settings of a session.
+func (l *loader) checkEntry(s *session) {
+	if !s.known || !s.envOK {
+		return
+	}
+	entry := s.entry
+	entry.Inputs = nil // checkInputsOf looks at them
+	l.settingsFaults(l.reg.Check([]registry.Entry{entry}), map[string]*session{s.name: s})
+}
+
+// globalEnvironments are those that may be chosen for all sessions, sorted.
+func (l *loader) globalEnvironments(sessions map[string]*session) []string {
+	open := maps.Clone(sessions)
+	maps.DeleteFunc(open, func(_ string, s *session) bool { return s.own })
+	return l.knownEnvironments(open)
+}
+
+// variantsOf returns the environments that a session is checked in: its own; or those that its
+// provider knows; or those of its sections, and one of the others of known for what it is without
+// a section.
+func (l *loader) variantsOf(s *session, known []string) (out []core.Environment) {
+	if s.own {
+		return []core.Environment{s.env}
+	}
+	if envs := s.factory.Info().Environments; len(envs) > 0 {
+		return envs
+	}
+	for _, tree := range []map[string]any{l.values, l.variables} {
+		for env := range object(tree, append(slices.Clip(s.path), "environments")...) {
+			out = append(out, core.Environment(env))
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	for _, env := range known {
+		if _, found := slices.BinarySearch(out, core.Environment(env)); !found {
+			return append(out, core.Environment(env))
+		}
+	}
+	if len(out) == 0 {
+		out = []core.Environment{""}
+	}
+	return out
+}
+
+// checkInputsOf checks the inputs of all sessions in each environment.
+func (l *loader) checkInputsOf(
+	ctx context.Context, sessions map[string]*session, known []string,
+	variants map[core.Environment]map[string]*session,
+) {
+	any := func(s *session) bool { return len(s.entry.Inputs) > 0 }
+	used := false
+	for _, in := range variants {
+		used = used || slices.ContainsFunc(slices.Collect(maps.Values(in)), any)
+	}
+	if !used {
+		return
+	}
+	envs := make([]core.Environment, 0, len(known)+1)
+	for _, env := range known {
+		envs = append(envs, core.Environment(env))
+	}
+	if len(envs) == 0 {
+		envs = append(envs, "")
+	}
+	l.inEach(envs, func(env core.Environment) {
+		if ctx.Err() != nil {
+			return
+		}
+		all := make(map[string]*session, len(sessions))
+		for name, s := range sessions {
+			if all[name] = variants[env][name]; s.own {
+				all[name] = variants[s.env][name]
+			}
+			if all[name] == nil { // it has no section for env
+				for _, e := range l.variantsOf(s, known) {
+					all[name] = variants[e][name] // the last one is that without a section
+				}
+			}
+		}
+		l.checkInputs(all)
+	})
+}
+
+// inEach calls check for each environment. A fault that is not there in all of them names the
+// first that has it, unless its key does.
+func (l *loader) inEach(envs []core.Environment, check func(core.Environment)) {
+	before := l.faults
+	for ; l.marked < len(before); l.marked++ {
+		l.reported[before[l.marked]] = true
+	}
+	times := map[Fault]int{}
+	first := map[Fault]core.Environment{}
+	var order []Fault
+	for _, env := range envs {
+		l.faults = nil
+		check(env)
+		for _, f := range compact(l.faults) {
+			if times[f]++; times[f] == 1 {
+				first[f] = env
+				order = append(order, f)
+			}
+		}
+	}
+	for _, f := range order {
+		env := string(first[f])
+		switch section := ".environments." + env + "."; {
+		case l.reported[f]:
+			continue
+		case times[f] < len(envs) && !strings.Contains(f.Key, section):
+			f.Problem += " (in the environment " + strconv.Quote(env) + ")"
+		}
+		before = append(before, f)
+	}
+	l.faults = before
+}
+
+// compact returns each fault once.
+func compact(faults []Fault) (out []Fault) {
+	seen := make(map[Fault]bool, len(faults))
+	for _, f := range faults {
+		if !seen[f] {
+			seen[f] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
