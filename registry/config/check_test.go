@@ -100,6 +100,15 @@ sessions:
 			`a.yaml:3:36: sessions.a.settings.client_id: unknown reference, did you mean "env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
 			`a.yaml:3:91: sessions.a.environments.qa.settings.style: a reference names nothing usable (want ${env:NAME})`,
 		}},
+		"references that cannot be right": {`
+sessions:
+  a: {provider: oauth2, settings: {client_id: x, scopes: "${env:S}", extra: "${env:S}", tls: "${env:S}"}, origins: "${env:S}"}
+`, nil, []string{
+			`a.yaml:3:50: sessions.a.settings.scopes: want list of string`,
+			`a.yaml:3:70: sessions.a.settings.extra: want map of string`,
+			`a.yaml:3:89: sessions.a.settings.tls: want object`,
+			`a.yaml:3:107: sessions.a.origins: want list of string`,
+		}},
 		"stores": {`
 sessions:
   a: {provider: apikey, settings: {key: k}, environments: {qa: {store: {kind: file, pth: x}}, prod: {store: {kind: vault}}}}

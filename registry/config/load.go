@@ -192,10 +192,16 @@ func (l *loader) decodeFaults(err error, prefix []string, at func([]string) ([]s
 	}
 	for _, f := range faults {
 		full, where := at(slices.Concat(prefix, f.Path))
-		if !l.isBroken(full) {
+		if !l.isBroken(full) || l.checking && noText(f.Problem) {
 			l.faults = append(l.faults, where.fault(full, f.Problem))
 		}
 	}
+}
+
+// noText reports whether a problem is that of every text, so that a reference whose value is not
+// known cannot be right.
+func noText(problem string) bool {
+	return problem == "want object" || strings.HasPrefix(problem, "want list of ") || strings.HasPrefix(problem, "want map of ")
 }
 
 func (l *loader) isBroken(path []string) bool {
