@@ -36,9 +36,9 @@ type Config struct {
 // becomes the current one, as with [core.SetCurrent]. Nothing is sent, and no plugin is started
 // unless opts.StartPlugins says so. Nil options are the recommended default.
 //
-// Faults of the files are a [*config.Error] of code [core.BadConfig] that has all of them, each with
-// file, line and column. If there is no file, the error is [core.BadConfig] too. After an error
-// there is nothing to close.
+// Faults of the files are a [*config.Error] of code [core.BadConfig] that has all of them, each
+// with file, line and column. If there is no file, the error is [core.BadConfig] too. After an
+// error there is nothing to close.
 func Load(ctx context.Context, opts *Options) (*Config, error) {
 	var o Options
 	if opts != nil {
@@ -108,7 +108,8 @@ func findFiles(environ []string) ([]string, error) {
 			return []string{name}, nil // Load says what is wrong with it
 		}
 	}
-	return nil, core.Errorf(core.BadConfig, "there is no configuration: the working directory has none of %s, and %s is not set",
+	return nil, core.Errorf(core.BadConfig,
+		"there is no configuration: the working directory has none of %s, and %s is not set",
 		strings.Join(defaultFiles, ", "), fileVariable)
 }
 

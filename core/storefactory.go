@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // StoreInfo describes a kind of store.
@@ -43,30 +44,18 @@ func NewStoreFactory[C any](
 		panic(fmt.Sprintf("core.NewStoreFactory: kind %q with settings of type %v", info.Kind, t))
 	}
 	settings := describeSettings(t)
-	for _, s := range settings {
-		if s.Name == "kind" {
-			panic(fmt.Sprintf("core.NewStoreFactory: the kind %q has a setting %q", info.Kind, s.Name))
-		}
-	}
-	decode := func(settings map[string]any) (cfg C, err error) {
-		faults := decodeSettings(settings, reflect.ValueOf(&cfg).Elem())
-		if v, ok := any(&cfg).(interface{ Validate() error }); ok && len(faults) == 0 {
-			faults = appendFaults(faults, v.Validate())
-		}
-		if len(faults) > 0 {
-			return cfg, &Error{Code: BadConfig, Err: Faults(faults)}
-		}
-		return cfg, nil
+	if slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == "kind" }) {
+		panic(fmt.Sprintf("core.NewStoreFactory: the kind %q has a setting \"kind\"", info.Kind))
 	}
 	return StoreFactory{
 		info:     info,
 		settings: settings,
 		check: func(settings map[string]any) error {
-			_, err := decode(settings)
+			_, err := decodeStore[C](settings)
 			return err
 		},
 		open: func(ctx context.Context, settings map[string]any) (Store, error) {
-			cfg, err := decode(settings)
+			cfg, err := decodeStore[C](settings)
 			if err != nil {
 				return nil, err
 			}
@@ -80,6 +69,18 @@ func NewStoreFactory[C any](
 			return s, nil
 		},
 	}
+}
+
+// decodeStore reads the settings of a store and checks them.
+func decodeStore[C any](settings map[string]any) (cfg C, err error) {
+	faults := decodeSettings(settings, reflect.ValueOf(&cfg).Elem())
+	if v, ok := any(&cfg).(interface{ Validate() error }); ok && len(faults) == 0 {
+		faults = appendFaults(faults, v.Validate())
+	}
+	if len(faults) > 0 {
+		return cfg, &Error{Code: BadConfig, Err: Faults(faults)}
+	}
+	return cfg, nil
 }
 
 // Info returns what the factory makes.

@@ -42,7 +42,7 @@ func Check(ctx context.Context, opts Options) error {
 // checkVariants checks each session in each of its environments.
 func (l *loader) checkVariants(ctx context.Context, sessions map[string]*session) {
 	known := l.globalEnvironments(sessions)
-	variants := make(map[core.Environment]map[string]*session)
+	v := variants{}
 	for _, name := range slices.Sorted(maps.Keys(sessions)) {
 		s := sessions[name]
 		envs := l.variantsOf(s, known)
@@ -60,13 +60,12 @@ func (l *loader) checkVariants(ctx context.Context, sessions map[string]*session
 			}
 			l.checkSession(ctx, &variant)
 			l.checkEntry(&variant)
-			if variants[env] == nil {
-				variants[env] = map[string]*session{}
-			}
-			variants[env][name] = &variant
+			v.add(&variant)
 		})
 	}
-	l.checkInputsOf(ctx, sessions, known, variants)
+	if ctx.Err() == nil {
+		l.checkInputsOf(ctx, sessions, known, v)
+	}
 }
 
 // checkEntry asks the provider about the settings of a session.
@@ -114,43 +113,62 @@ func (l *loader) variantsOf(s *session, known []string) (out []core.Environment)
 	return out
 }
 
-// checkInputsOf checks the inputs of all sessions in each environment.
-func (l *loader) checkInputsOf(
-	ctx context.Context, sessions map[string]*session, known []string,
-	variants map[core.Environment]map[string]*session,
-) {
-	any := func(s *session) bool { return len(s.entry.Inputs) > 0 }
-	used := false
-	for _, in := range variants {
-		used = used || slices.ContainsFunc(slices.Collect(maps.Values(in)), any)
+// variants are the sessions as they are in each environment that they were checked in.
+type variants map[core.Environment]map[string]*session
+
+func (v variants) add(s *session) {
+	if v[s.env] == nil {
+		v[s.env] = map[string]*session{}
 	}
-	if !used {
+	v[s.env][s.name] = s
+}
+
+// haveInputs reports whether any session has inputs.
+func (v variants) haveInputs() bool {
+	for _, sessions := range v {
+		for _, s := range sessions {
+			if len(s.entry.Inputs) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkInputsOf checks the inputs of all sessions in each environment.
+func (l *loader) checkInputsOf(ctx context.Context, sessions map[string]*session, known []string, v variants) {
+	if !v.haveInputs() {
 		return
 	}
-	envs := make([]core.Environment, 0, len(known)+1)
+	envs := []core.Environment{""}
+	if len(known) > 0 {
+		envs = nil
+	}
 	for _, env := range known {
 		envs = append(envs, core.Environment(env))
 	}
-	if len(envs) == 0 {
-		envs = append(envs, "")
-	}
 	l.inEach(envs, func(env core.Environment) {
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() == nil {
+			l.checkInputs(l.allIn(env, sessions, known, v))
 		}
-		all := make(map[string]*session, len(sessions))
-		for name, s := range sessions {
-			if all[name] = variants[env][name]; s.own {
-				all[name] = variants[s.env][name]
-			}
-			if all[name] == nil { // it has no section for env
-				for _, e := range l.variantsOf(s, known) {
-					all[name] = variants[e][name] // the last one is that without a section
-				}
-			}
-		}
-		l.checkInputs(all)
 	})
+}
+
+// allIn returns all sessions as they are in an environment.
+func (l *loader) allIn(env core.Environment, sessions map[string]*session, known []string, v variants) map[string]*session {
+	all := make(map[string]*session, len(sessions))
+	for name, s := range sessions {
+		of := env
+		if s.own {
+			of = s.env
+		}
+		if v[of][name] == nil { // it has no section for env; the last variant is that without one
+			list := l.variantsOf(s, known)
+			of = list[len(list)-1]
+		}
+		all[name] = v[of][name]
+	}
+	return all
 }
 
 // inEach calls check for each environment. A fault that is not there in all of them names the

@@ -168,23 +168,28 @@ func (l *loader) resolveAll(path []string, value any, at func([]string) ([]strin
 		}
 		return out
 	case string:
-		if !strings.Contains(v, "${") {
-			return v
-		}
-		full, where := at(path)
-		dir := ""
-		if where.source != nil {
-			dir = where.source.dir
-		}
-		resolved, err := l.resolve(v, dir)
-		if err != nil {
-			if !l.checking { // checkReferences has said what can be said
-				l.faults = append(l.faults, where.fault(full, err.Error()))
-			}
-			l.broken[join(full)] = true
-			return core.NewSecret("unresolved")
-		}
-		return resolved
+		return l.resolveText(path, v, at)
 	}
 	return value
+}
+
+// resolveText resolves the references in a text. A text that cannot be resolved is noted as broken.
+func (l *loader) resolveText(path []string, v string, at func([]string) ([]string, place)) any {
+	if !strings.Contains(v, "${") {
+		return v
+	}
+	full, where := at(path)
+	dir := ""
+	if where.source != nil {
+		dir = where.source.dir
+	}
+	resolved, err := l.resolve(v, dir)
+	if err == nil {
+		return resolved
+	}
+	if !l.checking { // checkReferences has said what can be said
+		l.faults = append(l.faults, where.fault(full, err.Error()))
+	}
+	l.broken[join(full)] = true
+	return core.NewSecret("unresolved")
 }

@@ -26,7 +26,8 @@ func Schema(opts Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return schemaWriter{reg: reg, stores: kinds, plugins: opts.Plugins != nil, open: opts.Plugins != nil}.file()
+	plugins := opts.Plugins != nil
+	return schemaWriter{reg: reg, stores: kinds, plugins: plugins, open: plugins}.file()
 }
 
 // Schema returns the JSON Schema of the files of this configuration, as the function [Schema] does:
@@ -51,9 +52,11 @@ var reference = node{"$ref": "#/definitions/reference"}
 
 func (w schemaWriter) file() ([]byte, error) {
 	definitions := node{
-		"reference": node{"type": "string", "pattern": `\$\{`, "description": "A reference: ${env:NAME} or ${file:PATH}."},
-		"store":     w.store(),
-		"session":   w.session(),
+		"store":   w.store(),
+		"session": w.session(),
+		"reference": node{
+			"type": "string", "pattern": `\$\{`, "description": "A reference: ${env:NAME} or ${file:PATH}.",
+		},
 	}
 	for _, info := range w.reg.Kinds() {
 		if settings := w.settings(info.Kind); len(settings) > 0 {
@@ -63,7 +66,8 @@ func (w schemaWriter) file() ([]byte, error) {
 	}
 	top := w.keys(fixedKeys.top)
 	properties := top["properties"].(node)
-	properties["sessions"] = described(node{"type": "object", "additionalProperties": ref("session")}, schemaFor(fixedKeys.top, "sessions"))
+	properties["sessions"] = described(
+		node{"type": "object", "additionalProperties": ref("session")}, schemaFor(fixedKeys.top, "sessions"))
 	if w.plugins {
 		properties["plugins"] = node{
 			"type": []string{"object", "null"}, "description": "The plugins by name.",
@@ -106,9 +110,12 @@ func (w schemaWriter) session() node {
 	anything := node{"type": []string{"object", "null"}}
 	section["properties"].(node)["settings"] = anything
 	properties := out["properties"].(node)
-	properties["settings"] = described(node{"type": anything["type"]}, schemaFor(fixedKeys.session, "settings"))
-	properties["environments"] = described(
-		node{"type": anything["type"], "additionalProperties": section}, schemaFor(fixedKeys.session, "environments"))
+	object := func(key string, n node) {
+		n["type"] = anything["type"]
+		properties[key] = described(n, schemaFor(fixedKeys.session, key))
+	}
+	object("settings", node{})
+	object("environments", node{"additionalProperties": section})
 	properties["provider"] = w.provider()
 	var each []node
 	for _, info := range w.reg.Kinds() {
@@ -201,8 +208,8 @@ func (w schemaWriter) store() node {
 		each = append(each, node{"if": is("kind", name), "then": node{"properties": then}})
 	}
 	return node{
-		"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false, "allOf": each,
-		"description": schemaFor(fixedKeys.session, "store").Doc,
+		"type": []string{"object", "null"}, "description": schemaFor(fixedKeys.session, "store").Doc,
+		"properties": properties, "additionalProperties": false, "allOf": each,
 	}
 }
 
@@ -222,7 +229,9 @@ func objectOf(settings []core.Setting, complete bool) node {
 	for _, s := range settings {
 		properties[s.Name] = described(valueOf(s, complete), s)
 	}
-	out := node{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+	out := node{
+		"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false,
+	}
 	if names := needed(settings); complete && len(names) > 0 {
 		out["required"] = names
 	}

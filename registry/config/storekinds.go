@@ -36,33 +36,39 @@ func newStoreKinds(factories []core.StoreFactory) (storeKinds, error) {
 		switch {
 		case kind == "":
 			errs = append(errs, core.Errorf(core.BadConfig, "factory %d of Options.Stores has no kind", i))
-			continue
 		case kind == memory:
 			errs = append(errs, core.Errorf(core.BadConfig, "the kind of store %q is taken", kind))
-			continue
 		case twice:
-			errs = append(errs, core.Errorf(core.BadConfig, "the kind of store %q is in Options.Stores twice", kind))
-			continue
-		}
-		k.factories[kind] = f
-		k.names = append(k.names, kind)
-		for _, s := range f.Settings() {
-			if j := slices.IndexFunc(k.settings, func(t core.Setting) bool { return t.Name == s.Name }); j >= 0 {
-				k.settings[j].Secret = k.settings[j].Secret || s.Secret
-				continue
-			}
-			s.Required = false // not for the other kinds
-			k.settings = append(k.settings, s)
+			const text = "the kind of store %q is in Options.Stores twice"
+			errs = append(errs, core.Errorf(core.BadConfig, text, kind))
+		default:
+			k.factories[kind] = f
+			k.names = append(k.names, kind)
+			k.addSettings(f.Settings())
 		}
 	}
 	return k, errors.Join(errs...)
 }
 
+// addSettings adds the settings of a kind. One that several kinds have is secret if it is so in
+// one of them.
+func (k *storeKinds) addSettings(settings []core.Setting) {
+	for _, s := range settings {
+		same := func(t core.Setting) bool { return t.Name == s.Name }
+		if i := slices.IndexFunc(k.settings, same); i >= 0 {
+			k.settings[i].Secret = k.settings[i].Secret || s.Secret
+			continue
+		}
+		s.Required = false // not for the other kinds
+		k.settings = append(k.settings, s)
+	}
+}
+
 // unknown says what to do about a kind that was not given.
 func (k storeKinds) unknown(kind string) string {
 	if pkg := moduleStores[kind]; pkg != "" {
-		return "this program has no stores of the kind " + strconv.Quote(kind) + ": import " + strconv.Quote(pkg) +
-			" and give store.Builtin() in config.Options.Stores"
+		return "this program has no stores of the kind " + strconv.Quote(kind) +
+			": import " + strconv.Quote(pkg) + " and give store.Builtin() in config.Options.Stores"
 	}
 	names := slices.Clone(k.names)
 	for name := range moduleStores {
@@ -105,7 +111,7 @@ func (k storeKinds) unknownKey(kind, key string, partial bool) string {
 type storeID [sha256.Size]byte
 
 func idOfStore(kind string, settings map[string]any) storeID {
-	text, _ := json.Marshal([]any{kind, plain(settings)}) // with sorted keys; plain has left nothing to fail
+	text, _ := json.Marshal([]any{kind, plain(settings)}) // sorts keys; all of plain can be written
 	return sha256.Sum256(text)
 }
 
