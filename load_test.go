@@ -211,16 +211,28 @@ sessions: {a: {provider: ticket, settings: {notes: "`+notes+`"}}}
 // A host of the program's is used, and left open.
 func TestHostOfTheProgram(t *testing.T) {
 	dir := t.TempDir()
-	host := new(plugins.Host)
+	host := &counted{Host: new(plugins.Host)}
 	defer func() { require.NoError(t, host.Close(context.Background())) }()
 	cfg, err := authsession.Load(t.Context(), &authsession.Options{
 		Files:   []string{write(t, dir, "a.yaml", plugin(t, dir)+"\nsessions: {}\n")},
 		Plugins: host, Scope: new(core.Scope),
 	})
 	require.NoError(t, err)
+	require.Equal(t, 1, host.asked)
 	require.NoError(t, cfg.Close(t.Context()))
 	_, err = host.Plugin(registry.Plugin{Name: "ticket", Path: "/nowhere", SHA256: strings.Repeat("0", 64)})
 	require.NoError(t, err, "the host still works")
+}
+
+// counted is a host that counts the plugins that it was asked for.
+type counted struct {
+	*plugins.Host
+	asked int
+}
+
+func (c *counted) Plugin(p registry.Plugin) ([]core.Factory, error) {
+	c.asked++
+	return c.Host.Plugin(p)
 }
 
 // A plugin that was started for a configuration with faults is ended.

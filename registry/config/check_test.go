@@ -125,6 +125,23 @@ sessions:
 			`a.yaml:3:53: sessions.a.environments.qa.inputs.subject: the session would wait for itself: a → b → a`,
 			`a.yaml:4:83: sessions.b.environments.prod.inputs.subject: unknown session; known: a, b, c`,
 		}},
+		"a reference that is there": {`
+sessions:
+  a: {provider: oauth2, settings: {client_id: x, retries: "${env:N}"}}
+`, []string{"N=many"}, nil},
+		"a fault of the top": {`
+store: {kind: file, pth: x}
+sessions:
+  a: {provider: count, environments: {qa: {store: {kind: keyring}}, prod: {}}}
+`, nil, []string{`a.yaml:2:21: store.pth: unknown key, did you mean "path"?`}},
+		"inputs in one environment": {`
+sessions:
+  a: {provider: count, inputs: {subject: b}}
+  b: {provider: count, environments: {qa: {inputs: {subject: a}}}}
+  c: {provider: count, environments: {prod: {}}}
+`, nil, []string{
+			`a.yaml:3:33: sessions.a.inputs.subject: the session would wait for itself: a → b → a (in the environment "qa")`,
+		}},
 		"variables": {`
 sessions:
   a: {provider: oauth2, environments: {qa: {}, prod: {settings: {client_id: x}}}}
