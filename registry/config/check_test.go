@@ -137,10 +137,10 @@ sessions:
 		"inputs in one environment": {`
 sessions:
   a: {provider: count, inputs: {subject: b}}
-  b: {provider: count, environments: {qa: {inputs: {subject: a}}}}
-  c: {provider: count, environments: {prod: {}}}
+  b: {provider: count, environments: {zz: {inputs: {subject: a}}}}
+  c: {provider: count, environments: {aa: {}, bb: {}}}
 `, nil, []string{
-			`a.yaml:3:33: sessions.a.inputs.subject: the session would wait for itself: a → b → a (in the environment "qa")`,
+			`a.yaml:3:33: sessions.a.inputs.subject: the session would wait for itself: a → b → a (in the environment "zz")`,
 		}},
 		"variables": {`
 sessions:
