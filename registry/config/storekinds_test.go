@@ -102,6 +102,19 @@ sessions:
 	}
 }
 
+// A key that is null is as one that is not there.
+func TestStoreKeyThatIsNull(t *testing.T) {
+	var asked, opened atomic.Int32
+	opts := withCount(options(t, "a.yaml", `
+sessions:
+  a: {provider: count, store: {kind: shelf, address: x, depth: null}}
+  b: {provider: count, store: {kind: shelf, address: x}}
+`), &asked)
+	opts.Stores = append(opts.Stores, shelf(&opened))
+	load(t, opts)
+	require.EqualValues(t, 1, opened.Load(), "a and b have the same store")
+}
+
 func TestStoreKindOfAProgramFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
