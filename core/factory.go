@@ -1,4 +1,4 @@
-// Read on in lifetime.go.
+// Read on in storefactory.go.
 
 package core
 

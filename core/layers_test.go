@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	gotoken "go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,7 +21,7 @@ const module = "github.com/authsession/authsession/"
 // level returns where a package stands in the house (docs/decisions has the
 // picture), or -1 for one that is outside of it. A package imports lower
 // levels only; providers/internal lies between core and the providers, and
-// above core/providerhttp.
+// above core/providerhttp. "." is the module's root.
 func level(pkg string) int {
 	switch {
 	case pkg == "core":
@@ -32,8 +33,10 @@ func level(pkg string) int {
 	case strings.HasPrefix(pkg, "registry/"), pkg == "providers", pkg == "plugins",
 		pkg == "grpcsession":
 		return 3
-	case strings.HasPrefix(pkg, "examples/"), strings.HasPrefix(pkg, "plugins/cmd/"):
+	case pkg == ".":
 		return 4
+	case strings.HasPrefix(pkg, "examples/"), strings.HasPrefix(pkg, "plugins/cmd/"):
+		return 5
 	}
 	return -1
 }
@@ -42,9 +45,20 @@ func level(pkg string) int {
 // the protocol of plugins.
 var heavy = []string{"github.com/hashicorp/go-plugin", "google.golang.org/grpc", "github.com/knadh/koanf"}
 
+// unlinked are modules that must not come with a package, also by way of
+// others: a program that has no store, no plugin or no configuration file does
+// not link them.
+var unlinked = map[string][]string{
+	"core":            heavy,
+	"registry":        heavy,
+	"registry/config": {module + "store", module + "plugins", module + "providers", "github.com/zalando/go-keyring", "github.com/godbus/dbus", "github.com/gofrs/flock", "google.golang.org/grpc"},
+	"providers":       heavy,
+}
+
 func TestLayers(t *testing.T) {
 	root := ".."
 	seen := map[string]bool{}
+	links := map[string][]string{} // what each package imports
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
 		if d.IsDir() {
@@ -67,8 +81,9 @@ func TestLayers(t *testing.T) {
 		for _, spec := range source.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)
-			if ours, ok := strings.CutPrefix(imported, module); ok {
-				if path.Dir(ours) == path.Dir(pkg) && at == 1 || ours == "core/providerhttp" && strings.HasPrefix(pkg, "providers/internal/") || at == 4 && strings.HasPrefix(ours, "examples/internal/") {
+			links[pkg] = append(links[pkg], imported)
+			if ours, ok := inModule(imported); ok {
+				if path.Dir(ours) == path.Dir(pkg) && at == 1 || ours == "core/providerhttp" && strings.HasPrefix(pkg, "providers/internal/") || at == 5 && strings.HasPrefix(ours, "examples/internal/") {
 					continue
 				}
 				require.Less(t, level(ours), at, "%s imports %s", file, ours)
@@ -95,4 +110,39 @@ func TestLayers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.True(t, seen["core"])
+	for pkg, modules := range unlinked {
+		require.True(t, seen[pkg], pkg)
+		for _, imported := range linked(links, pkg) {
+			of := func(module string) bool { return strings.HasPrefix(imported, module) }
+			require.False(t, slices.ContainsFunc(modules, of), "%s links %s", pkg, imported)
+		}
+	}
+	require.Contains(t, linked(links, "."), "github.com/zalando/go-keyring", "what a package links is found")
+}
+
+// inModule returns the path of a package of the module, below its root.
+func inModule(imported string) (string, bool) {
+	if imported+"/" == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, module)
+}
+
+// linked returns all that comes with a package: what it imports, and what the packages of the
+// module among these import.
+func linked(links map[string][]string, pkg string) []string {
+	seen := map[string]bool{}
+	rest := slices.Clone(links[pkg])
+	for len(rest) > 0 {
+		imported := rest[0]
+		rest = rest[1:]
+		if seen[imported] {
+			continue
+		}
+		seen[imported] = true
+		if ours, ok := inModule(imported); ok {
+			rest = append(rest, links[ours]...)
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }

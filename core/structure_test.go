@@ -38,7 +38,7 @@ var vocabulary = []string{
 var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
 	"store.go", "origin.go", "options.go", "state.go",
-	"nearest.go", "settings.go", "decode.go", "factory.go",
+	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
 	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",

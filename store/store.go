@@ -14,7 +14,7 @@
 // It is not a general store of secrets: it holds one small value for each
 // session, which only sessions read.
 //
-// Read on in file.go.
+// Read on in file.go; factory.go makes the stores for configurations.
 package store
 
 import (

@@ -27,6 +27,7 @@ import (
 	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/providers/apikey"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
 )
 
 func main() {
@@ -58,6 +59,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		Files:        []string{*file},
 		Environment:  core.Environment(*environment),
 		Factories:    providers.Builtin(),
+		Stores:       store.Builtin(),
 		Plugins:      host,
 		StartPlugins: true, // so that the settings of their kinds are checked at once, too
 	}

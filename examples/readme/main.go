@@ -1,6 +1,5 @@
-// Readme is the program in README.md: one session from a file, one request.
-// Write the file authsession.yaml that README.md shows, with an API of yours,
-// and run it beside that file.
+// Readme is the program in README.md: a configuration, one request. Write the file
+// authsession.yaml that README.md shows, with an API of yours, and run it beside that file.
 package main
 
 import (
@@ -9,8 +8,8 @@ import (
 	"log"
 	"os"
 
-	"github.com/authsession/authsession/providers"
-	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession"
+	"github.com/authsession/authsession/core"
 )
 
 func main() {
@@ -20,19 +19,13 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	cfg, err := config.Load(ctx, config.Options{Files: []string{"authsession.yaml"}, Factories: providers.Builtin()})
+	cfg, err := authsession.Load(ctx, nil) // reads authsession.yaml
 	if err != nil {
 		return err // every fault of the file, with line and column
 	}
 	defer cfg.Close(ctx)
-	reports, err := cfg.Session("reports")
-	if err != nil {
-		return err
-	}
-	if err := reports.Init(ctx); err != nil { // authenticates
-		return err
-	}
-	resp, err := reports.Client().Get("https://reports.example.com/v1/today") // with a token, renewed when it is time
+
+	resp, err := core.Client().Get("https://reports.example.com/v1/today") // with a token, renewed when it is time
 	if err != nil {
 		return err
 	}

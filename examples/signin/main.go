@@ -17,16 +17,15 @@ import (
 	"os/signal"
 	"slices"
 
+	"github.com/authsession/authsession"
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers"
-	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/terminal"
 )
 
 // run signs the person in, unless the store has their credential, and calls
 // the API.
-func run(ctx context.Context, opts config.Options, out io.Writer) error {
-	cfg, err := config.Load(ctx, opts)
+func run(ctx context.Context, opts authsession.Options, out io.Writer) error {
+	cfg, err := authsession.Load(ctx, &opts)
 	if err != nil {
 		return err
 	}
@@ -67,10 +66,9 @@ func start(ctx context.Context, args []string, ui *core.UI, out io.Writer) error
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	opts := config.Options{
-		Files:     []string{*file},
-		Factories: providers.Builtin(),
-		Session:   core.Options{UI: ui},
+	opts := authsession.Options{
+		Files:   []string{*file},
+		Session: core.Options{UI: ui},
 	}
 	if *file != "" {
 		return run(ctx, opts, out)

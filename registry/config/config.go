@@ -3,6 +3,7 @@
 //	cfg, err := config.Load(ctx, config.Options{
 //		Files:     []string{"authsession.yaml"},
 //		Factories: providers.Builtin(),
+//		Stores:    store.Builtin(),
 //	})
 //	if err != nil {
 //		return err // all faults, each with file, line and column
@@ -24,9 +25,10 @@
 // not of the right type is a fault, and all faults are reported together.
 // Loading sends nothing and authenticates nothing.
 //
-// The package does not know providers; the program gives their factories. It
-// is not a general configuration library: what else a program has to
-// configure belongs into a file of its own.
+// The package knows no providers and no stores; the program gives their
+// factories, and links only those. Package authsession, at the module's root,
+// gives them all. This package is not a general configuration library: what
+// else a program has to configure belongs into a file of its own.
 //
 // Read on in load.go.
 package config
@@ -65,6 +67,9 @@ type Options struct {
 	// its kinds are checked at once. False: a plugin is started, and they are
 	// checked, when a session first authenticates.
 	StartPlugins bool
+	// Stores are the kinds of stores that the key "store" may name, such as
+	// store.Builtin(). The kind "memory" is always there. Nil: no others.
+	Stores []core.StoreFactory
 	// Session holds the options of every session, which the keys of the files
 	// change. Its Provider, Environment and Origins are not used.
 	Session core.Options
@@ -88,6 +93,7 @@ type Options struct {
 type Config struct {
 	opts    Options
 	reg     *registry.Registry
+	kinds   storeKinds
 	turn    chan struct{}          // holds one element while someone loads
 	current *core.Session          // what setCurrent has set; guarded by turn
 	state   atomic.Pointer[loaded] // of the last good load
@@ -102,12 +108,16 @@ func Load(ctx context.Context, opts Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	kinds, err := newStoreKinds(opts.Stores)
+	if err != nil {
+		return nil, err
+	}
 	opts.Files = slices.Clone(opts.Files)
 	opts.Environ = slices.Clone(opts.Environ)
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
 	}
-	c := &Config{opts: opts, reg: reg, turn: make(chan struct{}, 1)}
+	c := &Config{opts: opts, reg: reg, kinds: kinds, turn: make(chan struct{}, 1)}
 	if err := c.Reload(ctx); err != nil {
 		return nil, err
 	}
@@ -130,7 +140,7 @@ func (c *Config) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := newLoader(c.opts, builtin)
+	l := newLoader(c.opts, builtin, c.kinds)
 	next, err := l.load(ctx, c.state.Load())
 	c.seen.Store(&l.seen)
 	if err != nil {

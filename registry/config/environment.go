@@ -45,7 +45,7 @@ func (l *loader) chooseEnvironment(named string, sessions map[string]*session) c
 	switch {
 	case named != "" && !slices.Contains(known, named) && !guess:
 		l.faults = append(l.faults, where.fault(path, unknownEnvironment(named, known)))
-	case needs != "":
+	case needs != "" && !l.checking:
 		l.faults = append(l.faults, where.fault(path, "none is chosen, and session "+strconv.Quote(needs)+
 			" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: "+strings.Join(known, ", ")))
 	}

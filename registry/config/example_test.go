@@ -10,6 +10,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
 )
 
 func Example() {
@@ -92,7 +93,7 @@ sessions:
 	})
 	ctx := context.Background()
 	for range 2 {
-		cfg, err := config.Load(ctx, config.Options{Files: []string{file}, Factories: []core.Factory{login}, Environ: []string{"STATE=" + dir}})
+		cfg, err := config.Load(ctx, config.Options{Files: []string{file}, Factories: []core.Factory{login}, Stores: store.Builtin(), Environ: []string{"STATE=" + dir}})
 		if err != nil {
 			fmt.Println(err)
 			return

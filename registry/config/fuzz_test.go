@@ -61,13 +61,25 @@ func FuzzConfig(f *testing.F) {
 	factory := core.NewFactory(core.Info{Kind: "k"}, func(context.Context, core.Environment, settings) (core.Provider, error) {
 		return nil, errors.New("not opened here")
 	})
+	type keptIn struct {
+		Path string `json:"path"`
+	}
+	kept := core.NewStoreFactory(core.StoreInfo{Kind: "file"}, func(context.Context, keptIn) (core.Store, error) {
+		return nil, errors.New("no store is made here")
+	})
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte, format uint8) {
 		name := filepath.Join(dir, "a"+[]string{".yaml", ".json", ".toml"}[format%3])
 		require.NoError(t, os.WriteFile(name, data, 0o600))
-		cfg, err := Load(context.Background(), Options{
+		opts := Options{
 			Files: []string{name}, Factories: []core.Factory{factory}, Scope: new(core.Scope), Environ: []string{"X=canary-of-the-variable"},
-		})
+			Stores: []core.StoreFactory{kept},
+		}
+		ofCheck := Check(context.Background(), opts)
+		if ofCheck != nil {
+			require.NotContains(t, ofCheck.Error(), "canary-of-the-variable")
+		}
+		cfg, err := Load(context.Background(), opts)
 		if err != nil {
 			var e *Error
 			require.True(t, errors.As(err, &e), "%v", err)
@@ -75,7 +87,16 @@ func FuzzConfig(f *testing.F) {
 			require.NotContains(t, err.Error(), "canary-of-the-variable")
 			return
 		}
+		if s := string(data); !strings.Contains(s, "environments") {
+			require.NoError(t, ofCheck, "Load found nothing in\n%s", s)
+		}
+		if _, err := cfg.Schema(); err != nil {
+			t.Fatal(err)
+		}
 		for _, name := range cfg.Registry().Names() {
+			if _, err := cfg.Sources(name); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := cfg.Source(name, "provider"); err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -79,7 +80,7 @@ func write(t testing.TB, dir, name, text string) string {
 // options loads one text as a file, without the process's variables.
 func options(t testing.TB, name, text string, environ ...string) config.Options {
 	return config.Options{
-		Files: []string{write(t, "", name, text)}, Factories: factories(), Scope: new(core.Scope),
+		Files: []string{write(t, "", name, text)}, Factories: factories(), Stores: store.Builtin(), Scope: new(core.Scope),
 		Environ: append([]string{}, environ...),
 	}
 }

@@ -6,55 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
 )
-
-// The keys of a file. The tags are what messages, variables and the reference
-// in docs/configuration.md go by.
-type (
-	topKeys struct {
-		Environment string         `json:"environment"`
-		Default     string         `json:"default"`
-		Sessions    map[string]any `json:"sessions" required:"true"`
-		Store       storeKeys      `json:"store"`
-	}
-	sessionKeys struct {
-		Provider     string         `json:"provider" required:"true"`
-		Environment  string         `json:"environment"`
-		Settings     map[string]any `json:"settings"`
-		Environments map[string]any `json:"environments"`
-		optionKeys
-	}
-	environmentKeys struct {
-		Settings map[string]any `json:"settings"`
-		optionKeys
-	}
-	optionKeys struct {
-		Origins       []string          `json:"origins"`
-		Lazy          bool              `json:"lazy"`
-		KeepFresh     bool              `json:"keep_fresh"`
-		Early         time.Duration     `json:"early"`
-		Timeout       time.Duration     `json:"timeout"`
-		AllowHTTP     bool              `json:"allow_http"`
-		NoReplay      bool              `json:"no_replay"`
-		RefusedStatus []int             `json:"refused_status"`
-		Store         storeKeys         `json:"store"`
-		Inputs        map[string]string `json:"inputs"`
-	}
-)
-
-var (
-	topSchema         = schemaOf[topKeys]()
-	sessionSchema     = schemaOf[sessionKeys]()
-	environmentSchema = schemaOf[environmentKeys]()
-)
-
-func schemaOf[T any]() []core.Setting {
-	return core.NewFactory[T](core.Info{Kind: "keys"}, nil).Settings()
-}
 
 // loader is one reading of the files and variables.
 type loader struct {
@@ -69,8 +24,13 @@ type loader struct {
 	broken    map[string]bool    // paths whose value or reference could not be read
 	files     map[string]refFile // that references named
 	seen      map[string]watched // all files, for Watch
-	stores    map[storeKeys]core.Store
-	before    map[storeKeys]core.Store // those of the last good load
+	keys      keySchemas
+	kinds     storeKinds
+	stores    map[storeID]core.Store
+	before    map[storeID]core.Store // those of the last good load
+	checking  bool                   // for Check: no reference is resolved, and no store made
+	reported  map[Fault]bool         // of checking: the first marked of faults
+	marked    int
 }
 
 // loaded is what a good load leaves.
@@ -79,14 +39,16 @@ type loaded struct {
 	fallback    string // the default session
 	sessions    map[string]*session
 	plugins     map[string]plugin
-	stores      map[storeKeys]core.Store
+	stores      map[storeID]core.Store
+	keys        keySchemas
 }
 
-func newLoader(opts Options, reg *registry.Registry) *loader {
+func newLoader(opts Options, reg *registry.Registry, kinds storeKinds) *loader {
 	return &loader{
+		kinds: kinds, keys: kinds.schemas(),
 		opts: opts, reg: reg, environ: environ(opts.Environ),
 		variables: map[string]any{}, places: map[string]place{}, varPlaces: map[string]place{},
-		broken: map[string]bool{}, files: map[string]refFile{}, seen: map[string]watched{}, stores: map[storeKeys]core.Store{},
+		broken: map[string]bool{}, files: map[string]refFile{}, seen: map[string]watched{}, stores: map[storeID]core.Store{},
 	}
 }
 
@@ -106,8 +68,11 @@ func (l *loader) load(ctx context.Context, before *loaded) (*loaded, error) {
 	if before != nil {
 		l.before = before.stores
 	}
-	out := l.check()
+	out := l.check(ctx)
 	out.plugins = plugins
+	if l.checking {
+		return nil, newError(l.faults, l.opts.Files)
+	}
 	if len(l.faults) > 0 {
 		entries := out.entries()
 		for i := range entries {
@@ -138,7 +103,7 @@ func (l *loader) settingsFaults(err error, sessions map[string]*session) bool {
 }
 
 // check goes from the top down to each session.
-func (l *loader) check() *loaded {
+func (l *loader) check(ctx context.Context) *loaded {
 	top := make(map[string]any, len(l.values))
 	merge(top, map[string]any{"environment": l.values["environment"], "default": l.values["default"], "store": l.values["store"]}, "")
 	top = l.resolveAll(nil, top, l.at).(map[string]any)
@@ -148,6 +113,10 @@ func (l *loader) check() *loaded {
 		}
 	}
 	var keys topKeys
+	if store, ok := top["store"].(map[string]any); ok {
+		l.checkStoreKeys(store, l.at)
+		delete(top, "store") // each session checks the values in effect
+	}
 	l.decodeFaults(core.DecodeSettings(top, &keys), nil, l.at)
 
 	sessions := make(map[string]*session, len(keys.Sessions))
@@ -163,13 +132,18 @@ func (l *loader) check() *loaded {
 	for _, s := range sessions {
 		l.identify(s)
 	}
-	out := &loaded{sessions: sessions}
+	out := &loaded{sessions: sessions, keys: l.keys}
 	out.environment = l.chooseEnvironment(keys.Environment, sessions)
+	out.fallback = l.chooseDefault(keys.Default, sessions)
+	if l.checking {
+		l.checkVariants(ctx, sessions)
+		return out
+	}
 	for _, s := range sessions {
-		l.checkSession(s)
+		l.checkSections(s, func(env string) bool { return s.envOK && string(s.env) == env })
+		l.checkSession(ctx, s)
 	}
 	l.checkInputs(sessions)
-	out.fallback = l.chooseDefault(keys.Default, sessions)
 	out.stores = l.stores
 	return out
 }
@@ -218,10 +192,16 @@ func (l *loader) decodeFaults(err error, prefix []string, at func([]string) ([]s
 	}
 	for _, f := range faults {
 		full, where := at(slices.Concat(prefix, f.Path))
-		if !l.isBroken(full) {
+		if !l.isBroken(full) || l.checking && noText(f.Problem) {
 			l.faults = append(l.faults, where.fault(full, f.Problem))
 		}
 	}
+}
+
+// noText reports whether a problem is that of every text, so that a reference whose value is not
+// known cannot be right.
+func noText(problem string) bool {
+	return problem == "want object" || strings.HasPrefix(problem, "want list of ") || strings.HasPrefix(problem, "want map of ")
 }
 
 func (l *loader) isBroken(path []string) bool {

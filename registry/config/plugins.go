@@ -71,19 +71,8 @@ func (l *loader) loadPlugins(ctx context.Context, before *loaded) map[string]plu
 		} else if !l.makePlugin(&p) {
 			continue
 		}
-		if l.opts.StartPlugins {
-			if err := l.opts.Plugins.DescribePlugin(ctx, spec); err != nil {
-				l.fault(append(path, name), reason(err))
-			}
-		}
-		for _, f := range p.factories {
-			if kind := f.Info().Kind; kinds[kind] {
-				l.fault(append(path, name), "kind "+strconv.Quote(kind)+" is already there: leave it out of Options.Factories, or out of kinds")
-				p.factories = nil
-			} else {
-				kinds[kind] = true
-			}
-		}
+		l.startPlugin(ctx, spec)
+		l.takeKinds(&p, kinds)
 		out[name] = p
 	}
 	reg, err := registry.New(slices.Concat(l.opts.Factories, factoriesOf(out))...)
@@ -93,6 +82,30 @@ func (l *loader) loadPlugins(ctx context.Context, before *loaded) map[string]plu
 	}
 	l.reg = reg
 	return out
+}
+
+// startPlugin starts a plugin if the program wants that while loading.
+func (l *loader) startPlugin(ctx context.Context, spec registry.Plugin) {
+	if !l.opts.StartPlugins || l.checking {
+		return
+	}
+	if err := l.opts.Plugins.DescribePlugin(ctx, spec); err != nil {
+		l.fault([]string{"plugins", spec.Name}, reason(err))
+	}
+}
+
+// takeKinds adds the kinds of a plugin to those that are known.
+func (l *loader) takeKinds(p *plugin, kinds map[string]bool) {
+	for _, f := range p.factories {
+		kind := f.Info().Kind
+		if !kinds[kind] {
+			kinds[kind] = true
+			continue
+		}
+		l.fault([]string{"plugins", p.spec.Name},
+			"kind "+strconv.Quote(kind)+" is already there: leave it out of Options.Factories, or out of kinds")
+		p.factories = nil
+	}
 }
 
 // pluginSpec reads the keys of one plugin.

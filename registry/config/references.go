@@ -60,6 +60,10 @@ func parseReferences(s string) ([]part, error) {
 	return parts, nil
 }
 
+// errNotResolved stands for what Check does not look up. What depends on the
+// value is no fault.
+var errNotResolved = errors.New("the reference was not resolved")
+
 // resolve returns the value of a text: a Secret if a reference takes part in
 // it, else the text.
 func (l *loader) resolve(s, dir string) (any, error) {
@@ -71,6 +75,9 @@ func (l *loader) resolve(s, dir string) (any, error) {
 	secret := false
 	for _, p := range parts {
 		text := p.text
+		if p.scheme != "" && l.checking {
+			return nil, errNotResolved
+		}
 		if p.scheme != "" {
 			secret = true
 			if text, err = l.lookUp(p, dir); err != nil {
@@ -161,21 +168,28 @@ func (l *loader) resolveAll(path []string, value any, at func([]string) ([]strin
 		}
 		return out
 	case string:
-		if !strings.Contains(v, "${") {
-			return v
-		}
-		full, where := at(path)
-		dir := ""
-		if where.source != nil {
-			dir = where.source.dir
-		}
-		resolved, err := l.resolve(v, dir)
-		if err != nil {
-			l.faults = append(l.faults, where.fault(full, err.Error()))
-			l.broken[join(full)] = true
-			return core.NewSecret("unresolved")
-		}
-		return resolved
+		return l.resolveText(path, v, at)
 	}
 	return value
+}
+
+// resolveText resolves the references in a text. A text that cannot be resolved is noted as broken.
+func (l *loader) resolveText(path []string, v string, at func([]string) ([]string, place)) any {
+	if !strings.Contains(v, "${") {
+		return v
+	}
+	full, where := at(path)
+	dir := ""
+	if where.source != nil {
+		dir = where.source.dir
+	}
+	resolved, err := l.resolve(v, dir)
+	if err == nil {
+		return resolved
+	}
+	if !l.checking { // checkReferences has said what can be said
+		l.faults = append(l.faults, where.fault(full, err.Error()))
+	}
+	l.broken[join(full)] = true
+	return core.NewSecret("unresolved")
 }

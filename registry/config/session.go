@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -74,13 +75,13 @@ func (l *loader) layersOf(s *session, env core.Environment) []layer {
 	layers := []layer{{path: s.path, places: l.places, values: files}}
 	section := slices.Concat(s.path, []string{"environments", string(env)})
 	if v := object(files, "environments", string(env)); v != nil {
-		layers = append(layers, layer{section, l.places, v, environmentSchema})
+		layers = append(layers, layer{section, l.places, v, l.keys.environment})
 	}
 	if variables != nil {
 		layers = append(layers, layer{path: s.path, places: l.varPlaces, values: variables})
 	}
 	if v := object(variables, "environments", string(env)); v != nil {
-		layers = append(layers, layer{section, l.varPlaces, v, environmentSchema})
+		layers = append(layers, layer{section, l.varPlaces, v, l.keys.environment})
 	}
 	return layers
 }
@@ -111,8 +112,7 @@ func (s *session) locate(path []string) ([]string, place) {
 }
 
 // checkSession puts the layers of a session together and checks the whole.
-func (l *loader) checkSession(s *session) {
-	l.checkSections(s)
+func (l *loader) checkSession(ctx context.Context, s *session) {
 	env := s.env
 	if !s.envOK {
 		env = ""
@@ -135,7 +135,13 @@ func (l *loader) checkSession(s *session) {
 		Lazy: base.Lazy, KeepFresh: base.KeepFresh, Early: base.Early, Timeout: base.Timeout,
 		AllowHTTP: base.AllowHTTP, NoReplay: base.NoReplay, RefusedStatus: base.RefusedStatus,
 	}
-	l.decodeFaults(core.DecodeSettings(s.effective, &keys), nil, s.locate)
+	given := s.effective
+	store, ok := given["store"].(map[string]any)
+	if ok { // its keys depend on its kind
+		given = maps.Clone(given)
+		delete(given, "store")
+	}
+	l.decodeFaults(core.DecodeSettings(given, &keys), nil, s.locate)
 	origins := checkEach(
 		l, s, "origins", keys.Origins, `want an origin, such as "https://api.example.com"`,
 		func(o string) core.Options { return core.Options{Origins: []string{o}} })
@@ -149,8 +155,8 @@ func (l *loader) checkSession(s *session) {
 	base.Origins, base.Lazy, base.KeepFresh, base.Early = origins, keys.Lazy, keys.KeepFresh, keys.Early
 	base.Timeout, base.AllowHTTP, base.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
 	base.RefusedStatus = statuses
-	if s.effective["store"] != nil {
-		base.Store = l.store(s, keys.Store)
+	if ok {
+		base.Store = l.store(ctx, store, s.locate)
 	}
 	s.entry = registry.Entry{Name: s.name, Kind: keys.Provider, Environment: s.env, Settings: settings, Inputs: keys.Inputs, Options: base}
 }
@@ -191,8 +197,9 @@ func filter(values map[string]any, schema []core.Setting) map[string]any {
 }
 
 // checkSections checks the sections of a session for environments, also of
-// those that are not chosen: their names and keys.
-func (l *loader) checkSections(s *session) {
+// those that are not chosen: their names and keys. The settings of those that
+// whole speaks of are checked with the session.
+func (l *loader) checkSections(s *session, whole func(env string) bool) {
 	sections := object(l.values, append(slices.Clip(s.path), "environments")...)
 	for _, env := range slices.Sorted(maps.Keys(sections)) {
 		path := slices.Concat(s.path, []string{"environments", env})
@@ -206,8 +213,8 @@ func (l *loader) checkSections(s *session) {
 			}
 			continue
 		}
-		l.unknownKeys(path, section, environmentSchema)
-		if chosen := s.envOK && string(s.env) == env; s.described() && !chosen {
+		l.unknownKeys(path, section, l.keys.environment)
+		if s.described() && !whole(env) {
 			l.unknownKeys(append(path, "settings"), object(section, "settings"), s.factory.Settings())
 		}
 	}

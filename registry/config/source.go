@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type Source struct {
 	// Value is the value as text: REDACTED if the setting is secret or a
 	// variable or reference takes part in it.
 	Value string
+	Doc   string // what the key is for, as its provider or docs/configuration.md says; empty: nobody says
 }
 
 // String returns "file:line:column", the variable's name or "default".
@@ -47,27 +49,16 @@ func (c *Config) Source(name, key string) (Source, error) {
 		return Source{}, err
 	}
 	path := strings.Split(key, ".")
-	setting, err := s.describe(path)
+	setting, err := s.describe(state.keys.session, path)
 	if err != nil {
 		return Source{}, err
 	}
-	value, ok := find(s.effective, path)
-	if !ok {
-		full := strings.Join(slices.Concat(s.path, path), ".")
-		return Source{Key: full, Default: true, Value: setting.Default}, nil
-	}
-	full, where := s.locate(path)
-	f := where.fault(full, "")
-	out := Source{Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable}
-	if out.Value = core.NewSecret("x").String(); !setting.Secret {
-		out.Value = text(value, setting)
-	}
-	return out, nil
+	return s.source(path, setting), nil
 }
 
 // describe returns the description of a key of the session.
-func (s *session) describe(path []string) (core.Setting, error) {
-	schema, setting := sessionSchema, core.Setting{}
+func (s *session) describe(schema []core.Setting, path []string) (core.Setting, error) {
+	setting := core.Setting{}
 	for i, key := range path {
 		switch {
 		case i == 1 && path[0] == "settings" && !s.factory.Described():
@@ -134,4 +125,82 @@ func text(value any, setting core.Setting) string {
 		return "[" + strings.Join(items, ", ") + "]"
 	}
 	return fmt.Sprint(value) // a Secret shows itself as REDACTED
+}
+
+// Sources returns all keys of a session with their value in effect, where each came from, and what
+// it is for: first the session's own, then the provider's settings, each in the order of their
+// description. Keys that nobody gave are there with their defaults, but for what is inside an
+// object or a map that nobody gave. Of a provider that is not described yet, such as a plugin that
+// was not started, there are the settings that somebody gave, redacted. An unknown session is
+// [core.BadConfig].
+func (c *Config) Sources(name string) ([]Source, error) {
+	state := c.state.Load()
+	s := state.sessions[name]
+	if s == nil {
+		_, err := c.Source(name, "provider")
+		return nil, err
+	}
+	var out []Source
+	for _, setting := range state.keys.session {
+		path := []string{setting.Name}
+		switch setting.Name {
+		case "settings", "environments":
+		case "store":
+			out = append(out, s.sources(path, setting, s.effective["store"], true)...)
+		default:
+			out = append(out, s.source(path, setting))
+		}
+	}
+	given := object(s.effective, "settings")
+	path := []string{"settings"}
+	for _, setting := range s.factory.Settings() {
+		out = append(out, s.sources(append(path, setting.Name), setting, given[setting.Name], false)...)
+	}
+	if !s.factory.Described() {
+		for _, key := range slices.Sorted(maps.Keys(given)) {
+			out = append(out, s.source(append(path, key), core.Setting{Name: key, Type: "any", Secret: true}))
+		}
+	}
+	return out, nil
+}
+
+// sources describes the value at a path: an object or a map by what is in it. With sparse, keys of
+// an object that nobody gave are left out, as they are those of another kind.
+func (s *session) sources(path []string, setting core.Setting, value any, sparse bool) []Source {
+	values, ok := value.(map[string]any)
+	of, isMap := strings.CutPrefix(setting.Type, "map of ")
+	if !ok || setting.Type != "object" && !isMap {
+		return []Source{s.source(path, setting)}
+	}
+	var out []Source
+	for _, field := range setting.Fields {
+		if v := values[field.Name]; !isMap && (v != nil || !sparse || field.Name == "kind") {
+			out = append(out, s.sources(append(slices.Clip(path), field.Name), field, v, sparse)...)
+		}
+	}
+	if !isMap {
+		return out
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		elem := setting
+		elem.Name, elem.Type, elem.Default = key, of, ""
+		out = append(out, s.sources(append(slices.Clip(path), key), elem, values[key], sparse)...)
+	}
+	return out
+}
+
+// source describes the value in effect at a path, which may be the default.
+func (s *session) source(path []string, setting core.Setting) Source {
+	value, ok := find(s.effective, path)
+	if !ok {
+		full := strings.Join(slices.Concat(s.path, path), ".")
+		return Source{Key: full, Default: true, Value: setting.Default, Doc: setting.Doc}
+	}
+	full, where := s.locate(path)
+	f := where.fault(full, "")
+	out := Source{Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable, Doc: setting.Doc}
+	if out.Value = core.NewSecret("x").String(); !setting.Secret {
+		out.Value = text(value, setting)
+	}
+	return out
 }

@@ -1,23 +1,13 @@
 package config
 
 import (
+	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
-	"github.com/authsession/authsession/store"
 )
-
-// storeKeys say where a session keeps its credential. Equal ones are one
-// store.
-type storeKeys struct {
-	Kind    string `json:"kind" default:"memory" enum:"memory,file,keyring"`
-	Path    string `json:"path"`
-	KeyFile string `json:"key_file"`
-	Service string `json:"service"`
-}
 
 // mergeStore puts a session's key "store" together: what is said for all
 // sessions, what is said for this one, and what is said for its environment.
@@ -59,45 +49,76 @@ func textOf(value any) string {
 	return s
 }
 
-// store returns the store of these keys, the same for the same keys, nil for
-// that of the kind memory. It reads and makes nothing.
-func (l *loader) store(s *session, keys storeKeys) core.Store {
-	if keys.Kind != "memory" && keys.Kind != "file" && keys.Kind != "keyring" {
-		return nil // the decoder has said so
+// checkStoreKeys checks the kind and the names of the keys of one key "store",
+// and returns the kind's factory. It reports false after a fault, and for the
+// kind memory, which keeps nothing.
+func (l *loader) checkStoreKeys(
+	values map[string]any, at func([]string) ([]string, place),
+) (core.StoreFactory, bool) {
+	named := values["kind"]
+	var keys storeKeys
+	path := []string{"store", "kind"}
+	err := core.DecodeSettings(map[string]any{"kind": named}, &keys)
+	l.decodeFaults(err, path[:1], at)
+	full, where := at(path)
+	if err != nil || l.isBroken(full) {
+		return core.StoreFactory{}, false
 	}
-	for _, k := range []struct{ name, value, kinds string }{
-		{"path", keys.Path, "file"}, {"key_file", keys.KeyFile, "file"}, {"service", keys.Service, "file, keyring"},
-	} {
-		path := []string{"store", k.name}
-		switch {
-		case k.value == "":
-		case !strings.Contains(k.kinds, keys.Kind):
-			l.storeFault(s, path, "a store of the kind "+keys.Kind+" has no such key: it is for "+k.kinds)
-		case k.name != "service" && strings.HasPrefix(k.value, "~"):
-			l.storeFault(s, path, `"~" stands for nothing here: write "${env:HOME}/…" or a full path`)
-		case k.name == "service" && keys.KeyFile != "":
-			l.storeFault(s, path, "the key is in key_file, so that no keyring is used")
+	f, known := l.kinds.factories[keys.Kind]
+	if !known && keys.Kind != memory {
+		l.faults = append(l.faults, where.fault(full, l.kinds.unknown(keys.Kind)))
+	}
+	partial := named == nil || !known && keys.Kind != memory // more of it is elsewhere, or nowhere
+	ok := known
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		problem := l.kinds.unknownKey(keys.Kind, key, partial)
+		full, where := at([]string{"store", key})
+		if problem != "" && !l.isBroken(full) {
+			l.faults = append(l.faults, where.fault(full, problem))
+			ok = false
 		}
 	}
-	made, known := l.stores[keys]
-	if !known {
-		made, known = l.before[keys]
-	}
-	switch {
-	case known:
-	case keys.Kind == "file":
-		made = store.File(store.FileOptions{Dir: keys.Path, KeyFile: keys.KeyFile, Service: keys.Service})
-	case keys.Kind == "keyring":
-		made = store.Keyring(store.KeyringOptions{Service: keys.Service})
-	}
-	l.stores[keys] = made
-	return made
+	return f, ok
 }
 
-func (l *loader) storeFault(s *session, path []string, problem string) {
-	if full, where := s.locate(path); !l.isBroken(full) {
-		l.faults = append(l.faults, where.fault(full, problem))
+// store returns the store of these values, the same for the same ones, nil for
+// that of the kind memory. It reads and makes nothing.
+func (l *loader) store(
+	ctx context.Context, values map[string]any, at func([]string) ([]string, place),
+) core.Store {
+	if values["kind"] == nil { // here nothing else names one
+		values = maps.Clone(values)
+		values["kind"] = memory
 	}
+	f, ok := l.checkStoreKeys(values, at)
+	if !ok {
+		return nil
+	}
+	settings := maps.Clone(values)
+	delete(settings, "kind")
+	path := []string{"store"}
+	if err := f.Check(settings); err != nil {
+		l.decodeFaults(err, path, at)
+		return nil
+	}
+	if l.checking {
+		return nil
+	}
+	id := idOfStore(f.Info().Kind, settings)
+	made, known := l.stores[id]
+	if !known {
+		made, known = l.before[id]
+	}
+	if !known {
+		var err error
+		if made, err = f.Open(ctx, settings); err != nil {
+			full, where := at(path)
+			l.faults = append(l.faults, where.fault(full, reason(err)))
+			return nil
+		}
+	}
+	l.stores[id] = made
+	return made
 }
 
 // checkInputs reports inputs that name no session, or lead back to theirs.

@@ -172,7 +172,7 @@ func TestStoreFaults(t *testing.T) {
 		"reference": {"store: {kind: file, path: \"${env:NONE}\"}\nsessions: {a: {provider: count}}", "", []string{
 			`a.yaml:1:21: store.path: the variable NONE is not set`}},
 		"variable": {"sessions: {a: {provider: count}}", "AUTHSESSION_STORE__KIND=vault", []string{
-			`AUTHSESSION_STORE__KIND: store.kind: want one of memory, file, keyring`}},
+			`AUTHSESSION_STORE__KIND: store.kind: want one of memory, file, keyring (forgotten to give its factory in config.Options.Stores?)`}},
 		"variable of an object": {"sessions: {a: {provider: count}}", "AUTHSESSION_SESSIONS__A__STORE=file", []string{
 			`AUTHSESSION_SESSIONS__A__STORE: sessions.a.store has keys: a variable sets one of them`}},
 		"misspelt variable": {"sessions: {a: {provider: count}}", "AUTHSESSION_STORE__KIN=file", []string{

@@ -13,12 +13,15 @@ import (
 // prefix begins the names of the variables that overlay the files.
 const prefix = "AUTHSESSION_"
 
+// filesVariable is no key: it names the files of a program that does not.
+const filesVariable = prefix + "CONFIG"
+
 // readVariables puts the variables into the shape of the files. They are
 // matched to keys that are known, so that a misspelt one is found.
 func (l *loader) readVariables() {
 	var list []string
 	for name, value := range l.environ {
-		if strings.HasPrefix(name, prefix) && value != "" {
+		if strings.HasPrefix(name, prefix) && value != "" && name != filesVariable {
 			list = append(list, name)
 		}
 	}
@@ -154,12 +157,12 @@ func fulls(known []string, full func(string, []string) string) []string {
 }
 
 func (m *matcher) top() (core.Setting, bool) {
-	key, ok := m.pick(settingNames(topSchema))
+	key, ok := m.pick(settingNames(m.keys.top))
 	if !ok {
 		return core.Setting{}, false
 	}
 	if key != "sessions" {
-		return m.below(schemaFor(topSchema, key), object(m.values, key))
+		return m.below(schemaFor(m.keys.top, key), object(m.values, key))
 	}
 	sessions := object(m.values, "sessions")
 	name, ok := m.pick(slices.Sorted(maps.Keys(sessions)))
@@ -170,7 +173,7 @@ func (m *matcher) top() (core.Setting, bool) {
 }
 
 func (m *matcher) session(name string, values map[string]any) (core.Setting, bool) {
-	key, ok := m.pick(settingNames(sessionSchema))
+	key, ok := m.pick(settingNames(m.keys.session))
 	if !ok {
 		return core.Setting{}, false
 	}
@@ -191,7 +194,7 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 		if !ok {
 			return core.Setting{}, false
 		}
-		if key, ok = m.pick(settingNames(environmentSchema)); !ok {
+		if key, ok = m.pick(settingNames(m.keys.environment)); !ok {
 			return core.Setting{}, false
 		}
 		values = object(values, "environments", env)
@@ -199,7 +202,7 @@ func (m *matcher) session(name string, values map[string]any) (core.Setting, boo
 			return m.setting(factory.Settings(), object(values, "settings"))
 		}
 	}
-	return m.below(schemaFor(sessionSchema, key), object(values, key))
+	return m.below(schemaFor(m.keys.session, key), object(values, key))
 }
 
 // factoryOf returns the factory of a session, the zero one if it is not known.

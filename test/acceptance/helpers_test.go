@@ -26,6 +26,7 @@ import (
 	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
 	"github.com/authsession/authsession/test/servers"
 )
 
@@ -87,6 +88,7 @@ func (u setup) load(t testing.TB, text string, variables ...string) *config.Conf
 	t.Helper()
 	opts := config.Options{
 		Factories: providers.Builtin(),
+		Stores:    store.Builtin(),
 		Scope:     new(core.Scope),
 		Session:   core.Options{UI: u.ui, StoreKey: u.storeKey},
 		Environ:   append([]string{"HOME=" + t.TempDir()}, variables...),

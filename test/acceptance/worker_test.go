@@ -10,6 +10,7 @@ import (
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
 )
 
 // worker names the configuration of a process that is one of many.
@@ -31,6 +32,7 @@ func work(file string) int {
 	cfg, err := config.Load(ctx, config.Options{
 		Files:     []string{file},
 		Factories: providers.Builtin(),
+		Stores:    store.Builtin(),
 		Scope:     new(core.Scope),
 		Environ:   []string{}, // variables of ours would be taken for settings
 		Session: core.Options{StoreKey: storeKey, UI: &core.UI{

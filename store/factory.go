@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+)
+
+// Builtin returns the factories of the kinds of store in this package, for
+// registry/config.Options.Stores: "file" and "keyring". The slice is the caller's.
+func Builtin() []core.StoreFactory {
+	return []core.StoreFactory{FileFactory, KeyringFactory}
+}
+
+// FileFactory makes the stores of [File]: the kind "file".
+var FileFactory = core.NewStoreFactory(
+	core.StoreInfo{Kind: "file", Summary: "encrypted files, one for each credential"},
+	func(_ context.Context, s fileSettings) (core.Store, error) {
+		return File(FileOptions{Dir: s.Path, KeyFile: s.KeyFile, Service: s.Service}), nil
+	})
+
+// KeyringFactory makes the stores of [Keyring]: the kind "keyring".
+var KeyringFactory = core.NewStoreFactory(
+	core.StoreInfo{Kind: "keyring", Summary: "entries in the system's keyring"},
+	func(_ context.Context, s keyringSettings) (core.Store, error) {
+		return Keyring(KeyringOptions{Service: s.Service}), nil
+	})
+
+// fileSettings are the keys of a store of the kind "file".
+type fileSettings struct {
+	Path    string `json:"path" doc:"The folder of the files. Without it: authsession/credentials in the user's folder for settings."`
+	KeyFile string `json:"key_file" doc:"A file with the key that encrypts the others; made if it is missing. Without it, the key is in the system's keyring."`
+	Service string `json:"service" doc:"The name that the key goes by in the keyring. Without it: authsession."`
+}
+
+// Validate reports what means something else than its author expects.
+func (s *fileSettings) Validate() error {
+	var faults core.Faults
+	for _, p := range []struct{ name, value string }{{"path", s.Path}, {"key_file", s.KeyFile}} {
+		if strings.HasPrefix(p.value, "~") {
+			faults = append(faults, core.Fault{Path: []string{p.name}, Problem: `"~" stands for nothing here: write "${env:HOME}/…" or a full path`})
+		}
+	}
+	if s.Service != "" && s.KeyFile != "" {
+		faults = append(faults, core.Fault{Path: []string{"service"}, Problem: "the key is in key_file, so that no keyring is used"})
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults
+}
+
+// keyringSettings are the keys of a store of the kind "keyring".
+type keyringSettings struct {
+	Service string `json:"service" doc:"The name that the entries go by. Without it: authsession."`
+}
