@@ -168,7 +168,8 @@ func (a *attempt) allow(limit time.Duration) {
 	a.deadline = time.Now().Add(limit)
 	a.watch = time.AfterFunc(limit+grace, func() {
 		a.overdue.Store(true)
-		err := Errorf(Unavailable, "the attempt did not finish within %v: %w", limit, context.DeadlineExceeded)
+		err := Errorf(Unavailable, "the attempt did not finish within %v: %w",
+			limit, context.DeadlineExceeded)
 		a.owner.settle(a, obtained{}, err, limit)
 		a.cancel()
 		a.releaseLock() // another process need not wait for this provider
@@ -193,7 +194,9 @@ func (a *attempt) allowPerson(fn func()) {
 }
 
 // call calls the provider within a limit, and turns a panic into an error.
-func (a *attempt) call(ctx context.Context, p phase, fn func(context.Context) (Credential, error)) (c Credential, err error) {
+func (a *attempt) call(
+	ctx context.Context, p phase, fn func(context.Context) (Credential, error),
+) (c Credential, err error) {
 	if !a.owner.proceed(a, p) {
 		return Credential{}, errSuperseded
 	}

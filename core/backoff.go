@@ -39,7 +39,9 @@ type failures struct {
 // than the server's Retry-After. After the other codes it doubles from ten
 // seconds to five minutes. A failure that did not leave this machine is looked at
 // again after a second, however often it occurs.
-func (f *failures) add(now instant, e *Error, who audience, random func(time.Duration) time.Duration) *failures {
+func (f *failures) add(
+	now instant, e *Error, who audience, random func(time.Duration) time.Duration,
+) *failures {
 	next := &failures{}
 	if f != nil {
 		*next = *f

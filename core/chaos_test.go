@@ -29,7 +29,7 @@ import (
 // "go test ./..."; AUTHSESSION_CHAOS=0 skips the test.
 var (
 	chaosFor = flag.String("chaos", os.Getenv("AUTHSESSION_CHAOS"),
-		"how long TestChaos runs; empty: 30s, or 3s with -short; 0: not at all")
+		"how long TestChaos runs; empty: a minute, or 3s with -short; 0: not at all")
 	chaosSeed = flag.Uint64("chaos.seed", 0,
 		"the seed of TestChaos's first round; 0: AUTHSESSION_CHAOS_SEED, or a random one")
 	chaosSame = flag.Bool("chaos.same", false,
@@ -49,7 +49,7 @@ func chaosLength(t *testing.T) time.Duration {
 		if testing.Short() {
 			return 3 * time.Second
 		}
-		return 30 * time.Second
+		return time.Minute
 	}
 	d, err := time.ParseDuration(*chaosFor)
 	if err != nil {

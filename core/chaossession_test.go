@@ -144,7 +144,7 @@ func (c *chaosSession) fault(f chaosFault) (over func()) {
 
 // signIn notes that a person is asked, in an attempt that called the provider at a moment.
 func (c *chaosSession) signIn(attempt time.Time) (over func()) {
-	if c.id.stored || c.input != nil && c.input.person {
+	if c.id.stored || c.input != nil {
 		attempt = attempt.Add(-signInLimit - 4*c.timeout) // the store or the input came first
 	}
 	if !c.usedSince(attempt) {

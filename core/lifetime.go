@@ -83,7 +83,9 @@ const (
 // newLifetime returns the lifetime of a credential that arrives at a moment.
 // early is Options.Early. random returns a random duration below its argument;
 // it spreads the renewals of many sessions.
-func newLifetime(at moment, c Credential, early time.Duration, random func(time.Duration) time.Duration) lifetime {
+func newLifetime(
+	at moment, c Credential, early time.Duration, random func(time.Duration) time.Duration,
+) lifetime {
 	t := lifetime{born: at.mono, stale: never, expired: never, wall: int64(never)}
 	now := time.Unix(0, at.wall)
 	if !c.Expiry.IsZero() {

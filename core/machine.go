@@ -61,7 +61,7 @@ type refusedUse uint8
 const (
 	refusalNone      refusedUse = iota // there is no refused credential
 	refusalOpen                        // the first attempt to replace it has not settled
-	refusalTolerated                   // that failed for a reason that says nothing about the credential
+	refusalTolerated                   // that failed, which says nothing about the credential
 	refusalFinal                       // it will not be served again
 )
 
@@ -328,7 +328,9 @@ func (m *machine) proceed(a *attempt, p phase) bool {
 }
 
 // settle is the event that an attempt has an outcome.
-func (m *machine) settle(at moment, p policy, a *attempt, o obtained, took time.Duration, err error) effects {
+func (m *machine) settle(
+	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
+) effects {
 	if a.settled {
 		return m.arrive(at, p, a, o, took, err)
 	}
@@ -426,7 +428,9 @@ func (m *machine) judgeRefused(code Code, o obtained) {
 // arrive takes what arrived after its attempt had settled. A credential becomes
 // the session's if nothing has happened since and it has not expired on its way;
 // otherwise it is released.
-func (m *machine) arrive(at moment, p policy, a *attempt, o obtained, took time.Duration, err error) effects {
+func (m *machine) arrive(
+	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
+) effects {
 	if o.cred == nil {
 		return effects{}
 	}
@@ -445,7 +449,9 @@ func (m *machine) arrive(at moment, p policy, a *attempt, o obtained, took time.
 // refuse is the event that the API refused c. If invalid, it said that the
 // credential itself is not valid. The credential is dropped and an attempt to
 // replace it starts, unless the refusal follows another one closely.
-func (m *machine) refuse(at moment, p policy, who audience, c *credential, invalid bool, challenge string) effects {
+func (m *machine) refuse(
+	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
+) effects {
 	if m.state != StateReady || c != m.current && c != m.refused {
 		return effects{}
 	}

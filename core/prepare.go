@@ -132,7 +132,8 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 	if c.Attach.Cert.IsZero() {
 		return nil
 	}
-	if old != nil && old.cert != nil && old.setup == l.setup && old.cred.Attach.Cert.Equal(c.Attach.Cert) {
+	if old != nil && old.cert != nil && old.setup == l.setup &&
+		old.cred.Attach.Cert.Equal(c.Attach.Cert) {
 		l.cert = old.cert
 		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
 			key.cred.Store(&c)

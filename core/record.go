@@ -20,8 +20,8 @@ type record struct {
 	Version    int               `json:"version"`
 	ID         string            `json:"id"` // of this saving
 	Saved      time.Time         `json:"saved"`
-	Identity   *identity         `json:"identity,omitempty"` // whose it is; nil: a record that does not say
-	Bound      []string          `json:"bound,omitempty"`    // the origins that it could be sent to; empty: those that callers named
+	Identity   *identity         `json:"identity,omitempty"` // whose it is; nil: it does not say
+	Bound      []string          `json:"bound,omitempty"`    // its origins; empty: callers named them
 	Refused    bool              `json:"refused,omitempty"`  // by the API and by the issuer
 	Header     map[string]string `json:"header,omitempty"`
 	Query      map[string]string `json:"query,omitempty"`
@@ -63,8 +63,9 @@ const recordVersion = 1
 func newRecord(c Credential) *record {
 	r := &record{
 		Version: recordVersion, ID: rand.Text(), Saved: time.Now(),
-		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query), Cookie: revealAll(c.Attach.Cookie),
-		Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
+		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
+		Cookie: revealAll(c.Attach.Cookie),
+		Roots:  c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
 	}
 	if c.Body != nil {
@@ -93,7 +94,14 @@ func (r *record) credential() Credential {
 // whole reports whether nothing is missing, or only a private key that held
 // has.
 func (r *record) whole(held *credential) bool {
-	return !r.KeyHeld || held != nil && hasKey([]byte(held.cred.Attach.Cert.Reveal())) && chainOf(held.cred.Attach.Cert.Reveal()) == r.Cert
+	if !r.KeyHeld {
+		return true
+	}
+	if held == nil {
+		return false
+	}
+	cert := held.cred.Attach.Cert.Reveal()
+	return hasKey([]byte(cert)) && chainOf(cert) == r.Cert
 }
 
 // holds reports whether the record would put a secret on a request: as a value,
@@ -131,7 +139,8 @@ func (r *record) encode() (Secret, error) {
 	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
 		for name, value := range values {
 			if !utf8.ValidString(name) || !utf8.ValidString(value) {
-				return Secret{}, Errorf(BadConfig, "the credential has bytes that are no UTF-8, which cannot be stored")
+				return Secret{}, Errorf(BadConfig,
+					"the credential has bytes that are not UTF-8, which cannot be stored")
 			}
 		}
 	}

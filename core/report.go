@@ -104,7 +104,10 @@ func guarded(fn func()) {
 
 func (o occurrence) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
-	attrs := []slog.Attr{slog.String("session", ev.Session), slog.String("provider", ev.Provider), slog.String("reason", ev.Reason.String())}
+	attrs := []slog.Attr{
+		slog.String("session", ev.Session), slog.String("provider", ev.Provider),
+		slog.String("reason", ev.Reason.String()),
+	}
 	switch ev.Kind {
 	case Failed:
 		level = slog.LevelWarn

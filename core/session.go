@@ -95,7 +95,9 @@ func (s *Session) init(ctx context.Context, block bool) error {
 	var epoch *uint32
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.init(at, p, by, block, epoch) })
+		v := s.decide(func(at moment, p policy) verdict {
+			return s.machine.init(at, p, by, block, epoch)
+		})
 		if !v.closing {
 			epoch = &v.epoch
 		}
@@ -158,7 +160,9 @@ func (s *Session) decide(event func(moment, policy) verdict) verdict {
 
 // follow does what a verdict says. If done is false, the caller has waited and
 // asks again.
-func (s *Session) follow(ctx context.Context, v verdict, by asker) (c *credential, done bool, err error) {
+func (s *Session) follow(
+	ctx context.Context, v verdict, by asker,
+) (c *credential, done bool, err error) {
 	switch {
 	case v.err == errGone:
 		return nil, true, gone(ctx)
@@ -461,7 +465,9 @@ func (u *setup) audience() audience {
 
 func (u *setup) policy() policy {
 	o := u.opts
-	return policy{setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow}
+	return policy{
+		setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow,
+	}
 }
 
 // errNoContext is the error of a caller that passes nil. A nil context would

@@ -87,8 +87,8 @@ func (u *setup) annotate(err error, op string) error {
 // warn logs an error that no caller receives.
 func (u *setup) warn(message string, err error) {
 	if u.opts.Logger != nil {
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.String("session", u.name),
-			slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
+		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
+			slog.String("session", u.name), slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
 	}
 }
 

@@ -193,7 +193,8 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	}
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, "session cut off origins that its options do not allow",
-			slog.String("session", u.name), slog.String("provider", u.opts.Provider), slog.Any("origins", ignored))
+		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"session cut off origins that its options do not allow", slog.String("session", u.name),
+			slog.String("provider", u.opts.Provider), slog.Any("origins", ignored))
 	}
 }

@@ -22,7 +22,7 @@ type Status struct {
 	Refused     bool      // the API refused the credential, and there is no other yet
 	LastError   error     // of the last attempt, nil once one has succeeded
 	RetryAt     time.Time // when the next attempt may be made; zero: now
-	StoreError  error     // why Options.Store does not have the credential that is in use; nil: it does, or there is no store
+	StoreError  error     // why Options.Store does not have the credential; nil: it does, or none is set
 
 	Authentications uint64 // credentials obtained
 	Failures        uint64 // attempts that failed
@@ -35,8 +35,10 @@ func (s *Session) Status() Status {
 	defer s.mu.Unlock()
 	u, m := s.config(), &s.machine
 	out := Status{
-		Name: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment, State: min(m.state, StateClosed),
-		Authentications: uint64(m.counts.authentications), Failures: uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
+		Name: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment,
+		State:           min(m.state, StateClosed),
+		Authentications: uint64(m.counts.authentications),
+		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
 	origins := u.origins
 	l := m.current

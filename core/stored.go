@@ -118,12 +118,15 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 }
 
 // failed decides what an attempt returns that could not renew what it found.
-func (s stored) failed(ctx context.Context, a *attempt, f found, o obtained, err error) (obtained, error) {
+func (s stored) failed(
+	ctx context.Context, a *attempt, f found, o obtained, err error,
+) (obtained, error) {
 	if f.last != nil && CodeOf(err) == Unavailable {
 		return obtained{cred: f.last, restored: true}, nil // it is renewed later
 	}
 	if f.later && CodeOf(err) == Interactive {
-		return o, Errorf(BadConfig, "%w, and without it a person must sign in: %w", Cause(errLaterRecord), Cause(err))
+		return o, Errorf(BadConfig, "%w, and without it a person must sign in: %w",
+			Cause(errLaterRecord), Cause(err))
 	}
 	if o.refused && f.req.Reason == Rejected && f.record != "" && !a.overdue.Load() {
 		s.markRefused(ctx, a, f.record)
@@ -209,7 +212,9 @@ func (l *credential) restrict(bound []origin) bool {
 	}
 	both := bound
 	if own := l.origins(); len(own) > 0 {
-		both = slices.DeleteFunc(slices.Clone(own), func(o origin) bool { return !slices.Contains(bound, o) })
+		both = slices.DeleteFunc(slices.Clone(own), func(o origin) bool {
+			return !slices.Contains(bound, o)
+		})
 	}
 	l.named = &both
 	return len(both) > 0
@@ -418,7 +423,8 @@ func (s stored) lockWithin(
 		err = ctx.Err()
 	}
 	if ctx.Err() != nil {
-		return nil, Errorf(Unavailable, "the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
+		return nil, Errorf(Unavailable,
+			"the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
 	}
 	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 }

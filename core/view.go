@@ -69,14 +69,16 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 		return l, err
 	}
 	if life := l.expired.until(l.born); life < v.need.MinValidity {
-		return nil, l.setup.annotate(Errorf(BadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
+		return nil, l.setup.annotate(Errorf(BadConfig,
+			"the session's credentials live for %v, and one that is valid for %v is needed",
 			life.Round(time.Second), v.need.MinValidity), "")
 	}
 	if err := v.session.Renew(ctx); err != nil {
 		return nil, err
 	}
 	if l, err = v.session.get(ctx, answers); err == nil && !v.met(l) {
-		err = l.setup.annotate(Errorf(Unavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+		err = l.setup.annotate(Errorf(Unavailable,
+			"the new credential is valid for less than %v", v.need.MinValidity), "")
 	}
 	return l, err
 }
