@@ -12,7 +12,7 @@ import (
 // the session must do about it is returned as effects, or as a verdict for a
 // caller. Session.mu guards it.
 //
-// Always, and after each event (machine_check_test.go has them as code):
+// Always, and after each event (the tests of the walk have them as code):
 //
 //  1. At most one attempt has not settled.
 //  2. An attempt settles once.

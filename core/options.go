@@ -101,9 +101,11 @@ type Options struct {
 	// Logger receives what an operator wants to know: renewals at Debug,
 	// failures at Warn. Nil: nothing is logged.
 	Logger *slog.Logger
-	// Observe is called after each event, outside of all locks, on the
-	// goroutine that did the work: it should return soon, as who waits for that
-	// work waits for it, and not call Close. Nil: no calls.
+	// Observe is called after each event, in their order, one call at a time and
+	// outside of all locks. The callers of the session have their answers by then,
+	// and nothing waits for Observe: it may call any method of the session. While
+	// it does not return, at most 1,024 events are kept for it. A panic in it is
+	// dropped. Nil: no calls.
 	Observe func(Event)
 }
 

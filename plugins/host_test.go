@@ -84,6 +84,21 @@ func TestSameErrors(t *testing.T) {
 	}
 }
 
+// An error of a plugin that repeats a secret of its settings is not shown, whoever
+// wrote the plugin.
+func TestErrorsWithoutSecrets(t *testing.T) {
+	h, _ := newHost(t)
+	for name, key := range map[string]any{"plain": "canary-key", "from a file": core.NewSecret("canary-key")} {
+		t.Run(name, func(t *testing.T) {
+			p := openTest(t, h, testBinary(), map[string]any{"do": "leak", "key": key})
+			_, err := p.Authenticate(t.Context(), core.Request{})
+			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorContains(t, err, "the plugin's error repeats a secret and is not shown")
+			require.NotContains(t, err.Error(), "canary")
+		})
+	}
+}
+
 // One session with everything that a provider can be.
 func TestAbilities(t *testing.T) {
 	h, log := newHost(t)

@@ -141,7 +141,7 @@ const sameTime = 20 * time.Millisecond
 
 // meant makes an error of a message, with the same text as in the program.
 func (r *remote) meant(ctx context.Context, m *v1.Error) *core.Error {
-	e := wire.ToError(m).(*core.Error)
+	e := r.withoutSecrets(wire.ToError(m).(*core.Error))
 	if end, ok := ctx.Deadline(); ok && e.Code == core.Unavailable && time.Until(end) < sameTime {
 		<-ctx.Done() // the plugin's clock has struck first
 	}

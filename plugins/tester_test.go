@@ -75,6 +75,8 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		return core.Credential{}, &core.Error{Code: core.Denied, RetryAfter: time.Minute, Err: errors.New("not you")}
 	case "local":
 		return core.Credential{}, core.LocalErrorf(core.BadConfig, "no file")
+	case "leak": // as a plugin of an earlier version
+		return core.Credential{}, errors.New("the server says: " + c.Key.Reveal())
 	case "plain":
 		return core.Credential{}, errors.New("no code")
 	case "control":

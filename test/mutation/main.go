@@ -61,13 +61,14 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 	// Without --test-cpu: gremlins 0.6.0 passes it to "go test" in a form that makes every run
 	// fail, so that every change would count as noticed. A test that hangs is given twice as long
 	// as gremlins' first run of the tests, which -count=1 keeps from being answered from the cache.
-	// Without vet, a run takes half the time, and no change counts as noticed by vet.
+	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends
+	// with the first test that fails.
 	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
 		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "2"}, exclude...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
-		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -count=1 -vet=off -ldflags=-w"))
+		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -count=1 -failfast -vet=off -ldflags=-w"))
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("gremlins: %w", err)
 	}
