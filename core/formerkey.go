@@ -1,4 +1,4 @@
-// Read on in challenge.go.
+// Read on in stored.go.
 
 package core
 
@@ -12,14 +12,6 @@ import (
 // earlier version under Options.StoreFormerKey. What follows moves such a
 // record once. Locks are taken in one order, first that of the session's key
 // and then that of the former one.
-
-// former returns the former key, or "" if there is none.
-func (s stored) former() string {
-	if key := s.setup.opts.StoreFormerKey; key != s.key() {
-		return key
-	}
-	return ""
-}
 
 // holdsFormer reports whether the former key has a record that is the
 // session's. It takes no lock: the lock of a key may leave something in the

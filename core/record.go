@@ -1,4 +1,4 @@
-// Read on in stored.go.
+// Read on in storeaccess.go.
 
 package core
 

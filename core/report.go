@@ -1,4 +1,4 @@
-// Read on in status.go.
+// Read on in close.go.
 
 package core
 

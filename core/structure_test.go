@@ -23,8 +23,8 @@ type part struct {
 var parts = []part{
 	{"lifetime", []string{"lifetime.go"}, nil},
 	{"attempt", []string{"attempt.go"}, []string{"lifetime"}},
-	{"source", []string{"source.go", "stored.go", "record.go", "formerkey.go"}, []string{"lifetime", "attempt"}},
-	{"machine", []string{"machine.go", "backoff.go"}, []string{"lifetime", "attempt"}},
+	{"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"}, []string{"lifetime", "attempt"}},
+	{"machine", []string{"machine.go", "settle.go", "ending.go", "backoff.go"}, []string{"lifetime", "attempt"}},
 }
 
 // vocabulary is what every part may use: what the contract is made of, and a credential and a setup
@@ -40,9 +40,9 @@ var readingOrder = []string{
 	"store.go", "origin.go", "options.go", "state.go",
 	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
-	"attempt.go", "backoff.go", "machine.go", "source.go", "record.go", "stored.go", "formerkey.go",
+	"attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go", "record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",
-	"session.go", "programs.go", "report.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
+	"session.go", "report.go", "close.go", "programs.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
 	"slots.go", "originindex.go", "scope.go",
 }
 

@@ -24,8 +24,8 @@ import (
 const gremlins = "github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0"
 
 // engine is what is measured.
-const engine = "machine.go,attempt.go,source.go,stored.go,record.go,lifetime.go,backoff.go," +
-	"transport.go"
+const engine = "machine.go,settle.go,ending.go,attempt.go,source.go,stored.go,storeaccess.go," +
+	"record.go,lifetime.go,backoff.go,transport.go"
 
 func main() {
 	root := flag.String("root", "..", "the folder of the module")
