@@ -197,7 +197,7 @@ func (s stored) restored(rec *record, have *credential) *credential {
 	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
 		return nil
 	}
-	l.store = &storeMeta{record: rec.ID}
+	l.store, l.restored = &storeMeta{record: rec.ID}, true
 	return l
 }
 
@@ -363,7 +363,8 @@ func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 		return false, err
 	}
 	rec.Refused = true
-	return true, s.write(ctx, limit, rec)
+	// If the caller leaves, the lock is held until the store has answered.
+	return true, s.write(context.WithoutCancel(ctx), limit, rec)
 }
 
 // lock takes the lock of the session's key for an attempt. If another process
@@ -401,7 +402,8 @@ func (s stored) lockWithin(
 			case done <- out:
 			case <-ctx.Done():
 				if out.err == nil && out.unlock != nil {
-					out.unlock() // nobody waits for the lock any more
+					// Nobody waits for the lock any more.
+					unlockQuietly(context.WithoutCancel(ctx), out.unlock)
 				}
 			}
 		}()
