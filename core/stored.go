@@ -457,29 +457,58 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "save")
 	}
-	defer unlockQuietly(ctx, unlock)
-	if rec, err := s.read(ctx, limit, s.key()); err != nil || rec != nil && rec.ID != l.store.before {
-		return s.setup.annotate(err, "save") // another process has signed in since
-	}
-	rec := s.record(l)
-	rec.ID = l.store.record
-	return s.write(ctx, limit, rec)
+	return s.complete(ctx, unlock, "save", func(ctx context.Context) error {
+		rec, err := s.read(ctx, limit, s.key())
+		if err != nil || rec != nil && rec.ID != l.store.before {
+			return s.setup.annotate(err, "save") // nil: another process has signed in since
+		}
+		rec = s.record(l)
+		rec.ID = l.store.record
+		return s.write(ctx, limit, rec)
+	})
 }
+
+// complete runs fn and then releases a lock. It returns by the end of ctx, but what
+// fn has begun is completed before the lock is released: a store that answers late
+// must not replace or delete what another process has saved by then. op is what an
+// error says that was done.
+func (s stored) complete(
+	ctx context.Context, unlock func(), op string, fn func(context.Context) error,
+) error {
+	limit := s.setup.opts.timeout() + grace
+	done := make(chan error, 1) // an outcome that comes too late is left there
+	err := within(ctx, maxLockedCalls*limit, func(ctx context.Context) error {
+		ctx = context.WithoutCancel(ctx)
+		defer unlockQuietly(ctx, unlock)
+		done <- fn(ctx)
+		return nil
+	})
+	if err != nil {
+		return s.setup.annotate(err, op)
+	}
+	return <-done
+}
+
+// maxLockedCalls is how many calls, each with its own limit, one lock is held for
+// at the end of a session: a read, a deletion and two revocations.
+const maxLockedCalls = 4
 
 // forget revokes the credential, and what the store holds, and deletes it from
 // there. The former key comes first: no other process can then move its record
 // to the session's key after that one was cleared.
 func (s stored) forget(ctx context.Context, l *credential) error {
-	limit := s.setup.opts.timeout()
-	revoke := func(l *credential) error { return s.direct.release(ctx, l, closeForGood) }
 	former := s.forgetFormer(ctx, l)
-	unlock, err := s.lockWithin(ctx, limit, s.key())
+	unlock, err := s.lockWithin(ctx, s.setup.opts.timeout(), s.key())
 	if err != nil {
-		return errors.Join(revoke(l), s.setup.annotate(err, "delete"), former)
+		revoked := s.direct.release(ctx, l, closeForGood)
+		return errors.Join(revoked, s.setup.annotate(err, "delete"), former)
 	}
-	defer unlockQuietly(ctx, unlock)
-	other, err := s.clear(ctx, limit, s.key(), l)
-	return errors.Join(revoke(l), revoke(other), err, former)
+	err = s.complete(ctx, unlock, "delete", func(ctx context.Context) error {
+		other, err := s.clear(ctx, s.setup.opts.timeout(), s.key(), l)
+		return errors.Join(s.direct.release(ctx, l, closeForGood),
+			s.direct.release(ctx, other, closeForGood), err)
+	})
+	return errors.Join(err, former)
 }
 
 // clear deletes what is stored under a key, also if it cannot be read, unless
