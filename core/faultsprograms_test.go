@@ -208,3 +208,19 @@ func TestLateLockWhoseUnlockPanics(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 	})
 }
+
+// A secret that is stored under the former key is refused, too.
+func TestRejectStoredUnderTheFormerKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &family{life: time.Hour}
+		store := &cabinet{values: map[string]core.Secret{}, locks: map[string]chan struct{}{}}
+		old := core.New("api", f, &core.Options{Store: store, UI: somebody(0), StoreKey: "old"})
+		require.NoError(t, old.Init(t.Context()))
+		s := core.New("api", f, &core.Options{Store: store, StoreFormerKey: "old"})
+		marked, err := s.RejectStored(t.Context(), core.NewSecret("t1"))
+		require.NoError(t, err)
+		require.True(t, marked)
+		require.NoError(t, s.Init(t.Context()))
+		require.Equal(t, "t2", bearing(t, s))
+	})
+}

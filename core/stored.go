@@ -320,10 +320,16 @@ func (s stored) record(l *credential) *record {
 }
 
 func (s stored) write(ctx context.Context, limit time.Duration, rec *record) error {
+	return s.writeTo(ctx, limit, s.key(), rec)
+}
+
+func (s stored) writeTo(
+	ctx context.Context, limit time.Duration, key string, rec *record,
+) error {
 	text, err := rec.encode()
 	if err == nil {
 		err = within(ctx, limit, func(ctx context.Context) error {
-			return s.setup.opts.Store.Save(ctx, s.key(), text)
+			return s.setup.opts.Store.Save(ctx, key, text)
 		})
 	}
 	return s.setup.annotate(err, "save")
@@ -359,12 +365,37 @@ func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 	}
 	defer unlockQuietly(ctx, unlock)
 	rec, err := s.read(ctx, limit, s.key())
-	if err != nil || rec == nil || !rec.holds(secret) {
+	switch {
+	case err != nil:
+		return false, err
+	case rec != nil:
+		return s.mark(ctx, limit, s.key(), rec, secret)
+	case !s.holdsFormer(ctx, limit):
+		return false, nil
+	}
+	former, err := s.lockWithin(ctx, limit, s.former())
+	if err != nil {
 		return false, err
 	}
+	defer unlockQuietly(ctx, former)
+	rec, err = s.read(ctx, limit, s.former())
+	if err != nil || rec == nil {
+		return false, err
+	}
+	return s.mark(ctx, limit, s.former(), rec, secret)
+}
+
+// mark marks the record of a key as refused if it holds a secret, and reports
+// whether it does. The lock of the key is held, and if the caller leaves, it is
+// held until the store has answered.
+func (s stored) mark(
+	ctx context.Context, limit time.Duration, key string, rec *record, secret Secret,
+) (bool, error) {
+	if !rec.holds(secret) {
+		return false, nil
+	}
 	rec.Refused = true
-	// If the caller leaves, the lock is held until the store has answered.
-	return true, s.write(context.WithoutCancel(ctx), limit, rec)
+	return true, s.writeTo(context.WithoutCancel(ctx), limit, key, rec)
 }
 
 // lock takes the lock of the session's key for an attempt. If another process
