@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -193,4 +194,40 @@ func TestNoBareConnectionRemainsAfterClose(t *testing.T) {
 	require.Equal(t, "HTTP/1.1.", body(t, client, srv.URL))
 	require.NoError(t, s.Close(t.Context()))
 	requireNone(t, open)
+}
+
+// net/http takes a connection back before it hands over an answer without a body.
+// The answer must not be lost if the session's transport is replaced in between.
+func TestReplacedTransportLosesNoAnswer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	for name, replace := range map[string]func(*testing.T, *core.Session){
+		"Reconfigure": func(t *testing.T, s *core.Session) {
+			s.Reconfigure(fixed(bearer("other")), nil)
+			require.Eventually(t, func() bool {
+				c, err := s.Credential(t.Context())
+				return err == nil && token(c) == "other"
+			}, 5*time.Second, time.Millisecond)
+			resp, err := s.Client().Get(srv.URL)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+		},
+		"Close": func(t *testing.T, s *core.Session) { require.NoError(t, s.Close(t.Context())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := core.New("api", fixed(bearer("T")), nil)
+			require.NoError(t, s.Init(t.Context()))
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+				PutIdleConn: func(error) {
+					replace(t, s)
+					time.Sleep(lookAgain)
+				},
+			})
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, nil)
+			require.NoError(t, err)
+			resp, err := s.Client().Do(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+		})
+	}
 }

@@ -84,10 +84,11 @@ func (s stored) forgetFormer(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "delete")
 	}
-	defer unlockQuietly(ctx, unlock)
-	other, err := s.clear(ctx, limit, s.former(), l)
-	if errors.Is(err, errForeign) {
-		err = nil // it has changed since
-	}
-	return errors.Join(s.direct.release(ctx, other, closeForGood), err)
+	return s.complete(ctx, unlock, "delete", func(ctx context.Context) error {
+		other, err := s.clear(ctx, limit, s.former(), l)
+		if errors.Is(err, errForeign) {
+			err = nil // it has changed since
+		}
+		return errors.Join(s.direct.release(ctx, other, closeForGood), err)
+	})
 }

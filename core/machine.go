@@ -183,15 +183,22 @@ func (m *machine) beginFor(at moment, p policy, by asker, to purpose) verdict {
 // the first time that the caller asks; afterwards it is what the verdict said
 // then. With block, a block asks.
 func (m *machine) init(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
-	v := m.initNow(at, p, by, block, epoch)
+	return m.since(epoch, func() verdict { return m.initNow(at, p, by, block) })
+}
+
+// since returns the verdict of an event, unless Close ran since the call that it
+// belongs to began. epoch is nil the first time that the call asks; afterwards it
+// is what the verdict said then.
+func (m *machine) since(epoch *uint32, event func() verdict) verdict {
+	if epoch != nil && *epoch != m.epoch {
+		return verdict{err: errClosed, epoch: m.epoch}
+	}
+	v := event()
 	v.epoch = m.epoch
 	return v
 }
 
-func (m *machine) initNow(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
-	if epoch != nil && *epoch != m.epoch {
-		return verdict{err: errClosed}
-	}
+func (m *machine) initNow(at moment, p policy, by asker, block bool) verdict {
 	if m.state == stateClosing {
 		return verdict{closing: true}
 	}

@@ -27,6 +27,7 @@ type credential struct {
 	plain     atomic.Bool                // the provider said that it is not an Authorizer
 	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
 	store     *storeMeta                 // what Options.Store has of it; nil: nothing
+	restored  bool                       // it came from the store, so that its life began before
 	cred      Credential
 }
 

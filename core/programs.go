@@ -16,9 +16,15 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 	if ctx == nil {
 		return false, s.config().annotate(errNoContext, "restore")
 	}
+	var epoch *uint32
 	for {
 		by := asker{gone: ctx.Err() != nil}
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.restore(at, p, by) })
+		v := s.decide(func(at moment, p policy) verdict {
+			return s.machine.since(epoch, func() verdict { return s.machine.restore(at, p, by) })
+		})
+		if !v.closing {
+			epoch = &v.epoch
+		}
 		_, done, err := s.follow(ctx, v, by)
 		own := v.start != nil && ctx.Err() == nil
 		switch {
@@ -39,14 +45,23 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 // attempt that is under way serves as Renew's. The wait after a failure binds
 // Renew, too: its error is then returned from memory. Errors are those of
 // Credential; before Init it is [NotInitialized].
-func (s *Session) Renew(ctx context.Context) error {
+func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, nil) }
+
+// renew is Renew. It does nothing if there is another credential than old by now;
+// nil: whatever there is.
+func (s *Session) renew(ctx context.Context, old *credential) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "renew")
 	}
 	by := asker{who: s.audience(ctx)}
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.renew(at, p, by) })
+		v := s.decide(func(at moment, p policy) verdict {
+			if c := s.machine.current; old != nil && c != nil && c != old {
+				return verdict{serve: c}
+			}
+			return s.machine.renew(at, p, by)
+		})
 		_, done, err := s.follow(ctx, v, by)
 		if done || v.wait != nil && v.wait.last().err == nil {
 			return s.config().annotate(err, "renew")
@@ -81,9 +96,13 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		return s.config().annotate(err, "sign in")
 	}
 	by := asker{who: person}
+	var epoch *uint32
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decideSignIn(by, &o)
+		v := s.decideSignIn(by, &o, epoch)
+		if !v.closing {
+			epoch = &v.epoch
+		}
 		_, done, err := s.follow(ctx, v, by)
 		another := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
 		if done && !another { // the outcome of another attempt is not that of SignIn
@@ -96,12 +115,12 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 }
 
 // decideSignIn is decide for a SignIn.
-func (s *Session) decideSignIn(by asker, o *SignInOptions) verdict {
+func (s *Session) decideSignIn(by asker, o *SignInOptions, epoch *uint32) verdict {
 	return s.decide(func(at moment, p policy) (v verdict) {
 		if o.Fresh {
-			v = s.machine.signIn(at, p, by)
+			v = s.machine.since(epoch, func() verdict { return s.machine.signIn(at, p, by) })
 		} else {
-			v = s.machine.init(at, p, by, false, nil)
+			v = s.machine.init(at, p, by, false, epoch)
 		}
 		if v.start != nil {
 			v.start.ui = o.UI

@@ -44,11 +44,19 @@ func (s *Session) report() {
 		if !ok {
 			return
 		}
-		next.deliver()
+		s.deliver(next)
+	}
+}
+
+// deliver delivers an event. What follows it can be delivered then, even if an
+// Observe ends the goroutine (runtime.Goexit).
+func (s *Session) deliver(o occurrence) {
+	defer func() {
 		s.mu.Lock()
 		s.extra.reports.busy = false
 		s.mu.Unlock()
-	}
+	}()
+	o.deliver()
 }
 
 // reportSoon delivers the events on a goroutine of its own.

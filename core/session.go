@@ -35,6 +35,8 @@ type Session struct {
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
 	extra   *extra // nil: none was needed yet
+	// ownOrigins: a credential had other origins than the options
+	ownOrigins bool
 }
 
 // extra is what few sessions need, or not for long. Session.mu guards it.
@@ -198,7 +200,7 @@ func (s *Session) apply(u *setup, fx effects) {
 			to.transports.reopen()
 		}
 		s.live.Store(next)
-		if old == nil || next == nil || !slices.Equal(old.origins(), next.origins()) {
+		if s.originsChange(old, next) {
 			originsEpoch.Add(1)
 		}
 	}
@@ -213,6 +215,22 @@ func (s *Session) apply(u *setup, fx effects) {
 	}
 	s.setTimer()
 	s.note(u, fx.events)
+}
+
+// originsChange reports whether the origins of the session may be others when next
+// takes the place of old. While there is no credential they are those of the
+// options, which are also the credential's unless something else names its
+// origins. s.mu is held.
+func (s *Session) originsChange(old, next *credential) bool {
+	for _, c := range []*credential{old, next} {
+		if c != nil && (c.named != nil || c.setup != s.config()) {
+			s.ownOrigins = true
+		}
+	}
+	if old != nil && next != nil {
+		return !slices.Equal(old.origins(), next.origins())
+	}
+	return s.ownOrigins
 }
 
 // source returns where the setup's credentials come from.

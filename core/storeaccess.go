@@ -153,10 +153,16 @@ func (s stored) record(l *credential) *record {
 }
 
 func (s stored) write(ctx context.Context, limit time.Duration, rec *record) error {
+	return s.writeTo(ctx, limit, s.key(), rec)
+}
+
+func (s stored) writeTo(
+	ctx context.Context, limit time.Duration, key string, rec *record,
+) error {
 	text, err := rec.encode()
 	if err == nil {
 		err = within(ctx, limit, func(ctx context.Context) error {
-			return s.setup.opts.Store.Save(ctx, s.key(), text)
+			return s.setup.opts.Store.Save(ctx, key, text)
 		})
 	}
 	return s.setup.annotate(err, "save")
@@ -180,23 +186,6 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	if err := s.write(ctx, a.left(), rec); err != nil {
 		s.setup.warn("session could not mark its stored credential as refused", err)
 	}
-}
-
-// rejectSecret marks the stored record as refused if it holds a secret. It
-// reports whether it does.
-func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
-	limit := s.setup.opts.timeout()
-	unlock, err := s.lockWithin(ctx, limit, s.key())
-	if err != nil {
-		return false, err
-	}
-	defer unlockQuietly(ctx, unlock)
-	rec, err := s.read(ctx, limit, s.key())
-	if err != nil || rec == nil || !rec.holds(secret) {
-		return false, err
-	}
-	rec.Refused = true
-	return true, s.write(ctx, limit, rec)
 }
 
 // lock takes the lock of the session's key for an attempt. If another process
@@ -234,7 +223,8 @@ func (s stored) lockWithin(
 			case done <- out:
 			case <-ctx.Done():
 				if out.err == nil && out.unlock != nil {
-					out.unlock() // nobody waits for the lock any more
+					// Nobody waits for the lock any more.
+					unlockQuietly(context.WithoutCancel(ctx), out.unlock)
 				}
 			}
 		}()
@@ -267,6 +257,27 @@ func (s stored) key() string {
 	return s.setup.name
 }
 
+// complete runs fn and then releases a lock. It returns by the end of ctx, but what
+// fn has begun is completed before the lock is released: a store that answers late
+// must not replace or delete what another process has saved by then. op is what an
+// error says that was done.
+func (s stored) complete(
+	ctx context.Context, unlock func(), op string, fn func(context.Context) error,
+) error {
+	limit := s.setup.opts.timeout() + grace
+	done := make(chan error, 1) // an outcome that comes too late is left there
+	err := within(ctx, maxLockedCalls*limit, func(ctx context.Context) error {
+		ctx = context.WithoutCancel(ctx)
+		defer unlockQuietly(ctx, unlock)
+		done <- fn(ctx)
+		return nil
+	})
+	if err != nil {
+		return s.setup.annotate(err, op)
+	}
+	return <-done
+}
+
 // clear deletes what is stored under a key, also if it cannot be read, unless
 // it is another session's. It returns what was there if it is not l. The lock
 // of the key is held.
@@ -293,3 +304,7 @@ func (s stored) former() string {
 	}
 	return ""
 }
+
+// maxLockedCalls is how many calls, each with its own limit, one lock is held for
+// at the end of a session: a read, a deletion and two revocations.
+const maxLockedCalls = 4

@@ -159,7 +159,7 @@ func (s stored) restored(rec *record, have *credential) *credential {
 	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
 		return nil
 	}
-	l.store = &storeMeta{record: rec.ID}
+	l.store, l.restored = &storeMeta{record: rec.ID}, true
 	return l
 }
 
@@ -177,6 +177,19 @@ func (l *credential) restrict(bound []origin) bool {
 	}
 	l.named = &both
 	return len(both) > 0
+}
+
+// mark marks the record of a key as refused if it holds a secret, and reports
+// whether it does. The lock of the key is held, and if the caller leaves, it is
+// held until the store has answered.
+func (s stored) mark(
+	ctx context.Context, limit time.Duration, key string, rec *record, secret Secret,
+) (bool, error) {
+	if !rec.holds(secret) {
+		return false, nil
+	}
+	rec.Refused = true
+	return true, s.writeTo(context.WithoutCancel(ctx), limit, key, rec)
 }
 
 // release leaves what is stored in the store, or revokes and deletes it for
@@ -201,27 +214,61 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "save")
 	}
-	defer unlockQuietly(ctx, unlock)
-	if rec, err := s.read(ctx, limit, s.key()); err != nil || rec != nil && rec.ID != l.store.before {
-		return s.setup.annotate(err, "save") // another process has signed in since
-	}
-	rec := s.record(l)
-	rec.ID = l.store.record
-	return s.write(ctx, limit, rec)
+	return s.complete(ctx, unlock, "save", func(ctx context.Context) error {
+		rec, err := s.read(ctx, limit, s.key())
+		if err != nil || rec != nil && rec.ID != l.store.before {
+			return s.setup.annotate(err, "save") // nil: another process has signed in since
+		}
+		rec = s.record(l)
+		rec.ID = l.store.record
+		return s.write(ctx, limit, rec)
+	})
 }
 
 // forget revokes the credential, and what the store holds, and deletes it from
 // there. The former key comes first: no other process can then move its record
 // to the session's key after that one was cleared.
 func (s stored) forget(ctx context.Context, l *credential) error {
-	limit := s.setup.opts.timeout()
-	revoke := func(l *credential) error { return s.direct.release(ctx, l, closeForGood) }
 	former := s.forgetFormer(ctx, l)
+	unlock, err := s.lockWithin(ctx, s.setup.opts.timeout(), s.key())
+	if err != nil {
+		revoked := s.direct.release(ctx, l, closeForGood)
+		return errors.Join(revoked, s.setup.annotate(err, "delete"), former)
+	}
+	err = s.complete(ctx, unlock, "delete", func(ctx context.Context) error {
+		other, err := s.clear(ctx, s.setup.opts.timeout(), s.key(), l)
+		return errors.Join(s.direct.release(ctx, l, closeForGood),
+			s.direct.release(ctx, other, closeForGood), err)
+	})
+	return errors.Join(err, former)
+}
+
+// rejectSecret marks the stored record as refused if it holds a secret. It
+// reports whether it does.
+func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
+	limit := s.setup.opts.timeout()
 	unlock, err := s.lockWithin(ctx, limit, s.key())
 	if err != nil {
-		return errors.Join(revoke(l), s.setup.annotate(err, "delete"), former)
+		return false, err
 	}
 	defer unlockQuietly(ctx, unlock)
-	other, err := s.clear(ctx, limit, s.key(), l)
-	return errors.Join(revoke(l), revoke(other), err, former)
+	rec, err := s.read(ctx, limit, s.key())
+	switch {
+	case err != nil:
+		return false, err
+	case rec != nil:
+		return s.mark(ctx, limit, s.key(), rec, secret)
+	case !s.holdsFormer(ctx, limit):
+		return false, nil
+	}
+	former, err := s.lockWithin(ctx, limit, s.former())
+	if err != nil {
+		return false, err
+	}
+	defer unlockQuietly(ctx, former)
+	rec, err = s.read(ctx, limit, s.former())
+	if err != nil || rec == nil {
+		return false, err
+	}
+	return s.mark(ctx, limit, s.former(), rec, secret)
 }

@@ -46,32 +46,42 @@ func keyOf(l *credential) transportKey {
 // connections again, and an HTTP/2 connection with an open stream stays. So
 // after retire, the end of each request and of each HTTP/2 body closes what is
 // idle once more.
+//
+// An answer must not be lost either. net/http takes a connection back before it
+// hands over an answer without a body, and CloseIdleConnections then makes the
+// request fail. So idle connections are closed while no request waits for its
+// answer; the end of the last one does what was put off.
 type ownTransport struct {
 	key     transportKey
 	base    http.RoundTripper
 	made    *http.Transport // base, if the session made it; nil: somebody else's
 	retired atomic.Bool
 	timer   *time.Timer // closes idle connections when the certificate ends; nil: none
+
+	waiting sync.RWMutex // read-locked by requests that wait for their answer
+	due     atomic.Bool  // idle connections are to be closed
 }
 
 func (t *ownTransport) serves(key transportKey) bool { return t != nil && t.key == key }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.base.RoundTrip(r)
 	if t.made == nil {
-		return resp, err
+		return t.base.RoundTrip(r)
 	}
+	t.waiting.RLock()
+	defer t.requestEnded()
+	defer t.waiting.RUnlock()
+	resp, err := t.base.RoundTrip(r)
 	if resp != nil && resp.ProtoMajor == 2 && resp.Body != nil && resp.Body != http.NoBody {
 		resp.Body = &streamBody{resp.Body, t}
 	}
-	t.requestEnded()
 	return resp, err
 }
 
-// requestEnded closes idle connections, if t is retired.
+// requestEnded closes idle connections, if t is retired or if that was put off.
 func (t *ownTransport) requestEnded() {
-	if t.retired.Load() {
+	if t.retired.Load() || t.due.Load() {
 		t.closeIdle()
 	}
 }
@@ -96,8 +106,19 @@ const idleDelay = 100 * time.Millisecond
 // moment: net/http removes an HTTP/2 stream, and a dial that nobody waits for,
 // some time after the caller has its answer.
 func (t *ownTransport) closeIdle() {
-	t.made.CloseIdleConnections()
-	time.AfterFunc(idleDelay, t.made.CloseIdleConnections)
+	t.closeUnused()
+	time.AfterFunc(idleDelay, t.closeUnused)
+}
+
+// closeUnused closes idle connections now, or when the last request that waits
+// for its answer has it.
+func (t *ownTransport) closeUnused() {
+	t.due.Store(true) // before the attempt: the request that prevents it sees this at its end
+	if t.waiting.TryLock() {
+		t.due.Store(false)
+		t.made.CloseIdleConnections()
+		t.waiting.Unlock()
+	}
 }
 
 // streamBody is the body of an HTTP/2 answer.

@@ -25,7 +25,7 @@ type View struct {
 
 // For returns a view of the session whose credentials meet a need. One that does
 // not is renewed first, once for all callers. A need that no credential of the
-// session can meet, because they live shorter, is [BadConfig].
+// session can meet for at least a second, because they live shorter, is [BadConfig].
 func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.
@@ -62,25 +62,34 @@ func (t viewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (v *View) sender() sender { return sender{v, v.session.sendingParts()} }
 
+// maxViewRenewals is how often a view renews for one caller: once more than once
+// if the first renewal found what another process had saved.
+const maxViewRenewals = 2
+
 // get implements keeper.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
-	l, err := v.session.get(ctx, answers)
-	if err != nil || v.met(l) {
-		return l, err
+	for renewals := 0; ; renewals++ {
+		l, err := v.session.get(ctx, answers)
+		switch {
+		case err != nil || v.met(l):
+			return l, err
+		case v.beyond(l):
+			return nil, l.setup.annotate(Errorf(BadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
+				l.expired.until(l.born).Round(time.Second), v.need.MinValidity), "")
+		case renewals == maxViewRenewals:
+			return nil, l.setup.annotate(Errorf(Unavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+		}
+		if err := v.session.renew(ctx, l); err != nil {
+			return nil, err
+		}
 	}
-	if life := l.expired.until(l.born); life < v.need.MinValidity {
-		return nil, l.setup.annotate(Errorf(BadConfig,
-			"the session's credentials live for %v, and one that is valid for %v is needed",
-			life.Round(time.Second), v.need.MinValidity), "")
-	}
-	if err := v.session.Renew(ctx); err != nil {
-		return nil, err
-	}
-	if l, err = v.session.get(ctx, answers); err == nil && !v.met(l) {
-		err = l.setup.annotate(Errorf(Unavailable,
-			"the new credential is valid for less than %v", v.need.MinValidity), "")
-	}
-	return l, err
+}
+
+// beyond reports whether the session's credentials do not meet the need for at
+// least minRenew: each caller would renew them. One from the store tells nothing
+// about that, as it is older than its lifetime says.
+func (v *View) beyond(l *credential) bool {
+	return !l.restored && l.expired.until(l.born)-minRenew < v.need.MinValidity
 }
 
 // met reports whether a credential meets the need.

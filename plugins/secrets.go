@@ -13,7 +13,9 @@ import (
 func secretsOf(value *v1.Value, s core.Setting) (out []core.Secret) {
 	switch v := value.GetKind().(type) {
 	case *v1.Value_TextValue:
-		return []core.Secret{core.NewSecret(v.TextValue)}
+		if s.Secret || s.Name == "" { // else it is described, and not as a secret
+			return []core.Secret{core.NewSecret(v.TextValue)}
+		}
 	case *v1.Value_StringValue:
 		if s.Secret {
 			return []core.Secret{core.NewSecret(v.StringValue)}
@@ -56,7 +58,8 @@ const minSecret = 8
 // secret of the settings. A plugin of an earlier version may not see to that
 // itself.
 func (r *remote) withoutSecrets(e *core.Error) *core.Error {
-	if e.Err == nil {
+	var faults core.Faults
+	if e.Err == nil || errors.As(e.Err, &faults) { // faults name keys, and no values
 		return e
 	}
 	var schema core.Setting

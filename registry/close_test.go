@@ -117,3 +117,51 @@ func TestLateUseOfAReplacedProvider(t *testing.T) {
 		})
 	}
 }
+
+// slow is a provider whose Authorize waits, and fails once the provider is closed.
+type slow struct {
+	held
+	gate chan struct{}
+}
+
+func (s slow) Authorize(
+	context.Context, core.Credential, core.Outgoing,
+) (core.Attachment, error) {
+	<-s.gate
+	if s.closed.Load() > 0 {
+		return core.Attachment{}, core.Errorf(core.Unavailable, "closed")
+	}
+	return core.Attachment{}, nil
+}
+
+// A replaced provider is closed after the last of the requests that use it, also
+// if another use ends before.
+func TestReplacedProviderIsClosedAfterItsUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		var closed atomic.Int64
+		gate := make(chan struct{})
+		p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "slow"},
+			func(context.Context, core.Environment, struct{}) (core.Provider, error) {
+				return slow{held{func(context.Context, core.Request) (core.Credential, error) {
+					return core.Credential{}, nil
+				}, &closed}, gate}, nil
+			})}
+		errs := make(chan error, 1)
+		go func() {
+			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
+			errs <- err
+		}()
+		synctest.Wait()
+		p.retire(ctx)
+		require.Zero(t, closed.Load(), "a request uses it")
+		_, err := p.Authenticate(ctx, core.Request{})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Zero(t, closed.Load(), "a request still uses it")
+		close(gate)
+		require.NoError(t, <-errs)
+		synctest.Wait()
+		require.EqualValues(t, 1, closed.Load())
+	})
+}

@@ -20,10 +20,11 @@ type provider struct {
 	settings map[string]any
 	opened   atomic.Pointer[core.Provider]
 	turn     chan struct{} // holds one element while someone opens
-	retired  atomic.Bool   // a successor has taken its place; who opens it closes it again
+	retired  atomic.Bool   // a successor has taken its place; its last use closes it
 
-	mu     sync.Mutex  // guards before
+	mu     sync.Mutex  // guards all below
 	before []*provider // whose credential the session may still serve
+	uses   int         // calls into the opened provider, and those that open it
 }
 
 // closeLimit bounds the closing of a provider that nobody waits for.
@@ -73,30 +74,62 @@ func (p *provider) close(ctx context.Context) {
 	for _, old := range p.take() {
 		old.retire(ctx)
 	}
-	if opened := p.opened.Swap(nil); opened != nil {
-		if c, ok := (*opened).(core.Closer); ok {
-			_ = c.Close(ctx)
-		}
+	closeOpened(ctx, p.opened.Swap(nil))
+}
+
+// retire closes a provider for which there is a successor, now or after the last
+// of the calls that use it. A use that comes late, such as the revocation of a
+// credential that nobody needed any more, opens it only for itself.
+func (p *provider) retire(ctx context.Context) {
+	p.retired.Store(true)
+	for _, old := range p.take() {
+		old.retire(ctx)
+	}
+	p.mu.Lock()
+	opened := p.takeUnused()
+	p.mu.Unlock()
+	closeOpened(ctx, opened)
+}
+
+// takeUnused returns the opened provider if p is retired and nothing uses it;
+// another use opens it again. p.mu is held.
+func (p *provider) takeUnused() *core.Provider {
+	if p.uses > 0 || !p.retired.Load() {
+		return nil
+	}
+	return p.opened.Swap(nil)
+}
+
+func closeOpened(ctx context.Context, opened *core.Provider) {
+	if opened == nil {
+		return
+	}
+	if c, ok := (*opened).(core.Closer); ok {
+		_ = c.Close(ctx)
 	}
 }
 
-// retire closes a provider for which there is a successor. A use that comes
-// late, such as the revocation of a credential that nobody needed any more,
-// opens it only for itself.
-func (p *provider) retire(ctx context.Context) {
-	p.retired.Store(true)
-	p.close(ctx)
+// use begins a use of the provider, before it is opened, and returns what ends
+// it. The end does not wait for the closing of a retired provider.
+func (p *provider) use() (end func()) {
+	p.mu.Lock()
+	p.uses++
+	p.mu.Unlock()
+	return p.used
 }
 
-// used ends a use of the provider. It does not wait for the closing.
 func (p *provider) used() {
-	if !p.retired.Load() {
+	p.mu.Lock()
+	p.uses--
+	opened := p.takeUnused()
+	p.mu.Unlock()
+	if opened == nil {
 		return
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 		defer cancel()
-		p.close(ctx)
+		closeOpened(ctx, opened)
 	}()
 }
 
@@ -146,7 +179,7 @@ func ability[A any](ctx context.Context, p *provider) (a A, err error) {
 
 // Authenticate implements [core.Provider].
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	defer p.used()
+	defer p.use()()
 	opened, err := p.open(ctx)
 	if err != nil {
 		return core.Credential{}, err
@@ -156,7 +189,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 
 // Authorize implements [core.Authorizer].
 func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	defer p.used()
+	defer p.use()()
 	a, err := ability[core.Authorizer](ctx, p)
 	if err != nil {
 		return core.Attachment{}, err
@@ -166,7 +199,7 @@ func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Ou
 
 // Sign implements [core.Signer].
 func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
-	defer p.used()
+	defer p.use()()
 	s, err := ability[core.Signer](ctx, p)
 	if err != nil {
 		return nil, err
@@ -177,7 +210,7 @@ func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, erro
 // Revoke implements [core.Revoker]. It opens the provider if need be: the
 // credential may come from a store.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	defer p.used()
+	defer p.use()()
 	r, err := ability[core.Revoker](ctx, p)
 	if err != nil {
 		return err
@@ -187,7 +220,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 
 // SignIn implements [core.SignIn].
 func (p *provider) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
-	defer p.used()
+	defer p.use()()
 	s, err := ability[core.SignIn](ctx, p)
 	if err != nil {
 		return core.Credential{}, err
