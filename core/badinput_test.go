@@ -248,3 +248,19 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 	}
 	require.Zero(t, p.calls.Load(), "nobody would wait for the attempt")
 }
+
+// A code that this version does not know counts as one that may pass.
+func TestUnknownCodes(t *testing.T) {
+	for _, code := range []core.Code{core.OriginRefused, core.OriginRefused + 1, 200} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &issuer{}
+			p.set(core.Errorf(code, "no"))
+			s := core.New("api", p, nil)
+			require.ErrorIs(t, s.Init(t.Context()), code)
+			require.ErrorIs(t, s.Init(t.Context()), code)
+			p.set(nil)
+			time.Sleep(time.Hour)
+			require.NoError(t, s.Init(t.Context()))
+		})
+	}
+}
