@@ -88,6 +88,9 @@ func hasHeader(h http.Header, name string) bool {
 	if _, ok := h[name]; ok {
 		return true
 	}
+	if len(h) == 0 {
+		return false
+	}
 	for key := range h {
 		if sameHeader(key, name) {
 			return true

@@ -26,8 +26,8 @@ type credential struct {
 	skipClock atomic.Bool                // TLS handshakes need not read the clock
 	plain     atomic.Bool                // the provider said that it is not an Authorizer
 	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
-	store     *storeMeta                 // what Options.Store has of it; nil: nothing
 	restored  bool                       // it came from the store, so that its life began before
+	store     *storeMeta                 // what Options.Store has of it; nil: nothing
 	cred      Credential
 }
 
