@@ -25,7 +25,7 @@ generate:
 	plugins/proto/generate.sh && examples/plugin-python/generate.sh
 	git diff --exit-code -- plugins examples
 check:
-	@test -z "$$(gofmt -l *.go core registry providers plugins store terminal examples test | tee /dev/stderr)"
+	@test -z "$$(gofmt -l *.go internal grpcsession core registry providers plugins store terminal examples test | tee /dev/stderr)"
 	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done,$(CHECKED))
 	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...,$(CHECKED))
 	$$(cd examples && go tool -n gocognit) -over 15 -ignore '_test\.go$$|/decode\.go$$' core/*.go
