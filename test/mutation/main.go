@@ -64,7 +64,7 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends
 	// with the first test that fails.
 	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
-		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "2"}, exclude...)
+		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "4"}, exclude...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
