@@ -5,13 +5,18 @@ package core
 import "time"
 
 const (
-	unavailableBase = time.Second
-	unavailableMax  = time.Minute
-	coolDownBase    = 10 * time.Second
-	coolDownMax     = 5 * time.Minute
-	maxRefusalWait  = unavailableMax
-	localWait       = time.Second
+	localWait      = time.Second // after a failure that did not leave this machine
+	maxRefusalWait = time.Minute // the longest wait between refusals in a row
 )
+
+// waitsOf returns the wait after the first failure of a code, and the longest
+// one after several in a row.
+func waitsOf(code Code) (first, longest time.Duration) {
+	if code == Unavailable {
+		return time.Second, maxRefusalWait
+	}
+	return 10 * time.Second, 5 * time.Minute
+}
 
 // failure is a number of failures in a row, and when the next attempt may be
 // made.
@@ -23,7 +28,7 @@ type failure struct {
 }
 
 // codes is one more than the largest Code.
-const codes = int(OriginRefused) + 1
+const codes = len(codeNames)
 
 // failures remembers what failed since the last success. Each code counts its
 // own failures, so that a server that was down does not lengthen the cool-down
@@ -62,16 +67,15 @@ func (f *failures) add(
 
 // pause returns how long to wait after the count-th failure in a row.
 func pause(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
-	var d time.Duration
-	switch {
-	case e.Local:
-		d = localWait
-	case e.Code == Unavailable:
-		d = doubled(unavailableBase, count, unavailableMax)
-		d = d/4 + random(d*3/4)
-	default:
-		d = doubled(coolDownBase, count, coolDownMax)
-		d -= random(d / 4)
+	d := localWait
+	if !e.Local {
+		first, longest := waitsOf(e.Code)
+		d = doubled(first, count, longest)
+		if e.Code == Unavailable {
+			d = d/4 + random(d*3/4)
+		} else {
+			d -= random(d / 4)
+		}
 	}
 	return max(d, min(e.RetryAfter, maxRetryAfter))
 }
