@@ -93,13 +93,13 @@ func TestLateUseOfAReplacedProvider(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var opened, closed atomic.Int64
-				p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "held"},
+				p := newProvider(core.NewFactory(core.Info{Kind: "held"},
 					func(context.Context, core.Environment, struct{}) (core.Provider, error) {
 						opened.Add(1)
 						return held{func(context.Context, core.Request) (core.Credential, error) {
 							return core.Credential{}, nil
 						}, &closed}, nil
-					})}
+					}), "", nil)
 				_, err := p.Authenticate(ctx, core.Request{})
 				require.NoError(t, err)
 				synctest.Wait()
@@ -141,12 +141,12 @@ func TestReplacedProviderIsClosedAfterItsUse(t *testing.T) {
 		ctx := t.Context()
 		var closed atomic.Int64
 		gate := make(chan struct{})
-		p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "slow"},
+		p := newProvider(core.NewFactory(core.Info{Kind: "slow"},
 			func(context.Context, core.Environment, struct{}) (core.Provider, error) {
 				return slow{held{func(context.Context, core.Request) (core.Credential, error) {
 					return core.Credential{}, nil
 				}, &closed}, gate}, nil
-			})}
+			}), "", nil)
 		errs := make(chan error, 1)
 		go func() {
 			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
