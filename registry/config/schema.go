@@ -1,3 +1,5 @@
+// The last file of the package.
+
 package config
 
 import (
@@ -18,22 +20,20 @@ import (
 // The schema accepts every file that loads by itself, without an overlay or a variable that gives
 // what is missing. [Check] finds more than it. A kind that occurs twice is [core.BadConfig].
 func Schema(opts Options) ([]byte, error) {
-	reg, err := registry.New(opts.Factories...)
-	if err != nil {
-		return nil, err
-	}
-	kinds, err := newStoreKinds(opts.Stores)
+	s, err := newSetup(opts)
 	if err != nil {
 		return nil, err
 	}
 	plugins := opts.Plugins != nil
-	return schemaWriter{reg: reg, stores: kinds, plugins: plugins, open: plugins}.file()
+	return schemaWriter{s.builtin, s.stores, plugins, plugins}.file()
 }
 
 // Schema returns the JSON Schema of the files of this configuration, as the function [Schema] does:
 // with the kinds of the plugins that they name, and no others.
 func (c *Config) Schema() ([]byte, error) {
-	return schemaWriter{reg: c.reg, stores: c.kinds, plugins: c.opts.Plugins != nil}.file()
+	return schemaWriter{
+		reg: c.reg, stores: c.setup.stores, plugins: c.setup.opts.Plugins != nil,
+	}.file()
 }
 
 // schemaWriter makes a JSON Schema.
@@ -67,7 +67,8 @@ func (w schemaWriter) file() ([]byte, error) {
 	top := w.keys(fixedKeys.top)
 	properties := top["properties"].(node)
 	properties["sessions"] = described(
-		node{"type": "object", "additionalProperties": ref("session")}, schemaFor(fixedKeys.top, "sessions"))
+		node{"type": "object", "additionalProperties": ref("session")},
+		settingNamed(fixedKeys.top, "sessions"))
 	if w.plugins {
 		properties["plugins"] = node{
 			"type": []string{"object", "null"}, "description": "The plugins by name.",
@@ -112,7 +113,7 @@ func (w schemaWriter) session() node {
 	properties := out["properties"].(node)
 	object := func(key string, n node) {
 		n["type"] = anything["type"]
-		properties[key] = described(n, schemaFor(fixedKeys.session, key))
+		properties[key] = described(n, settingNamed(fixedKeys.session, key))
 	}
 	object("settings", node{})
 	object("environments", node{"additionalProperties": section})
@@ -145,7 +146,7 @@ func (w schemaWriter) provider() node {
 	if kinds != nil {
 		choices = append([]node{{"enum": kinds}}, choices...)
 	}
-	text := schemaFor(fixedKeys.session, "provider").Doc
+	text := settingNamed(fixedKeys.session, "provider").Doc
 	return node{"anyOf": choices, "description": strings.Join(append([]string{text}, texts...), "\n")}
 }
 
@@ -190,7 +191,7 @@ func is(key, value string) node {
 
 // store describes the key store: the keys of all kinds, and for each kind its own.
 func (w schemaWriter) store() node {
-	kind := schemaFor(schemaOf[storeKeys](), "kind")
+	kind := settingNamed(schemaOf[storeKeys](storeDocs), "kind")
 	choices := []node{{"enum": w.stores.names}, {"type": "null"}, reference}
 	properties := node{"kind": described(node{"anyOf": choices}, kind)}
 	for _, s := range w.stores.settings {
@@ -208,7 +209,7 @@ func (w schemaWriter) store() node {
 		each = append(each, node{"if": is("kind", name), "then": node{"properties": then}})
 	}
 	return node{
-		"type": []string{"object", "null"}, "description": schemaFor(fixedKeys.session, "store").Doc,
+		"type": []string{"object", "null"}, "description": settingNamed(fixedKeys.session, "store").Doc,
 		"properties": properties, "additionalProperties": false, "allOf": each,
 	}
 }
