@@ -86,7 +86,7 @@ func (w *work) checkAll(ctx context.Context, sessions map[string]*session) {
 			if !s.ownEnvironment { // else environments.choose has checked it
 				one.environmentOK = env != "" || !envs.isNeeded(s)
 			}
-			v := w.checker.check(ctx, w.resolver.variant(one))
+			v := w.checker.check(ctx, w.resolver.variant(&one))
 			w.checker.checkSettings(map[string]*checked{name: v})
 			all.add(v)
 		})

@@ -101,7 +101,7 @@ func (e environments) checkOwn(known []core.Environment) {
 		open := s.known && !s.factory.Described()
 		s.environmentOK = slices.Contains(known, s.environment) || open
 		if !s.environmentOK {
-			v := variant{session: *s, layers: layersOf(s, "", e.files, e.variables, nil)}
+			v := variant{session: s, layers: layersOf(s, "", e.files, e.variables, nil)}
 			full, where := v.locate([]string{"environment"})
 			e.found.addAt(where, full, unknownEnvironment(s.environment, known))
 		}

@@ -97,12 +97,12 @@ func (s setup) load(
 	file := w.resolver.resolve(s.opts.Environment)
 	variants := make([]*variant, 0, len(file.sessions))
 	for _, session := range file.sessions {
-		variants = append(variants, w.resolver.variant(*session))
+		variants = append(variants, w.resolver.variant(session))
 	}
 	w.checker.checkTop(file.top)
 	sessions := make(map[string]*checked, len(variants))
 	for _, v := range variants {
-		w.checker.checkSections(&v.session, func(env string) bool {
+		w.checker.checkSections(v.session, func(env string) bool {
 			return v.environmentOK && string(v.environment) == env
 		})
 		sessions[v.name] = w.checker.check(ctx, v)

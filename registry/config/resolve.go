@@ -71,7 +71,7 @@ func (r *resolver) top() map[string]any {
 func (r *resolver) session(name string, path []string) *session {
 	s := &session{name: name, path: path}
 	layers := layersOf(s, "", r.files, r.variables, nil)
-	v := &variant{session: *s, layers: layers}
+	v := &variant{session: s, layers: layers}
 	kind := r.text(v, "provider")
 	f, err := r.kinds.Factory(kind)
 	if s.known = err == nil; s.known {
@@ -128,15 +128,15 @@ func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) 
 	return name
 }
 
-// variant merges the layers of a session in an environment, which the variant's
-// session has, and resolves the references.
-func (r *resolver) variant(s session) *variant {
+// variant merges the layers of a session in its environment and resolves the
+// references.
+func (r *resolver) variant(s *session) *variant {
 	env := s.environment
 	if !s.environmentOK {
 		env = ""
 	}
 	v := &variant{session: s, values: map[string]any{}}
-	v.layers = layersOf(&v.session, env, r.files, r.variables, r.keys.environment)
+	v.layers = layersOf(s, env, r.files, r.variables, r.keys.environment)
 	for _, l := range v.layers {
 		if l.only != nil {
 			merge(v.values, filter(l.values, l.only), "")

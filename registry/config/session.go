@@ -64,7 +64,7 @@ func (l layer) at(path []string) ([]string, place, bool) {
 
 // variant is a session in one environment, with its layers merged.
 type variant struct {
-	session
+	*session
 	layers []layer // the weakest first
 	// storeLayers give the key store, which also has layers outside of the
 	// session; the weakest first.
