@@ -161,8 +161,8 @@ func member(object reflect.Value, name string) any {
 }
 
 // withoutSecrets returns a setting's value without its secrets, in a form that
-// does not depend on where it was read: numbers as text, and without what is nil
-// or empty.
+// does not depend on where it was read: numbers are text, and values that are
+// nil or empty are left out.
 func withoutSecrets(value any, s core.Setting) any {
 	secret, ok := value.(core.Secret)
 	if s.Secret || ok && s.Type == "" {

@@ -17,9 +17,9 @@ import (
 // needs no secret, starts no plugin, makes no store and no session. Its error is that of [Load]; a
 // fault that is not there in all environments of its session names the first that has it.
 //
-// The value of a reference may have any type. What is wrong with it, with the settings of a plugin
-// that was not started, and with what a provider finds only in settings that are complete, is for
-// Load to find. Options.Environment and StartPlugins are not used. Variables overlay the files, as
+// The value of a reference may have any type. Only Load finds faults of that value, of the settings
+// of a plugin that was not started, and those that a provider finds only in settings that are
+// complete. Options.Environment and StartPlugins are not used. Variables overlay the files, as
 // for Load: give an empty Options.Environ to check the files alone.
 func Check(ctx context.Context, opts Options) error {
 	s, err := newSetup(opts)
@@ -166,6 +166,8 @@ func newFaultsByEnvironment(found *report) *faultsByEnvironment {
 
 // inEach calls check, which reports to found, for each environment. A fault that
 // is not there in all of them names the first that has it, unless its key does.
+// A fault that found had before, such as one of the file's form, is left as it
+// is. So that found gets each fault once, check writes to an empty list.
 func (e *faultsByEnvironment) inEach(envs []core.Environment, check func(core.Environment)) {
 	before := e.found.faults
 	for ; e.marked < len(before); e.marked++ {

@@ -28,7 +28,7 @@
 // The package knows no providers and no stores; the program gives their
 // factories, and links only those. Package authsession, at the module's root,
 // gives them all. This package is not a general configuration library: what
-// else a program has to configure belongs into a file of its own.
+// else a program has to configure belongs in a file of its own.
 //
 // A load has three passes, with plain values between them. The first one parses
 // files and variables to trees of values with their places (parse.go). The

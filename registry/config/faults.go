@@ -23,7 +23,8 @@ type Fault struct {
 	Problem  string
 }
 
-// Error returns "file:line:column: key: problem", without what is not known.
+// Error returns "file:line:column: key: problem", without the parts that are not
+// known.
 func (f Fault) Error() string {
 	var b strings.Builder
 	if f.File != "" {

@@ -133,7 +133,9 @@ func (r *pluginReader) spec(name string, value any) (registry.Plugin, bool) {
 	}
 	before := len(r.found.faults)
 	at := locator(r.files.locate)
-	values, _ := r.refs.resolve(nil, given, at.below(path...)).(map[string]any)
+	values := map[string]any{}
+	merge(values, given, "") // resolve writes to the copy
+	r.refs.resolve(nil, values, at.below(path...))
 	var keys pluginKeys
 	r.found.addDecoded(core.DecodeSettings(values, &keys), path, at)
 	spec := registry.Plugin{

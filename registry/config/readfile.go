@@ -44,7 +44,7 @@ func (w watchedFiles) read(name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// again reads all files again.
+// again reads all files again and returns what they hold now.
 func (w watchedFiles) again() watchedFiles {
 	out := make(watchedFiles, len(w))
 	for name, file := range w {

@@ -121,9 +121,10 @@ type fileText struct {
 	err  error
 }
 
-// resolve resolves the references in value, in place where it can, and returns
-// it. A text with a reference becomes a [core.Secret]; one that cannot be
-// resolved is reported and noted as unusable.
+// resolve resolves the references in value and returns it. A text with a
+// reference becomes a [core.Secret]; one that cannot be resolved is reported and
+// noted as unusable. It writes to the objects of value, which the caller has
+// copied with merge, and copies lists, which merge does not.
 func (r *references) resolve(path []string, value any, at locator) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -133,9 +134,14 @@ func (r *references) resolve(path []string, value any, at locator) any {
 			}
 		}
 	case []any:
-		out := make([]any, len(v)) // the list of the file may be part of other sessions' layers
-		for i, value := range v {
-			out[i] = r.resolve(append(path, strconv.Itoa(i)), value, at)
+		out := make([]any, len(v))
+		for i, elem := range v {
+			if object, ok := elem.(map[string]any); ok {
+				copied := make(map[string]any, len(object))
+				merge(copied, object, "")
+				elem = copied
+			}
+			out[i] = r.resolve(append(path, strconv.Itoa(i)), elem, at)
 		}
 		return out
 	case string:

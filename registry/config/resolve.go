@@ -93,9 +93,11 @@ func (r *resolver) text(v *variant, key string) string {
 			value = given
 		}
 	}
-	value = r.refs.resolve([]string{key}, value, v.locate)
-	unusable := r.found.isUnusable(append(slices.Clip(v.path), key))
-	if _, ok := value.(core.Secret); ok && unusable {
+	if text, ok := value.(string); ok && hasReference(text) {
+		value = r.refs.resolveText([]string{key}, text, v.locate)
+	}
+	_, secret := value.(core.Secret)
+	if secret && r.found.isUnusable(append(slices.Clip(v.path), key)) {
 		return ""
 	}
 	return textOf(value)
@@ -129,7 +131,8 @@ func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) 
 }
 
 // variant merges the layers of a session in its environment and resolves the
-// references.
+// references. It copies what it merges: the trees stay as they were parsed,
+// because several variants use them.
 func (r *resolver) variant(s *session) *variant {
 	env := s.environment
 	if !s.environmentOK {

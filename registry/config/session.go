@@ -36,8 +36,10 @@ type layer struct {
 	only   []core.Setting // keys that count; nil: all
 }
 
-// layersOf returns the layers of a session in an environment; sectionKeys are the
-// keys that its section for the environment may have.
+// layersOf returns the layers of a session in an environment. Variables are
+// stronger than files, and a section for the environment is stronger than the
+// session around it: a variable for the session is stronger than the section of
+// the files. sectionKeys are the keys that such a section may have.
 func layersOf(
 	s *session, env core.Environment, files, variables tree, sectionKeys []core.Setting,
 ) []layer {

@@ -34,12 +34,14 @@ func (p *parser) toml(data []byte) (map[string]any, bool) {
 	return p.tomlObject(values), true
 }
 
-// tomlWalker notes the places of keys.
+// tomlWalker notes the places of keys. TOML names the same table in several
+// headers and dotted keys, so that the path at an expression is not the path of
+// the values around it in the text: each header starts again at the top.
 type tomlWalker struct {
 	*parser
 	syntax unstable.Parser
 	where  *lines
-	counts map[string]int // tables seen of each array of tables
+	counts map[string]int // by joined path: how many tables an array of tables has so far
 }
 
 func (w *tomlWalker) walk() {
@@ -61,8 +63,9 @@ func (w *tomlWalker) up(depth int) {
 	}
 }
 
-// down goes along the parts of a key, and into the last table of each array
-// on its way. With list, the key begins another table of an array.
+// down goes along the parts of a key, and into the last table of each array of
+// tables on its way. With list, the key is the header of another table of an
+// array.
 func (w *tomlWalker) down(key unstable.Iterator, list bool) {
 	for key.Next() {
 		n := key.Node()

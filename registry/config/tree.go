@@ -10,7 +10,8 @@ import (
 
 // tree is what files or variables say: values that every format has (nil, bool,
 // numbers, text, []any and map[string]any), and where each was written. The text
-// of a variable is a [core.Secret].
+// of a variable is a [core.Secret]. A tree is not written to after the first
+// pass.
 type tree struct {
 	values map[string]any
 	places map[string]place // by joined path
