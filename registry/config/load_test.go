@@ -274,3 +274,15 @@ func (statusOf) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, err := strconv.Atoi(r.URL.Path[1:])
 	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, err
 }
+
+// TestProviderOfAVariable proves that a variable that names the provider counts for the variables
+// of its settings, whatever the order of their names.
+func TestProviderOfAVariable(t *testing.T) {
+	text := "environment: qa\nsessions:\n  a: {provider: apikey, settings: {client_id: x}}\n"
+	cfg := load(t, options(t, "a.yaml", text,
+		"AUTHSESSION_SESSIONS__A__ENVIRONMENTS__QA__SETTINGS__CLIENT_ID=y",
+		"AUTHSESSION_SESSIONS__A__PROVIDER=gs"))
+	source, err := cfg.Source("a", "settings.client_id")
+	require.NoError(t, err)
+	require.Equal(t, "AUTHSESSION_SESSIONS__A__ENVIRONMENTS__QA__SETTINGS__CLIENT_ID", source.String())
+}
