@@ -50,7 +50,8 @@ func TestAbilities(t *testing.T) {
 	ctx := context.Background()
 	var opened atomic.Int64
 	p := lazily(able{plain}, 0, &opened)
-	require.EqualError(t, p.Revoke(ctx, core.Credential{}), "revoked", "of a stored credential, as the first call")
+	require.EqualError(t, p.Revoke(ctx, core.Credential{}), "revoked",
+		"of a stored credential, as the first call")
 	a, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
 	require.NoError(t, err)
 	require.Equal(t, "authorized", a.Roots)
