@@ -54,7 +54,10 @@ func newProvider(f core.Factory, env core.Environment, settings map[string]any) 
 
 // openError marks the error of a factory, so that it is not taken for the end
 // of a caller's context.
-type openError struct{ error }
+type openError struct{ err error }
+
+// Error implements error.
+func (e openError) Error() string { return e.err.Error() }
 
 // open returns the opened provider. Of several callers one opens it, and the
 // others wait, each until its own ctx ends. A failure is not remembered: the
@@ -65,7 +68,7 @@ func (p *provider) open(ctx context.Context) (core.Provider, error) {
 		return opened, nil
 	}
 	if failed, ok := err.(openError); ok {
-		return nil, failed.error
+		return nil, failed.err
 	}
 	return nil, core.Errorf(core.Unavailable, "waiting for the provider to open: %w", err)
 }

@@ -30,12 +30,14 @@
 // gives them all. This package is not a general configuration library: what
 // else a program has to configure belongs in a file of its own.
 //
-// A load has three passes, with plain values between them. The first one parses
-// files and variables to trees of values with their places (parse.go). The
-// second one finds each session's provider and environment, puts its layers
-// together and resolves references (resolve.go). The third one checks the result
-// against the descriptions of the kinds and makes the entries of a registry
-// (checksession.go). load.go runs them.
-//
 // Read on in options.go.
 package config
+
+// A load has three passes. The first one parses files and variables to trees of
+// values with their places (parse.go, plugins.go, variables.go). The second one
+// finds each session's provider and environment, merges its layers and resolves
+// the references in them (resolve.go). The third one checks the result against
+// the descriptions of the kinds and makes the entries of a registry
+// (checksession.go). Each pass takes the values that the one before it returned
+// and does not change them; all report to one list of faults (report.go). load.go
+// and, for every environment at once, check.go run them.

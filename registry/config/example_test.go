@@ -122,3 +122,33 @@ sessions:
 	// <nil> <nil>
 	// <nil> <nil>
 }
+
+// A check of a file in CI needs no secret and looks at every environment.
+func ExampleCheck() {
+	dir, err := os.MkdirTemp("", "config")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "authsession.yaml")
+	text := `
+sessions:
+  prices:
+    provider: apikey
+    settings: {key: "${env:PRICES_KEY}"}
+    environments:
+      qa: {timeout: 30s}
+      prod: {timeout: half a minute}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = config.Check(context.Background(), config.Options{
+		Files: []string{file}, Factories: factories(), Environ: []string{},
+	})
+	fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
+	// Output:
+	// authsession.yaml:8:14: sessions.prices.environments.prod.timeout: want a duration, such as "30s" or "5m"
+}
