@@ -131,11 +131,13 @@ func (r *pluginReader) spec(name string, value any) (registry.Plugin, bool) {
 	if r.hasVisibleReference(path, given) {
 		return registry.Plugin{}, false
 	}
-	before := len(r.found.faults)
 	at := locator(r.files.locate)
 	values := map[string]any{}
 	merge(values, given, "") // resolve writes to the copy
 	r.refs.resolve(nil, values, at.below(path...))
+	// A reference that cannot be resolved is reported by now. The plugin counts
+	// all the same, so that its kinds are not reported as unknown as well.
+	before := len(r.found.faults)
 	var keys pluginKeys
 	r.found.addDecoded(core.DecodeSettings(values, &keys), path, at)
 	spec := registry.Plugin{

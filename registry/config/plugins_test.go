@@ -152,3 +152,13 @@ func loadErr(opts config.Options) error {
 	_, err := config.Load(context.Background(), opts)
 	return err
 }
+
+// TestPluginWithAnUnresolvedReference proves that the kinds of such a plugin are not reported as
+// unknown as well.
+func TestPluginWithAnUnresolvedReference(t *testing.T) {
+	opts := options(t, "a.yaml", "plugins: {sso: {path: \"${env:UNSET}\", sha256: '0001'}}\n"+
+		"sessions: {a: {provider: sso}}\n")
+	opts.Plugins = &host{named: map[string]string{}}
+	require.Equal(t, []string{"a.yaml:1:17: plugins.sso.path: the variable UNSET is not set"},
+		faults(t, opts))
+}
