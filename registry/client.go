@@ -1,4 +1,4 @@
-// Read on in replace.go.
+// The last file of the package.
 
 package registry
 

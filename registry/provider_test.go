@@ -18,7 +18,7 @@ type nothing struct{}
 
 // lazily makes the proxy of a provider that opens slowly.
 func lazily(p core.Provider, takes time.Duration, opened *atomic.Int64) *provider {
-	f := core.NewFactory(core.Info{Kind: "fake"}, func(ctx context.Context, _ core.Environment, _ nothing) (core.Provider, error) {
+	open := func(ctx context.Context, _ core.Environment, _ nothing) (core.Provider, error) {
 		opened.Add(1)
 		select {
 		case <-time.After(takes):
@@ -26,8 +26,8 @@ func lazily(p core.Provider, takes time.Duration, opened *atomic.Int64) *provide
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-	})
-	return &provider{factory: f, turn: make(chan struct{}, 1)}
+	}
+	return newProvider(core.NewFactory(core.Info{Kind: "fake"}, open), "", nil)
 }
 
 func plain(context.Context, core.Request) (core.Credential, error) {
@@ -50,7 +50,8 @@ func TestAbilities(t *testing.T) {
 	ctx := context.Background()
 	var opened atomic.Int64
 	p := lazily(able{plain}, 0, &opened)
-	require.EqualError(t, p.Revoke(ctx, core.Credential{}), "revoked", "of a stored credential, as the first call")
+	require.EqualError(t, p.Revoke(ctx, core.Credential{}), "revoked",
+		"of a stored credential, as the first call")
 	a, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
 	require.NoError(t, err)
 	require.Equal(t, "authorized", a.Roots)
@@ -122,7 +123,9 @@ type asked struct {
 	times atomic.Int64
 }
 
-func (a *asked) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (a *asked) Authorize(
+	ctx context.Context, c core.Credential, out core.Outgoing,
+) (core.Attachment, error) {
 	a.times.Add(1)
 	return a.provider.Authorize(ctx, c, out)
 }
@@ -132,9 +135,11 @@ func (a *asked) Authorize(ctx context.Context, c core.Credential, out core.Outgo
 func TestAuthorizeIsAskedOnce(t *testing.T) {
 	ctx := context.Background()
 	var opened atomic.Int64
-	p := &asked{provider: lazily(core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-	}), 0, &opened)}
+	key := func(context.Context, core.Request) (core.Credential, error) {
+		attach := core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}
+		return core.Credential{Attach: attach}, nil
+	}
+	p := &asked{provider: lazily(core.ProviderFunc(key), 0, &opened)}
 	s := core.New("plain", p, nil)
 	require.NoError(t, s.Init(ctx))
 	for range 10 {
@@ -144,4 +149,23 @@ func TestAuthorizeIsAskedOnce(t *testing.T) {
 		require.Equal(t, "k", r.Header.Get("X-Key"))
 	}
 	require.Equal(t, int64(1), p.times.Load())
+}
+
+// TestErrorOfTheFactory proves that what a factory returns is not taken for the end of a caller's
+// context, also where it is the error of a context.
+func TestErrorOfTheFactory(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	proxy := func(kind string, open error) *provider {
+		describe := func() (core.Info, []core.Setting) { return core.Info{Kind: kind}, nil }
+		f := core.ProxyFactory(describe, nil,
+			func(context.Context, core.Environment, map[string]any) (core.Provider, error) {
+				return nil, open
+			})
+		return newProvider(f, "", nil)
+	}
+	_, err := proxy("fake", context.Canceled).Authenticate(ctx, core.Request{})
+	require.True(t, err == context.Canceled, "got %v", err)
+	_, err = proxy("none", nil).Authenticate(ctx, core.Request{})
+	require.EqualError(t, err, `bad config: the factory of kind "none" made no provider`)
 }

@@ -52,7 +52,8 @@ func TestSchemaOfOpenSettings(t *testing.T) {
 	opts.Factories = opts.Factories[:1]
 	opts.Plugins = unstarted{}
 	cfg := load(t, opts)
-	for _, schema := range []func() ([]byte, error){func() ([]byte, error) { return config.Schema(opts) }, cfg.Schema} {
+	for _, schema := range []func() ([]byte,
+		error){func() ([]byte, error) { return config.Schema(opts) }, cfg.Schema} {
 		text, err := schema()
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "settings-later")
