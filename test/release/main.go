@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&o.root, "root", "..", "the folder of the repository")
 	flag.StringVar(&o.version, "version", "", "the version, for example v0.1.0")
 	flag.StringVar(&o.out, "out", "", "a new folder for the result; without it, a temporary one")
-	flag.BoolVar(&o.trial, "trial", false, "take the CHANGELOG's section Unreleased as that of the version")
+	flag.BoolVar(&o.trial, "trial", false, "take the CHANGELOG's section Unreleased for the version")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
@@ -37,7 +37,8 @@ func main() {
 	}
 }
 
-// run makes the version below o.out and describes it on w. After an error nothing is left.
+// run makes the version below o.out and describes it on w. Nothing is left after an error, and
+// after a trial that names no folder.
 func run(o options, w io.Writer) (err error) {
 	root, err := repository(o.root)
 	if err != nil {
@@ -50,11 +51,12 @@ func run(o options, w io.Writer) (err error) {
 	if err := permitted(root, modules, o.version); err != nil {
 		return err
 	}
+	temporary := o.trial && o.out == ""
 	if o.out, err = folder(o.out); err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil {
+		if err != nil || temporary {
 			os.RemoveAll(o.out)
 		}
 	}()
@@ -96,7 +98,7 @@ func report(w io.Writer, tree, proxy string, o options, published []zipped) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s is made in %s, and a program that uses it builds.\n\n", o.version, tree)
+	fmt.Fprintf(w, "%s is made in %s; a program that uses it builds.\n\n", o.version, tree)
 	fmt.Fprintf(w, "commit %s\nproxy  file://%s\n\n", commit, proxy)
 	push := "git -C " + tree + " push ORIGIN"
 	for _, p := range published {
@@ -104,8 +106,8 @@ func report(w io.Writer, tree, proxy string, o options, published []zipped) erro
 		push += " " + p.tag
 	}
 	if o.trial {
-		fmt.Fprintf(w, "\nThis was a trial: the CHANGELOG has no section for it yet. Do not push it.\n")
-		return nil
+		_, err = fmt.Fprintln(w, "\nThis was a trial: do not push it.")
+		return err
 	}
 	_, err = fmt.Fprintf(w, "\nTo publish it:\n\n\t%s\n", push)
 	return err

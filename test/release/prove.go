@@ -9,13 +9,19 @@ import (
 )
 
 // prove uses the version as users do, from the proxy alone: it builds the program of the README in
-// a module of its own, and installs each command.
+// a module of its own, and installs each command. Nothing of it is left.
 func prove(tree, proxy string, modules []mod, version string) error {
 	env, err := environment(proxy, modules)
 	if err != nil {
 		return err
 	}
-	program := filepath.Join(filepath.Dir(proxy), "program")
+	home := filepath.Dir(proxy)
+	defer func() {
+		for _, name := range []string{"program", "modcache", "bin"} {
+			os.RemoveAll(filepath.Join(home, name))
+		}
+	}()
+	program := filepath.Join(home, "program")
 	if err := copyFiles(program, map[string]string{
 		"main.go": filepath.Join(tree, "examples", "readme", "main.go"),
 		"go.sum":  filepath.Join(tree, "go.sum"), // of the libraries; go get adds ours
@@ -55,7 +61,8 @@ func environment(proxy string, modules []mod) ([]string, error) {
 		values[name] = value
 	}
 	ours := []string{modules[0].path} // the pattern covers what is below it
-	proxies := []string{address(proxy), address(filepath.Join(values["GOMODCACHE"], "cache", "download"))}
+	cache := filepath.Join(values["GOMODCACHE"], "cache", "download")
+	proxies := []string{address(proxy), address(cache)}
 	if values["GOPROXY"] != "" {
 		proxies = append(proxies, values["GOPROXY"])
 	}

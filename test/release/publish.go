@@ -33,7 +33,7 @@ func publish(tree, proxy string, modules []mod, version string) ([]zipped, error
 		if err := detach(tree, proxy, m, modules, version); err != nil {
 			return nil, err
 		}
-		if _, err := git(tree, "commit", "--quiet", "--all", "--amend", "--allow-empty", "--no-edit"); err != nil {
+		if err := complete(tree); err != nil {
 			return nil, err
 		}
 		sum, err := write(tree, proxy, m, version)
@@ -50,6 +50,15 @@ func publish(tree, proxy string, modules []mod, version string) ([]zipped, error
 	return published, nil
 }
 
+// complete adds what has changed in tree to its last commit.
+func complete(tree string) error {
+	if _, err := git(tree, "add", "--all"); err != nil {
+		return err
+	}
+	_, err := git(tree, "commit", "--quiet", "--amend", "--allow-empty", "--no-edit")
+	return err
+}
+
 // detach makes m depend on the versions of the other modules instead of their folders.
 func detach(tree, proxy string, m mod, modules []mod, version string) error {
 	file := filepath.Join(tree, m.folder, "go.mod")
@@ -62,16 +71,18 @@ func detach(tree, proxy string, m mod, modules []mod, version string) error {
 		return err
 	}
 	changed := false
-	for _, replaced := range slices.Clone(parsed.Replace) {
-		sibling := slices.ContainsFunc(modules, func(o mod) bool { return o.path == replaced.Old.Path })
-		if !sibling {
-			continue // prove fails if it matters: replace directives of a dependency do not count
+	for _, sibling := range modules {
+		replaced := slices.ContainsFunc(parsed.Replace, func(r *modfile.Replace) bool {
+			return r.Old.Path == sibling.path
+		})
+		if !replaced {
+			continue
 		}
 		changed = true
-		if err := parsed.DropReplace(replaced.Old.Path, replaced.Old.Version); err != nil {
+		if err := parsed.DropReplace(sibling.path, ""); err != nil {
 			return err
 		}
-		if err := parsed.AddRequire(replaced.Old.Path, version); err != nil {
+		if err := parsed.AddRequire(sibling.path, version); err != nil {
 			return err
 		}
 	}

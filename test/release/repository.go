@@ -49,7 +49,9 @@ func released(root string) ([]mod, error) {
 		return nil, err
 	}
 	names := strings.Fields(files)
-	slices.SortFunc(names, func(a, b string) int { return strings.Count(a, "/") - strings.Count(b, "/") })
+	slices.SortFunc(names, func(a, b string) int {
+		return strings.Count(a, "/") - strings.Count(b, "/")
+	})
 	var found []mod
 	for _, name := range names {
 		text, err := os.ReadFile(path.Join(root, name))
