@@ -5,7 +5,11 @@ export GOWORK = off
 CHECKED  = $(MODULES) examples/plugin-pkcs11
 each = @set -e; for m in $(2); do (cd $$m; set -x; $(1)); done
 
-.PHONY: test fuzz servers acceptance bench mutate check generate
+# Where no function is more complex than 15; decode.go, which has a case for each kind, aside.
+SIMPLE   = *.go core/*.go grpcsession internal providers terminal test
+tool     = $$(cd $(CURDIR)/examples && go tool -n $(1))
+
+.PHONY: test fuzz servers acceptance bench mutate check generate api vuln release
 test:
 	$(call each,go test -race ./...,$(MODULES))
 	@$(MAKE) --no-print-directory fuzz
@@ -27,6 +31,11 @@ generate:
 check:
 	@test -z "$$(gofmt -l *.go internal grpcsession core registry providers plugins store terminal examples test | tee /dev/stderr)"
 	$(call each,for os in linux darwin windows; do GOOS=$$os go vet ./...; done,$(CHECKED))
-	$(call each,$$(cd $(CURDIR)/examples && go tool -n staticcheck) ./...,$(CHECKED))
-	$$(cd examples && go tool -n gocognit) -over 15 -ignore '_test\.go$$|/decode\.go$$' core/*.go
+	$(call each,$(call tool,staticcheck) ./...,$(CHECKED))
+	$(call tool,gocognit) -over 15 -ignore '_test\.go$$|/decode\.go$$' $(SIMPLE)
 	$(call each,go mod tidy -diff,$(CHECKED))
+	cd test && go run ./api
+api: ; cd test && go run ./api -write
+vuln:
+	$(call each,$(call tool,govulncheck) $(if $(VULNDB),-db $(VULNDB)) ./...,$(CHECKED))
+release: ; cd test && go run ./release -version "$(VERSION)" $(FLAGS)

@@ -165,20 +165,7 @@ func sessionLife(r *run) {
 			r.errorf("Session.Init: %w", err)
 			return
 		}
-		r.send(a, s, p, false)
-		if !r.failed() {
-			before := s.Status().Authentications
-			r.send(a, s, p, true)
-			if n := s.Status().Authentications; n != before+1 {
-				r.errorf("a refusal led to %d new credentials, want 1", n-before)
-			}
-		}
-		if c, err := s.Credential(r.ctx); err == nil {
-			r.learn(c)
-		}
-		if how, leaked := r.leakIn(s.Status()); leaked != "" {
-			r.errorf("Status as %s shows %s", how, leaked)
-		}
+		r.sendAndRefuse(a, s, p)
 		if _, err := r.call(r.ctx, s.Close); err != nil {
 			r.errorf("Session.Close: %w", err)
 		}
@@ -189,6 +176,24 @@ func sessionLife(r *run) {
 	}
 	if leaked := r.leak(logs.String()); leaked != "" {
 		r.errorf("the session's log shows %s", leaked)
+	}
+}
+
+// sendAndRefuse sends a request that is answered, and one whose first credential is refused.
+func (r *run) sendAndRefuse(a *api, s *core.Session, p core.Provider) {
+	r.send(a, s, p, false)
+	if !r.failed() {
+		before := s.Status().Authentications
+		r.send(a, s, p, true)
+		if n := s.Status().Authentications; n != before+1 {
+			r.errorf("a refusal led to %d new credentials, want 1", n-before)
+		}
+	}
+	if c, err := s.Credential(r.ctx); err == nil {
+		r.learn(c)
+	}
+	if how, leaked := r.leakIn(s.Status()); leaked != "" {
+		r.errorf("Status as %s shows %s", how, leaked)
 	}
 }
 

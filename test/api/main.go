@@ -80,37 +80,50 @@ func write(folder string, lists map[string]string) error {
 
 // compare writes the lines by which the files and the lists differ, and reports whether any does.
 func compare(folder string, lists map[string]string, w io.Writer) (changed bool, err error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	listed, err := read(folder)
 	if err != nil {
 		return false, err
 	}
-	listed := map[string]string{}
-	names := map[string]bool{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return false, err
-		}
-		listed[filepath.Base(file)] = strings.ReplaceAll(string(text), "\r\n", "\n")
-		names[filepath.Base(file)] = true
-	}
-	for name := range lists {
-		names[name] = true
-	}
+	names := maps.Clone(lists)
+	maps.Copy(names, listed)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		before, after := strings.Split(listed[name], "\n"), strings.Split(lists[name], "\n")
-		for _, line := range before {
-			if line != "" && !slices.Contains(after, line) {
-				changed = true
-				fmt.Fprintf(w, "%s: -%s\n", name, line)
-			}
+		for _, line := range without(before, after) {
+			fmt.Fprintf(w, "%s: -%s\n", name, line)
+			changed = true
 		}
-		for _, line := range after {
-			if line != "" && !slices.Contains(before, line) {
-				changed = true
-				fmt.Fprintf(w, "%s: +%s\n", name, line)
-			}
+		for _, line := range without(after, before) {
+			fmt.Fprintf(w, "%s: +%s\n", name, line)
+			changed = true
 		}
 	}
 	return changed, nil
+}
+
+// read returns the files of the folder by name.
+func read(folder string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		texts[filepath.Base(file)] = strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
+	return texts, nil
+}
+
+// without returns the lines that others does not have.
+func without(lines, others []string) []string {
+	var found []string
+	for _, line := range lines {
+		if line != "" && !slices.Contains(others, line) {
+			found = append(found, line)
+		}
+	}
+	return found
 }

@@ -83,30 +83,38 @@ func turns(t table, times int, list []subject, try trial) table {
 	}
 	var done sync.WaitGroup
 	for i, s := range list {
-		done.Go(func() {
-			var parts sync.WaitGroup
-			for range times {
-				parts.Go(func() { once(i) })
-				if s.rest == 0 {
-					parts.Wait()
-				}
-			}
-			parts.Wait()
-		})
+		done.Go(func() { repeat(times, s.rest > 0, func() { once(i) }) })
 	}
 	done.Wait()
 	for i, s := range list {
-		cells := []string{s.name}
-		for _, f := range results[i] {
-			text := f.String()
-			if len(f) == 0 {
-				text = "never"
-			}
-			cells = append(cells, text)
-		}
-		t.add(cells...)
+		t.add(cells(s.name, results[i])...)
 	}
 	return t
+}
+
+// repeat calls fn several times, at once or one after the other.
+func repeat(times int, atOnce bool, fn func()) {
+	var calls sync.WaitGroup
+	for range times {
+		calls.Go(fn)
+		if !atOnce {
+			calls.Wait()
+		}
+	}
+	calls.Wait()
+}
+
+// cells are the texts of a row. A column without a value did not happen in any trial.
+func cells(name string, columns []figures) []string {
+	texts := []string{name}
+	for _, f := range columns {
+		text := f.String()
+		if len(f) == 0 {
+			text = "never"
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // start opens a subject whose first token is due for renewal after due.
