@@ -30,12 +30,15 @@ func (r *run) authorizer() (core.Authorizer, core.Credential, bool) {
 
 func outgoing(cred core.Credential, learned http.Header) core.Outgoing {
 	return withBody(core.Outgoing{
-		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{}, Learned: learned,
+		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{},
+		Learned: learned,
 	}, cred.Body, nil)
 }
 
 // attach calls Authorize.
-func (r *run) attach(a core.Authorizer, cred core.Credential, out core.Outgoing) (got core.Attachment, err error) {
+func (r *run) attach(a core.Authorizer, cred core.Credential, out core.Outgoing) (
+	got core.Attachment, err error,
+) {
 	var own core.Attachment // the call's own, in case it never comes back
 	if _, err = r.call(r.ctx, func(ctx context.Context) (err error) {
 		own, err = a.Authorize(ctx, cred, out)

@@ -94,14 +94,16 @@ func (a *api) outcome() (requests int, problem string) {
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	a := &api{learned: r.Learned}
-	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()}, ClientAuth: tls.RequestClientCert})
+	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()},
+		ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(serverCA()))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
 		Provider: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(), Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(),
+		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 
