@@ -13,7 +13,7 @@ import (
 // TestThisRepository makes a trial of the commit that is checked out.
 func TestThisRepository(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "repository")
-	_, err := git("../..", "clone", "--quiet", "--no-tags", "../..", root)
+	_, err := git("../..", "clone", "--quiet", "--no-tags", ".", root)
 	require.NoError(t, err)
 	for _, key := range []string{"user.name", "user.email"} {
 		_, err := git(root, "config", key, "trial@example.com")
