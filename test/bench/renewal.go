@@ -17,26 +17,34 @@ func renewals(p plan) []table {
 	}{
 		{table{
 			title: "Callers through an expiry",
-			text: "20 callers, each every 20 ms, for four seconds in the middle of which the token is due for renewal; the endpoint takes 300 ms. " +
+			text: "20 callers, each every 20 ms, for four seconds in the middle of which the token is due " +
+				"for renewal; the endpoint takes 300 ms. " +
 				"Held: callers that waited more than 1 ms. To reach: none.",
 			head: []string{"", "calls", "held", "longest, ms"},
 		}, throughExpiry},
 		{table{
 			title: "First call after a pause that outlasts the token",
-			text:  "The token lives for two seconds, nobody asks for three, and the endpoint takes 300 ms. To reach: 0 with KeepFresh, else one wait.",
-			head:  []string{"", "first call, ms", "token requests"},
+			text: "The token lives for two seconds, nobody asks for three, and the endpoint takes 300 " +
+				"ms. To reach: 0 with KeepFresh, else one wait.",
+			head: []string{"", "first call, ms", "token requests"},
 		}, idle},
 		{table{
 			title: "Five seconds of 500s while the credential is valid",
-			text: "20 callers, each every 20 ms, for eight seconds; the token is due for renewal shortly before the endpoint begins to fail, takes 20 ms to say so, and recovers. " +
-				"Held: callers that waited more than 10 ms. To reach: nobody fails, nobody is held, renewed soon after (never: not within four seconds).",
+			text: "20 callers, each every 20 ms, for eight seconds; the token is due for renewal shortly " +
+				"before the endpoint begins to fail, takes 20 ms to say so, and recovers. " +
+				"Held: callers that waited more than 10 ms. To reach: nobody fails, nobody is held, renewed " +
+				"soon after (never: not within four seconds).",
 			head: []string{"", "calls", "failed", "held", "token requests", "renewed after recovery, ms"},
 		}, outage},
 		{table{
 			title: "Hung endpoint, healed after three seconds",
-			text: "No token yet; for three seconds the endpoint accepts requests and never answers them. 10 callers with a deadline of 500 ms each, for ten seconds. " +
-				"Ours and whoever has such a setting give each attempt two seconds. To reach: every caller back at its own deadline, tokens again within one back-off (never: not within seven seconds).",
-			head: []string{"", "calls that returned", "latest after its deadline, ms", "first token after healing, ms"},
+			text: "No token yet; for three seconds the endpoint accepts requests and never answers them. " +
+				"10 callers with a deadline of 500 ms each, for ten seconds. " +
+				"Ours and whoever has such a setting give each attempt two seconds. To reach: every caller " +
+				"back at its own deadline, tokens again within one back-off (never: not within seven " +
+				"seconds).",
+			head: []string{"", "calls that returned", "latest after its deadline, ms",
+				"first token after healing, ms"},
 		}, hung},
 	}
 	tables := make([]table, len(rows))
