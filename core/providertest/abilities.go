@@ -31,7 +31,9 @@ func (r *run) authorizes(p core.Provider, cred core.Credential) bool {
 		return false
 	}
 	_, err := r.call(r.ctx, func(ctx context.Context) error {
-		_, err := authorizer.Authorize(ctx, cred, withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/", Header: http.Header{}}, cred.Body, nil))
+		_, err := authorizer.Authorize(ctx, cred,
+			withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/",
+				Header: http.Header{}}, cred.Body, nil))
 		return err
 	})
 	return !absent(err)
@@ -60,7 +62,10 @@ func revoke(r *run) {
 	if !reflect.DeepEqual(before, toPlain(back)) {
 		r.errorf("Revoke has written to the credential")
 	}
-	if _, err := r.call(r.ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, core.Credential{}) }); errors.Is(err, errStuck) {
+	_, err = r.call(r.ctx, func(ctx context.Context) error {
+		return revoker.Revoke(ctx, core.Credential{})
+	})
+	if errors.Is(err, errStuck) {
 		r.errorf("Revoke of the zero credential did not return")
 	}
 	if r.Good == nil || r.Endpoint != "" {
@@ -69,7 +74,8 @@ func revoke(r *run) {
 	st.misbehave(r.hangs()["that does not answer"])
 	ctx, cancel := context.WithTimeout(r.ctx, short)
 	defer cancel()
-	if late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) }); errors.Is(err, errStuck) || late > prompt {
+	late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) })
+	if errors.Is(err, errStuck) || late > prompt {
 		r.errorf("Revoke was not back %v after the end of its context", prompt)
 	}
 }
@@ -86,8 +92,10 @@ func authorize(r *run) {
 	}
 	back, _ := copied(cred)
 	for _, out := range []core.Outgoing{
-		withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b", Header: http.Header{"Accept": {"*/*"}}}, back.Body, nil),
-		withBody(core.Outgoing{Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}}, back.Body, []byte("{}")),
+		withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b",
+			Header: http.Header{"Accept": {"*/*"}}}, back.Body, nil),
+		withBody(core.Outgoing{Method: http.MethodPost, URL: "https://api.example.com/v1/items",
+			Header: http.Header{}}, back.Body, []byte("{}")),
 	} {
 		before := out.Header.Clone()
 		var a core.Attachment
@@ -104,7 +112,8 @@ func authorize(r *run) {
 			return
 		case isEmpty(a) && len(a.Learn) == 0:
 			r.errorf("Authorize for %s attaches nothing", out.Method)
-		case !maps.EqualFunc(before, out.Header, func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
+		case !maps.EqualFunc(before, out.Header,
+			func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
 			r.errorf("Authorize has written to Outgoing.Header")
 		}
 		r.sound("the authorized request's ", a)
@@ -147,7 +156,8 @@ func sign(r *run) {
 
 // certificate returns the leaf's public key and whether the private one is there.
 func certificate(c core.Credential) (public crypto.PublicKey, hasKey bool) {
-	for block, rest := pem.Decode([]byte(c.Attach.Cert.Reveal())); block != nil; block, rest = pem.Decode(rest) {
+	rest := []byte(c.Attach.Cert.Reveal())
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			hasKey = true
 		} else if leaf, err := x509.ParseCertificate(block.Bytes); err == nil && public == nil {

@@ -187,7 +187,8 @@ func neighbours(r *run) {
 		close(left)
 	}()
 	select {
-	case <-st.began: // the one that leaves is the first, whose context a careless provider lends to all
+	// the one that leaves is the first, whose context a careless provider lends to all
+	case <-st.began:
 	case <-time.After(settle):
 	}
 	const stayers = 3

@@ -79,14 +79,18 @@ var unwillingUI = core.UI{
 	Show:  func(context.Context, string) error { return errUnwilling },
 	Open:  func(context.Context, string) error { return errUnwilling },
 	Visit: func(context.Context, core.Visit) error { return errUnwilling },
-	Ask:   func(context.Context, string, bool) (core.Secret, error) { return core.Secret{}, errUnwilling },
+	Ask: func(context.Context, string, bool) (core.Secret, error) {
+		return core.Secret{}, errUnwilling
+	},
 }
 
 var errUnwilling = core.Errorf(core.Denied, "the person does not want to")
 
 // signIn opens a provider that can sign a person in, and does it. False: it
 // cannot, which has been said.
-func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (core.Provider, core.Credential, time.Duration, error, bool) {
+func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (
+	core.Provider, core.Credential, time.Duration, error, bool,
+) {
 	p := r.open(r.stage(nil).server())
 	if p == nil {
 		return nil, core.Credential{}, 0, nil, false
@@ -125,7 +129,8 @@ func nobody(r *run) {
 	case ctx.Err() != nil:
 		r.errorf("SignIn with nobody to ask waited until the end of its context")
 	case err != nil && core.CodeOf(err) != core.Interactive:
-		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err), core.Interactive, err)
+		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err),
+			core.Interactive, err)
 	}
 }
 
@@ -145,7 +150,8 @@ func absentPerson(r *run) {
 		case errors.Is(err, errStuck) || late > prompt:
 			r.errorf("SignIn with a UI of %s: it was not back %v after the end of its context", part, prompt)
 		case late > 0 && err != nil && !errors.Is(err, context.DeadlineExceeded):
-			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part, context.DeadlineExceeded, err)
+			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part,
+				context.DeadlineExceeded, err)
 		}
 		if r.failed() {
 			return
@@ -193,7 +199,9 @@ func answers(address string) bool {
 
 // refusing has a person say no, to the program and at the server.
 func refusing(r *run) {
-	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI { return r.watched(unwillingUI) }}
+	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI {
+		return r.watched(unwillingUI)
+	}}
 	if r.Person != nil {
 		people["at the server"] = func(s Server) core.UI { return *r.person(s, false) }
 	}
@@ -208,8 +216,10 @@ func refusing(r *run) {
 			r.errorf("a person who says no %s: SignIn goes on waiting", where)
 		case where == "at the server" && err == nil:
 			r.errorf("a person who says no %s: SignIn returned a credential", where)
-		case err != nil && core.CodeOf(err) != core.Denied && (where == "at the server" || core.CodeOf(err) != core.Interactive):
-			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where, core.CodeOf(err), core.Denied, err)
+		case err != nil && core.CodeOf(err) != core.Denied &&
+			(where == "at the server" || core.CodeOf(err) != core.Interactive):
+			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where,
+				core.CodeOf(err), core.Denied, err)
 		}
 	}
 }
@@ -237,11 +247,13 @@ func willing(r *run) {
 		r.errorf("the credential of a sign-in is another one after it was copied as plain data")
 	}
 	_, err = r.call(r.ctx, func(ctx context.Context) error {
-		_, err := p.Authenticate(ctx, core.Request{Reason: core.Expiring, Previous: back, Inputs: r.Inputs})
+		_, err := p.Authenticate(ctx, core.Request{Reason: core.Expiring, Previous: back,
+			Inputs: r.Inputs})
 		return err
 	})
 	if err != nil && core.CodeOf(err) != core.Interactive {
-		r.errorf("Authenticate with the credential of a sign-in in Previous: the code is %q, want a credential or %q: %w", core.CodeOf(err), core.Interactive, err)
+		r.errorf("Authenticate with the credential of a sign-in in Previous: "+
+			"the code is %q, want a credential or %q: %w", core.CodeOf(err), core.Interactive, err)
 	}
 }
 
@@ -259,7 +271,8 @@ func shownTexts(r *run) {
 		switch u, err := url.Parse(s.text); {
 		case strings.ContainsFunc(s.text, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }):
 			problem = "has control characters"
-		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http"):
+		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" ||
+			u.Scheme != "https" && u.Scheme != "http"):
 			problem = "is no web page"
 		}
 		unescaped, _ := url.QueryUnescape(s.text)

@@ -29,8 +29,9 @@ func toPlain(c core.Credential) plainCredential {
 		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
 		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
-		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
-		Learn: append([]string(nil), c.Attach.Learn...),
+		Origins: append([]string(nil), c.Origins...), Subject: c.Subject,
+		Attributes: maps.Clone(c.Attributes),
+		Learn:      append([]string(nil), c.Attach.Learn...),
 	}
 	if c.Body != nil {
 		p.Digests, p.RawBody = append([]crypto.Hash(nil), c.Body.Digests...), c.Body.Raw

@@ -67,7 +67,8 @@ func bodies(r *run) {
 		return
 	}
 	post := core.Outgoing{
-		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}, Learned: r.Learned.Clone(),
+		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{},
+		Learned: r.Learned.Clone(),
 	}
 	unread := withBody(post, nil, nil)
 	unread.ContentLength = -1

@@ -94,14 +94,16 @@ func (a *api) outcome() (requests int, problem string) {
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	a := &api{learned: r.Learned}
-	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()}, ClientAuth: tls.RequestClientCert})
+	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()},
+		ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(serverCA()))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
 		Provider: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(), Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(),
+		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 
@@ -165,20 +167,7 @@ func sessionLife(r *run) {
 			r.errorf("Session.Init: %w", err)
 			return
 		}
-		r.send(a, s, p, false)
-		if !r.failed() {
-			before := s.Status().Authentications
-			r.send(a, s, p, true)
-			if n := s.Status().Authentications; n != before+1 {
-				r.errorf("a refusal led to %d new credentials, want 1", n-before)
-			}
-		}
-		if c, err := s.Credential(r.ctx); err == nil {
-			r.learn(c)
-		}
-		if how, leaked := r.leakIn(s.Status()); leaked != "" {
-			r.errorf("Status as %s shows %s", how, leaked)
-		}
+		r.sendAndRefuse(a, s, p)
 		if _, err := r.call(r.ctx, s.Close); err != nil {
 			r.errorf("Session.Close: %w", err)
 		}
@@ -189,6 +178,24 @@ func sessionLife(r *run) {
 	}
 	if leaked := r.leak(logs.String()); leaked != "" {
 		r.errorf("the session's log shows %s", leaked)
+	}
+}
+
+// sendAndRefuse sends a request that is answered, and one whose first credential is refused.
+func (r *run) sendAndRefuse(a *api, s *core.Session, p core.Provider) {
+	r.send(a, s, p, false)
+	if !r.failed() {
+		before := s.Status().Authentications
+		r.send(a, s, p, true)
+		if n := s.Status().Authentications; n != before+1 {
+			r.errorf("a refusal led to %d new credentials, want 1", n-before)
+		}
+	}
+	if c, err := s.Credential(r.ctx); err == nil {
+		r.learn(c)
+	}
+	if how, leaked := r.leakIn(s.Status()); leaked != "" {
+		r.errorf("Status as %s shows %s", how, leaked)
 	}
 }
 

@@ -104,7 +104,8 @@ func TestTrade(t *testing.T) {
 	require.Equal(t, []string{"/buy", "/trade", "/trade", "/buy"}, paths)
 
 	status = http.StatusServiceUnavailable
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred, MayRetry: true})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred,
+		MayRetry: true})
 	require.ErrorIs(t, err, core.Unavailable)
 	require.Len(t, paths, 5, "a stub is good for one use")
 }

@@ -187,8 +187,9 @@ func TestBadKeys(t *testing.T) {
 		"wrong curve":     text(p384, ""),
 		"wrong algorithm": text(p256, dpop.RS256),
 		"too short":       text(short, ""),
-		"two halves":      text(&ecdsa.PrivateKey{PublicKey: other.PublicKey, D: p256.D}, ""), //nolint:staticcheck // the field is what is wrong
-		"too long":        good[:len(good)-1] + `,"x":"` + strings.Repeat(" ", 8<<10) + `"}`,
+		//lint:ignore SA1019 the key is wrong on purpose
+		"two halves": text(&ecdsa.PrivateKey{PublicKey: other.PublicKey, D: p256.D}, ""),
+		"too long":   good[:len(good)-1] + `,"x":"` + strings.Repeat(" ", 8<<10) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := dpop.ParseKey(core.NewSecret(bad))

@@ -105,6 +105,7 @@ func TestKeys(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	swapped := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	//lint:ignore SA1019 the key is wrong on purpose
 	swapped.D = p256.D
 	rsaParts := jwk(rsaKey, "")
 	encrypted := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}))

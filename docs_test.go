@@ -1,13 +1,15 @@
-// Package examples_test keeps what the documentation shows in step with the
-// code.
-package examples_test
+// The tests of this file keep what the documentation shows in step with the code.
+
+package authsession_test
 
 import (
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +23,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	var paths []string
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		paths = append(paths, found...)
@@ -32,17 +34,17 @@ func pages(t *testing.T) map[string]string {
 		require.NoError(t, err)
 		out[path] = string(text)
 	}
-	require.Contains(t, out, "../README.md")
+	require.Contains(t, out, "README.md")
 	return out
 }
 
 // TestReadmeProgram holds README.md to the program that is compiled.
 func TestReadmeProgram(t *testing.T) {
-	program, err := os.ReadFile("readme/main.go")
+	program, err := os.ReadFile("examples/readme/main.go")
 	require.NoError(t, err)
 	_, run, ok := strings.Cut(string(program), "\nfunc run")
 	require.True(t, ok)
-	require.Contains(t, pages(t)["../README.md"], "func run"+run)
+	require.Contains(t, pages(t)["README.md"], "func run"+run)
 }
 
 // TestLinks follows each link from page to page.
@@ -75,14 +77,28 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestDecisionsAreListed looks for each decision in the table of contents.
+// TestDecisionsAreListed compares the pages in docs/decisions with their index: each is listed
+// once, in the order of the numbers, and its number is in its first line and nobody else's.
 func TestDecisionsAreListed(t *testing.T) {
 	all := pages(t)
-	for path := range all {
-		if name, ok := strings.CutPrefix(path, "../docs/decisions/"); ok {
-			require.Contains(t, all["../docs/README.md"], "(decisions/"+name+")")
+	var numbers, files []string
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		name, ok := strings.CutPrefix(path, "docs/decisions/")
+		if !ok || name == "README.md" {
+			continue
 		}
+		number, _, _ := strings.Cut(name, "-")
+		require.True(t, strings.HasPrefix(all[path], "# "+number+": "), path)
+		require.NotContains(t, numbers, number, path)
+		numbers, files = append(numbers, number), append(files, name)
 	}
+	var listed []string
+	line := regexp.MustCompile(`(?m)^- \[(\d{4})\]\(((\d{4})-[^)]+)\): .`)
+	for _, m := range line.FindAllStringSubmatch(all["docs/decisions/README.md"], -1) {
+		require.Equal(t, m[3], m[1])
+		listed = append(listed, m[2])
+	}
+	require.Equal(t, files, listed)
 }
 
 // TestSnippets parses the Go that the pages show.
@@ -90,7 +106,7 @@ func TestSnippets(t *testing.T) {
 	block := regexp.MustCompile("(?s)\n```go\n(.*?)\n```")
 	for path, text := range pages(t) {
 		for _, m := range block.FindAllStringSubmatch(text, -1) {
-			require.True(t, parses(m[1]), "%s shows what is no Go:\n%s", path, m[1])
+			require.True(t, parses(m[1]), "%s shows what is not Go:\n%s", path, m[1])
 		}
 	}
 }
@@ -99,12 +115,14 @@ func TestSnippets(t *testing.T) {
 func TestConfigurations(t *testing.T) {
 	block := regexp.MustCompile("(?s)\n```yaml\n(.*?)\n```")
 	reference := regexp.MustCompile(`\$\{[^}]*\}`)
-	for _, path := range []string{"../README.md", "../docs/getting-started.md", "../docs/configuration.md"} {
+	for _, path := range []string{"README.md", "docs/getting-started.md", "docs/configuration.md"} {
 		m := block.FindStringSubmatch(pages(t)[path])
 		require.NotNil(t, m, path)
 		file := filepath.Join(t.TempDir(), "authsession.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(reference.ReplaceAllString(m[1], "stand-in")), 0o600))
-		cfg, err := config.Load(t.Context(), config.Options{Files: []string{file}, Factories: providers.Builtin(), Environ: []string{}})
+		cfg, err := config.Load(t.Context(), config.Options{
+			Files: []string{file}, Factories: providers.Builtin(), Environ: []string{},
+		})
 		require.NoError(t, err, path)
 		require.NoError(t, cfg.Close(t.Context()))
 	}
