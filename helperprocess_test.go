@@ -59,6 +59,18 @@ var helperWays = map[string]func(context.Context, *core.Session) error{
 		}
 		return wantStatus(resp.StatusCode, core.Secret{}, resp.Body.Close())
 	},
+	"leave": func(ctx context.Context, s *core.Session) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			defer cancel()
+			_ = get(ctx, "/spent") // by this process or another one
+		}()
+		if err := s.Renew(ctx); err != nil && !errors.Is(err, core.Unavailable) {
+			return err
+		}
+		return nil // the Close that follows saves what the renewal obtains
+	},
 	"force": func(ctx context.Context, s *core.Session) error { return s.Renew(ctx) },
 }
 
@@ -85,7 +97,7 @@ func runHelper(ctx context.Context, use func(context.Context, *core.Session) err
 	if err != nil {
 		return err
 	}
-	if err := meet("started"); err != nil {
+	if err := meet(ctx, "started"); err != nil {
 		return err
 	}
 	if ok, err := s.Restore(ctx); err != nil {
@@ -95,15 +107,21 @@ func runHelper(ctx context.Context, use func(context.Context, *core.Session) err
 			return err
 		}
 	}
-	if err := meet("restored"); err != nil {
+	if err := meet(ctx, "restored"); err != nil {
 		return err
 	}
 	return errors.Join(use(ctx, s), cfg.Close(ctx))
 }
 
 // meet returns when all processes of a burst have called it.
-func meet(where string) error {
-	resp, err := http.Get(os.Getenv("HELPER_URL") + "/meet?at=" + where)
+func meet(ctx context.Context, where string) error { return get(ctx, "/meet?at="+where) }
+
+func get(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("HELPER_URL")+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
@@ -117,7 +135,7 @@ func callAPI(ctx context.Context, s *core.Session) (int, core.Secret, error) {
 		return 0, core.Secret{}, err
 	}
 	token, _ := c.Token()
-	req, err := http.NewRequestWithContext(ctx, "GET", os.Getenv("HELPER_URL")+"/api", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("HELPER_URL")+"/api", nil)
 	if err != nil {
 		return 0, token, err
 	}

@@ -24,9 +24,11 @@ type firstToken struct {
 type rotating struct {
 	*httptest.Server
 	first firstToken
+	spent chan struct{} // closed when the first refresh token is spent
 
 	mu      sync.Mutex // guards all below
 	meeting int        // how many processes meet
+	expiry  time.Time  // of the first access token
 	issued  int        // access and refresh tokens, numbered from 1
 	signIns int
 	reused  int
@@ -35,12 +37,16 @@ type rotating struct {
 }
 
 func newRotating(t *testing.T, first firstToken, meeting int) *rotating {
-	s := &rotating{first: first, meeting: meeting, waiting: map[string][]chan struct{}{}}
+	s := &rotating{
+		first: first, meeting: meeting,
+		spent: make(chan struct{}), waiting: map[string][]chan struct{}{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /authorize", s.authorize)
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("GET /api", s.api)
 	mux.HandleFunc("GET /meet", s.meet)
+	mux.HandleFunc("GET /spent", func(_ http.ResponseWriter, r *http.Request) { wait(r, s.spent) })
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -80,10 +86,15 @@ func (s *rotating) token(w http.ResponseWriter, r *http.Request) {
 	}
 	s.issued++ // the old refresh token is spent when the request arrives
 	n, life := s.issued, 3600
-	s.mu.Unlock()
 	if n == 1 {
 		life = s.first.life
-	} else {
+		s.expiry = time.Now().Add(time.Duration(life) * time.Second)
+	}
+	if n == 2 {
+		close(s.spent)
+	}
+	s.mu.Unlock()
+	if n > 1 {
 		time.Sleep(50 * time.Millisecond) // while the others want one, too
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{
@@ -95,14 +106,16 @@ func (s *rotating) token(w http.ResponseWriter, r *http.Request) {
 func (s *rotating) api(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Header.Get("Authorization") == "Bearer a1" && s.first.refused && (s.refused == 0 || !s.first.refusedOnce) {
+	first := r.Header.Get("Authorization") == "Bearer a1"
+	if first && s.first.refused && (s.refused == 0 || !s.first.refusedOnce) {
 		s.refused++
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	}
 }
 
-// meet answers when enough requests wait at the same place.
+// meet answers when enough requests wait at the same place, and not before a first access token
+// that lives for seconds has expired.
 func (s *rotating) meet(_ http.ResponseWriter, r *http.Request) {
 	at, released := r.FormValue("at"), make(chan struct{})
 	s.mu.Lock()
@@ -113,9 +126,18 @@ func (s *rotating) meet(_ http.ResponseWriter, r *http.Request) {
 		}
 		s.waiting[at] = nil
 	}
+	expiry := s.expiry
 	s.mu.Unlock()
+	if s.first.life < 60 {
+		time.Sleep(time.Until(expiry))
+	}
+	wait(r, released)
+}
+
+// wait returns when a channel is closed, or the client has gone away.
+func wait(r *http.Request, c <-chan struct{}) {
 	select {
-	case <-released:
+	case <-c:
 	case <-r.Context().Done():
 	}
 }
