@@ -56,6 +56,7 @@ func testHelpers(t *testing.T, first firstToken, way string, burst bool) {
 	dir := t.TempDir()
 	signIn(t, dir, s)
 	require.NoError(t, runProcesses(processes, limit, dir, s.URL, way))
+	requireNoLeftovers(t, dir)
 	s.meetAlone()
 	require.NoError(t, runProcess(dir, s.URL, "use"), "what is stored is good")
 	require.Equal(t, 2, s.count(&s.issued), "one renewal for all")
