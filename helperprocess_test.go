@@ -42,6 +42,20 @@ var helperWays = map[string]func(context.Context, *core.Session) error{
 		_, err = s.RejectStored(ctx, token)
 		return err
 	},
+	"reject and end": func(ctx context.Context, s *core.Session) error {
+		status, token, err := callAPI(ctx, s)
+		if status != http.StatusUnauthorized || err != nil {
+			return wantStatus(status, token, err)
+		}
+		if _, err = s.RejectStored(ctx, token); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		_ = get(ctx, "/spent") // if a renewal begins, the process ends in the middle of it
+		os.Exit(0)             // without Close
+		return nil
+	},
 	"renew": func(ctx context.Context, s *core.Session) error {
 		status, token, err := callAPI(ctx, s)
 		if status != http.StatusUnauthorized || err != nil {
@@ -72,6 +86,10 @@ var helperWays = map[string]func(context.Context, *core.Session) error{
 		return nil // the Close that follows saves what the renewal obtains
 	},
 	"force": func(ctx context.Context, s *core.Session) error { return s.Renew(ctx) },
+	"lock": func(ctx context.Context, s *core.Session) error {
+		_, err := s.RejectStored(ctx, core.NewSecret("another token"))
+		return err
+	},
 }
 
 // helperMain is a helper process: it takes the stored credential, uses it and ends.

@@ -33,6 +33,7 @@ func TestHelperProcesses(t *testing.T) {
 		"expired":                     {"use", firstToken{life: 1}, false},
 		"expired, burst":              {"use", firstToken{life: 1}, true},
 		"rejected":                    {"reject", refused, false},
+		"rejected, not closed, burst": {"reject and end", refused, true},
 		"rejected, burst":             {"reject", refused, true},
 		"refused once, rejected":      {"reject", once, false},
 		"renewed":                     {"renew", refused, false},
@@ -56,7 +57,6 @@ func testHelpers(t *testing.T, first firstToken, way string, burst bool) {
 	dir := t.TempDir()
 	signIn(t, dir, s)
 	require.NoError(t, runProcesses(processes, limit, dir, s.URL, way))
-	requireNoLeftovers(t, dir)
 	s.meetAlone()
 	require.NoError(t, runProcess(dir, s.URL, "use"), "what is stored is good")
 	require.Equal(t, 2, s.count(&s.issued), "one renewal for all")
@@ -66,6 +66,7 @@ func testHelpers(t *testing.T, first firstToken, way string, burst bool) {
 	require.Zero(t, s.count(&s.reused), "a refresh token was spent twice")
 	require.Equal(t, 1, s.count(&s.signIns), "nobody is asked again")
 	require.Equal(t, first.refused, s.count(&s.refused) > 0)
+	require.NoError(t, runProcess(dir, s.URL, "lock"), "it removes what a process left that ended")
 	requireNoLeftovers(t, dir)
 }
 
