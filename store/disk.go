@@ -13,11 +13,11 @@ import (
 )
 
 // fault is an error of the file system, with the code that says what to do.
-func fault(dir string, err error) error {
+func fileError(dir string, err error) error {
 	switch {
-	case full(err):
+	case isDiskFull(err):
 		return core.Errorf(core.Unavailable, "there is no room in the folder %q: %w", dir, err)
-	case mendable(err):
+	case isConfigFault(err):
 		return core.Errorf(core.BadConfig, "the folder %q cannot be used: %w", dir, err)
 	}
 	return core.Errorf(core.Unavailable, "the folder %q: %w", dir, err)
@@ -28,17 +28,17 @@ func fault(dir string, err error) error {
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fault(dir, err)
+			return fileError(dir, err)
 		}
 		_ = os.Chmod(dir, 0o700) // the umask may have taken too much
 	}
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		return fault(dir, err)
+		return fileError(dir, err)
 	case !info.IsDir():
 		return core.Errorf(core.BadConfig, "%q is no folder", dir)
-	case exposed(info, 0o022):
+	case othersMay(info, 0o022):
 		return core.Errorf(core.BadConfig, "others may write to the folder %q: take that from them (chmod go-w)", dir)
 	}
 	return nil
@@ -46,19 +46,19 @@ func makeDir(dir string) error {
 
 // read returns what a regular file holds, at most limit bytes; nil if it is
 // not there.
-func read(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, error) {
+func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|flags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fault(dir, err)
+		return nil, nil, fileError(dir, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, nil, fault(dir, err)
+		return nil, nil, fileError(dir, err)
 	case !info.Mode().IsRegular():
 		return nil, nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
 	case info.Size() > int64(limit):
@@ -66,7 +66,7 @@ func read(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)))
 	if err != nil {
-		return nil, nil, fault(dir, err)
+		return nil, nil, fileError(dir, err)
 	}
 	if data == nil {
 		data = []byte{}
@@ -76,10 +76,10 @@ func read(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, error) {
 
 // write puts data into a file and makes it last. A file that is there is
 // written over, so that the room it takes stays its own.
-func write(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|careful, 0o600)
+func writeFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|openFlags, 0o600)
 	if errors.Is(err, fs.ErrPermission) && os.Remove(path) == nil { // left with the mode that an umask gave it
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|careful, 0o600)
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|openFlags, 0o600)
 	}
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func write(path string, data []byte) error {
 }
 
 // exchange replaces a file by another of its folder, which is gone afterwards.
-func exchange(dir, temp, path string) error {
+func replaceFile(dir, temp, path string) error {
 	if err := rename(temp, path); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) 
 			return nil, core.Errorf(core.Unavailable, "waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
 		}
 		if err != nil {
-			return nil, fault(dir, err)
+			return nil, fileError(dir, err)
 		}
 		held, err := l.Stat()
 		there, e := os.Lstat(path)
@@ -144,7 +144,7 @@ func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) 
 		}
 		_ = l.Unlock() // somebody removed it while we waited
 		if ctx.Err() != nil || err != nil {
-			return nil, fault(dir, errors.Join(err, e, ctx.Err()))
+			return nil, fileError(dir, errors.Join(err, e, ctx.Err()))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 const noFollow = 0
 
 // careful are flags for opening; Windows has none of them.
-const careful = 0
+const openFlags = 0
 
 const (
 	errHandleDiskFull = syscall.Errno(39)
@@ -21,19 +21,19 @@ const (
 )
 
 // full reports whether err says that there is no room.
-func full(err error) bool {
+func isDiskFull(err error) bool {
 	return errors.Is(err, errDiskFull) || errors.Is(err, errHandleDiskFull)
 }
 
 // mendable reports whether err says what somebody must mend.
-func mendable(err error) bool {
+func isConfigFault(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) ||
 		errors.Is(err, syscall.ENOTDIR)
 }
 
 // exposed reports nothing: the modes that Go shows on Windows are not the
 // permissions, which are those of the user's folder.
-func exposed(fs.FileInfo, fs.FileMode) bool { return false }
+func othersMay(fs.FileInfo, fs.FileMode) bool { return false }
 
 // syncDir does nothing: Windows flushes folders by itself.
 func syncDir(string) {}

@@ -49,13 +49,13 @@ type FileOptions struct {
 // value for one folder.
 func File(opts FileOptions) core.Store {
 	if opts.Service == "" {
-		opts.Service = app
+		opts.Service = appName
 	}
-	s := &files{dir: absolute(opts.Dir), held: map[string]*room{}}
+	s := &fileStore{dir: absolute(opts.Dir), held: map[string]*heldLock{}}
 	if opts.KeyFile != "" {
 		s.keys = &keyFile{path: absolute(opts.KeyFile)}
 	} else {
-		s.keys = &keyringKey{ring: newRing(opts.Service, opts.Timeout)}
+		s.keys = &keyringKey{service: newKeyringService(opts.Service, opts.Timeout)}
 	}
 	return s
 }
@@ -69,13 +69,13 @@ func absolute(path string) string {
 }
 
 // files implements [core.Store]. Read on in filelock.go.
-type files struct {
+type fileStore struct {
 	dir   string // empty: the default
 	keys  keys
-	turns turns
+	locks namedLocks
 
 	mu   sync.Mutex // guards held
-	held map[string]*room
+	held map[string]*heldLock
 }
 
 const suffix = ".credential"
@@ -83,20 +83,20 @@ const suffix = ".credential"
 // paths are where a key's files are.
 type paths struct{ dir, file, temp, lock, damaged string }
 
-func (s *files) paths(key string) (p paths, err error) {
+func (s *fileStore) paths(key string) (p paths, err error) {
 	dir := s.dir
 	if dir == "" {
 		if dir, err = defaultDir(); err != nil {
 			return p, err
 		}
 	}
-	file := filepath.Join(dir, nameOf(key)+suffix)
+	file := filepath.Join(dir, safeName(key)+suffix)
 	return paths{dir, file, file + ".tmp", file + ".lock", file + ".damaged"}, nil
 }
 
 // Load implements [core.Store].
-func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := contextError(ctx); err != nil {
 		return core.Secret{}, err
 	}
 	p, err := s.paths(key)
@@ -108,7 +108,7 @@ func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
 		return value, err
 	}
 	// Put it aside when nobody is about to replace it, if it still is damaged.
-	done, e := s.exclusive(ctx, p)
+	done, e := s.lockReplacing(ctx, p)
 	if e != nil {
 		return core.Secret{}, e
 	}
@@ -116,15 +116,15 @@ func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
 	if value, err = s.open(ctx, p, key); !errors.Is(err, core.ErrDamaged) {
 		return value, err
 	}
-	if e := exchange(p.dir, p.file, p.damaged); e != nil {
-		return core.Secret{}, fault(p.dir, e)
+	if e := replaceFile(p.dir, p.file, p.damaged); e != nil {
+		return core.Secret{}, fileError(p.dir, e)
 	}
 	return core.Secret{}, core.Errorf(core.Unavailable, "%w; the file is now %q", err, p.damaged)
 }
 
 // open reads a key's file.
-func (s *files) open(ctx context.Context, p paths, key string) (core.Secret, error) {
-	file, _, err := read(p.dir, p.file, maxFile, careful)
+func (s *fileStore) open(ctx context.Context, p paths, key string) (core.Secret, error) {
+	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if file == nil || err != nil {
 		return core.Secret{}, err
 	}
@@ -137,12 +137,12 @@ func (s *files) open(ctx context.Context, p paths, key string) (core.Secret, err
 
 // sealerFor returns what can open a file, nil for none. The error is about the
 // file's head, or says that it wants another key.
-func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool) (*sealer, error) {
+func (s *fileStore) sealerFor(ctx context.Context, p paths, file []byte, create bool) (*sealer, error) {
 	var id [idSize]byte
 	if file != nil {
-		switch err := check(file); {
+		switch err := checkHead(file); {
 		case err == nil:
-			id = keyOf(file)
+			id = keyIDOf(file)
 		case errors.Is(err, core.ErrDamaged):
 			return nil, err
 		default:
@@ -161,8 +161,8 @@ func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool
 }
 
 // Save implements [core.Store].
-func (s *files) Save(ctx context.Context, key string, value core.Secret) error {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	if n := len(value.Reveal()); n > maxValue {
@@ -175,30 +175,30 @@ func (s *files) Save(ctx context.Context, key string, value core.Secret) error {
 	if err := makeDir(p.dir); err != nil {
 		return err
 	}
-	done, err := s.exclusive(ctx, p)
+	done, err := s.lockReplacing(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer done()
-	sealer, err := s.saver(ctx, p)
+	sealer, err := s.sealerForSave(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := write(p.temp, sealer.seal(key, value)); err != nil {
+	if err := writeFile(p.temp, sealer.seal(key, value)); err != nil {
 		_ = os.Remove(p.temp)
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
-	if err := exchange(p.dir, p.temp, p.file); err != nil {
+	if err := replaceFile(p.dir, p.temp, p.file); err != nil {
 		_ = os.Remove(p.temp)
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
 	return nil
 }
 
 // saver returns what a key's file is encrypted with. A file that is there and
 // is not ours to replace is an error.
-func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
-	file, _, err := read(p.dir, p.file, maxFile, careful)
+func (s *fileStore) sealerForSave(ctx context.Context, p paths) (*sealer, error) {
+	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +210,8 @@ func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
 }
 
 // Delete implements [core.Store].
-func (s *files) Delete(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Delete(ctx context.Context, key string) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	p, err := s.paths(key)
@@ -223,7 +223,7 @@ func (s *files) Delete(ctx context.Context, key string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
 	syncDir(p.dir)
 	return nil

@@ -46,11 +46,11 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 		return s, err
 	}
 	key := newKey()
-	if err := write(k.path+".tmp", key); err != nil {
-		return nil, fault(dir, err)
+	if err := writeFile(k.path+".tmp", key); err != nil {
+		return nil, fileError(dir, err)
 	}
-	if err := exchange(dir, k.path+".tmp", k.path); err != nil {
-		return nil, fault(dir, err)
+	if err := replaceFile(dir, k.path+".tmp", k.path); err != nil {
+		return nil, fileError(dir, err)
 	}
 	return newSealer(key)
 }
@@ -58,13 +58,13 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 // read returns nil for a file that is not there. It may be a link, as
 // Kubernetes makes them.
 func (k *keyFile) read() (*sealer, error) {
-	key, info, err := read(filepath.Dir(k.path), k.path, keySize, careful&^noFollow)
+	key, info, err := readFile(filepath.Dir(k.path), k.path, keySize, openFlags&^noFollow)
 	switch {
 	case err != nil:
 		return nil, err
 	case key == nil:
 		return nil, nil
-	case exposed(info, 0o077):
+	case othersMay(info, 0o077):
 		return nil, core.Errorf(core.BadConfig, "others may read %s: make a new one, as this one may be known, or take that from them (chmod 600)", k)
 	}
 	s, err := newSealer(key)
@@ -82,14 +82,14 @@ func newKey() []byte {
 
 // keyringKey is a key in the system's keyring. It is remembered.
 type keyringKey struct {
-	ring  *ring
-	known atomic.Pointer[sealer]
+	service *keyringService
+	known   atomic.Pointer[sealer]
 }
 
 // keyName is what the key goes by in the keyring, beside the service.
 const keyName = "key of stored files"
 
-func (k *keyringKey) String() string { return fmt.Sprintf("the keyring's service %q", k.ring.service) }
+func (k *keyringKey) String() string { return fmt.Sprintf("the keyring's service %q", k.service.name) }
 
 func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (*sealer, error) {
 	if s := k.known.Load(); s != nil && (id == [idSize]byte{} || id == s.id) {
@@ -102,7 +102,7 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 	if !create {
 		return nil, core.Errorf(core.BadConfig, "%s holds no key for stored files any more: bring it back, or delete what was encrypted with it", k)
 	}
-	unlock, err := k.ring.lock(ctx, keyName)
+	unlock, err := k.service.lock(ctx, keyName)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 	if s, err := k.read(ctx); s != nil || err != nil { // another one was faster
 		return s, err
 	}
-	if err := k.ring.set(ctx, keyName, base64.StdEncoding.EncodeToString(newKey())); err != nil {
+	if err := k.service.set(ctx, keyName, base64.StdEncoding.EncodeToString(newKey())); err != nil {
 		return nil, err
 	}
 	if s, err = k.read(ctx); s == nil && err == nil {
@@ -120,7 +120,7 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 }
 
 func (k *keyringKey) read(ctx context.Context) (*sealer, error) {
-	text, found, err := k.ring.get(ctx, keyName)
+	text, found, err := k.service.get(ctx, keyName)
 	if !found || err != nil {
 		return nil, err
 	}

@@ -32,52 +32,52 @@ type KeyringOptions struct {
 // The store is safe for concurrent use, by several processes too.
 func Keyring(opts KeyringOptions) core.Store {
 	if opts.Service == "" {
-		opts.Service = app
+		opts.Service = appName
 	}
-	return &keyrings{ring: newRing(opts.Service, opts.Timeout)}
+	return &keyringStore{service: newKeyringService(opts.Service, opts.Timeout)}
 }
 
 // keyrings implements [core.Store].
-type keyrings struct{ ring *ring }
+type keyringStore struct{ service *keyringService }
 
 // Load implements [core.Store].
-func (k *keyrings) Load(ctx context.Context, key string) (core.Secret, error) {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := contextError(ctx); err != nil {
 		return core.Secret{}, err
 	}
-	text, _, err := k.ring.get(ctx, nameOf(key))
+	text, _, err := k.service.get(ctx, safeName(key))
 	return core.NewSecret(text), err
 }
 
 // Save implements [core.Store].
-func (k *keyrings) Save(ctx context.Context, key string, value core.Secret) error {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	if value.IsZero() { // not every system keeps an empty text
-		return k.ring.delete(ctx, nameOf(key))
+		return k.service.delete(ctx, safeName(key))
 	}
-	return k.ring.set(ctx, nameOf(key), value.Reveal())
+	return k.service.set(ctx, safeName(key), value.Reveal())
 }
 
 // Delete implements [core.Store].
-func (k *keyrings) Delete(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Delete(ctx context.Context, key string) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
-	return k.ring.delete(ctx, nameOf(key))
+	return k.service.delete(ctx, safeName(key))
 }
 
 // Lock implements [core.Store].
-func (k *keyrings) Lock(ctx context.Context, key string) (func(), error) {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Lock(ctx context.Context, key string) (func(), error) {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
-	unlock, err := k.ring.lock(ctx, nameOf(key))
+	unlock, err := k.service.lock(ctx, safeName(key))
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := k.ring.get(ctx, nameOf(key)); err != nil {
+	if _, _, err := k.service.get(ctx, safeName(key)); err != nil {
 		unlock()
 		return nil, err
 	}

@@ -70,19 +70,19 @@ func (s *sealer) seal(name string, value core.Secret) []byte {
 	out = append(out, version)
 	out = append(out, s.id[:]...)
 	out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out))
-	return s.aead.Seal(out, nil, []byte(value.Reveal()), bind(out[:head], name))
+	return s.aead.Seal(out, nil, []byte(value.Reveal()), additionalData(out[:head], name))
 }
 
 // bind is what the encryption authenticates besides the value.
-func bind(head []byte, name string) []byte { return append(bytes.Clone(head), name...) }
+func additionalData(head []byte, name string) []byte { return append(bytes.Clone(head), name...) }
 
 // open returns the value of a file. Call check first: for a file that passed
 // it with this key, an error says that the file is damaged.
 func (s *sealer) open(name string, file []byte) (core.Secret, error) {
-	if err := check(file); err != nil {
+	if err := checkHead(file); err != nil {
 		return core.Secret{}, err
 	}
-	value, err := s.aead.Open(nil, nil, file[head:], bind(file[:head], name))
+	value, err := s.aead.Open(nil, nil, file[head:], additionalData(file[:head], name))
 	if err != nil {
 		return core.Secret{}, fmt.Errorf("%w: it was changed, or is another's", core.ErrDamaged)
 	}
@@ -91,7 +91,7 @@ func (s *sealer) open(name string, file []byte) (core.Secret, error) {
 
 // check looks at the head of a file. The error wraps [core.ErrDamaged], or is
 // [core.BadConfig] for a version that is not known.
-func check(file []byte) error {
+func checkHead(file []byte) error {
 	switch {
 	case len(file) < head || string(file[:len(magic)]) != magic:
 		return fmt.Errorf("%w: it is no file of a store, or was cut short", core.ErrDamaged)
@@ -105,4 +105,4 @@ func check(file []byte) error {
 }
 
 // keyOf is the id of the key of a file that passed check.
-func keyOf(file []byte) [idSize]byte { return [idSize]byte(file[len(magic)+1:]) }
+func keyIDOf(file []byte) [idSize]byte { return [idSize]byte(file[len(magic)+1:]) }

@@ -28,7 +28,7 @@ import (
 )
 
 // app names the folder and the keyring service that are ours by default.
-const app = "authsession"
+const appName = "authsession"
 
 // maxValue is how large a value may be, in bytes. A file that is larger than
 // one with such a value was not written here.
@@ -36,7 +36,7 @@ const maxValue = 1 << 20
 
 // nameOf makes a name for files and keyrings of a key, which may hold anything:
 // what is readable of it, and a hash that tells it from all others.
-func nameOf(key string) string {
+func safeName(key string) string {
 	readable := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
@@ -55,7 +55,7 @@ func defaultDir() (string, error) {
 	if err != nil {
 		return "", core.Errorf(core.BadConfig, "this user has no folder for settings (%w): name the store's folder", err)
 	}
-	return filepath.Join(dir, app, "credentials"), nil
+	return filepath.Join(dir, appName, "credentials"), nil
 }
 
 // lockDir is where the locks of what is no file are kept.
@@ -64,5 +64,5 @@ func lockDir() (string, error) {
 	if err != nil {
 		return "", core.Errorf(core.BadConfig, "this user has no folder for caches (%w), and the keyring's locks need one", err)
 	}
-	return filepath.Join(dir, app, "locks"), nil
+	return filepath.Join(dir, appName, "locks"), nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/ctxmutex"
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
 )
@@ -75,9 +76,9 @@ func FuzzName(f *testing.F) {
 		f.Add(key, key+"x")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		require.Regexp(t, plainName, nameOf(a))
-		require.Equal(t, a == b, nameOf(a) == nameOf(b))
-		require.False(t, a != b && strings.EqualFold(nameOf(a), nameOf(b)), "not by case alone")
+		require.Regexp(t, plainName, safeName(a))
+		require.Equal(t, a == b, safeName(a) == safeName(b))
+		require.False(t, a != b && strings.EqualFold(safeName(a), safeName(b)), "not by case alone")
 	})
 }
 
@@ -128,14 +129,14 @@ func (f *fakeRing) Delete(service, user string) error {
 	return nil
 }
 
-func newFake() (*fakeRing, *system) {
+func newFake() (*fakeRing, *systemKeyring) {
 	f := &fakeRing{values: map[string]string{}}
-	return f, &system{ring: f, absent: func() error { return nil }, slot: make(chan struct{}, 1)}
+	return f, &systemKeyring{keyring: f, available: func() error { return nil }, calling: ctxmutex.New()}
 }
 
-func keyringOf(sys *system) *keyrings {
-	k := Keyring(KeyringOptions{}).(*keyrings)
-	k.ring.system = sys
+func keyringOf(sys *systemKeyring) *keyringStore {
+	k := Keyring(KeyringOptions{}).(*keyringStore)
+	k.service.system = sys
 	return k
 }
 
@@ -224,10 +225,10 @@ func TestKeyringFaults(t *testing.T) {
 // Without a bus nothing is called that would start one.
 func TestKeyringWithoutBus(t *testing.T) {
 	f, sys := newFake()
-	sys.absent = noBus
+	sys.available = checkBus
 	for _, address := range []string{"", "autolaunch:"} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		if noBus() == nil {
+		if checkBus() == nil {
 			t.Skip("this system needs no bus, or has one")
 		}
 		_, err := keyringOf(sys).Load(t.Context(), "drive")
@@ -236,13 +237,13 @@ func TestKeyringWithoutBus(t *testing.T) {
 	}
 	require.Zero(t, f.calls.Load())
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x")
-	require.NoError(t, noBus())
+	require.NoError(t, checkBus())
 }
 
 func TestCapacity(t *testing.T) {
-	require.Equal(t, 2560, capacity("windows", 40))
-	require.Equal(t, 2895, capacity("darwin", 40))
-	require.Equal(t, maxValue, capacity("linux", 40))
+	require.Equal(t, 2560, maxKeyringValue("windows", 40))
+	require.Equal(t, 2895, maxKeyringValue("darwin", 40))
+	require.Equal(t, maxValue, maxKeyringValue("linux", 40))
 }
 
 // The key of files is in the keyring: made once, remembered, looked up again
@@ -252,8 +253,8 @@ func TestFileKeyInKeyring(t *testing.T) {
 	f, sys := newFake()
 	dir := filepath.Join(t.TempDir(), "credentials")
 	open := func() core.Store {
-		s := File(FileOptions{Dir: dir, Service: "acme"}).(*files)
-		s.keys.(*keyringKey).ring.system = sys
+		s := File(FileOptions{Dir: dir, Service: "acme"}).(*fileStore)
+		s.keys.(*keyringKey).service.system = sys
 		return s
 	}
 	s, early := open(), open()
