@@ -1,3 +1,5 @@
+// Read on in key.go.
+
 package store
 
 import (
@@ -12,7 +14,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// fault is an error of the file system, with the code that says what to do.
+// fileError gives an error of the file system the code that says what to do.
 func fileError(dir string, err error) error {
 	switch {
 	case isDiskFull(err):
@@ -23,14 +25,14 @@ func fileError(dir string, err error) error {
 	return core.Errorf(core.Unavailable, "the folder %q: %w", dir, err)
 }
 
-// makeDir makes a folder that is the user's alone, unless it is there. One
-// that is there must not be writable by others.
+// makeDir creates a folder that only this user may read, unless it exists. A folder
+// that exists and that others may write to is an error.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fileError(dir, err)
 		}
-		_ = os.Chmod(dir, 0o700) // the umask may have taken too much
+		_ = os.Chmod(dir, 0o700) // the umask may have removed permissions
 	}
 	info, err := os.Stat(dir)
 	switch {
@@ -39,13 +41,14 @@ func makeDir(dir string) error {
 	case !info.IsDir():
 		return core.Errorf(core.BadConfig, "%q is no folder", dir)
 	case othersMay(info, 0o022):
-		return core.Errorf(core.BadConfig, "others may write to the folder %q: take that from them (chmod go-w)", dir)
+		return core.Errorf(core.BadConfig,
+			"others may write to the folder %q: take that from them (chmod go-w)", dir)
 	}
 	return nil
 }
 
-// read returns what a regular file holds, at most limit bytes; nil if it is
-// not there.
+// readFile returns the content of a regular file, which is nil if the file does not
+// exist. A file of more than limit bytes is an error.
 func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|flags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +65,8 @@ func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, erro
 	case !info.Mode().IsRegular():
 		return nil, nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
 	case info.Size() > int64(limit):
-		return nil, nil, core.Errorf(core.BadConfig, "%q is too large: %d bytes, where at most %d belong", path, info.Size(), limit)
+		return nil, nil, core.Errorf(core.BadConfig,
+			"%q is too large: %d bytes, where at most %d belong", path, info.Size(), limit)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)))
 	if err != nil {
@@ -74,39 +78,42 @@ func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, erro
 	return data, info, nil
 }
 
-// write puts data into a file and makes it last. A file that is there is
-// written over, so that the room it takes stays its own.
+// writeFile writes data to a file and to the disk. It overwrites a file that exists
+// in place, so that the disk space of that file is used again.
 func writeFile(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|openFlags, 0o600)
-	if errors.Is(err, fs.ErrPermission) && os.Remove(path) == nil { // left with the mode that an umask gave it
+	if errors.Is(err, fs.ErrPermission) && os.Remove(path) == nil {
+		// The file had the mode of an umask that forbids writing.
 		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|openFlags, 0o600)
 	}
 	if err != nil {
 		return err
 	}
-	err = func() error {
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			return &fs.PathError{Op: "write", Path: path, Err: fs.ErrExist}
-		}
-		if err := f.Chmod(0o600); err != nil { // the umask may have taken too much
-			return err
-		}
-		if _, err := f.WriteAt(data, 0); err != nil {
-			return err
-		}
-		if err := f.Truncate(int64(len(data))); err != nil {
-			return err
-		}
-		return f.Sync()
-	}()
-	return errors.Join(err, f.Close())
+	return errors.Join(overwrite(f, path, data), f.Close())
 }
 
-// exchange replaces a file by another of its folder, which is gone afterwards.
+// overwrite replaces the content of an open file.
+func overwrite(f *os.File, path string, data []byte) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "write", Path: path, Err: fs.ErrExist}
+	}
+	if err := f.Chmod(0o600); err != nil { // the umask may have removed permissions
+		return err
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		return err
+	}
+	if err := f.Truncate(int64(len(data))); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// replaceFile renames temp to path, in the same folder.
 func replaceFile(dir, temp, path string) error {
 	if err := rename(temp, path); err != nil {
 		return err
@@ -115,12 +122,13 @@ func replaceFile(dir, temp, path string) error {
 	return nil
 }
 
-// lockPoll is how often a lock that another process holds is tried.
+// lockPoll is the pause between two attempts to take a lock that another process
+// holds.
 const lockPoll = 10 * time.Millisecond
 
-// lockFile waits until this process alone holds the lock of a file, which is
-// made and never removed: who removes it lets a second one in. The system lets
-// go when the process ends.
+// lockFile waits until this process holds the lock of a file, which it creates if
+// necessary. The file is never removed: if it were, another process could lock a new
+// file of that name. The operating system releases the lock when the process ends.
 func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) {
 	for {
 		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
@@ -129,7 +137,8 @@ func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) 
 		l := flock.New(path)
 		ok, err := l.TryLockContext(ctx, lockPoll)
 		if ctx.Err() != nil && !ok {
-			return nil, core.Errorf(core.Unavailable, "waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
+			return nil, core.Errorf(core.Unavailable,
+				"waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
 		}
 		if err != nil {
 			return nil, fileError(dir, err)
@@ -138,11 +147,11 @@ func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) 
 		there, e := os.Lstat(path)
 		if err == nil && e == nil && os.SameFile(held, there) {
 			if there.Mode().Perm() != 0o600 {
-				_ = os.Chmod(path, 0o600) // the umask took too much
+				_ = os.Chmod(path, 0o600) // the umask has removed permissions
 			}
 			return func() { _ = l.Unlock() }, nil
 		}
-		_ = l.Unlock() // somebody removed it while we waited
+		_ = l.Unlock() // the file was removed or replaced during the wait
 		if ctx.Err() != nil || err != nil {
 			return nil, fileError(dir, errors.Join(err, e, ctx.Err()))
 		}

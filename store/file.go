@@ -13,40 +13,42 @@ import (
 
 // FileOptions configure [File]. The zero value is the recommended default.
 type FileOptions struct {
-	// Dir is the folder of the files. It is made, for this user alone, when
-	// something is first saved; one that others may write to is refused. It
-	// should be on a disk of this machine. Empty: "authsession/credentials" in
-	// the user's folder for settings (os.UserConfigDir).
+	// Dir is the folder of the files. The first Save or Lock creates it, readable
+	// by this user only. A folder that others may write to is an error. It should
+	// be on a local disk. Empty: "authsession/credentials" in the user's folder
+	// for settings (os.UserConfigDir).
 	Dir string
-	// KeyFile is a file of 32 random bytes that encrypts the others. It is
-	// made with mode 0600 if it is missing, and refused if others than its
-	// owner may read it. Empty: the key is in the system's keyring.
+	// KeyFile is the file of the key that encrypts the others, 32 random bytes. It
+	// is created with mode 0600 if it does not exist. A key file that others may
+	// read is an error. Empty: the key is in the system's keyring.
 	KeyFile string
-	// Service is the name in the keyring that the key goes by. Empty:
-	// "authsession". Unused with KeyFile.
+	// Service is the name in the keyring under which the key is kept. Empty:
+	// "authsession". It is unused with KeyFile.
 	Service string
-	// Timeout bounds each call into the keyring. Zero or less: five seconds.
-	// Unused with KeyFile.
+	// Timeout limits each call into the keyring. Zero or less: five seconds. It is
+	// unused with KeyFile.
 	Timeout time.Duration
 }
 
-// File returns a store of encrypted files, one for each key. A file is
-// replaced as a whole or not at all, whenever a process ends, and is for its
-// owner alone. It is encrypted with AES-256-GCM; docs/security.md says what
-// that is good for. Nothing is read or made before the store is first used.
+// File returns a store of encrypted files, one for each key. Only the owner may read
+// a file. Save replaces a file completely or not at all, even if the process is
+// killed. The encryption is AES-256-GCM; docs/security.md says what it protects
+// against. File itself reads and creates nothing.
 //
-// A file that cannot be read is renamed, to end in ".damaged" (one is kept),
-// and the error wraps [core.ErrDamaged] and names it. One that was encrypted
-// with another key, or written by a newer version, is left alone: its error is
-// [core.BadConfig].
+// Load renames a file that is damaged, so that its name ends in ".damaged" (the last
+// such file is kept). The error wraps [core.ErrDamaged] and has the new name. A file
+// that was encrypted with another key, or written by a newer version, is not
+// changed, and the error is [core.BadConfig].
 //
-// Lock waits for the lock of a file beside the credential's, and then writes
-// and keeps the room that the next Save takes: a folder that cannot be written
-// to is [core.BadConfig], a full disk [core.Unavailable], before anything is
-// spent. Save by who does not hold the lock waits for it.
+// Lock locks a file whose name ends in ".lock", which is never removed. Then it
+// reserves the disk space for the next Save, as a file whose name ends in ".tmp". So
+// a folder that is not writable ([core.BadConfig]) and a full disk
+// ([core.Unavailable]) are found before a refresh token is spent. A process that is
+// killed may leave the file ".tmp"; the next Lock uses it again. A Save by a process
+// that does not hold the lock waits for the lock.
 //
-// The store is safe for concurrent use, by several processes too. Use one
-// value for one folder.
+// The store is safe for concurrent use by goroutines and by processes. A process
+// should make one store for a folder.
 func File(opts FileOptions) core.Store {
 	if opts.Service == "" {
 		opts.Service = appName
@@ -60,7 +62,7 @@ func File(opts FileOptions) core.Store {
 	return s
 }
 
-// absolute keeps a path what it is when the program changes its folder.
+// absolute makes a path independent of later changes of the working directory.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); path != "" && err == nil {
 		return abs
@@ -68,10 +70,10 @@ func absolute(path string) string {
 	return path
 }
 
-// files implements [core.Store]. Read on in filelock.go.
+// fileStore implements [core.Store]. Read on in filelock.go.
 type fileStore struct {
 	dir   string // empty: the default
-	keys  keys
+	keys  keySource
 	locks namedLocks
 
 	mu   sync.Mutex // guards held
@@ -80,7 +82,7 @@ type fileStore struct {
 
 const suffix = ".credential"
 
-// paths are where a key's files are.
+// paths are the files of a key, and their folder.
 type paths struct{ dir, file, temp, lock, damaged string }
 
 func (s *fileStore) paths(key string) (p paths, err error) {
@@ -107,12 +109,12 @@ func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if !errors.Is(err, core.ErrDamaged) {
 		return value, err
 	}
-	// Put it aside when nobody is about to replace it, if it still is damaged.
-	done, e := s.lockReplacing(ctx, p)
+	// Rename the file under the lock, unless another process has replaced it.
+	unlock, e := s.lockReplacing(ctx, p)
 	if e != nil {
 		return core.Secret{}, e
 	}
-	defer done()
+	defer unlock()
 	if value, err = s.open(ctx, p, key); !errors.Is(err, core.ErrDamaged) {
 		return value, err
 	}
@@ -122,7 +124,7 @@ func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	return core.Secret{}, core.Errorf(core.Unavailable, "%w; the file is now %q", err, p.damaged)
 }
 
-// open reads a key's file.
+// open reads and decrypts the file of a key.
 func (s *fileStore) open(ctx context.Context, p paths, key string) (core.Secret, error) {
 	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if file == nil || err != nil {
@@ -135,9 +137,12 @@ func (s *fileStore) open(ctx context.Context, p paths, key string) (core.Secret,
 	return sealer.open(key, file)
 }
 
-// sealerFor returns what can open a file, nil for none. The error is about the
-// file's head, or says that it wants another key.
-func (s *fileStore) sealerFor(ctx context.Context, p paths, file []byte, create bool) (*sealer, error) {
+// sealerFor returns the sealer with the key that file was encrypted with, or, if file
+// is nil, with the current key. create says whether a missing key is created. The
+// error says that the head of the file is damaged or that the key is another one.
+func (s *fileStore) sealerFor(
+	ctx context.Context, p paths, file []byte, create bool,
+) (*sealer, error) {
 	var id [idSize]byte
 	if file != nil {
 		switch err := checkHead(file); {
@@ -154,8 +159,8 @@ func (s *fileStore) sealerFor(ctx context.Context, p paths, file []byte, create 
 	case err != nil:
 		return nil, err
 	case file != nil && sealer.id != id:
-		return nil, core.Errorf(core.BadConfig, "the file %q was encrypted with another key than that of %s: bring the old key back, or delete the file",
-			p.file, s.keys)
+		return nil, core.Errorf(core.BadConfig, "the file %q was encrypted with another key "+
+			"than that of %s: bring the old key back, or delete the file", p.file, s.keys)
 	}
 	return sealer, nil
 }
@@ -166,7 +171,8 @@ func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) err
 		return err
 	}
 	if n := len(value.Reveal()); n > maxValue {
-		return core.Errorf(core.BadConfig, "the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
+		return core.Errorf(core.BadConfig,
+			"the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
 	}
 	p, err := s.paths(key)
 	if err != nil {
@@ -175,11 +181,11 @@ func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) err
 	if err := makeDir(p.dir); err != nil {
 		return err
 	}
-	done, err := s.lockReplacing(ctx, p)
+	unlock, err := s.lockReplacing(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer unlock()
 	sealer, err := s.sealerForSave(ctx, p)
 	if err != nil {
 		return err
@@ -195,8 +201,8 @@ func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) err
 	return nil
 }
 
-// saver returns what a key's file is encrypted with. A file that is there and
-// is not ours to replace is an error.
+// sealerForSave returns the sealer for the next file of a key. A file that Save must
+// not replace, such as one of another key, is an error.
 func (s *fileStore) sealerForSave(ctx context.Context, p paths) (*sealer, error) {
 	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Memory returns a store that lives as long as the process: for tests, and for
-// sessions that share a credential because they share the store and the key.
+// Memory returns a store in the memory of the process. It is for tests, and for
+// sessions that share a credential: those with the same store and the same key.
 // It is safe for concurrent use.
 func Memory() core.Store { return &memoryStore{values: map[string]core.Secret{}} }
 
@@ -58,7 +58,7 @@ func (m *memoryStore) Lock(ctx context.Context, key string) (func(), error) {
 	return m.locks.lock(ctx, key)
 }
 
-// ended is an error if ctx is over.
+// contextError returns [core.Unavailable] if ctx has ended, and otherwise nil.
 func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil

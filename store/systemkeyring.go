@@ -31,7 +31,7 @@ type systemKeyring struct {
 	stuck bool       // the call under way has exceeded its time limit
 }
 
-// theSystemKeyring is the only one: its calls exclude each other in the whole process.
+// theSystemKeyring is the only one of the process, so that all calls exclude each other.
 var theSystemKeyring = &systemKeyring{
 	keyring: library{}, available: checkBus, calling: ctxmutex.New(),
 }
@@ -40,8 +40,12 @@ var theSystemKeyring = &systemKeyring{
 type library struct{}
 
 func (library) Get(service, entry string) (string, error) { return keyring.Get(service, entry) }
-func (library) Set(service, entry, text string) error     { return keyring.Set(service, entry, text) }
-func (library) Delete(service, entry string) error        { return keyring.Delete(service, entry) }
+
+func (library) Set(service, entry, text string) error {
+	return keyring.Set(service, entry, text)
+}
+
+func (library) Delete(service, entry string) error { return keyring.Delete(service, entry) }
 
 // errNoAnswer says that a keyring did not answer in time.
 var errNoAnswer = errors.New("it is locked or does not answer: unlock it")
