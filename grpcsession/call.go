@@ -96,7 +96,9 @@ func (a *attempt) reportRefusal(report func(c core.Credential, challenge string)
 type statsHandler struct{ client *client }
 
 // TagRPC implements [stats.Handler].
-func (o statsHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (o statsHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return ctx
+}
 
 // HandleRPC implements [stats.Handler].
 func (o statsHandler) HandleRPC(ctx context.Context, event stats.RPCStats) {
