@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/authsession/authsession"
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/plugins"
+	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/store"
@@ -268,6 +270,29 @@ func plugin(t *testing.T, dir string) string {
 	require.NoError(t, os.WriteFile(path, program, 0o700))
 	return fmt.Sprintf("plugins: {ticket: {path: %q, sha256: %s, kinds: [ticket], args: [%q]}}",
 		path, hex.EncodeToString(sum[:]), filepath.Join(dir, "pid"))
+}
+
+// TestBuiltInKindInAPlugin proves that a kind comes from one place: Load, which has all built-in
+// kinds, reports a plugin that serves one, and config.Load without that kind takes it.
+func TestBuiltInKindInAPlugin(t *testing.T) {
+	dir := t.TempDir()
+	section := strings.Replace(plugin(t, dir), "kinds: [ticket]", "kinds: [bearer]", 1)
+	file := write(t, dir, "a.yaml", section+"\nsessions: {one: {provider: bearer}}\n")
+	_, err := authsession.Load(t.Context(), &authsession.Options{Files: []string{file}})
+	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorContains(t, err, `kind "bearer" is already there: leave it out`)
+
+	var host plugins.Host
+	defer func() { require.NoError(t, host.Close(context.Background())) }()
+	cfg, err := config.Load(t.Context(), config.Options{
+		Files: []string{file},
+		Factories: slices.DeleteFunc(providers.Builtin(), func(f core.Factory) bool {
+			return f.Info().Kind == "bearer"
+		}),
+		Plugins: &host,
+	})
+	require.NoError(t, err)
+	require.NoError(t, cfg.Close(t.Context()))
 }
 
 // records are what a logger wrote.
