@@ -48,7 +48,7 @@ func TestHelperProcesses(t *testing.T) {
 }
 
 func testHelpers(t *testing.T, first firstToken, way string, burst bool) {
-	const processes = 16
+	const processes = 12
 	limit, meeting := 8, 1
 	if burst {
 		limit, meeting = processes, processes
@@ -124,8 +124,8 @@ func runProcesses(n, limit int, dir, url, way string) error {
 	return errors.Join(errs...)
 }
 
-// runProcess runs a helper process and returns what it printed. An error says also that a process which
-// it started is left: that one would keep the output open.
+// runProcess runs a helper process. It returns an error if the process fails, with its output, and
+// also if the process leaves a child process, which would keep the output open.
 func runProcess(dir, url, way string) error {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperEnv+"="+way, "HELPER_DIR="+dir, "HELPER_URL="+url,

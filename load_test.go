@@ -92,20 +92,24 @@ func load(t testing.TB, opts *authsession.Options) *authsession.Config {
 const one = "sessions: {%s: {provider: bearer, settings: {token: k}}}\n"
 
 func TestWhereTheFileIs(t *testing.T) {
+	const yaml, yml = "authsession.yaml", "authsession.yml"
+	const toml, json = "authsession.toml", "authsession.json"
+	two := "a.yaml" + string(filepath.ListSeparator) + "b.yaml"
+	type names = []string
 	for name, c := range map[string]struct {
-		files    []string // in the working directory; each has a session of its name
+		files    names // in the working directory; each has a session of its name
 		variable string
-		options  []string
-		want     []string // sessions
+		options  names
+		want     names // sessions
 	}{
-		"yaml first":                   {[]string{"authsession.json", "authsession.toml", "authsession.yml", "authsession.yaml"}, "", nil, []string{"authsession.yaml"}},
-		"then yml":                     {[]string{"authsession.json", "authsession.toml", "authsession.yml"}, "", nil, []string{"authsession.yml"}},
-		"then toml":                    {[]string{"authsession.json", "authsession.toml"}, "", nil, []string{"authsession.toml"}},
-		"then json":                    {[]string{"authsession.json"}, "", nil, []string{"authsession.json"}},
-		"the variable":                 {[]string{"authsession.yaml", "my.yaml"}, "my.yaml", nil, []string{"my.yaml"}},
-		"the variable has several":     {[]string{"a.yaml", "b.yaml"}, "a.yaml" + string(filepath.ListSeparator) + "b.yaml", nil, []string{"a.yaml", "b.yaml"}},
-		"the options":                  {[]string{"authsession.yaml", "my.yaml", "a.yaml"}, "my.yaml", []string{"a.yaml"}, []string{"a.yaml"}},
-		"the variable is set to empty": {[]string{"authsession.yaml"}, "-", nil, []string{"authsession.yaml"}},
+		"yaml first":                   {names{json, toml, yml, yaml}, "", nil, names{yaml}},
+		"then yml":                     {names{json, toml, yml}, "", nil, names{yml}},
+		"then toml":                    {names{json, toml}, "", nil, names{toml}},
+		"then json":                    {names{json}, "", nil, names{json}},
+		"the variable":                 {names{yaml, "m.yaml"}, "m.yaml", nil, names{"m.yaml"}},
+		"the variable has several":     {names{"a.yaml", "b.yaml"}, two, nil, names{"a.yaml", "b.yaml"}},
+		"the options":                  {names{yaml, "m.yaml", "a.yaml"}, "m.yaml", names{"a.yaml"}, names{"a.yaml"}},
+		"the variable is set to empty": {names{yaml}, "-", nil, names{yaml}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -114,7 +118,8 @@ func TestWhereTheFileIs(t *testing.T) {
 				text := fmt.Sprintf(one, `"`+name+`"`)
 				switch filepath.Ext(name) {
 				case ".json":
-					text = fmt.Sprintf(`{"sessions": {%q: {"provider": "bearer", "settings": {"token": "k"}}}}`, name)
+					const form = `{"sessions": {%q: {"provider": "bearer", "settings": {"token": "k"}}}}`
+					text = fmt.Sprintf(form, name)
 				case ".toml":
 					text = fmt.Sprintf("[sessions.%q]\nprovider = \"bearer\"\nsettings = {token = \"k\"}\n", name)
 				}
@@ -170,7 +175,8 @@ plugins:
   other: {path: /nowhere, sha256: "`+strings.Repeat("0", 64)+`"}
 `)
 	info := core.StoreInfo{Kind: "shelf"}
-	shelf := core.NewStoreFactory(info, func(context.Context, struct{}) (core.Store, error) { return store.Memory(), nil })
+	open := func(context.Context, struct{}) (core.Store, error) { return store.Memory(), nil }
+	shelf := core.NewStoreFactory(info, open)
 	factories := []core.Factory{ticket("ticket"), ticket("apikey"), ticket("beyond")}
 	stores := []core.StoreFactory{shelf}
 	load(t, &authsession.Options{
@@ -225,7 +231,9 @@ func TestHostOfTheProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, host.asked)
 	require.NoError(t, cfg.Close(t.Context()))
-	_, err = host.Plugin(registry.Plugin{Name: "ticket", Path: "/nowhere", SHA256: strings.Repeat("0", 64)})
+	_, err = host.Plugin(registry.Plugin{
+		Name: "ticket", Path: "/nowhere", SHA256: strings.Repeat("0", 64),
+	})
 	require.NoError(t, err, "the host still works")
 }
 
@@ -243,8 +251,9 @@ func (c *counted) Plugin(p registry.Plugin) ([]core.Factory, error) {
 // A plugin that was started for a configuration with faults is ended.
 func TestFaultyConfigurationEndsItsPlugins(t *testing.T) {
 	dir := t.TempDir()
+	file := write(t, dir, "a.yaml", plugin(t, dir)+"\nsessions: {a: {provider: ticket}}\n")
 	_, err := authsession.Load(t.Context(), &authsession.Options{
-		Files:        []string{write(t, dir, "a.yaml", plugin(t, dir)+"\nsessions: {a: {provider: ticket}}\n")},
+		Files:        []string{file},
 		StartPlugins: true, Scope: new(core.Scope),
 	})
 	require.ErrorContains(t, err, "sessions.a.settings.notes: missing")
@@ -295,7 +304,7 @@ func TestBuiltInKindInAPlugin(t *testing.T) {
 	require.NoError(t, cfg.Close(t.Context()))
 }
 
-// records are what a logger wrote.
+// records are the records of a logger.
 type records struct {
 	mu   sync.Mutex // guards text
 	text bytes.Buffer

@@ -39,7 +39,7 @@ func TestSealVersion1(t *testing.T) {
 	require.Equal(t, "token", value.Reveal())
 }
 
-// FuzzOpen reads what is no file of ours, or was one.
+// FuzzOpen opens damaged files and files of other programs.
 func FuzzOpen(f *testing.F) {
 	s := testSealer(f, 'k')
 	good, err := base64.StdEncoding.DecodeString(written) // the same in all processes of the fuzzer
@@ -70,9 +70,11 @@ func FuzzOpen(f *testing.F) {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,48}-[0-9a-f]{32}$`)
 
-// FuzzName makes names of files, which lead nowhere else.
+// FuzzName checks that a name of a file has no path and belongs to one key only.
 func FuzzName(f *testing.F) {
-	for _, key := range []string{"", "drive", "../../etc/passwd", "a\x00b", "CON", strings.Repeat("ü", 100), "\xff", "a/b", "A/B"} {
+	for _, key := range []string{
+		"", "drive", "../../etc/passwd", "a\x00b", "CON", strings.Repeat("ü", 100), "\xff", "a/b", "A/B",
+	} {
 		f.Add(key, key+"x")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
@@ -131,7 +133,8 @@ func (f *fakeRing) Delete(service, user string) error {
 
 func newFake() (*fakeRing, *systemKeyring) {
 	f := &fakeRing{values: map[string]string{}}
-	return f, &systemKeyring{keyring: f, available: func() error { return nil }, calling: ctxmutex.New()}
+	available := func() error { return nil }
+	return f, &systemKeyring{keyring: f, available: available, calling: ctxmutex.New()}
 }
 
 func keyringOf(sys *systemKeyring) *keyringStore {
@@ -140,7 +143,7 @@ func keyringOf(sys *systemKeyring) *keyringStore {
 	return k
 }
 
-// A locked keyring holds nobody longer than the limit, and one call at most.
+// A locked keyring blocks a caller at most for the time limit, and only one call reaches it.
 func TestKeyringLocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, sys := newFake()
@@ -180,7 +183,7 @@ func TestKeyringWaiters(t *testing.T) {
 		require.ErrorIs(t, err, core.Unavailable)
 		require.Equal(t, time.Second, time.Since(began))
 		done := make(chan error, 1)
-		go func() { _, err := k.Load(t.Context(), "drive"); done <- err }() // waits for its turn
+		go func() { _, err := k.Load(t.Context(), "drive"); done <- err }() // waits for the first call
 		time.Sleep(time.Second)
 		close(f.locked)
 		require.NoError(t, <-done)
@@ -209,7 +212,8 @@ func TestKeyringFaults(t *testing.T) {
 			k := keyringOf(sys)
 			_, loadErr := k.Load(t.Context(), "drive")
 			_, lockErr := k.Lock(t.Context(), "drive")
-			for _, err := range []error{loadErr, lockErr, k.Save(t.Context(), "drive", core.NewSecret("canary")), k.Delete(t.Context(), "drive")} {
+			saveErr := k.Save(t.Context(), "drive", core.NewSecret("canary"))
+			for _, err := range []error{loadErr, lockErr, saveErr, k.Delete(t.Context(), "drive")} {
 				require.Equal(t, c.code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
 				require.NotContains(t, err.Error(), "canary")
