@@ -77,7 +77,7 @@ func write(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-// load loads what must be good, into a scope of its own.
+// load loads files without faults into a new scope.
 func load(t testing.TB, opts *authsession.Options) *authsession.Config {
 	t.Helper()
 	if opts != nil && opts.Scope == nil {

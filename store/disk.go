@@ -131,29 +131,39 @@ const lockPoll = 10 * time.Millisecond
 // file of that name. The operating system releases the lock when the process ends.
 func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) {
 	for {
-		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-			return nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
-		}
-		l := flock.New(path)
-		ok, err := l.TryLockContext(ctx, lockPoll)
-		if ctx.Err() != nil && !ok {
-			return nil, core.Errorf(core.Unavailable,
-				"waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
-		}
+		lock, err := lockOpened(ctx, dir, path)
 		if err != nil {
-			return nil, fileError(dir, err)
+			return nil, err
 		}
-		held, err := l.Stat()
+		held, err := lock.Stat()
 		there, e := os.Lstat(path)
-		if err == nil && e == nil && os.SameFile(held, there) {
+		switch {
+		case err == nil && e == nil && os.SameFile(held, there):
 			if there.Mode().Perm() != 0o600 {
 				_ = os.Chmod(path, 0o600) // the umask has removed permissions
 			}
-			return func() { _ = l.Unlock() }, nil
-		}
-		_ = l.Unlock() // the file was removed or replaced during the wait
-		if ctx.Err() != nil || err != nil {
+			return func() { _ = lock.Unlock() }, nil
+		case ctx.Err() != nil || err != nil:
+			_ = lock.Unlock()
 			return nil, fileError(dir, errors.Join(err, e, ctx.Err()))
 		}
+		_ = lock.Unlock() // the file was removed or replaced during the wait
 	}
+}
+
+// lockOpened waits for the lock of the file that has this path now.
+func lockOpened(ctx context.Context, dir, path string) (*flock.Flock, error) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
+	}
+	lock := flock.New(path)
+	ok, err := lock.TryLockContext(ctx, lockPoll)
+	if ctx.Err() != nil && !ok {
+		return nil, core.Errorf(core.Unavailable,
+			"waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, fileError(dir, err)
+	}
+	return lock, nil
 }

@@ -74,7 +74,7 @@ var roles = map[string]func(store.FileOptions) error{
 		fmt.Println("holding")
 		select {}
 	},
-	// saves one value under a key of its own
+	// saves one value under a key that no other process uses
 	"maker": func(opts store.FileOptions) error {
 		time.Sleep(time.Until(time.Unix(0, parse(os.Getenv("STORE_TEST_AT")))))
 		return store.File(opts).Save(bg, fmt.Sprint(os.Getpid()), core.NewSecret("made"))

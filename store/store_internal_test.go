@@ -220,7 +220,7 @@ func TestKeyringFaults(t *testing.T) {
 			}
 			f.err, f.panics = nil, false
 			unlock, err := k.Lock(t.Context(), "drive")
-			require.NoError(t, err, "the lock was let go")
+			require.NoError(t, err, "the lock was released")
 			unlock()
 		})
 	}

@@ -66,7 +66,7 @@ func TestStart(t *testing.T) {
 	})
 }
 
-// TestSystem has a browser of its own, which prints.
+// TestSystem runs a browser that prints text.
 func TestSystem(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("starts the opener of Linux desktops")

@@ -194,7 +194,7 @@ func TestBrokenStores(t *testing.T) {
 			require.ErrorContains(t, results[0].Err, c.want)
 		})
 	}
-	results := storetest.Check(store.Memory, "another value of the store") // each has contents of its own
+	results := storetest.Check(store.Memory, "another value of the store") // each store has other contents
 	require.Len(t, results, 1)
 	require.ErrorContains(t, results[0].Err, "saved by another value of the store")
 }
