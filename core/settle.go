@@ -130,7 +130,10 @@ func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
 	fx, dropped := m.drop(at, p, c, invalid)
-	if !dropped || m.attempt != nil {
+	if !dropped {
+		return fx
+	}
+	if m.attempt != nil {
 		return fx
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
