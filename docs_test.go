@@ -42,9 +42,9 @@ func pages(t *testing.T) map[string]string {
 func TestReadmeProgram(t *testing.T) {
 	program, err := os.ReadFile("examples/readme/main.go")
 	require.NoError(t, err)
-	_, run, ok := strings.Cut(string(program), "\nfunc run")
+	_, code, ok := strings.Cut(string(program), "\npackage main\n")
 	require.True(t, ok)
-	require.Contains(t, pages(t)["README.md"], "func run"+run)
+	require.Contains(t, pages(t)["README.md"], "```go\npackage main\n"+code+"```\n")
 }
 
 // TestLinks follows each link from page to page.

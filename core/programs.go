@@ -133,9 +133,12 @@ func (s *Session) decideSignIn(by asker, o *SignInOptions, epoch *uint32) verdic
 // that has ended since, or another one, was given: a token, a password or a
 // cookie. If it is what Options.Store holds, the record is marked, so that no
 // session takes it again without asking the issuer, and if it is what this
-// session uses, it is dropped as by [Session.Reject]. It reports whether the
-// store holds the secret. Without a store the error is [BadConfig]; others are
-// the store's.
+// session uses, it is dropped. Unlike [Session.Reject], RejectStored renews
+// nothing: a program that reports a secret may end at once, and a renewal that it
+// leaves unfinished would lose the refresh token. The next caller that wants a
+// credential, here or in another process, starts the renewal. RejectStored reports
+// whether the store holds the secret. Without a store the error is [BadConfig];
+// others are the store's.
 func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
 	u := s.config()
 	if ctx == nil {
@@ -147,7 +150,11 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	}
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
-		s.refuse(l, true, "")
+		s.mu.Lock()
+		fx, _ := s.machine.drop(present(), u.policy(), l, true)
+		s.apply(l.setup, fx)
+		s.mu.Unlock()
+		s.reportSoon()
 	}
 	return marked, u.annotate(err, "reject")
 }

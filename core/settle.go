@@ -129,27 +129,9 @@ func (m *machine) arrive(
 func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
-	if m.state != StateReady || c != m.current && c != m.refused {
-		return effects{}
-	}
-	if c == m.refused {
-		if invalid {
-			m.refusal = refusalFinal
-		}
-		return effects{}
-	}
-	m.counts.refusals++
-	fx := effects{events: []Event{{Kind: Refused, Reason: Rejected, Expiry: c.cred.Expiry}}}
-	if at.mono-c.born > instant(maxRefusalWait) {
-		m.refusals = nil
-	}
-	if at.mono < m.refusals.end() {
+	fx, dropped := m.drop(at, p, c, invalid)
+	if !dropped {
 		return fx
-	}
-	m.refusals = m.refusals.next(at.mono, p.random)
-	m.current, m.refused, m.refusal = nil, c, refusalOpen
-	if invalid {
-		m.refusal = refusalFinal
 	}
 	if m.attempt != nil {
 		return fx
@@ -166,6 +148,36 @@ func (m *machine) refuse(
 	fx.start = began.start
 	fx.events = append(fx.events, began.events...)
 	return fx
+}
+
+// drop is refuse without the attempt: the next caller that wants a credential
+// starts it. It reports whether c was dropped just now.
+func (m *machine) drop(
+	at moment, p policy, c *credential, invalid bool,
+) (fx effects, dropped bool) {
+	if m.state != StateReady || c != m.current && c != m.refused {
+		return effects{}, false
+	}
+	if c == m.refused {
+		if invalid {
+			m.refusal = refusalFinal
+		}
+		return effects{}, false
+	}
+	m.counts.refusals++
+	fx = effects{events: []Event{{Kind: Refused, Reason: Rejected, Expiry: c.cred.Expiry}}}
+	if at.mono-c.born > instant(maxRefusalWait) {
+		m.refusals = nil
+	}
+	if at.mono < m.refusals.end() {
+		return fx, false
+	}
+	m.refusals = m.refusals.next(at.mono, p.random)
+	m.current, m.refused, m.refusal = nil, c, refusalOpen
+	if invalid {
+		m.refusal = refusalFinal
+	}
+	return fx, true
 }
 
 // adopt is the event that somebody else has saved a credential which is newer

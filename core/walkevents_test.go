@@ -14,8 +14,9 @@ func (w *world) events() []event {
 	if w.cfg.refusals {
 		out = append(out,
 			event{"the API accepts", (*world).accept},
-			event{"the API refuses", func(w *world) bool { return w.refuse(false) }},
-			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true) }})
+			event{"the API refuses", func(w *world) bool { return w.refuse(false, false) }},
+			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true, false) }},
+			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }})
 	}
 	if w.cfg.reconfigure {
 		out = append(out, event{"a new configuration", (*world).reconfigure})
@@ -129,7 +130,9 @@ func (w *world) accept() bool {
 	return true
 }
 
-func (w *world) refuse(invalid bool) bool {
+// refuse lets the API refuse the credential. With reported, a program says so that may end at once:
+// nothing is renewed.
+func (w *world) refuse(invalid, reported bool) bool {
 	c := w.m.current
 	if c == nil {
 		c = w.m.refused
@@ -139,7 +142,14 @@ func (w *world) refuse(invalid bool) bool {
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].who
 	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
-	fx := w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	var fx effects
+	if reported {
+		if fx, _ = w.m.drop(w.now, w.policy(), c, invalid); fx.start != nil {
+			violated(5, "a credential is renewed for a program that may end")
+		}
+	} else {
+		fx = w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	}
 	if quiet && (w.m.current == c || w.refusalCount() != 1) {
 		violated(7, "a refusal after a quiet minute counts as one soon after another")
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// callError is an error of the session as the status of a call. It wraps the
-// session's, so that a caller finds the [core.Code].
+// callError is the status error of a call for which the session returned an error. It
+// wraps that error, so that a caller finds the [core.Code].
 type callError struct {
 	status *status.Status
 	err    error
@@ -19,14 +19,14 @@ type callError struct {
 // Error returns the text of a status error.
 func (e *callError) Error() string { return e.status.Err().Error() }
 
-// GRPCStatus is what package status asks for.
+// GRPCStatus returns the status. Package status calls it.
 func (e *callError) GRPCStatus() *status.Status { return e.status }
 
 // Unwrap returns the session's error.
 func (e *callError) Unwrap() error { return e.err }
 
-// statusOf returns the status of a call that failed with an error of the session.
-// ctx is the call's.
+// statusOf returns the status of a call for which the session returned err. ctx is the
+// context of the call.
 func statusOf(ctx context.Context, err error) *status.Status {
 	code := core.CodeOf(err)
 	if gone := ctx.Err(); gone != nil && code == core.Unavailable {
@@ -46,7 +46,7 @@ func codeOf(code core.Code) codes.Code {
 	case core.OriginRefused:
 		return codes.PermissionDenied
 	case core.Closed:
-		return codes.Canceled // as calls of a grpc.ClientConn that is closed
+		return codes.Canceled // like calls of a closed grpc.ClientConn
 	}
 	return codes.Internal
 }

@@ -76,7 +76,7 @@ func TestAskTwice(t *testing.T) {
 	}
 }
 
-// A file that is no terminal has nobody behind it, or nobody who sees.
+// If the input or the output is a file, no person can answer or read a question.
 func TestAskWithoutTerminal(t *testing.T) {
 	in, writer, err := os.Pipe()
 	require.NoError(t, err)
