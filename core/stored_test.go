@@ -353,7 +353,7 @@ func TestInputs(t *testing.T) {
 	s := core.New("orders", p, &core.Options{Inputs: map[string]*core.Session{"subject_token": login}})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "t1", token(got.Inputs["subject_token"]))
-	require.Equal(t, core.StateReady, login.Status().State)
+	require.True(t, login.Status().State.Ready())
 
 	require.NoError(t, s.Close(t.Context()))
 	require.NoError(t, login.Close(t.Context()))

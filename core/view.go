@@ -103,6 +103,6 @@ func (v *View) met(l *credential) bool {
 }
 
 // refuse implements keeper.
-func (v *View) refuse(l *credential, invalid bool, challenge string) {
-	v.session.refuse(l, invalid, challenge)
+func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
+	v.session.refuse(ctx, l, invalid, challenge)
 }

@@ -256,7 +256,7 @@ func (w *world) leave() bool {
 }
 
 func (w *world) adopt() bool {
-	if !w.cfg.stored || w.m.state != StateReady {
+	if !w.cfg.stored || w.m.state != lifeReady {
 		return false
 	}
 	w.apply(w.m.adopt(w.newCredential(w.setup, true)), nobody, false)
@@ -273,7 +273,7 @@ func (w *world) callProvider(r *runner) bool {
 	if r.presented && w.cfg.stored {
 		p = spending
 	}
-	if !w.m.proceed(r.a, p) {
+	if ok, _ := w.proceed(r.a, p); !ok {
 		return w.finish(r, 0, true)
 	}
 	w.checkCall(r)
@@ -287,8 +287,12 @@ func (w *world) askPerson(r *runner) bool {
 	if !ready || r.a.who < person {
 		return false
 	}
-	if !w.m.proceed(r.a, signing) {
+	ok, told := w.proceed(r.a, signing)
+	if !ok {
 		return w.finish(r, Interactive, true)
+	}
+	if told != 1 {
+		violated(13, "a person is asked and %d events say so", told)
 	}
 	if r.cause < person {
 		violated(6, "an attempt reaches SignIn although no person is there")
@@ -296,6 +300,19 @@ func (w *world) askPerson(r *runner) bool {
 	w.checkCall(r)
 	r.stage, r.spent = stagePerson, false
 	return true
+}
+
+// proceed moves an attempt to a phase. It returns how many events say that a
+// person is asked.
+func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
+	ok, fx := w.m.proceed(a, p)
+	for _, ev := range fx.events {
+		if ev.Kind != SigningIn || p != signing || ev.Wait <= 0 {
+			violated(13, "phase %d is reported as %v", p, ev.Kind)
+		}
+		told++
+	}
+	return ok, told
 }
 
 // checkCall verifies that the provider may be called.
@@ -324,7 +341,7 @@ func (w *world) answer(r *runner, code Code) bool {
 		return false
 	}
 	r.last = code
-	w.m.proceed(r.a, saving)
+	_, _ = w.proceed(r.a, saving)
 	return true
 }
 

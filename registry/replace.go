@@ -206,8 +206,10 @@ func cloneValue(value any) any {
 func (e Entry) same(before Entry) bool {
 	a, b := e.Options, before.Options
 	a.Provider, a.Environment = e.Kind, e.Environment
-	live := sameFunc(a.Observe, b.Observe) && sameFunc(a.Facade, b.Facade) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI &&
+	live := sameFunc(a.Observe, b.Observe) && sameFunc(a.Facade, b.Facade) && sameFunc(a.Begin, b.Begin) &&
+		sameFunc(a.AuthTransport, b.AuthTransport) && sameValue(a.Transport, b.Transport) && a.Logger == b.Logger && a.UI == b.UI &&
 		sameValue(a.Store, b.Store) && maps.Equal(a.Inputs, b.Inputs) && maps.Equal(e.Inputs, before.Inputs)
+	a.Begin, a.AuthTransport, b.Begin, b.AuthTransport = nil, nil, nil, nil
 	a.Observe, a.Facade, a.Transport, a.Logger, a.UI, a.Store, a.Inputs = nil, nil, nil, nil, nil, nil, nil
 	b.Observe, b.Facade, b.Transport, b.Logger, b.UI, b.Store, b.Inputs = nil, nil, nil, nil, nil, nil, nil
 	if len(a.Origins) == 0 && len(b.Origins) == 0 {
