@@ -205,7 +205,7 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
+		require.Equal(t, []core.EventKind{core.SigningIn, core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
 	})
 }
 
