@@ -54,7 +54,7 @@ var mutants = []mutant{
 	{"12", "settle.go", "\t\ta.next = fx.start\n", "", "a caller asks the issuer a third time about a refused input"},
 	{"6", "settle.go", "fx, _ := m.begin(at, p, a.who, a.purpose)", "fx, _ := m.begin(at, p, person, a.purpose)", "a refused input opens a browser for a timer"},
 	{"11", "machine.go", "e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)", "e.RetryAfter = 0", "an error does not say when to try again"},
-	{"13", "ending.go", "fx := effects{settled: a, events: []Event{ev}}", "fx := effects{settled: a}", "a span of an attempt that Close stopped has no end"},
+	{"13", "ending.go", "fx := effects{settled: a, events: []Event{ev}}", "fx := effects{settled: a, events: []Event{ev}[:0]}", "a span of an attempt that Close stopped has no end"},
 	{"13", "settle.go", "if p != signing {", "if p == signing {", "nobody is told that a person is being asked"},
 	{"13", "settle.go", "was != ev.Subject {", "was == ev.Subject {", "a renewal for somebody else is not noticed"},
 	{"13", "settle.go", "if old == nil {\n\t\told = m.leftover()", "if old != nil {\n\t\told = m.leftover()", "a renewal for somebody else after a refusal is not noticed"},
