@@ -368,6 +368,7 @@ func (w *world) findStored(r *runner) bool {
 		return false
 	}
 	c := w.newCredential(r.a.setup, true)
+	c.cred.Subject = "bob" // another process has signed in somebody else
 	return w.settle(r, obtained{cred: c, restored: true}, nil)
 }
 

@@ -90,7 +90,7 @@ func (w *world) newCredential(u *setup, renewal bool) *credential {
 	c.wall = int64(never)
 	c.cred.Subject = "ada"
 	if renewal {
-		c.cred.Renewal, c.cred.Subject = NewSecret("r"), "bob"
+		c.cred.Renewal = NewSecret("r")
 	}
 	return c
 }
