@@ -32,7 +32,11 @@ func (w *world) events() []event {
 	if w.cfg.elsewhere {
 		out = append(out,
 			event{"another process has renewed", (*world).adopt},
-			event{"rest", func(w *world) bool { w.m.rest(); return true }})
+			event{"rest", func(w *world) bool {
+				w.m.rest()
+				w.checkEvents(effects{}) // what left the memory has no subject
+				return true
+			}})
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
