@@ -385,6 +385,7 @@ func TestEveryBeginEnds(t *testing.T) {
 		p.deaf, p.takes = true, 10*time.Second
 		require.Error(t, s.Renew(t.Context())) // at its limit; it returns later
 		time.Sleep(time.Minute)
+		synctest.Wait() // the provider has returned
 		p.deaf, p.takes = false, time.Second
 		go func() { _ = s.Renew(context.Background()) }()
 		synctest.Wait()
