@@ -30,7 +30,9 @@ func (o *Options) withAuthTransport(ctx context.Context) context.Context {
 }
 
 // wrapOnce returns wrap with its result remembered: nil if it panics.
-func wrapOnce(wrap func(http.RoundTripper) http.RoundTripper) func(http.RoundTripper) http.RoundTripper {
+func wrapOnce(
+	wrap func(http.RoundTripper) http.RoundTripper,
+) func(http.RoundTripper) http.RoundTripper {
 	var once sync.Once
 	var made http.RoundTripper
 	return func(base http.RoundTripper) http.RoundTripper {

@@ -157,7 +157,8 @@ func (o occurrence) log(log *slog.Logger) {
 	add(ev.WaitFor != 0, slog.String("wait_for", ev.WaitFor.String()))
 	add(ev.Wait > 0, slog.Duration("wait", ev.Wait))
 	if ev.Err != nil {
-		attrs = append(attrs, slog.String("code", codeText(ev.Code)), slog.String("error", ev.Err.Error()))
+		attrs = append(attrs,
+			slog.String("code", codeText(ev.Code)), slog.String("error", ev.Err.Error()))
 	}
 	log.LogAttrs(ctx, level, "session "+ev.Kind.String(), attrs...)
 }

@@ -31,7 +31,9 @@ type Status struct {
 	Credential *CredentialShape // what the credential puts on requests; nil: there is none
 	LastError  error            // of the last attempt, nil once one has succeeded
 	RetryAt    time.Time        // when the next attempt may be made; zero: now
-	StoreError error            // why Options.Store does not have the credential; nil: it does, or none is set
+	// StoreError is why Options.Store does not have the credential. Nil: it does, or
+	// none is set.
+	StoreError error
 
 	Authentications uint64 // credentials obtained
 	Failures        uint64 // attempts that failed
@@ -84,7 +86,8 @@ func (s *Session) Status() Status {
 		l = m.refused
 	}
 	if l != nil {
-		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
+		out.Subject, out.Expiry = l.cred.Subject, l.cred.Expiry
+		out.Attributes = maps.Clone(l.cred.Attributes)
 		out.StoreError, out.Credential = l.storeError(), l.shape()
 		out.Renewable = m.renewable(l)
 		origins = l.origins()
