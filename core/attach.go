@@ -74,7 +74,7 @@ func (s sender) authorize(
 		err = made.check()
 	}
 	if CodeOf(err) == Denied {
-		s.keeper.refuse(l, true, "") // the next request gets another
+		s.keeper.refuse(ctx, l, true, "") // the next request gets another
 	}
 	if err != nil {
 		return nil, err

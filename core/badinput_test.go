@@ -264,3 +264,34 @@ func TestUnknownCodes(t *testing.T) {
 		})
 	}
 }
+
+// A view ends with its session, and a zero one is one of a zero session.
+func TestViewsOfWhatIsOver(t *testing.T) {
+	closed := ready(t, &issuer{life: time.Hour}, nil)
+	before := closed.For(core.Need{MinValidity: time.Minute})
+	_, err := before.Credential(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, closed.Close(t.Context()))
+	for name, tc := range map[string]struct {
+		view *core.View
+		code core.Code
+	}{
+		"made before Close": {before, core.Closed},
+		"made after Close":  {closed.For(core.Need{}), core.Closed},
+		"of a zero session": {new(core.Session).For(core.Need{}), core.NotInitialized},
+		"zero":              {new(core.View), core.NotInitialized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := tc.view.Credential(t.Context())
+			require.ErrorIs(t, err, tc.code)
+			_, err = tc.view.Client().Get("https://api.example.com")
+			require.ErrorIs(t, err, tc.code)
+			r, err := http.NewRequest(http.MethodGet, "https://api.example.com", nil)
+			require.NoError(t, err)
+			require.ErrorIs(t, tc.view.Authorize(t.Context(), r), tc.code)
+			require.Empty(t, r.Header)
+			require.Less(t, time.Since(began), 5*time.Second)
+		})
+	}
+}

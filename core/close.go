@@ -105,6 +105,7 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.apply(u, fx)
 	originsEpoch.Add(1)
 	s.mu.Unlock()
+	s.reportSoon()
 	if c := fx.release; c != nil {
 		go func() {
 			if err := c.setup.source().release(context.Background(), c, closeForNow); err != nil {
@@ -112,5 +113,5 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 			}
 		}()
 	}
-	s.reportSoon()
+	s.begin(context.Background(), fx)
 }

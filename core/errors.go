@@ -37,6 +37,26 @@ func (c Code) Error() string {
 	return codeNames[0]
 }
 
+// codeText returns the code as one word, for JSON and log records: the name with
+// underscores.
+func codeText(c Code) string { return strings.ReplaceAll(c.Error(), " ", "_") }
+
+// MarshalText implements [encoding.TextMarshaler]: the name with underscores, as
+// "bad_config". A number that is not one of the codes is "unknown".
+func (c Code) MarshalText() ([]byte, error) { return []byte(codeText(c)), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. A text that is not one of
+// the codes', such as that of a later version, is an error, and c stays as it is.
+func (c *Code) UnmarshalText(text []byte) error {
+	for i := BadConfig; int(i) < len(codeNames); i++ {
+		if codeText(i) == string(text) {
+			*c = i
+			return nil
+		}
+	}
+	return fmt.Errorf("code %q is unknown", clip(string(text)))
+}
+
 // Error is what every function of this module that authenticates returns. The
 // authors of providers write [Errorf]; the session adds who and what, once.
 // It never holds a secret or the body of an answer.

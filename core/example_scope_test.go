@@ -45,7 +45,7 @@ func ExampleDo() {
 	})
 	fmt.Println(err, session)
 	// Output:
-	// in the function: session "reports" (ready)
+	// in the function: session "reports" (fresh)
 	// <nil> session "reports" (closed)
 }
 
@@ -92,5 +92,5 @@ func ExampleUse() {
 	current, err := core.Current(ctx)
 	fmt.Println(current, err)
 	// Output:
-	// session "prices" (ready) <nil>
+	// session "prices" (fresh) <nil>
 }

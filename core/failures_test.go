@@ -26,7 +26,7 @@ func TestInitFailures(t *testing.T) {
 			err := s.Init(t.Context())
 			require.ErrorIs(t, err, core.Denied)
 			require.Regexp(t, `^session "gs": init: denied: invalid_client; next attempt in [0-9.]+s$`, err.Error())
-			require.Equal(t, core.StateHeld, s.Status().State)
+			require.Equal(t, core.StateNew, s.Status().State)
 			_, err = s.Credential(t.Context())
 			require.ErrorIs(t, err, core.NotInitialized, "never anonymous")
 			p.set(nil)

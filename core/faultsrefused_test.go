@@ -105,8 +105,7 @@ func TestUseOfARefusedCredential(t *testing.T) {
 				require.ErrorIs(t, err, tc.code, "a caller that waited gets the error")
 				wg.Wait()
 				require.Equal(t, sent, r.sent.Load())
-				require.True(t, r.Status().Refused)
-				require.False(t, r.Status().Valid)
+				require.Equal(t, core.StateRefused, r.Status().State)
 
 				code, err := status(t, r.Session, "/ok")
 				if tc.served {
@@ -225,14 +224,13 @@ func TestRefusedSessionRecovers(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.Less(t, r.p.calls(), 10)
-		require.True(t, r.Status().Refused)
+		require.Equal(t, core.StateRefused, r.Status().State)
 		r.fail.Store(nil)
 		time.Sleep(time.Minute)
 		_, _ = status(t, r.Session, "/ok")
 		time.Sleep(2 * time.Second)
 		require.Equal(t, "t2", bearing(t, r.Session))
-		require.False(t, r.Status().Refused)
-		require.True(t, r.Status().Valid)
+		require.Equal(t, core.StateFresh, r.Status().State)
 		code, err := status(t, r.Session, "/admin")
 		require.NoError(t, err)
 		require.Equal(t, 200, code)

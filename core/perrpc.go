@@ -114,7 +114,7 @@ func (s sender) authorizeRPC(
 	}
 	if err != nil {
 		if CodeOf(err) == Denied {
-			s.keeper.refuse(l, true, "")
+			s.keeper.refuse(ctx, l, true, "")
 		}
 		return nil, l.setup.annotate(err, "authorize")
 	}

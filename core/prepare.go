@@ -1,4 +1,4 @@
-// Read on in attempt.go.
+// Read on in begin.go.
 
 package core
 
@@ -27,6 +27,7 @@ type credential struct {
 	plain     atomic.Bool                // the provider said that it is not an Authorizer
 	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
 	restored  bool                       // it came from the store, so that its life began before
+	signedIn  bool                       // a person signed in for it, or for what it was renewed from
 	store     *storeMeta                 // what Options.Store has of it; nil: nothing
 	cred      Credential
 }
@@ -62,6 +63,14 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	l.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
 	l.until.Store(int64(l.next(now.mono)))
 	return l, nil
+}
+
+// subject returns who the credential speaks for. l may be nil.
+func (l *credential) subject() string {
+	if l == nil {
+		return ""
+	}
+	return l.cred.Subject
 }
 
 // origins returns where the credential may go. If it is empty, the credential

@@ -19,7 +19,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 	var epoch *uint32
 	for {
 		by := asker{gone: ctx.Err() != nil}
-		v := s.decide(func(at moment, p policy) verdict {
+		v := s.decide(ctx, func(at moment, p policy) verdict {
 			return s.machine.since(epoch, func() verdict { return s.machine.restore(at, p, by) })
 		})
 		if !v.closing {
@@ -56,7 +56,7 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 	by := asker{who: s.audience(ctx)}
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict {
+		v := s.decide(ctx, func(at moment, p policy) verdict {
 			if c := s.machine.current; old != nil && c != nil && c != old {
 				return verdict{serve: c}
 			}
@@ -99,7 +99,7 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 	var epoch *uint32
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decideSignIn(by, &o, epoch)
+		v := s.decideSignIn(ctx, by, &o, epoch)
 		if !v.closing {
 			epoch = &v.epoch
 		}
@@ -115,8 +115,10 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 }
 
 // decideSignIn is decide for a SignIn.
-func (s *Session) decideSignIn(by asker, o *SignInOptions, epoch *uint32) verdict {
-	return s.decide(func(at moment, p policy) (v verdict) {
+func (s *Session) decideSignIn(
+	ctx context.Context, by asker, o *SignInOptions, epoch *uint32,
+) verdict {
+	return s.decide(ctx, func(at moment, p policy) (v verdict) {
 		if o.Fresh {
 			v = s.machine.since(epoch, func() verdict { return s.machine.signIn(at, p, by) })
 		} else {

@@ -21,7 +21,7 @@ func TestRestore(t *testing.T) {
 		ok, err := s.Restore(t.Context())
 		require.NoError(t, err)
 		require.False(t, ok, "nothing is stored")
-		require.Equal(t, core.StateHeld, s.Status().State)
+		require.Equal(t, core.StateNew, s.Status().State)
 		require.NoError(t, s.Status().LastError, "that is no failure")
 		require.NoError(t, s.Init(t.Context()))
 

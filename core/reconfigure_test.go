@@ -56,7 +56,7 @@ func TestReconfigureAfterARefusal(t *testing.T) {
 		s.Reconfigure(q, &core.Options{KeepFresh: true})
 		synctest.Wait()
 		require.EqualValues(t, 1, q.calls.Load())
-		require.True(t, s.Status().Valid)
+		require.Equal(t, core.StateFresh, s.Status().State)
 	})
 }
 

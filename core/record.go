@@ -20,9 +20,10 @@ type record struct {
 	Version    int               `json:"version"`
 	ID         string            `json:"id"` // of this saving
 	Saved      time.Time         `json:"saved"`
-	Identity   *identity         `json:"identity,omitempty"` // whose it is; nil: it does not say
-	Bound      []string          `json:"bound,omitempty"`    // its origins; empty: callers named them
-	Refused    bool              `json:"refused,omitempty"`  // by the API and by the issuer
+	Identity   *identity         `json:"identity,omitempty"`  // whose it is; nil: it does not say
+	Bound      []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
+	Refused    bool              `json:"refused,omitempty"`   // by the API and by the issuer
+	SignedIn   bool              `json:"signed_in,omitempty"` // a person signed in for it
 	Header     map[string]string `json:"header,omitempty"`
 	Query      map[string]string `json:"query,omitempty"`
 	Cookie     map[string]string `json:"cookie,omitempty"`

@@ -26,6 +26,8 @@ type Scope struct {
 // scopeKey finds a scope's sessions in a context.
 type scopeKey struct{ scope *Scope }
 
+func (scopeKey) ownKey() {}
+
 // frame is one With: its sessions, the preferred one first, and the frame
 // around it.
 type frame struct {

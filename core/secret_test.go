@@ -108,7 +108,13 @@ func TestLogsAndEvents(t *testing.T) {
 		}
 		require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)
 		require.ErrorIs(t, events[0].Err, core.Denied)
-		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial error="session \"gs\" (fake): init: denied: invalid_client`)
+		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial took=0s code=denied error="session \"gs\" (fake): init: denied: invalid_client`)
 		require.NotContains(t, out.String(), "t2")
+		require.Contains(t, out.String(), "expiry=2000-01-01T01:00:00.000Z")
+		p.life = 0
+		require.NoError(t, s.Init(t.Context()))
+		synctest.Wait()
+		require.NotContains(t, out.String(), "0001-01-01", "no zero dates")
+		require.Equal(t, core.Denied, events[0].Code)
 	})
 }

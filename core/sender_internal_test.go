@@ -38,7 +38,7 @@ func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
 	return l, nil
 }
 
-func (k *scripted) refuse(l *credential, invalid bool, challenge string) {
+func (k *scripted) refuse(_ context.Context, l *credential, invalid bool, challenge string) {
 	k.refused, k.invalid = append(k.refused, l), append(k.invalid, invalid)
 	k.said = append(k.said, challenge)
 }

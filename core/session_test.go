@@ -30,8 +30,7 @@ func TestSessionLife(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c), "Init authenticates once")
 		st := s.Status()
-		require.Equal(t, core.StateReady, st.State)
-		require.True(t, st.Valid)
+		require.Equal(t, core.StateFresh, st.State)
 		require.Equal(t, core.QA, st.Environment)
 
 		for range 2 {
@@ -40,7 +39,7 @@ func TestSessionLife(t *testing.T) {
 		_, err = s.Credential(t.Context())
 		require.ErrorIs(t, err, core.Closed)
 		require.EqualError(t, err, `session "gs" (fake): closed: call Init again`)
-		require.False(t, s.Status().Valid)
+		require.Equal(t, core.StateClosed, s.Status().State)
 
 		require.NoError(t, s.Init(t.Context()))
 		c, err = s.Credential(t.Context())
@@ -56,7 +55,7 @@ func TestLazySessionAuthenticatesOnFirstUse(t *testing.T) {
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c))
-		require.Equal(t, core.StateReady, s.Status().State)
+		require.True(t, s.Status().State.Ready())
 		require.NoError(t, s.Close(t.Context()))
 		_, err = s.Credential(t.Context())
 		require.ErrorIs(t, err, core.Closed, "lazy is for the first use; after Close, Init is asked for")

@@ -7,15 +7,20 @@ import "time"
 // proceed is the event that an attempt wants to move on to a phase. It reports
 // whether it may: not if it has settled, as nobody wants the outcome any more.
 // That the provider has returned, the phase saving, is noted even then.
-func (m *machine) proceed(a *attempt, p phase) bool {
+func (m *machine) proceed(a *attempt, p phase) (bool, effects) {
 	if a.settled && p != saving {
-		return false
+		return false, effects{}
 	}
 	a.phase = p
 	if p == saving && m.stuck == a {
 		m.stuck = nil
 	}
-	return true
+	if p != signing {
+		return true, effects{}
+	}
+	ev := a.event(SigningIn)
+	ev.Wait = signInTimeout
+	return true, effects{events: []Event{ev}}
 }
 
 // settle is the event that an attempt has an outcome.
@@ -31,9 +36,11 @@ func (m *machine) settle(
 		return m.succeed(a, o, took)
 	case a.purpose == restoration:
 		a.err = a.setup.annotate(err, "restore")
-		return effects{settled: a}
+		ev := a.event(Abandoned)
+		ev.Took = took
+		return effects{settled: a, events: []Event{ev}}
 	case o.input != nil && a.second == nil:
-		return m.tryAgain(at, p, a, o.input)
+		return m.tryAgain(at, p, a, o.input, took)
 	}
 	m.judgeRefused(CodeOf(err), o)
 	fx := m.fail(at, p, a, err)
@@ -45,9 +52,14 @@ func (m *machine) settle(
 // tryAgain begins another attempt in the place of one of which an input was
 // refused. What waited for that one waits for this one, and nothing has failed
 // yet. There is no third.
-func (m *machine) tryAgain(at moment, p policy, a *attempt, refused *refusedInput) effects {
+func (m *machine) tryAgain(
+	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
+) effects {
 	a.err = errSuperseded
+	ev := a.event(Abandoned)
+	ev.Took = took
 	fx, _ := m.begin(at, p, a.who, a.purpose)
+	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
 		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
 		a.next = fx.start
@@ -67,23 +79,35 @@ func (m *machine) end(a *attempt) {
 
 // succeed takes the credential that an attempt obtained.
 func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
-	ev := Event{Kind: Restored, Reason: a.req.Reason, Took: took, Expiry: o.cred.cred.Expiry}
+	ev := Event{Kind: Restored, Reason: a.req.Reason, Took: took}
 	if !o.restored {
 		ev.Kind = Authenticated
 		m.counts.authentications++
 	}
-	m.take(o.cred)
-	return effects{settled: a, events: []Event{ev}}
+	return effects{settled: a, events: m.take(o.cred, ev)}
 }
 
-// take makes c what the session has.
-func (m *machine) take(c *credential) {
-	m.failures, m.refused, m.refusal = nil, nil, refusalNone
-	if m.state == StateReady {
-		m.current = c
-		return
+// take makes c what the session has, and returns the events of that: ev, which it
+// completes, and SubjectChanged before it if c has another subject than what was
+// there. A subject that is not known is not another one.
+func (m *machine) take(c *credential, ev Event) (events []Event) {
+	old := m.current
+	if old == nil {
+		old = m.leftover()
 	}
-	m.parked = c
+	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
+	if was := old.subject(); was != "" && ev.Subject != "" && was != ev.Subject {
+		change := ev
+		change.Kind, change.OldSubject, change.Took = SubjectChanged, was, 0
+		events = append(events, change)
+	}
+	m.failures, m.refused, m.refusal = nil, nil, refusalNone
+	if m.state == lifeReady {
+		m.current = c
+	} else {
+		m.parked = c
+	}
+	return append(events, ev)
 }
 
 // judgeRefused decides what a refused credential may be used for once the attempt
@@ -115,7 +139,7 @@ func (m *machine) arrive(
 		(m.current == nil || m.current == a.have)
 	end := o.cred.cred.Expiry
 	over := !end.IsZero() && end.UnixNano() <= at.wall
-	if err != nil || !same || over || m.state == stateClosing {
+	if err != nil || !same || over || m.state == lifeClosing {
 		return effects{release: o.cred}
 	}
 	fx := m.succeed(a, o, took)
@@ -155,7 +179,7 @@ func (m *machine) refuse(
 func (m *machine) drop(
 	at moment, p policy, c *credential, invalid bool,
 ) (fx effects, dropped bool) {
-	if m.state != StateReady || c != m.current && c != m.refused {
+	if m.state != lifeReady || c != m.current && c != m.refused {
 		return effects{}, false
 	}
 	if c == m.refused {
@@ -165,7 +189,8 @@ func (m *machine) drop(
 		return effects{}, false
 	}
 	m.counts.refusals++
-	fx = effects{events: []Event{{Kind: Refused, Reason: Rejected, Expiry: c.cred.Expiry}}}
+	ev := Event{Kind: Refused, Reason: Rejected, Subject: c.subject(), Expiry: c.cred.Expiry}
+	fx = effects{events: []Event{ev}}
 	if at.mono-c.born > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
@@ -183,17 +208,16 @@ func (m *machine) drop(
 // adopt is the event that somebody else has saved a credential which is newer
 // than the session's.
 func (m *machine) adopt(c *credential) effects {
-	if m.state != StateReady {
+	if m.state != lifeReady {
 		return effects{}
 	}
-	m.take(c)
-	return effects{events: []Event{{Kind: Restored, Reason: Expiring, Expiry: c.cred.Expiry}}}
+	return effects{events: m.take(c, Event{Kind: Restored, Reason: Expiring})}
 }
 
 // rest is the event that the credential is to leave the memory. The session
 // stays ready, and obtains one when it is used again.
 func (m *machine) rest() {
-	if m.state == StateReady && m.attempt == nil {
+	if m.state == lifeReady && m.attempt == nil {
 		m.current = nil
 	}
 }

@@ -51,6 +51,9 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		own.Origins = slices.Clone(opts.Origins)
 		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
 		own.Inputs = maps.Clone(opts.Inputs)
+		if own.AuthTransport != nil {
+			own.AuthTransport = wrapOnce(own.AuthTransport)
+		}
 		u.opts = &own
 	}
 	err := u.opts.Check()
@@ -88,7 +91,8 @@ func (u *setup) annotate(err error, op string) error {
 func (u *setup) warn(message string, err error) {
 	if u.opts.Logger != nil {
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", u.name), slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
+			slog.String("session", u.name), slog.String("provider", u.opts.Provider),
+			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
 	}
 }
 

@@ -59,6 +59,7 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		return o, err
 	}
 	if o.cred, err = prepare(d.setup, c, a.have); err == nil {
+		o.cred.signedIn = o.signedIn || a.have != nil && a.have.signedIn
 		d.logIgnoredOrigins(c)
 	}
 	return o, err
@@ -98,10 +99,6 @@ func withoutUI(why error) error {
 	return &out
 }
 
-// nobodyKey marks the context of what an attempt of the audience nobody asks
-// for.
-type nobodyKey struct{}
-
 // inputs returns the credentials of the sessions that the provider needs.
 func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
 	if len(d.setup.opts.Inputs) == 0 {
@@ -129,6 +126,7 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		defer a.announceWait(WaitForInput, limit)()
 		c, err = s.supply(ctx)
 	}
 	if a.who > nobody && s.asksPerson() {
@@ -169,6 +167,7 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	if !ok {
 		return nil
 	}
+	ctx = c.setup.opts.withAuthTransport(ctx)
 	err := within(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})

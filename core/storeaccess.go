@@ -43,6 +43,8 @@ type found struct {
 	record string      // what is there; empty: nothing
 	old    Credential  // of that record
 	later  bool        // a later version saved it, so that it cannot be read
+
+	signedIn bool // a person signed in for that record
 }
 
 // nothing reports whether nothing is stored.
@@ -145,7 +147,7 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 func (s stored) record(l *credential) *record {
 	rec := newRecord(l.cred)
 	id := s.identity()
-	rec.Identity = &id
+	rec.Identity, rec.SignedIn = &id, l.signedIn
 	for _, o := range l.origins() {
 		rec.Bound = append(rec.Bound, o.text)
 	}
@@ -192,8 +194,10 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 // may hold it because a person signs in there, it waits as long as they may take.
 func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 	take := func() {
+		limit := time.Until(a.deadline)
+		defer a.announceWait(WaitForStore, limit)()
 		var unlock func()
-		if unlock, err = s.lockWithin(ctx, time.Until(a.deadline), s.key()); err == nil {
+		if unlock, err = s.lockWithin(ctx, limit, s.key()); err == nil {
 			a.keepLock(unlock)
 		}
 	}

@@ -64,6 +64,7 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 	if err != nil {
 		return s.failed(ctx, a, f, o, err)
 	}
+	o.cred.signedIn = o.cred.signedIn || f.signedIn
 	if a.overdue.Load() { // the lock may be another's by now
 		o.cred.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
 		return o, errLate
@@ -123,7 +124,7 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 	if rec == nil || err != nil {
 		return out, err
 	}
-	out.record, out.old = rec.ID, rec.credential()
+	out.record, out.old, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
 	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != Initial {
 		return out, nil // the session holds this one, or its successor
 	}
@@ -159,7 +160,7 @@ func (s stored) restored(rec *record, have *credential) *credential {
 	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
 		return nil
 	}
-	l.store, l.restored = &storeMeta{record: rec.ID}, true
+	l.store, l.restored, l.signedIn = &storeMeta{record: rec.ID}, true, rec.SignedIn
 	return l
 }
 

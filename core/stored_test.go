@@ -205,7 +205,7 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
+		require.Equal(t, []core.EventKind{core.SigningIn, core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
 	})
 }
 
@@ -353,7 +353,7 @@ func TestInputs(t *testing.T) {
 	s := core.New("orders", p, &core.Options{Inputs: map[string]*core.Session{"subject_token": login}})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "t1", token(got.Inputs["subject_token"]))
-	require.Equal(t, core.StateReady, login.Status().State)
+	require.True(t, login.Status().State.Ready())
 
 	require.NoError(t, s.Close(t.Context()))
 	require.NoError(t, login.Close(t.Context()))

@@ -91,7 +91,7 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 	if err != nil || !said.refused {
 		return resp, err
 	}
-	s.keeper.refuse(l, said.invalid, said.challenge)
+	s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
 	if l.setup.opts.NoReplay || !rewindable(r) || said.again {
 		return resp, nil
 	}
@@ -122,7 +122,7 @@ func (s sender) replay(
 	drain(resp)
 	resp, said, err := s.deliver(base, l, r, body, rounds)
 	if err == nil && said.refused {
-		s.keeper.refuse(l, said.invalid, said.challenge)
+		s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
 	}
 	return resp, err
 }

@@ -33,7 +33,11 @@ func (w *world) events() []event {
 	if w.cfg.elsewhere {
 		out = append(out,
 			event{"another process has renewed", (*world).adopt},
-			event{"rest", func(w *world) bool { w.m.rest(); return true }})
+			event{"rest", func(w *world) bool {
+				w.m.rest()
+				w.checkEvents(effects{}) // what left the memory has no subject
+				return true
+			}})
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
@@ -266,7 +270,7 @@ func (w *world) leave() bool {
 }
 
 func (w *world) adopt() bool {
-	if !w.cfg.stored || w.m.state != StateReady {
+	if !w.cfg.stored || w.m.state != lifeReady {
 		return false
 	}
 	w.apply(w.m.adopt(w.newCredential(w.setup, true)), nobody, false)
@@ -283,7 +287,7 @@ func (w *world) callProvider(r *runner) bool {
 	if r.presented && w.cfg.stored {
 		p = spending
 	}
-	if !w.m.proceed(r.a, p) {
+	if ok, _ := w.proceed(r.a, p); !ok {
 		return w.finish(r, 0, true)
 	}
 	w.checkCall(r)
@@ -297,8 +301,12 @@ func (w *world) askPerson(r *runner) bool {
 	if !ready || r.a.who < person {
 		return false
 	}
-	if !w.m.proceed(r.a, signing) {
+	ok, told := w.proceed(r.a, signing)
+	if !ok {
 		return w.finish(r, Interactive, true)
+	}
+	if told != 1 {
+		violated(13, "a person is asked and %d events say so", told)
 	}
 	if r.cause < person {
 		violated(6, "an attempt reaches SignIn although no person is there")
@@ -306,6 +314,19 @@ func (w *world) askPerson(r *runner) bool {
 	w.checkCall(r)
 	r.stage, r.spent = stagePerson, false
 	return true
+}
+
+// proceed moves an attempt to a phase. It returns how many events say that a
+// person is asked.
+func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
+	ok, fx := w.m.proceed(a, p)
+	for _, ev := range fx.events {
+		if ev.Kind != SigningIn || p != signing || ev.Wait <= 0 {
+			violated(13, "phase %d is reported as %v", p, ev.Kind)
+		}
+		told++
+	}
+	return ok, told
 }
 
 // checkCall verifies that the provider may be called.
@@ -334,7 +355,7 @@ func (w *world) answer(r *runner, code Code) bool {
 		return false
 	}
 	r.last = code
-	w.m.proceed(r.a, saving)
+	_, _ = w.proceed(r.a, saving)
 	return true
 }
 
@@ -361,6 +382,7 @@ func (w *world) findStored(r *runner) bool {
 		return false
 	}
 	c := w.newCredential(r.a.setup, true)
+	c.cred.Subject = "bob" // another process has signed in somebody else
 	return w.settle(r, obtained{cred: c, restored: true}, nil)
 }
 

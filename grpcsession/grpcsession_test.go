@@ -85,7 +85,7 @@ func TestExpiredOnce(t *testing.T) {
 	s := ready(t, p, core.Options{})
 	server := start(t, func(string) error { return nil })
 	conn := server.dial(t, s)
-	require.Eventually(t, func() bool { return !s.Status().Valid }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Status().State == core.StateExpired }, time.Minute, time.Millisecond)
 	p.life = time.Hour // no attempt is under way
 
 	failed, err := together(func() error { return call(t.Context(), conn, "hello") })

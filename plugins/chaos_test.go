@@ -142,7 +142,7 @@ func (c *chaos) use(ctx context.Context, i int) {
 	s := c.sessions[i]
 	r := rand.New(rand.NewPCG(uint64(i), 2))
 	for ctx.Err() == nil {
-		valid := time.Until(s.Status().Expiry) > 2*chaosGrace+time.Duration(c.lateness.Load()) && s.Status().State == core.StateReady
+		valid := time.Until(s.Status().Expiry) > 2*chaosGrace+time.Duration(c.lateness.Load()) && s.Status().State.Ready()
 		call, cancel := context.WithTimeout(ctx, chaosPatience)
 		began := time.Now()
 		_, err := s.Credential(call)

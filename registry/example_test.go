@@ -47,7 +47,7 @@ func Example() {
 	// Output:
 	// session "prices" (ticket): bad config: kye: unknown key, did you mean "key"?; key: missing
 	// <nil>
-	// <nil> session "prices" (ready)
+	// <nil> session "prices" (fresh)
 	// bad config: no session is named "price", did you mean "prices"?
 }
 

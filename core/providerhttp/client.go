@@ -63,6 +63,9 @@ type Options struct {
 // each time, as long as the request's context has time. It does not repeat a
 // request that was sent, nor one whose server has a certificate that cannot be
 // verified; see [Retry] for requests that spend nothing.
+//
+// The transport is wrapped by [core.Options.AuthTransport] for requests with the
+// context of a call into the provider (see [core.AuthTransport]).
 func NewClient(opts *Options) *http.Client {
 	var o Options
 	if opts != nil {
@@ -136,15 +139,61 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // once sends r and reports whether a connection was opened for it: before,
-// nothing of the request can have left.
+// nothing of the request can have left. Of what [core.Options.AuthTransport] wraps
+// around the transport, that is not known unless it passes the request on.
 func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool, err error) {
-	var got atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
-	resp, err = o.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-	if err == nil {
-		resp.Request = r
+	w := &watched{base: o.base}
+	t, err := core.AuthTransport(r.Context(), w)
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, false, err
 	}
-	return resp, got.Load(), err
+	resp, err = t.RoundTrip(r)
+	if err == nil && resp == nil {
+		err = core.Errorf(core.BadConfig, "Options.AuthTransport returned no answer")
+	}
+	if err != nil {
+		return nil, t != http.RoundTripper(w) && !w.passed.Load() || w.connected.Load(), w.reason(err)
+	}
+	if resp.Request = r; resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	return resp, true, nil
+}
+
+// watched is a transport for one request that knows how far the request got.
+type watched struct {
+	base      http.RoundTripper
+	passed    atomic.Bool // the request came here
+	connected atomic.Bool // a connection was opened for it
+	failed    atomic.Pointer[error]
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.passed.Store(true)
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) }}
+	resp, err := w.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err != nil {
+		w.failed.Store(&err)
+	}
+	return resp, err
+}
+
+// reason returns why a request failed with err: what the base said, in the place of
+// what a wrapper made of it. An error of a wrapper's own may quote the request, so
+// that its text is left out.
+func (w *watched) reason(err error) error {
+	var coded *core.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	if failed := w.failed.Load(); failed != nil {
+		return *failed
+	}
+	return core.Errorf(core.Unavailable, "Options.AuthTransport failed with an error of its own (%T)", err)
 }
 
 // rewound returns r with its body from the start; nil if it has none to give.

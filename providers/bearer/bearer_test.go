@@ -167,14 +167,14 @@ func TestSessionPastTheEndOfItsToken(t *testing.T) {
 				for at := time.Duration(0); at < 14*time.Minute; at += 10 * time.Second {
 					_, err := s.Credential(t.Context())
 					require.NoError(t, err, "after %v", at)
-					require.True(t, s.Status().Valid)
+					require.Contains(t, []core.State{core.StateFresh, core.StateStale}, s.Status().State)
 					require.False(t, s.Status().Expiry.IsZero())
 					time.Sleep(10 * time.Second)
 				}
 				time.Sleep(90 * time.Second) // to 15:30
 				_, err = s.Credential(t.Context())
 				require.ErrorContains(t, err, "expired at")
-				require.False(t, s.Status().Valid)
+				require.Equal(t, core.StateExpired, s.Status().State)
 			})
 		})
 	}

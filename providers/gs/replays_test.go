@@ -89,7 +89,7 @@ var replays = map[string][]step{
 		{do: func(w *world) (any, error) {
 			s, err := w.get(gs.Dev, w.client("id-1", "sec"))
 			err = errors.Join(err, s.Init(w.ctx), w.within(s, "/one"))
-			return map[string]any{"still_open": s.Core().Status().State == core.StateReady}, err
+			return map[string]any{"still_open": s.Core().Status().State.Ready()}, err
 		}},
 	},
 	"pass_through_token": {

@@ -133,4 +133,4 @@ func (s *Session) Core() *core.Session { return s.core }
 // for what the methods of s do not offer. It knows no base URL and no retries.
 func (s *Session) Client() *http.Client { return s.core.Client() }
 
-func (s *Session) ready() bool { return s.core.Status().State == core.StateReady }
+func (s *Session) ready() bool { return s.core.Status().State.Ready() }

@@ -44,7 +44,7 @@ sessions:
 		fmt.Println(filepath.Base(source.String()), source.Key, source.Value)
 	}
 	// Output:
-	// session "prices" (held) <nil>
+	// session "prices" (new) <nil>
 	// authsession.yaml:7:16 sessions.prices.settings.header X-Prices-Key
 	// authsession.yaml:7:38 sessions.prices.settings.key REDACTED
 }

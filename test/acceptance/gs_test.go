@@ -89,7 +89,7 @@ func TestGS(t *testing.T) {
 	require.Equal(t, want, call(t.Context(), http.MethodGet))
 	require.NoError(t, scope.Do(t.Context(), session(t, cfg, "gs-qa"), func(ctx context.Context) error {
 		require.Equal(t, want, call(ctx, http.MethodGet))
-		require.Equal(t, core.StateReady, session(t, cfg, "gs-qa").Status().State)
+		require.True(t, session(t, cfg, "gs-qa").Status().State.Ready())
 		return nil
 	}))
 	require.Equal(t, core.StateClosed, session(t, cfg, "gs-qa").Status().State, "the block closes what it initialised")
