@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 )
 
 // What is wrong with the entry itself is found before anything is looked at.
@@ -28,7 +29,7 @@ func TestBadEntry(t *testing.T) {
 		"not hexadecimal":                   {Name: "x", Path: "/x", SHA256: strings.Repeat("g", 64)},
 		`the variable "A" cannot be passed`: {Name: "x", Path: "/x", SHA256: good, Env: []string{"A=secret"}},
 		`the variable "PLUGIN_CLIENT_`:      {Name: "x", Path: "/x", SHA256: good, Env: []string{"PLUGIN_CLIENT_CERT"}},
-		`the variable "AUTHSESSION_PLUG`:    {Name: "x", Path: "/x", SHA256: good, Env: []string{cookieKey}},
+		`the variable "AUTHSESSION_PLUG`:    {Name: "x", Path: "/x", SHA256: good, Env: []string{process.CookieKey}},
 		"contains a NUL":                    {Name: "x", Path: "/x", SHA256: good, Args: []string{"\x00"}},
 		`the kind "a" is empty, repeated`:   {Name: "x", Path: "/x", SHA256: good, Kinds: []string{"a", "a"}},
 	} {

@@ -55,32 +55,6 @@ func FuzzDescription(f *testing.F) {
 	})
 }
 
-// FuzzHandshake reads what a program prints first, and what it prints later.
-func FuzzHandshake(f *testing.F) {
-	f.Add("1|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 100) + "\nrest")
-	f.Add("\n\n{\"@level\":\"warn\",\"@message\":\"hello\"}\n[ERROR] x")
-	f.Fuzz(func(t *testing.T, text string) {
-		line, rest := firstLine(strings.NewReader(text))
-		require.LessOrEqual(t, len(line), maxHandshake)
-		after, err := io.ReadAll(rest)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(line)+len(after), len(text))
-		say := newLogger(nil, "fuzz")
-		r := &runner{bin: Binary{Name: "fuzz"}, say: say, dir: "/nowhere"}
-		if err := r.checkHello(line); err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
-		}
-		_, shown := levelOf(line)
-		shown = clean(shown, maxLine)
-		require.LessOrEqual(t, len(shown), maxLine+len("…"))
-		require.NotContains(t, shown, "\n")
-		say.lines(strings.NewReader(text), "stdout")
-		_ = stdioData([]byte(text))
-		_, _, err = r.PluginToHost("unix", text)
-		require.ErrorIs(t, err, core.BadConfig)
-	})
-}
-
 // FuzzCredential reads what a plugin obtained: it is refused, or of a kind that
 // core can judge.
 func FuzzCredential(f *testing.F) {
@@ -92,8 +66,8 @@ func FuzzCredential(f *testing.F) {
 		if proto.Unmarshal(b, &m) != nil {
 			return
 		}
-		r := &remote{factory: &factory{plugin: "fuzz"}}
-		cred, err := r.credential(&m)
+		r := &remote{plugin: "fuzz"}
+		cred, err := r.toCredential(&m)
 		if err != nil {
 			require.ErrorContains(t, err, `plugin "fuzz"`)
 			return
@@ -199,7 +173,7 @@ func FuzzPrompt(f *testing.F) {
 		fit := func(text string) {
 			require.False(t, strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }), "%q", text)
 		}
-		_, _ = show(t.Context(), &m, core.UI{
+		_, _ = answerPrompt(t.Context(), &m, core.UI{
 			Show: func(_ context.Context, text string) error { fit(text); return nil },
 			Ask: func(_ context.Context, text string, _ bool) (core.Secret, error) {
 				fit(text)

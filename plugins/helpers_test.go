@@ -22,12 +22,13 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providerhttp"
+	"github.com/authsession/authsession/plugins/internal/process"
 )
 
 // TestMain makes the test binary its own plugin, so that nothing has to be
 // built and both ends run under the race detector.
 func TestMain(m *testing.M) {
-	if os.Getenv(cookieKey) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "bad-") {
+	if os.Getenv(process.CookieKey) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "bad-") {
 		pluginMain()
 		return
 	}

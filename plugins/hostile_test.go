@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
@@ -28,7 +29,7 @@ func serveHostile() {
 	if err != nil {
 		panic(err)
 	}
-	go endWithHost(s)
+	go process.EndWithHost(func() { s.closeAll(closeLimit) })
 	serve(&hostile{s, strings.TrimPrefix(os.Args[1], "bad-answers-")})
 }
 

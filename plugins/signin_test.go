@@ -147,7 +147,7 @@ func TestSignInClosed(t *testing.T) {
 	conn, err := net.Dial("tcp", page.Host)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
-	before := p.(*remote).opened.Load().proc
+	before := p.(*remote).instance.Load().process
 
 	require.NoError(t, s.Close(t.Context()))
 	require.ErrorIs(t, <-failed, core.Closed)
@@ -163,7 +163,7 @@ func TestSignInClosed(t *testing.T) {
 	s.Reconfigure(p, &core.Options{UI: &ui})
 	require.NoError(t, s.Init(t.Context()))
 	require.NoError(t, s.Close(t.Context()))
-	require.Same(t, before, p.(*remote).opened.Load().proc)
+	require.Same(t, before, p.(*remote).instance.Load().process)
 }
 
 // A plugin that dies in a sign-in, by itself or by force, is an error at once,

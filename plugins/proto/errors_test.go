@@ -121,7 +121,7 @@ func TestHostileErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := ToError(m).Error()
-			require.Less(t, len(text), 3*maxHeard)
+			require.Less(t, len(text), 3*maxReadFaults)
 			require.True(t, text == printable(text, len(text)), "not printable")
 		})
 	}
@@ -150,7 +150,7 @@ func TestErrorsCanBeSent(t *testing.T) {
 	for _, err := range []error{errors.New(long), core.Errorf(core.Denied, "%s", long), faults, core.Errorf(core.BadConfig, "%s: %w", long, faults), &core.Error{Op: long}} {
 		b, failed := proto.Marshal(FromError(err))
 		require.NoError(t, failed)
-		require.Less(t, len(b), 2*maxFault)
+		require.Less(t, len(b), 2*maxSentFaults)
 	}
 }
 

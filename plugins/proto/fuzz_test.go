@@ -126,7 +126,7 @@ func failure(t *testing.T, m *v1.Error) {
 	again := ToError(sent(t, FromError(err)))
 	require.Equal(t, core.CodeOf(err), core.CodeOf(again))
 	var faults core.Faults
-	if !errors.As(err, &faults) || len(faults.Error()) < maxFault/2 {
+	if !errors.As(err, &faults) || len(faults.Error()) < maxSentFaults/2 {
 		require.Equal(t, err.Error(), again.Error())
 	}
 }

@@ -13,7 +13,7 @@ import (
 func TestFill(t *testing.T) {
 	s := providertest.Server{URL: "http://a", TLSURL: "https://b", CA: "pem", Secret: "canary"}
 	in := map[string]any{"all": []any{"${server.url}/x ${server.tls_url}", 1.0, nil}, "in": map[string]any{"ca": "${server.ca}"}, "k": "${server.secret}", "$": "$5"}
-	require.NoError(t, placeholders(in))
+	require.NoError(t, checkPlaceholders(in))
 	require.Equal(t, map[string]any{
 		"all": []any{"http://a/x https://b", 1.0, nil}, "in": map[string]any{"ca": "pem"}, "k": "canary", "$": "$5",
 	}, fill(in, s))
