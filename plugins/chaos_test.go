@@ -23,7 +23,8 @@ import (
 )
 
 var (
-	chaosFor  = flag.Duration("chaos", 6*time.Second, "how long the chaos test runs; by hand: 1m and more")
+	chaosFor = flag.Duration("chaos", 6*time.Second,
+		"how long the chaos test runs; by hand: 1m and more")
 	chaosSeed = flag.Uint64("seed", 0, "of the chaos test; zero: another one each time")
 )
 
@@ -72,13 +73,15 @@ func TestChaos(t *testing.T) {
 	wait.Go(func() { c.control(ctx) })
 	c.fiend(ctx, h)
 	wait.Wait()
-	t.Logf("%d requests, %d renewals, %d callers without a valid credential", c.requests.Load(), c.renewals.Load(), c.failed.Load())
+	t.Logf("%d requests, %d renewals, %d callers without a valid credential", c.requests.Load(),
+		c.renewals.Load(), c.failed.Load())
 	if err := c.wrong.Load(); err != nil {
 		require.NoError(t, *err)
 	}
 	require.Positive(t, c.renewals.Load())
 	late := time.Duration(c.lateness.Load())
-	require.Less(t, time.Duration(c.longest.Load()), chaosPatience+chaosGrace+2*late, "a caller waited past its context; timers were up to %v late", late)
+	require.Less(t, time.Duration(c.longest.Load()), chaosPatience+chaosGrace+2*late,
+		"a caller waited past its context; timers were up to %v late", late)
 
 	for _, path := range c.orders {
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
@@ -106,7 +109,8 @@ func TestChaos(t *testing.T) {
 		require.NoError(t, s.Close(t.Context()))
 	}
 	require.NoError(t, h.Close(t.Context()))
-	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 }, "no goroutine is left")
+	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 },
+		"no goroutine is left")
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "plugin-dir*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -125,13 +129,15 @@ func (c *chaos) open(t *testing.T, h *Host) {
 	for i := range chaosSessions {
 		n := i % chaosPlugins
 		f := factoryOf(t, h, c.chaosBin[n], "test")
-		p, err := f.Open(t.Context(), "", map[string]any{"key": "k", "orders": c.orders[n], "nope": "revoke"})
+		p, err := f.Open(t.Context(), "",
+			map[string]any{"key": "k", "orders": c.orders[n], "nope": "revoke"})
 		require.NoError(t, err)
-		s := core.New("s"+strconv.Itoa(i), p, &core.Options{Timeout: 3 * time.Second, Observe: func(ev core.Event) {
-			if ev.Kind == core.Authenticated {
-				c.renewals.Add(1)
-			}
-		}})
+		s := core.New("s"+strconv.Itoa(i), p,
+			&core.Options{Timeout: 3 * time.Second, Observe: func(ev core.Event) {
+				if ev.Kind == core.Authenticated {
+					c.renewals.Add(1)
+				}
+			}})
 		require.NoError(t, s.Init(t.Context()))
 		c.sessions = append(c.sessions, s)
 	}
@@ -142,7 +148,8 @@ func (c *chaos) use(ctx context.Context, i int) {
 	s := c.sessions[i]
 	r := rand.New(rand.NewPCG(uint64(i), 2))
 	for ctx.Err() == nil {
-		valid := time.Until(s.Status().Expiry) > 2*chaosGrace+time.Duration(c.lateness.Load()) && s.Status().State == core.StateReady
+		valid := time.Until(s.Status().Expiry) > 2*chaosGrace+time.Duration(c.lateness.Load()) &&
+			s.Status().State == core.StateReady
 		call, cancel := context.WithTimeout(ctx, chaosPatience)
 		began := time.Now()
 		_, err := s.Credential(call)

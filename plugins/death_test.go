@@ -85,7 +85,8 @@ func TestHostEnds(t *testing.T) {
 				require.NoError(t, cmd.Process.Signal(c.signal))
 			}
 			_ = cmd.Wait()
-			eventually(t, func() bool { return !running(pids[0]) && !running(pids[1]) }, "the end of the plugin and its child")
+			eventually(t, func() bool { return !running(pids[0]) && !running(pids[1]) },
+				"the end of the plugin and its child")
 		})
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var restarts = flag.Int("restarts", 10, "how often the leak test restarts its plugin; by hand: 1000")
+var restarts = flag.Int("restarts", 10,
+	"how often the leak test restarts its plugin; by hand: 1000")
 
 // tally is what must not grow.
 type tally struct {

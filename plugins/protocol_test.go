@@ -26,10 +26,12 @@ func TestProtocolPage(t *testing.T) {
 		fmt.Sprintf("| 2 | `%d`, the version of this protocol", process.ProtocolVersion),
 		fmt.Sprintf("| a message, both ways | %d MiB", maxMessage>>20),
 		fmt.Sprintf("| kinds | %d, with 10,000 settings in all", maxKinds),
-		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes, maxOrigins),
+		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes,
+			maxOrigins),
 		fmt.Sprintf("| within %d years", maxYears),
 		fmt.Sprintf("| a signature | %d KiB", maxSignature>>10),
-		fmt.Sprintf("| %d; a message or a question is cut at %d KiB, a URL has %d KiB, a code %d bytes", maxPrompts, maxPrompt>>10, maxPage>>10, maxCode),
+		fmt.Sprintf("| %d; a message or a question is cut at %d KiB, a URL has %d KiB, a code %d bytes",
+			maxPrompts, maxPrompt>>10, maxPage>>10, maxCode),
 		fmt.Sprintf("| headers to learn | %d, with names of %d bytes", maxLearned, maxLearnedHeader),
 	} {
 		require.Contains(t, page, want)
@@ -40,18 +42,21 @@ func TestProtocolPage(t *testing.T) {
 		require.Contains(t, string(text), "\n### "+string(methods.Get(i).Name())+"\n")
 	}
 	var names []string
-	for enum, prefix := range map[protoreflect.Name]string{"Code": "CODE_", "Reason": "REASON_", "PromptKind": "PROMPT_KIND_"} {
+	for enum, prefix := range map[protoreflect.Name]string{"Code": "CODE_", "Reason": "REASON_",
+		"PromptKind": "PROMPT_KIND_"} {
 		values := file.Enums().ByName(enum).Values()
 		for i := range values.Len() {
-			if name := strings.TrimPrefix(string(values.Get(i).Name()), prefix); name != "UNSPECIFIED" && !forTheHost(name) {
+			if name := strings.TrimPrefix(string(values.Get(i).Name()), prefix); name != "UNSPECIFIED" &&
+				!forTheHost(name) {
 				names = append(names, name)
 			}
 		}
 	}
-	for _, m := range []protoreflect.Name{"Begin", "Prompt", "Credential", "Attachment", "AuthorizeRequest", "SignRequest", "Error"} {
+	for _, m := range []protoreflect.Name{"Begin", "Prompt", "Credential", "Attachment",
+		"AuthorizeRequest", "SignRequest", "Error"} {
 		fields := file.Messages().ByName(m).Fields()
 		for i := range fields.Len() {
-			if name := string(fields.Get(i).Name()); !slices.Contains([]string{"credential", "instance", "attach", "kind", "method"}, name) {
+			if name := string(fields.Get(i).Name()); !slices.Contains(inEachMessage, name) {
 				names = append(names, name)
 			}
 		}
@@ -61,7 +66,10 @@ func TestProtocolPage(t *testing.T) {
 	}
 }
 
-// forTheHost tells codes that no plugin sends.
+// inEachMessage are fields that the page does not explain one by one.
+var inEachMessage = []string{"credential", "instance", "attach", "kind", "method"}
+
+// forTheHost reports whether no plugin sends a code.
 func forTheHost(name string) bool {
 	return name == "NOT_INITIALIZED" || name == "CLOSED" || name == "ORIGIN_REFUSED"
 }

@@ -40,7 +40,8 @@ func newServer(factories []core.Factory) (*server, error) {
 	for i, f := range factories {
 		info := f.Info()
 		if _, twice := s.factories[info.Kind]; twice || info.Kind == "" {
-			return nil, fmt.Errorf("plugins.Serve: factory %d has no kind, or that of another: %q", i, info.Kind)
+			return nil, fmt.Errorf("plugins.Serve: factory %d has no kind, or that of another: %q", i,
+				info.Kind)
 		}
 		s.factories[info.Kind] = f
 		s.description.Kinds = append(s.description.Kinds, wire.FromInfo(info, f.Settings()))

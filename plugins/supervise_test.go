@@ -103,7 +103,11 @@ func TestBreaker(t *testing.T) {
 			break // its time had come
 		}
 	}
-	eventually(t, func() bool { _, err := healthy.Authenticate(t.Context(), core.Request{}); return err == nil }, "recovery")
+	eventually(t, func() bool {
+		_, err := healthy.Authenticate(t.Context(),
+			core.Request{})
+		return err == nil
+	}, "recovery")
 }
 
 // A stopped process is noticed, ended and replaced; the call goes on.
@@ -202,7 +206,8 @@ func TestSurroundings(t *testing.T) {
 	h, _ := newHost(t)
 	b := testBinary("arg")
 	b.Env = []string{"AUTHSESSION_TEST_SEEN", "AUTHSESSION_TEST_ABSENT"}
-	cred := authenticate(t, openTest(t, h, b, map[string]any{"do": "environ", "key": core.NewSecret("canary")}))
+	cred := authenticate(t, openTest(t, h, b,
+		map[string]any{"do": "environ", "key": core.NewSecret("canary")}))
 	env := cred.Attributes["environ"]
 	require.Contains(t, env, "AUTHSESSION_TEST_SEEN=seen")
 	for _, hidden := range []string{"HIDDEN", "ABSENT", "canary", "HOME=", "PATH="} {
@@ -226,7 +231,8 @@ func TestOutput(t *testing.T) {
 	h, log := newHost(t)
 	authenticate(t, openTest(t, h, testBinary(), map[string]any{"do": "print hello"}))
 	eventually(t, func() bool {
-		return strings.Contains(log.String(), "on stdout hello") && strings.Contains(log.String(), "on stderr")
+		return strings.Contains(log.String(), "on stdout hello") &&
+			strings.Contains(log.String(), "on stderr")
 	}, "both streams")
 	require.Contains(t, log.String(), "plugin=tester")
 	require.NotContains(t, log.String(), "\x1b")

@@ -16,7 +16,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-var restarts = flag.Int("restarts", 10, "how often the leak test restarts its plugin; by hand: 1000")
+var restarts = flag.Int("restarts", 10,
+	"how often the leak test restarts its plugin; by hand: 1000")
 
 // tally is what must not grow.
 type tally struct {
@@ -83,8 +84,8 @@ func TestRestartsLeaveNothing(t *testing.T) {
 	restart := func(n int) {
 		for range n {
 			p := acquire(t, s)
-			require.NoError(t, syscall.Kill(p.run.runningPID(), syscall.SIGKILL))
-			<-p.run.exited
+			require.NoError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
+			<-p.child.done()
 			eventually(t, func() bool { return !s.IsCurrent(p) }, "the end is noticed")
 			p.Release()
 			s.forgetFailures() // or the wait before each start would make this last

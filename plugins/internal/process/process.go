@@ -24,8 +24,8 @@ import (
 
 // Process is one process of a plugin. [Supervisor.Acquire] returns it.
 type Process struct {
-	run   *runner
-	conn  *grpc.ClientConn
+	child child
+	conn  conn
 	began time.Time
 	wake  chan struct{} // with an element, the watcher looks at the process now
 
@@ -35,8 +35,33 @@ type Process struct {
 	suspect bool       // a call got no answer in its time, and the watcher did not look since
 }
 
+// child is what runs; a *runner, but for tests.
+type child interface {
+	end(grace time.Duration)
+	done() <-chan struct{} // closed when the process and all that it held is gone
+	endState() string
+	runningPID() int
+}
+
+// conn is the connection to what runs; a *grpc.ClientConn, but for tests.
+type conn interface {
+	grpc.ClientConnInterface
+	Close() error
+}
+
 // Conn returns the connection to the process.
 func (p *Process) Conn() grpc.ClientConnInterface { return p.conn }
+
+func newProcess(child child, conn conn, began time.Time) *Process {
+	return &Process{child: child, conn: conn, began: began, wake: make(chan struct{}, 1)}
+}
+
+// kill ends the process and waits for that.
+func (p *Process) kill() {
+	p.child.end(0)
+	<-p.child.done()
+	_ = p.conn.Close()
+}
 
 // Release says that the caller does not use the process any more.
 func (p *Process) Release() {
@@ -108,7 +133,8 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 	if err != nil {
 		return nil, Description{}, s.program.errorf(core.Unavailable, ": %w", err)
 	}
-	p := &Process{began: time.Now(), wake: make(chan struct{}, 1)}
+	began := time.Now()
+	var run *runner // nil until go-plugin calls RunnerFunc
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {}},
@@ -122,19 +148,20 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 				_ = os.RemoveAll(dir)
 				return nil, err
 			}
-			p.run = newRunner(ctx, s.program, file, sum.isScript, append(cmd.Env, variable), dir, s.log)
-			return p.run, nil
+			env := append(cmd.Env, variable)
+			run = newRunner(ctx, s.program, file, sum.isScript, env, dir, s.log)
+			return run, nil
 		},
 	}
-	description, err := s.connectAndDescribe(ctx, p, config)
-	if err == nil && !p.run.started() {
+	conn, description, err := s.connectAndDescribe(ctx, config)
+	if err == nil && !run.started() {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, Description{}, s.abort(ctx, p, err)
+		return nil, Description{}, s.abort(ctx, run, conn, err)
 	}
-	go logStdio(p.conn, s.log)
-	return p, description, nil
+	go logStdio(conn, s.log)
+	return newProcess(run, conn, began), description, nil
 }
 
 // checksum is the comparison of a file's checksum. It runs while go-plugin makes
@@ -173,17 +200,20 @@ func (s starter) checkSocketDir(dir string) error {
 }
 
 // connectAndDescribe starts the process, connects to it and asks it what it is.
-func (s starter) connectAndDescribe(ctx context.Context, p *Process,
-	config *goplugin.ClientConfig) (Description, error) {
+// The connection may be set also with an error.
+func (s starter) connectAndDescribe(ctx context.Context,
+	config *goplugin.ClientConfig) (*grpc.ClientConn, Description, error) {
 	address, err := goplugin.NewClient(config).Start()
 	if err != nil {
-		return Description{}, err
+		return nil, Description{}, err
 	}
 	// go-plugin has added the plugin's certificate to the configuration.
-	if p.conn, err = newConn(address, config); err != nil {
-		return Description{}, err
+	conn, err := newConn(address, config)
+	if err != nil {
+		return nil, Description{}, err
 	}
-	return s.describe(ctx, p.conn)
+	description, err := s.describe(ctx, conn)
+	return conn, description, err
 }
 
 // newConn prepares the connection to a process. The first call makes it.
@@ -223,14 +253,15 @@ func (s starter) describe(ctx context.Context, conn *grpc.ClientConn) (Descripti
 
 // abort ends what a failed start has left, waits for that, and returns the error
 // that says most: that of the host's end or of the time, then one with a code,
-// then that of the handshake, which go-plugin does not know.
-func (s starter) abort(ctx context.Context, p *Process, err error) error {
-	if p.run != nil {
-		_ = p.run.Kill(ctx)
-		<-p.run.exited
+// then that of the handshake, which go-plugin does not know. run and conn may be
+// nil.
+func (s starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, err error) error {
+	if run != nil {
+		_ = run.Kill(ctx)
+		<-run.exited
 	}
-	if p.conn != nil {
-		_ = p.conn.Close()
+	if conn != nil {
+		_ = conn.Close()
 	}
 	switch coded := (*core.Error)(nil); {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -240,8 +271,8 @@ func (s starter) abort(ctx context.Context, p *Process, err error) error {
 	case errors.As(err, &coded):
 		return coded
 	}
-	if p.run != nil && p.run.handshakeError() != nil {
-		return p.run.handshakeError()
+	if run != nil && run.handshakeError() != nil {
+		return run.handshakeError()
 	}
 	return s.program.errorf(core.Unavailable, ": it did not start: %s", OneLine(err.Error(), 200))
 }

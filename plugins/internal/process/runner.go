@@ -240,6 +240,9 @@ func (r *runner) runningPID() int {
 	return r.pid
 }
 
+// done returns exited.
+func (r *runner) done() <-chan struct{} { return r.exited }
+
 // end asks the process to end. After grace it kills the process with all that it
 // has started. It does not wait for the end that follows a kill.
 func (r *runner) end(grace time.Duration) {

@@ -28,7 +28,7 @@ const (
 // needed, once for all callers that wait, and not before the wait after a
 // failure has passed. It is safe for concurrent use.
 //
-// These statements hold whenever mu is free:
+// These statements hold whenever mu is free (TestStatements checks them):
 //
 //  1. At most one of current and starting is not nil: there is one process that
 //     gets calls, and no start while there is one.
@@ -39,13 +39,17 @@ const (
 //     one method that took it out of use: lose, stopIfIdle or Close.
 //  4. Only the process that is current can be lost, so that a failure counts once,
 //     however many calls and the watcher notice it.
-//  5. notBefore is zero unless fails is at least 2: the first failure after a time
-//     without costs no wait.
+//  5. notBefore is in the future only if fails is at least 2: the first failure
+//     after a time without costs no wait.
 //  6. After closed is set, current is nil and no start begins. A start that was
 //     under way is cancelled; if it succeeds all the same, it is ended again.
 //  7. description is not nil after the first start that succeeded.
 type Supervisor struct {
-	starter
+	program Program
+	config  *Config
+	log     *outputLog
+	// start starts a process: starter.start, but for tests.
+	start func(context.Context) (*Process, Description, error)
 
 	// mu guards all below. It is not held across I/O, nor while waiting for
 	// anything but a Process.mu.
@@ -72,7 +76,9 @@ type starting struct {
 // NewSupervisor returns a supervisor for p. It starts nothing. log may be nil.
 func NewSupervisor(p Program, c Config, log *slog.Logger) *Supervisor {
 	p = p.clone()
-	return &Supervisor{starter: starter{program: p, config: &c, log: newOutputLog(log, p.Name)}}
+	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name)}
+	s.start = starter{program: s.program, config: s.config, log: s.log}.start
+	return s
 }
 
 // Described returns the value of the description of the last process that
@@ -93,7 +99,7 @@ func (s *Supervisor) PID() int {
 	if s.current == nil {
 		return 0
 	}
-	return s.current.run.runningPID()
+	return s.current.child.runningPID()
 }
 
 // CallerLeft is the error of a caller that waits no longer, because ctx has
@@ -189,7 +195,8 @@ func (s *Supervisor) startOne(ctx context.Context, begun *starting) {
 	s.mu.Lock()
 	if err == nil && s.closed {
 		s.mu.Unlock()
-		err = s.abort(ctx, p, s.program.hostClosed())
+		p.kill()
+		err = s.program.hostClosed()
 		s.mu.Lock()
 	}
 	s.starting = nil
@@ -241,7 +248,7 @@ func (s *Supervisor) lose(p *Process, why error) {
 	s.mu.Unlock()
 	if wasCurrent {
 		s.log.event(slog.LevelWarn, "plugin failed", slog.String("error", why.Error()))
-		p.run.end(0)
+		p.child.end(0)
 	}
 }
 
@@ -301,7 +308,7 @@ func (s *Supervisor) Close(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	if p != nil {
-		go p.run.end(EndGrace)
+		go p.child.end(EndGrace)
 	}
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
@@ -311,7 +318,7 @@ func (s *Supervisor) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	if p != nil {
-		p.run.end(0)
+		p.child.end(0)
 	}
 	return s.program.errorf(core.Unavailable, ": it did not end in time: %w", context.Cause(ctx))
 }

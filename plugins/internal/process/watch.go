@@ -34,9 +34,9 @@ func (s *Supervisor) watch(p *Process) {
 			break
 		}
 	}
-	<-p.run.exited
+	<-p.child.done()
 	// A process that was taken out of use has ended for that reason.
-	s.lose(p, errors.New("it ended: "+p.run.endState()))
+	s.lose(p, errors.New("it ended: "+p.child.endState()))
 }
 
 // minLookInterval is the shortest time between two looks at an idle process.
@@ -49,7 +49,7 @@ func (s *Supervisor) nextLook(p *Process) bool {
 	t := time.NewTimer(interval)
 	defer t.Stop()
 	select {
-	case <-p.run.exited:
+	case <-p.child.done():
 		return false
 	case <-t.C:
 	case <-p.wake:
@@ -81,7 +81,7 @@ func (s *Supervisor) stopIfIdle(p *Process) bool {
 	s.mu.Unlock()
 	if stop {
 		s.log.event(slog.LevelInfo, "plugin stopped: it is not in use")
-		p.run.end(EndGrace)
+		p.child.end(EndGrace)
 	}
 	return stop
 }
