@@ -47,7 +47,7 @@ func TestBadEntry(t *testing.T) {
 	}
 }
 
-// Each file that is no proper plugin is an error that names it and says what
+// Each file that is not a plugin is an error that names it and says what
 // to do, and nothing is executed that was not checked.
 func TestBadFile(t *testing.T) {
 	dir := t.TempDir()

@@ -35,7 +35,7 @@ const (
 	chaosGrace    = 250 * time.Millisecond // of the scheduler of a busy machine
 )
 
-// chaos is a run: sessions over plugins under load, and a fiend.
+// chaos is a run: sessions over plugins under load, and what disturbs the plugins.
 type chaos struct {
 	rand     *rand.Rand
 	orders   []string // a file for each plugin: what its providers do wrong
@@ -71,7 +71,7 @@ func TestChaos(t *testing.T) {
 		wait.Go(func() { c.use(ctx, i) })
 	}
 	wait.Go(func() { c.control(ctx) })
-	c.fiend(ctx, h)
+	c.disturb(ctx, h)
 	wait.Wait()
 	t.Logf("%d requests, %d renewals, %d callers without a valid credential", c.requests.Load(),
 		c.renewals.Load(), c.failed.Load())
@@ -198,8 +198,8 @@ func (c *chaos) blame(err error, format string, args ...any) {
 	}
 }
 
-// fiend does something to a plugin every now and then.
-func (c *chaos) fiend(ctx context.Context, h *Host) {
+// disturb does something to a plugin every now and then.
+func (c *chaos) disturb(ctx context.Context, h *Host) {
 	for ctx.Err() == nil {
 		n := c.rand.IntN(chaosPlugins)
 		order := ""

@@ -19,7 +19,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// hostVariable makes the test binary a host that comes to some end.
+// hostVariable makes the test binary a host that ends in the way of its value.
 const hostVariable = "AUTHSESSION_TEST_HOST"
 
 // hostMain opens a plugin, prints its process id and that of the plugin's own

@@ -78,7 +78,7 @@ func TestReload(t *testing.T) {
 	}
 	install(append(program, "another release"...))
 	configure(sum([]byte("a mistake")))
-	require.NoError(t, cfg.Reload(t.Context()), "what is wrong with the file is found by who uses it")
+	require.NoError(t, cfg.Reload(t.Context()), "the file is checked when it is used")
 	eventually(t, func() bool { return strings.Contains(log.String(), "the file's sha256 is") },
 		"the refusal")
 	require.Equal(t, first, pid())

@@ -81,12 +81,12 @@ func TestBreaker(t *testing.T) {
 	s := core.New("healthy", healthy, nil)
 	require.NoError(t, s.Init(t.Context()))
 
-	sick := openTest(t, h, testBinary(), map[string]any{"do": "crash"})
+	failing := openTest(t, h, testBinary(), map[string]any{"do": "crash"})
 	deadline := time.Now().Add(20 * time.Second)
 	var last error
 	for core.CodeOf(last) != core.Unavailable || !strings.Contains(last.Error(), "next attempt in") {
 		require.True(t, time.Now().Before(deadline), "the breaker opens: %v", last)
-		_, last = sick.Authenticate(t.Context(), core.Request{})
+		_, last = failing.Authenticate(t.Context(), core.Request{})
 		require.ErrorIs(t, last, core.Unavailable)
 		require.ErrorContains(t, last, `plugin "tester"`)
 		_, err := s.Credential(t.Context())
@@ -96,7 +96,7 @@ func TestBreaker(t *testing.T) {
 	require.LessOrEqual(t, starts, 20)
 	for range 100 {
 		began := time.Now()
-		_, err := sick.Authenticate(t.Context(), core.Request{})
+		_, err := failing.Authenticate(t.Context(), core.Request{})
 		require.Error(t, err)
 		require.Less(t, time.Since(began), 2*time.Second)
 		if strings.Count(log.String(), "plugin started") > starts {
@@ -133,7 +133,7 @@ func TestHang(t *testing.T) {
 	require.False(t, alive(pid))
 }
 
-// A provider that hangs costs its caller, and nobody else.
+// A provider that hangs affects its caller only.
 func TestHungCall(t *testing.T) {
 	h, _ := newHost(t)
 	p := openTest(t, h, testBinary(), map[string]any{"do": "hang"})
@@ -145,7 +145,7 @@ func TestHungCall(t *testing.T) {
 	require.True(t, alive(pid))
 }
 
-// A start that does not come to an end holds nobody for longer than they want.
+// Callers do not wait for a start that hangs longer than their contexts say.
 func TestSlowStart(t *testing.T) {
 	h, _ := newHost(t)
 	f := factoryOf(t, h, testBinary("bad-silent"), "test")
@@ -257,7 +257,7 @@ func TestClosedHost(t *testing.T) {
 	require.ErrorIs(t, err, core.Closed)
 }
 
-// Closing a provider lets go of its instance; using it again opens it again.
+// Closing a provider closes its instance; using it again opens it again.
 func TestCloseProvider(t *testing.T) {
 	h, _ := newHost(t)
 	mark := filepath.Join(t.TempDir(), "mark")

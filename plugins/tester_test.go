@@ -207,7 +207,7 @@ func (c *testConfig) SignIn(ctx context.Context, _ core.Request,
 	return token("Person " + answer.Reveal()), nil
 }
 
-// Close lets go of the file that it makes.
+// Close makes a file, by which a test notices it.
 func (c *testConfig) Close(context.Context) error {
 	if c.Mark != "" {
 		return os.WriteFile(c.Mark, []byte("closed"), 0o600)
