@@ -44,6 +44,8 @@ const (
 //  6. After closed is set, current is nil and no start begins. A start that was
 //     under way is cancelled; if it succeeds all the same, it is ended again.
 //  7. description is not nil after the first start that succeeded.
+//  8. A connection is closed after its process is out of use: CallError takes the
+//     error of a call in a process that is not current for one of the process.
 type Supervisor struct {
 	program Program
 	config  *Config

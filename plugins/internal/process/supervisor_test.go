@@ -58,13 +58,20 @@ func (c *fakeChild) end(grace time.Duration) {
 }
 
 // fakeConn is a connection that is never used: Ping is a function of the test.
-type fakeConn struct{ grpc.ClientConnInterface }
+type fakeConn struct {
+	grpc.ClientConnInterface
+	onClose func()
+}
 
-func (fakeConn) Close() error { return nil }
+func (c *fakeConn) Close() error {
+	c.onClose()
+	return nil
+}
 
 // world has the processes of one supervisor in a bubble of synctest.
 type world struct {
 	*Supervisor
+	closedInUse atomic.Bool // a connection was closed while its process was in use
 
 	mu       sync.Mutex // guards all below
 	startErr error      // of the next starts
@@ -113,7 +120,14 @@ func (w *world) startFake(ctx context.Context) (*Process, Description, error) {
 		pid: len(w.children) + 1, killFor: w.killFor, exited: make(chan struct{}),
 	}
 	w.children = append(w.children, child)
-	return newProcess(child, fakeConn{}, time.Now()), Description{Value: "described"}, nil
+	conn := &fakeConn{}
+	p := newProcess(child, conn, time.Now())
+	conn.onClose = func() {
+		if w.IsCurrent(p) {
+			w.closedInUse.Store(true)
+		}
+	}
+	return p, Description{Value: "described"}, nil
 }
 
 // set changes the world.
@@ -147,6 +161,8 @@ func (w *world) check() string {
 		return "5: a first failure costs a wait"
 	case s.closed && s.current != nil:
 		return "6: a process is in use after Close"
+	case w.closedInUse.Load():
+		return "8: the connection of a process in use is closed"
 	case s.current != nil && s.description == nil:
 		return "7: a process is not described"
 	}
