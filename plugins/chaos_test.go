@@ -167,8 +167,11 @@ func (c *chaos) use(ctx context.Context, i int) {
 		case err != nil:
 			c.failed.Add(1)
 		}
+		pause := time.Duration(1+r.IntN(20)) * time.Millisecond
+		began = time.Now()
 		select {
-		case <-time.After(time.Duration(1+r.IntN(20)) * time.Millisecond):
+		case <-time.After(pause):
+			atLeast(&c.lateness, time.Since(began)-pause)
 		case <-ctx.Done():
 		}
 	}
