@@ -18,7 +18,7 @@ import (
 
 // personConfig makes a provider that needs a person, once.
 type personConfig struct {
-	Do     string `json:"do" default:"browser" doc:"How the person signs in: browser, visit, show, crash, paste."`
+	Do     string `json:"do" default:"browser" doc:"How: browser, visit, show, crash, paste."`
 	Page   string `json:"page" doc:"The page to visit."`
 	Code   string `json:"code" doc:"The code to enter there."`
 	Direct string `json:"direct" doc:"The page with the code in it."`
@@ -27,7 +27,9 @@ type personConfig struct {
 }
 
 var personFactory = core.NewFactory(core.Info{Kind: "person", Summary: "Needs a person."},
-	func(_ context.Context, _ core.Environment, cfg personConfig) (core.Provider, error) { return &cfg, nil })
+	func(_ context.Context, _ core.Environment, cfg personConfig) (core.Provider, error) {
+		return &cfg, nil
+	})
 
 // Authenticate goes on with what a person has begun.
 func (c *personConfig) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
@@ -45,7 +47,8 @@ func (c *personConfig) credential(who string) core.Credential {
 }
 
 // SignIn asks in the way that Do names.
-func (c *personConfig) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (c *personConfig) SignIn(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
 	switch c.Do {
 	case "visit":
 		v := core.Visit{URL: c.Page, Code: c.Code, Direct: c.Direct}
@@ -66,7 +69,8 @@ func (c *personConfig) SignIn(ctx context.Context, req core.Request, ui core.UI)
 }
 
 // browse waits at a loopback address for the person's browser.
-func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (c *personConfig) browse(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return core.Credential{}, err
@@ -82,7 +86,8 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 	})}
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()
-	if err := ui.Open(ctx, fmt.Sprintf("http://%s/?pid=%d&input=%s", l.Addr(), os.Getpid(), req.Inputs["actor_token"].Subject)); err != nil {
+	if err := ui.Open(ctx, fmt.Sprintf("http://%s/?pid=%d&input=%s", l.Addr(), os.Getpid(),
+		req.Inputs["actor_token"].Subject)); err != nil {
 		return core.Credential{}, err
 	}
 	switch c.Do {
@@ -104,7 +109,8 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 		}
 		return c.credential(who), nil
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w",
+			context.Cause(ctx))
 	}
 }
 

@@ -61,6 +61,21 @@ func (v *Value[T]) Loaded() (T, bool) { return contents(v.opened.Load()) }
 // is opening: what that one opens stays.
 func (v *Value[T]) Take() (T, bool) { return contents(v.opened.Swap(nil)) }
 
+// Close removes the value, if it is open, and calls release with it. Unlike
+// [Value.Take] it waits for a Get that is opening, so that nothing stays open;
+// if ctx ends before, Close returns its cause, not wrapped, and removes nothing.
+// A Get that comes meanwhile waits for release and opens again.
+func (v *Value[T]) Close(ctx context.Context, release func(T)) error {
+	if err := v.opening.Lock(ctx); err != nil {
+		return err
+	}
+	defer v.opening.Unlock()
+	if opened, ok := v.Take(); ok {
+		release(opened)
+	}
+	return nil
+}
+
 func contents[T any](opened *T) (value T, ok bool) {
 	if opened == nil {
 		return value, false

@@ -149,6 +149,43 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// TestClose proves that Close waits for the Get that opens, until its own context ends, and that a
+// Get waits for the release and opens again.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opens := 0
+		value := lazy.New(func(context.Context) (int, error) {
+			time.Sleep(time.Minute)
+			opens++
+			return opens, nil
+		})
+		require.NoError(t, value.Close(t.Context(), func(int) { t.Error("nothing is open") }))
+		go func() { _, _ = value.Get(t.Context()) }()
+		synctest.Wait()
+
+		reason := errors.New("a reason")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
+		defer cancel()
+		err := value.Close(ctx, func(int) { t.Error("the value is being opened") })
+		require.True(t, err == reason, "got %v", err)
+
+		released := 0
+		go func() {
+			require.NoError(t, value.Close(t.Context(), func(got int) {
+				time.Sleep(time.Hour)
+				released = got
+			}))
+		}()
+		time.Sleep(2 * time.Minute)
+		_, open := value.Loaded()
+		require.False(t, open)
+		got, err := value.Get(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, released, "Get waits for the release")
+		require.Equal(t, 2, got)
+	})
+}
+
 // TestLoadedDoesNotAllocate proves that reading an open value costs no allocation.
 func TestLoadedDoesNotAllocate(t *testing.T) {
 	value := lazy.New(func(context.Context) (string, error) { return "open", nil })

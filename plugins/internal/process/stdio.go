@@ -1,4 +1,6 @@
-package plugins
+// Read on in runner.go.
+
+package process
 
 import (
 	"context"
@@ -9,18 +11,19 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// drainStdio logs what the plugin prints after the handshake. Servers made
-// with go-plugin send that over gRPC, and block once nobody takes it. The
-// service's messages are internal to go-plugin: a channel number and bytes.
-func (p *process) drainStdio() {
-	stream, err := p.conn.NewStream(context.Background(), &grpc.StreamDesc{ServerStreams: true},
+// logStdio logs what the plugin prints after the handshake, until the connection
+// is closed. Servers made with go-plugin send that over gRPC, and block when
+// nobody reads it. The service's messages are internal to go-plugin: a channel
+// number and bytes.
+func logStdio(conn *grpc.ClientConn, log *outputLog) {
+	stream, err := conn.NewStream(context.Background(), &grpc.StreamDesc{ServerStreams: true},
 		"/plugin.GRPCStdio/StreamStdio", grpc.ForceCodec(rawCodec{}))
 	if err != nil || stream.SendMsg(&[]byte{}) != nil || stream.CloseSend() != nil {
 		return
 	}
 	from, to := io.Pipe()
 	defer to.Close()
-	go p.sup.say.lines(from, "stdio")
+	go log.lines(from, "stdio")
 	for {
 		var message []byte
 		if stream.RecvMsg(&message) != nil {
@@ -32,7 +35,7 @@ func (p *process) drainStdio() {
 	}
 }
 
-// stdioData finds the bytes field in a plugin.StdioData.
+// stdioData returns the bytes field of a plugin.StdioData; nil if there is none.
 func stdioData(message []byte) []byte {
 	const dataField = 2
 	for len(message) > 0 {
@@ -56,7 +59,7 @@ func stdioData(message []byte) []byte {
 	return nil
 }
 
-// rawCodec leaves messages as they are.
+// rawCodec sends and receives messages as bytes.
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "proto" }

@@ -1,4 +1,6 @@
-package plugins
+// What Linux has beside system_unix.go. Read on in system_darwin.go.
+
+package process
 
 import (
 	"fmt"
@@ -7,14 +9,17 @@ import (
 	"syscall"
 )
 
+const waitid, waitidOptions = syscall.SYS_WAITID, syscall.WEXITED | syscall.WNOWAIT
+
 // executeOpened lets cmd execute the opened file instead of its path, so that
-// what was checked is what is executed. The interpreter of a script opens it
-// once more and needs it as a descriptor of its own; a program inherits none.
-func executeOpened(cmd *exec.Cmd, file *os.File, script bool) error {
+// what was checked is what is executed. The interpreter of a script opens the
+// file once more and needs it as a descriptor of its own; a program inherits
+// none.
+func executeOpened(cmd *exec.Cmd, file *os.File, isScript bool) error {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		return nil
 	}
-	if script {
+	if isScript {
 		cmd.Path, cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{file}
 		return nil
 	}
@@ -33,8 +38,8 @@ func executeOpened(cmd *exec.Cmd, file *os.File, script bool) error {
 	return nil
 }
 
-// ownGroup puts the process into a group of its own and lets the kernel tell
-// it when this one is gone.
+// ownGroup puts the process into a group of its own and lets the kernel signal
+// it when the thread that started it ends.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
