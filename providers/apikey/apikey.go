@@ -17,7 +17,9 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Config are the settings: one key, or several in Keys, or both.
@@ -47,7 +49,7 @@ var Factory = core.NewFactory(
 // New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
 // The provider is safe for concurrent use and sends nothing.
 func New(cfg Config) (core.Provider, error) {
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	cred := core.Credential{Subject: cfg.Subject}
@@ -64,9 +66,9 @@ func New(cfg Config) (core.Provider, error) {
 		}
 		(*into)[name] = core.NewSecret(p.Prefix + p.Key.Reveal())
 	}
-	attach.Address(&cred, cfg.BaseURL)
+	baseurl.Apply(&cred, cfg.BaseURL)
 	return core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		return cred, attach.Ended(ctx)
+		return cred, faults.ContextEnded(ctx)
 	}), nil
 }
 
@@ -93,7 +95,7 @@ func (c *Config) Validate(core.Environment) error {
 	for i, p := range c.Keys {
 		check("keys."+strconv.Itoa(i)+".", p)
 	}
-	if err := attach.Base(c.BaseURL); err != nil {
+	if err := baseurl.Check(c.BaseURL); err != nil {
 		faults = append(faults, core.Faultf("base_url", "%v", err))
 	}
 	return errors.Join(faults...)
@@ -140,14 +142,14 @@ func (p Place) check() (setting string, err error) {
 	case strings.TrimLeft(p.Prefix, " \t") != p.Prefix:
 		return "prefix", errors.New("starts with a space")
 	}
-	value := attach.HeaderValue
+	value := headers.Value
 	switch where {
 	case "header":
-		err = attach.HeaderName(p.Header)
+		err = headers.Name(p.Header)
 	case "query":
-		err = attach.QueryName(p.Query)
+		err = headers.QueryName(p.Query)
 	case "cookie":
-		err, value = attach.CookieName(p.Cookie), attach.CookieValue
+		err, value = headers.CookieName(p.Cookie), headers.CookieValue
 	}
 	if err != nil {
 		return where, err

@@ -18,7 +18,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
 )
 
 // Config are the settings. One of Username and Password may be empty, as some
@@ -39,7 +40,7 @@ var Factory = core.NewFactory(
 // New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
 // The provider is safe for concurrent use and sends nothing.
 func New(cfg Config) (core.Provider, error) {
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	user, password := cfg.Username.Reveal(), cfg.Password.Reveal()
@@ -49,9 +50,9 @@ func New(cfg Config) (core.Provider, error) {
 		cred.Subject = user
 	}
 	cred.Attach.Header = map[string]core.Secret{"Authorization": core.NewSecret(value)}
-	attach.Address(&cred, cfg.BaseURL)
+	baseurl.Apply(&cred, cfg.BaseURL)
 	return core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		return cred, attach.Ended(ctx)
+		return cred, faults.ContextEnded(ctx)
 	}), nil
 }
 
@@ -72,7 +73,7 @@ func (c *Config) Validate(core.Environment) error {
 	if c.Username.IsZero() && c.Password.IsZero() {
 		add("username", errors.New("name and password are both empty"))
 	}
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 

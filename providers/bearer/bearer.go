@@ -17,8 +17,11 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
 	"github.com/authsession/authsession/providers/internal/files"
+	"github.com/authsession/authsession/providers/internal/headers"
+	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
 // Config are the settings: a token or a file.
@@ -48,7 +51,7 @@ func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 5 * time.Second
 	}
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	return &provider{cfg}, nil
@@ -69,12 +72,12 @@ func (c *Config) Validate(core.Environment) error {
 	case c.Token.IsZero() && c.TokenFile == "":
 		add("token", errors.New("missing: give token or token_file"))
 	case c.TokenFile == "":
-		add("token", attach.Token(c.Token.Reveal()))
+		add("token", headers.Token(c.Token.Reveal()))
 	}
 	if c.Interval < time.Second {
 		add("interval", errors.New("want at least 1s"))
 	}
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 
@@ -82,7 +85,7 @@ type provider struct{ cfg Config }
 
 // Authenticate implements [core.Provider]: it returns what the token is now.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if err := attach.Ended(ctx); err != nil {
+	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
 	token := p.cfg.Token.Reveal()
@@ -95,9 +98,9 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 			return core.Credential{}, err
 		}
 	}
-	expiry, over := attach.Expiry(attach.TokenExpiry(token))
+	expiry, over := jwtexpiry.Until(jwtexpiry.Of(token))
 	if over {
-		return core.Credential{}, p.over(attach.TokenExpiry(token))
+		return core.Credential{}, p.over(jwtexpiry.Of(token))
 	}
 	cred := core.Credential{
 		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
@@ -107,7 +110,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if p.cfg.TokenFile != "" {
 		cred.RenewAfter = time.Now().Add(p.cfg.Interval)
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 
@@ -126,7 +129,7 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	token := strings.TrimSpace(string(data))
-	if err := attach.Token(token); err != nil {
+	if err := headers.Token(token); err != nil {
 		return "", core.LocalErrorf(core.BadConfig, "the token in file %q %w", path, err)
 	}
 	return token, nil

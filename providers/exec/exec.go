@@ -24,7 +24,9 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Config are the settings: what to run, what it prints, and which headers are
@@ -79,7 +81,7 @@ func New(cfg Config) (core.Provider, error) {
 	if cfg.Output == "" {
 		cfg.Output = Auto
 	}
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	cfg.Args, cfg.PassEnv = slices.Clone(cfg.Args), slices.Clone(cfg.PassEnv)
@@ -113,7 +115,7 @@ func (c *Config) Validate(core.Environment) error {
 	}
 	add("dir", noNUL(c.Dir))
 	c.validateHeaders(add)
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 
@@ -126,13 +128,13 @@ func (c *Config) validateHeaders(add func(string, error)) {
 		add("headers", errors.New("missing: an AWS document has no token; name the headers that carry its fields"))
 	}
 	if c.Header != "" {
-		add("header", attach.HeaderName(c.Header))
+		add("header", headers.Name(c.Header))
 	}
 	if c.Prefix != nil {
 		add("prefix", checkText(*c.Prefix))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		add("headers\x00"+name, attach.HeaderName(name))
+		add("headers\x00"+name, headers.Name(name))
 		add("headers\x00"+name, checkTemplate(c.Headers[name], c.Output))
 	}
 }

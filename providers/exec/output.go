@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/certs"
+	"github.com/authsession/authsession/providers/internal/headers"
+	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
 // soon is when to run a command again whose credential has expired by our
@@ -45,7 +47,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 		cred.Renewal = core.NewSecret(string(document))
 	}
 	var over bool
-	if cred.Expiry, over = attach.Expiry(a.expiry); over {
+	if cred.Expiry, over = jwtexpiry.Until(a.expiry); over {
 		return core.Credential{}, core.Errorf(core.Unavailable, "the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
 	}
 	switch {
@@ -54,7 +56,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
 		cred.Expiry = time.Now().Add(p.cfg.Lifetime)
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 
@@ -74,10 +76,10 @@ func parse(ctx context.Context, printed []byte, format Format) (answer, error) {
 		return parseAWS(printed)
 	case Token:
 		token := string(printed)
-		if err := attach.Token(token); err != nil {
+		if err := headers.Token(token); err != nil {
 			return answer{}, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
 		}
-		return answer{values: map[string]string{fieldToken: token}, expiry: attach.TokenExpiry(token)}, nil
+		return answer{values: map[string]string{fieldToken: token}, expiry: jwtexpiry.Of(token)}, nil
 	}
 	return answer{}, core.Errorf(core.Unavailable, "the command prints JSON that is neither an ExecCredential nor an AWS document")
 }
@@ -128,10 +130,10 @@ func parseExecCredential(ctx context.Context, printed []byte) (a answer, err err
 	}
 	a.values = map[string]string{fieldToken: doc.Status.Token}
 	if doc.Status.Token != "" {
-		if err := attach.Token(doc.Status.Token); err != nil {
+		if err := headers.Token(doc.Status.Token); err != nil {
 			return a, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
 		}
-		a.expiry = attach.TokenExpiry(doc.Status.Token)
+		a.expiry = jwtexpiry.Of(doc.Status.Token)
 	}
 	if doc.Status.Expiry != nil {
 		a.expiry = *doc.Status.Expiry
@@ -182,7 +184,7 @@ func parseAWS(printed []byte) (answer, error) {
 		a.values[fieldSession] = doc.SessionToken
 	}
 	for _, value := range a.values {
-		if err := attach.Token(value); err != nil {
+		if err := headers.Token(value); err != nil {
 			return answer{}, core.Errorf(core.Unavailable, "a field of the AWS document that the command prints %w", err)
 		}
 	}

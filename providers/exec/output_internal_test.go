@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
+	"github.com/authsession/authsession/providers/internal/headers"
 	"github.com/stretchr/testify/require"
 )
 
@@ -232,7 +232,7 @@ func FuzzExecCredential(f *testing.F) {
 			require.True(t, len(cred.Attach.Header) > 0 || !cred.Attach.Cert.IsZero())
 			require.True(t, cred.Expiry.IsZero() || cred.Expiry.After(time.Now().Add(-time.Minute)))
 			for _, value := range cred.Attach.Header {
-				require.NoError(t, attach.HeaderValue(value.Reveal()))
+				require.NoError(t, headers.Value(value.Reveal()))
 			}
 		}
 	})

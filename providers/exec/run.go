@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/faults"
 )
 
 const (
@@ -33,7 +33,7 @@ type provider struct {
 
 // Authenticate implements [core.Provider]: it runs the command.
 func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
-	if err := attach.Ended(ctx); err != nil {
+	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
 	path, err := p.find()
@@ -78,7 +78,7 @@ func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
 	cmd.WaitDelay = linger
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
-		if err := attach.Ended(ctx); err != nil {
+		if err := faults.ContextEnded(ctx); err != nil {
 			return nil, err
 		}
 		return nil, p.unstarted(err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // The fields that a template may name, as the documents spell them.
@@ -71,7 +71,7 @@ func checkTemplate(template string, output Format) error {
 	case fields == 0:
 		return errors.New("names no field, as {" + known[0] + "} does")
 	}
-	return attach.HeaderValue(all.String())
+	return headers.Value(all.String())
 }
 
 // checkText reports what is wrong with a prefix.
@@ -79,27 +79,27 @@ func checkText(prefix string) error {
 	if strings.Contains(prefix, "{") {
 		return errors.New("has a { in it: use headers")
 	}
-	return attach.HeaderValue(prefix + "x")
+	return headers.Value(prefix + "x")
 }
 
-// fill makes headers of templates. One that names a field that is not there,
-// as the session token of long-lived AWS keys, is left out.
+// fill returns the headers of the templates. It leaves out a header whose template names a field that
+// is absent, such as the session token of long-lived AWS keys.
 func fill(templates map[string]string, values map[string]string) (map[string]core.Secret, error) {
-	headers := map[string]core.Secret{}
+	filled := map[string]core.Secret{}
 	for name, template := range templates {
-		var out strings.Builder
+		var value strings.Builder
 		absent := false
-		_ = walk(template, func(s string) { out.WriteString(s) }, func(field string) {
+		_ = walk(template, func(s string) { value.WriteString(s) }, func(field string) {
 			absent = absent || values[field] == ""
-			out.WriteString(values[field])
+			value.WriteString(values[field])
 		})
 		if absent {
 			continue
 		}
-		if err := attach.HeaderValue(out.String()); err != nil {
+		if err := headers.Value(value.String()); err != nil {
 			return nil, core.Errorf(core.Unavailable, "what the command printed %w", err)
 		}
-		headers[name] = core.NewSecret(out.String())
+		filled[name] = core.NewSecret(value.String())
 	}
-	return headers, nil
+	return filled, nil
 }

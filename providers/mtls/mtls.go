@@ -17,8 +17,9 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/certs"
+	"github.com/authsession/authsession/providers/internal/faults"
 )
 
 // Config are the settings: certificate and key in PEM, each as a file or as
@@ -55,7 +56,7 @@ func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 10 * time.Second
 	}
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	return &provider{cfg, cfg.certs()}, nil
@@ -76,7 +77,7 @@ func (c *Config) Validate(core.Environment) error {
 	if c.Interval < time.Second {
 		add("interval", errors.New("want at least 1s"))
 	}
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 
@@ -95,7 +96,7 @@ type provider struct {
 // Authenticate implements [core.Provider]: it returns what the certificate is
 // now.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if err := attach.Ended(ctx); err != nil {
+	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
 	b, err := p.certs.Load(ctx, req.Reason != core.Initial)
@@ -113,7 +114,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if cred.Subject == "" {
 		cred.Subject = subject(b.Leaf)
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 

@@ -12,9 +12,9 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providertest"
-	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
 	"github.com/authsession/authsession/providers/mtls"
+	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/stretchr/testify/require"
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -63,9 +63,10 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// The settings of package certs are all here, word by word.
-func TestSettingsAreThoseOfCerts(t *testing.T) {
-	ours, theirs := reflect.TypeFor[mtls.Config](), reflect.TypeFor[certs.Config]()
+// TestCertificateSettings checks that the settings of a certificate have the names that they have in
+// oauth2.
+func TestCertificateSettings(t *testing.T) {
+	ours, theirs := reflect.TypeFor[mtls.Config](), reflect.TypeFor[oauth2.Certificates]()
 	for i := range theirs.NumField() {
 		want := theirs.Field(i)
 		got, ok := ours.FieldByName(want.Name)

@@ -22,7 +22,6 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
-	"github.com/authsession/authsession/providers/internal/jose"
 	"github.com/authsession/authsession/providers/oauth2"
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -143,9 +142,9 @@ func TestKeyRotates(t *testing.T) {
 func TestSigner(t *testing.T) {
 	s := newServer(t)
 	s.proof = func(*http.Request) bool { return true }
-	cfg := oauth2.Config{TokenURL: s.URL + "/token", ClientSettings: oauth2.ClientSettings{
-		ClientID: clientID, Signer: struct{ crypto.Signer }{ecKey}, ClientKey: jose.KeyConfig{ID: "hsm-1"},
-	}}
+	cfg := oauth2.Config{TokenURL: s.URL + "/token",
+		ClientID: clientID, Signer: struct{ crypto.Signer }{ecKey}, ClientKey: oauth2.PrivateKey{ID: "hsm-1"},
+	}
 	p, err := oauth2.New(cfg)
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
@@ -156,7 +155,7 @@ func TestSigner(t *testing.T) {
 	cfg.ClientKey.Algorithm = "RS256"
 	_, err = oauth2.New(cfg)
 	require.ErrorContains(t, err, "client_key: the key is EC P-256 and cannot sign with RS256")
-	cfg.ClientKey = jose.KeyConfig{File: "x"}
+	cfg.ClientKey = oauth2.PrivateKey{File: "x"}
 	_, err = oauth2.New(cfg)
 	require.ErrorContains(t, err, "client_key: the program gives a Signer")
 }

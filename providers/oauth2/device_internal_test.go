@@ -75,14 +75,14 @@ func TestPollTimes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
 				transport := &polls{began: now, answers: tt.answers}
-				d := device{
+				d := deviceAuthorization{
 					code: core.NewSecret("dc"), interval: time.Duration(tt.interval) * time.Second,
 					visit: core.Visit{Expires: now.Add(time.Duration(tt.life) * time.Second)},
 				}
 				ctx, cancel := context.WithDeadline(t.Context(), d.visit.Expires)
 				defer cancel()
 				client := &grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}}
-				_, err := poll(ctx, client, d)
+				_, err := pollToken(ctx, client, d)
 				if tt.code == 0 {
 					require.NoError(t, err)
 				} else {
@@ -104,7 +104,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		transport := &polls{began: time.Now()}
-		_, err := poll(ctx, &grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}}, device{
+		_, err := pollToken(ctx, &grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}}, deviceAuthorization{
 			interval: 5 * time.Second, visit: core.Visit{Expires: time.Now().Add(time.Hour)},
 		})
 		require.ErrorIs(t, err, core.Interactive)
@@ -128,14 +128,14 @@ func FuzzDeviceAnswer(f *testing.F) {
 			return
 		}
 		now := time.Now()
-		d, err := readDevice(fields, now)
+		d, err := parseDeviceAnswer(fields, now)
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			return
 		}
 		require.False(t, d.code.IsZero())
-		require.True(t, d.interval >= time.Second && d.interval <= maxPause)
-		require.WithinRange(t, d.visit.Expires, now.Add(time.Second), now.Add(maxCode*time.Second))
+		require.True(t, d.interval >= time.Second && d.interval <= maxInterval)
+		require.WithinRange(t, d.visit.Expires, now.Add(time.Second), now.Add(maxCodeLifetime*time.Second))
 		for _, link := range []string{d.visit.URL, d.visit.Direct} {
 			require.True(t, link == "" || strings.HasPrefix(strings.ToLower(link), "http"))
 			require.NotContains(t, link, "\x1b")
@@ -172,7 +172,7 @@ func FuzzBrowserAnswer(f *testing.F) {
 }
 
 func FuzzIDToken(f *testing.F) {
-	keys, err := readKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	keys, err := parseKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	require.NoError(f, err)
 	for _, seed := range []string{
 		"", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
@@ -181,7 +181,7 @@ func FuzzIDToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		_, err := checkIDToken(t.Context(), keys, token, expected{issuer: "https://l", clientID: "app"})
+		_, err := checkIDToken(t.Context(), keys, token, expectation{issuer: "https://l", clientID: "app"})
 		require.Error(t, err, "nobody has the key")
 		require.NotZero(t, core.CodeOf(err))
 		if len(token) > 30 {
@@ -200,7 +200,7 @@ func FuzzKeys(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		keys, err := readKeys(body)
+		keys, err := parseKeys(body)
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			require.Empty(t, keys)
@@ -228,7 +228,7 @@ func TestKeys(t *testing.T) {
 		"not on the curve":       {`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, 0, core.BadConfig},
 		"a page":                 {`<html>`, 0, core.Unavailable},
 	} {
-		keys, err := readKeys([]byte(tt.body))
+		keys, err := parseKeys([]byte(tt.body))
 		require.Len(t, keys, tt.keys, name)
 		if tt.code != 0 {
 			require.True(t, errors.Is(err, tt.code), name)

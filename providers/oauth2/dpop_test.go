@@ -305,8 +305,8 @@ func TestBoundFaults(t *testing.T) {
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, "dpop_algorithm")
 		_, err = oauth2.New(oauth2.Config{
-			TokenURL: s.URL, ClientSettings: oauth2.ClientSettings{ClientID: "a", ClientSecret: core.NewSecret(secret)},
-			DPoPSettings: oauth2.DPoPSettings{DPoP: true, DPoPAlgorithm: "none"},
+			TokenURL: s.URL, ClientID: "a", ClientSecret: core.NewSecret(secret),
+			DPoP: true, DPoPAlgorithm: "none",
 		})
 		require.ErrorContains(t, err, "dpop_algorithm: want one of ES256, EdDSA, RS256, PS256")
 	})

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/jose"
 	"github.com/authsession/authsession/providers/oauth2"
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -288,10 +287,10 @@ func TestClaimsAreCopied(t *testing.T) {
 	claims := map[string]any{"tenant": core.NewSecret("t1"), "list": []any{core.NewSecret("a"), 1}}
 	p, err := oauth2.New(oauth2.Config{
 		Grant: oauth2.JWTBearer, TokenURL: s.URL + "/token",
-		ClientSettings: oauth2.ClientSettings{ClientID: clientID, ClientSecret: core.NewSecret(secret)},
-		ExchangeSettings: oauth2.ExchangeSettings{Assertion: oauth2.BearerAssertion{
-			Claims: claims, Key: jose.KeyConfig{Text: core.NewSecret(keyPEM(t, ecKey))},
-		}},
+		ClientID: clientID, ClientSecret: core.NewSecret(secret),
+		Assertion: oauth2.BearerAssertion{
+			Claims: claims, Key: oauth2.PrivateKey{Text: core.NewSecret(keyPEM(t, ecKey))},
+		},
 	})
 	require.NoError(t, err)
 	claims["tenant"], claims["list"].([]any)[0] = "t2", "b"

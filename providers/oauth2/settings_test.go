@@ -63,13 +63,13 @@ func TestSettingsFaults(t *testing.T) {
 func TestNew(t *testing.T) {
 	s := newServer(t)
 	p, err := oauth2.New(oauth2.Config{
-		TokenURL: s.URL + "/token", ClientSettings: oauth2.ClientSettings{ClientID: clientID, ClientSecret: core.NewSecret(secret)},
+		TokenURL: s.URL + "/token", ClientID: clientID, ClientSecret: core.NewSecret(secret),
 	})
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err, "zero settings are the defaults")
 
-	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientSettings: oauth2.ClientSettings{ClientAuth: "both"}})
+	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientAuth: "both"})
 	require.ErrorIs(t, err, core.BadConfig)
 	require.ErrorContains(t, err, "grant: want one of client_credentials, ")
 	require.ErrorContains(t, err, "client_id: is empty; client_auth: want one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, ")

@@ -26,7 +26,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/faults"
 	"github.com/authsession/authsession/providers/internal/files"
 )
 
@@ -34,15 +34,15 @@ import (
 // file or inline, or the first two together as PKCS #12. The zero Config names
 // nothing.
 type Config struct {
-	CertFile    string      `json:"cert_file" doc:"PEM file with the client's certificate, then its issuers; it may hold the key too."`
-	Cert        core.Secret `json:"cert" doc:"The same as text, in the place of cert_file."`
-	KeyFile     string      `json:"key_file" doc:"PEM file with the private key, not encrypted. Default: cert_file."`
-	Key         core.Secret `json:"key" doc:"The same as text, in the place of key_file."`
-	CAFile      string      `json:"ca_file" doc:"PEM file with the roots that the server is verified against. Default: the system's."`
-	CA          core.Secret `json:"ca" doc:"The same as text, in the place of ca_file."`
-	P12File     string      `json:"p12_file" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in the place of cert and key."`
-	P12         core.Secret `json:"p12" doc:"The same in base64, in the place of p12_file."`
-	P12Password core.Secret `json:"p12_password" doc:"What opens the PKCS #12. Default: the empty password."`
+	CertFile    string      // PEM file with the client's certificate, then its issuers; it may hold the key too.
+	Cert        core.Secret // The same as text, in the place of cert_file.
+	KeyFile     string      // PEM file with the private key, not encrypted. Default: cert_file.
+	Key         core.Secret // The same as text, in the place of key_file.
+	CAFile      string      // PEM file with the roots that the server is verified against. Default: the system's.
+	CA          core.Secret // The same as text, in the place of ca_file.
+	P12File     string      // PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in the place of cert and key.
+	P12         core.Secret // The same in base64, in the place of p12_file.
+	P12Password core.Secret // What opens the PKCS #12. Default: the empty password.
 }
 
 // Bundle is what a [Config] names, loaded and checked.
@@ -174,7 +174,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 }
 
 func (c Config) load() (b Bundle, err error) {
-	if err := attach.BadConfig(c.Check("")); err != nil {
+	if err := faults.BadConfig(c.Check("")); err != nil {
 		return b, err
 	}
 	if c.CAFile != "" || !c.CA.IsZero() {

@@ -23,11 +23,11 @@ import (
 // KeyConfig says where a private key is, and how it signs. The zero KeyConfig
 // names nothing.
 type KeyConfig struct {
-	File      string      `json:"file" doc:"The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time."`
-	Text      core.Secret `json:"text" doc:"The same as text, PKCS #12 in base64, in the place of file."`
-	Password  core.Secret `json:"password" doc:"What opens the PKCS #12."`
-	ID        string      `json:"id" doc:"The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the JWK; none otherwise."`
-	Algorithm string      `json:"algorithm" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" doc:"How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's)."`
+	File      string      // The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time.
+	Text      core.Secret // The same as text, PKCS #12 in base64, in the place of file.
+	Password  core.Secret // What opens the PKCS #12.
+	ID        string      // The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the JWK; none otherwise.
+	Algorithm string      // How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's).
 }
 
 // IsZero reports whether c names nothing at all.
