@@ -1,6 +1,6 @@
 // Discovery of an issuer's metadata, and documents that a server publishes.
 //
-// Read on in grant.go.
+// Read on in client.go.
 
 package oauth2
 

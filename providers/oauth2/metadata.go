@@ -1,6 +1,6 @@
 // The metadata of an authorization server, and which of its endpoints a client uses.
 //
-// Read on in client.go.
+// Read on in discovery.go.
 
 package oauth2
 

@@ -25,8 +25,6 @@ package oauth2
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/faults"
@@ -44,8 +42,5 @@ func New(cfg Config) (core.Provider, error) {
 	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
-	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
-	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
-	cfg.Assertion.Claims, _ = revealSecrets(cfg.Assertion.Claims).(map[string]any)
-	return newProvider(cfg, grantNamed(cfg.Grant)), nil
+	return newProvider(cfg), nil
 }

@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -37,8 +39,13 @@ type (
 	}
 )
 
-// newProvider returns a provider with the abilities that cfg calls for.
-func newProvider(cfg Config, g *grantType) core.Provider {
+// newProvider returns a provider with the abilities that cfg calls for. It copies the lists and maps
+// of cfg, which are the caller's. cfg must be valid.
+func newProvider(cfg Config) core.Provider {
+	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
+	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
+	cfg.Assertion.Claims, _ = revealSecrets(cfg.Assertion.Claims).(map[string]any)
+	g := grantNamed(cfg.Grant)
 	p := &provider{cfg: cfg, grant: g}
 	p.server.cfg = &p.cfg
 	switch {
