@@ -18,12 +18,13 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// authorizationCode is the grant of RFC 6749 §4.1, with PKCE (RFC 7636) and a redirect to the loopback
-// interface (RFC 8252).
+// authorizationCode is the grant of RFC 6749 §4.1, with PKCE (RFC 7636) and a redirect to the
+// loopback interface (RFC 8252).
 var authorizationCode = grantType{
 	name:      AuthorizationCode,
 	parameter: "authorization_code",
-	settings:  []string{"authorization_url", "pushed_authorization_url", "jwks_url", "authorization_params"},
+	settings: []string{"authorization_url", "pushed_authorization_url", "jwks_url",
+		"authorization_params"},
 	check: func(c *Config) error {
 		if c.Issuer == "" && c.AuthorizationURL == "" {
 			return core.Faultf("authorization_url", "missing; give issuer or authorization_url")
@@ -57,7 +58,8 @@ type authorization struct {
 func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error) {
 	a, redirect := conn.newAuthorization(), conn.cfg.Redirect
 	listener, err := browser.Listen(browser.Config{
-		State: a.state, Host: redirect.Host, Port: redirect.Port, Path: redirect.Path, Server: conn.cfg.serverName(),
+		State: a.state, Host: redirect.Host, Port: redirect.Port, Path: redirect.Path,
+		Server: conn.cfg.serverName(),
 	})
 	if err != nil {
 		return core.Credential{}, err
@@ -97,8 +99,9 @@ func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.
 
 func (conn *connection) newAuthorization() *authorization {
 	a := &authorization{
-		state: oauth2.GenerateVerifier(), verifier: oauth2.GenerateVerifier(), thumbprint: conn.key.Thumbprint(),
-		issuer: conn.meta.Issuer, issRequired: conn.meta.IssParameter,
+		state: oauth2.GenerateVerifier(), verifier: oauth2.GenerateVerifier(),
+		thumbprint: conn.key.Thumbprint(),
+		issuer:     conn.meta.Issuer, issRequired: conn.meta.IssParameter,
 	}
 	if conn.cfg.asksForIDToken() {
 		a.nonce = oauth2.GenerateVerifier()
@@ -106,12 +109,13 @@ func (conn *connection) newAuthorization() *authorization {
 	return a
 }
 
-// openLink shows the link to the person, and then opens it: a person without a window needs the text,
-// and Open may take as long as the browser runs. It succeeds if one of the two does.
+// openLink shows the link to the person, and then opens it: a person without a window needs the
+// text, and Open may take as long as the browser runs. It succeeds if one of the two does.
 func openLink(ctx context.Context, ui core.UI, link string) error {
 	var showErr, openErr error
 	if ui.Show != nil {
-		showErr = ui.Show(ctx, "Sign in in your browser. If no window opens, open this link on this machine:\n"+link)
+		showErr = ui.Show(ctx,
+			"Sign in in your browser. If no window opens, open this link on this machine:\n"+link)
 	}
 	if ui.Open != nil {
 		openErr = ui.Open(ctx, link)
@@ -127,12 +131,13 @@ func openLink(ctx context.Context, ui core.UI, link string) error {
 
 // noBrowserError is the error if nobody can be sent to a page.
 func noBrowserError(err error) error {
-	const text = "a person must sign in, and the program can neither open a browser nor show a link; " +
-		"where there is no browser, use the grant device_code"
+	const text = "a person must sign in, and the program can neither open a browser nor show a " +
+		"link; where there is no browser, use the grant device_code"
 	if err == nil {
 		return core.Errorf(core.Interactive, text)
 	}
-	return core.Errorf(core.Interactive, text+": %w", providerhttp.ClientError(err)) // without the link
+	// without the link
+	return core.Errorf(core.Interactive, text+": %w", providerhttp.ClientError(err))
 }
 
 // authorizationRequest returns the parameters of the authorization request (RFC 6749 §4.1.1,
@@ -154,8 +159,8 @@ func (a *authorization) authorizationRequest(c *Config) url.Values {
 	return form
 }
 
-// authorizationLink returns the URL that the person is sent to. If the server accepts pushed requests
-// (RFC 9126), it sends the request there first, and the URL only refers to it.
+// authorizationLink returns the URL that the person is sent to. If the server accepts pushed
+// requests (RFC 9126), it sends the request there first, and the URL only refers to it.
 func (conn *connection) authorizationLink(ctx context.Context, a *authorization) (string, error) {
 	if err := conn.checkEndpoint("authorization", conn.meta.AuthorizationEndpoint); err != nil {
 		return "", err
@@ -170,7 +175,8 @@ func (conn *connection) authorizationLink(ctx context.Context, a *authorization)
 		form = url.Values{"client_id": {conn.cfg.ClientID}, "request_uri": {uri}}
 	case conn.meta.PushedRequired:
 		return "", core.Errorf(core.BadConfig,
-			"the server wants pushed requests (RFC 9126) and names no place for them; give pushed_authorization_url")
+			"the server wants pushed requests (RFC 9126) and names no place for them; give "+
+				"pushed_authorization_url")
 	}
 	u, err := url.Parse(conn.meta.AuthorizationEndpoint)
 	if err != nil {
@@ -183,12 +189,14 @@ func (conn *connection) authorizationLink(ctx context.Context, a *authorization)
 }
 
 // pushRequest sends the authorization request to the server and returns the URI that refers to it.
-func (conn *connection) pushRequest(ctx context.Context, form url.Values, a *authorization) (string, error) {
+func (conn *connection) pushRequest(ctx context.Context, form url.Values,
+	a *authorization) (string, error) {
 	endpoint := conn.meta.PushedEndpoint
 	if err := conn.checkEndpoint("pushed_authorization", endpoint); err != nil {
 		return "", err
 	}
-	answer, err := conn.client.Post(ctx, endpoint, form, core.NewSecret(a.state), core.NewSecret(a.verifier))
+	answer, err := conn.client.Post(ctx, endpoint, form, core.NewSecret(a.state),
+		core.NewSecret(a.verifier))
 	if err != nil {
 		return "", err
 	}
@@ -200,9 +208,10 @@ func (conn *connection) pushRequest(ctx context.Context, form url.Values, a *aut
 	return uri, nil
 }
 
-// redeemCode exchanges the code in the browser's answer for a token. The token request has no scopes:
-// those of the authorization request apply.
-func (conn *connection) redeemCode(ctx context.Context, a *authorization, answer url.Values) (core.Credential, error) {
+// redeemCode exchanges the code in the browser's answer for a token. The token request has no
+// scopes: those of the authorization request apply.
+func (conn *connection) redeemCode(ctx context.Context, a *authorization,
+	answer url.Values) (core.Credential, error) {
 	code, err := a.code(answer, conn.cfg.secrets())
 	if err != nil {
 		return core.Credential{}, err
@@ -214,7 +223,8 @@ func (conn *connection) redeemCode(ctx context.Context, a *authorization, answer
 	switch {
 	case grant.ErrorCode(err, "invalid_grant"):
 		return core.Credential{}, core.Errorf(core.Denied,
-			"the server did not take the code of this sign-in: it was used before, has ended or belongs to another: %w",
+			"the server did not take the code of this sign-in: it was used before, has ended or belongs to "+
+				"another: %w",
 			errors.Unwrap(err))
 	case err != nil:
 		return core.Credential{}, err
@@ -223,12 +233,13 @@ func (conn *connection) redeemCode(ctx context.Context, a *authorization, answer
 }
 
 // code returns the code in the browser's answer, or the reason why there is none. The listener has
-// compared the state already. The checks come before error and code are read, as an answer of another
-// server may contain anything (RFC 9207 §1).
+// compared the state already. The checks come before error and code are read, as an answer of
+// another server may contain anything (RFC 9207 §1).
 func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, error) {
 	for _, name := range []string{"code", "error", "error_description", "iss"} {
 		if len(answer[name]) > 1 {
-			return "", core.Errorf(core.Denied, "the answer in the browser has more than one %s (RFC 6749 §3.1)", name)
+			return "", core.Errorf(core.Denied,
+				"the answer in the browser has more than one %s (RFC 6749 §3.1)", name)
 		}
 	}
 	switch {
@@ -237,12 +248,14 @@ func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, 
 			"the answer in the browser is of another server: its iss is not %.200q (RFC 9207)", a.issuer)
 	case !answer.Has("iss") && a.issRequired:
 		return "", core.Errorf(core.Denied,
-			"the answer in the browser does not name its server, as issuer %.200q promises (RFC 9207)", a.issuer)
+			"the answer in the browser does not name its server, as issuer %.200q promises (RFC 9207)",
+			a.issuer)
 	case answer.Get("error") != "":
 		doc, _ := json.Marshal(map[string]string{
 			"error": answer.Get("error"), "error_description": answer.Get("error_description"),
 		})
-		err := providerhttp.AnswerCode(doc, append(secrets, core.NewSecret(a.state), core.NewSecret(a.nonce))...)
+		err := providerhttp.AnswerCode(doc,
+			append(secrets, core.NewSecret(a.state), core.NewSecret(a.nonce))...)
 		if err == nil {
 			return "", core.Errorf(core.Denied, "the answer in the browser is an error")
 		}

@@ -80,8 +80,8 @@ func (c *Config) grantSettings() []grantSetting {
 	}
 }
 
-// checkGrant reports what the grant needs and the settings lack, and the settings that are for other
-// grants.
+// checkGrant reports what the grant needs and the settings lack, and the settings that are for
+// other grants.
 func (c *Config) checkGrant() error {
 	g := grantNamed(c.Grant)
 	if g == nil {
@@ -101,7 +101,8 @@ func (c *Config) checkGrant() error {
 		if len(users) > 1 {
 			noun = "grants"
 		}
-		faults = append(faults, core.Faultf(setting.name, "is for the %s %s", noun, strings.Join(users, " and ")))
+		faults = append(faults,
+			core.Faultf(setting.name, "is for the %s %s", noun, strings.Join(users, " and ")))
 	}
 	return errors.Join(faults...)
 }
@@ -143,7 +144,8 @@ func isPlainPath(s string) bool {
 // authorizationParams are the parameters of an authorization request that the provider sets.
 var authorizationParams = []string{
 	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience", "dpop_jkt",
+	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience",
+	"dpop_jkt",
 }
 
 func (c *Config) checkAuthorizationParams() error {
@@ -182,7 +184,9 @@ func (c *Config) checkTarget() error {
 
 // isScope reports whether s is one scope (RFC 6749 §3.3).
 func isScope(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
 }
 
 func (c *Config) checkParams() error {

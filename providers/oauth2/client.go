@@ -27,7 +27,8 @@ var authMethods = []string{
 const (
 	defaultAssertionLifetime = time.Minute
 	maxAssertionLifetime     = time.Hour
-	clientAssertionType      = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 §2.2
+	// RFC 7523 §2.2
+	clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
 // authMethod returns how the client authenticates: as ClientAuth says, or as what is configured
@@ -200,7 +201,8 @@ func newClaims(issuer, subject, audience string, lifetime time.Duration) map[str
 
 // httpClient returns the HTTP client for the requests of one call by the session, and the
 // certificate that it presents, which is zero if there is none. It keeps no idle connection.
-func (c *Config) httpClient(ctx context.Context, req core.Request) (*http.Client, certs.Bundle, error) {
+func (c *Config) httpClient(ctx context.Context,
+	req core.Request) (*http.Client, certs.Bundle, error) {
 	opts := providerhttp.Options{AllowHTTP: c.AllowHTTP, MayRetry: req.MayRetry}
 	if c.clientCertificates().IsZero() {
 		return providerhttp.NewClient(&opts), certs.Bundle{}, nil

@@ -22,7 +22,8 @@ var clientCredentials = grantType{
 		}
 		return nil
 	},
-	request: func(ctx context.Context, conn *connection, _ map[string]core.Credential) (grant.Token, error) {
+	request: func(ctx context.Context, conn *connection,
+		_ map[string]core.Credential) (grant.Token, error) {
 		return conn.client.ClientCredentials(ctx)
 	},
 	renew: renewOrRequest,

@@ -29,8 +29,8 @@ type connection struct {
 	sent bool
 }
 
-// connect returns a connection for req. It reads the files of certificates and keys as they are now,
-// and then discovers the server's endpoints unless they are known.
+// connect returns a connection for req. It reads the files of certificates and keys as they are
+// now, and then discovers the server's endpoints unless they are known.
 func (d *discovery) connect(ctx context.Context, req core.Request) (*connection, error) {
 	cfg := d.cfg
 	web, bundle, err := cfg.httpClient(ctx, req)
@@ -81,8 +81,8 @@ func (conn *connection) clientWithoutScopes() *grant.Client {
 	return &c
 }
 
-// checkEndpoint reports what is wrong with an endpoint that the server names. setting is the name of
-// the setting for it, without _url.
+// checkEndpoint reports what is wrong with an endpoint that the server names. setting is the name
+// of the setting for it, without _url.
 func (conn *connection) checkEndpoint(setting, endpoint string) error {
 	if endpoint == "" {
 		return core.Errorf(core.BadConfig,
@@ -90,7 +90,8 @@ func (conn *connection) checkEndpoint(setting, endpoint string) error {
 			conn.cfg.Issuer, setting, setting)
 	}
 	if err := checkURL(endpoint, conn.cfg.AllowHTTP); err != nil {
-		return core.Errorf(core.BadConfig, "the %s endpoint of issuer %.200q %w", setting, conn.cfg.Issuer, err)
+		return core.Errorf(core.BadConfig, "the %s endpoint of issuer %.200q %w", setting,
+			conn.cfg.Issuer, err)
 	}
 	return nil
 }

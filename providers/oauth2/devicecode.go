@@ -39,7 +39,8 @@ var deviceCode = grantType{
 	settings:  []string{"device_authorization_url", "jwks_url", "authorization_params"},
 	check: func(c *Config) error {
 		if c.Issuer == "" && c.DeviceAuthorizationURL == "" {
-			return core.Faultf("device_authorization_url", "missing; give issuer or device_authorization_url")
+			return core.Faultf("device_authorization_url",
+				"missing; give issuer or device_authorization_url")
 		}
 		return nil
 	},
@@ -48,7 +49,8 @@ var deviceCode = grantType{
 	signIn: &signInSteps{
 		checkUI: func(ui core.UI) error {
 			if ui.Visit == nil && ui.Show == nil {
-				return core.Errorf(core.Interactive, "a person must sign in, and the program cannot show a code")
+				return core.Errorf(core.Interactive,
+					"a person must sign in, and the program cannot show a code")
 			}
 			return nil
 		},
@@ -63,8 +65,8 @@ type deviceAuthorization struct {
 	interval time.Duration // between two token requests
 }
 
-// signInOnDevice requests a code, shows it to the person, and requests the token until the person has
-// signed in.
+// signInOnDevice requests a code, shows it to the person, and requests the token until the person
+// has signed in.
 func signInOnDevice(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error) {
 	device, err := conn.authorizeDevice(ctx)
 	if err != nil {
@@ -95,9 +97,9 @@ func (conn *connection) authorizeDevice(ctx context.Context) (deviceAuthorizatio
 	return parseDeviceAnswer(answer, began)
 }
 
-// parseDeviceAnswer parses a device authorization answer. It accepts only what a person may safely be
-// shown: a page with https or on this machine, and a code without control characters. The lifetime of
-// the code counts from sent, when the request was sent.
+// parseDeviceAnswer parses a device authorization answer. It accepts only what a person may safely
+// be shown: a page with https or on this machine, and a code without control characters. The
+// lifetime of the code counts from sent, when the request was sent.
 func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization, error) {
 	var code, userCode, page, draftPage, completePage string
 	for name, into := range map[string]*string{
@@ -145,7 +147,9 @@ func isPlainLink(s string) bool {
 	if s == "" || len(s) > maxLink || checkURL(s, false) != nil {
 		return false
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`\"<>`, r) })
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`\"<>`, r)
+	})
 }
 
 // showCode shows the person which page to open and which code to enter.
@@ -154,22 +158,25 @@ func showCode(ctx context.Context, ui core.UI, v core.Visit) error {
 	if ui.Visit != nil {
 		err = ui.Visit(ctx, v)
 	} else {
-		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s", v.URL, v.Code)
+		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s",
+			v.URL, v.Code)
 		if v.Direct != "" {
 			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s", v.Direct)
 		}
 		err = ui.Show(ctx, message)
 	}
 	if err != nil {
-		return core.Errorf(core.Interactive, "a person must sign in, and could not be told where: %w", err)
+		return core.Errorf(core.Interactive, "a person must sign in, and could not be told where: %w",
+			err)
 	}
 	return nil
 }
 
-// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx ends when the
-// code does. The time between two requests is d.interval, which each slow_down prolongs; after a
-// request that was not answered it doubles, until the server answers again.
-func pollToken(ctx context.Context, client *grant.Client, d deviceAuthorization) (grant.Token, error) {
+// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx ends when
+// the code does. The time between two requests is d.interval, which each slow_down prolongs; after
+// a request that was not answered it doubles, until the server answers again.
+func pollToken(ctx context.Context, client *grant.Client,
+	d deviceAuthorization) (grant.Token, error) {
 	wait := d.interval
 	for {
 		t := time.NewTimer(wait)
@@ -208,7 +215,8 @@ func pollToken(ctx context.Context, client *grant.Client, d deviceAuthorization)
 	}
 }
 
-var errCodeExpired = core.Errorf(core.Interactive, "the code was not entered in time; sign in again for a new one")
+var errCodeExpired = core.Errorf(core.Interactive,
+	"the code was not entered in time; sign in again for a new one")
 
 // notSignedInError is the error if ctx has ended before the person signed in.
 func notSignedInError(ctx context.Context, d deviceAuthorization) error {

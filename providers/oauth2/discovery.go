@@ -27,7 +27,8 @@ type discovery struct {
 var errNoMetadata = errors.New("no metadata")
 
 // metadata returns the issuer's metadata, from memory or from the first well-known URL that has it.
-func (d *discovery) metadata(ctx context.Context, req core.Request, web *http.Client) (m *metadata, err error) {
+func (d *discovery) metadata(ctx context.Context, req core.Request,
+	web *http.Client) (m *metadata, err error) {
 	if m := d.found.Load(); m != nil {
 		return m, nil
 	}
@@ -61,7 +62,8 @@ func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, 
 	}
 	if errors.Is(worst, errNoMetadata) {
 		return nil, core.Errorf(core.BadConfig,
-			"issuer %.200q publishes no metadata (RFC 8414, OpenID Connect Discovery); check it, or give token_url",
+			"issuer %.200q publishes no metadata (RFC 8414, OpenID Connect Discovery); check it, or give "+
+				"token_url",
 			d.cfg.Issuer)
 	}
 	return nil, worst
@@ -78,8 +80,8 @@ func rank(err error) int {
 	return 1
 }
 
-// wellKnownURLs returns where an issuer's metadata may be. RFC 8414 §3.1 inserts the well-known part
-// before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it.
+// wellKnownURLs returns where an issuer's metadata may be. RFC 8414 §3.1 inserts the well-known
+// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it.
 func wellKnownURLs(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -92,7 +94,8 @@ func wellKnownURLs(issuer string) []string {
 	}
 }
 
-func (d *discovery) fetch(ctx context.Context, web *http.Client, address string) (*metadata, error) {
+func (d *discovery) fetch(ctx context.Context, web *http.Client,
+	address string) (*metadata, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, core.Errorf(core.BadConfig, "issuer is not a URL")
@@ -110,7 +113,8 @@ func (d *discovery) fetch(ctx context.Context, web *http.Client, address string)
 
 // getDocument sends req and returns the body of the answer. refused says that err is an answer of
 // the server that is not a success; no error repeats a text of secrets.
-func getDocument(web *http.Client, req *http.Request, secrets []core.Secret) (body []byte, refused bool, err error) {
+func getDocument(web *http.Client, req *http.Request,
+	secrets []core.Secret) (body []byte, refused bool, err error) {
 	resp, err := web.Do(req)
 	if err != nil {
 		return nil, false, providerhttp.ClientError(err)

@@ -51,7 +51,8 @@ func (conn *connection) bind(nonce *dpop.Nonce, previous renewal) error {
 		return nil
 	}
 	if supported := conn.meta.ProofAlgorithms; omits(supported, c.proofAlgorithm()) { // RFC 9449 §5.1
-		return core.Errorf(core.BadConfig, "the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm",
+		return core.Errorf(core.BadConfig,
+			"the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm",
 			c.printable(supported), c.proofAlgorithm())
 	}
 	key, err := c.proofKey(previous)
@@ -62,14 +63,15 @@ func (conn *connection) bind(nonce *dpop.Nonce, previous renewal) error {
 	return nil
 }
 
-// proofAuthorizer implements [core.Authorizer] for tokens that are bound to a key: each request needs
-// a new proof.
+// proofAuthorizer implements [core.Authorizer] for tokens that are bound to a key: each request
+// needs a new proof.
 type proofAuthorizer struct{ keys keyCache }
 
-// Authorize returns the token and a proof for one request (RFC 9449 §7.1), with the last nonce of the
-// API. The error is Denied for a credential without a token or a key, such as one from before dpop
-// was set.
-func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+// Authorize returns the token and a proof for one request (RFC 9449 §7.1), with the last nonce of
+// the API. The error is Denied for a credential without a token or a key, such as one from before
+// dpop was set.
+func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential,
+	out core.Outgoing) (core.Attachment, error) {
 	header := c.Attach.Header["Authorization"]
 	token, ok := strings.CutPrefix(header.Reveal(), "DPoP ")
 	if !ok {
@@ -81,7 +83,8 @@ func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential, out co
 		return core.Attachment{}, err
 	}
 	proof, err := key.Proof(dpop.Claims{
-		Method: out.Method, URL: out.URL, Token: core.NewSecret(token), Nonce: out.Learned.Get(dpop.NonceHeader),
+		Method: out.Method, URL: out.URL, Token: core.NewSecret(token),
+		Nonce: out.Learned.Get(dpop.NonceHeader),
 	})
 	if err != nil {
 		return core.Attachment{}, err

@@ -31,7 +31,9 @@ func TestBoundConformance(t *testing.T) {
 				writeJSON(w, 400, map[string]any{"error": "invalid_dpop_proof"})
 				return
 			}
-			writeJSON(w, 200, map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600, "refresh_token": "a-refresh-token"})
+			writeJSON(w, 200,
+				map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600,
+					"refresh_token": "a-refresh-token"})
 		}),
 	})
 }
@@ -71,10 +73,12 @@ func TestBoundSession(t *testing.T) {
 
 			before, err := session.Credential(t.Context())
 			require.NoError(t, err)
-			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} }) // all access tokens end
+			// all access tokens end
+			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} })
 			require.Equal(t, 200, post(t, session, s.api.URL+"/items", "replayed", false))
 			require.Equal(t, "replayed", s.bodies[len(s.bodies)-1])
-			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants, "the refresh token is bound to the same key")
+			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants,
+				"the refresh token is bound to the same key")
 			after, err := session.Credential(t.Context())
 			require.NoError(t, err)
 			require.NotEqual(t, tokenOf(before), tokenOf(after))
@@ -166,7 +170,8 @@ func TestBoundTogether(t *testing.T) {
 			}
 			for range 20 {
 				r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
-				a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: r.Method, URL: r.URL.String()})
+				a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+					core.Outgoing{Method: r.Method, URL: r.URL.String()})
 				if err != nil {
 					t.Error(err)
 					return
@@ -204,7 +209,8 @@ func TestKeyOfSession(t *testing.T) {
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
 	t.Run("another algorithm wants another key", func(t *testing.T) {
-		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(), again)
+		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(),
+			again)
 		require.NoError(t, err)
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
@@ -235,7 +241,8 @@ func TestForeignCredential(t *testing.T) {
 	p := s.open(t, nil)
 	good, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	bearer := core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer a-token")}}
+	bearer := core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " +
+		"a-token")}}
 	for name, c := range map[string]core.Credential{
 		"zero":        {},
 		"a bearer":    {Attach: bearer, Renewal: good.Renewal},
@@ -243,7 +250,8 @@ func TestForeignCredential(t *testing.T) {
 		"a plain one": {Attach: good.Attach, Renewal: core.NewSecret("a-refresh-token")},
 		"a torn key":  {Attach: good.Attach, Renewal: core.NewSecret(good.Renewal.Reveal()[:60])},
 	} {
-		_, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL})
+		_, err := p.(core.Authorizer).Authorize(t.Context(), c,
+			core.Outgoing{Method: "GET", URL: s.api.URL})
 		require.ErrorIs(t, err, core.Denied, name)
 	}
 	// As if a store had kept it from before dpop was set.
@@ -291,9 +299,11 @@ func TestBoundFaults(t *testing.T) {
 	t.Run("an algorithm that the server does not take", func(t *testing.T) {
 		s := newServer(t)
 		s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{
-			"issuer": s.URL, "token_endpoint": s.URL + "/token", "dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
+			"issuer": s.URL, "token_endpoint": s.URL + "/token",
+			"dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
 		}
-		p := s.open(t, map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
+		p := s.open(t,
+			map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
 		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, `signed with "ES256, PS256", not EdDSA: set dpop_algorithm`)
@@ -301,7 +311,8 @@ func TestBoundFaults(t *testing.T) {
 	})
 	t.Run("settings", func(t *testing.T) {
 		s := newServer(t)
-		_, err := oauth2.Factory.Open(t.Context(), "", s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
+		_, err := oauth2.Factory.Open(t.Context(), "",
+			s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, "dpop_algorithm")
 		_, err = oauth2.New(oauth2.Config{
@@ -333,7 +344,8 @@ func TestNothingShown(t *testing.T) {
 	s.set(func() { s.loginWants.nonce = "n" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
 	require.NoError(t, err)
-	a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
 	require.NoError(t, err)
 	require.NotContains(t, a.Header["DPoP"].Reveal(), private)
 	s.set(func() { s.loginWants.fast = time.Hour })

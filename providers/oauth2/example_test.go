@@ -16,7 +16,8 @@ import (
 func Example() {
 	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println("token request:", r.FormValue("grant_type"), r.FormValue("scope"))
-		fmt.Fprint(w, `{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer", "expires_in": 3600}`)
+		fmt.Fprint(w,
+			`{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer", "expires_in": 3600}`)
 	}))
 	defer login.Close()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +61,8 @@ func Example() {
 // A library that takes a token source gets the session's token.
 func ExampleTokenSource() {
 	ctx := context.Background()
-	s := core.New("maps", oauth2.FromTokenSource(xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})), nil)
+	s := core.New("maps",
+		oauth2.FromTokenSource(xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})), nil)
 	if err := s.Init(ctx); err != nil {
 		fmt.Println(err)
 		return
@@ -76,7 +78,8 @@ func ExampleTokenSource() {
 func ExampleFromTokenSource() {
 	ctx := context.Background()
 	source := xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})
-	s := core.New("maps", oauth2.FromTokenSource(source), &core.Options{Origins: []string{"https://maps.example.com"}})
+	s := core.New("maps", oauth2.FromTokenSource(source),
+		&core.Options{Origins: []string{"https://maps.example.com"}})
 	if err := s.Init(ctx); err != nil {
 		fmt.Println(err)
 		return

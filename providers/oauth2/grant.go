@@ -24,11 +24,13 @@ type grantType struct {
 
 	// request requests a token without a refresh token. inputs are the credentials of other sessions.
 	// For a grant that a person takes part in it is requirePerson.
-	request func(ctx context.Context, conn *connection, inputs map[string]core.Credential) (grant.Token, error)
+	request func(ctx context.Context, conn *connection,
+		inputs map[string]core.Credential) (grant.Token, error)
 	// renew requests a token with the refresh token that the server issued last. It decides what a
 	// refusal means: that of a refresh token that has ended or was used before looks much like that of
 	// a client. requestNew is request with its arguments.
-	renew func(ctx context.Context, conn *connection, refresh core.Secret, requestNew requestFunc) (grant.Token, error)
+	renew func(ctx context.Context, conn *connection, refresh core.Secret,
+		requestNew requestFunc) (grant.Token, error)
 	// subject returns for whom the token was issued; empty: for the client. Nil: for the client. It is
 	// not called if a person takes part: then the ID token names the subject.
 	subject func(c *Config, inputs map[string]core.Credential) string
@@ -50,9 +52,10 @@ type signInSteps struct {
 type requestFunc func() (grant.Token, error)
 
 // renewOrRequest renews with a refresh token and, if the server refuses that token, requests a new
-// token in the way of the grant. It does so after every refusal but that of the client, which would be
-// refused again: servers report an unusable refresh token in different ways.
-func renewOrRequest(ctx context.Context, conn *connection, refresh core.Secret, requestNew requestFunc) (grant.Token, error) {
+// token in the way of the grant. It does so after every refusal but that of the client, which would
+// be refused again: servers report an unusable refresh token in different ways.
+func renewOrRequest(ctx context.Context, conn *connection, refresh core.Secret,
+	requestNew requestFunc) (grant.Token, error) {
 	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
 	if err == nil || core.CodeOf(err) == core.Unavailable || grant.ErrorCode(err, "invalid_client") {
 		return token, err

@@ -4,8 +4,8 @@
 
 package oauth2
 
-// grantTypes are the grants; the first one is the default. The order is that of error texts and of the
-// enum of Config.Grant.
+// grantTypes are the grants; the first one is the default. The order is that of error texts and of
+// the enum of Config.Grant.
 var grantTypes = []*grantType{
 	&clientCredentials, &authorizationCode, &deviceCode, &refreshToken, &jwtBearer, &tokenExchange,
 }

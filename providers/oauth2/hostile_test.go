@@ -23,8 +23,11 @@ func TestHostileWords(t *testing.T) {
 			m["token_endpoint_auth_methods_supported"] = []string{hidden}
 			s.override = refusing("invalid_client", "")
 		},
-		"a description": func(s *server, _ map[string]any) { s.override = refusing("invalid_client", hidden) },
-		"a code":        func(s *server, _ map[string]any) { s.override = refusing(hidden, "") },
+		"a description": func(s *server, _ map[string]any) {
+			s.override = refusing("invalid_client",
+				hidden)
+		},
+		"a code": func(s *server, _ map[string]any) { s.override = refusing(hidden, "") },
 		"a description in hex": func(s *server, _ map[string]any) {
 			s.override = refusing("invalid_client", hex.EncodeToString([]byte(secret)))
 		},

@@ -34,8 +34,8 @@ const (
 	maxSubject = 255
 )
 
-// idTokenAlgorithms are the algorithms that an ID token may be signed with. "none" is not among them,
-// and neither is an algorithm with a shared secret.
+// idTokenAlgorithms are the algorithms that an ID token may be signed with. "none" is not among
+// them, and neither is an algorithm with a shared secret.
 var idTokenAlgorithms = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
 	oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
@@ -80,7 +80,8 @@ type expectation struct {
 
 // identify fetches the server's keys and checks the ID token that was issued with an access token
 // (OpenID Connect Core 1.0 §3.1.3.7).
-func (conn *connection) identify(ctx context.Context, token grant.Token, want expectation) (person, error) {
+func (conn *connection) identify(ctx context.Context, token grant.Token,
+	want expectation) (person, error) {
 	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
 		return person{}, err
 	}
@@ -99,7 +100,8 @@ func (conn *connection) identify(ctx context.Context, token grant.Token, want ex
 
 // checkIDToken checks an ID token. go-oidc verifies the signature; expectation.check compares the
 // claims, as go-oidc's errors neither have codes nor leave out the claims' values.
-func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string, want expectation) (person, error) {
+func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
+	want expectation) (person, error) {
 	algorithms := make([]jose.SignatureAlgorithm, len(idTokenAlgorithms))
 	for i, name := range idTokenAlgorithms {
 		algorithms[i] = jose.SignatureAlgorithm(name)
@@ -203,7 +205,8 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, core.Errorf(core.Unavailable, "the keys of the issuer are not a JWK Set (RFC 7517 §5)")
+		return nil, core.Errorf(core.Unavailable,
+			"the keys of the issuer are not a JWK Set (RFC 7517 §5)")
 	}
 	var keys []crypto.PublicKey
 	for _, raw := range set.Keys[:min(len(set.Keys), maxKeys)] {

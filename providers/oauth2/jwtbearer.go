@@ -41,7 +41,8 @@ func (a *BearerAssertion) exists() bool { return a.File != "" || !a.Text.IsZero(
 
 // describesJWT reports whether the settings describe a JWT that the provider makes.
 func (a *BearerAssertion) describesJWT() bool {
-	return a.Issuer != "" || a.Subject != "" || a.Audience != "" || a.Claims != nil || a.Key != PrivateKey{}
+	return a.Issuer != "" || a.Subject != "" || a.Audience != "" || a.Claims != nil ||
+		a.Key != PrivateKey{}
 }
 
 // ownClaims are the claims that the provider sets; the others are free.
@@ -78,10 +79,11 @@ func (c *Config) checkAssertion() error {
 	return errors.Join(faults...)
 }
 
-// exchangeAssertion exchanges an assertion for a token (RFC 7523 §2.1). An assertion of the settings
-// is sent once, as the server may accept it only once. One that the provider makes is new in each
-// request, so that the request may be repeated.
-func exchangeAssertion(ctx context.Context, conn *connection, _ map[string]core.Credential) (token grant.Token, err error) {
+// exchangeAssertion exchanges an assertion for a token (RFC 7523 §2.1). An assertion of the
+// settings is sent once, as the server may accept it only once. One that the provider makes is new
+// in each request, so that the request may be repeated.
+func exchangeAssertion(ctx context.Context, conn *connection,
+	_ map[string]core.Credential) (token grant.Token, err error) {
 	send := func() error {
 		assertion, err := conn.bearerAssertion()
 		if err != nil {
@@ -140,8 +142,8 @@ func (c *Config) assertionSubject() string {
 	return c.assertionIssuer()
 }
 
-// revealSecrets returns a deep copy of claims with the secrets in them as text. Values that come from
-// variables of the configuration are secrets.
+// revealSecrets returns a deep copy of claims with the secrets in them as text. Values that come
+// from variables of the configuration are secrets.
 func revealSecrets(v any) any {
 	switch v := v.(type) {
 	case core.Secret:

@@ -46,7 +46,8 @@ func parseMetadata(body []byte, cfg *Config) (*metadata, error) {
 	var m metadata
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, core.Errorf(core.Unavailable,
-			"the metadata of issuer %.200q is not a JSON object of strings, as RFC 8414 §2 has it", cfg.Issuer)
+			"the metadata of issuer %.200q is not a JSON object of strings, as RFC 8414 §2 has it",
+			cfg.Issuer)
 	}
 	if m.Issuer != cfg.Issuer {
 		return nil, core.Errorf(core.BadConfig,
@@ -54,7 +55,8 @@ func parseMetadata(body []byte, cfg *Config) (*metadata, error) {
 			cfg.Issuer, core.Printable(m.Issuer, 200, cfg.secrets()...))
 	}
 	if err := checkURL(m.TokenEndpoint, cfg.AllowHTTP); err != nil {
-		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q: token_endpoint %w", cfg.Issuer, err)
+		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q: token_endpoint %w",
+			cfg.Issuer, err)
 	}
 	m.Aliases.clearUnusable(cfg.AllowHTTP)
 	if checkURL(m.RevocationEndpoint, cfg.AllowHTTP) != nil {
@@ -65,7 +67,8 @@ func parseMetadata(body []byte, cfg *Config) (*metadata, error) {
 
 // clearUnusable clears the aliases that no secret may be sent to.
 func (a *mtlsAliases) clearUnusable(allowHTTP bool) {
-	for _, alias := range []*string{&a.TokenEndpoint, &a.RevocationEndpoint, &a.DeviceEndpoint, &a.PushedEndpoint} {
+	for _, alias := range []*string{&a.TokenEndpoint, &a.RevocationEndpoint, &a.DeviceEndpoint,
+		&a.PushedEndpoint} {
 		if checkURL(*alias, allowHTTP) != nil {
 			*alias = ""
 		}

@@ -1,7 +1,7 @@
-// Package oauth2 is the provider for APIs that take OAuth 2.0 access tokens (RFC 6749, RFC 6750). It
-// requests them from the token endpoint of an authorization server: for the program itself (client
-// credentials), for a person who signs in, or in exchange for a refresh token, a signed assertion or
-// another party's token:
+// Package oauth2 is the provider for APIs that take OAuth 2.0 access tokens (RFC 6749, RFC 6750).
+// It requests them from the token endpoint of an authorization server: for the program itself
+// (client credentials), for a person who signs in, or in exchange for a refresh token, a signed
+// assertion or another party's token:
 //
 //	sessions:
 //	  billing:
@@ -13,9 +13,9 @@
 //	      client_secret: "${env:BILLING_SECRET}"
 //	      scopes: [invoices.read]
 //
-// The token endpoint is configured or discovered (RFC 8414, OpenID Connect Discovery). If the server
-// issues a refresh token, the provider renews with it. Close revokes the tokens if the server has a
-// revocation endpoint (RFC 7009).
+// The token endpoint is configured or discovered (RFC 8414, OpenID Connect Discovery). If the
+// server issues a refresh token, the provider renews with it. Close revokes the tokens if the
+// server has a revocation endpoint (RFC 7009).
 //
 // [TokenSource] and [FromTokenSource] connect sessions with programs and libraries that use
 // golang.org/x/oauth2.
@@ -32,7 +32,9 @@ import (
 
 // Factory makes providers of the kind "oauth2".
 var Factory = core.NewFactory(
-	core.Info{Kind: "oauth2", Summary: "OAuth 2.0 tokens: client credentials, sign-in, refresh token, assertion or token exchange."},
+	core.Info{Kind: "oauth2",
+		Summary: "OAuth 2.0 tokens: client credentials, sign-in, refresh token, assertion or token " +
+			"exchange."},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 

@@ -39,8 +39,8 @@ type (
 	}
 )
 
-// newProvider returns a provider with the abilities that cfg calls for. It copies the lists and maps
-// of cfg, which are the caller's. cfg must be valid.
+// newProvider returns a provider with the abilities that cfg calls for. It copies the lists and
+// maps of cfg, which are the caller's. cfg must be valid.
 func newProvider(cfg Config) core.Provider {
 	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
 	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
@@ -88,7 +88,8 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	return cred, nil
 }
 
-func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret) (grant.Token, error) {
+func (p *provider) token(ctx context.Context, conn *connection,
+	refresh core.Secret) (grant.Token, error) {
 	request := func() (grant.Token, error) { return p.grant.request(ctx, conn, conn.req.Inputs) }
 	if refresh.IsZero() {
 		return request()
@@ -97,9 +98,9 @@ func (p *provider) token(ctx context.Context, conn *connection, refresh core.Sec
 	return p.grant.renew(ctx, conn, refresh, request)
 }
 
-// annotate completes the error of a token request. An error of a local file is returned as local only
-// if this call has sent nothing: core.Error.Local means that no server was asked. After an error that
-// is not a refusal, the metadata is fetched again, as the endpoint may have moved.
+// annotate completes the error of a token request. An error of a local file is returned as local
+// only if this call has sent nothing: core.Error.Local means that no server was asked. After an
+// error that is not a refusal, the metadata is fetched again, as the endpoint may have moved.
 func (p *provider) annotate(conn *connection, err error) error {
 	var e *core.Error
 	switch {
@@ -113,9 +114,9 @@ func (p *provider) annotate(conn *connection, err error) error {
 	return p.explain(conn.meta, err)
 }
 
-// explain adds to a refusal what the server publishes about itself, if that is the reason: it does not
-// offer the grant, or the way in which the client authenticates. The lists are consulted after a
-// refusal only, as servers publish incomplete ones.
+// explain adds to a refusal what the server publishes about itself, if that is the reason: it does
+// not offer the grant, or the way in which the client authenticates. The lists are consulted after
+// a refusal only, as servers publish incomplete ones.
 func (p *provider) explain(m *metadata, err error) error {
 	if core.CodeOf(err) != core.Denied && core.CodeOf(err) != core.BadConfig {
 		return err
@@ -137,9 +138,11 @@ func (p *provider) explain(m *metadata, err error) error {
 
 // SignIn implements [core.SignIn]. A sign-in begins with a new key, and its connection asks for no
 // renewal, whatever req says.
-func (p signInProvider) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (p signInProvider) SignIn(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the sign-in did not begin: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.Unavailable, "the sign-in did not begin: %w",
+			context.Cause(ctx))
 	}
 	if err := p.grant.signIn.checkUI(ui); err != nil {
 		return core.Credential{}, err
@@ -154,8 +157,8 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request, ui core.UI
 	return p.grant.signIn.run(ctx, conn, ui)
 }
 
-// Revoke revokes the tokens of c at the server (RFC 7009): the refresh token that was issued with it,
-// and the access token. The error wraps [errors.ErrUnsupported] if the server has no revocation
+// Revoke revokes the tokens of c at the server (RFC 7009): the refresh token that was issued with
+// it, and the access token. The error wraps [errors.ErrUnsupported] if the server has no revocation
 // endpoint, or if the grant keeps its tokens.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {

@@ -24,7 +24,8 @@ var refreshToken = grantType{
 		}
 		return nil
 	},
-	request: func(ctx context.Context, conn *connection, _ map[string]core.Credential) (grant.Token, error) {
+	request: func(ctx context.Context, conn *connection,
+		_ map[string]core.Credential) (grant.Token, error) {
 		return conn.client.Refresh(ctx, conn.cfg.RefreshToken)
 	},
 	renew: renewIssuedToken,
@@ -32,7 +33,8 @@ var refreshToken = grantType{
 
 // renewIssuedToken renews with the refresh token that the server issued last. If the server refuses
 // that one, it tries the token of the settings: a newer one may have been put there since.
-func renewIssuedToken(ctx context.Context, conn *connection, refresh core.Secret, requestNew requestFunc) (grant.Token, error) {
+func renewIssuedToken(ctx context.Context, conn *connection, refresh core.Secret,
+	requestNew requestFunc) (grant.Token, error) {
 	if refresh.Equal(conn.cfg.RefreshToken) {
 		return requestNew()
 	}

@@ -18,7 +18,8 @@ type renewal struct {
 	Key     core.Secret // the session's DPoP key as a private JWK; zero: none
 }
 
-// envelope is the JSON of a renewal that has a key. A refresh token without a key is stored as it is.
+// envelope is the JSON of a renewal that has a key. A refresh token without a key is stored as it
+// is.
 type envelope struct {
 	Version int             `json:"authsession"`
 	Refresh string          `json:"refresh_token,omitempty"`
@@ -35,7 +36,8 @@ func (r renewal) seal() core.Secret {
 	if r.Key.IsZero() {
 		return r.Refresh
 	}
-	text, err := json.Marshal(envelope{envelopeVersion, r.Refresh.Reveal(), json.RawMessage(r.Key.Reveal())})
+	text, err := json.Marshal(envelope{envelopeVersion, r.Refresh.Reveal(),
+		json.RawMessage(r.Key.Reveal())})
 	if err != nil {
 		return r.Refresh // the key is not JSON, so dpop.Key.Secret did not write it
 	}

@@ -95,7 +95,8 @@ type Config struct {
 
 // secrets returns the texts of the settings that no error may repeat, whatever the server answers.
 func (c *Config) secrets() []core.Secret {
-	list := []core.Secret{c.ClientSecret, c.RefreshToken, c.Assertion.Text, c.SubjectToken, c.ActorToken}
+	list := []core.Secret{c.ClientSecret, c.RefreshToken, c.Assertion.Text, c.SubjectToken,
+		c.ActorToken}
 	for _, value := range c.Params {
 		list = append(list, value)
 	}

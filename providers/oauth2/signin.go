@@ -18,15 +18,18 @@ import (
 
 var errSignIn = core.Errorf(core.Interactive, "a person must sign in")
 
-// requirePerson is grantType.request of these grants: without a refresh token, a person must sign in.
+// requirePerson is grantType.request of these grants: without a refresh token, a person must sign
+// in.
 func requirePerson(context.Context, *connection, map[string]core.Credential) (grant.Token, error) {
 	return grant.Token{}, errSignIn
 }
 
-// renewSignIn is grantType.renew of these grants. If the server refuses the refresh token, the error
-// is Interactive: a person must sign in again. Servers report an unusable refresh token in different
-// ways; only a refusal of the client is returned as it is, as another sign-in would not help.
-func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret, _ requestFunc) (grant.Token, error) {
+// renewSignIn is grantType.renew of these grants. If the server refuses the refresh token, the
+// error is Interactive: a person must sign in again. Servers report an unusable refresh token in
+// different ways; only a refusal of the client is returned as it is, as another sign-in would not
+// help.
+func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret,
+	_ requestFunc) (grant.Token, error) {
 	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
 	tokenRefused := core.CodeOf(err) == core.Denied && !grant.ErrorCode(err, "invalid_client")
 	if err != nil && (tokenRefused || grant.ErrorCode(err, "invalid_request")) {
@@ -49,8 +52,8 @@ func (c *Config) serverName() string {
 	return ""
 }
 
-// authorizationForm returns the parameters that the settings give the request for authorization: what
-// the token shall be for, and the further parameters of authorization_params.
+// authorizationForm returns the parameters that the settings give the request for authorization:
+// what the token shall be for, and the further parameters of authorization_params.
 func (c *Config) authorizationForm() url.Values {
 	form := url.Values{}
 	for name, value := range c.AuthorizationParams {
@@ -70,7 +73,8 @@ func (c *Config) authorizationForm() url.Values {
 
 // signedInCredential returns the credential of a token that a sign-in obtained. Its subject is the
 // person that the ID token names; without an ID token the person is unknown.
-func (conn *connection) signedInCredential(ctx context.Context, token grant.Token, nonce string) (core.Credential, error) {
+func (conn *connection) signedInCredential(ctx context.Context, token grant.Token,
+	nonce string) (core.Credential, error) {
 	cred := conn.credential(token)
 	if token.ID.IsZero() || conn.meta.Issuer == "" {
 		return cred, nil
@@ -86,7 +90,8 @@ func (conn *connection) signedInCredential(ctx context.Context, token grant.Toke
 // renewedCredential returns the credential of a token that renews a sign-in: for the person of
 // previous. If the server's keys cannot be fetched, the ID token is not checked: the server has
 // already replaced the refresh token, and an error would lose the new one.
-func (conn *connection) renewedCredential(ctx context.Context, token grant.Token, previous core.Credential) (core.Credential, error) {
+func (conn *connection) renewedCredential(ctx context.Context, token grant.Token,
+	previous core.Credential) (core.Credential, error) {
 	cred := conn.credential(token)
 	person{previous.Subject, previous.Attributes}.addTo(&cred)
 	if token.ID.IsZero() || conn.meta.Issuer == "" {

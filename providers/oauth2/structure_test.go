@@ -16,20 +16,21 @@ import (
 var readingOrder = []string{
 	"oauth2.go", "settings.go", "address.go", "renewal.go", "metadata.go", "discovery.go", "client.go",
 	"connection.go", "dpop.go", "idtoken.go", "grant.go", "signin.go",
-	"clientcredentials.go", "refreshtoken.go", "jwtbearer.go", "tokenexchange.go", "authorizationcode.go", "devicecode.go",
+	"clientcredentials.go", "refreshtoken.go", "jwtbearer.go", "tokenexchange.go",
+	"authorizationcode.go", "devicecode.go",
 	"grants.go", "check.go", "provider.go", "tokensource.go",
 }
 
-// mostBackward is how many pairs of files may have the earlier one use the later one. They are those
-// of oauth2.go, which the provider begins with.
+// mostBackward is how many pairs of files may have the earlier one use the later one. They are
+// those of oauth2.go, which the provider begins with.
 const mostBackward = 3
 
 func TestReadingOrder(t *testing.T) {
 	fileuses.CheckOrder(t, ".", readingOrder, mostBackward)
 }
 
-// grantFiles are the files of the grants, by the exported names and values of the grants and the names
-// of their variables.
+// grantFiles are the files of the grants, by the exported names and values of the grants and the
+// names of their variables.
 var grantFiles = map[string][]string{
 	"clientcredentials.go": {"ClientCredentials", oauth2.ClientCredentials, "clientCredentials"},
 	"refreshtoken.go":      {"RefreshToken", oauth2.RefreshToken, "refreshToken"},
@@ -39,8 +40,8 @@ var grantFiles = map[string][]string{
 	"devicecode.go":        {"DeviceCode", oauth2.DeviceCode, "deviceCode"},
 }
 
-// TestGrantsAreNotAskedForByName checks that the name of a grant occurs in the grant's own file, in the
-// list of the constants and in the table, so that a new grant needs no change elsewhere.
+// TestGrantsAreNotAskedForByName checks that the name of a grant occurs in the grant's own file, in
+// the list of the constants and in the table, so that a new grant needs no change elsewhere.
 func TestGrantsAreNotAskedForByName(t *testing.T) {
 	for _, file := range readingOrder {
 		if file == "settings.go" || file == "grants.go" {
@@ -55,8 +56,8 @@ func TestGrantsAreNotAskedForByName(t *testing.T) {
 }
 
 // grantNamesIn returns the places in a file that name a grant of another file. A selector such as
-// client.ClientCredentials or token.Refresh is no such place, and neither is the text "refresh_token",
-// which is also a setting and a type of token (RFC 7009 §2.1).
+// client.ClientCredentials or token.Refresh is no such place, and neither is the text
+// "refresh_token", which is also a setting and a type of token (RFC 7009 §2.1).
 func grantNamesIn(t *testing.T, file string) []string {
 	set := gotoken.NewFileSet()
 	parsed, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)

@@ -47,7 +47,8 @@ func TestTLS(t *testing.T) {
 	}
 	settings := map[string]any{
 		"token_url": srv.URL, "client_id": "app",
-		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"), "key_file": at("key.pem")},
+		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"),
+			"key_file": at("key.pem")},
 	}
 	p, err := oauth2.Factory.Open(t.Context(), "", settings)
 	require.NoError(t, err)

@@ -74,7 +74,8 @@ func (c *Config) checkPartyTokens() error {
 		{actorToken, c.ActorToken.Reveal(), c.ActorTokenFile},
 	} {
 		if party.text != "" && party.file != "" {
-			faults = append(faults, core.Faultf(party.setting, "give either %s or %[1]s_file", party.setting))
+			faults = append(faults,
+				core.Faultf(party.setting, "give either %s or %[1]s_file", party.setting))
 		}
 	}
 	return errors.Join(faults...)
@@ -82,7 +83,8 @@ func (c *Config) checkPartyTokens() error {
 
 // exchangeToken exchanges the token of the subject for another one, which is issued to the actor if
 // there is one (RFC 8693 §2.1).
-func exchangeToken(ctx context.Context, conn *connection, inputs map[string]core.Credential) (grant.Token, error) {
+func exchangeToken(ctx context.Context, conn *connection,
+	inputs map[string]core.Credential) (grant.Token, error) {
 	c := conn.cfg
 	subject, err := partyToken(subjectToken, c.SubjectToken, c.SubjectTokenFile, inputs)
 	if err != nil {
@@ -90,7 +92,8 @@ func exchangeToken(ctx context.Context, conn *connection, inputs map[string]core
 	}
 	if subject.IsZero() {
 		return grant.Token{}, core.Errorf(core.BadConfig,
-			"there is no subject token: give subject_token, subject_token_file or, in inputs, a session for subject_token")
+			"there is no subject token: give subject_token, subject_token_file or, in inputs, a session "+
+				"for subject_token")
 	}
 	actor, err := partyToken(actorToken, c.ActorToken, c.ActorTokenFile, inputs)
 	if err != nil {
@@ -122,10 +125,10 @@ func exchangeToken(ctx context.Context, conn *connection, inputs map[string]core
 	return token, nil
 }
 
-// exchangeError returns the error of a refused exchange. If the server refused the token of an input,
-// the error names that input, so that the input's session renews it. A server may refuse a token with
-// invalid_request (RFC 8693 §2.2.2), and does not say which of two. fromInput says that the subject's
-// token is that of an input, and hasActor that there is an actor's token as well.
+// exchangeError returns the error of a refused exchange. If the server refused the token of an
+// input, the error names that input, so that the input's session renews it. A server may refuse a
+// token with invalid_request (RFC 8693 §2.2.2), and does not say which of two. fromInput says that
+// the subject's token is that of an input, and hasActor that there is an actor's token as well.
 func exchangeError(err error, fromInput, hasActor bool) error {
 	switch {
 	case grant.ErrorCode(err, "invalid_request"):
@@ -133,15 +136,17 @@ func exchangeError(err error, fromInput, hasActor bool) error {
 		if fromInput && !hasActor {
 			err = core.InputRefused(subjectToken, err)
 		}
-	case fromInput && grant.ErrorCode(err, "invalid_grant"): // the subject's token is the grant (RFC 6749 §5.2)
+	// the subject's token is the grant (RFC 6749 §5.2)
+	case fromInput && grant.ErrorCode(err, "invalid_grant"):
 		err = core.InputRefused(subjectToken, err)
 	}
 	return err
 }
 
-// partyToken returns the token of a party: from the settings, or from the input of its name; zero if
-// neither has one.
-func partyToken(role string, text core.Secret, file string, inputs map[string]core.Credential) (core.Secret, error) {
+// partyToken returns the token of a party: from the settings, or from the input of its name; zero
+// if neither has one.
+func partyToken(role string, text core.Secret, file string,
+	inputs map[string]core.Credential) (core.Secret, error) {
 	input, fromInput := inputs[role]
 	fromSettings := !text.IsZero() || file != ""
 	switch {

@@ -14,19 +14,21 @@ import (
 	xoauth2 "golang.org/x/oauth2"
 )
 
-// TokenSource returns a token source for code that takes an [xoauth2.TokenSource]. Each call of Token
-// asks s, which renews the token before it expires. ctx bounds every call, as Token takes no context.
-// The source is safe for concurrent use.
+// TokenSource returns a token source for code that takes an [xoauth2.TokenSource]. Each call of
+// Token asks s, which renews the token before it expires. ctx bounds every call, as Token takes no
+// context. The source is safe for concurrent use.
 //
 // A token source does less than the session's own client:
-//   - Give the source to [xoauth2.Transport] as it is. xoauth2.NewClient and ReuseTokenSource keep a
-//     copy of the token until ten seconds before its expiry, so that they miss an earlier renewal.
+//   - Give the source to [xoauth2.Transport] as it is. xoauth2.NewClient and ReuseTokenSource keep
+//     a copy of the token until ten seconds before its expiry, so that they miss an earlier
+//     renewal.
 //   - x/oauth2 sends the token wherever the request goes, also to the host of a redirect: the
 //     session's origins have no effect.
 //   - x/oauth2 does not tell the session about a 401. Call [core.Session.Reject].
 //
-// Token returns [core.BadConfig] for a session whose credential is not one value in an Authorization
-// header, such as an API key in a query, and for one whose token is bound to a key (DPoP).
+// Token returns [core.BadConfig] for a session whose credential is not one value in an
+// Authorization header, such as an API key in a query, and for one whose token is bound to a key
+// (DPoP).
 func TokenSource(ctx context.Context, s *core.Session) xoauth2.TokenSource {
 	return &sessionSource{ctx, s}
 }
@@ -61,18 +63,21 @@ func (s *sessionSource) Token() (*xoauth2.Token, error) {
 // FromTokenSource returns a provider for a token source that the program already has, so that a
 // session keeps its token and sends it to its own origins only:
 //
-//	s := core.New("maps", oauth2.FromTokenSource(ts), &core.Options{Origins: []string{"https://maps.example.com"}})
+//	s := core.New("maps", oauth2.FromTokenSource(ts), &core.Options{
+//		Origins: []string{"https://maps.example.com"},
+//	})
 //
 // The provider is limited by the interface of ts:
 //   - Token takes no context. If the context of a caller ends, the caller gets an error and Token
 //     continues; later callers wait for the same call.
 //   - The source cannot be told to renew. A token that the API refused is returned again as long as
-//     the source holds it, and the session increases the time between its attempts. Renewal begins when
-//     the source returns another token, which for ReuseTokenSource is ten seconds before the expiry.
+//     the source holds it, and the session increases the time between its attempts. Renewal begins
+//     when the source returns another token, which for ReuseTokenSource is ten seconds before the
+//     expiry.
 //   - Nothing is revoked.
 //
-// An answer of the token endpoint (xoauth2.RetrieveError) is reported with its error code and without
-// its body, as [core.Denied] or as its status says. Any other error of the source is
+// An answer of the token endpoint (xoauth2.RetrieveError) is reported with its error code and
+// without its body, as [core.Denied] or as its status says. Any other error of the source is
 // [core.Unavailable] unless it has a code; its text is reported as it is.
 func FromTokenSource(ts xoauth2.TokenSource) core.Provider { return &sourceProvider{source: ts} }
 
@@ -90,15 +95,18 @@ type sourceCall struct {
 }
 
 // Authenticate calls Token, or waits for a call that is running.
-func (p *sourceProvider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+func (p *sourceProvider) Authenticate(ctx context.Context,
+	_ core.Request) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.Unavailable, "the token source: %w",
+			context.Cause(ctx))
 	}
 	call := p.join()
 	select {
 	case <-call.done:
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source did not answer: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.Unavailable, "the token source did not answer: %w",
+			context.Cause(ctx))
 	}
 	if call.err != nil {
 		return core.Credential{}, sourceError(call.err)
@@ -159,10 +167,11 @@ func sourceError(err error) error {
 	return err
 }
 
-// isErrorCode reports whether s looks like a code of RFC 6749 §5.2 or of the registry of OAuth errors:
-// lower-case words that are joined by underscores.
+// isErrorCode reports whether s looks like a code of RFC 6749 §5.2 or of the registry of OAuth
+// errors: lower-case words that are joined by underscores.
 func isErrorCode(s string) bool {
-	return len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" && strings.Contains(s, "_")
+	return len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" &&
+		strings.Contains(s, "_")
 }
 
 // fromToken returns the credential of a token. Any type is accepted that goes into an Authorization
@@ -173,11 +182,13 @@ func fromToken(t *xoauth2.Token) (core.Credential, error) {
 	}
 	kind := t.Type()
 	if strings.EqualFold(kind, "DPoP") || strings.EqualFold(kind, "MAC") {
-		return core.Credential{}, core.Errorf(core.BadConfig, "tokens of type %s need a signature on each request", kind)
+		return core.Credential{}, core.Errorf(core.BadConfig,
+			"tokens of type %s need a signature on each request", kind)
 	}
 	value := kind + " " + t.AccessToken
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the source's token has characters that may not be sent")
+		return core.Credential{}, core.Errorf(core.Unavailable,
+			"the source's token has characters that may not be sent")
 	}
 	return core.Credential{
 		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(value)}},
