@@ -1,12 +1,11 @@
-// Package apikey authenticates with fixed keys: in a header, a query parameter
-// or a cookie, one or several at once.
+// Package apikey is the provider for APIs that take fixed keys: in a header, a query parameter or a
+// cookie, one or several at once.
 //
 //	provider: apikey
 //	settings: {header: X-API-Key, key: "${env:PRICES_KEY}"}
 //
-// A key does not expire and cannot be renewed: after a refusal, the same key
-// is used again. For a key in a file that changes see package bearer; for one
-// that a program prints, package exec.
+// A key does not expire and cannot be renewed: after a refusal, the provider returns the same key. For a
+// key in a file that changes see package bearer; for one that a program prints, package exec.
 package apikey
 
 import (
@@ -22,7 +21,7 @@ import (
 	"github.com/authsession/authsession/providers/internal/headers"
 )
 
-// Config are the settings: one key, or several in Keys, or both.
+// Config is the settings: one key in the embedded Place, several in Keys, or both.
 type Config struct {
 	Place
 	Keys    []Place `json:"keys" doc:"Several keys, each an object with header, query or cookie, prefix and key."`
@@ -30,8 +29,7 @@ type Config struct {
 	Subject string  `json:"subject" doc:"Who the keys stand for, for logs. Not a secret."`
 }
 
-// Place is one key and where it goes: exactly one of Header, Query and Cookie
-// is set.
+// Place is one key and where it is sent: exactly one of Header, Query and Cookie is set.
 type Place struct {
 	Header string      `json:"header" doc:"The header that carries the key."`
 	Query  string      `json:"query" doc:"The query parameter that carries the key. URLs end up in the logs of servers: prefer a header."`
@@ -72,15 +70,14 @@ func New(cfg Config) (core.Provider, error) {
 	}), nil
 }
 
-// Validate reports the faults of c. It is called by the factory; the
-// environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	seen := map[string]bool{}
 	check := func(at string, p Place) {
 		setting, err := p.check()
 		if err == nil && seen[p.slot()] {
-			setting, _ = p.where()
+			setting, _ = p.target()
 			err = errors.New("another key has this place")
 		}
 		if err != nil {
@@ -109,13 +106,14 @@ func (c *Config) places() []Place {
 	return append([]Place{c.Place}, c.Keys...)
 }
 
-// slot is the same text for two places that are one.
+// slot returns a text that is equal for two places in which one key would replace the other.
 func (p Place) slot() string {
 	return textproto.CanonicalMIMEHeaderKey(p.Header) + "?" + p.Query + ";" + p.Cookie
 }
 
-// where returns the setting that says where the key goes.
-func (p Place) where() (setting string, err error) {
+// target returns the name of the setting that says where the key is sent. If there is none or several,
+// it returns the setting at fault and the error.
+func (p Place) target() (setting string, err error) {
 	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query}, {"cookie", p.Cookie}} {
 		if place.name == "" {
 			continue
@@ -131,31 +129,31 @@ func (p Place) where() (setting string, err error) {
 	return setting, nil
 }
 
-// check returns what is wrong with p, and the setting that is at fault.
+// check returns what is wrong with p, and the name of the setting at fault.
 func (p Place) check() (setting string, err error) {
-	where, err := p.where()
+	target, err := p.target()
 	switch {
 	case err != nil:
-		return where, err
+		return target, err
 	case p.Key.IsZero():
 		return "key", errors.New("missing")
 	case strings.TrimLeft(p.Prefix, " \t") != p.Prefix:
 		return "prefix", errors.New("starts with a space")
 	}
-	value := headers.Value
-	switch where {
+	checkValue := headers.Value
+	switch target {
 	case "header":
 		err = headers.Name(p.Header)
 	case "query":
 		err = headers.QueryName(p.Query)
 	case "cookie":
-		err, value = headers.CookieName(p.Cookie), headers.CookieValue
+		err, checkValue = headers.CookieName(p.Cookie), headers.CookieValue
 	}
 	if err != nil {
-		return where, err
+		return target, err
 	}
-	if err := value(p.Key.Reveal()); err != nil {
+	if err := checkValue(p.Key.Reveal()); err != nil {
 		return "key", err
 	}
-	return "prefix", value(p.Prefix + p.Key.Reveal())
+	return "prefix", checkValue(p.Prefix + p.Key.Reveal())
 }

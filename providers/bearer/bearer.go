@@ -1,13 +1,13 @@
-// Package bearer authenticates with a bearer token (RFC 6750) that something
-// else obtained: a value, or a file that another process keeps up to date, as
-// Kubernetes does with the tokens of service accounts.
+// Package bearer is the provider for bearer tokens (RFC 6750) that are obtained elsewhere: a text in the
+// settings, or a file that another process keeps up to date, as Kubernetes does with the tokens of service
+// accounts.
 //
 //	provider: bearer
 //	settings: {token_file: /var/run/secrets/tokens/api}
 //
-// A file is read again every few seconds while the session is in use, and at
-// once when the API refuses the token. To obtain tokens from an authorization
-// server see package oauth2, from a program, package exec.
+// The provider reads the file again every few seconds while the session is in use, and at once when the
+// API refuses the token. To obtain tokens from an authorization server see package oauth2; from a program,
+// package exec.
 package bearer
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
-// Config are the settings: a token or a file.
+// Config is the settings: a token or a file.
 type Config struct {
 	Token     core.Secret   `json:"token" doc:"The token."`
 	TokenFile string        `json:"token_file" identity:"true" doc:"A file with the token and nothing else but space around it, in the place of token."`
@@ -40,13 +40,12 @@ var Factory = core.NewFactory(
 )
 
 // New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
-// An Interval of zero means five seconds. The provider is safe for concurrent
-// use and reads its file at each Authenticate.
+// An Interval of zero means five seconds. The provider is safe for concurrent use and reads its file at
+// each Authenticate.
 //
-// Where the token is a JWT, its claim "exp" becomes the credential's expiry.
-// Nothing else in it is looked at, and nothing is verified. A JWT that expired
-// more than five minutes ago is not sent: it is [core.Denied] as a value, and
-// [core.Unavailable] in a file, which may yet change.
+// If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses no other claim
+// and verifies nothing. A JWT that expired more than five minutes ago is not sent: the error is
+// [core.Denied] for a token in the settings, and [core.Unavailable] for one in a file, which may change.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 5 * time.Second
@@ -57,8 +56,7 @@ func New(cfg Config) (core.Provider, error) {
 	return &provider{cfg}, nil
 }
 
-// Validate reports the faults of c. It is called by the factory; the
-// environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	add := func(setting string, err error) {
@@ -83,7 +81,7 @@ func (c *Config) Validate(core.Environment) error {
 
 type provider struct{ cfg Config }
 
-// Authenticate implements [core.Provider]: it returns what the token is now.
+// Authenticate returns the token as it is now.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
@@ -91,16 +89,17 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	token := p.cfg.Token.Reveal()
 	if p.cfg.TokenFile != "" {
 		var err error
-		if token, err = read(p.cfg.TokenFile); err != nil {
+		if token, err = readToken(p.cfg.TokenFile); err != nil {
 			if req.Reason != core.Initial {
-				err = files.Later(err)
+				err = files.Unavailable(err)
 			}
 			return core.Credential{}, err
 		}
 	}
-	expiry, over := jwtexpiry.Until(jwtexpiry.Of(token))
-	if over {
-		return core.Credential{}, p.over(jwtexpiry.Of(token))
+	end := jwtexpiry.Of(token)
+	expiry, ended := jwtexpiry.Until(end)
+	if ended {
+		return core.Credential{}, p.expiredError(end)
 	}
 	cred := core.Credential{
 		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
@@ -114,7 +113,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	return cred, nil
 }
 
-func (p *provider) over(at time.Time) error {
+func (p *provider) expiredError(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
 		return core.LocalErrorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile, when)
@@ -122,8 +121,8 @@ func (p *provider) over(at time.Time) error {
 	return core.LocalErrorf(core.Denied, "the token expired at %s", when)
 }
 
-// read returns the token in a file.
-func read(path string) (string, error) {
+// readToken returns the token in a file.
+func readToken(path string) (string, error) {
 	data, err := files.Read(path)
 	if err != nil {
 		return "", err
