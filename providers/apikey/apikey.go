@@ -4,8 +4,8 @@
 //	provider: apikey
 //	settings: {header: X-API-Key, key: "${env:PRICES_KEY}"}
 //
-// A key does not expire and cannot be renewed: after a refusal, the provider returns the same key. For a
-// key in a file that changes see package bearer; for one that a program prints, package exec.
+// A key does not expire and cannot be renewed: after a refusal, the provider returns the same key.
+// For a key in a file that changes see package bearer; for one that a program prints, package exec.
 package apikey
 
 import (
@@ -70,7 +70,8 @@ func New(cfg Config) (core.Provider, error) {
 	}), nil
 }
 
-// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	seen := map[string]bool{}
@@ -111,10 +112,11 @@ func (p Place) slot() string {
 	return textproto.CanonicalMIMEHeaderKey(p.Header) + "?" + p.Query + ";" + p.Cookie
 }
 
-// target returns the name of the setting that says where the key is sent. If there is none or several,
-// it returns the setting at fault and the error.
+// target returns the name of the setting that says where the key is sent. If there is none or
+// several, it returns the setting at fault and the error.
 func (p Place) target() (setting string, err error) {
-	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query}, {"cookie", p.Cookie}} {
+	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query},
+		{"cookie", p.Cookie}} {
 		if place.name == "" {
 			continue
 		}

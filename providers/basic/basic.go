@@ -1,11 +1,12 @@
-// Package basic is the provider for APIs that take a user name and a password in each request: HTTP Basic
-// (RFC 7617), in UTF-8.
+// Package basic is the provider for APIs that take a user name and a password in each request: HTTP
+// Basic (RFC 7617), in UTF-8.
 //
 //	provider: basic
 //	settings: {username: reports, password: "${env:REPORTS_PASSWORD}"}
 //
-// The password does not expire and cannot be renewed: after a refusal, the provider returns the same one.
-// The package is not for token endpoints of OAuth; package oauth2 authenticates to those itself.
+// The password does not expire and cannot be renewed: after a refusal, the provider returns the
+// same one. The package is not for token endpoints of OAuth; package oauth2 authenticates to those
+// itself.
 package basic
 
 import (
@@ -21,8 +22,8 @@ import (
 	"github.com/authsession/authsession/providers/internal/faults"
 )
 
-// Config is the settings. One of Username and Password may be empty, as some APIs take a token in place of
-// the other.
+// Config is the settings. One of Username and Password may be empty, as some APIs take a token in
+// place of the other.
 type Config struct {
 	Username core.Secret `json:"username" required:"true" doc:"The user's name, without a colon. It may be \"\"."`
 	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\", where the name is a token."`
@@ -55,7 +56,8 @@ func New(cfg Config) (core.Provider, error) {
 	}), nil
 }
 
-// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	add := func(setting string, err error) {
@@ -75,8 +77,8 @@ func (c *Config) Validate(core.Environment) error {
 	return errors.Join(faults...)
 }
 
-// maxText is the size of the longest user name or password in bytes. The header, in base64, is a third
-// longer.
+// maxText is the size of the longest user name or password in bytes. The header, in base64, is a
+// third longer.
 const maxText = 16 << 10
 
 // checkText checks a user name or a password (RFC 7617 §2).

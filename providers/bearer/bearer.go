@@ -1,13 +1,13 @@
-// Package bearer is the provider for bearer tokens (RFC 6750) that are obtained elsewhere: a text in the
-// settings, or a file that another process keeps up to date, as Kubernetes does with the tokens of service
-// accounts.
+// Package bearer is the provider for bearer tokens (RFC 6750) that are obtained elsewhere: a text
+// in the settings, or a file that another process keeps up to date, as Kubernetes does with the
+// tokens of service accounts.
 //
 //	provider: bearer
 //	settings: {token_file: /var/run/secrets/tokens/api}
 //
-// The provider reads the file again every few seconds while the session is in use, and at once when the
-// API refuses the token. To obtain tokens from an authorization server see package oauth2; from a program,
-// package exec.
+// The provider reads the file again every few seconds while the session is in use, and at once when
+// the API refuses the token. To obtain tokens from an authorization server see package oauth2; from
+// a program, package exec.
 package bearer
 
 import (
@@ -35,17 +35,19 @@ type Config struct {
 
 // Factory makes providers of kind "bearer".
 var Factory = core.NewFactory(
-	core.Info{Kind: "bearer", Summary: "A bearer token, from the settings or from a file that changes (RFC 6750)."},
+	core.Info{Kind: "bearer",
+		Summary: "A bearer token, from the settings or from a file that changes (RFC 6750)."},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
-// An Interval of zero means five seconds. The provider is safe for concurrent use and reads its file at
-// each Authenticate.
+// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. An Interval of zero
+// means five seconds. The provider is safe for concurrent use and reads its file at each
+// Authenticate.
 //
-// If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses no other claim
-// and verifies nothing. A JWT that expired more than five minutes ago is not sent: the error is
-// [core.Denied] for a token in the settings, and [core.Unavailable] for one in a file, which may change.
+// If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses no
+// other claim and verifies nothing. A JWT that expired more than five minutes ago is not sent: the
+// error is [core.Denied] for a token in the settings, and [core.Unavailable] for one in a file,
+// which may change.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 5 * time.Second
@@ -56,7 +58,8 @@ func New(cfg Config) (core.Provider, error) {
 	return &provider{cfg}, nil
 }
 
-// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	add := func(setting string, err error) {
@@ -101,8 +104,9 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if ended {
 		return core.Credential{}, p.expiredError(end)
 	}
+	value := core.NewSecret("Bearer " + token)
 	cred := core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
+		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": value}},
 		Expiry:  expiry,
 		Subject: p.cfg.Subject,
 	}
@@ -116,7 +120,8 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 func (p *provider) expiredError(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
-		return core.LocalErrorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile, when)
+		return core.LocalErrorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile,
+			when)
 	}
 	return core.LocalErrorf(core.Denied, "the token expired at %s", when)
 }

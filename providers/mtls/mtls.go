@@ -1,13 +1,13 @@
-// Package mtls is the provider for APIs that require a client certificate in the TLS handshake (RFC 8446
-// §4.4.2). The certificate is in files, in the settings or in PKCS #12.
+// Package mtls is the provider for APIs that require a client certificate in the TLS handshake (RFC
+// 8446 §4.4.2). The certificate is in files, in the settings or in PKCS #12.
 //
 //	provider: mtls
 //	settings: {cert_file: client.pem, key_file: client.key, ca_file: api-ca.pem}
 //
-// The provider reads the files again every few seconds while the session is in use. New connections use a
-// certificate that has been replaced; requests that are running finish on their connections. While only
-// one of certificate and key has been replaced, the provider uses the old pair. A certificate that has
-// expired is an error.
+// The provider reads the files again every few seconds while the session is in use. New connections
+// use a certificate that has been replaced; requests that are running finish on their connections.
+// While only one of certificate and key has been replaced, the provider uses the old pair. A
+// certificate that has expired is an error.
 package mtls
 
 import (
@@ -22,7 +22,8 @@ import (
 	"github.com/authsession/authsession/providers/internal/faults"
 )
 
-// Config is the settings: certificate and key in PEM, each as a file or as text, or both in PKCS #12.
+// Config is the settings: certificate and key in PEM, each as a file or as text, or both in PKCS
+// #12.
 type Config struct {
 	CertFile    string        `json:"cert_file" identity:"true" doc:"PEM file with the certificate, then its issuers; it may hold the key too."`
 	Cert        core.Secret   `json:"cert" doc:"The same as text, in the place of cert_file."`
@@ -40,17 +41,18 @@ type Config struct {
 
 // Factory makes providers of kind "mtls".
 var Factory = core.NewFactory(
-	core.Info{Kind: "mtls", Summary: "A client certificate, from files that may rotate, from text or from PKCS #12."},
+	core.Info{Kind: "mtls",
+		Summary: "A client certificate, from files that may rotate, from text or from PKCS #12."},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
-// An Interval of zero means ten seconds. The provider is safe for concurrent use and reads its files at
-// each Authenticate.
+// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. An Interval of zero
+// means ten seconds. The provider is safe for concurrent use and reads its files at each
+// Authenticate.
 //
 // A fault of a file is [core.BadConfig] the first time. After a certificate was loaded it is
-// [core.Unavailable], as files are replaced one by one; only a certificate that has expired or is not yet
-// valid stays BadConfig.
+// [core.Unavailable], as files are replaced one by one; only a certificate that has expired or is
+// not yet valid stays BadConfig.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 10 * time.Second
@@ -61,7 +63,8 @@ func New(cfg Config) (core.Provider, error) {
 	return &provider{cfg, cfg.certs()}, nil
 }
 
-// Validate reports, as core faults, what is wrong with the settings. The environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	faults := []error{c.certs().Check("")}
 	add := func(setting string, err error) {
@@ -115,8 +118,8 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	return cred, nil
 }
 
-// subject returns the name of a certificate's owner: the SPIFFE id (SPIFFE X509-SVID §2), the common name,
-// or the first DNS name.
+// subject returns the name of a certificate's owner: the SPIFFE id (SPIFFE X509-SVID §2), the
+// common name, or the first DNS name.
 func subject(leaf *x509.Certificate) string {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" {

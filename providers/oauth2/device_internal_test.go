@@ -180,7 +180,8 @@ func FuzzBrowserAnswer(f *testing.F) {
 }
 
 func FuzzIDToken(f *testing.F) {
-	keys, err := parseKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	keys, err := parseKeys(
+		[]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	require.NoError(f, err)
 	for _, seed := range []string{
 		"", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
@@ -230,7 +231,8 @@ func TestKeys(t *testing.T) {
 		keys int
 		code core.Code
 	}{
-		"no kid, unknown beside": {`{"keys":[{"kty":"XYZ"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`, 1, 0},
+		"no kid, unknown beside": {
+			`{"keys":[{"kty":"XYZ"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`, 1, 0},
 		"too short": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 171) +
 			`","e":"AQAB"}]}`, 0, core.BadConfig},
 		"long enough": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) +

@@ -241,8 +241,9 @@ func TestForeignCredential(t *testing.T) {
 	p := s.open(t, nil)
 	good, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	bearer := core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " +
-		"a-token")}}
+	bearer := core.Attachment{
+		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " +
+			"a-token")}}
 	for name, c := range map[string]core.Credential{
 		"zero":        {},
 		"a bearer":    {Attach: bearer, Renewal: good.Renewal},

@@ -58,6 +58,52 @@ func Example() {
 	// seen: Bearer 2YotnFZFEjr1zCsicMWpAA
 }
 
+// A program writes the settings as a literal: a client that authenticates with its private key, for
+// a token that is bound to a key of the session.
+func ExampleNew() {
+	_, err := oauth2.New(oauth2.Config{
+		Issuer:    "https://login.example.com",
+		ClientID:  "my-app",
+		ClientKey: oauth2.PrivateKey{File: "/run/secrets/client.pem", ID: "2026-11"},
+		Scopes:    []string{"invoices.read"},
+		TLS:       oauth2.Certificates{CAFile: "/etc/ssl/login-ca.pem"},
+		DPoP:      true,
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// New reports all faults of the settings at once. Nothing is sent before the session's Init.
+func ExampleNew_faults() {
+	_, err := oauth2.New(oauth2.Config{
+		Grant:    oauth2.AuthorizationCode,
+		Issuer:   "http://login.example.com",
+		ClientID: "my-app",
+		Redirect: oauth2.Redirect{Path: "callback"},
+	})
+	fmt.Println(err)
+	// Output: bad config: issuer: is not https; redirect.path: is not a plain path, such as /callback
+}
+
+// Settings of a person who signs in with the browser of this machine.
+func ExampleConfig() {
+	cfg := oauth2.Config{
+		Grant:    oauth2.AuthorizationCode,
+		Issuer:   "https://login.example.com",
+		ClientID: "my-app",
+		Scopes:   []string{"openid", "invoices.read"},
+		Redirect: oauth2.Redirect{Port: 8400, Path: "/callback"},
+	}
+	provider, err := oauth2.New(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = provider.Authenticate(context.Background(), core.Request{})
+	fmt.Println(err)
+	// Output: interactive: a person must sign in
+}
+
 // A library that takes a token source gets the session's token.
 func ExampleTokenSource() {
 	ctx := context.Background()

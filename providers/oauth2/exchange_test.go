@@ -200,7 +200,9 @@ func TestTokenExchangeAnswers(t *testing.T) {
 // one that the server refused, is rejected there (RFC 8693 §2.2.2).
 func TestExchangeNamesTheInput(t *testing.T) {
 	input := func(text string) core.Credential {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}}}
+		return core.Credential{
+			Attach: core.Attachment{
+				Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}}}
 	}
 	subject := map[string]core.Credential{"subject_token": input("s")}
 	both := map[string]core.Credential{"subject_token": input("s"), "actor_token": input("a")}
@@ -252,7 +254,10 @@ func TestExchangeOfARevokedInput(t *testing.T) {
 	front := core.New("front",
 		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 			n++
-			return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer f", n))}}}, nil
+			return core.Credential{
+					Attach: core.Attachment{
+						Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer f", n))}}},
+				nil
 		}), nil)
 	orders := core.New("orders", s.open(t, map[string]any{"grant": "token_exchange"}), &core.Options{
 		Inputs: map[string]*core.Session{"subject_token": front},

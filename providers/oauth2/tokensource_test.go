@@ -74,7 +74,8 @@ func TestTokenSourceOfOtherCredentials(t *testing.T) {
 		}),
 		"an API key in a query": core.ProviderFunc(func(context.Context,
 			core.Request) (core.Credential, error) {
-			return core.Credential{Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
+			return core.Credential{
+				Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {

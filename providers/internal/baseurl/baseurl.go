@@ -17,9 +17,9 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Check reports what is wrong with a base URL: it must be an absolute http or https URL without user,
-// query and fragment. The empty string is correct. The error is a phrase without a code; it does not
-// contain the URL.
+// Check reports what is wrong with a base URL: it must be an absolute http or https URL without
+// user, query and fragment. The empty string is correct. The error is a phrase without a code; it
+// does not contain the URL.
 func Check(s string) error {
 	if s == "" {
 		return nil
@@ -33,8 +33,8 @@ func Check(s string) error {
 	return nil
 }
 
-// Apply makes base, which [Check] accepts, the attribute "base_url" of c, and the origin of base the
-// only origin of c. It replaces all attributes. If base is empty, it does nothing.
+// Apply makes base, which [Check] accepts, the attribute "base_url" of c, and the origin of base
+// the only origin of c. It replaces all attributes. If base is empty, it does nothing.
 func Apply(c *core.Credential, base string) {
 	u, err := url.Parse(base)
 	if base == "" || err != nil {

@@ -1,6 +1,6 @@
-// Package browser receives the answer of an authorization server in the browser of the person who signs
-// in: it listens on the loopback interface for the redirect (RFC 8252 §7.3), and answers with a page that
-// tells the person the result.
+// Package browser receives the answer of an authorization server in the browser of the person who
+// signs in: it listens on the loopback interface for the redirect (RFC 8252 §7.3), and answers with
+// a page that tells the person the result.
 //
 //	l, err := browser.Listen(browser.Config{State: state, Server: "login.example.com"})
 //	if err != nil {
@@ -10,8 +10,8 @@
 //	// … send the person to a URL with redirect_uri=l.URL() and state …
 //	err = l.Wait(ctx, func(ctx context.Context, answer url.Values) error {…})
 //
-// It does not interpret the answer: the function that is given to Wait does, and the page depends on its
-// error. A page has no script, loads nothing and contains nothing of the request.
+// It does not interpret the answer: the function that is given to Wait does, and the page depends
+// on its error. A page has no script, loads nothing and contains nothing of the request.
 //
 // Read on in page.go.
 package browser
@@ -38,7 +38,8 @@ type Config struct {
 	Host  string // 127.0.0.1, ::1 or localhost, which is both; empty: 127.0.0.1
 	Port  int    // 0: any free port
 	Path  string // empty: "/"
-	// Server is the name of the authorization server that the pages show, such as its host. Empty: none.
+	// Server is the name of the authorization server that the pages show, such as its host. Empty:
+	// none.
 	Server string
 }
 
@@ -51,10 +52,10 @@ const (
 
 // Listener waits for one redirect. It is safe for concurrent use. The caller of Listen closes it.
 //
-// The first request with the state is the redirect; accept stores it and sends it to Wait. Its handler
-// then waits for Wait to choose the page, and Wait waits for the handler to send it, so that the process
-// does not end before the person sees the result. Invariant: redirect is set once, and redirects has a
-// capacity of one, so that accept never blocks while it holds mu.
+// The first request with the state is the redirect; accept stores it and sends it to Wait. Its
+// handler then waits for Wait to choose the page, and Wait waits for the handler to send it, so
+// that the process does not end before the person sees the result. Invariant: redirect is set once,
+// and redirects has a capacity of one, so that accept never blocks while it holds mu.
 type Listener struct {
 	cfg     Config
 	host    string // the required Host header
@@ -78,8 +79,8 @@ type redirect struct {
 	sent    chan struct{} // closed by the handler after it has sent the page
 }
 
-// Listen returns a listener that is open. The error is [core.BadConfig] if the configured port is in use
-// or the state is empty, and [core.Unavailable] if there is no free port.
+// Listen returns a listener that is open. The error is [core.BadConfig] if the configured port is
+// in use or the state is empty, and [core.Unavailable] if there is no free port.
 func Listen(cfg Config) (*Listener, error) {
 	if cfg.State == "" {
 		return nil, core.Errorf(core.BadConfig, "a sign-in needs a state")
@@ -93,7 +94,8 @@ func Listen(cfg Config) (*Listener, error) {
 	sockets, err := listenLoopback(cfg.Host, cfg.Port)
 	if err != nil {
 		if cfg.Port != 0 {
-			return nil, core.Errorf(core.BadConfig, "the redirect port %d cannot be opened; end what uses it, or choose another: %w", cfg.Port, err)
+			return nil, core.Errorf(core.BadConfig,
+				"the redirect port %d cannot be opened; end what uses it, or choose another: %w", cfg.Port, err)
 		}
 		return nil, core.Errorf(core.Unavailable, "no port for the redirect: %w", err)
 	}
@@ -103,7 +105,8 @@ func Listen(cfg Config) (*Listener, error) {
 		closing: make(chan struct{}), conns: map[net.Conn]http.ConnState{},
 	}
 	l.server = &http.Server{
-		Handler: l, ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader, ConnState: l.noteState, ErrorLog: noLog,
+		Handler: l, ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader, ConnState: l.noteState,
+		ErrorLog: noLog,
 	}
 	l.server.SetKeepAlivesEnabled(false)
 	for _, socket := range sockets {
@@ -112,8 +115,9 @@ func Listen(cfg Config) (*Listener, error) {
 	return l, nil
 }
 
-// listenLoopback listens on the loopback interface. A browser may resolve localhost to either address:
-// both must have the same port, so that no other process can receive the redirect on one of them.
+// listenLoopback listens on the loopback interface. A browser may resolve localhost to either
+// address: both must have the same port, so that no other process can receive the redirect on one
+// of them.
 func listenLoopback(host string, port int) ([]net.Listener, error) {
 	if host != "localhost" {
 		socket, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
@@ -124,11 +128,13 @@ func listenLoopback(host string, port int) ([]net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		six, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(four.Addr().(*net.TCPAddr).Port)))
+		six, err := net.Listen("tcp6",
+			net.JoinHostPort("::1", strconv.Itoa(four.Addr().(*net.TCPAddr).Port)))
 		switch {
 		case err == nil:
 			return []net.Listener{four, six}, nil
-		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT): // a machine without IPv6
+		// a machine without IPv6
+		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
 			return []net.Listener{four}, nil
 		}
 		_ = four.Close()
@@ -138,7 +144,8 @@ func listenLoopback(host string, port int) ([]net.Listener, error) {
 	}
 }
 
-// hostHeader returns the Host header that browsers send for host and port: without the default port.
+// hostHeader returns the Host header that browsers send for host and port: without the default
+// port.
 func hostHeader(host string, port int) string {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	if port == 80 {
@@ -150,12 +157,13 @@ func hostHeader(host string, port int) string {
 // URL returns the redirect URI.
 func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
 
-// Wait waits for the redirect with the state, calls finish with its query and shows the person the page
-// for the result (see [Of]). Requests with another state get a page that says so and are ignored. Wait
-// returns the error of finish after the page was sent. If ctx ends before the redirect arrives, Wait
-// returns an error that wraps that of ctx: [core.Unavailable] if ctx was cancelled, otherwise
-// [core.Interactive]. Wait is called once.
-func (l *Listener) Wait(ctx context.Context, finish func(ctx context.Context, answer url.Values) error) error {
+// Wait waits for the redirect with the state, calls finish with its query and shows the person the
+// page for the result (see [Of]). Requests with another state get a page that says so and are
+// ignored. Wait returns the error of finish after the page was sent. If ctx ends before the
+// redirect arrives, Wait returns an error that wraps that of ctx: [core.Unavailable] if ctx was
+// cancelled, otherwise [core.Interactive]. Wait is called once.
+func (l *Listener) Wait(ctx context.Context,
+	finish func(ctx context.Context, answer url.Values) error) error {
 	select {
 	case <-ctx.Done():
 		code := core.Interactive
@@ -180,8 +188,8 @@ func (l *Listener) Wait(ctx context.Context, finish func(ctx context.Context, an
 	}
 }
 
-// Close closes the listener after the page that is being sent. It returns when all goroutines of the
-// listener have ended. Later calls do nothing.
+// Close closes the listener after the page that is being sent. It returns when all goroutines of
+// the listener have ended. Later calls do nothing.
 func (l *Listener) Close() {
 	l.mu.Lock()
 	if !l.closed {
@@ -213,9 +221,9 @@ func (l *Listener) noteState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// ServeHTTP answers the browser. It accepts only a GET of the redirect URI, under the URI's own host: with
-// another name that resolves to this address, the page of another site could send the request (DNS
-// rebinding).
+// ServeHTTP answers the browser. It accepts only a GET of the redirect URI, under the URI's own
+// host: with another name that resolves to this address, the page of another site could send the
+// request (DNS rebinding).
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
@@ -243,8 +251,8 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.sendPage(w, kind)
 }
 
-// accept returns the redirect if the query has the state and is the first one that has it, and otherwise
-// the page to show. err is the error of the query's parser.
+// accept returns the redirect if the query has the state and is the first one that has it, and
+// otherwise the page to show. err is the error of the query's parser.
 func (l *Listener) accept(query url.Values, err error) (*redirect, Kind) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

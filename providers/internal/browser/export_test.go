@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Feed handles one request with a query, without a socket, and checks that the listener accepts it only
-// with the state, and that the page does not contain the query.
+// Feed handles one request with a query, without a socket, and checks that the listener accepts it
+// only with the state, and that the page does not contain the query.
 func Feed(t *testing.T, l *Listener, state, query string) {
 	t.Helper()
 	stop := make(chan struct{})

@@ -47,8 +47,8 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Of returns the kind of page for the error of a sign-in: SignedIn for nil, Refused for [core.Denied],
-// otherwise Failed.
+// Of returns the kind of page for the error of a sign-in: SignedIn for nil, Refused for
+// [core.Denied], otherwise Failed.
 func Of(err error) Kind {
 	switch {
 	case err == nil:
@@ -59,8 +59,8 @@ func Of(err error) Kind {
 	return Failed
 }
 
-// status returns the HTTP status of the page. That of a refused or failed sign-in is 200: the redirect
-// itself was handled, and a browser may replace the page of an error status by its own.
+// status returns the HTTP status of the page. That of a refused or failed sign-in is 200: the
+// redirect itself was handled, and a browser may replace the page of an error status by its own.
 func (k Kind) status() int {
 	switch k {
 	case OtherSignIn:
@@ -98,7 +98,8 @@ func (k Kind) text() pageText {
 		}}
 	case OtherSignIn:
 		return pageText{Tone: "calm", Title: "Another sign-in", Lines: []string{
-			"This page belongs to a sign-in that the program does not wait for, perhaps an older one. Nothing was taken from it.",
+			"This page belongs to a sign-in that the program does not wait for, perhaps an older one. " +
+				"Nothing was taken from it.",
 			"Close this window and use the newest link of the program.",
 		}}
 	}
@@ -119,13 +120,14 @@ var (
 	noLog        = log.New(io.Discard, "", 0) // for the errors of browser connections
 )
 
-// pageHeader is the header of every page: the browser loads nothing but the style, runs no script, caches
-// nothing, and sends the page's URL, which has the code in it, to no other site.
+// pageHeader is the header of every page: the browser loads nothing but the style, runs no script,
+// caches nothing, and sends the page's URL, which has the code in it, to no other site.
 var pageHeader = func() map[string]string {
 	sum := sha256.Sum256([]byte(pageCSS))
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
-		"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" +
+			base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		"Cache-Control":              "no-store",
 		"Referrer-Policy":            "no-referrer",
@@ -135,8 +137,8 @@ var pageHeader = func() map[string]string {
 	}
 }()
 
-// Page returns the HTML of a page. server is the name of the authorization server; empty: the page does
-// not name it.
+// Page returns the HTML of a page. server is the name of the authorization server; empty: the page
+// does not name it.
 func Page(kind Kind, server string) []byte {
 	t := kind.text()
 	t.Server, t.Style = server, template.CSS(pageCSS) // a constant of this package

@@ -5,8 +5,8 @@
 //	b, err := cfg.Load(ctx, false)
 //	attachment := core.Attachment{Cert: b.Cert, Roots: b.Roots}
 //
-// The package keeps nothing: a caller that follows files that are replaced loads them again. It does not
-// decrypt PEM; a key with a password is in PKCS #12.
+// The package keeps nothing: a caller that follows files that are replaced loads them again. It
+// does not decrypt PEM; a key with a password is in PKCS #12.
 //
 // Read on in pem.go.
 package certs
@@ -18,11 +18,12 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Config says where certificates are. The client's certificate, its key and the roots are each a file
-// or a text; the first two may be PKCS #12 instead. The zero Config names nothing. A provider converts
-// its own settings, which have the same fields, to a Config.
+// Config says where certificates are. The client's certificate, its key and the roots are each a
+// file or a text; the first two may be PKCS #12 instead. The zero Config names nothing. A provider
+// converts its own settings, which have the same fields, to a Config.
 type Config struct {
-	CertFile    string      // PEM file with the client's certificate, then its issuers; it may hold the key
+	// PEM file with the client's certificate, then its issuers; it may hold the key
+	CertFile    string
 	Cert        core.Secret // the same as text, in place of CertFile
 	KeyFile     string      // PEM file with the private key, not encrypted; empty: CertFile
 	Key         core.Secret // the same as text, in place of KeyFile

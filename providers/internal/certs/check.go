@@ -10,9 +10,9 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Check reports, as core faults, settings that exclude each other and texts that cannot be parsed. It
-// reads no file and no clock. at is the path of c in the provider's settings; "" if the fields of c are
-// settings of the provider itself.
+// Check reports, as core faults, settings that exclude each other and texts that cannot be parsed.
+// It reads no file and no clock. at is the path of c in the provider's settings; "" if the fields
+// of c are settings of the provider itself.
 func (c Config) Check(at string) error {
 	if at != "" {
 		at += "."
@@ -69,7 +69,8 @@ func (c Config) checkInline(at string) (faults []error) {
 	return faults
 }
 
-// checkCertText checks the text with the certificates, which holds the key if there is no other key.
+// checkCertText checks the text with the certificates, which holds the key if there is no other
+// key.
 func (c Config) checkCertText() error {
 	if c.Cert.IsZero() {
 		return nil

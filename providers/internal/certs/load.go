@@ -15,8 +15,8 @@ import (
 	"github.com/authsession/authsession/providers/internal/files"
 )
 
-// A certificate and a key that do not match are read again: another process may have replaced one file
-// after the other while they were read.
+// A certificate and a key that do not match are read again: another process may have replaced one
+// file after the other while they were read.
 const (
 	maxReads  = 3
 	readPause = 50 * time.Millisecond
@@ -25,19 +25,21 @@ const (
 // Load reads what c names, with the limits of files.Read.
 //
 // The error is [core.BadConfig] if something is missing, unreadable, encrypted, expired or not yet
-// valid, or if certificate and key do not match. It names the file and does not contain its content.
-// With rotating, the files were loaded before and another process replaces them: then a fault of a file
-// is [core.Unavailable], as the other process may be between two writes; only a certificate that is
-// expired or not yet valid stays BadConfig. Errors about files and certificates are [core.Error.Local].
+// valid, or if certificate and key do not match. It names the file and does not contain its
+// content. With rotating, the files were loaded before and another process replaces them: then a
+// fault of a file is [core.Unavailable], as the other process may be between two writes; only a
+// certificate that is expired or not yet valid stays BadConfig. Errors about files and certificates
+// are [core.Error.Local].
 //
-// Load waits at most some 100 ms, for a certificate and a key in files to match, and stops waiting when
-// ctx ends. It is safe for concurrent use.
+// Load waits at most some 100 ms, for a certificate and a key in files to match, and stops waiting
+// when ctx ends. It is safe for concurrent use.
 func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	b, err := c.load()
 	for n := 1; n < maxReads && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
-			return Bundle{}, core.LocalErrorf(core.Unavailable, "%w; %w", core.Cause(err), context.Cause(ctx))
+			return Bundle{}, core.LocalErrorf(core.Unavailable, "%w; %w", core.Cause(err),
+				context.Cause(ctx))
 		case <-time.After(readPause):
 		}
 		b, err = c.load()
@@ -142,8 +144,8 @@ func (c Config) loadP12() (identity, error) {
 	return identity{src, chain, key}, src.wrap(err)
 }
 
-// TLSConfig returns a new configuration for a provider's own requests, with what c names. Arguments and
-// errors are those of [Config.Load].
+// TLSConfig returns a new configuration for a provider's own requests, with what c names. Arguments
+// and errors are those of [Config.Load].
 func (c Config) TLSConfig(ctx context.Context, rotating bool) (*tls.Config, error) {
 	b, err := c.Load(ctx, rotating)
 	if err != nil {

@@ -65,7 +65,8 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 	case now.After(leaf.NotAfter):
 		return &validityError{"the certificate expired at " + leaf.NotAfter.UTC().Format(time.RFC3339)}
 	case now.Before(leaf.NotBefore):
-		return &validityError{"the certificate is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339)}
+		return &validityError{"the certificate is not valid before " +
+			leaf.NotBefore.UTC().Format(time.RFC3339)}
 	}
 	return nil
 }
@@ -88,7 +89,8 @@ func newKey(private any) (key, error) {
 	case ed25519.PrivateKey:
 		return key{k}, nil
 	}
-	return key{}, errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
+	return key{},
+		errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
 }
 
 // pemStart begins each block.
@@ -125,8 +127,10 @@ func parsePEM(data []byte) (content, error) {
 
 // add adds a block to c. It ignores blocks of other types, such as parameters and public keys.
 func (c *content) add(block *pem.Block) error {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a password")
+	if block.Type == "ENCRYPTED PRIVATE KEY" ||
+		strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a " +
+			"password")
 	}
 	var private any
 	var err error
@@ -197,9 +201,9 @@ func rootsPEM(data []byte) (string, error) {
 	return out.String(), nil
 }
 
-// orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key first, and
-// each issuer after the certificate that it issued. Certificates that are not in the chain come last. The
-// error is errMismatch if no certificate is that of the key.
+// orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key first,
+// and each issuer after the certificate that it issued. Certificates that are not in the chain come
+// last. The error is errMismatch if no certificate is that of the key.
 func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok {
@@ -214,7 +218,8 @@ func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	for at >= 0 {
 		last := rest[at]
 		chain, rest = append(chain, last), slices.Delete(rest, at, at+1)
-		at = slices.IndexFunc(rest, func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, last.RawIssuer) })
+		at = slices.IndexFunc(rest,
+			func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, last.RawIssuer) })
 	}
 	return append(chain, rest...), nil
 }
@@ -226,8 +231,8 @@ type identity struct {
 	key   key
 }
 
-// encode returns i as PEM, after a check that crypto/tls accepts it. The text of equal identities is
-// equal, so that a session notices whether the certificate has changed.
+// encode returns i as PEM, after a check that crypto/tls accepts it. The text of equal identities
+// is equal, so that a session notices whether the certificate has changed.
 func (i identity) encode() (core.Secret, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(i.key.Signer)
 	if err != nil {

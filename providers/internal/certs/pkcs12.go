@@ -16,9 +16,11 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// decodePKCS12 returns the key, its certificate and the issuers in data. The error is a phrase without a
-// code.
-func decodePKCS12(data []byte, password core.Secret) (private any, leaf *x509.Certificate, issuers []*x509.Certificate, err error) {
+// decodePKCS12 returns the key, its certificate and the issuers in data. The error is a phrase
+// without a code.
+func decodePKCS12(data []byte,
+	password core.Secret) (private any, leaf *x509.Certificate, issuers []*x509.Certificate,
+	err error) {
 	private, leaf, issuers, err = pkcs12.DecodeChain(data, password.Reveal())
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
@@ -39,8 +41,8 @@ func decodeBase64(p12 core.Secret) ([]byte, error) {
 }
 
 // ParseKey returns the one private key in data: PEM (PKCS #8, PKCS #1 or SEC 1), or PKCS #12 that
-// password opens. It ignores certificates. The error is a phrase without a code; it contains nothing of
-// data. ParseKey is safe for concurrent use.
+// password opens. It ignores certificates. The error is a phrase without a code; it contains
+// nothing of data. ParseKey is safe for concurrent use.
 func ParseKey(data []byte, password core.Secret) (crypto.Signer, error) {
 	if isDER(data) && !bytes.Contains(data, []byte(pemStart)) {
 		private, _, _, err := decodePKCS12(data, password)

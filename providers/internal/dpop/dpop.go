@@ -1,8 +1,9 @@
-// Package dpop makes proofs of possession (DPoP, RFC 9449): a signature beside a token, without which
-// the token cannot be used.
+// Package dpop makes proofs of possession (DPoP, RFC 9449): a signature beside a token, without
+// which the token cannot be used.
 //
 //	key, err := dpop.NewKey(dpop.ES256)
-//	proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://api.example.com/items", Token: token})
+//	claims := dpop.Claims{Method: "GET", URL: "https://api.example.com/items", Token: token}
+//	proof, err := key.Proof(claims)
 //	r.Header.Set("Authorization", "DPoP "+token.Reveal())
 //	r.Header.Set("DPoP", proof.Reveal())
 //
@@ -57,8 +58,8 @@ type Key struct {
 	header     []byte // of every proof, in base64url, with the dot after it
 }
 
-// NewKey generates a key for one of the [Algorithms]; "" means ES256. RSA keys have 2048 bits; their
-// generation takes up to a second.
+// NewKey generates a key for one of the [Algorithms]; "" means ES256. RSA keys have 2048 bits;
+// their generation takes up to a second.
 func NewKey(algorithm string) (*Key, error) {
 	var private crypto.Signer
 	var err error
@@ -80,8 +81,8 @@ func NewKey(algorithm string) (*Key, error) {
 }
 
 // ParseKey parses the text of [Key.Secret]: a private JWK (RFC 7517). Without an "alg" in it, the
-// algorithm is the default of the key's type. The error is Unavailable, as the caller can make a new
-// key, and does not contain the text.
+// algorithm is the default of the key's type. The error is Unavailable, as the caller can make a
+// new key, and does not contain the text.
 func ParseKey(text core.Secret) (*Key, error) {
 	var jwk jose.JSONWebKey
 	if s := text.Reveal(); len(s) > maxJWK || json.Unmarshal([]byte(s), &jwk) != nil {
@@ -95,8 +96,8 @@ func ParseKey(text core.Secret) (*Key, error) {
 }
 
 // chooseAlgorithm returns the algorithm of a key: want, or the default of the key's type if want is
-// empty. It checks that the key is complete: a proof with a wrong public key would be refused later, by
-// the server.
+// empty. It checks that the key is complete: a proof with a wrong public key would be refused
+// later, by the server.
 func chooseAlgorithm(key any, want string) (string, error) {
 	var supported []string
 	switch key := key.(type) {
@@ -173,8 +174,8 @@ func (k *Key) Secret() core.Secret {
 func (k *Key) Algorithm() string { return k.algorithm }
 
 // Thumbprint returns the SHA-256 thumbprint of the public key (RFC 7638) in base64url. It binds an
-// authorization code to the key (dpop_jkt, RFC 9449 §10) and is the claim "jkt" of tokens (§6.1). It is
-// not a secret. If k is nil, it is empty.
+// authorization code to the key (dpop_jkt, RFC 9449 §10) and is the claim "jkt" of tokens (§6.1).
+// It is not a secret. If k is nil, it is empty.
 func (k *Key) Thumbprint() string {
 	if k == nil {
 		return ""

@@ -26,8 +26,8 @@ func ValidNonce(s string) bool {
 	return s != "" && len(s) <= maxNonce
 }
 
-// Nonce holds the last nonce of one server, in memory. The zero Nonce is ready for use. It is safe for
-// concurrent use; of two answers at once, either may be the last.
+// Nonce holds the last nonce of one server, in memory. The zero Nonce is ready for use. It is safe
+// for concurrent use; of two answers at once, either may be the last.
 type Nonce struct{ latest atomic.Pointer[string] }
 
 // Latest returns the last nonce; "" if there was none.
@@ -38,8 +38,8 @@ func (n *Nonce) Latest() string {
 	return ""
 }
 
-// Learn stores and returns the nonce in the header of an answer with any status. It returns "" if there
-// is none, or one that is not valid.
+// Learn stores and returns the nonce in the header of an answer with any status. It returns "" if
+// there is none, or one that is not valid.
 func (n *Nonce) Learn(h http.Header) string {
 	s := h.Get(NonceHeader)
 	if !ValidNonce(s) {
@@ -51,8 +51,8 @@ func (n *Nonce) Learn(h http.Header) string {
 	return s
 }
 
-// Prover makes the proofs of token requests (RFC 9449 §5) with Key and the last nonce in Nonce. It is
-// safe for concurrent use.
+// Prover makes the proofs of token requests (RFC 9449 §5) with Key and the last nonce in Nonce. It
+// is safe for concurrent use.
 type Prover struct {
 	Key   *Key
 	Nonce *Nonce

@@ -40,14 +40,15 @@ type payload struct {
 	Nonce  string `json:"nonce,omitempty"`
 }
 
-// Proof returns the value of the DPoP header for one request. Each request needs a new proof, also one
-// that is repeated. The error is BadConfig for a URL that a proof cannot name.
+// Proof returns the value of the DPoP header for one request. Each request needs a new proof, also
+// one that is repeated. The error is BadConfig for a URL that a proof cannot name.
 func (k *Key) Proof(c Claims) (core.Secret, error) {
 	target, err := Target(c.URL)
 	if err != nil {
 		return core.Secret{}, err
 	}
-	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()} // 130 random bits
+	// 130 random bits
+	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()}
 	if !c.Token.IsZero() {
 		hash := sha256.Sum256([]byte(c.Token.Reveal()))
 		p.Hash = base64.RawURLEncoding.EncodeToString(hash[:])
@@ -87,15 +88,16 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 		return ed25519.Sign(key, input), nil
 	}
 	if k.algorithm == PS256 {
-		return k.private.Sign(rand.Reader, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+		return k.private.Sign(rand.Reader, digest[:],
+			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
 	}
 	return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
 // Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2): without
-// user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in lower case, without
-// the default port of the scheme, and with a path. The path is the one that is sent. The schemes ws and
-// wss become http and https.
+// user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in lower case,
+// without the default port of the scheme, and with a path. The path is the one that is sent. The
+// schemes ws and wss become http and https.
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {
@@ -114,7 +116,8 @@ func Target(address string) (string, error) {
 	}
 	host, _, _ := strings.Cut(u.Hostname(), "%") // without the zone (RFC 6874), which is not sent
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the host as it is sent: in ASCII, xn--…")
+		return "", core.Errorf(core.BadConfig,
+			"a DPoP proof needs the host as it is sent: in ASCII, xn--…")
 	}
 	if host = strings.ToLower(host); strings.Contains(host, ":") {
 		host = "[" + host + "]"

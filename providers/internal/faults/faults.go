@@ -10,8 +10,8 @@ import (
 )
 
 // BadConfig returns the errors that are joined in err as one error of a single line with the code
-// [core.BadConfig], whose cause is [core.Faults]. An error that is not a [core.Fault] becomes a fault
-// without a path. For nil it returns nil.
+// [core.BadConfig], whose cause is [core.Faults]. An error that is not a [core.Fault] becomes a
+// fault without a path. For nil it returns nil.
 func BadConfig(err error) error {
 	if err == nil {
 		return nil

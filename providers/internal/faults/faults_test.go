@@ -12,7 +12,8 @@ import (
 
 func TestBadConfig(t *testing.T) {
 	require.NoError(t, faults.BadConfig(nil))
-	err := faults.BadConfig(errors.Join(core.Faultf("a.b", "is bad"), errors.Join(core.Faultf("c", "too"), errors.New("other"))))
+	err := faults.BadConfig(errors.Join(core.Faultf("a.b", "is bad"),
+		errors.Join(core.Faultf("c", "too"), errors.New("other"))))
 	require.EqualError(t, err, "bad config: a.b: is bad; c: too; other")
 	var list core.Faults
 	require.ErrorAs(t, err, &list)

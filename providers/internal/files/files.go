@@ -20,10 +20,10 @@ import (
 // Limit is the size of the largest file that is read, in bytes.
 const Limit = 1 << 20
 
-// Read returns the content of a regular file, which must not be empty and has at most [Limit] bytes.
-// Symbolic links are followed. The error is [core.BadConfig] for a file that is missing, may not be
-// read, is empty, too large or not regular, and [core.Unavailable] if reading failed in another way. It
-// is [core.Error.Local]. Read is safe for concurrent use.
+// Read returns the content of a regular file, which must not be empty and has at most [Limit]
+// bytes. Symbolic links are followed. The error is [core.BadConfig] for a file that is missing, may
+// not be read, is empty, too large or not regular, and [core.Unavailable] if reading failed in
+// another way. It is [core.Error.Local]. Read is safe for concurrent use.
 func Read(path string) ([]byte, error) {
 	if strings.IndexByte(path, 0) >= 0 {
 		return nil, core.LocalErrorf(core.BadConfig, "file %q: no file has such a name", path)
@@ -58,7 +58,10 @@ func Read(path string) ([]byte, error) {
 
 // Unavailable returns err, which is about a file that was read before, as [core.Unavailable] and
 // [core.Error.Local]: another process may be replacing the file.
-func Unavailable(err error) error { return core.LocalErrorf(core.Unavailable, "%w", core.Cause(err)) }
+func Unavailable(err error) error {
+	return core.LocalErrorf(core.Unavailable, "%w",
+		core.Cause(err))
+}
 
 func readError(path string, err error) error {
 	switch {

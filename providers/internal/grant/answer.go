@@ -31,8 +31,8 @@ const bearer = "Bearer"
 // Fields are the members of an endpoint's answer, by their exact names.
 type Fields map[string]any
 
-// Text returns a member that is a string. It returns the empty string for a member that is absent or
-// null, and [core.Unavailable] for one of another type.
+// Text returns a member that is a string. It returns the empty string for a member that is absent
+// or null, and [core.Unavailable] for one of another type.
 func (f Fields) Text(name string) (string, error) {
 	text, ok := f[name].(string)
 	if !ok && f[name] != nil {
@@ -41,8 +41,8 @@ func (f Fields) Text(name string) (string, error) {
 	return text, nil
 }
 
-// Seconds returns a member that is a lifetime in seconds, at most ten years: a number or a string, with
-// or without a fraction. It returns 0 for anything else.
+// Seconds returns a member that is a lifetime in seconds, at most ten years: a number or a string,
+// with or without a fraction. It returns 0 for anything else.
 func (f Fields) Seconds(name string) int64 { return lifetime(f[name]) }
 
 // readAnswer reads the body of resp. An answer with an error status becomes an error that does not
@@ -75,7 +75,8 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 // errorCodes are the codes that [ErrorCode] knows. No other text is kept, as a server may send
 // anything.
 var errorCodes = []string{
-	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client", "unsupported_grant_type", "unsupported_token_type",
+	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client",
+	"unsupported_grant_type", "unsupported_token_type",
 	"use_dpop_nonce", "invalid_dpop_proof",
 	"authorization_pending", "slow_down", "expired_token", "access_denied",
 }
@@ -98,8 +99,8 @@ func withErrorCode(err error, code string) error {
 	return err
 }
 
-// ErrorCode reports whether err is an error answer of the server whose "error" is code. It knows the
-// codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of revocation
+// ErrorCode reports whether err is an error answer of the server whose "error" is code. It knows
+// the codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of revocation
 // (RFC 7009 §2.2.1) and of the device authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
 	var e *codedError
@@ -143,9 +144,11 @@ func (f Fields) token(hasProof bool) (Token, error) {
 	case access == "":
 		return Token{}, core.Errorf(core.Unavailable, "the answer has no access_token")
 	case !isVisible(access) || strings.Contains(access, " "):
-		return Token{}, core.Errorf(core.Unavailable, "the answer's access_token has characters that may not be sent")
+		return Token{}, core.Errorf(core.Unavailable,
+			"the answer's access_token has characters that may not be sent")
 	case !isVisible(refresh):
-		return Token{}, core.Errorf(core.Unavailable, "the answer's refresh_token has characters that may not be sent")
+		return Token{}, core.Errorf(core.Unavailable,
+			"the answer's refresh_token has characters that may not be sent")
 	}
 	var err error
 	if t.Type, err = tokenType(t.Type, hasProof); err != nil {
@@ -158,26 +161,33 @@ func (f Fields) token(hasProof bool) (Token, error) {
 	return t, nil
 }
 
-// tokenType returns the type of a token in its usual spelling. A type that this package does not know
-// is an error, as a client must not use such a token (RFC 6749 §7.1). A bearer token that answers a
-// proof is one, too: it is not bound to the key, and whoever obtains it can use it.
+// tokenType returns the type of a token in its usual spelling. A type that this package does not
+// know is an error, as a client must not use such a token (RFC 6749 §7.1). A bearer token that
+// answers a proof is one, too: it is not bound to the key, and whoever obtains it can use it.
 func tokenType(name string, hasProof bool) (string, error) {
 	switch {
 	case hasProof && (name == "" || strings.EqualFold(name, bearer)):
-		return "", core.Errorf(core.BadConfig, "the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC 9449 §5): it does not support DPoP, or not for this client")
+		return "", core.Errorf(core.BadConfig,
+			"the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC "+
+				"9449 §5): it does not support DPoP, or not for this client")
 	case name == "" || strings.EqualFold(name, bearer):
 		return bearer, nil
 	case strings.EqualFold(name, "N_A"):
-		return "", core.Errorf(core.BadConfig, "the server issued a token that is no access token (token_type N_A, RFC 8693 §2.2.1): ask for another requested_token_type")
+		return "", core.Errorf(core.BadConfig,
+			"the server issued a token that is no access token (token_type N_A, RFC 8693 §2.2.1): ask for "+
+				"another requested_token_type")
 	case strings.EqualFold(name, "DPoP") && hasProof:
 		return "DPoP", nil
 	}
 	if strings.EqualFold(name, "DPoP") {
-		return "", core.Errorf(core.BadConfig, "the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was sent: turn dpop on")
+		return "", core.Errorf(core.BadConfig,
+			"the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was "+
+				"sent: turn dpop on")
 	}
 	for _, other := range []string{"mac", "Basic"} {
 		if strings.EqualFold(name, other) {
-			return "", core.Errorf(core.BadConfig, "the server issues tokens of type %s, which was not asked for", other)
+			return "", core.Errorf(core.BadConfig,
+				"the server issues tokens of type %s, which was not asked for", other)
 		}
 	}
 	return "", core.Errorf(core.BadConfig, "the server issues tokens of an unknown type")
@@ -221,7 +231,8 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 			return fields, nil
 		}
 	}
-	return nil, core.Errorf(core.Unavailable, "the answer is not a JSON object: is this an endpoint of an authorization server?")
+	return nil, core.Errorf(core.Unavailable,
+		"the answer is not a JSON object: is this an endpoint of an authorization server?")
 }
 
 // lifetime returns a lifetime in seconds.

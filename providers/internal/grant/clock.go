@@ -18,13 +18,14 @@ import (
 // that are some seconds to minutes old (RFC 9449 §11.1).
 const maxClockError = 10 * time.Second
 
-// withClockError adds to the refusal of a proof or an assertion how far this machine's clock differs
-// from the Date of the answer. Proofs and assertions contain the time at which they were made. form is
-// the refused request.
+// withClockError adds to the refusal of a proof or an assertion how far this machine's clock
+// differs from the Date of the answer. Proofs and assertions contain the time at which they were
+// made. form is the refused request.
 func withClockError(err error, form url.Values, answer http.Header) error {
 	var e *core.Error
 	proof := ErrorCode(err, "invalid_dpop_proof")
-	assertion := form.Has("client_assertion") && ErrorCode(err, "invalid_client") || form.Has("assertion") && ErrorCode(err, "invalid_grant")
+	assertion := form.Has("client_assertion") && ErrorCode(err, "invalid_client") ||
+		form.Has("assertion") && ErrorCode(err, "invalid_grant")
 	if !proof && !assertion || !errors.As(err, &e) {
 		return err
 	}
@@ -40,7 +41,8 @@ func withClockError(err error, form url.Values, answer http.Header) error {
 		off, side = -off, "behind"
 	}
 	if off > maxClockError {
-		e.Err = fmt.Errorf("%w; the likely cause: this machine's clock is %v %s the server's", e.Err, off, side)
+		e.Err = fmt.Errorf("%w; the likely cause: this machine's clock is %v %s the server's", e.Err, off,
+			side)
 	}
 	return err
 }

@@ -1,14 +1,14 @@
-// Package grant sends requests to the endpoints of an OAuth 2.0 authorization server: token requests
-// (RFC 6749 §3.2), and the forms of an authenticated client for revocation, device authorization and
-// pushed authorization requests.
+// Package grant sends requests to the endpoints of an OAuth 2.0 authorization server: token
+// requests (RFC 6749 §3.2), and the forms of an authenticated client for revocation, device
+// authorization and pushed authorization requests.
 //
-//	c := grant.Client{TokenURL: "https://login.example.com/token", ID: "app", Auth: grant.Basic(secret)}
+//	c := grant.Client{TokenURL: "https://login.example.com/token", ID: "app", Auth: grant.Basic(s)}
 //	token, err := c.ClientCredentials(ctx)
 //
-// The context of a call bounds the whole exchange. The package follows no redirect, authenticates the
-// client by the one mechanism that the caller chose, puts no body of an answer into an error, and
-// accepts any lifetime that the server states. It keeps no token and no connection. Errors are core
-// errors with a code.
+// The context of a call bounds the whole exchange. The package follows no redirect, authenticates
+// the client by the one mechanism that the caller chose, puts no body of an answer into an error,
+// and accepts any lifetime that the server states. It keeps no token and no connection. Errors are
+// core errors with a code.
 //
 // Read on in auth.go.
 package grant
@@ -47,8 +47,8 @@ type Client struct {
 	Header http.Header
 	// Secrets are further texts that no error may repeat, such as values of Params.
 	Secrets []core.Secret
-	// HTTP sends the requests. Nil: providerhttp.NewClient(nil). Its redirect policy and its cookie jar
-	// are not used.
+	// HTTP sends the requests. Nil: providerhttp.NewClient(nil). Its redirect policy and its cookie
+	// jar are not used.
 	HTTP *http.Client
 	// MayRetry is core.Request.MayRetry of the call that the client serves: whether ClientCredentials
 	// may send its request a second time.
@@ -76,9 +76,9 @@ func (t Token) Header() core.Secret {
 	return core.NewSecret(t.Type + " " + t.Access.Reveal())
 }
 
-// ClientCredentials requests a token for the client itself (RFC 6749 §4.4). With MayRetry it sends the
-// request a second time as [providerhttp.Retry] says, which is safe, as the request uses up nothing.
-// The second request has a new assertion and a new proof.
+// ClientCredentials requests a token for the client itself (RFC 6749 §4.4). With MayRetry it sends
+// the request a second time as [providerhttp.Retry] says, which is safe, as the request uses up
+// nothing. The second request has a new assertion and a new proof.
 func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error) {
 	err = providerhttp.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
 		token, err = c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
@@ -87,21 +87,24 @@ func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error)
 	return token, err
 }
 
-// Refresh exchanges a refresh token for a new access token (RFC 6749 §6). If the server returns a new
-// refresh token with it, the old one can no longer be used.
+// Refresh exchanges a refresh token for a new access token (RFC 6749 §6). If the server returns a
+// new refresh token with it, the old one can no longer be used.
 func (c *Client) Refresh(ctx context.Context, refresh core.Secret) (Token, error) {
 	if refresh.IsZero() {
 		return Token{}, core.Errorf(core.BadConfig, "there is no refresh token")
 	}
-	return c.Exchange(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}, refresh)
+	return c.Exchange(ctx,
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}, refresh)
 }
 
-// Reserved reports whether a parameter belongs to a grant or to the authentication of the client, so
-// that [Client.Params] must not contain it.
+// Reserved reports whether a parameter belongs to a grant or to the authentication of the client,
+// so that [Client.Params] must not contain it.
 func Reserved(name string) bool {
 	return slices.Contains([]string{
-		"grant_type", "scope", "client_id", "client_secret", "refresh_token", "client_assertion", "client_assertion_type",
-		"assertion", "subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type",
+		"grant_type", "scope", "client_id", "client_secret", "refresh_token", "client_assertion",
+		"client_assertion_type",
+		"assertion", "subject_token", "subject_token_type", "actor_token", "actor_token_type",
+		"requested_token_type",
 		"code", "code_verifier", "device_code", "redirect_uri",
 	}, name)
 }
@@ -109,7 +112,8 @@ func Reserved(name string) bool {
 // Exchange sends one token request and does not repeat it. form has the parameters of the grant;
 // Exchange adds Scopes and Params and does not change form. secrets are the values of form that no
 // error may repeat.
-func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.Secret) (Token, error) {
+func (c *Client) Exchange(ctx context.Context, form url.Values,
+	secrets ...core.Secret) (Token, error) {
 	all := url.Values{}
 	if len(c.Scopes) > 0 {
 		all.Set("scope", strings.Join(c.Scopes, " "))
@@ -123,7 +127,8 @@ func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.
 	for name, values := range form {
 		all[name] = values
 	}
-	fields, err := c.send(ctx, request{endpoint: c.TokenURL, what: "token", form: all, secrets: secrets, prover: c.Prover})
+	fields, err := c.send(ctx,
+		request{endpoint: c.TokenURL, what: "token", form: all, secrets: secrets, prover: c.Prover})
 	if err != nil {
 		return Token{}, err
 	}
@@ -139,13 +144,14 @@ func (c *Client) Exchange(ctx context.Context, form url.Values, secrets ...core.
 
 // Post sends form, which it does not change, to another endpoint of the authorization server and
 // returns the members of the answer. secrets are the values of form that no error may repeat.
-func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, secrets ...core.Secret) (Fields, error) {
+func (c *Client) Post(ctx context.Context, endpoint string, form url.Values,
+	secrets ...core.Secret) (Fields, error) {
 	return c.send(ctx, request{endpoint: endpoint, what: "endpoint's", form: form, secrets: secrets})
 }
 
-// CheckURL reports what is wrong with the URL of an endpoint: it must be an absolute http or https URL
-// without user and fragment (RFC 6749 §3.2). Whether plain HTTP is allowed is decided by the HTTP
-// client. The error is a phrase that follows the name of the URL; it does not contain the URL.
+// CheckURL reports what is wrong with the URL of an endpoint: it must be an absolute http or https
+// URL without user and fragment (RFC 6749 §3.2). Whether plain HTTP is allowed is decided by the
+// HTTP client. The error is a phrase that follows the name of the URL; it does not contain the URL.
 func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	switch {

@@ -11,9 +11,10 @@ import (
 )
 
 // Revoke revokes a token at a revocation endpoint (RFC 7009 §2.1). hint is "access_token" or
-// "refresh_token". The error wraps errors.ErrUnsupported if the server does not revoke tokens of that
-// type.
-func (c *Client) Revoke(ctx context.Context, endpoint string, token core.Secret, hint string) error {
+// "refresh_token". The error wraps errors.ErrUnsupported if the server does not revoke tokens of
+// that type.
+func (c *Client) Revoke(ctx context.Context, endpoint string, token core.Secret,
+	hint string) error {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
 	_, err := c.send(ctx, request{
 		endpoint: endpoint, what: "revocation", form: form, secrets: []core.Secret{token}, noBody: true,

@@ -36,9 +36,9 @@ type request struct {
 	noBody   bool          // the body of a success is ignored (RFC 7009 §2.2)
 }
 
-// send authenticates and sends a request. If the server requires a nonce in the proof (RFC 9449 §8), it
-// sends the request a second time, with a new assertion and a new proof, as a server accepts each only
-// once.
+// send authenticates and sends a request. If the server requires a nonce in the proof (RFC 9449
+// §8), it sends the request a second time, with a new assertion and a new proof, as a server
+// accepts each only once.
 func (c *Client) send(ctx context.Context, r request) (Fields, error) {
 	if err := CheckURL(r.endpoint); err != nil {
 		return nil, core.Errorf(core.BadConfig, "the %s URL %w", r.what, err)
@@ -46,7 +46,8 @@ func (c *Client) send(ctx context.Context, r request) (Fields, error) {
 	fields, err := c.sendOnce(ctx, r)
 	if r.prover != nil && ErrorCode(err, "use_dpop_nonce") {
 		if fields, err = c.sendOnce(ctx, r); ErrorCode(err, "use_dpop_nonce") {
-			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave", errors.Unwrap(err))
+			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave",
+				errors.Unwrap(err))
 		}
 	}
 	return fields, err
@@ -77,7 +78,8 @@ func (c *Client) sendOnce(ctx context.Context, r request) (Fields, error) {
 		a.Header.Set("DPoP", proof.Reveal())
 		a.Secrets = append(a.Secrets, proof)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint, strings.NewReader(a.Form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint,
+		strings.NewReader(a.Form.Encode()))
 	if err != nil {
 		return nil, core.Errorf(core.BadConfig, "the %s URL is not an https URL", r.what)
 	}
@@ -102,8 +104,8 @@ func (c *Client) sendOnce(ctx context.Context, r request) (Fields, error) {
 }
 
 // roundTrip sends req with the transport of c.HTTP: an http.Client would parse the Location of a
-// redirect, and add headers to the request. The caller calls the returned function after it has read
-// the body; until then, the Timeout of c.HTTP applies.
+// redirect, and add headers to the request. The caller calls the returned function after it has
+// read the body; until then, the Timeout of c.HTTP applies.
 func (c *Client) roundTrip(req *http.Request) (*http.Response, func(), error) {
 	client := c.HTTP
 	if client == nil {

@@ -5,8 +5,8 @@
 //		return core.Faultf("key", "%v", err)
 //	}
 //
-// An error is a phrase that follows the name of what was checked. It has no code and does not contain
-// the value. All functions are safe for concurrent use.
+// An error is a phrase that follows the name of what was checked. It has no code and does not
+// contain the value. All functions are safe for concurrent use.
 package headers
 
 import (
@@ -98,8 +98,8 @@ func CookieValue(s string) error {
 	return nil
 }
 
-// Token checks a token that is the value of a header or a part of it: visible ASCII. The b64token of
-// RFC 6750 §2.1 is a part of that, and servers issue other tokens, too.
+// Token checks a token that is the value of a header or a part of it: visible ASCII. The b64token
+// of RFC 6750 §2.1 is a part of that, and servers issue other tokens, too.
 func Token(s string) error {
 	if err := Value(s); err != nil {
 		return err

@@ -18,7 +18,9 @@ func TestChecks(t *testing.T) {
 	}{
 		{
 			"header name", headers.Name, []string{"X-API-Key", "Authorization", "x_key"},
-			map[string]string{"": "is not the name", "X Key": "is not the name", "X-Ké": "is not the name", "X:": "is not the name", "content-length": "Content-Length is not for", "HOST": "Host is not for"},
+			map[string]string{"": "is not the name", "X Key": "is not the name", "X-Ké": "is not the name",
+				"X:": "is not the name", "content-length": "Content-Length is not for",
+				"HOST": "Host is not for"},
 		},
 		{
 			"cookie name", headers.CookieName, []string{"sid", "__Host-sid"},
@@ -31,17 +33,20 @@ func TestChecks(t *testing.T) {
 		{
 			"header value", headers.Value, []string{"x", "a b\tc", "é"},
 			map[string]string{
-				"": "is empty", " ": "is blank", "x\n": "around it", " x": "around it", "a\nb": "control character", "a\x00b": "control character",
+				"": "is empty", " ": "is blank", "x\n": "around it", " x": "around it",
+				"a\nb": "control character", "a\x00b": "control character",
 				"a\x7fb": "control character", strings.Repeat("x", headers.MaxValue+1): "larger than 64 KiB",
 			},
 		},
 		{
 			"cookie value", headers.CookieValue, []string{"abc", "a=b"},
-			map[string]string{"": "is empty", "a b": "cannot hold", "a;b": "cannot hold", "é": "cannot hold", `"a"`: "cannot hold"},
+			map[string]string{"": "is empty", "a b": "cannot hold", "a;b": "cannot hold", "é": "cannot hold",
+				`"a"`: "cannot hold"},
 		},
 		{
 			"token", headers.Token, []string{"abc.def", "a+/=", "a:b"},
-			map[string]string{"": "is empty", "a b": "cannot hold", "é": "cannot hold", "a\r\nb": "control character"},
+			map[string]string{"": "is empty", "a b": "cannot hold", "é": "cannot hold",
+				"a\r\nb": "control character"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

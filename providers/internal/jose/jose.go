@@ -5,8 +5,8 @@
 //	signer, err := key.Load()
 //	token, err := signer.Sign(map[string]any{"iss": "app", "exp": expiry.Unix()})
 //
-// The package keeps no key: a caller that follows a key file loads the key again. It does not verify
-// signatures.
+// The package keeps no key: a caller that follows a key file loads the key again. It does not
+// verify signatures.
 //
 // Read on in key.go.
 package jose
@@ -38,17 +38,17 @@ const (
 // (RFC 7518 §3.2).
 var minSecret = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
 
-// Signer signs JWTs with one key and algorithm. It is safe for concurrent use. Formatting prints its
-// algorithm.
+// Signer signs JWTs with one key and algorithm. It is safe for concurrent use. Formatting prints
+// its algorithm.
 type Signer struct {
 	signer    jose.Signer
 	algorithm string
 }
 
-// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11, TPM). id
-// is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the key's type: RS256,
-// EdDSA, or that of the curve. The error is [core.BadConfig] for a key that is too short or cannot be
-// used with the algorithm.
+// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11, TPM).
+// id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the key's type:
+// RS256, EdDSA, or that of the curve. The error is [core.BadConfig] for a key that is too short or
+// cannot be used with the algorithm.
 func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 	algorithm, err := chooseAlgorithm(key, algorithm)
 	if err != nil {
@@ -61,8 +61,8 @@ func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 	return newSigner(cryptosigner.Opaque(hashSizedSalt{key}), id, algorithm)
 }
 
-// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256, HS384 or
-// HS512; empty: HS256. The error is [core.BadConfig] for a secret that is shorter than the hash
+// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256, HS384
+// or HS512; empty: HS256. The error is [core.BadConfig] for a secret that is shorter than the hash
 // (RFC 7518 §3.2).
 func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	if algorithm == "" {
@@ -71,9 +71,11 @@ func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	size, ok := minSecret[algorithm]
 	switch {
 	case !ok:
-		return nil, core.Errorf(core.BadConfig, "%.20q is no algorithm for a secret; want HS256, HS384 or HS512", algorithm)
+		return nil, core.Errorf(core.BadConfig,
+			"%.20q is no algorithm for a secret; want HS256, HS384 or HS512", algorithm)
 	case len(secret.Reveal()) < size:
-		return nil, core.Errorf(core.BadConfig, "the secret is shorter than the %d bytes that %s needs (RFC 7518 §3.2)", size, algorithm)
+		return nil, core.Errorf(core.BadConfig,
+			"the secret is shorter than the %d bytes that %s needs (RFC 7518 §3.2)", size, algorithm)
 	}
 	return newSigner([]byte(secret.Reveal()), "", algorithm)
 }
@@ -83,7 +85,8 @@ func newSigner(key any, id, algorithm string) (*Signer, error) {
 	if id != "" {
 		opts.WithHeader("kid", id)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: key}, opts)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm),
+		Key: key}, opts)
 	if err != nil {
 		return nil, core.Errorf(core.BadConfig, "the key cannot sign with %s", algorithm)
 	}
@@ -107,7 +110,8 @@ func (s *Signer) Format(f fmt.State, _ rune) {
 func (s *Signer) Sign(claims map[string]any) (token core.Secret, err error) {
 	defer func() {
 		if r := recover(); r != nil { // in the code of a key that is held elsewhere
-			token, err = core.Secret{}, core.Errorf(core.Unavailable, "signing with the key panicked (%T)", r)
+			token, err = core.Secret{},
+				core.Errorf(core.Unavailable, "signing with the key panicked (%T)", r)
 		}
 	}()
 	text, err := jwt.Signed(s.signer).Claims(claims).Serialize()
@@ -121,8 +125,8 @@ func (s *Signer) Sign(claims map[string]any) (token core.Secret, err error) {
 	return core.NewSecret(text), nil
 }
 
-// hashSizedSalt makes RSA-PSS signatures with a salt of the size of the hash, as RFC 7518 §3.5 requires;
-// cryptosigner asks a key for the largest salt.
+// hashSizedSalt makes RSA-PSS signatures with a salt of the size of the hash, as RFC 7518 §3.5
+// requires; cryptosigner asks a key for the largest salt.
 type hashSizedSalt struct{ crypto.Signer }
 
 // Sign implements [crypto.Signer].
@@ -152,13 +156,15 @@ func chooseAlgorithm(key crypto.Signer, want string) (string, error) {
 	return want, nil
 }
 
-// algorithmsOf returns the algorithms of a type of key, the default one first, and the name of the type.
+// algorithmsOf returns the algorithms of a type of key, the default one first, and the name of the
+// type.
 func algorithmsOf(public crypto.PublicKey) (kind string, supported []string, err error) {
 	switch public := public.(type) {
 	case *rsa.PublicKey:
 		switch bits := public.N.BitLen(); {
 		case bits < minRSA:
-			return "", nil, fmt.Errorf("the RSA key has %d bits; want %d or more (RFC 7518 §3.3)", bits, minRSA)
+			return "", nil, fmt.Errorf("the RSA key has %d bits; want %d or more (RFC 7518 §3.3)", bits,
+				minRSA)
 		case bits > maxRSA:
 			return "", nil, fmt.Errorf("the RSA key has %d bits; want at most %d", bits, maxRSA)
 		}

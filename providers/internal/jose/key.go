@@ -25,18 +25,22 @@ import (
 // KeyConfig says where a private key is, and how it signs. The zero KeyConfig is no key. A provider
 // converts its own settings, which have the same fields, to a KeyConfig.
 type KeyConfig struct {
-	File      string      // The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time.
-	Text      core.Secret // The same as text, PKCS #12 in base64, in the place of file.
-	Password  core.Secret // What opens the PKCS #12.
-	ID        string      // The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the JWK; none otherwise.
-	Algorithm string      // How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's).
+	// The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time.
+	File     string
+	Text     core.Secret // The same as text, PKCS #12 in base64, in the place of file.
+	Password core.Secret // What opens the PKCS #12.
+	// The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the
+	// JWK; none otherwise.
+	ID string
+	// How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's).
+	Algorithm string
 }
 
 // IsZero reports whether c is the zero KeyConfig.
 func (c KeyConfig) IsZero() bool { return c == KeyConfig{} }
 
-// Check reports, as core faults, settings that exclude each other and a Text that is not a usable key.
-// It reads no file. at is the path of c in the provider's settings.
+// Check reports, as core faults, settings that exclude each other and a Text that is not a usable
+// key. It reads no file. at is the path of c in the provider's settings.
 func (c KeyConfig) Check(at string) error {
 	switch {
 	case c.File != "" && !c.Text.IsZero():
@@ -52,8 +56,8 @@ func (c KeyConfig) Check(at string) error {
 	return nil
 }
 
-// Load reads the key. The error is [core.BadConfig] if c names no usable key. It is [core.Error.Local]
-// and does not contain the key. Load is safe for concurrent use.
+// Load reads the key. The error is [core.BadConfig] if c names no usable key. It is
+// [core.Error.Local] and does not contain the key. Load is safe for concurrent use.
 func (c KeyConfig) Load() (*Signer, error) {
 	from, data := "the key", []byte(c.Text.Reveal())
 	if c.File != "" {
@@ -87,7 +91,8 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		}
 		return NewSigner(key, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
 	}
-	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)), "")); err == nil && len(der) > 0 {
+	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)),
+		"")); err == nil && len(der) > 0 {
 		data = der
 	}
 	key, err := certs.ParseKey(data, c.Password)
@@ -97,8 +102,8 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 	return NewSigner(key, c.ID, c.Algorithm)
 }
 
-// parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK Set
-// (§5).
+// parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK
+// Set (§5).
 func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string, err error) {
 	text, err = findJWK(text, id)
 	if err != nil {
@@ -109,7 +114,8 @@ func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string,
 	}
 	var jwk jose.JSONWebKey
 	if json.Unmarshal(text, &use) != nil || jwk.UnmarshalJSON(text) != nil {
-		return nil, "", "", errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
+		return nil, "", "",
+			errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
 	}
 	switch private := jwk.Key.(type) {
 	case []byte:
@@ -176,7 +182,8 @@ func findJWK(text []byte, id string) ([]byte, error) {
 	return found, nil
 }
 
-// halvesMatch reports whether the public key is that of the private key. go-jose does not check this.
+// halvesMatch reports whether the public key is that of the private key. go-jose does not check
+// this.
 func halvesMatch(k *ecdsa.PrivateKey) bool {
 	private, err := k.ECDH()
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package jwtexpiry reads when a token ends that is a JWT (RFC 7519), and decides until when to use it:
+// Package jwtexpiry reads when a token ends that is a JWT (RFC 7519), and decides until when to use
+// it:
 //
 //	expiry, ended := jwtexpiry.Until(jwtexpiry.Of(token))
 //
@@ -16,9 +17,9 @@ import (
 // maxYears is how far in the future a believable expiry is.
 const maxYears = 30
 
-// Of returns the time in the claim "exp" of a JWT (RFC 7519 §4.1.4): a hint when to look for another
-// token. It returns zero if the token is not a JWT, has no such claim, or one that is not a believable
-// time.
+// Of returns the time in the claim "exp" of a JWT (RFC 7519 §4.1.4): a hint when to look for
+// another token. It returns zero if the token is not a JWT, has no such claim, or one that is not a
+// believable time.
 func Of(token string) time.Time {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -44,10 +45,10 @@ func Of(token string) time.Time {
 // Skew is how far the clocks of two machines may differ.
 const Skew = 5 * time.Minute
 
-// Until returns the time until which to use a credential that ends at a time. If that time has passed
-// by less than [Skew], this machine's clock may be ahead: expiry is then that time plus Skew. If it has
-// passed by more, ended is true and expiry is zero. The zero time means that the credential does not
-// end; it is returned as it is.
+// Until returns the time until which to use a credential that ends at a time. If that time has
+// passed by less than [Skew], this machine's clock may be ahead: expiry is then that time plus
+// Skew. If it has passed by more, ended is true and expiry is zero. The zero time means that the
+// credential does not end; it is returned as it is.
 func Until(at time.Time) (expiry time.Time, ended bool) {
 	now := time.Now()
 	switch last := at.Add(Skew); {

@@ -21,8 +21,10 @@ func TestOf(t *testing.T) {
 		require.True(t, at.Equal(jwtexpiry.Of(jwt(fmt.Sprintf(`{"exp": %d}`, at.Unix())))))
 		require.True(t, at.Equal(jwtexpiry.Of(jwt(fmt.Sprintf(`{"exp": %d.5}`, at.Unix())))))
 		for _, s := range []string{
-			"", "opaque", "a.b", "a.!.c", "a.b.c.d", jwt("{}"), jwt("[]"), jwt(`{"exp": "soon"}`), jwt(`{"exp": null}`),
-			jwt(`{"exp": 0}`), jwt(`{"exp": -5}`), jwt(`{"exp": 1e300}`), jwt(fmt.Sprintf(`{"exp": %d}`, at.UnixMilli())),
+			"", "opaque", "a.b", "a.!.c", "a.b.c.d", jwt("{}"), jwt("[]"), jwt(`{"exp": "soon"}`),
+			jwt(`{"exp": null}`),
+			jwt(`{"exp": 0}`), jwt(`{"exp": -5}`), jwt(`{"exp": 1e300}`),
+			jwt(fmt.Sprintf(`{"exp": %d}`, at.UnixMilli())),
 		} {
 			require.Zero(t, jwtexpiry.Of(s), s)
 		}
