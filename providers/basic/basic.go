@@ -26,7 +26,7 @@ import (
 // place of the other.
 type Config struct {
 	Username core.Secret `json:"username" required:"true" doc:"The user's name, without a colon. It may be \"\"."`
-	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\", where the name is a token."`
+	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\" if the name is a token."`
 	BaseURL  string      `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The password is then sent to its origin only."`
 	Subject  string      `json:"subject" doc:"Who the user is, for logs. Default: the user's name, unless the password is empty."`
 }

@@ -27,10 +27,10 @@ import (
 // Config is the settings: a token or a file.
 type Config struct {
 	Token     core.Secret   `json:"token" doc:"The token."`
-	TokenFile string        `json:"token_file" identity:"true" doc:"A file with the token and nothing else but space around it, in the place of token."`
+	TokenFile string        `json:"token_file" identity:"true" doc:"A file with the token alone; space around it is ignored, in place of token."`
 	Interval  time.Duration `json:"interval" default:"5s" doc:"How often the file is read again, at least 1s."`
 	BaseURL   string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
-	Subject   string        `json:"subject" doc:"Who the token stands for, for logs. Not a secret."`
+	Subject   string        `json:"subject" doc:"The owner of the token, for logs. Not a secret."`
 }
 
 // Factory makes providers of kind "bearer".

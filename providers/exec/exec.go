@@ -36,13 +36,13 @@ type Config struct {
 	Env      map[string]core.Secret `json:"env" doc:"Variables for its environment."`
 	PassEnv  []string               `json:"pass_env" doc:"Names of variables of this process to pass on, besides PATH, HOME and the like."`
 	Dir      string                 `json:"dir" identity:"true" doc:"The folder it runs in. Default: that of this process."`
-	Output   Format                 `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"What it prints; auto tells by looking."`
+	Output   Format                 `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"The format of its output; auto detects it."`
 	Header   string                 `json:"header" identity:"true" doc:"The header that carries the token. Default: Authorization."`
 	Prefix   *string                `json:"prefix" identity:"true" doc:"Text before the token. Default: \"Bearer \" in Authorization, else nothing."`
-	Headers  map[string]string      `json:"headers" identity:"true" doc:"Headers made of what was printed, as {X-Key: \"{AccessKeyId}\"}, in the place of header and prefix. Needed for aws."`
-	Lifetime time.Duration          `json:"lifetime" doc:"How long an output that names no expiry is good. Default: until the API refuses it."`
+	Headers  map[string]string      `json:"headers" identity:"true" doc:"Headers made of the output, such as {X-Key: \"{AccessKeyId}\"}, in place of header and prefix. Needed for aws."`
+	Lifetime time.Duration          `json:"lifetime" doc:"The lifetime of an output without an expiry. Default: until the API refuses the credential."`
 	BaseURL  string                 `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The credential is then sent to its origin only."`
-	Subject  string                 `json:"subject" doc:"Who the credential stands for, for logs. Not a secret."`
+	Subject  string                 `json:"subject" doc:"The owner of the credential, for logs. Not a secret."`
 }
 
 // Format is what a command prints.

@@ -179,21 +179,20 @@ func TestExpiry(t *testing.T) {
 		} {
 			cred, err := newProvider(t, c.cfg).made(t, c.printed)
 			require.Equal(t, c.code, core.CodeOf(err), c.name)
-			for want, got := range map[time.Duration]time.Time{c.want: cred.Expiry,
-				c.renewAfter: cred.RenewAfter} {
-				if want == 0 && c.want != c.renewAfter {
-					continue
-				}
-				require.Equal(t, want == 0, got.IsZero(), c.name)
-			}
-			if c.want != 0 {
-				require.True(t, now.Add(c.want).Equal(cred.Expiry), c.name)
-			}
-			if c.renewAfter != 0 {
-				require.True(t, now.Add(c.renewAfter).Equal(cred.RenewAfter), c.name)
-			}
+			requireAfter(t, c.name, now, c.want, cred.Expiry)
+			requireAfter(t, c.name, now, c.renewAfter, cred.RenewAfter)
 		}
 	})
+}
+
+// requireAfter requires that at is d after now, or zero if d is zero.
+func requireAfter(t *testing.T, name string, now time.Time, d time.Duration, at time.Time) {
+	t.Helper()
+	if d == 0 {
+		require.Zero(t, at, name)
+		return
+	}
+	require.True(t, now.Add(d).Equal(at), name)
 }
 
 func TestGarbage(t *testing.T) {

@@ -41,14 +41,14 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 		e.SetSortMapKeys(true)
 		e.UseCompactInts(true)
 		if err := e.Encode(payload); err != nil {
-			return nil, "", core.Errorf(core.BadConfig, "the payload is no MessagePack: %w", err)
+			return nil, "", core.Errorf(core.BadConfig, "the payload cannot be encoded as MessagePack: %w", err)
 		}
 		return buf.Bytes(), msgpackType, nil
 	}
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(payload); err != nil {
-		return nil, "", core.Errorf(core.BadConfig, "the payload is no JSON: %w", err)
+		return nil, "", core.Errorf(core.BadConfig, "the payload cannot be encoded as JSON: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), jsonType, nil
 }

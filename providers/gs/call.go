@@ -97,7 +97,7 @@ func (s *Session) callURL(attrs map[string]string, path string, c *Call) (*url.U
 		version = attrs[attrAPIVersion]
 	}
 	if !isVersion(version) {
-		return nil, core.Errorf(core.BadConfig, "the API version %q is no name, such as \"v1\"", version)
+		return nil, core.Errorf(core.BadConfig, "the API version %q is not a name, such as \"v1\"", version)
 	}
 	if version != "" && !c.NoVersion {
 		base += "/" + version

@@ -41,12 +41,12 @@ type Config struct {
 
 	// APIURL and TokenURL replace the environment's servers. The origin of APIURL is then the
 	// session's only origin. Empty: the environment's servers.
-	APIURL   string `json:"api_url" identity:"true" doc:"An API of one's own in the place of the environment's domains (https, or the loopback)."`
+	APIURL   string `json:"api_url" identity:"true" doc:"Another API in place of the environment's domains (https, or the loopback)."`
 	TokenURL string `json:"token_url" identity:"true" doc:"Its token endpoint. Client credentials need both or neither."`
 	// CAFile, or CA as text, has the PEM certificates of the roots that verify the servers. Empty: the
 	// system's roots.
 	CAFile string      `json:"ca_file" doc:"PEM file with the roots to verify the servers with. Default: the system's."`
-	CA     core.Secret `json:"ca" doc:"The same as text, in the place of ca_file."`
+	CA     core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
 
 	// Activities announces the program to the API (a POST to /activities) after Init, Use and Do of
 	// this package have authenticated.

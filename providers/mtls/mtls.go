@@ -26,17 +26,17 @@ import (
 // #12.
 type Config struct {
 	CertFile    string        `json:"cert_file" identity:"true" doc:"PEM file with the certificate, then its issuers; it may hold the key too."`
-	Cert        core.Secret   `json:"cert" doc:"The same as text, in the place of cert_file."`
+	Cert        core.Secret   `json:"cert" doc:"The same as text, in place of cert_file."`
 	KeyFile     string        `json:"key_file" doc:"PEM file with the private key, not encrypted. Default: cert_file."`
-	Key         core.Secret   `json:"key" doc:"The same as text, in the place of key_file."`
+	Key         core.Secret   `json:"key" doc:"The same as text, in place of key_file."`
 	CAFile      string        `json:"ca_file" doc:"PEM file with the roots that the API's server is verified against. Default: the system's."`
-	CA          core.Secret   `json:"ca" doc:"The same as text, in the place of ca_file."`
-	P12File     string        `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in the place of cert and key."`
-	P12         core.Secret   `json:"p12" doc:"The same in base64, in the place of p12_file."`
-	P12Password core.Secret   `json:"p12_password" doc:"What opens the PKCS #12. Default: the empty password."`
+	CA          core.Secret   `json:"ca" doc:"The same as text, in place of ca_file."`
+	P12File     string        `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in place of cert and key."`
+	P12         core.Secret   `json:"p12" doc:"The same in base64, in place of p12_file."`
+	P12Password core.Secret   `json:"p12_password" doc:"The password of the PKCS #12. Default: the empty password."`
 	Interval    time.Duration `json:"interval" default:"10s" doc:"How often the files are read again, at least 1s."`
-	BaseURL     string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The certificate is then shown to its origin only."`
-	Subject     string        `json:"subject" doc:"Who the certificate stands for, for logs. Default: its SPIFFE id, or else its common name."`
+	BaseURL     string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The certificate is then presented to its origin only."`
+	Subject     string        `json:"subject" doc:"The owner of the certificate, for logs. Default: its SPIFFE id, or else its common name."`
 }
 
 // Factory makes providers of kind "mtls".

@@ -157,36 +157,43 @@ func TestBoundRedirect(t *testing.T) {
 	require.Equal(t, []string{"moved"}, s.bodies, "another address, another proof")
 }
 
+// TestBoundTogether checks a provider that serves more sessions at once than its cache has keys.
 func TestBoundTogether(t *testing.T) {
 	s := newBoundServers(t)
 	p := s.open(t, nil)
-	var all sync.WaitGroup
-	for range 6 { // sessions, more than keys are kept ready
-		all.Go(func() {
+	var sessions sync.WaitGroup
+	for range 6 {
+		sessions.Go(func() {
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			for range 20 {
-				r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
-				a, err := p.(core.Authorizer).Authorize(t.Context(), c,
-					core.Outgoing{Method: r.Method, URL: r.URL.String()})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for name, value := range a.Header {
-					r.Header.Set(name, value.Reveal())
-				}
-				w := httptest.NewRecorder()
-				if s.call(w, r); w.Code != 200 {
-					t.Error("refused:", w.Header())
-				}
+				callBound(t, s, p, c)
 			}
 		})
 	}
-	all.Wait()
+	sessions.Wait()
+}
+
+// callBound sends a request with the credential and a proof to the API. It may be called in any
+// goroutine.
+func callBound(t *testing.T, s *boundServers, p core.Provider, c core.Credential) {
+	r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: r.Method, URL: r.URL.String()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for name, value := range a.Header {
+		r.Header.Set(name, value.Reveal())
+	}
+	w := httptest.NewRecorder()
+	if s.call(w, r); w.Code != 200 {
+		t.Error("refused:", w.Header())
+	}
 }
 
 // TestKeyOfSession checks where the key lives, and what becomes of it.

@@ -300,7 +300,7 @@ func TestExchangeFaults(t *testing.T) {
 			"assertion: give either text or file"},
 		{"a JWT and claims",
 			map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": "x", "subject": "y"}},
-			"a JWT that is given says all"},
+			"the other settings are for a JWT that is made"},
 		{"own claims",
 			map[string]any{"grant": "jwt_bearer",
 				"assertion": map[string]any{"claims": map[string]any{"exp": 1},

@@ -61,7 +61,7 @@ func (c *Config) checkAssertion() error {
 	case a.File != "" && !a.Text.IsZero():
 		add("assertion", "give either text or file")
 	case a.exists() && a.describesJWT():
-		add("assertion", "a JWT that is given says all; the rest is for one that is made")
+		add("assertion", "the other settings are for a JWT that is made, and a JWT is given")
 	case !a.exists() && a.Key == PrivateKey{} && !c.hasClientKey():
 		add("assertion", "missing; the grant %s needs a file, a text or a key", JWTBearer)
 	}

@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 		"post and more": {"client_auth": "client_secret_post", "audience": "api",
 			"resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
 		"refresh token": {"grant": "refresh_token", "refresh_token": "the-first-refresh-token"},
-		"discovery":     {"token_url": nil},
+		"discovery":     {"token_url": nil, "issuer": ""},
 		"private key": {"client_secret": nil,
 			"client_key": map[string]any{"text": keyPEM(t, ecKey)}},
 		"JWT bearer": {"grant": "jwt_bearer",
@@ -35,20 +35,14 @@ func TestConformance(t *testing.T) {
 			providertest.Run(t, providertest.Fixture{
 				Factory: oauth2.Factory,
 				Settings: func(s providertest.Server) map[string]any {
-					settings := map[string]any{
+					settings := with(map[string]any{
 						"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret,
 						"tls": map[string]any{"ca": s.CA},
-					}
-					for key, value := range more {
-						if settings[key] = value; value == nil {
-							delete(settings, key)
-						}
-					}
-					if name == "private key" {
+					}, more)
+					if name == "private key" { // the secret of the kit must be somewhere
 						settings["params"] = map[string]any{"pin": s.Secret}
 					}
-					if more["token_url"] == nil && name == "discovery" {
-						delete(settings, "token_url")
+					if name == "discovery" {
 						settings["issuer"] = s.TLSURL
 					}
 					return settings

@@ -8,6 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// with returns a copy of settings with the changes. A change to nil removes a setting.
+func with(settings, changes map[string]any) map[string]any {
+	merged := map[string]any{}
+	for _, from := range []map[string]any{settings, changes} {
+		for name, value := range from {
+			if merged[name] = value; value == nil {
+				delete(merged, name)
+			}
+		}
+	}
+	return merged
+}
+
 func TestSettingsFaults(t *testing.T) {
 	base := func(changes map[string]any) map[string]any {
 		settings := map[string]any{"token_url": "https://login.example.com/token", "client_id": "app",

@@ -355,15 +355,7 @@ func TestSignInSettings(t *testing.T) {
 			"authorization_params: is for the grants"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			settings := map[string]any{}
-			for _, from := range []map[string]any{base, tt.changes} {
-				for key, value := range from {
-					if settings[key] = value; value == nil {
-						delete(settings, key)
-					}
-				}
-			}
-			p, err := oauth2.Factory.Open(t.Context(), "", settings)
+			p, err := oauth2.Factory.Open(t.Context(), "", with(base, tt.changes))
 			if tt.want != "" {
 				require.ErrorIs(t, err, core.BadConfig)
 				require.ErrorContains(t, err, tt.want)

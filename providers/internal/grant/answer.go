@@ -174,7 +174,7 @@ func tokenType(name string, hasProof bool) (string, error) {
 		return bearer, nil
 	case strings.EqualFold(name, "N_A"):
 		return "", core.Errorf(core.BadConfig,
-			"the server issued a token that is no access token (token_type N_A, RFC 8693 §2.2.1): ask for "+
+			"the server issued a token that is not an access token (token_type N_A, RFC 8693 §2.2.1): ask for "+
 				"another requested_token_type")
 	case strings.EqualFold(name, "DPoP") && hasProof:
 		return "DPoP", nil

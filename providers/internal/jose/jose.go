@@ -72,7 +72,7 @@ func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	switch {
 	case !ok:
 		return nil, core.Errorf(core.BadConfig,
-			"%.20q is no algorithm for a secret; want HS256, HS384 or HS512", algorithm)
+			"%.20q is not an algorithm for a secret; want HS256, HS384 or HS512", algorithm)
 	case len(secret.Reveal()) < size:
 		return nil, core.Errorf(core.BadConfig,
 			"the secret is shorter than the %d bytes that %s needs (RFC 7518 §3.2)", size, algorithm)
