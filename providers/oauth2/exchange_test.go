@@ -173,7 +173,7 @@ func TestTokenExchangeAnswers(t *testing.T) {
 	}{
 		"not an access token": {200,
 			map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": jwtType},
-			core.BadConfig, "no access token (token_type N_A"},
+			core.BadConfig, "not an access token (token_type N_A"},
 		"another type": {200,
 			map[string]any{"access_token": "x", "token_type": "Bearer", "issued_token_type": accessType},
 			core.BadConfig, "another type of token than requested_token_type"},
