@@ -1,3 +1,7 @@
+//go:build !race
+
+// These tests read sources and start no goroutine: the race detector would only slow them down.
+
 package providers_test
 
 import (

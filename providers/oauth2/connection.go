@@ -1,4 +1,4 @@
-// One call by the session, and what it knows about the authorization server.
+// One call by the session: the client, the endpoints and the keys that it uses.
 //
 // Read on in dpop.go.
 

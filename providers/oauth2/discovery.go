@@ -42,9 +42,8 @@ func (d *discovery) metadata(ctx context.Context, req core.Request,
 // forget makes the next call of metadata ask the server again.
 func (d *discovery) forget() { d.found.Store(nil) }
 
-// discover requests the well-known URLs one after the other. If none has the metadata, it returns
-// the error that says most: Unavailable, as it may pass, before a document that is wrong, before a
-// document that is absent.
+// discover requests the well-known URLs one after the other. If none has valid metadata, it returns
+// the error of the highest rank.
 func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, error) {
 	var worst error
 	for _, address := range wellKnownURLs(d.cfg.Issuer) {
@@ -69,7 +68,8 @@ func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, 
 	return nil, worst
 }
 
-// rank orders the errors of the well-known URLs, see discover.
+// rank orders the errors of the well-known URLs. Unavailable ranks highest, as a later attempt may
+// succeed; an invalid document tells more than an absent one.
 func rank(err error) int {
 	switch {
 	case core.CodeOf(err) == core.Unavailable:

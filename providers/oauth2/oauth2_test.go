@@ -199,6 +199,25 @@ func TestRefreshGrant(t *testing.T) {
 	require.Len(t, s.seen("/token"), before+2)
 }
 
+// TestRefreshTokenOfTheSettings checks that a refused token of the settings is not sent a second time,
+// and that it is not revoked with the tokens that were obtained with it.
+func TestRefreshTokenOfTheSettings(t *testing.T) {
+	s := newServer(t)
+	s.refresh = "configured" // which the server does not replace
+	p := s.open(t, map[string]any{
+		"grant": "refresh_token", "refresh_token": "configured", "revocation_url": s.URL + "/revoke",
+	})
+	c, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
+	require.Empty(t, s.seen("/revoke"))
+
+	s.set(func() { s.refresh = "another" })
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	require.ErrorIs(t, err, core.Denied)
+	require.Len(t, s.seen("/token"), 2)
+}
+
 func TestWrongSecret(t *testing.T) {
 	s := newServer(t)
 	s.override = func(w http.ResponseWriter, r *http.Request) {
