@@ -29,7 +29,7 @@ type api struct {
 	mu      sync.Mutex
 	tokens  int
 	calls   []seen
-	token   http.HandlerFunc // nil: a good answer
+	token   http.HandlerFunc // nil: a token
 	handler http.HandlerFunc
 }
 
@@ -325,7 +325,7 @@ func TestAnswers(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
-// A bound that is no bound does not empty the answer.
+// The largest limit does not overflow.
 func TestBoundless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newAPI(t, answer(200, "text/plain", "all of it")).session(t, nil)

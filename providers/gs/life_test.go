@@ -362,7 +362,7 @@ func TestFrom(t *testing.T) {
 }
 
 // The program is announced when the settings ask for it: once for each
-// authentication that the facade made, and its failure is nobody's.
+// authentication that the facade made, and its failure is ignored.
 func TestActivities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, answer(500, "text/plain", "no"))

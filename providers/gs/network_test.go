@@ -130,7 +130,7 @@ func (b *buffered) Write(p []byte) (int, error) {
 	}
 }
 
-// A deadline for writing never matters: what is written is taken at once.
+// A deadline for writing has no effect: a write never blocks.
 func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
 func (b *buffered) SetDeadline(t time.Time) error    { return b.SetReadDeadline(t) }
 

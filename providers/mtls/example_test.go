@@ -16,7 +16,7 @@ import (
 	"github.com/authsession/authsession/providers/mtls"
 )
 
-// The settings of a config file, and who the session then speaks for.
+// The settings of a config file, and the subject of the session.
 func Example() {
 	cert, key := selfSigned("spread-desk")
 	ctx := context.Background()

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// api is a TLS server that wants a certificate of a CA and counts by whom and
+// api is a TLS server that requires a certificate of a CA and counts by whom and
 // on which connection it is called.
 type api struct {
 	*httptest.Server

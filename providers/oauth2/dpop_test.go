@@ -52,8 +52,8 @@ func post(t *testing.T, s *core.Session, url, body string, stream bool) int {
 	return resp.StatusCode
 }
 
-// TestBoundSession is DPoP end to end, with the nonces of both servers, each
-// good for one proof. The servers refuse a proof that they have seen.
+// TestBoundSession checks DPoP with a session, an authorization server and an API. Each server
+// accepts a nonce for one proof, and no proof twice.
 func TestBoundSession(t *testing.T) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		t.Run(algorithm, func(t *testing.T) {
@@ -91,7 +91,7 @@ func tokenOf(c core.Credential) string {
 	return strings.TrimPrefix(c.Attach.Header["Authorization"].Reveal(), "DPoP ")
 }
 
-// refreshOf looks into the renewal, which is nobody's business but here.
+// refreshOf looks into the renewal, which is opaque outside of the provider.
 func refreshOf(t *testing.T, c core.Credential) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(c.Renewal.Reveal(), `"refresh_token":"`)

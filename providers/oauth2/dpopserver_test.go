@@ -97,8 +97,8 @@ type boundServers struct {
 	answer     map[string]any    // what is other in a token answer
 	refresh    bool              // a refresh token is given, another each time
 	grants     []string          // of the token requests that were good
-	tokens     int               // token requests, good or not
-	calls      int               // requests to the API, good or not
+	tokens     int               // token requests, also refused ones
+	calls      int               // requests to the API, also refused ones
 	bodies     []string          // of the calls that were good
 }
 

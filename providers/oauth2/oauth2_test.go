@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// good is an authorization server that trusts everybody.
+// good is an authorization server that does not authenticate its clients.
 func good(w http.ResponseWriter, r *http.Request) {
 	host := "https://" + r.Host
 	switch r.URL.Path {
@@ -199,8 +199,8 @@ func TestRefreshGrant(t *testing.T) {
 	require.Len(t, s.seen("/token"), before+2)
 }
 
-// TestRefreshTokenOfTheSettings checks that a refused token of the settings is not sent a second time,
-// and that it is not revoked with the tokens that were obtained with it.
+// TestRefreshTokenOfTheSettings checks that a refused token of the settings is not sent a second
+// time, and that it is not revoked with the tokens that were obtained with it.
 func TestRefreshTokenOfTheSettings(t *testing.T) {
 	s := newServer(t)
 	s.refresh = "configured" // which the server does not replace
@@ -250,7 +250,7 @@ func TestRevoke(t *testing.T) {
 	require.ErrorIs(t, gone.(core.Revoker).Revoke(t.Context(), c), core.BadConfig)
 }
 
-// TestSession renews, survives a 401 and revokes at the end, in a real session.
+// TestSession checks renewal, a 401 and the revocation at the end with a session.
 func TestSession(t *testing.T) {
 	s := newServer(t)
 	s.expiresIn = "garbage"

@@ -25,8 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// people is an authorization server that signs in whoever comes, with a public
-// client, as strict as RFC 6749, 7636, 8628 and 9126 let it be.
+// people is an authorization server with a public client that signs in any person. It refuses what
+// RFC 6749, 7636, 8628 and 9126 let a server refuse.
 type people struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey

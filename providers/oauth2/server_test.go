@@ -21,8 +21,7 @@ const (
 	secret   = "s+e c/r&t=é%41"
 )
 
-// server is an authorization server for one client, as strict as RFC 6749
-// lets it be.
+// server is an authorization server for one client. It refuses what RFC 6749 lets a server refuse.
 type server struct {
 	*httptest.Server
 	mu        sync.Mutex // guards all below
@@ -137,7 +136,7 @@ func (s *server) set(change func()) {
 	change()
 }
 
-// settings are good settings for s, with changes.
+// settings returns valid settings for s, with changes.
 func (s *server) settings(changes map[string]any) map[string]any {
 	settings := map[string]any{"token_url": s.URL + "/token", "client_id": clientID,
 		"client_secret": secret}

@@ -56,7 +56,7 @@ func TestGrantsAreNotAskedForByName(t *testing.T) {
 }
 
 // grantNamesIn returns the places in a file that name a grant of another file. A selector such as
-// client.ClientCredentials or token.Refresh is no such place, and neither is the text
+// client.ClientCredentials or token.Refresh does not count, and neither does the text
 // "refresh_token", which is also a setting and a type of token (RFC 7009 §2.1).
 func grantNamesIn(t *testing.T, file string) []string {
 	set := gotoken.NewFileSet()

@@ -32,7 +32,7 @@ func TestTLS(t *testing.T) {
 	srv.TLS = &tls.Config{
 		Certificates: []tls.Certificate{ca.Issue(t, certstest.Options{Name: "login"}).TLS(t)},
 		ClientAuth:   tls.RequireAnyClientCert,
-		ClientCAs:    other.Pool(), // announced to clients; ours comes from elsewhere
+		ClientCAs:    other.Pool(), // announced to clients; the client's issuer is not among them
 	}
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()

@@ -219,7 +219,7 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// The name localhost may mean either address: both are ours.
+// The name localhost may mean either address: the listener has both.
 func TestLocalhost(t *testing.T) {
 	six, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
@@ -237,7 +237,8 @@ func TestLocalhost(t *testing.T) {
 	require.Contains(t, l.URL(), "http://[::1]:")
 }
 
-// A redirect that came before Wait counts; one that nobody waits for is told so.
+// The first redirect is accepted before Wait is called. The second one, and after Close the first
+// one, get a page that says so.
 func TestEarlyAndLate(t *testing.T) {
 	l := listen(t, browser.Config{})
 	pages := make(chan string, 2)
@@ -282,7 +283,7 @@ func TestOf(t *testing.T) {
 }
 
 func TestPagesToFiles(t *testing.T) {
-	dir := os.Getenv("AUTHSESSION_PAGES") // for who wants to look at them
+	dir := os.Getenv("AUTHSESSION_PAGES") // a folder to write the pages to
 	if dir == "" {
 		dir = t.TempDir()
 	}

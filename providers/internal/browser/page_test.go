@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page loads nothing, runs nothing and can be read by everybody.
+// A page loads nothing, runs nothing and is accessible.
 func TestPages(t *testing.T) {
 	seen := map[string]browser.Kind{}
 	for _, kind := range browser.Kinds {

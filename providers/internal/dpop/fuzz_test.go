@@ -32,8 +32,8 @@ func FuzzNonce(f *testing.F) {
 	})
 }
 
-// FuzzParseKey checks that no text makes the reader panic, and that a key that
-// it takes makes proofs and survives being written.
+// FuzzParseKey checks that ParseKey does not panic, and that a key that it accepts makes proofs and
+// is the same after it was written and parsed again.
 func FuzzParseKey(f *testing.F) {
 	all, err := keys()
 	require.NoError(f, err)
