@@ -35,8 +35,10 @@ type Config struct {
 
 // Factory makes providers of kind "bearer".
 var Factory = core.NewFactory(
-	core.Info{Kind: "bearer",
-		Summary: "A bearer token, from the settings or from a file that changes (RFC 6750)."},
+	core.Info{
+		Kind:    "bearer",
+		Summary: "A bearer token, from the settings or from a file that changes (RFC 6750).",
+	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 

@@ -59,9 +59,11 @@ const (
 
 // Factory makes providers of kind "exec".
 var Factory = core.NewFactory(
-	core.Info{Kind: "exec",
+	core.Info{
+		Kind: "exec",
 		Summary: "What a command prints: an ExecCredential, an AWS credential_process document or a " +
-			"token."},
+			"token.",
+	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 

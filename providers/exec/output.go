@@ -154,8 +154,8 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 	if doc.Status.Cert == "" {
 		return a, nil
 	}
-	b, err := certs.Config{Cert: core.NewSecret(doc.Status.Cert),
-		Key: core.NewSecret(doc.Status.Key)}.Load(ctx, false)
+	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}
+	b, err := pair.Load(ctx, false)
 	if err != nil {
 		return output{}, core.Errorf(core.Unavailable, "the ExecCredential that the command prints: %w",
 			core.Cause(err))
@@ -189,8 +189,10 @@ func parseAWS(printed []byte) (output, error) {
 		return output{}, core.Errorf(core.Unavailable,
 			"the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
 	}
-	a := output{aws: true,
-		values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey}}
+	a := output{
+		aws:    true,
+		values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey},
+	}
 	if doc.SessionToken != "" {
 		a.values[fieldSession] = doc.SessionToken
 	}

@@ -63,8 +63,10 @@ func (s *Session) do(ctx context.Context, method, path string, payload, out any,
 	r.retry = method != http.MethodPost && !c.NoRetry && cred.Attributes[attrNoRetry] != "true"
 
 	began := time.Now()
-	pauses := backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond,
-		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: maxPause}
+	pauses := backoff.ExponentialBackOff{
+		InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2,
+		MaxInterval: maxPause,
+	}
 	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, r)
 		if err == nil || !r.retry || attempt == maxAttempts || !mayPass(err) {

@@ -41,8 +41,10 @@ type Config struct {
 
 // Factory makes providers of kind "mtls".
 var Factory = core.NewFactory(
-	core.Info{Kind: "mtls",
-		Summary: "A client certificate, from files that may rotate, from text or from PKCS #12."},
+	core.Info{
+		Kind:    "mtls",
+		Summary: "A client certificate, from files that may rotate, from text or from PKCS #12.",
+	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 

@@ -32,9 +32,11 @@ import (
 
 // Factory makes providers of the kind "oauth2".
 var Factory = core.NewFactory(
-	core.Info{Kind: "oauth2",
+	core.Info{
+		Kind: "oauth2",
 		Summary: "OAuth 2.0 tokens: client credentials, sign-in, refresh token, assertion or token " +
-			"exchange."},
+			"exchange.",
+	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
