@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/grant"
 )
 
 // Validate reports, as [core.Faults], all that is wrong with the settings. It reads no file and
@@ -24,7 +25,7 @@ func (c *Config) Validate(core.Environment) error {
 	}
 	const unsendable = "has characters that may not be sent"
 	for i, scope := range c.Scopes {
-		add(fmt.Sprintf("scopes.%d", i), "want one scope, without spaces and quotes", !isScope(scope))
+		add(fmt.Sprintf("scopes.%d", i), "want one scope, without spaces and quotes", !grant.IsScope(scope))
 	}
 	add("client_id", unsendable, !isText(c.ClientID))
 	add("token", unsendable+"; give it without \"Bearer\"", !isVisible(c.Token.Reveal(), ""))

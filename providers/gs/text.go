@@ -34,9 +34,6 @@ func isText(s string) bool {
 		!strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
 
-// isScope reports whether s is one scope (RFC 6749 §3.3).
-func isScope(s string) bool { return s != "" && isVisible(s, `"\`) }
-
 // pathLetters are the characters of an API version.
 const pathLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 

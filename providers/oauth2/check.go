@@ -174,19 +174,12 @@ func (c *Config) checkTarget() error {
 		}
 	}
 	for i, scope := range c.Scopes {
-		if !isScope(scope) {
+		if !grant.IsScope(scope) {
 			faults = append(faults, core.Faultf("scopes",
 				"number %d is not a scope (RFC 6749 §3.3); list several one by one", i+1))
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// isScope reports whether s is one scope (RFC 6749 §3.3).
-func isScope(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || r == '"' || r == '\\'
-	})
 }
 
 func (c *Config) checkParams() error {

@@ -167,6 +167,13 @@ func CheckURL(s string) error {
 	return nil
 }
 
+// IsScope reports whether s is one scope (RFC 6749 §3.3).
+func IsScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}
+
 // origin returns the scheme and host of a URL, for errors.
 func origin(endpoint string) string {
 	u, err := url.Parse(endpoint)

@@ -366,3 +366,12 @@ func ExampleClient_ClientCredentials() {
 	fmt.Println(token.Access, time.Until(token.Expiry).Round(time.Minute))
 	// Output: REDACTED 1h0m0s
 }
+
+func TestIsScope(t *testing.T) {
+	for s, want := range map[string]bool{
+		"read": true, "invoices.read": true, "https://api.example.com/read": true,
+		"": false, "a b": false, "a\"b": false, `a\b`: false, "é": false, "a\n": false,
+	} {
+		require.Equal(t, want, grant.IsScope(s), s)
+	}
+}
