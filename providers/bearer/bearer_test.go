@@ -66,7 +66,8 @@ func TestCheck(t *testing.T) {
 		{"both", object{"token": "a", "token_file": "f"}, "token: give either token or token_file"},
 		{"line break", object{"token": "hunter2\n"}, "token: has a space or line break around it"},
 		{"control character", object{"token": "hun\x1bter2"}, "token: has a control character"},
-		{"two words", object{"token": "Bearer hunter2"}, "token: has a character that a token cannot hold"},
+		{"two words", object{"token": "Bearer hunter2"},
+			"token: has a character that a token cannot hold"},
 		{"too often", object{"token_file": "f", "interval": "1ms"}, "interval: want at least 1s"},
 		{"no interval", object{"token_file": "f", "interval": "often"}, "interval: want a duration"},
 		{"base URL", object{"token": "a", "base_url": "x"}, "base_url: want the address"},
@@ -87,7 +88,8 @@ func TestFileRefused(t *testing.T) {
 		{"missing", "no/such/token", "does not exist"},
 		{"empty", tokenFile(t, ""), "is empty"},
 		{"blank", tokenFile(t, " \n"), "is empty"},
-		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))), "is larger than 1024 KiB"},
+		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))),
+			"is larger than 1024 KiB"},
 		{"large", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 20<<10))), "is larger than 64 KiB"},
 		{"binary", tokenFile(t, "hun\x00ter2"), "has a control character"},
 		{"two lines", tokenFile(t, "hunter2\nhunter2\n"), "has a control character or line break"},
@@ -96,7 +98,8 @@ func TestFileRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := bearer.New(bearer.Config{TokenFile: c.path})
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: core.BadConfig, core.Expiring: core.Unavailable, core.Rejected: core.Unavailable} {
+			for reason, code := range map[core.Reason]core.Code{core.Initial: core.BadConfig,
+				core.Expiring: core.Unavailable, core.Rejected: core.Unavailable} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
@@ -126,7 +129,8 @@ func TestExpiry(t *testing.T) {
 			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.Denied, core.Unavailable},
 		} {
 			write(t, path, c.token)
-			for cfg, code := range map[*bearer.Config]core.Code{{Token: core.NewSecret(c.token)}: c.value, {TokenFile: path}: c.file} {
+			for cfg, code := range map[*bearer.Config]core.Code{{Token: core.NewSecret(c.token)}: c.value,
+				{TokenFile: path}: c.file} {
 				p, err := bearer.New(*cfg)
 				require.NoError(t, err)
 				cred, err := p.Authenticate(t.Context(), core.Request{})

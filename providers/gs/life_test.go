@@ -23,7 +23,8 @@ func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, fine)
 		ctx := t.Context()
-		s, err := gs.Get(gs.QA, gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots}, nil)
+		s, err := gs.Get(gs.QA,
+			gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots}, nil)
 		require.NoError(t, err)
 		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.NotInitialized)
 		_, _, err = s.WebSocket(ctx, "/x", nil)
@@ -64,7 +65,8 @@ func TestBusyLogin(t *testing.T) {
 				a.mu.Unlock()
 				answer(503, "text/plain", "busy")(w, r)
 			}
-			p, err := gs.Factory.Open(t.Context(), gs.Prod, map[string]any{"client_id": "id", "client_secret": "sec", "ca": a.roots})
+			p, err := gs.Factory.Open(t.Context(), gs.Prod,
+				map[string]any{"client_id": "id", "client_secret": "sec", "ca": a.roots})
 			require.NoError(t, err)
 			_, err = p.Authenticate(t.Context(), core.Request{MayRetry: mayRetry})
 			if mayRetry {
@@ -87,8 +89,10 @@ func TestFailedInit(t *testing.T) {
 		before := a.session(t, nil)
 		gs.SetCurrent(before)
 		defer gs.SetCurrent(nil)
-		a.token = answer(401, "application/json", `{"error":"invalid_client","error_description":"sec is wrong"}`)
-		bad := gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots, Activities: true}
+		a.token = answer(401, "application/json",
+			`{"error":"invalid_client","error_description":"sec is wrong"}`)
+		bad := gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots,
+			Activities: true}
 
 		s, err := gs.Use(ctx, gs.Prod, bad, nil)
 		require.Nil(t, s)
@@ -152,7 +156,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 	for name, cfg := range map[string]gs.Config{
 		"dev":     {ClientID: "id", ClientSecret: core.NewSecret("sec")},
 		"mds web": {ClientID: "id", ClientSecret: core.NewSecret("sec"), Domain: gs.MDSWeb},
-		"own":     {ClientID: "id", ClientSecret: core.NewSecret("sec"), APIURL: apiURL, TokenURL: authURL},
+		"own": {ClientID: "id", ClientSecret: core.NewSecret("sec"), APIURL: apiURL,
+			TokenURL: authURL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -165,7 +170,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 					require.ErrorContains(t, err, "certificate")
 
 					pass := cfg
-					pass.ClientID, pass.ClientSecret, pass.TokenURL, pass.Token = "", core.Secret{}, "", core.NewSecret("tok")
+					pass.ClientID, pass.ClientSecret, pass.TokenURL, pass.Token = "", core.Secret{}, "",
+						core.NewSecret("tok")
 					s, err = gs.Get(env, pass, nil)
 					require.NoError(t, err)
 					require.NoError(t, s.Init(t.Context()))
@@ -182,7 +188,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 // Cookies of the token endpoint and ~/.netrc play no part.
 func TestNothingAmbient(t *testing.T) {
 	home := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(home, ".netrc"), []byte("default login u password p\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(home, ".netrc"), []byte("default login u password p\n"), 0o600))
 	t.Setenv("HOME", home)
 	t.Setenv("NETRC", filepath.Join(home, ".netrc"))
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +206,8 @@ func TestNothingAmbient(t *testing.T) {
 		require.NoError(t, s.Get(t.Context(), "/x", nil, nil))
 		require.Len(t, seen, 2)
 		for _, h := range seen {
-			require.Empty(t, h.Values("Authorization"), "a session's credential never goes to its own token endpoint")
+			require.Empty(t, h.Values("Authorization"),
+				"a session's credential never goes to its own token endpoint")
 			require.Empty(t, h.Values("Cookie"))
 		}
 		for _, r := range a.requests() {
@@ -226,8 +234,10 @@ func TestForeignDomains(t *testing.T) {
 		})
 		ctx := t.Context()
 		dials := a.dials.Load()
-		for _, d := range []gs.Domain{"https://evil.example.com", "https://api.gs.com.evil.example.com", "https://api.gs.com:8443",
-			"http://api.gs.com", "https://u@api.gs.com", "https://api.gs.com@evil.example.com", "https://api.marquee-qa.gs.com", "ftp://api.gs.com"} {
+		for _, d := range []gs.Domain{"https://evil.example.com", "https://api.gs.com.evil.example.com",
+			"https://api.gs.com:8443",
+			"http://api.gs.com", "https://u@api.gs.com", "https://api.gs.com@evil.example.com",
+			"https://api.marquee-qa.gs.com", "ftp://api.gs.com"} {
 			call := &gs.Call{Domain: d}
 			require.ErrorIs(t, s.Get(ctx, "/x", nil, call), core.OriginRefused, d)
 			require.ErrorIs(t, s.Post(ctx, "/x", 1, nil, call), core.OriginRefused, d)
@@ -236,12 +246,15 @@ func TestForeignDomains(t *testing.T) {
 		}
 		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: "mds_west"}), core.BadConfig)
 		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSEast}), core.BadConfig)
-		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: "https://us-east.data.gsapis.com"}), core.OriginRefused)
+		require.ErrorIs(t,
+			cookies.Get(ctx, "/x", nil, &gs.Call{Domain: "https://us-east.data.gsapis.com"}),
+			core.OriginRefused)
 		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{APIVersion: "v1/../.."}), core.BadConfig)
 		require.Equal(t, dials, a.dials.Load())
 
 		require.NoError(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSWeb, APIVersion: "v2"}))
-		require.NoError(t, cookies.Get(ctx, "//y@z", nil, &gs.Call{Domain: gs.MarqueeWeb, NoVersion: true}))
+		require.NoError(t,
+			cookies.Get(ctx, "//y@z", nil, &gs.Call{Domain: gs.MarqueeWeb, NoVersion: true}))
 		got := a.requests()
 		require.Equal(t, "data.gs.com/v2/x", got[0].host+got[0].target)
 		require.Equal(t, "marquee.gs.com//y@z", got[1].host+got[1].target)
@@ -257,7 +270,8 @@ func TestCallsThatCannotWork(t *testing.T) {
 		a := newAPI(t, fine)
 		s := a.session(t, nil)
 		ctx, began := t.Context(), time.Now()
-		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}}, {"": {"a"}}, {"X-A\r\n": nil}} {
+		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}},
+			{"": {"a"}}, {"X-A\r\n": nil}} {
 			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.BadConfig, "%q", h)
 			_, _, err := s.WebSocket(ctx, "/x", &gs.Call{Header: h})
 			require.ErrorIs(t, err, core.BadConfig, "%q", h)
@@ -289,7 +303,8 @@ func TestRedirectElsewhere(t *testing.T) {
 		}
 		for _, r := range a.requests() {
 			if r.host != "api.gs.com" {
-				require.Empty(t, r.header.Get("Authorization")+r.header.Get("Cookie")+r.header.Get("X-Marquee-Csrf-Token"))
+				require.Empty(t,
+					r.header.Get("Authorization")+r.header.Get("Cookie")+r.header.Get("X-Marquee-Csrf-Token"))
 			}
 		}
 		require.Len(t, a.requests(), 4)
@@ -306,7 +321,8 @@ func TestFrom(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, reg.Replace(ctx, []registry.Entry{{
 			Name: "gs-qa", Kind: "gs", Environment: gs.QA,
-			Settings: map[string]any{"token": "tok", "domain": "mds_east", "api_version": "v3", "ca": a.roots},
+			Settings: map[string]any{"token": "tok", "domain": "mds_east", "api_version": "v3",
+				"ca": a.roots},
 		}}))
 		made, err := reg.Session("gs-qa")
 		require.NoError(t, err)
@@ -323,24 +339,30 @@ func TestFrom(t *testing.T) {
 		require.Equal(t, "api.marquee-qa.gs.com/v3/x", a.requests()[1].host+a.requests()[1].target)
 		require.NoError(t, made.Close(ctx))
 	})
-	other := core.New("other", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}},
-			Attributes: map[string]string{"base_url": "https://127.0.0.1:1"}}, nil
-	}), nil)
+	other := core.New("other",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach:     core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}},
+				Attributes: map[string]string{"base_url": "https://127.0.0.1:1"}}, nil
+		}), nil)
 	require.NoError(t, other.Init(t.Context()))
 	s := gs.From(other)
-	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{Domain: "https://127.0.0.1:2"}), core.OriginRefused)
+	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{Domain: "https://127.0.0.1:2"}),
+		core.OriginRefused)
 	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{NoRetry: true}), core.Unavailable)
 
-	plain := core.New("plain", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-	}), nil)
+	plain := core.New("plain",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+		}), nil)
 	require.NoError(t, plain.Init(t.Context()))
-	require.ErrorContains(t, gs.From(plain).Get(t.Context(), "/x", nil, nil), `session "plain" names no base_url`)
+	require.ErrorContains(t, gs.From(plain).Get(t.Context(), "/x", nil, nil),
+		`session "plain" names no base_url`)
 }
 
 // The program is announced when the settings ask for it: once for each
-// authentication that the facade made, and its failure is nobody's.
+// authentication that the facade made, and its failure is ignored.
 func TestActivities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, answer(500, "text/plain", "no"))

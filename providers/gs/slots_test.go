@@ -25,9 +25,11 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 		return s.Core()
 	}
 	token := gs.Config{Token: core.NewSecret("tok")}
-	prices := core.New("prices", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-	}), &core.Options{Provider: "apikey"})
+	prices := core.New("prices",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+		}), &core.Options{Provider: "apikey"})
 
 	prod, err := gs.Use(ctx, gs.Prod, token, &core.Options{Provider: "a name of my own"})
 	require.NoError(t, err)
@@ -57,7 +59,8 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 	require.Nil(t, gs.SetCurrent(qa))
 	core.SetCurrent(nil)
 	require.Nil(t, current(ctx), "core's nil empties all")
-	require.ErrorIs(t, gs.Do(ctx, nil, func(context.Context) error { t.Error("ran"); return nil }), core.BadConfig)
+	require.ErrorIs(t, gs.Do(ctx, nil, func(context.Context) error { t.Error("ran"); return nil }),
+		core.BadConfig)
 }
 
 // TestCurrentOfAHandMadeSession has a session that the program made of the

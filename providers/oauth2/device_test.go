@@ -16,7 +16,9 @@ func TestDevice(t *testing.T) {
 			t.Parallel() // each waits for a second
 			s := newPeople(t)
 			s.device = []map[string]any{{"error": "authorization_pending"}}
-			p := s.open(t, map[string]any{"grant": "device_code", "authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
+			p := s.open(t,
+				map[string]any{"grant": "device_code",
+					"authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
 			_, err := p.Authenticate(t.Context(), core.Request{})
 			require.ErrorIs(t, err, core.Interactive)
 			require.Empty(t, s.seen("/token"))
@@ -32,14 +34,16 @@ func TestDevice(t *testing.T) {
 			require.Equal(t, "person-1", c.Subject)
 			require.False(t, c.Renewal.IsZero())
 			if useVisit {
-				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"}, []string{visit.URL, visit.Code, visit.Direct})
+				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"},
+					[]string{visit.URL, visit.Code, visit.Direct})
 				require.WithinDuration(t, time.Now().Add(15*time.Minute), visit.Expires, 20*time.Second)
 				require.Empty(t, message)
 			} else {
 				require.True(t, contains(message, s.URL+"/go\n", "WDJB-MJHT"), message)
 			}
 			asked := s.seen("/device")[0].form
-			for name, want := range map[string]string{"client_id": clientID, "scope": "openid read", "login_hint": "ada", "audience": "aud"} {
+			for name, want := range map[string]string{"client_id": clientID, "scope": "openid read",
+				"login_hint": "ada", "audience": "aud"} {
 				require.Equal(t, want, asked.Get(name))
 			}
 			polls := s.seen("/token")
@@ -67,7 +71,8 @@ func TestDeviceRefusals(t *testing.T) {
 			t.Parallel()
 			s := newPeople(t)
 			s.device = []map[string]any{tt.body}
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			requireNoText(t, err, "the-device-code")
 		})
@@ -84,12 +89,14 @@ func TestDeviceWithoutAPerson(t *testing.T) {
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
 	require.ErrorIs(t, err, core.Interactive)
 	require.Empty(t, s.seen("/device"))
-	_, err = p.SignIn(t.Context(), core.Request{}, core.UI{Show: func(context.Context, string) error { return errBrowser }})
+	_, err = p.SignIn(t.Context(), core.Request{},
+		core.UI{Show: func(context.Context, string) error { return errBrowser }})
 	require.ErrorIs(t, err, core.Interactive)
 	require.ErrorIs(t, err, errBrowser)
 	require.Empty(t, s.seen("/token"))
 	s.set(func() { delete(s.meta, "device_authorization_endpoint") })
-	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
+	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+		core.Request{}, shows())
 	require.ErrorIs(t, err, core.BadConfig)
 	require.ErrorContains(t, err, "device_authorization_url")
 }
@@ -108,21 +115,30 @@ func TestDeviceAnswers(t *testing.T) {
 		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.BadConfig},
 		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.BadConfig},
 		"no URL":         {map[string]any{"verification_uri": nil}, core.BadConfig},
-		"http":           {map[string]any{"verification_uri": "http://login.example.com/go"}, core.BadConfig},
-		"script":         {map[string]any{"verification_uri": "javascript:alert(1)"}, core.BadConfig},
-		"file":           {map[string]any{"verification_uri": "file:///etc/passwd"}, core.BadConfig},
-		"escape in URL":  {map[string]any{"verification_uri": "https://login.example.com/\x1b[2J"}, core.BadConfig},
-		"user in URL":    {map[string]any{"verification_uri": "https://bank.example.com@evil.example.com/"}, core.BadConfig},
-		"other letters":  {map[string]any{"verification_uri": "https://l\u043egin.example.com/"}, core.BadConfig},
+		"http": {map[string]any{"verification_uri": "http://login.example.com/go"},
+			core.BadConfig},
+		"script": {map[string]any{"verification_uri": "javascript:alert(1)"}, core.BadConfig},
+		"file":   {map[string]any{"verification_uri": "file:///etc/passwd"}, core.BadConfig},
+		"escape in URL": {map[string]any{"verification_uri": "https://login.example.com/\x1b[2J"},
+			core.BadConfig},
+		"user in URL": {map[string]any{"verification_uri": "https://bank.example.com@evil.example.com/"},
+			core.BadConfig},
+		"other letters": {map[string]any{"verification_uri": "https://l\u043egin.example.com/"},
+			core.BadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)
-			answer := map[string]any{"device_code": "d", "user_code": "u", "verification_uri": "https://l/go", "expires_in": 60}
+			answer := map[string]any{"device_code": "d", "user_code": "u",
+				"verification_uri": "https://l/go", "expires_in": 60}
 			for key, value := range tt.change {
 				answer[key] = value
 			}
-			s.override["/device"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, answer) }
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
+			s.override["/device"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, 200, answer)
+			}
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			require.NotContains(t, err.Error(), "\x1b")
 			require.Empty(t, s.seen("/token"))

@@ -31,7 +31,9 @@ func TestBoundConformance(t *testing.T) {
 				writeJSON(w, 400, map[string]any{"error": "invalid_dpop_proof"})
 				return
 			}
-			writeJSON(w, 200, map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600, "refresh_token": "a-refresh-token"})
+			writeJSON(w, 200,
+				map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600,
+					"refresh_token": "a-refresh-token"})
 		}),
 	})
 }
@@ -50,8 +52,8 @@ func post(t *testing.T, s *core.Session, url, body string, stream bool) int {
 	return resp.StatusCode
 }
 
-// TestBoundSession is DPoP end to end, with the nonces of both servers, each
-// good for one proof. The servers refuse a proof that they have seen.
+// TestBoundSession checks DPoP with a session, an authorization server and an API. Each server
+// accepts a nonce for one proof, and no proof twice.
 func TestBoundSession(t *testing.T) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		t.Run(algorithm, func(t *testing.T) {
@@ -71,10 +73,12 @@ func TestBoundSession(t *testing.T) {
 
 			before, err := session.Credential(t.Context())
 			require.NoError(t, err)
-			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} }) // all access tokens end
+			// all access tokens end
+			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} })
 			require.Equal(t, 200, post(t, session, s.api.URL+"/items", "replayed", false))
 			require.Equal(t, "replayed", s.bodies[len(s.bodies)-1])
-			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants, "the refresh token is bound to the same key")
+			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants,
+				"the refresh token is bound to the same key")
 			after, err := session.Credential(t.Context())
 			require.NoError(t, err)
 			require.NotEqual(t, tokenOf(before), tokenOf(after))
@@ -87,7 +91,7 @@ func tokenOf(c core.Credential) string {
 	return strings.TrimPrefix(c.Attach.Header["Authorization"].Reveal(), "DPoP ")
 }
 
-// refreshOf looks into the renewal, which is nobody's business but here.
+// refreshOf looks into the renewal, which is opaque outside of the provider.
 func refreshOf(t *testing.T, c core.Credential) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(c.Renewal.Reveal(), `"refresh_token":"`)
@@ -153,35 +157,43 @@ func TestBoundRedirect(t *testing.T) {
 	require.Equal(t, []string{"moved"}, s.bodies, "another address, another proof")
 }
 
+// TestBoundTogether checks a provider that serves more sessions at once than its cache has keys.
 func TestBoundTogether(t *testing.T) {
 	s := newBoundServers(t)
 	p := s.open(t, nil)
-	var all sync.WaitGroup
-	for range 6 { // sessions, more than keys are kept ready
-		all.Go(func() {
+	var sessions sync.WaitGroup
+	for range 6 {
+		sessions.Go(func() {
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			for range 20 {
-				r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
-				a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: r.Method, URL: r.URL.String()})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for name, value := range a.Header {
-					r.Header.Set(name, value.Reveal())
-				}
-				w := httptest.NewRecorder()
-				if s.call(w, r); w.Code != 200 {
-					t.Error("refused:", w.Header())
-				}
+				callBound(t, s, p, c)
 			}
 		})
 	}
-	all.Wait()
+	sessions.Wait()
+}
+
+// callBound sends a request with the credential and a proof to the API. It may be called in any
+// goroutine.
+func callBound(t *testing.T, s *boundServers, p core.Provider, c core.Credential) {
+	r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: r.Method, URL: r.URL.String()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for name, value := range a.Header {
+		r.Header.Set(name, value.Reveal())
+	}
+	w := httptest.NewRecorder()
+	if s.call(w, r); w.Code != 200 {
+		t.Error("refused:", w.Header())
+	}
 }
 
 // TestKeyOfSession checks where the key lives, and what becomes of it.
@@ -204,7 +216,8 @@ func TestKeyOfSession(t *testing.T) {
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
 	t.Run("another algorithm wants another key", func(t *testing.T) {
-		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(), again)
+		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(),
+			again)
 		require.NoError(t, err)
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
@@ -235,7 +248,9 @@ func TestForeignCredential(t *testing.T) {
 	p := s.open(t, nil)
 	good, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	bearer := core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer a-token")}}
+	bearer := core.Attachment{
+		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " +
+			"a-token")}}
 	for name, c := range map[string]core.Credential{
 		"zero":        {},
 		"a bearer":    {Attach: bearer, Renewal: good.Renewal},
@@ -243,7 +258,8 @@ func TestForeignCredential(t *testing.T) {
 		"a plain one": {Attach: good.Attach, Renewal: core.NewSecret("a-refresh-token")},
 		"a torn key":  {Attach: good.Attach, Renewal: core.NewSecret(good.Renewal.Reveal()[:60])},
 	} {
-		_, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL})
+		_, err := p.(core.Authorizer).Authorize(t.Context(), c,
+			core.Outgoing{Method: "GET", URL: s.api.URL})
 		require.ErrorIs(t, err, core.Denied, name)
 	}
 	// As if a store had kept it from before dpop was set.
@@ -291,9 +307,11 @@ func TestBoundFaults(t *testing.T) {
 	t.Run("an algorithm that the server does not take", func(t *testing.T) {
 		s := newServer(t)
 		s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{
-			"issuer": s.URL, "token_endpoint": s.URL + "/token", "dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
+			"issuer": s.URL, "token_endpoint": s.URL + "/token",
+			"dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
 		}
-		p := s.open(t, map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
+		p := s.open(t,
+			map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
 		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, `signed with "ES256, PS256", not EdDSA: set dpop_algorithm`)
@@ -301,12 +319,13 @@ func TestBoundFaults(t *testing.T) {
 	})
 	t.Run("settings", func(t *testing.T) {
 		s := newServer(t)
-		_, err := oauth2.Factory.Open(t.Context(), "", s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
+		_, err := oauth2.Factory.Open(t.Context(), "",
+			s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
 		require.ErrorIs(t, err, core.BadConfig)
 		require.ErrorContains(t, err, "dpop_algorithm")
 		_, err = oauth2.New(oauth2.Config{
-			TokenURL: s.URL, ClientSettings: oauth2.ClientSettings{ClientID: "a", ClientSecret: core.NewSecret(secret)},
-			DPoPSettings: oauth2.DPoPSettings{DPoP: true, DPoPAlgorithm: "none"},
+			TokenURL: s.URL, ClientID: "a", ClientSecret: core.NewSecret(secret),
+			DPoP: true, DPoPAlgorithm: "none",
 		})
 		require.ErrorContains(t, err, "dpop_algorithm: want one of ES256, EdDSA, RS256, PS256")
 	})
@@ -333,7 +352,8 @@ func TestNothingShown(t *testing.T) {
 	s.set(func() { s.loginWants.nonce = "n" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
 	require.NoError(t, err)
-	a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
 	require.NoError(t, err)
 	require.NotContains(t, a.Header["DPoP"].Reveal(), private)
 	s.set(func() { s.loginWants.fast = time.Hour })

@@ -20,45 +20,61 @@ func TestIDTokens(t *testing.T) {
 		code   core.Code // 0: good
 		text   string
 	}{
-		"no at_hash": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "at_hash") } }, 0, ""},
+		"no at_hash": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "at_hash") } }, 0,
+			""},
 		"several": {func(s *people) {
 			s.claims = func(c map[string]any) { c["aud"], c["azp"] = []string{"x", clientID}, clientID }
 		}, 0, ""},
-		"just ended":     {set("exp", time.Now().Add(-4*time.Minute).Unix()), 0, ""},
-		"soon":           {set("nbf", time.Now().Add(4*time.Minute).Unix()), 0, ""},
-		"odd email":      {set("email", 7), 0, ""},
-		"ended":          {set("exp", time.Now().Add(-10*time.Minute).Unix()), core.BadConfig, "clock"},
-		"no end":         {func(s *people) { s.claims = func(c map[string]any) { delete(c, "exp") } }, core.BadConfig, "clock"},
+		"just ended": {set("exp", time.Now().Add(-4*time.Minute).Unix()), 0, ""},
+		"soon":       {set("nbf", time.Now().Add(4*time.Minute).Unix()), 0, ""},
+		"odd email":  {set("email", 7), 0, ""},
+		"ended":      {set("exp", time.Now().Add(-10*time.Minute).Unix()), core.BadConfig, "clock"},
+		"no end": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "exp") } },
+			core.BadConfig, "clock"},
 		"not yet":        {set("nbf", time.Now().Add(10*time.Minute).Unix()), core.BadConfig, "clock"},
 		"other audience": {set("aud", "other"), core.BadConfig, "another client"},
 		"other party":    {set("azp", "other"), core.BadConfig, "not issued to client_id"},
-		"no party":       {set("aud", []string{"x", clientID}), core.BadConfig, "not issued to client_id"},
-		"other issuer":   {set("iss", "https://evil.example.com"), core.BadConfig, "issuer"},
-		"other nonce":    {set("nonce", "of another session"), core.Denied, "nonce"},
-		"no nonce":       {func(s *people) { s.claims = func(c map[string]any) { delete(c, "nonce") } }, core.Denied, "nonce"},
-		"other at_hash":  {set("at_hash", "AAAA"), core.Denied, "another access token"},
-		"no subject":     {set("sub", ""), core.BadConfig, "no subject"},
-		"bad subject":    {set("sub", "a\nb"), core.BadConfig, "no subject"},
-		"bad claims":     {set("azp", 7), core.BadConfig, "wrong type"},
+		"no party": {set("aud", []string{"x", clientID}), core.BadConfig,
+			"not issued to client_id"},
+		"other issuer": {set("iss", "https://evil.example.com"), core.BadConfig, "issuer"},
+		"other nonce":  {set("nonce", "of another session"), core.Denied, "nonce"},
+		"no nonce": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "nonce") } },
+			core.Denied, "nonce"},
+		"other at_hash": {set("at_hash", "AAAA"), core.Denied, "another access token"},
+		"no subject":    {set("sub", ""), core.BadConfig, "no subject"},
+		"bad subject":   {set("sub", "a\nb"), core.BadConfig, "no subject"},
+		"bad claims":    {set("azp", 7), core.BadConfig, "wrong type"},
 		"alg none": {func(s *people) {
 			s.sign = func(text string) string {
-				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(text, ".")[1] + "."
+				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
+					strings.Split(text, ".")[1] + "."
 			}
 		}, core.BadConfig, "algorithm"},
 		"alg HS256": {func(s *people) {
 			s.sign = func(text string) string {
-				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + strings.Split(text, ".")[1] + ".AAAA"
+				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." +
+					strings.Split(text, ".")[1] + ".AAAA"
 			}
 		}, core.BadConfig, "algorithm"},
 		"bad signature": {func(s *people) {
-			s.sign = func(text string) string { return text[:strings.LastIndex(text, ".")+1] + strings.Repeat("A", 86) }
+			s.sign = func(text string) string {
+				return text[:strings.LastIndex(text, ".")+1] +
+					strings.Repeat("A", 86)
+			}
 		}, core.Denied, "not signed by a key"},
-		"nonsense": {func(s *people) { s.sign = func(string) string { return "nonsense" } }, core.BadConfig, "not signed"},
+		"nonsense": {func(s *people) { s.sign = func(string) string { return "nonsense" } },
+			core.BadConfig, "not signed"},
 		"no keys": {func(s *people) {
-			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, map[string]any{"keys": []any{}}) }
+			s.override["/jwks"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, 200, map[string]any{"keys": []any{}})
+			}
 		}, core.BadConfig, "publishes no key"},
 		"no JWK set": {func(s *people) {
-			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }
+			s.override["/jwks"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				_, _ = w.Write([]byte("<html>"))
+			}
 		}, core.Unavailable, "JWK Set"},
 		"keys later": {func(s *people) {
 			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 503, nil) }

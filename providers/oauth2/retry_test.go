@@ -41,13 +41,17 @@ func TestWhatIsRepeated(t *testing.T) {
 	}{
 		"client credentials": {settings: settings{}, again: true},
 		"with an assertion": {
-			settings: settings{"client_secret": nil, "client_key": key}, again: true, differs: "client_assertion",
+			settings: settings{"client_secret": nil, "client_key": key}, again: true,
+			differs: "client_assertion",
 		},
-		"an assertion that is made":    {settings: assertion(settings{"key": key}), again: true, differs: "assertion"},
-		"an assertion that is given":   {settings: assertion(settings{"file": given})},
-		"a refresh token":              {settings: settings{"grant": "refresh_token", "refresh_token": "rt-0"}},
+		"an assertion that is made": {settings: assertion(settings{"key": key}), again: true,
+			differs: "assertion"},
+		"an assertion that is given": {settings: assertion(settings{"file": given})},
+		"a refresh token": {settings: settings{"grant": "refresh_token",
+			"refresh_token": "rt-0"}},
 		"a refresh token that rotates": {settings: settings{}, previous: previous},
-		"a subject's token":            {settings: settings{"grant": "token_exchange", "subject_token": "st-1"}},
+		"a subject's token": {settings: settings{"grant": "token_exchange",
+			"subject_token": "st-1"}},
 	} {
 		for kind, bad := range map[string]http.HandlerFunc{
 			"503":   busy,

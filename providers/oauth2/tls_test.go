@@ -32,7 +32,7 @@ func TestTLS(t *testing.T) {
 	srv.TLS = &tls.Config{
 		Certificates: []tls.Certificate{ca.Issue(t, certstest.Options{Name: "login"}).TLS(t)},
 		ClientAuth:   tls.RequireAnyClientCert,
-		ClientCAs:    other.Pool(), // announced to clients; ours comes from elsewhere
+		ClientCAs:    other.Pool(), // announced to clients; the client's issuer is not among them
 	}
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
@@ -47,7 +47,8 @@ func TestTLS(t *testing.T) {
 	}
 	settings := map[string]any{
 		"token_url": srv.URL, "client_id": "app",
-		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"), "key_file": at("key.pem")},
+		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"),
+			"key_file": at("key.pem")},
 	}
 	p, err := oauth2.Factory.Open(t.Context(), "", settings)
 	require.NoError(t, err)

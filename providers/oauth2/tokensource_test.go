@@ -35,7 +35,10 @@ func static(header string) core.Provider {
 
 func TestTokenSource(t *testing.T) {
 	var got string
-	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		got = r.Header.Get("Authorization")
+	}))
 	t.Cleanup(api.Close)
 	s := core.New("api", static("Bearer a-token"), nil)
 	ts := oauth2.TokenSource(t.Context(), s)
@@ -64,10 +67,15 @@ func TestTokenSourceOfOtherCredentials(t *testing.T) {
 		Cookie: map[string]core.Secret{"c": core.NewSecret("v")},
 	}}
 	for name, p := range map[string]core.Provider{
-		"no scheme":         static("hunter2"),
-		"more than a token": core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return more, nil }),
-		"an API key in a query": core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			return core.Credential{Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
+		"no scheme": static("hunter2"),
+		"more than a token": core.ProviderFunc(func(context.Context, core.Request) (core.Credential,
+			error) {
+			return more, nil
+		}),
+		"an API key in a query": core.ProviderFunc(func(context.Context,
+			core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,12 +99,14 @@ func TestFromTokenSource(t *testing.T) {
 		code   core.Code
 		text   string
 	}{
-		{"bearer", &xoauth2.Token{AccessToken: "a", TokenType: "bearer", Expiry: expiry}, nil, "Bearer a", 0, ""},
+		{"bearer", &xoauth2.Token{AccessToken: "a", TokenType: "bearer", Expiry: expiry}, nil, "Bearer a",
+			0, ""},
 		{"no type", &xoauth2.Token{AccessToken: "a", Expiry: expiry}, nil, "Bearer a", 0, ""},
 		{"nil", nil, nil, "", core.Unavailable, "no token"},
 		{"empty", &xoauth2.Token{}, nil, "", core.Unavailable, "no token"},
 		{"DPoP", &xoauth2.Token{AccessToken: "a", TokenType: "DPoP"}, nil, "", core.BadConfig, "DPoP"},
-		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.Unavailable, "may not be sent"},
+		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.Unavailable,
+			"may not be sent"},
 		{"coded", nil, core.Errorf(core.Interactive, "sign in"), "", core.Interactive, "sign in"},
 		{"other", nil, errors.New("the disk is full"), "", core.Unavailable, "the disk is full"},
 		{"refused", nil, refusal(401, "invalid_client"), "", core.Denied, "answers 401: invalid_client"},
@@ -105,7 +115,10 @@ func TestFromTokenSource(t *testing.T) {
 		{"without answer", nil, &xoauth2.RetrieveError{}, "", core.Unavailable, "answers with an error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) { return tt.token, tt.err }))
+			p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
+				return tt.token,
+					tt.err
+			}))
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			if tt.code != 0 {
 				require.ErrorIs(t, err, tt.code)
@@ -171,7 +184,8 @@ func TestFromTokenSourceConformance(t *testing.T) {
 			ctx := context.WithValue(context.Background(), xoauth2.HTTPClient, providerhttp.NewClient(nil))
 			return oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
 				return (&clientcredentials.Config{
-					ClientID: "app", ClientSecret: c.Secret.Reveal(), TokenURL: c.URL, AuthStyle: xoauth2.AuthStyleInHeader,
+					ClientID: "app", ClientSecret: c.Secret.Reveal(), TokenURL: c.URL,
+					AuthStyle: xoauth2.AuthStyleInHeader,
 				}).Token(ctx)
 			})), nil
 		})

@@ -66,8 +66,8 @@ func TestReadUpToTheLimit(t *testing.T) {
 
 func TestLater(t *testing.T) {
 	_, err := files.Read("no/such/token")
-	require.EqualError(t, files.Later(err), `unavailable: file "no/such/token" does not exist`)
-	require.NotErrorIs(t, files.Later(err), core.BadConfig)
+	require.EqualError(t, files.Unavailable(err), `unavailable: file "no/such/token" does not exist`)
+	require.NotErrorIs(t, files.Unavailable(err), core.BadConfig)
 }
 
 func ExampleRead() {

@@ -37,7 +37,8 @@ func TestServerErrors(t *testing.T) {
 	} {
 		t.Run(tt.rfc+" "+tt.code, func(t *testing.T) {
 			for _, status := range []int{200, 400, 401} {
-				c := serve(t, reply(status, "application/json", `{"error":"`+tt.code+`","error_description":"why"}`))
+				c := serve(t,
+					reply(status, "application/json", `{"error":"`+tt.code+`","error_description":"why"}`))
 				_, err := c.ClientCredentials(t.Context())
 				require.Equal(t, tt.want, core.CodeOf(err), "with status %d", status)
 				require.ErrorContains(t, err, tt.code+" (why)")

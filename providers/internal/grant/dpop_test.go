@@ -20,7 +20,9 @@ func proving(t *testing.T, h http.HandlerFunc) (*grant.Client, *[]string) {
 	t.Helper()
 	var seen []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, fmt.Sprintf("%s %d", r.FormValue("client_assertion"), len(strings.Split(r.Header.Get("DPoP"), "."))))
+		seen = append(seen,
+			fmt.Sprintf("%s %d", r.FormValue("client_assertion"),
+				len(strings.Split(r.Header.Get("DPoP"), "."))))
 		h(w, r)
 	})
 	key, err := dpop.NewKey("")
@@ -87,13 +89,18 @@ func TestRepeatedRequest(t *testing.T) {
 	busy := reply(503, "text/plain", "")
 	good := reply(200, "application/json", `{"access_token":"a","token_type":"DPoP"}`)
 	ask := func(c *grant.Client) error { _, err := c.ClientCredentials(t.Context()); return err }
-	refresh := func(c *grant.Client) error { _, err := c.Refresh(t.Context(), core.NewSecret("r")); return err }
+	refresh := func(c *grant.Client) error {
+		_, err := c.Refresh(t.Context(),
+			core.NewSecret("r"))
+		return err
+	}
 	for name, tc := range map[string]struct {
 		mayRetry, well bool
 		ask            func(*grant.Client) error
 		seen           []string
 	}{
-		"client credentials":                  {true, true, ask, []string{"assertion-1 3", "assertion-2 3"}},
+		"client credentials": {true, true, ask,
+			[]string{"assertion-1 3", "assertion-2 3"}},
 		"client credentials after a failure":  {false, false, ask, []string{"assertion-1 3"}},
 		"a refresh token is good for one use": {true, false, refresh, []string{"assertion-1 3"}},
 	} {
@@ -141,10 +148,15 @@ func TestClock(t *testing.T) {
 		want string
 		not  string
 	}{
-		"ten minutes behind": {func() string { return time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat) }, "behind the server's", ""},
-		"ten minutes ahead":  {func() string { return time.Now().Add(-10 * time.Minute).UTC().Format(http.TimeFormat) }, "ahead of the server's", ""},
-		"right":              {func() string { return time.Now().UTC().Format(http.TimeFormat) }, "invalid_dpop_proof", "clock"},
-		"nonsense":           {func() string { return "soon" }, "is this machine's clock right?", ""},
+		"ten minutes behind": {
+			func() string { return time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat) },
+			"behind the server's", ""},
+		"ten minutes ahead": {
+			func() string { return time.Now().Add(-10 * time.Minute).UTC().Format(http.TimeFormat) },
+			"ahead of the server's", ""},
+		"right": {func() string { return time.Now().UTC().Format(http.TimeFormat) },
+			"invalid_dpop_proof", "clock"},
+		"nonsense": {func() string { return "soon" }, "is this machine's clock right?", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := proving(t, func(w http.ResponseWriter, r *http.Request) {

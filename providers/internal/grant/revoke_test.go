@@ -27,7 +27,8 @@ func TestRevoke(t *testing.T) {
 	require.NoError(t, c.Revoke(t.Context(), c.TokenURL, core.NewSecret("r"), "refresh_token"))
 	require.Empty(t, got.Header.Get("Authorization"))
 	require.Equal(t, url.Values{
-		"token": {"r"}, "token_type_hint": {"refresh_token"}, "client_id": {"app:1"}, "client_secret": {secret},
+		"token": {"r"}, "token_type_hint": {"refresh_token"}, "client_id": {"app:1"},
+		"client_secret": {secret},
 	}, got.PostForm)
 	require.ErrorIs(t, c.Revoke(t.Context(), "", core.NewSecret("r"), ""), core.BadConfig)
 }
@@ -56,7 +57,9 @@ func TestErrorCode(t *testing.T) {
 }
 
 func TestParamsStaySecret(t *testing.T) {
-	c := serve(t, reply(400, "application/json", `{"error":"invalid_request","error_description":"pin 4711-4712 is wrong"}`))
+	c := serve(t,
+		reply(400, "application/json",
+			`{"error":"invalid_request","error_description":"pin 4711-4712 is wrong"}`))
 	c.Params = url.Values{"pin": {"4711-4712"}}
 	c.Secrets = []core.Secret{core.NewSecret("4711-4712")}
 	_, err := c.ClientCredentials(t.Context())

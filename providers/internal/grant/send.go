@@ -1,3 +1,7 @@
+// How a request is sent.
+//
+// Read on in revoke.go.
+
 package grant
 
 import (
@@ -14,54 +18,54 @@ import (
 	"github.com/authsession/authsession/core/providerhttp"
 )
 
-// Prover makes the DPoP proofs of token requests (RFC 9449 §4). It is safe for
-// concurrent use.
+// Prover makes the DPoP proofs of token requests (RFC 9449 §4). It must be safe for concurrent use.
 type Prover interface {
 	// Proof returns the proof for a POST to endpoint.
 	Proof(endpoint string) (core.Secret, error)
-	// Learn is shown the header of each answer, for its nonce (§8).
+	// Learn is called with the header of each answer, which may have a nonce (§8).
 	Learn(h http.Header)
 }
 
-// request is a form on its way to an endpoint.
+// request is a form for an endpoint.
 type request struct {
 	endpoint string
-	what     string // whose URL endpoint is, for errors
+	what     string // the name of the endpoint, for errors
 	form     url.Values
-	secrets  []core.Secret // that no error may repeat, besides the client's own
+	secrets  []core.Secret // texts that no error may repeat, besides those of the client
 	prover   Prover        // nil: no proof
-	bodiless bool          // a success says nothing more (RFC 7009 §2.2)
+	noBody   bool          // the body of a success is ignored (RFC 7009 §2.2)
 }
 
-// send authenticates a request and sends it, once more if the server wants
-// its nonce in the proof (RFC 9449 §8): with another assertion and another
-// proof, as each is good for one use.
+// send authenticates and sends a request. If the server requires a nonce in the proof (RFC 9449
+// §8), it sends the request a second time, with a new assertion and a new proof, as a server
+// accepts each only once.
 func (c *Client) send(ctx context.Context, r request) (Fields, error) {
 	if err := CheckURL(r.endpoint); err != nil {
 		return nil, core.Errorf(core.BadConfig, "the %s URL %w", r.what, err)
 	}
-	fields, err := c.once(ctx, r)
+	fields, err := c.sendOnce(ctx, r)
 	if r.prover != nil && ErrorCode(err, "use_dpop_nonce") {
-		if fields, err = c.once(ctx, r); ErrorCode(err, "use_dpop_nonce") {
-			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave", errors.Unwrap(err))
+		if fields, err = c.sendOnce(ctx, r); ErrorCode(err, "use_dpop_nonce") {
+			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave",
+				errors.Unwrap(err))
 		}
 	}
 	return fields, err
 }
 
-func (c *Client) once(ctx context.Context, r request) (Fields, error) {
+func (c *Client) sendOnce(ctx context.Context, r request) (Fields, error) {
 	a := AuthRequest{ClientID: c.ID, Endpoint: r.endpoint, Form: url.Values{}, Header: http.Header{}}
 	maps.Copy(a.Form, r.form)
 	for name, values := range c.Header {
 		a.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	for _, own := range []string{"Authorization", "Content-Type", "Dpop"} {
-		a.Header.Del(own)
+	for _, name := range []string{"Authorization", "Content-Type", "Dpop"} {
+		a.Header.Del(name)
 	}
 	a.Secrets = slices.Concat(r.secrets, c.Secrets)
 	auth := c.Auth
 	if auth == nil {
-		auth = none
+		auth = sendID
 	}
 	if err := auth(&a); err != nil {
 		return nil, err
@@ -74,33 +78,34 @@ func (c *Client) once(ctx context.Context, r request) (Fields, error) {
 		a.Header.Set("DPoP", proof.Reveal())
 		a.Secrets = append(a.Secrets, proof)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint, strings.NewReader(a.Form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint,
+		strings.NewReader(a.Form.Encode()))
 	if err != nil {
 		return nil, core.Errorf(core.BadConfig, "the %s URL is not an https URL", r.what)
 	}
 	req.Header = a.Header
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	resp, done, err := c.roundTrip(req)
+	resp, cancel, err := c.roundTrip(req)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer cancel()
 	defer resp.Body.Close()
 	if c.Prover != nil {
 		c.Prover.Learn(resp.Header)
 	}
-	if r.bodiless && resp.StatusCode < 300 {
+	if r.noBody && resp.StatusCode < 300 {
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal))
 		return nil, nil
 	}
 	fields, err := readAnswer(resp, a.Secrets)
-	return fields, doubtClock(err, a.Form, resp.Header)
+	return fields, withClockError(err, a.Form, resp.Header)
 }
 
-// roundTrip sends req by the transport of c.HTTP alone: an http.Client would
-// read the Location of a redirect, and add to the request. The function that
-// it returns ends the time that the answer has.
+// roundTrip sends req with the transport of c.HTTP: an http.Client would parse the Location of a
+// redirect, and add headers to the request. The caller calls the returned function after it has
+// read the body; until then, the Timeout of c.HTTP applies.
 func (c *Client) roundTrip(req *http.Request) (*http.Response, func(), error) {
 	client := c.HTTP
 	if client == nil {
