@@ -80,7 +80,7 @@ var helperWays = map[string]func(context.Context, *core.Session) error{
 			defer cancel()
 			_ = get(ctx, "/spent") // by this process or another one
 		}()
-		if err := s.Renew(ctx); err != nil && !errors.Is(err, core.Unavailable) {
+		if err := s.Renew(ctx); err != nil && !errors.Is(err, core.CodeUnavailable) {
 			return err
 		}
 		return nil // the Close that follows saves what the renewal obtains
@@ -105,7 +105,7 @@ func helperMain(way string) int {
 
 func runHelper(ctx context.Context, use func(context.Context, *core.Session) error) error {
 	ui := &core.UI{Open: func(context.Context, string) error {
-		return core.Errorf(core.Denied, "a person was asked")
+		return core.Errorf(core.CodeDenied, "a person was asked")
 	}}
 	cfg, err := authsession.Load(ctx, &authsession.Options{Session: core.Options{UI: ui}})
 	if err != nil {

@@ -112,7 +112,7 @@ func findFiles(environ []string) ([]string, error) {
 			return []string{name}, nil // config.Load reports any other error
 		}
 	}
-	return nil, core.Errorf(core.BadConfig,
+	return nil, core.Errorf(core.CodeBadConfig,
 		"there is no configuration: the working directory has none of %s, and %s is not set",
 		strings.Join(defaultFiles, ", "), fileVariable)
 }

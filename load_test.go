@@ -138,7 +138,7 @@ func TestWhereTheFileIs(t *testing.T) {
 func TestNilOptions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := authsession.Load(t.Context(), nil)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "authsession.yaml")
 	require.ErrorContains(t, err, "AUTHSESSION_CONFIG")
 
@@ -190,7 +190,7 @@ func TestFaultsAreThoseOfConfig(t *testing.T) {
 	cfg, err := authsession.Load(t.Context(), &authsession.Options{Files: []string{file}})
 	require.Nil(t, cfg)
 	require.IsType(t, new(config.Error), err)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `did you mean "apikey"?`)
 }
 
@@ -215,7 +215,7 @@ sessions: {a: {provider: ticket, settings: {notes: "`+notes+`"}}}
 	require.NoError(t, err)
 	require.Equal(t, "authenticated\nrevoked\n", string(text))
 	require.Contains(t, log.String(), "plugin", "the host has the program's logger")
-	require.ErrorIs(t, a.Init(t.Context()), core.Closed)
+	require.ErrorIs(t, a.Init(t.Context()), core.CodeClosed)
 	require.NoError(t, cfg.Close(t.Context()), "Close is idempotent")
 }
 
@@ -288,7 +288,7 @@ func TestBuiltInKindInAPlugin(t *testing.T) {
 	section := strings.Replace(plugin(t, dir), "kinds: [ticket]", "kinds: [bearer]", 1)
 	file := write(t, dir, "a.yaml", section+"\nsessions: {one: {provider: bearer}}\n")
 	_, err := authsession.Load(t.Context(), &authsession.Options{Files: []string{file}})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `kind "bearer" is already there: leave it out`)
 
 	var host plugins.Host

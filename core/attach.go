@@ -69,11 +69,11 @@ func (s sender) authorize(
 		return nil, l.asAbsent()
 	case err != nil:
 	case made.bare() && l.cert == nil && len(made.Learn) == 0:
-		err = Errorf(Unavailable, "the provider returned an empty attachment")
+		err = Errorf(CodeUnavailable, "the provider returned an empty attachment")
 	default:
 		err = made.check()
 	}
-	if CodeOf(err) == Denied {
+	if CodeOf(err) == CodeDenied {
 		s.keeper.refuse(ctx, l, true, "") // the next request gets another
 	}
 	if err != nil {

@@ -163,7 +163,7 @@ func (a *attempt) begin(ctx context.Context) {
 func (a *attempt) run(ctx context.Context, src source) {
 	began := time.Now()
 	var o obtained
-	err := Errorf(Unavailable, "the provider ended its goroutine")
+	err := Errorf(CodeUnavailable, "the provider ended its goroutine")
 	defer func() {
 		a.watch.Stop()
 		a.cancel()
@@ -188,7 +188,7 @@ func (a *attempt) allow(limit time.Duration) {
 	a.deadline = time.Now().Add(limit)
 	a.watch = time.AfterFunc(limit+grace, func() {
 		a.overdue.Store(true)
-		err := Errorf(Unavailable, "the attempt did not finish within %v: %w",
+		err := Errorf(CodeUnavailable, "the attempt did not finish within %v: %w",
 			limit, context.DeadlineExceeded)
 		a.owner.settle(a, obtained{}, err, limit)
 		a.cancel()
@@ -241,13 +241,13 @@ func (a *attempt) call(
 	defer a.owner.proceed(a, saving)
 	defer func() {
 		if r := recover(); r != nil {
-			c, err = Credential{}, Errorf(Unavailable, "the provider panicked (%T)", r)
+			c, err = Credential{}, Errorf(CodeUnavailable, "the provider panicked (%T)", r)
 		}
 	}()
 	c, err = fn(ctx)
 	var coded *Error
 	if err != nil && ctx.Err() != nil && !errors.As(err, &coded) {
-		err = Errorf(Unavailable, "the provider did not finish in time: %w", ctx.Err())
+		err = Errorf(CodeUnavailable, "the provider did not finish in time: %w", ctx.Err())
 	}
 	return c, err
 }
@@ -299,7 +299,7 @@ func await(ctx context.Context, c <-chan struct{}) error {
 
 // gone is the error of a caller whose context ended.
 func gone(ctx context.Context) error {
-	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
+	return Errorf(CodeUnavailable, "the caller did not wait: %w", context.Cause(ctx))
 }
 
 // settles waits until the attempt has settled, or the one that began in its place,
@@ -327,7 +327,7 @@ func (a *attempt) outcome(who audience) (err error, again bool) {
 	switch {
 	case a.err == nil, errors.Is(a.err, errSuperseded), a.purpose == restoration:
 		return nil, true
-	case a.who < who && CodeOf(a.err) == Interactive:
+	case a.who < who && CodeOf(a.err) == CodeInteractive:
 		return nil, true
 	}
 	return a.err, false

@@ -44,7 +44,7 @@ func TestAuthorizerDenies(t *testing.T) {
 		code   core.Code
 		issued int32
 		err    error
-	}{{core.Denied, 2, nil}, {core.Unavailable, 1, core.Unavailable}} {
+	}{{core.CodeDenied, 2, nil}, {core.CodeUnavailable, 1, core.CodeUnavailable}} {
 		p := &picky{code: tt.code}
 		s := core.New("picky", p, nil)
 		require.NoError(t, s.Init(t.Context()))

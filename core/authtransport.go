@@ -57,7 +57,7 @@ func AuthTransport(ctx context.Context, base http.RoundTripper) (http.RoundTripp
 	}
 	wrapped := o.AuthTransport(namedBase{})
 	if wrapped == nil {
-		return nil, Errorf(BadConfig, "Options.AuthTransport made no transport")
+		return nil, Errorf(CodeBadConfig, "Options.AuthTransport made no transport")
 	}
 	return authTransport{wrapped, base}, nil
 }
@@ -81,7 +81,7 @@ func (namedBase) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
-		return nil, Errorf(BadConfig,
+		return nil, Errorf(CodeBadConfig,
 			"Options.AuthTransport sends a request without the context of the one that it was given")
 	}
 	return base.RoundTrip(r)

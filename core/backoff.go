@@ -12,7 +12,7 @@ const (
 // waitsOf returns the wait after the first failure of a code, and the longest
 // one after several in a row.
 func waitsOf(code Code) (first, longest time.Duration) {
-	if code == Unavailable {
+	if code == CodeUnavailable {
 		return time.Second, maxRefusalWait
 	}
 	return 10 * time.Second, 5 * time.Minute
@@ -53,7 +53,7 @@ func (f *failures) add(
 	}
 	code := e.Code
 	if int(code) >= codes {
-		code = Unavailable
+		code = CodeUnavailable
 	}
 	own := &next.byCode[code]
 	if !e.Local || own.count == 0 {
@@ -71,7 +71,7 @@ func pause(count int, e *Error, random func(time.Duration) time.Duration) time.D
 	if !e.Local {
 		first, longest := waitsOf(e.Code)
 		d = doubled(first, count, longest)
-		if e.Code == Unavailable {
+		if e.Code == CodeUnavailable {
 			d = d/4 + random(d*3/4)
 		} else {
 			d -= random(d / 4)
@@ -105,7 +105,7 @@ func (f *failures) longest(now instant, who audience, count int) *failure {
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.count < count || one.until <= now || Code(i) == Interactive && one.who < who {
+		if one.count < count || one.until <= now || Code(i) == CodeInteractive && one.who < who {
 			continue
 		}
 		if out == nil || one.until > out.until {
@@ -148,7 +148,7 @@ func (f *failures) initWait(now instant, who audience, short time.Duration) (tim
 	if b == nil {
 		return 0, nil
 	}
-	if wait := b.until.until(now); b.err.Code == Unavailable && wait <= short {
+	if wait := b.until.until(now); b.err.Code == CodeUnavailable && wait <= short {
 		return wait, nil
 	}
 	return 0, b.report(now)
@@ -176,7 +176,7 @@ func (s *spacing) next(now instant, random func(time.Duration) time.Duration) *s
 	if s != nil {
 		out.count += s.count
 	}
-	out.until = now.plus(pause(out.count, &Error{Code: Unavailable}, random))
+	out.until = now.plus(pause(out.count, &Error{Code: CodeUnavailable}, random))
 	return out
 }
 

@@ -23,21 +23,21 @@ func TestPauses(t *testing.T) {
 		count             int
 		shortest, longest time.Duration
 	}{
-		{"unavailable", Error{Code: Unavailable}, 1, s / 4, s},
-		{"unavailable, twice", Error{Code: Unavailable}, 2, s / 2, 2 * s},
-		{"unavailable, six times", Error{Code: Unavailable}, 6, 8 * s, 32 * s},
-		{"unavailable, seven times", Error{Code: Unavailable}, 7, 15 * s, m},
-		{"unavailable, often", Error{Code: Unavailable}, 1000, 15 * s, m},
-		{"denied", Error{Code: Denied}, 1, 7500 * time.Millisecond, 10 * s},
-		{"denied, five times", Error{Code: Denied}, 5, 2 * m, 160 * s},
-		{"denied, often", Error{Code: Denied}, 1000, 225 * s, 5 * m},
-		{"local", Error{Code: Denied, Local: true}, 9, s, s},
-		{"retry after", Error{Code: Unavailable, RetryAfter: 3 * s}, 1, 3 * s, 3 * s},
-		{"retry after, too long", Error{Code: Denied, RetryAfter: 100 * time.Hour}, 1,
+		{"unavailable", Error{Code: CodeUnavailable}, 1, s / 4, s},
+		{"unavailable, twice", Error{Code: CodeUnavailable}, 2, s / 2, 2 * s},
+		{"unavailable, six times", Error{Code: CodeUnavailable}, 6, 8 * s, 32 * s},
+		{"unavailable, seven times", Error{Code: CodeUnavailable}, 7, 15 * s, m},
+		{"unavailable, often", Error{Code: CodeUnavailable}, 1000, 15 * s, m},
+		{"denied", Error{Code: CodeDenied}, 1, 7500 * time.Millisecond, 10 * s},
+		{"denied, five times", Error{Code: CodeDenied}, 5, 2 * m, 160 * s},
+		{"denied, often", Error{Code: CodeDenied}, 1000, 225 * s, 5 * m},
+		{"local", Error{Code: CodeDenied, Local: true}, 9, s, s},
+		{"retry after", Error{Code: CodeUnavailable, RetryAfter: 3 * s}, 1, 3 * s, 3 * s},
+		{"retry after, too long", Error{Code: CodeDenied, RetryAfter: 100 * time.Hour}, 1,
 			maxRetryAfter, maxRetryAfter},
 	} {
 		least, most := none, whole // of what is added after Unavailable
-		if c.err.Code != Unavailable {
+		if c.err.Code != CodeUnavailable {
 			least, most = whole, none // of what is subtracted
 		}
 		require.Equal(t, c.shortest, pause(c.count, &c.err, least), c.name)
@@ -57,13 +57,13 @@ func TestBindingFailure(t *testing.T) {
 		unavailable time.Duration
 		want        Code
 	}{
-		{"denied lasts longer", 40 * time.Second, 30 * time.Second, Denied},
-		{"unavailable lasts longer", 30 * time.Second, 40 * time.Second, Unavailable},
-		{"both end together", 30 * time.Second, 30 * time.Second, Unavailable},
+		{"denied lasts longer", 40 * time.Second, 30 * time.Second, CodeDenied},
+		{"unavailable lasts longer", 30 * time.Second, 40 * time.Second, CodeUnavailable},
+		{"both end together", 30 * time.Second, 30 * time.Second, CodeUnavailable},
 	} {
 		for _, f := range []*failures{
-			add(add(nil, Denied, c.denied), Unavailable, c.unavailable),
-			add(add(nil, Unavailable, c.unavailable), Denied, c.denied),
+			add(add(nil, CodeDenied, c.denied), CodeUnavailable, c.unavailable),
+			add(add(nil, CodeUnavailable, c.unavailable), CodeDenied, c.denied),
 		} {
 			require.Equal(t, c.want, f.binding(1, program).err.Code, c.name)
 			end := instant(max(c.denied, c.unavailable))
@@ -79,11 +79,11 @@ func TestBindingFailure(t *testing.T) {
 func TestInitWaitIsShort(t *testing.T) {
 	var f *failures
 	for range 2 {
-		f = f.add(0, &Error{Code: Unavailable, RetryAfter: 30 * time.Second}, program, none)
+		f = f.add(0, &Error{Code: CodeUnavailable, RetryAfter: 30 * time.Second}, program, none)
 	}
 	wait, err := f.initWait(0, program, 30*time.Second)
 	require.NoError(t, err)
 	require.Equal(t, 30*time.Second, wait)
 	_, err = f.initWait(0, program, 30*time.Second-1)
-	require.ErrorIs(t, err, Unavailable)
+	require.ErrorIs(t, err, CodeUnavailable)
 }

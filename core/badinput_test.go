@@ -120,7 +120,7 @@ func TestUsesOfASessionThatWasNotMade(t *testing.T) {
 				} else {
 					var e *core.Error
 					require.ErrorAs(t, err, &e)
-					require.Contains(t, []core.Code{core.BadConfig, core.NotInitialized, core.Closed}, e.Code)
+					require.Contains(t, []core.Code{core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed}, e.Code)
 				}
 				requireUsable(t, s)
 			})
@@ -183,21 +183,21 @@ func TestProvidersThatReturnNothing(t *testing.T) {
 		p    core.Provider
 		want core.Code
 	}{
-		"an empty credential": {fixed(core.Credential{}), core.Unavailable},
+		"an empty credential": {fixed(core.Credential{}), core.CodeUnavailable},
 		"a typed nil error": {core.ProviderFunc(func(
 			context.Context, core.Request,
 		) (core.Credential, error) {
 			return bearer("x"), none
-		}), core.Unavailable},
+		}), core.CodeUnavailable},
 		"an error without a code": {core.ProviderFunc(func(
 			context.Context, core.Request,
 		) (core.Credential, error) {
 			return core.Credential{}, io.EOF
-		}), core.Unavailable},
-		"an Authorizer that attaches nothing": {emptyHanded{}, core.Unavailable},
+		}), core.CodeUnavailable},
+		"an Authorizer that attaches nothing": {emptyHanded{}, core.CodeUnavailable},
 		"an origin that is none": {fixed(core.Credential{
 			Attach: bearer("x").Attach, Origins: []string{"https://a/b"},
-		}), core.BadConfig},
+		}), core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -243,7 +243,7 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 	s := core.New("api", p, &core.Options{Lazy: true})
 	_, err := s.Credential(ctx)
 	for _, err := range []error{s.Init(ctx), err} {
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, why)
 	}
 	require.Zero(t, p.calls.Load(), "nobody would wait for the attempt")
@@ -251,7 +251,7 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 
 // A code that this version does not know counts as one that may pass.
 func TestUnknownCodes(t *testing.T) {
-	for _, code := range []core.Code{core.OriginRefused, core.OriginRefused + 1, 200} {
+	for _, code := range []core.Code{core.CodeOriginRefused, core.CodeOriginRefused + 1, 200} {
 		synctest.Test(t, func(t *testing.T) {
 			p := &issuer{}
 			p.set(core.Errorf(code, "no"))
@@ -276,10 +276,10 @@ func TestViewsOfWhatIsOver(t *testing.T) {
 		view *core.View
 		code core.Code
 	}{
-		"made before Close": {before, core.Closed},
-		"made after Close":  {closed.For(core.Need{}), core.Closed},
-		"of a zero session": {new(core.Session).For(core.Need{}), core.NotInitialized},
-		"zero":              {new(core.View), core.NotInitialized},
+		"made before Close": {before, core.CodeClosed},
+		"made after Close":  {closed.For(core.Need{}), core.CodeClosed},
+		"of a zero session": {new(core.Session).For(core.Need{}), core.CodeNotInitialized},
+		"zero":              {new(core.View), core.CodeNotInitialized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()

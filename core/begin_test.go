@@ -306,7 +306,7 @@ func TestBeginThatCallsItsSession(t *testing.T) {
 				}})
 				began := time.Now()
 				if err := s.Init(t.Context()); err != nil {
-					require.ErrorIs(t, err, core.Closed, "by its Begin")
+					require.ErrorIs(t, err, core.CodeClosed, "by its Begin")
 				}
 				require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
 				require.NoError(t, s.Close(t.Context()))
@@ -325,7 +325,7 @@ func TestBeginAfterARefusedInput(t *testing.T) {
 		front := core.New("front", &issuer{}, nil)
 		p := core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
 			if spanOf(ctx) == "span1" {
-				return core.Credential{}, core.InputRefused("subject", core.Errorf(core.Denied, "no"))
+				return core.Credential{}, core.InputRefused("subject", core.Errorf(core.CodeDenied, "no"))
 			}
 			return bearer(spanOf(ctx)), nil
 		})
@@ -378,7 +378,7 @@ func TestEveryBeginEnds(t *testing.T) {
 		_, err := s.Restore(t.Context()) // nothing is there
 		require.NoError(t, err)
 		require.NoError(t, s.Init(t.Context()))
-		p.set(core.Errorf(core.Unavailable, "down"))
+		p.set(core.Errorf(core.CodeUnavailable, "down"))
 		require.Error(t, s.Renew(t.Context()))
 		time.Sleep(time.Minute)
 		p.set(nil)

@@ -34,7 +34,7 @@ func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, 
 		err = out.readBody(body, needs)
 	}
 	if err != nil {
-		return out, Errorf(Unavailable, "the request's body: %w", err)
+		return out, Errorf(CodeUnavailable, "the request's body: %w", err)
 	}
 	return out, nil
 }

@@ -169,8 +169,8 @@ func (p *chaosProvider) call(
 
 func (p *chaosProvider) answer(f chaosFault) error {
 	codes := map[chaosFault]core.Code{
-		answersBadConfig: core.BadConfig, answersUnavailable: core.Unavailable,
-		answersDenied: core.Denied, answersInteractive: core.Interactive, personNo: core.Denied,
+		answersBadConfig: core.CodeBadConfig, answersUnavailable: core.CodeUnavailable,
+		answersDenied: core.CodeDenied, answersInteractive: core.CodeInteractive, personNo: core.CodeDenied,
 	}
 	switch f {
 	case answersNoCode:

@@ -75,16 +75,16 @@ func (n *BodyNeeds) check() error {
 		return nil
 	}
 	if n.Raw < 0 || n.Raw > maxRawBody {
-		return Errorf(BadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
+		return Errorf(CodeBadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
 			n.Raw, maxRawBody)
 	}
 	if len(n.Digests) > maxDigests {
-		return Errorf(BadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
+		return Errorf(CodeBadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
 			len(n.Digests), maxDigests)
 	}
 	for _, h := range n.Digests {
 		if !h.Available() {
-			return Errorf(BadConfig, "the credential asks for a digest of bodies, hash number %d, "+
+			return Errorf(CodeBadConfig, "the credential asks for a digest of bodies, hash number %d, "+
 				"which this program does not have", uint(h))
 		}
 	}
@@ -145,17 +145,17 @@ func (a Attachment) check() error {
 			size += len(name) + len(v)
 			switch {
 			case v == "":
-				return Errorf(Unavailable, "the credential's %s %q is empty", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q is empty", part.what, clip(name))
 			case !part.valid(name, v):
-				return Errorf(Unavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
 			}
 			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
-				return Errorf(BadConfig, "a credential may not set the header %q", name)
+				return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
 			}
 		}
 	}
 	if size > maxAttachment {
-		return Errorf(Unavailable, "the credential is larger than %d KiB", maxAttachment>>10)
+		return Errorf(CodeUnavailable, "the credential is larger than %d KiB", maxAttachment>>10)
 	}
 	return nil
 }

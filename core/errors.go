@@ -17,14 +17,14 @@ type Code uint8
 // The codes. Their numbers are part of the plugin protocol. A chain of
 // alternatives moves on only for Unavailable.
 const (
-	_              Code = iota
-	BadConfig           // fix the settings
-	Unavailable         // try later
-	Denied              // these credentials will not do
-	Interactive         // a person must sign in
-	NotInitialized      // call Init
-	Closed              // call Init again
-	OriginRefused       // not this session's API
+	_                  Code = iota
+	CodeBadConfig           // fix the settings
+	CodeUnavailable         // try later
+	CodeDenied              // these credentials will not do
+	CodeInteractive         // a person must sign in
+	CodeNotInitialized      // call Init
+	CodeClosed              // call Init again
+	CodeOriginRefused       // not this session's API
 )
 
 var codeNames = [...]string{"unknown", "bad config", "unavailable", "denied", "interactive", "not initialized", "closed", "origin refused"}
@@ -48,7 +48,7 @@ func (c Code) MarshalText() ([]byte, error) { return []byte(codeText(c)), nil }
 // UnmarshalText implements [encoding.TextUnmarshaler]. A text that is not one of
 // the codes', such as that of a later version, is an error, and c stays as it is.
 func (c *Code) UnmarshalText(text []byte) error {
-	for i := BadConfig; int(i) < len(codeNames); i++ {
+	for i := CodeBadConfig; int(i) < len(codeNames); i++ {
 		if codeText(i) == string(text) {
 			*c = i
 			return nil
@@ -239,7 +239,7 @@ func CodeOf(err error) Code {
 	if errors.As(err, &code) && code != 0 {
 		return code
 	}
-	return Unavailable
+	return CodeUnavailable
 }
 
 func roundWait(d time.Duration) time.Duration {

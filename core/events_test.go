@@ -77,7 +77,7 @@ func TestEventFields(t *testing.T) {
 		require.Equal(t, "ada", got[0].Subject)
 		require.Equal(t, c.Expiry, got[0].Expiry)
 		require.Equal(t, core.Failed, got[1].Kind)
-		require.Equal(t, core.Unavailable, got[1].Code)
+		require.Equal(t, core.CodeUnavailable, got[1].Code)
 		require.Equal(t, "ada", got[1].Subject, "of what was to be replaced")
 		require.True(t, got[1].Expiry.IsZero())
 	})
@@ -188,7 +188,7 @@ func TestWaiting(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var events eventList
 			p := &issuer{}
-			p.set(core.Errorf(core.Unavailable, "down"))
+			p.set(core.Errorf(core.CodeUnavailable, "down"))
 			s := core.New("api", p, &core.Options{Observe: events.observe})
 			for range 2 {
 				require.Error(t, s.Init(t.Context()))

@@ -36,7 +36,7 @@ func ExampleProviderFunc() {
 	for _, fail := range []bool{true, false} {
 		provider := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 			if fail {
-				return core.Credential{}, core.Errorf(core.Denied, "the account is locked")
+				return core.Credential{}, core.Errorf(core.CodeDenied, "the account is locked")
 			}
 			return bearerCredential("good"), nil
 		})

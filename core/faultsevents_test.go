@@ -49,7 +49,7 @@ func TestObserveDelaysNobody(t *testing.T) {
 				s = core.New("api", &issuer{life: time.Hour}, opts)
 				began := time.Now()
 				if err := s.Init(t.Context()); err != nil {
-					require.ErrorIs(t, err, core.Closed, "by its Observe")
+					require.ErrorIs(t, err, core.CodeClosed, "by its Observe")
 				}
 				synctest.Wait()
 				c, err := s.Credential(t.Context())
@@ -85,9 +85,9 @@ func TestObserveThatClosesAfterAFailure(t *testing.T) {
 			close(done)
 		}}
 		p := &issuer{}
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		s = core.New("api", p, opts)
-		require.ErrorIs(t, s.Init(t.Context()), core.Denied)
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeDenied)
 		<-done
 		require.Zero(t, took)
 	})
@@ -134,10 +134,10 @@ func TestOrderOfEvents(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		s.Reject(c, "")
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.NoError(t, s.Close(t.Context()))
 		p.set(nil)
 		require.NoError(t, s.Init(t.Context()))

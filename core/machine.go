@@ -117,8 +117,8 @@ type effects struct {
 }
 
 var (
-	errHeld   = Errorf(NotInitialized, "call Init first")
-	errClosed = Errorf(Closed, "call Init again")
+	errHeld   = Errorf(CodeNotInitialized, "call Init first")
+	errClosed = Errorf(CodeClosed, "call Init again")
 	errGone   = errors.New("the caller's context has ended")
 )
 
@@ -306,7 +306,7 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 	a := &attempt{setup: p.setup, who: who, purpose: to, epoch: m.epoch}
 	a.have, a.req = m.request(p.setup)
 	if m.stuck != nil && m.stuck.setup == p.setup && to != restoration {
-		err := Errorf(Unavailable, "the provider has not returned from an earlier call")
+		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
 		fx := m.fail(at, p, a, err)
 		return fx, a.err
 	}

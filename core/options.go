@@ -148,10 +148,10 @@ func (o *Options) Check() error {
 		return nil
 	}
 	if _, err := parseOrigins(o.Origins); err != nil {
-		return Errorf(BadConfig, "%w", err)
+		return Errorf(CodeBadConfig, "%w", err)
 	}
 	if err := o.checkRefusedStatus(); err != nil {
-		return Errorf(BadConfig, "%w", err)
+		return Errorf(CodeBadConfig, "%w", err)
 	}
 	return o.checkInputs()
 }
@@ -168,7 +168,7 @@ func (o *Options) checkRefusedStatus() error {
 func (o *Options) checkInputs() error {
 	for role, s := range o.Inputs {
 		if s == nil {
-			return Errorf(BadConfig, "the input %q is nil", role)
+			return Errorf(CodeBadConfig, "the input %q is nil", role)
 		}
 	}
 	return nil

@@ -113,7 +113,7 @@ func (s sender) authorizeRPC(
 		err = a.check()
 	}
 	if err != nil {
-		if CodeOf(err) == Denied {
+		if CodeOf(err) == CodeDenied {
 			s.keeper.refuse(ctx, l, true, "")
 		}
 		return nil, l.setup.annotate(err, "authorize")
@@ -130,7 +130,7 @@ func (s sender) authorizeRPC(
 func metadata(a Attachment, cert bool) (map[string]string, error) {
 	if len(a.Header) == 0 && !cert {
 		return nil, Errorf(
-			BadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
+			CodeBadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
 	}
 	md := make(map[string]string, len(a.Header))
 	for name, value := range a.Header {

@@ -36,7 +36,7 @@ type credential struct {
 // credential before it, old, may lend its parsed certificate; it may be nil.
 func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if c.Attach.empty() && u.authorizer == nil {
-		return nil, Errorf(Unavailable, "the provider returned an empty credential")
+		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if len(u.origins) == 0 {
 		named, err := parseOrigins(c.Origins)
 		if err != nil {
-			return nil, Errorf(BadConfig, "the provider's credential: %w", err)
+			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
 		}
 		if named != nil {
 			l.named = &named
@@ -130,7 +130,7 @@ func (l *credential) authorizer() Authorizer {
 // once for a credential and not for every request.
 func (l *credential) asAbsent() error {
 	if l.cred.Attach.empty() {
-		return Errorf(Unavailable, "the provider returned an empty credential")
+		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	l.plain.Store(true)
 	return nil
@@ -158,7 +158,7 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 	}
 	signer, ok := l.setup.provider.(Signer)
 	if !ok || hasKey(text) {
-		return Errorf(BadConfig, "the client certificate: %w", err)
+		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	if cert, err = parseChain(text); err != nil {
 		return err
@@ -178,10 +178,10 @@ func parseChain(text []byte) (cert tls.Certificate, err error) {
 		}
 	}
 	if len(cert.Certificate) == 0 {
-		return cert, Errorf(BadConfig, "the client certificate holds no PEM certificate")
+		return cert, Errorf(CodeBadConfig, "the client certificate holds no PEM certificate")
 	}
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
-		return cert, Errorf(BadConfig, "the client certificate: %w", err)
+		return cert, Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	return cert, nil
 }

@@ -92,7 +92,7 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		o = *opts
 	}
 	if o.UI == nil && s.config().opts.UI == nil {
-		err := Errorf(BadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
+		err := Errorf(CodeBadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
 		return s.config().annotate(err, "sign in")
 	}
 	by := asker{who: person}
@@ -148,7 +148,7 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	}
 	src, ok := u.source().(stored)
 	if !ok {
-		return false, u.annotate(Errorf(BadConfig, "the session has no Options.Store"), "reject")
+		return false, u.annotate(Errorf(CodeBadConfig, "the session has no Options.Store"), "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {

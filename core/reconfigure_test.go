@@ -29,7 +29,7 @@ func TestReconfigure(t *testing.T) {
 		require.Equal(t, "new", s.Status().Provider)
 
 		bad := &issuer{}
-		bad.set(core.Errorf(core.Denied, "no"))
+		bad.set(core.Errorf(core.CodeDenied, "no"))
 		s.Reconfigure(bad, nil)
 		for range 100 {
 			c, err = s.Credential(t.Context())

@@ -42,7 +42,7 @@ type record struct {
 
 var (
 	errLater       = errors.New("was saved by a later version of this program's authsession")
-	errLaterRecord = Errorf(BadConfig, "the stored credential %w", errLater)
+	errLaterRecord = Errorf(CodeBadConfig, "the stored credential %w", errLater)
 	errForeign     = errors.New("belongs to another session")
 )
 
@@ -140,7 +140,7 @@ func (r *record) encode() (Secret, error) {
 	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
 		for name, value := range values {
 			if !utf8.ValidString(name) || !utf8.ValidString(value) {
-				return Secret{}, Errorf(BadConfig,
+				return Secret{}, Errorf(CodeBadConfig,
 					"the credential has bytes that are not UTF-8, which cannot be stored")
 			}
 		}
@@ -158,7 +158,7 @@ func (r *record) encode() (Secret, error) {
 func decodeRecord(text Secret) (*record, error) {
 	var r record
 	if json.Unmarshal([]byte(text.Reveal()), &r) != nil || r.Version < 1 || r.ID == "" {
-		return nil, Errorf(Unavailable, "%w: it is no record of ours", ErrDamaged)
+		return nil, Errorf(CodeUnavailable, "%w: it is no record of ours", ErrDamaged)
 	}
 	if r.Version > recordVersion {
 		return nil, errLaterRecord

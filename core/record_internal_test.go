@@ -19,7 +19,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, given string) {
 		r, err := decodeRecord(NewSecret(given))
 		if err != nil {
-			require.Contains(t, []Code{BadConfig, Unavailable}, CodeOf(err))
+			require.Contains(t, []Code{CodeBadConfig, CodeUnavailable}, CodeOf(err))
 			return
 		}
 		r.whole(nil)

@@ -182,7 +182,7 @@ func TestFirstRound(t *testing.T) {
 	p := &digest{user: "ada", password: "difference"}
 	s := ready(t, p, &core.Options{Origins: []string{own.URL}})
 	_, err := s.Client().Get(elsewhere.URL)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Zero(t, other.count())
 	resp, err := s.Client().Get(own.URL)
 	require.NoError(t, err)
@@ -194,14 +194,14 @@ func TestFirstRound(t *testing.T) {
 
 	nothing := ready(t, &attaches{}, nil)
 	_, err = nothing.Client().Get(own.URL)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Equal(t, 1, api.count(), "an attachment that wants to learn nothing is no round")
 	in, err := http.NewRequest(http.MethodGet, own.URL, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Authorize(t.Context(), in))
 	require.Empty(t, in.Header)
 	_, err = s.PerRPC().GetRequestMetadata(t.Context(), own.URL+"/pkg.Service")
-	require.ErrorIs(t, err, core.BadConfig, "gRPC has no rounds")
+	require.ErrorIs(t, err, core.CodeBadConfig, "gRPC has no rounds")
 }
 
 // attaches is a provider that attaches nothing.

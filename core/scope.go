@@ -106,7 +106,7 @@ func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if s := c.current().last(); s != nil {
 		return s, nil
 	}
-	return nil, Errorf(NotInitialized,
+	return nil, Errorf(CodeNotInitialized,
 		"there is no current session: use core.SetCurrent, core.Use or core.Do")
 }
 
@@ -124,7 +124,7 @@ func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 	if s := c.current().of(kind); s != nil {
 		return s, nil
 	}
-	return nil, Errorf(NotInitialized, "there is no current session of kind %q", kind)
+	return nil, Errorf(CodeNotInitialized, "there is no current session of kind %q", kind)
 }
 
 // Use initialises s and puts it into its slot, as SetCurrent does. If Init fails,
@@ -140,7 +140,7 @@ func (c *Scope) Use(ctx context.Context, s *Session) error {
 	return nil
 }
 
-func errNilSession() error { return Errorf(BadConfig, "the session is nil") }
+func errNilSession() error { return Errorf(CodeBadConfig, "the session is nil") }
 
 // With returns a context in which the sessions are current, the first one
 // before the others. Sessions of an outer With stay in reach for origins that
@@ -252,7 +252,7 @@ func (c *Scope) nothingCovers(r *http.Request) error {
 		_, err := c.Current(r.Context())
 		return err
 	}
-	return Errorf(OriginRefused, "%s is none of the origins of the sessions in scope: %s",
+	return Errorf(CodeOriginRefused, "%s is none of the origins of the sessions in scope: %s",
 		where(r.URL), listNames(names))
 }
 

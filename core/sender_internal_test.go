@@ -31,7 +31,7 @@ type scripted struct {
 func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
 	k.answers = append(k.answers, answers)
 	if len(k.list) == 0 {
-		return nil, Errorf(Unavailable, "nothing more")
+		return nil, Errorf(CodeUnavailable, "nothing more")
 	}
 	l := k.list[0]
 	k.list = k.list[1:]
@@ -206,7 +206,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 	api := &server{}
 	k := &scripted{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
-	require.ErrorIs(t, err, Unavailable)
+	require.ErrorIs(t, err, CodeUnavailable)
 	require.ErrorContains(t, err, `session "api": authorize: `)
 	require.Empty(t, api.got)
 	require.Empty(t, k.refused)

@@ -379,7 +379,7 @@ func (s *Session) awaitClosing(ctx context.Context) error {
 // supply implements supplier.
 func (s *Session) supply(ctx context.Context) (Credential, error) {
 	c, err := s.Credential(ctx)
-	if CodeOf(err) != NotInitialized {
+	if CodeOf(err) != CodeNotInitialized {
 		return c, err
 	}
 	if err := s.Init(ctx); err != nil {
@@ -423,7 +423,7 @@ func (u *setup) policy() policy {
 
 // errNoContext is the error of a caller that passes nil. A nil context would
 // panic later, and leave a block or a Close that does not end.
-var errNoContext = Errorf(BadConfig, "the context is nil")
+var errNoContext = Errorf(CodeBadConfig, "the context is nil")
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -119,7 +119,7 @@ func (m *machine) judgeRefused(code Code, o obtained) {
 	case m.refused == nil || m.refusal == refusalFinal:
 	case o.refused:
 		m.refusal = refusalFinal
-	case code == Unavailable, code == BadConfig, code == Interactive && !o.presented:
+	case code == CodeUnavailable, code == CodeBadConfig, code == CodeInteractive && !o.presented:
 		m.refusal = refusalTolerated
 	default:
 		m.refusal = refusalFinal

@@ -38,7 +38,7 @@ var defaults Options
 
 // notMade is the setup of a Session that New did not make.
 var notMade = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
-	return Credential{}, Errorf(BadConfig, "the session was not made by core.New")
+	return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
 }), nil)
 
 // newSetup copies the options. If something is wrong with them, every attempt
@@ -58,7 +58,7 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 	}
 	err := u.opts.Check()
 	if err == nil && p == nil {
-		err = Errorf(BadConfig, "the session has no provider")
+		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
 	if err != nil {
 		if u.authorizer = nil; u.opts != &defaults {
@@ -110,17 +110,17 @@ func within(parent context.Context, limit time.Duration, fn func(context.Context
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		err := error(Errorf(Unavailable, "the call ended its goroutine"))
+		err := error(Errorf(CodeUnavailable, "the call ended its goroutine"))
 		defer func() {
 			if r := recover(); r != nil {
-				err = Errorf(Unavailable, "the call panicked (%T)", r)
+				err = Errorf(CodeUnavailable, "the call panicked (%T)", r)
 			}
 			done <- err
 		}()
 		err = fn(ctx)
 	}()
 	late := func() error {
-		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
+		return Errorf(CodeUnavailable, "the call did not return in time: %w", context.Cause(ctx))
 	}
 	select {
 	case err := <-done:

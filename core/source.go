@@ -35,7 +35,7 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		return o, err
 	}
 	var c Credential
-	err = Errorf(Interactive, "the program asked for a sign-in")
+	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != personal {
 		p := asking
 		o.presented = !q.req.Previous.Renewal.IsZero()
@@ -49,9 +49,9 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
 			return o, err
 		}
-		o.refused = o.presented && CodeOf(err) == Interactive
+		o.refused = o.presented && CodeOf(err) == CodeInteractive
 	}
-	if CodeOf(err) == Interactive {
+	if CodeOf(err) == CodeInteractive {
 		c, err = d.signIn(ctx, a, q, err)
 		o.signedIn = err == nil
 	}
@@ -145,7 +145,7 @@ func (d direct) rejectInput(
 	role := inputOf(err)
 	s, ok := d.setup.suppliers()[role]
 	if !ok {
-		return nil, Errorf(BadConfig, "the provider says that its input %q was refused, and it has none: %w",
+		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
 			clip(role), Cause(err))
 	}
 	if a.second != nil {

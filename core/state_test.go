@@ -43,9 +43,9 @@ func TestStateText(t *testing.T) {
 
 func TestCodeText(t *testing.T) {
 	for code, text := range map[core.Code]string{
-		core.BadConfig: "bad_config", core.Unavailable: "unavailable", core.Denied: "denied",
-		core.Interactive: "interactive", core.NotInitialized: "not_initialized",
-		core.Closed: "closed", core.OriginRefused: "origin_refused",
+		core.CodeBadConfig: "bad_config", core.CodeUnavailable: "unavailable", core.CodeDenied: "denied",
+		core.CodeInteractive: "interactive", core.CodeNotInitialized: "not_initialized",
+		core.CodeClosed: "closed", core.CodeOriginRefused: "origin_refused",
 	} {
 		written, err := code.MarshalText()
 		require.NoError(t, err)
@@ -55,9 +55,9 @@ func TestCodeText(t *testing.T) {
 		require.Equal(t, code, back)
 	}
 	for _, text := range []string{"", "unknown", "bad config", "later"} {
-		code := core.Denied
+		code := core.CodeDenied
 		require.Error(t, code.UnmarshalText([]byte(text)))
-		require.Equal(t, core.Denied, code)
+		require.Equal(t, core.CodeDenied, code)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestStates(t *testing.T) {
 			require.Equal(t, renewable, st.Renewable)
 		}
 		is(core.StateNew, false)
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		require.Error(t, s.Init(t.Context()))
 		is(core.StateNew, false)
 		p.set(nil)
@@ -84,14 +84,14 @@ func TestStates(t *testing.T) {
 		is(core.StateStale, true)
 		time.Sleep(time.Hour)
 		is(core.StateExpired, true) // nobody has used it, and nothing is wrong
-		p.set(core.Errorf(core.Unavailable, "down"))
+		p.set(core.Errorf(core.CodeUnavailable, "down"))
 		_, err := s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		is(core.StateExpired, true)
 		time.Sleep(time.Minute)
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		is(core.StateExpired, false)
 		time.Sleep(time.Minute)
 		p.set(nil)
@@ -137,7 +137,7 @@ type visitor struct{ renews bool }
 
 func (v visitor) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
 	if req.Previous.Renewal.IsZero() {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	return v.credential(), nil
 }

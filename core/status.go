@@ -131,5 +131,5 @@ func (m *machine) renewable(l *credential) bool {
 		return false
 	}
 	e := m.failures.lastError()
-	return e == nil || e.Code != Interactive && e.Code != Denied && e.Code != BadConfig
+	return e == nil || e.Code != CodeInteractive && e.Code != CodeDenied && e.Code != CodeBadConfig
 }

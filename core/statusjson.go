@@ -30,7 +30,7 @@ func (e *errorJSON) err() error {
 	if e == nil {
 		return nil
 	}
-	code := Unavailable
+	code := CodeUnavailable
 	_ = code.UnmarshalText([]byte(e.Code))
 	return &readError{code, e.Message}
 }

@@ -33,7 +33,7 @@ func TestStatusJSON(t *testing.T) {
 					Headers: []string{"Authorization"}, Query: []string{"q"}, Cookies: []string{"c"},
 					Certificate: true, PerRequest: true,
 				},
-				LastError:       core.Errorf(core.BadConfig, "the text"),
+				LastError:       core.Errorf(core.CodeBadConfig, "the text"),
 				StoreError:      errors.New("no code"),
 				Authentications: 1, Failures: 2, Refusals: 3,
 			},
@@ -81,7 +81,7 @@ func TestStatusJSONThatIsRead(t *testing.T) {
 	var s core.Status
 	text := `{"name":"a","later":{"x":1},"last_error":{"code":"later","message":"m","more":2}}`
 	require.NoError(t, json.Unmarshal([]byte(text), &s))
-	require.ErrorIs(t, s.LastError, core.Unavailable)
+	require.ErrorIs(t, s.LastError, core.CodeUnavailable)
 	require.EqualError(t, s.LastError, "m")
 }
 
@@ -95,7 +95,7 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 		fail := false
 		p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 			if fail {
-				return core.Credential{}, core.Errorf(core.Unavailable, "down %s", hostile)
+				return core.Credential{}, core.Errorf(core.CodeUnavailable, "down %s", hostile)
 			}
 			value := func(i int) core.Secret { return core.NewSecret(fmt.Sprint(canary, i)) }
 			return core.Credential{
@@ -151,7 +151,7 @@ func TestEventJSON(t *testing.T) {
 		Reason: core.Rejected, Took: 1500 * time.Millisecond, Subject: "bob", OldSubject: "ada",
 		Expiry:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
 		WaitFor: core.WaitForStore, Wait: 10 * time.Second,
-		Code: core.Denied, Err: core.Errorf(core.Denied, "no"),
+		Code: core.CodeDenied, Err: core.Errorf(core.CodeDenied, "no"),
 	}
 	text, err := json.Marshal(ev)
 	require.NoError(t, err)

@@ -100,7 +100,7 @@ func (s stored) checkIdentity(rec *record, key string) error {
 			saved.Scope = own.Scope
 		}
 		if saved != own {
-			return Errorf(BadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
+			return Errorf(CodeBadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
 				key, errForeign, *rec.Identity, own, advice)
 		}
 	}
@@ -108,7 +108,7 @@ func (s stored) checkIdentity(rec *record, key string) error {
 	if err != nil || len(bound) == 0 || len(s.setup.origins) == 0 || overlap(bound, s.setup.origins) {
 		return nil
 	}
-	return Errorf(BadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
+	return Errorf(CodeBadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
 		key, errForeign, rec.Bound, s.setup.opts.Origins, advice)
 }
 
@@ -220,7 +220,7 @@ func (s stored) lockWithin(
 	}
 	done := make(chan outcome)
 	go func() {
-		out := outcome{err: Errorf(Unavailable, "the store panicked")}
+		out := outcome{err: Errorf(CodeUnavailable, "the store panicked")}
 		defer func() {
 			_ = recover()
 			select {
@@ -245,7 +245,7 @@ func (s stored) lockWithin(
 		err = ctx.Err()
 	}
 	if ctx.Err() != nil {
-		return nil, Errorf(Unavailable,
+		return nil, Errorf(CodeUnavailable,
 			"the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
 	}
 	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))

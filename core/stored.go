@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var errLate = Errorf(Unavailable, "the provider returned after its time")
+var errLate = Errorf(CodeUnavailable, "the provider returned after its time")
 
 // obtain asks nobody if the store holds a credential that can be used.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
@@ -81,11 +81,11 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 func (s stored) failed(
 	ctx context.Context, a *attempt, f found, o obtained, err error,
 ) (obtained, error) {
-	if f.last != nil && CodeOf(err) == Unavailable {
+	if f.last != nil && CodeOf(err) == CodeUnavailable {
 		return obtained{cred: f.last, restored: true}, nil // it is renewed later
 	}
-	if f.later && CodeOf(err) == Interactive {
-		return o, Errorf(BadConfig, "%w, and without it a person must sign in: %w",
+	if f.later && CodeOf(err) == CodeInteractive {
+		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterRecord), Cause(err))
 	}
 	if o.refused && f.req.Reason == Rejected && f.record != "" && !a.overdue.Load() {
@@ -103,7 +103,7 @@ func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained
 		return obtained{}, why
 	}
 	o, err := s.ask(ctx, a, question{req: a.req})
-	if CodeOf(err) == Interactive {
+	if CodeOf(err) == CodeInteractive {
 		return o, why
 	}
 	if err == nil {

@@ -102,12 +102,12 @@ func (f *family) Authenticate(ctx context.Context, req core.Request) (core.Crede
 	defer f.mu.Unlock()
 	switch was := req.Previous.Renewal.Reveal(); {
 	case f.down:
-		return core.Credential{}, core.Errorf(core.Unavailable, "down")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "down")
 	case was == "":
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	case f.revoked || was != fmt.Sprint("r", f.current):
 		f.revoked = true
-		return core.Credential{}, core.Errorf(core.Interactive, "the family is revoked")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "the family is revoked")
 	}
 	f.renewals++
 	return f.next(), nil
@@ -195,11 +195,11 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		require.EqualValues(t, 1, f.revocations.Load())
 		require.Empty(t, store.text("k"))
 		_, err := third.Credential(t.Context())
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		synctest.Wait()
 
 		err = core.New("api", f, opts(nil)).Init(t.Context())
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.EqualError(t, err, `session "api": init: interactive: a person must sign in; the program cannot ask anybody (it sets no Options.UI); next attempt in `+
 			err.Error()[strings.LastIndex(err.Error(), " ")+1:])
 		signIns, renewals := f.counts()
@@ -358,6 +358,6 @@ func TestInputs(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 	require.NoError(t, login.Close(t.Context()))
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 	require.EqualError(t, errors.Unwrap(err), `the input "subject_token": session "login": closed: call Init again`)
 }

@@ -78,7 +78,7 @@ func decodeStore[C any](settings map[string]any) (cfg C, err error) {
 		faults = appendFaults(faults, v.Validate())
 	}
 	if len(faults) > 0 {
-		return cfg, &Error{Code: BadConfig, Err: Faults(faults)}
+		return cfg, &Error{Code: CodeBadConfig, Err: Faults(faults)}
 	}
 	return cfg, nil
 }
@@ -93,7 +93,7 @@ func (f StoreFactory) Settings() []Setting { return f.settings }
 // holds [Faults].
 func (f StoreFactory) Check(settings map[string]any) error {
 	if f.check == nil {
-		return Errorf(BadConfig, "the zero core.StoreFactory makes no store")
+		return Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")
 	}
 	return f.check(settings)
 }
@@ -102,7 +102,7 @@ func (f StoreFactory) Check(settings map[string]any) error {
 // [BadConfig].
 func (f StoreFactory) Open(ctx context.Context, settings map[string]any) (Store, error) {
 	if f.open == nil {
-		return nil, Errorf(BadConfig, "the zero core.StoreFactory makes no store")
+		return nil, Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")
 	}
 	return f.open(ctx, settings)
 }

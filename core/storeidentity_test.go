@@ -74,15 +74,15 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 					require.NoError(t, second.Close(t.Context()))
 					return
 				}
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 				for _, part := range append(c.want, `the store's credential "k" belongs to another session`, "Options.StoreKey") {
 					require.ErrorContains(t, err, part)
 				}
 				require.Zero(t, second.Status().Authentications, "the provider was not asked")
-				require.ErrorIs(t, second.SignOut(t.Context()), core.BadConfig)
+				require.ErrorIs(t, second.SignOut(t.Context()), core.CodeBadConfig)
 				time.Sleep(2 * time.Hour) // also if it could not be used any more
-				require.ErrorIs(t, second.Init(t.Context()), core.BadConfig)
-				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()), core.BadConfig)
+				require.ErrorIs(t, second.Init(t.Context()), core.CodeBadConfig)
+				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()), core.CodeBadConfig)
 				require.NoError(t, second.Close(t.Context()))
 				require.Equal(t, saved, store.text("k"))
 				require.Equal(t, [2]int{1, 0}, [2]int{store.saves, store.deletes})
@@ -105,7 +105,7 @@ func TestSessionInUseLeavesTheRecordOfAnother(t *testing.T) {
 		time.Sleep(61 * time.Minute)
 		require.Equal(t, "t2", bearing(t, s))
 		require.ErrorContains(t, s.Status().StoreError, "belongs to another session")
-		require.ErrorIs(t, s.Close(t.Context()), core.BadConfig)
+		require.ErrorIs(t, s.Close(t.Context()), core.CodeBadConfig)
 		require.Equal(t, saved, store.text("api"))
 	})
 }
@@ -154,7 +154,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 				second := core.New("api", tokensFor("new", c.named...), &core.Options{Store: store, Origins: c.now})
 				err := second.Init(t.Context())
 				if c.token == "" {
-					require.ErrorIs(t, err, core.BadConfig)
+					require.ErrorIs(t, err, core.CodeBadConfig)
 					return
 				}
 				require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 					require.NoError(t, err)
 					err = second.Authorize(t.Context(), req)
 					if c.want != nil && !strings.Contains(strings.Join(c.want, " "), o) {
-						require.ErrorIs(t, err, core.OriginRefused, o)
+						require.ErrorIs(t, err, core.CodeOriginRefused, o)
 						require.Empty(t, req.Header, o)
 						continue
 					}

@@ -68,7 +68,7 @@ func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, er
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, l.setup.annotate(Errorf(BadConfig, "%w", err), "dial")
+		return nil, l.setup.annotate(Errorf(CodeBadConfig, "%w", err), "dial")
 	}
 	target := &url.URL{Scheme: "https", Host: addr} // for errors
 	ctx, cancel := context.WithTimeout(ctx, l.setup.opts.timeout())
@@ -97,11 +97,11 @@ func dialError(u *url.URL, err error) error {
 	case errors.As(err, &coded):
 		return err
 	case errors.As(err, &verify):
-		return Errorf(BadConfig, "the certificate of %s: %w", where(u), err)
+		return Errorf(CodeBadConfig, "the certificate of %s: %w", where(u), err)
 	case errors.As(err, &alert):
-		return Errorf(BadConfig, "%s refused the TLS handshake: %w", where(u), err)
+		return Errorf(CodeBadConfig, "%s refused the TLS handshake: %w", where(u), err)
 	}
-	return Errorf(Unavailable, "%s: %w", where(u), err)
+	return Errorf(CodeUnavailable, "%s: %w", where(u), err)
 }
 
 // tlsConfig makes a configuration that follows the keeper's credential. ctx
@@ -156,5 +156,5 @@ func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, l.setup.annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
+	return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session has no client certificate"), "sign")
 }

@@ -249,7 +249,7 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	if r.URL == nil {
-		return l.setup.annotate(Errorf(OriginRefused, "the request has no URL"), "authorize")
+		return l.setup.annotate(Errorf(CodeOriginRefused, "the request has no URL"), "authorize")
 	}
 	if attach, err := s.permit(l, r); err != nil || !attach {
 		return err

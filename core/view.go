@@ -83,10 +83,10 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 		case err != nil || v.met(l):
 			return l, err
 		case v.beyond(l):
-			return nil, l.setup.annotate(Errorf(BadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
+			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
 				l.expired.until(l.born).Round(time.Second), v.need.MinValidity), "")
 		case renewals == maxViewRenewals:
-			return nil, l.setup.annotate(Errorf(Unavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
 		}
 		if err := v.of().renew(ctx, l); err != nil {
 			return nil, err

@@ -66,7 +66,7 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
 		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
-		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, Unavailable, false) })},
+		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) })},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
 		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
@@ -178,7 +178,7 @@ func (w *world) refuse(invalid, reported bool) bool {
 func (w *world) binding(who audience) (out Code) {
 	var until instant
 	for code, b := range w.waits {
-		if b.until > max(w.now.mono, until) && !(Code(code) == Interactive && b.who < who) {
+		if b.until > max(w.now.mono, until) && !(Code(code) == CodeInteractive && b.who < who) {
 			out, until = Code(code), b.until
 		}
 	}
@@ -297,13 +297,13 @@ func (w *world) callProvider(r *runner) bool {
 
 // askPerson lets an attempt call SignIn, if it may.
 func (w *world) askPerson(r *runner) bool {
-	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == Interactive
+	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
 	if !ready || r.a.who < person {
 		return false
 	}
 	ok, told := w.proceed(r.a, signing)
 	if !ok {
-		return w.finish(r, Interactive, true)
+		return w.finish(r, CodeInteractive, true)
 	}
 	if told != 1 {
 		violated(13, "a person is asked and %d events say so", told)
@@ -347,7 +347,7 @@ func (w *world) answer(r *runner, code Code) bool {
 	case stageCall:
 		r.stage = stageAnswer
 	case stagePerson:
-		if code == Interactive {
+		if code == CodeInteractive {
 			return false
 		}
 		r.stage = stageSigned
@@ -369,11 +369,11 @@ func (w *world) deliver(r *runner) bool {
 
 // refuseInput lets an attempt settle with what the provider answered about an input.
 func (w *world) refuseInput(r *runner) bool {
-	if r.stage != stageAnswer || r.last != Denied {
+	if r.stage != stageAnswer || r.last != CodeDenied {
 		return false
 	}
 	o := obtained{presented: r.presented, input: &refusedInput{role: "subject"}}
-	return w.settle(r, o, Errorf(Denied, "no"))
+	return w.settle(r, o, Errorf(CodeDenied, "no"))
 }
 
 // findStored lets an attempt take what the store holds.
@@ -391,8 +391,8 @@ func (w *world) overdue(r *runner) bool {
 	if r.a.settled {
 		return false
 	}
-	err := Errorf(Unavailable, "overdue")
-	w.noteRefusal(r, Unavailable, obtained{})
+	err := Errorf(CodeUnavailable, "overdue")
+	w.noteRefusal(r, CodeUnavailable, obtained{})
 	fx := w.m.settle(w.now, w.policy(), r.a, obtained{}, 0, err)
 	w.apply(fx, r.cause, false)
 	return true
@@ -400,7 +400,7 @@ func (w *world) overdue(r *runner) bool {
 
 // finish lets an attempt end with a code, or with a credential for zero.
 func (w *world) finish(r *runner, code Code, superseded bool) bool {
-	o := obtained{presented: r.presented, refused: r.presented && r.last == Interactive}
+	o := obtained{presented: r.presented, refused: r.presented && r.last == CodeInteractive}
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
@@ -456,7 +456,7 @@ func (w *world) noteRefusal(r *runner, code Code, o obtained) {
 	if w.refused == nil || w.refusal == refusalFinal {
 		return
 	}
-	harmless := code == Unavailable || code == BadConfig || code == Interactive && !o.presented
+	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presented
 	if o.refused || !harmless {
 		w.refusal = refusalFinal
 		return

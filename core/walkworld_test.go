@@ -320,7 +320,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 		return
 	}
 	for code, b := range w.waits {
-		binds := b.until > w.now.mono && !(Code(code) == Interactive && b.who < cause)
+		binds := b.until > w.now.mono && !(Code(code) == CodeInteractive && b.who < cause)
 		if binds && !(init && b.count < 2) {
 			violated(10, "an attempt begins %v before a wait ends", b.until.until(w.now.mono))
 		}
@@ -347,7 +347,7 @@ func (w *world) wake(a *attempt) {
 			epoch := a.epoch
 			elsewhere := w.clone()
 			elsewhere.ask(kind, asker{who: by.who}, &epoch)
-			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != Closed {
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != CodeClosed {
 				violated(8, "an Init that a Close overtook goes on")
 			}
 			elsewhere.check()
@@ -357,14 +357,14 @@ func (w *world) wake(a *attempt) {
 
 // checkOutcome verifies the error that a caller gets from an attempt.
 func (w *world) checkOutcome(a *attempt, who audience, err error) {
-	if CodeOf(err) == Interactive && a.who < who {
+	if CodeOf(err) == CodeInteractive && a.who < who {
 		violated(6, "a caller gets the Interactive of an attempt for a lower audience")
 	}
 	var e *Error
 	if !errors.As(err, &e) {
 		violated(11, "an error without a code: %v", err)
 	}
-	if e.Code != Closed && e.RetryAfter <= 0 {
+	if e.Code != CodeClosed && e.RetryAfter <= 0 {
 		violated(11, "an error does not say when the next attempt may be: %v", err)
 	}
 }

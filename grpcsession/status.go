@@ -29,7 +29,7 @@ func (e *callError) Unwrap() error { return e.err }
 // context of the call.
 func statusOf(ctx context.Context, err error) *status.Status {
 	code := core.CodeOf(err)
-	if gone := ctx.Err(); gone != nil && code == core.Unavailable {
+	if gone := ctx.Err(); gone != nil && code == core.CodeUnavailable {
 		return status.New(status.FromContextError(gone).Code(), err.Error())
 	}
 	return status.New(codeOf(code), err.Error())
@@ -39,13 +39,13 @@ func statusOf(ctx context.Context, err error) *status.Status {
 // that its proposal A54 does not list, such as FailedPrecondition, into Internal.
 func codeOf(code core.Code) codes.Code {
 	switch code {
-	case core.Unavailable:
+	case core.CodeUnavailable:
 		return codes.Unavailable
-	case core.Denied, core.Interactive:
+	case core.CodeDenied, core.CodeInteractive:
 		return codes.Unauthenticated
-	case core.OriginRefused:
+	case core.CodeOriginRefused:
 		return codes.PermissionDenied
-	case core.Closed:
+	case core.CodeClosed:
 		return codes.Canceled // like calls of a closed grpc.ClientConn
 	}
 	return codes.Internal

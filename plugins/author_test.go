@@ -92,7 +92,7 @@ func authors(t *testing.T, test func(*testing.T, core.Factory)) {
 func (c *authorConfig) Authenticate(ctx context.Context,
 	req core.Request) (core.Credential, error) {
 	if strings.Contains(header(req.Inputs["subject"], "Authorization"), "revoked") {
-		return core.Credential{}, core.InputRefused("subject", core.Errorf(core.Denied, "invalid_grant"))
+		return core.Credential{}, core.InputRefused("subject", core.Errorf(core.CodeDenied, "invalid_grant"))
 	}
 	cred, err := (&ticketConfig{URL: c.URL, Key: c.Key}).Authenticate(ctx, req)
 	if c.Fault == "role" && err != nil {
@@ -118,12 +118,12 @@ func (c *authorConfig) Authorize(_ context.Context, _ core.Credential,
 	}
 	sum := out.Digests[crypto.SHA256]
 	if c.Fault == "nothing" && out.ContentLength == 0 {
-		return a, core.Errorf(core.Unavailable, "there is nothing to sign")
+		return a, core.Errorf(core.CodeUnavailable, "there is nothing to sign")
 	}
 	for _, step := range steps {
 		notText := func(r rune) bool { return r <= ' ' || r > '~' }
 		if len(step) > 10 || strings.ContainsFunc(step, notText) {
-			return a, core.Errorf(core.Unavailable, "the API's step makes no sense")
+			return a, core.Errorf(core.CodeUnavailable, "the API's step makes no sense")
 		}
 	}
 	text := fmt.Sprintf("Steps %s %d %.8s %d %q", out.Host, out.ContentLength, fmt.Sprintf("%x", sum),
@@ -229,13 +229,13 @@ func testAuthorizer(t *testing.T, f core.Factory) {
 	require.Zero(t, s.Status().Refusals)
 
 	for _, fault := range []string{"raw", "hash"} {
-		require.ErrorIs(t, open(fault).Init(t.Context()), core.BadConfig, fault)
+		require.ErrorIs(t, open(fault).Init(t.Context()), core.CodeBadConfig, fault)
 	}
 	alone, err := f.Open(t.Context(), "", map[string]any{"url": "http://127.0.0.1:1", "key": "k",
 		"fault": "role"})
 	require.NoError(t, err)
 	err = core.New("alone", alone, nil).Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	var e *core.Error
 	require.True(t, errors.As(err, &e))
 	require.ErrorContains(t, err, `its input "subject" was refused, and it has none`)

@@ -39,11 +39,11 @@ func TestBadEntry(t *testing.T) {
 			Kinds: []string{"a", "a"}},
 	} {
 		_, err := h.Factories(b)
-		require.ErrorIs(t, err, core.BadConfig, want)
+		require.ErrorIs(t, err, core.CodeBadConfig, want)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "plugin ")
 		_, err = h.Describe(t.Context(), b)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestBadFile(t *testing.T) {
 				b.SHA256 = sum(nil)
 			}
 			_, err := h.Describe(t.Context(), b)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `plugin "broken"`)
 			require.ErrorContains(t, err, c.want)
 			require.NoFileExists(t, mark)
@@ -114,15 +114,15 @@ func TestBadProgram(t *testing.T) {
 		code core.Code
 		want string
 	}{
-		"bad-exit":    {core.BadConfig, "without the handshake of a plugin"},
-		"bad-noise":   {core.BadConfig, "printed something else before the handshake"},
-		"bad-line":    {core.BadConfig, "printed something else before the handshake"},
-		"bad-version": {core.BadConfig, "speaks version 7 of the protocol and this program speaks 1"},
-		"bad-core":    {core.BadConfig, "does not speak gRPC in the way of go-plugin"},
-		"bad-netrpc":  {core.BadConfig, "does not speak gRPC in the way of go-plugin"},
-		"bad-tls":     {core.BadConfig, "must support AutoMTLS"},
-		"bad-socket":  {core.BadConfig, "the plugin listens elsewhere"},
-		"bad-kinds":   {core.BadConfig, `serves no kind "test"; it serves: ticket`},
+		"bad-exit":    {core.CodeBadConfig, "without the handshake of a plugin"},
+		"bad-noise":   {core.CodeBadConfig, "printed something else before the handshake"},
+		"bad-line":    {core.CodeBadConfig, "printed something else before the handshake"},
+		"bad-version": {core.CodeBadConfig, "speaks version 7 of the protocol and this program speaks 1"},
+		"bad-core":    {core.CodeBadConfig, "does not speak gRPC in the way of go-plugin"},
+		"bad-netrpc":  {core.CodeBadConfig, "does not speak gRPC in the way of go-plugin"},
+		"bad-tls":     {core.CodeBadConfig, "must support AutoMTLS"},
+		"bad-socket":  {core.CodeBadConfig, "the plugin listens elsewhere"},
+		"bad-kinds":   {core.CodeBadConfig, `serves no kind "test"; it serves: ticket`},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			b := testBinary(mode)
@@ -151,7 +151,7 @@ func TestBadAnswer(t *testing.T) {
 	} {
 		_, err := openTest(t, h, testBinary(), map[string]any{"do": do}).Authenticate(t.Context(),
 			core.Request{})
-		require.ErrorIs(t, err, core.Unavailable, do)
+		require.ErrorIs(t, err, core.CodeUnavailable, do)
 		require.ErrorContains(t, err, want)
 	}
 	for do, want := range map[string]string{
@@ -160,7 +160,7 @@ func TestBadAnswer(t *testing.T) {
 	} {
 		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": do}), nil)
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.Unavailable, do)
+		require.ErrorIs(t, err, core.CodeUnavailable, do)
 		require.ErrorContains(t, err, want)
 	}
 	_, err := openTest(t, h, testBinary(), map[string]any{"do": "control"}).Authenticate(t.Context(),
@@ -171,8 +171,8 @@ func TestBadAnswer(t *testing.T) {
 	require.ErrorContains(t, err, "panicked (string)")
 	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "",
 		map[string]any{"name": "\xff"})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "",
 		map[string]any{"name": strings.Repeat("x", 5<<20)})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }

@@ -38,7 +38,7 @@ func (b Binary) check() error {
 	}
 	for i, kind := range b.Kinds {
 		if !process.IsName(kind) || slices.Contains(b.Kinds[:i], kind) {
-			return core.Errorf(core.BadConfig, "plugin %q: the kind %q is empty, repeated or no name",
+			return core.Errorf(core.CodeBadConfig, "plugin %q: the kind %q is empty, repeated or no name",
 				b.Name, kind)
 		}
 	}

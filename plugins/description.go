@@ -36,7 +36,7 @@ const maxKinds = 1000
 // newDescription checks and tidies what a plugin says about itself.
 func newDescription(plugin string, m *v1.DescribeResponse) (*Description, error) {
 	bad := func(text string) (*Description, error) {
-		return nil, core.Errorf(core.BadConfig, "plugin %q: its description is faulty: %s: "+
+		return nil, core.Errorf(core.CodeBadConfig, "plugin %q: its description is faulty: %s: "+
 			"tell its author", plugin, text)
 	}
 	d := &Description{Version: process.OneLine(m.GetVersion(), 100)}
@@ -103,7 +103,7 @@ func (d *Description) missing(plugin, kind string) error {
 	for i, k := range d.Kinds {
 		names[i] = k.Kind
 	}
-	return core.Errorf(core.BadConfig, "plugin %q serves no kind %q%s; it serves: %s",
+	return core.Errorf(core.CodeBadConfig, "plugin %q serves no kind %q%s; it serves: %s",
 		plugin, kind, core.DidYouMean(kind, names), strings.Join(names, ", "))
 }
 
@@ -114,7 +114,7 @@ func (k *Kind) check(env core.Environment, settings map[string]any) error {
 		return err
 	}
 	if faults != nil {
-		return &core.Error{Provider: k.Kind, Code: core.BadConfig, Err: faults}
+		return &core.Error{Provider: k.Kind, Code: core.CodeBadConfig, Err: faults}
 	}
 	return nil
 }

@@ -55,9 +55,9 @@ func (f *factory) open(ctx context.Context, env core.Environment,
 	open := &v1.OpenRequest{Kind: f.kind, Environment: string(env), Settings: object}
 	r := newRemote(f.processes, f.plugin, open)
 	if b, err := proto.Marshal(r.open); err != nil {
-		return nil, f.withKind(core.Errorf(core.BadConfig, "the settings are not UTF-8 text"))
+		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are not UTF-8 text"))
 	} else if len(b) > maxMessage {
-		return nil, f.withKind(core.Errorf(core.BadConfig, "the settings are larger than %d MiB",
+		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are larger than %d MiB",
 			maxMessage>>20))
 	}
 	in, err := r.acquire(ctx, true)

@@ -44,7 +44,7 @@ func FuzzDescription(f *testing.F) {
 		}
 		d, err := newDescription("fuzz", &m)
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `plugin "fuzz"`)
 			return
 		}
@@ -54,7 +54,7 @@ func FuzzDescription(f *testing.F) {
 			for _, s := range k.Settings {
 				settings[s.Name] = "text"
 			}
-			require.ErrorIs(t, k.check("", settings), core.BadConfig)
+			require.ErrorIs(t, k.check("", settings), core.CodeBadConfig)
 		}
 	})
 }

@@ -88,7 +88,7 @@ var ticketFactory = core.NewFactory(
 	core.Info{Kind: "ticket", Summary: "Tickets of the ticket office."},
 	func(_ context.Context, _ core.Environment, cfg ticketConfig) (core.Provider, error) {
 		if strings.Contains(cfg.URL, "unopenable") {
-			return nil, core.Errorf(core.Denied, "the office is %q", "closed")
+			return nil, core.Errorf(core.CodeDenied, "the office is %q", "closed")
 		}
 		return &cfg, nil
 	})
@@ -98,7 +98,7 @@ func (c *ticketConfig) Authenticate(ctx context.Context, _ core.Request) (core.C
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL,
 		strings.NewReader(c.Key.Reveal()))
 	if err != nil {
-		return core.Credential{}, core.Errorf(core.BadConfig, "url is not a URL")
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "url is not a URL")
 	}
 	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *ticketConfig) Authenticate(ctx context.Context, _ core.Request) (core.C
 	}
 	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" ||
 		strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no ticket")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no ticket")
 	}
 	return core.Credential{
 		Attach: core.Attachment{Header: map[string]core.Secret{

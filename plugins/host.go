@@ -137,7 +137,7 @@ func (h *Host) supervisor(b Binary) (*process.Supervisor, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, core.Errorf(core.Closed, "plugin %q: the host of plugins is closed", b.Name)
+		return nil, core.Errorf(core.CodeClosed, "plugin %q: the host of plugins is closed", b.Name)
 	}
 	if h.supervisors == nil {
 		h.supervisors, h.keys = map[string]*process.Supervisor{}, map[string]string{}

@@ -96,7 +96,7 @@ func TestErrorsWithoutSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := openTest(t, h, testBinary(), map[string]any{"do": "leak", "key": key})
 			_, err := p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorContains(t, err, "the plugin's error repeats a secret and is not shown")
 			require.NotContains(t, err.Error(), "canary")
 		})
@@ -136,7 +136,7 @@ func TestAbilities(t *testing.T) {
 	require.Equal(t, "SHA-384 02 3", string(signature))
 
 	err = p.(core.Revoker).Revoke(t.Context(), cred)
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.EqualError(t, err, "denied: revoking me")
 	require.NotContains(t, log.String(), "canary")
 }
@@ -195,10 +195,10 @@ func TestSignIn(t *testing.T) {
 	_, err = signIn(t.Context(), "file:///etc/passwd", ui)
 	require.EqualError(t, err, "bad config: only web pages are opened")
 	_, err = signIn(t.Context(), "https://a.example", core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	ui.Open = nil
 	ui.Ask = func(context.Context, string, bool) (core.Secret, error) {
-		return core.Secret{}, core.Errorf(core.Denied, "no thanks")
+		return core.Secret{}, core.Errorf(core.CodeDenied, "no thanks")
 	}
 	_, err = signIn(t.Context(), "", ui)
 	require.EqualError(t, err, "denied: no thanks")
@@ -293,6 +293,6 @@ func TestLearn(t *testing.T) {
 	require.Equal(t, []string{"nonce:", "nonce:n-1"}, got)
 
 	_, err = get("1000")
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "it wants to learn more than it can use")
 }

@@ -123,7 +123,7 @@ func TestHostileAnswers(t *testing.T) {
 		p, err := open(mode)
 		require.NoError(t, err)
 		_, err = p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable, mode)
+		require.ErrorIs(t, err, core.CodeUnavailable, mode)
 		require.ErrorContains(t, err, want, mode)
 		require.ErrorContains(t, err, `plugin "evil"`)
 	}
@@ -135,7 +135,7 @@ func TestHostileAnswers(t *testing.T) {
 		p, err := open(mode)
 		require.NoError(t, err)
 		_, err = p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{})
-		require.ErrorIs(t, err, core.Unavailable, mode)
+		require.ErrorIs(t, err, core.CodeUnavailable, mode)
 		require.ErrorContains(t, err, want, mode)
 	}
 }

@@ -34,7 +34,7 @@ var personFactory = core.NewFactory(core.Info{Kind: "person", Summary: "Needs a 
 // Authenticate goes on with what a person has begun.
 func (c *personConfig) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
 	if req.Previous.Renewal.IsZero() {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	return c.credential(req.Previous.Renewal.Reveal()), nil
 }
@@ -63,7 +63,7 @@ func (c *personConfig) SignIn(ctx context.Context, req core.Request,
 		return c.credential("reader"), ui.Show(ctx, c.Text)
 	}
 	if ui.Open == nil {
-		return core.Credential{}, core.Errorf(core.Interactive, "there is no browser")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "there is no browser")
 	}
 	return c.browse(ctx, req, ui)
 }
@@ -105,11 +105,11 @@ func (c *personConfig) browse(ctx context.Context, req core.Request,
 	select {
 	case who := <-came:
 		if who == "" {
-			return core.Credential{}, core.Errorf(core.Denied, "the person said no")
+			return core.Credential{}, core.Errorf(core.CodeDenied, "the person said no")
 		}
 		return c.credential(who), nil
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the person did not come: %w",
 			context.Cause(ctx))
 	}
 }

@@ -42,10 +42,10 @@ func answerPrompt(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error)
 		}
 		return "", ui.Visit(ctx, v)
 	}
-	return "", core.Errorf(core.Interactive, "the program cannot do that")
+	return "", core.Errorf(core.CodeInteractive, "the program cannot do that")
 }
 
-var errNotAPage = core.Errorf(core.BadConfig, "only web pages are opened")
+var errNotAPage = core.Errorf(core.CodeBadConfig, "only web pages are opened")
 
 // toVisit checks the page that a person is asked to open. It leaves out the URL
 // with the code in it, and the time, where they make no sense.
@@ -55,7 +55,7 @@ func toVisit(m *v1.Prompt) (core.Visit, error) {
 		return v, errNotAPage
 	}
 	if len(v.Code) > maxCode || strings.ContainsFunc(v.Code, isUnprintable) {
-		return v, core.Errorf(core.Unavailable, "the code is too long, or not to be typed")
+		return v, core.Errorf(core.CodeUnavailable, "the code is too long, or not to be typed")
 	}
 	if !isPageURL(v.Direct) {
 		v.Direct = ""

@@ -127,7 +127,7 @@ func (p *prompter) receive() {
 	}
 }
 
-func hostLeft() error { return core.Errorf(core.Unavailable, "the host left the sign-in") }
+func hostLeft() error { return core.Errorf(core.CodeUnavailable, "the host left the sign-in") }
 
 // sendError explains the error of a Send.
 func sendError(err error) error {

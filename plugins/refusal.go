@@ -54,7 +54,7 @@ func recoverPanic(call func() error) (err error) {
 			lines := strings.SplitN(string(debug.Stack()), "\n", maxStackLines+1)
 			fmt.Fprintf(os.Stderr, "[ERROR] the provider panicked (%T) %s\n",
 				r, strings.Join(lines[:len(lines)-1], " | "))
-			err = core.Errorf(core.Unavailable, "the provider panicked (%T)", r)
+			err = core.Errorf(core.CodeUnavailable, "the provider panicked (%T)", r)
 		}
 	}()
 	return call()

@@ -151,7 +151,7 @@ func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
 	}
 	if status.Code(err) == codes.NotFound && ctx.Err() == nil {
 		r.instance.CompareAndSwap(in, nil) // unless another call has replaced it
-		return true, core.Errorf(core.Unavailable,
+		return true, core.Errorf(core.CodeUnavailable,
 			"plugin %q does not know the instance that it has opened", r.plugin)
 	}
 	isFault, err := r.processes.CallError(ctx, in.process, err)
@@ -170,7 +170,7 @@ type answerError struct{ error }
 
 // badAnswer returns an error about an answer that the host refuses.
 func (r *remote) badAnswer(format string, args ...any) error {
-	return &answerError{core.Errorf(core.Unavailable, "plugin %q: %w",
+	return &answerError{core.Errorf(core.CodeUnavailable, "plugin %q: %w",
 		r.plugin, fmt.Errorf(format, args...))}
 }
 
@@ -186,12 +186,12 @@ func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
 	}
 	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), schema)
 	end, ok := ctx.Deadline()
-	if ok && e.Code == core.Unavailable && time.Until(end) < deadlineTolerance {
+	if ok && e.Code == core.CodeUnavailable && time.Until(end) < deadlineTolerance {
 		<-ctx.Done() // the error is that of the deadline
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		e.Input = ""
-		e.Code, e.Err = core.Unavailable, &endedError{text: textOf(e.Err), cause: cause}
+		e.Code, e.Err = core.CodeUnavailable, &endedError{text: textOf(e.Err), cause: cause}
 	}
 	return e
 }
@@ -215,7 +215,7 @@ func textOf(err error) string {
 // checkRequest reports why a request would not arrive. what names its content.
 func (r *remote) checkRequest(m proto.Message, what string) error {
 	if err := checkMessage(m, what); err != nil {
-		return core.Errorf(core.Unavailable, "plugin %q: %w", r.plugin, err.(*core.Error).Err)
+		return core.Errorf(core.CodeUnavailable, "plugin %q: %w", r.plugin, err.(*core.Error).Err)
 	}
 	return nil
 }

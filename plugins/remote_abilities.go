@@ -31,7 +31,7 @@ func (r *remote) requireAbility(ctx context.Context, ability v1.Ability, method 
 		}
 		in.process.Release()
 		if abilities, isOpen = in.abilities.Loaded(); !isOpen {
-			return core.Errorf(core.Unavailable, "plugin %q was closed meanwhile", r.plugin)
+			return core.Errorf(core.CodeUnavailable, "plugin %q was closed meanwhile", r.plugin)
 		}
 	}
 	if !slices.Contains(abilities, ability) {

@@ -65,7 +65,7 @@ func (s *server) Open(ctx context.Context, m *v1.OpenRequest) (*v1.OpenResponse,
 		return err
 	})
 	if err == nil && p == nil {
-		err = core.Errorf(core.BadConfig, "the factory of kind %q made no provider", m.GetKind())
+		err = core.Errorf(core.CodeBadConfig, "the factory of kind %q made no provider", m.GetKind())
 	}
 	if err != nil {
 		return &v1.OpenResponse{Error: wire.FromError(err)}, nil
@@ -98,7 +98,7 @@ func abilitiesOf(p core.Provider) (list []v1.Ability) {
 func (s *server) open(ctx context.Context, m *v1.OpenRequest) (core.Provider, error) {
 	f, ok := s.factories[m.GetKind()]
 	if !ok {
-		return nil, core.Errorf(core.BadConfig, "the plugin serves no kind %q", m.GetKind())
+		return nil, core.Errorf(core.CodeBadConfig, "the plugin serves no kind %q", m.GetKind())
 	}
 	settings, err := wire.ToSettings(m.GetSettings())
 	if err != nil {

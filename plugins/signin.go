@@ -159,7 +159,7 @@ func (c *conversation) handlePrompt(ctx context.Context, m *v1.Prompt) (next rec
 			return next, nil
 		}
 		if reply == nil {
-			return next, &answerError{core.Errorf(core.Unavailable, "the program goes on asking "+
+			return next, &answerError{core.Errorf(core.CodeUnavailable, "the program goes on asking "+
 				"the person what plugin %q has taken back", c.plugin)}
 		}
 	}
@@ -178,7 +178,7 @@ func (c *conversation) handlePrompt(ctx context.Context, m *v1.Prompt) (next rec
 // panics or ends the goroutine.
 func (c *conversation) reply(ctx context.Context, m *v1.Prompt, replies chan<- *v1.Reply) {
 	errorReply := func(format string, args ...any) *v1.Reply {
-		return &v1.Reply{Error: wire.FromError(core.Errorf(core.Unavailable, format, args...))}
+		return &v1.Reply{Error: wire.FromError(core.Errorf(core.CodeUnavailable, format, args...))}
 	}
 	reply := errorReply("the program's user interface gave up")
 	defer func() {

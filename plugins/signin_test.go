@@ -161,7 +161,7 @@ func TestSignInClosed(t *testing.T) {
 	before := p.(*remote).instance.Load().process
 
 	require.NoError(t, s.Close(t.Context()))
-	require.ErrorIs(t, <-failed, core.Closed)
+	require.ErrorIs(t, <-failed, core.CodeClosed)
 	eventually(t, func() bool {
 		conn, err := net.Dial("tcp", page.Host)
 		if err == nil {
@@ -209,7 +209,7 @@ func TestSignInKilled(t *testing.T) {
 		}}
 		start := time.Now()
 		_, err := p.SignIn(t.Context(), core.Request{}, ui)
-		require.ErrorIs(t, err, core.Unavailable, name)
+		require.ErrorIs(t, err, core.CodeUnavailable, name)
 		require.ErrorContains(t, err, `plugin "tester"`, name)
 		require.Less(t, time.Since(start), 10*time.Second, name)
 		<-asked
@@ -260,7 +260,7 @@ func TestUserInterfaceFails(t *testing.T) {
 	for want, open := range map[string]func(context.Context, string) error{
 		"denied: not today": func(context.Context,
 			string) error {
-			return core.Errorf(core.Denied, "not today")
+			return core.Errorf(core.CodeDenied, "not today")
 		},
 		"unavailable: the program's user interface panicked (string)": func(context.Context,
 			string) error {

@@ -69,7 +69,7 @@ func TestCrashDuringCall(t *testing.T) {
 
 	p = openTest(t, h, testBinary(), map[string]any{"do": "crash-revoke", "once": once(t)})
 	err = p.(core.Revoker).Revoke(t.Context(), core.Credential{})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, `plugin "tester"`)
 }
 
@@ -84,10 +84,10 @@ func TestBreaker(t *testing.T) {
 	failing := openTest(t, h, testBinary(), map[string]any{"do": "crash"})
 	deadline := time.Now().Add(20 * time.Second)
 	var last error
-	for core.CodeOf(last) != core.Unavailable || !strings.Contains(last.Error(), "next attempt in") {
+	for core.CodeOf(last) != core.CodeUnavailable || !strings.Contains(last.Error(), "next attempt in") {
 		require.True(t, time.Now().Before(deadline), "the breaker opens: %v", last)
 		_, last = failing.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, last, core.Unavailable)
+		require.ErrorIs(t, last, core.CodeUnavailable)
 		require.ErrorContains(t, last, `plugin "tester"`)
 		_, err := s.Credential(t.Context())
 		require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestHang(t *testing.T) {
 	began := time.Now()
 	_, err := p.Authenticate(ctx, core.Request{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Less(t, time.Since(began), time.Second, "a caller is back at its deadline")
 
 	cred := authenticate(t, p)
@@ -163,7 +163,7 @@ func TestSlowStart(t *testing.T) {
 	h, _ = newHost(t)
 	h.StartTimeout = 300 * time.Millisecond
 	_, err = factoryOf(t, h, testBinary("bad-silent"), "test").Open(t.Context(), "", nil)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "not ready within 300ms")
 }
 
@@ -252,9 +252,9 @@ func TestClosedHost(t *testing.T) {
 	wait.Wait()
 	require.False(t, alive(pid))
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 	_, err = h.Factories(testBinary())
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 // Closing a provider closes its instance; using it again opens it again.

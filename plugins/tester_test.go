@@ -70,14 +70,14 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		select {}
 	case "wait":
 		<-ctx.Done()
-		return core.Credential{}, core.Errorf(core.Unavailable, "waited: %w", ctx.Err())
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "waited: %w", ctx.Err())
 	case "interactive":
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	case "denied":
-		return core.Credential{}, &core.Error{Code: core.Denied, RetryAfter: time.Minute,
+		return core.Credential{}, &core.Error{Code: core.CodeDenied, RetryAfter: time.Minute,
 			Err: errors.New("not you")}
 	case "local":
-		return core.Credential{}, core.LocalErrorf(core.BadConfig, "no file")
+		return core.Credential{}, core.LocalErrorf(core.CodeBadConfig, "no file")
 	case "leak": // as a plugin of an earlier version
 		return core.Credential{}, errors.New("the server says: " + c.Key.Reveal())
 	case "plain":
@@ -179,7 +179,7 @@ func (c *testConfig) Revoke(_ context.Context, cred core.Credential) error {
 	if err := c.lacks("revoke"); err != nil {
 		return err
 	}
-	return core.Errorf(core.Denied, "revoking %s", cred.Subject)
+	return core.Errorf(core.CodeDenied, "revoking %s", cred.Subject)
 }
 
 func (c *testConfig) SignIn(ctx context.Context, _ core.Request,
@@ -188,7 +188,7 @@ func (c *testConfig) SignIn(ctx context.Context, _ core.Request,
 		return core.Credential{}, err
 	}
 	if ui.Ask == nil {
-		return core.Credential{}, core.Errorf(core.Interactive, "nobody to ask")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "nobody to ask")
 	}
 	if ui.Show != nil {
 		if err := ui.Show(ctx, "hello\x1b"); err != nil {

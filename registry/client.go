@@ -31,7 +31,7 @@ func (r *Registry) Client() *http.Client { return &http.Client{Transport: byOrig
 func (r *Registry) For(rawURL string) (*core.Session, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" { // the text is not in the error: it may hold a secret
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"the text is not an absolute URL, such as \"https://api.example.com/v1\"")
 	}
 	return r.index.Load().Find(u)

@@ -136,7 +136,7 @@ func TestForWantsAnAbsoluteURL(t *testing.T) {
 	for _, text := range []string{"", "/v1", "api.example.com", "secret@:x", "https://",
 		"https://a.example:port", "\x00secret"} {
 		_, err := r.For(text)
-		require.ErrorIs(t, err, core.BadConfig, text)
+		require.ErrorIs(t, err, core.CodeBadConfig, text)
 		require.NotContains(t, err.Error(), "secret")
 	}
 }
@@ -177,10 +177,10 @@ func TestClientClosesTheBodyOfARefusedRequest(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://a.example/", body)
 	require.NoError(t, err)
 	_, err = r.Client().Transport.RoundTrip(req)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Equal(t, 1, body.closed)
 	_, err = r.Client().Transport.RoundTrip(&http.Request{})
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }
 
 // A reload is seen by the next request, and as a whole: an origin that moves from
@@ -304,7 +304,7 @@ func BenchmarkFor(b *testing.B) {
 		b.Run(fmt.Sprintf("sessions=%d/changed", n), func(b *testing.B) {
 			other := core.ProviderFunc(
 				func(context.Context, core.Request) (core.Credential, error) {
-					return core.Credential{}, core.Errorf(core.Unavailable, "no")
+					return core.Credential{}, core.Errorf(core.CodeUnavailable, "no")
 				},
 			)
 			extra := core.New("extra", other, nil)

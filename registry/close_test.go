@@ -144,7 +144,7 @@ func (s slow) Authorize(
 ) (core.Attachment, error) {
 	<-s.gate
 	if s.closed.Load() > 0 {
-		return core.Attachment{}, core.Errorf(core.Unavailable, "closed")
+		return core.Attachment{}, core.Errorf(core.CodeUnavailable, "closed")
 	}
 	return core.Attachment{}, nil
 }

@@ -39,7 +39,7 @@ func (e Entry) annotate(err error) error {
 	if err == nil {
 		return nil
 	}
-	out := core.Error{Session: e.Name, Provider: e.Kind, Code: core.BadConfig, Err: err}
+	out := core.Error{Session: e.Name, Provider: e.Kind, Code: core.CodeBadConfig, Err: err}
 	if inner, ok := err.(*core.Error); ok {
 		out.Err = inner.Err
 	}

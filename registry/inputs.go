@@ -119,7 +119,7 @@ func inputErrors(entries []Entry) (errs []error) {
 	for _, f := range CheckInputs(entries) {
 		i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == f.Session })
 		errs = append(errs, entries[i].annotate(
-			core.Errorf(core.BadConfig, "the input %q: %s", f.Role, f.Problem)))
+			core.Errorf(core.CodeBadConfig, "the input %q: %s", f.Role, f.Problem)))
 	}
 	return errs
 }

@@ -138,7 +138,7 @@ func TestInputsFaults(t *testing.T) {
 			reg := newEcho(t)
 			err := reg.Replace(context.Background(), c.entries)
 			require.EqualError(t, err, c.want)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.Equal(t, err, reg.Check(c.entries))
 			require.Empty(t, reg.Names())
 		})

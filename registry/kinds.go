@@ -25,10 +25,10 @@ func newKinds(factories []core.Factory) (*kinds, error) {
 		kind := f.Info().Kind
 		switch _, twice := k.factories[kind]; {
 		case kind == "":
-			errs = append(errs, core.Errorf(core.BadConfig,
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
 				"factory %d of the registry has no kind", i))
 		case twice:
-			errs = append(errs, core.Errorf(core.BadConfig,
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
 				"kind %q is in the registry twice", kind))
 		default:
 			k.factories[kind] = f
@@ -48,9 +48,9 @@ func (k *kinds) factory(kind string) (core.Factory, error) {
 	}
 	known := strings.Join(k.names, ", ")
 	if kind == "" {
-		return core.Factory{}, core.Errorf(core.BadConfig, "no provider is named; known: %s", known)
+		return core.Factory{}, core.Errorf(core.CodeBadConfig, "no provider is named; known: %s", known)
 	}
-	return core.Factory{}, core.Errorf(core.BadConfig,
+	return core.Factory{}, core.Errorf(core.CodeBadConfig,
 		"unknown provider %q%s; known: %s (forgotten to give the factory to registry.New?)",
 		kind, core.DidYouMean(kind, k.names), known)
 }
@@ -64,7 +64,7 @@ func (k *kinds) check(entries []Entry) error {
 			errs = append(errs, err)
 		}
 		if seen[e.Name] {
-			errs = append(errs, e.annotate(core.Errorf(core.BadConfig, "the name is taken")))
+			errs = append(errs, e.annotate(core.Errorf(core.CodeBadConfig, "the name is taken")))
 		}
 		seen[e.Name] = true
 	}
@@ -74,7 +74,7 @@ func (k *kinds) check(entries []Entry) error {
 
 func (k *kinds) checkEntry(e Entry) error {
 	if e.Name == "" {
-		return e.annotate(core.Errorf(core.BadConfig, "a session has no name"))
+		return e.annotate(core.Errorf(core.CodeBadConfig, "a session has no name"))
 	}
 	f, err := k.factory(e.Kind)
 	if err != nil {

@@ -44,7 +44,7 @@ func newProvider(f core.Factory, env core.Environment, settings map[string]any) 
 			return nil, openError{err}
 		}
 		if opened == nil {
-			return nil, openError{core.Errorf(core.BadConfig,
+			return nil, openError{core.Errorf(core.CodeBadConfig,
 				"the factory of kind %q made no provider", f.Info().Kind)}
 		}
 		return opened, nil
@@ -70,7 +70,7 @@ func (p *provider) open(ctx context.Context) (core.Provider, error) {
 	if failed, ok := err.(openError); ok {
 		return nil, failed.err
 	}
-	return nil, core.Errorf(core.Unavailable, "waiting for the provider to open: %w", err)
+	return nil, core.Errorf(core.CodeUnavailable, "waiting for the provider to open: %w", err)
 }
 
 // use begins a use of the provider, before it is opened, and returns the

@@ -97,7 +97,7 @@ func TestOpenOnce(t *testing.T) {
 		start := time.Now()
 		_, err := p.Authenticate(ctx, core.Request{}) // waits no longer than its own context
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, time.Second, time.Since(start))
 		wait.Wait()
 		require.Equal(t, int64(1), opened.Load())

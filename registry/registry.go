@@ -92,7 +92,7 @@ func (r *Registry) unknown(name string) error {
 			hint = "; known: " + strings.Join(names, ", ")
 		}
 	}
-	return core.Errorf(core.BadConfig, "no session is named %q%s", name, hint)
+	return core.Errorf(core.CodeBadConfig, "no session is named %q%s", name, hint)
 }
 
 // Close closes all sessions, several at a time, and returns their errors

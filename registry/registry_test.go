@@ -39,7 +39,7 @@ func (f fake) Authenticate(context.Context, core.Request) (core.Credential, erro
 func (f fake) Revoke(context.Context, core.Credential) error {
 	f.revoked.Add(1)
 	if f.cfg.Fail == "revoke" {
-		return core.Errorf(core.Unavailable, "not revoked")
+		return core.Errorf(core.CodeUnavailable, "not revoked")
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func factory(kind string, c *counters) core.Factory {
 		core.Info{Kind: kind, Summary: "for tests"},
 		func(_ context.Context, env core.Environment, cfg settings) (core.Provider, error) {
 			if n := c.opened.Add(1); cfg.Fail == "open once" && n == 1 {
-				return nil, core.Errorf(core.Unavailable, "not yet")
+				return nil, core.Errorf(core.CodeUnavailable, "not yet")
 			}
 			if cfg.Fail == "nil" {
 				return nil, nil
@@ -85,7 +85,7 @@ func TestNew(t *testing.T) {
 	require.EqualError(t, err,
 		"bad config: kind \"a\" is in the registry twice\n"+
 			"bad config: factory 2 of the registry has no kind")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 
 	r, err := registry.New(factory("oauth2", &c), factory("apikey", &c))
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestReplaceFaults(t *testing.T) {
 		}, {Name: "b", Kind: "fakke"}, entry("c", "1"), entry("c", "2"), origin,
 		{Name: "d", Kind: "fake", Settings: map[string]any{"kee": "canary"}},
 	})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.EqualError(t, err, `provider "fake": bad config: a session has no name
 session "b" (fakke): bad config: unknown provider "fakke", did you mean "fake"?; known: fake (forgotten to give the factory to registry.New?)
 session "c" (fake): bad config: the name is taken
@@ -264,7 +264,7 @@ func TestOpening(t *testing.T) {
 	require.NoError(t, r.Add(ctx, once, none))
 	s, _ := r.Session("once")
 	err = s.Init(ctx)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, `session "once" (fake): open: unavailable: not yet`)
 	require.NoError(t, s.Init(ctx), "a failure to open is not remembered")
 	s, _ = r.Session("none")
@@ -296,11 +296,11 @@ func TestClose(t *testing.T) {
 		`session "s1" (fake): revoke: unavailable: not revoked`)
 	require.Equal(t, int64(100), c.revoked.Load())
 	require.NoError(t, r.Close(ctx))
-	require.ErrorIs(t, r.Replace(ctx, nil), core.Closed)
+	require.ErrorIs(t, r.Replace(ctx, nil), core.CodeClosed)
 	s, err := r.Session("s5")
 	require.NoError(t, err)
 	_, err = s.Credential(ctx)
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 // TestCloseIsBounded closes sessions whose revocation hangs.

@@ -66,7 +66,7 @@ func (r *Registry) Check(entries []Entry) error { return r.kinds.Load().check(en
 // removed. The caller holds r.mu.
 func (r *Registry) swap(k *kinds, entries []Entry) ([]closing, error) {
 	if r.closed {
-		return nil, core.Errorf(core.Closed, "the registry is closed")
+		return nil, core.Errorf(core.CodeClosed, "the registry is closed")
 	}
 	if err := k.check(entries); err != nil {
 		return nil, err

@@ -18,11 +18,11 @@ import (
 func fileError(dir string, err error) error {
 	switch {
 	case isDiskFull(err):
-		return core.Errorf(core.Unavailable, "there is no room in the folder %q: %w", dir, err)
+		return core.Errorf(core.CodeUnavailable, "there is no room in the folder %q: %w", dir, err)
 	case isConfigFault(err):
-		return core.Errorf(core.BadConfig, "the folder %q cannot be used: %w", dir, err)
+		return core.Errorf(core.CodeBadConfig, "the folder %q cannot be used: %w", dir, err)
 	}
-	return core.Errorf(core.Unavailable, "the folder %q: %w", dir, err)
+	return core.Errorf(core.CodeUnavailable, "the folder %q: %w", dir, err)
 }
 
 // makeDir creates a folder that only this user may read, unless it exists. A folder
@@ -39,9 +39,9 @@ func makeDir(dir string) error {
 	case err != nil:
 		return fileError(dir, err)
 	case !info.IsDir():
-		return core.Errorf(core.BadConfig, "%q is no folder", dir)
+		return core.Errorf(core.CodeBadConfig, "%q is no folder", dir)
 	case othersMay(info, 0o022):
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"others may write to the folder %q: take that from them (chmod go-w)", dir)
 	}
 	return nil
@@ -63,9 +63,9 @@ func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, erro
 	case err != nil:
 		return nil, nil, fileError(dir, err)
 	case !info.Mode().IsRegular():
-		return nil, nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
+		return nil, nil, core.Errorf(core.CodeBadConfig, "%q is no regular file", path)
 	case info.Size() > int64(limit):
-		return nil, nil, core.Errorf(core.BadConfig,
+		return nil, nil, core.Errorf(core.CodeBadConfig,
 			"%q is too large: %d bytes, where at most %d belong", path, info.Size(), limit)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)))
@@ -154,12 +154,12 @@ func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) 
 // lockOpened waits for the lock of the file that has this path now.
 func lockOpened(ctx context.Context, dir, path string) (*flock.Flock, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, core.Errorf(core.BadConfig, "%q is no regular file", path)
+		return nil, core.Errorf(core.CodeBadConfig, "%q is no regular file", path)
 	}
 	lock := flock.New(path)
 	ok, err := lock.TryLockContext(ctx, lockPoll)
 	if ctx.Err() != nil && !ok {
-		return nil, core.Errorf(core.Unavailable,
+		return nil, core.Errorf(core.CodeUnavailable,
 			"waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if e := replaceFile(p.dir, p.file, p.damaged); e != nil {
 		return core.Secret{}, fileError(p.dir, e)
 	}
-	return core.Secret{}, core.Errorf(core.Unavailable, "%w; the file is now %q", err, p.damaged)
+	return core.Secret{}, core.Errorf(core.CodeUnavailable, "%w; the file is now %q", err, p.damaged)
 }
 
 // open reads and decrypts the file of a key.
@@ -151,7 +151,7 @@ func (s *fileStore) sealerFor(
 		case errors.Is(err, core.ErrDamaged):
 			return nil, err
 		default:
-			return nil, core.Errorf(core.BadConfig, "the file %q: %w", p.file, core.Cause(err))
+			return nil, core.Errorf(core.CodeBadConfig, "the file %q: %w", p.file, core.Cause(err))
 		}
 	}
 	sealer, err := s.keys.sealer(ctx, id, create)
@@ -159,7 +159,7 @@ func (s *fileStore) sealerFor(
 	case err != nil:
 		return nil, err
 	case file != nil && sealer.id != id:
-		return nil, core.Errorf(core.BadConfig, "the file %q was encrypted with another key "+
+		return nil, core.Errorf(core.CodeBadConfig, "the file %q was encrypted with another key "+
 			"than that of %s: bring the old key back, or delete the file", p.file, s.keys)
 	}
 	return sealer, nil
@@ -171,7 +171,7 @@ func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) err
 		return err
 	}
 	if n := len(value.Reveal()); n > maxValue {
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
 	}
 	p, err := s.paths(key)

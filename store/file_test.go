@@ -219,8 +219,8 @@ func TestFileFaults(t *testing.T) {
 				if err == nil {
 					continue // the fault does not concern this call
 				}
-				require.ErrorIs(t, err, core.BadConfig)
-				require.Equal(t, core.BadConfig, core.CodeOf(err))
+				require.ErrorIs(t, err, core.CodeBadConfig)
+				require.Equal(t, core.CodeBadConfig, core.CodeOf(err))
 				require.NotErrorIs(t, err, core.ErrDamaged)
 				require.ErrorContains(t, err, c.want)
 				require.NotContains(t, err.Error(), "canary")
@@ -275,7 +275,7 @@ func TestFileRoomGrows(t *testing.T) {
 	unlock()
 	require.NoFileExists(t, only(t, opts.Dir, "*.credential")+".tmp")
 	err = s.Save(bg, "drive", core.NewSecret(strings.Repeat("x", 1<<20+1)))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "too large to be stored")
 	require.NoError(t, s.Save(bg, "drive", core.NewSecret(strings.Repeat("x", 1<<20))))
 	require.Len(t, value(t, s, "drive"), 1<<20)
@@ -294,7 +294,7 @@ func TestFileFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := store.File(opts).Lock(bg, "drive")
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 	t.Run("relative", func(t *testing.T) {
@@ -321,7 +321,7 @@ func TestFileFolder(t *testing.T) {
 		t.Setenv("XDG_CONFIG_HOME", "")
 		t.Setenv("HOME", "")
 		_, err := store.File(store.FileOptions{}).Load(bg, "drive")
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "name the store's folder")
 	})
 }

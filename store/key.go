@@ -33,7 +33,7 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 		return s, err
 	}
 	if !create {
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"%s is missing: bring it back, or delete what was encrypted with it", k)
 	}
 	dir := filepath.Dir(k.path)
@@ -68,12 +68,12 @@ func (k *keyFile) read() (*sealer, error) {
 	case key == nil:
 		return nil, nil
 	case othersMay(info, 0o077):
-		return nil, core.Errorf(core.BadConfig, "others may read %s: make a new one, "+
+		return nil, core.Errorf(core.CodeBadConfig, "others may read %s: make a new one, "+
 			"as this one may be known, or take that from them (chmod 600)", k)
 	}
 	s, err := newSealer(key)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
 	}
 	return s, nil
 }
@@ -106,7 +106,7 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 		return s, err
 	}
 	if !create {
-		return nil, core.Errorf(core.BadConfig, "%s holds no key for stored files any more: "+
+		return nil, core.Errorf(core.CodeBadConfig, "%s holds no key for stored files any more: "+
 			"bring it back, or delete what was encrypted with it", k)
 	}
 	unlock, err := k.service.lock(ctx, keyName)
@@ -121,7 +121,7 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 		return nil, err
 	}
 	if s, err = k.read(ctx); s == nil && err == nil {
-		err = core.Errorf(core.Unavailable, "%s did not keep the key for stored files", k)
+		err = core.Errorf(core.CodeUnavailable, "%s did not keep the key for stored files", k)
 	}
 	return s, err
 }
@@ -133,12 +133,12 @@ func (k *keyringKey) read(ctx context.Context) (*sealer, error) {
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"%s holds something else than a key for stored files", k)
 	}
 	s, err := newSealer(key)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
 	}
 	k.known.Store(s)
 	return s, nil

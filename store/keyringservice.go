@@ -112,16 +112,16 @@ func keyringError(err error) error {
 	case err == nil, errors.Is(err, keyring.ErrNotFound):
 		return nil
 	case errors.Is(err, keyring.ErrSetDataTooBig):
-		return core.Errorf(core.BadConfig, "the credential is too large for this system's keyring: "+
+		return core.Errorf(core.CodeBadConfig, "the credential is too large for this system's keyring: "+
 			"use a store of files, whose key the keyring keeps")
 	case strings.Contains(err.Error(), "failed to unlock"): // a person refused, or nobody was there
-		return core.Errorf(core.Unavailable,
+		return core.Errorf(core.CodeUnavailable,
 			"the system's keyring is locked, or has no default collection: unlock it (%w)", err)
 	case errors.Is(err, errNoBus), errors.Is(err, keyring.ErrUnsupportedPlatform),
 		errors.As(err, &dial), isNoKeyring(err):
-		return core.Errorf(core.BadConfig, "there is no keyring here (%w): %s", err, adviceFileStore)
+		return core.Errorf(core.CodeBadConfig, "there is no keyring here (%w): %s", err, adviceFileStore)
 	}
-	return core.Errorf(core.Unavailable, "the system's keyring: %w", err)
+	return core.Errorf(core.CodeUnavailable, "the system's keyring: %w", err)
 }
 
 // isNoKeyring reports whether err says that the bus works, but that no program on it

@@ -63,5 +63,5 @@ func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return core.Errorf(core.Unavailable, "the store: %w", context.Cause(ctx))
+	return core.Errorf(core.CodeUnavailable, "the store: %w", context.Cause(ctx))
 }

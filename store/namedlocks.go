@@ -28,7 +28,7 @@ func (n *namedLocks) lock(ctx context.Context, name string) (unlock func(), err 
 	l := n.enter(name)
 	if err := l.Lock(ctx); err != nil {
 		n.leave(name, l)
-		return nil, core.Errorf(core.Unavailable,
+		return nil, core.Errorf(core.CodeUnavailable,
 			"waiting for the lock of a stored credential: %w", err)
 	}
 	return sync.OnceFunc(func() {

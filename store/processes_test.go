@@ -176,9 +176,9 @@ func TestFileHolderKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
 	defer cancel()
 	_, err := s.Lock(ctx, "drive")
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "another process holds")
-	require.ErrorIs(t, s.Save(ctx, "drive", core.NewSecret("x")), core.Unavailable)
+	require.ErrorIs(t, s.Save(ctx, "drive", core.NewSecret("x")), core.CodeUnavailable)
 
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
@@ -252,7 +252,7 @@ func TestFileNoRoom(t *testing.T) {
 			_, _ = f.Write(make([]byte, 100<<10))
 			_ = f.Close()
 			_, err = s.Lock(bg, "drive")
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorContains(t, err, dir)
 		}
 		require.Len(t, value(t, s, "drive"), 7000)
@@ -270,9 +270,9 @@ func TestFileNoRoom(t *testing.T) {
 		s := store.File(opts)
 		require.Equal(t, "token", value(t, s, "drive"))
 		_, err := s.Lock(bg, "drive")
-		require.ErrorIs(t, err, core.BadConfig)
-		require.ErrorIs(t, s.Save(bg, "drive", core.NewSecret("x")), core.BadConfig)
-		require.ErrorIs(t, s.Delete(bg, "drive"), core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
+		require.ErrorIs(t, s.Save(bg, "drive", core.NewSecret("x")), core.CodeBadConfig)
+		require.ErrorIs(t, s.Delete(bg, "drive"), core.CodeBadConfig)
 		require.ErrorContains(t, err, opts.Dir)
 	})
 }

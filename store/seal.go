@@ -102,7 +102,7 @@ func checkHead(file []byte) error {
 	case binary.BigEndian.Uint32(file[head-4:head]) != crc32.ChecksumIEEE(file[:head-4]):
 		return fmt.Errorf("%w: its first bytes were changed", core.ErrDamaged)
 	case file[len(magic)] != version:
-		return core.Errorf(core.BadConfig, "it is of version %d, and this program knows "+
+		return core.Errorf(core.CodeBadConfig, "it is of version %d, and this program knows "+
 			"version %d: update the program, or delete the file", file[len(magic)], version)
 	}
 	return nil

@@ -54,7 +54,7 @@ func safeName(key string) string {
 func defaultDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"this user has no folder for settings (%w): name the store's folder", err)
 	}
 	return filepath.Join(dir, appName, "credentials"), nil
@@ -64,7 +64,7 @@ func defaultDir() (string, error) {
 func lockDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"this user has no folder for caches (%w), and the keyring's locks need one", err)
 	}
 	return filepath.Join(dir, appName, "locks"), nil

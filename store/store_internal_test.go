@@ -62,7 +62,7 @@ func FuzzOpen(f *testing.F) {
 		case errors.Is(err, core.ErrDamaged):
 			require.True(t, value.IsZero())
 		default:
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.NotEqual(t, byte(version), file[len(magic)])
 		}
 	})
@@ -153,13 +153,13 @@ func TestKeyringLocked(t *testing.T) {
 		calls := f.calls.Load()
 		began := time.Now()
 		_, err := k.Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, "it is locked or does not answer: unlock it")
 		require.Equal(t, 5*time.Second, time.Since(began))
 		began = time.Now()
 		for range 3 {
 			_, err = keyringOf(sys).Load(t.Context(), "drive")
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		}
 		require.Zero(t, time.Since(began), "while one is stuck, the others fail at once")
 		require.Equal(t, calls+1, f.calls.Load())
@@ -180,7 +180,7 @@ func TestKeyringWaiters(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := k.Load(short, "drive")
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, time.Second, time.Since(began))
 		done := make(chan error, 1)
 		go func() { _, err := k.Load(t.Context(), "drive"); done <- err }() // waits for the first call
@@ -198,12 +198,12 @@ func TestKeyringFaults(t *testing.T) {
 		code   core.Code
 		want   string
 	}{
-		"no service":  {errors.New("The name org.freedesktop.secrets was not provided by any .service files"), false, core.BadConfig, "use a store of files with a key file instead"},
-		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.BadConfig, "there is no keyring here"},
-		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.BadConfig, "use a store of files"},
-		"too big":     {keyring.ErrSetDataTooBig, false, core.BadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
-		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.Unavailable, "the system's keyring is locked, or has no default collection: unlock it"},
-		"panic":       {nil, true, core.Unavailable, "locked or does not answer"},
+		"no service":  {errors.New("The name org.freedesktop.secrets was not provided by any .service files"), false, core.CodeBadConfig, "use a store of files with a key file instead"},
+		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.CodeBadConfig, "there is no keyring here"},
+		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.CodeBadConfig, "use a store of files"},
+		"too big":     {keyring.ErrSetDataTooBig, false, core.CodeBadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
+		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.CodeUnavailable, "the system's keyring is locked, or has no default collection: unlock it"},
+		"panic":       {nil, true, core.CodeUnavailable, "locked or does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -236,7 +236,7 @@ func TestKeyringWithoutBus(t *testing.T) {
 			t.Skip("this system needs no bus, or has one")
 		}
 		_, err := keyringOf(sys).Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "no session bus is running")
 	}
 	require.Zero(t, f.calls.Load())
@@ -292,7 +292,7 @@ func TestFileKeyInKeyring(t *testing.T) {
 			delete(f.values, "acme/"+keyName)
 		}
 		_, err = open().Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.BadConfig, name)
+		require.ErrorIs(t, err, core.CodeBadConfig, name)
 		require.ErrorContains(t, err, c.want, name)
 	}
 	f.values["acme/"+keyName] = kept
@@ -301,6 +301,6 @@ func TestFileKeyInKeyring(t *testing.T) {
 
 	f.err = keyring.ErrUnsupportedPlatform
 	_, err = open().Lock(t.Context(), "drive")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "use a store of files with a key file instead")
 }

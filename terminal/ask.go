@@ -26,7 +26,7 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 	defer u.unlock()
 	in, file, tty := descriptor(u.opts.In)
 	if _, seen, screen := descriptor(u.opts.Out); file && !tty || seen && !screen {
-		return core.Secret{}, core.Errorf(core.Interactive,
+		return core.Secret{}, core.Errorf(core.CodeInteractive,
 			"nobody can be asked %q without a terminal: run the program in one, "+
 				"with neither its input nor its errors redirected", prompt)
 	}
@@ -49,7 +49,7 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 		err = errors.New("the answer was broken off")
 	}
 	_ = u.write("\n")
-	return core.Secret{}, core.Errorf(core.Interactive, "nobody answered %q: %w", prompt, err)
+	return core.Secret{}, core.Errorf(core.CodeInteractive, "nobody answered %q: %w", prompt, err)
 }
 
 // readLine reads to the end of the line or of the input.

@@ -19,10 +19,10 @@ import (
 func (u *ui) open(ctx context.Context, page string) error {
 	p, err := url.Parse(page)
 	if err != nil || p.Scheme != "https" && p.Scheme != "http" || p.Host == "" {
-		return core.Errorf(core.BadConfig, "only http and https pages are opened in the browser")
+		return core.Errorf(core.CodeBadConfig, "only http and https pages are opened in the browser")
 	}
 	if err := ctx.Err(); err != nil {
-		return core.Errorf(core.Interactive, "no browser was opened: %w", err)
+		return core.Errorf(core.CodeInteractive, "no browser was opened: %w", err)
 	}
 	return u.opts.Browser(ctx, page)
 }
@@ -30,7 +30,7 @@ func (u *ui) open(ctx context.Context, page string) error {
 // openSystemBrowser opens a page in the system's browser.
 func openSystemBrowser(ctx context.Context, page string) error {
 	if why := whyInvisible(runtime.GOOS, os.Getenv); why != "" {
-		return core.Errorf(core.Interactive, "no browser to open here: %s", why)
+		return core.Errorf(core.CodeInteractive, "no browser to open here: %s", why)
 	}
 	discardOutput()
 	return startBrowser(ctx, page, browser.OpenURL)
@@ -69,10 +69,10 @@ func startBrowser(ctx context.Context, page string, open func(string) error) err
 	select {
 	case err := <-done:
 		if err != nil {
-			return core.Errorf(core.Interactive, "the browser did not start: %w", err)
+			return core.Errorf(core.CodeInteractive, "the browser did not start: %w", err)
 		}
 	case <-ctx.Done():
-		return core.Errorf(core.Interactive, "the browser did not start in time: %w", ctx.Err())
+		return core.Errorf(core.CodeInteractive, "the browser did not start in time: %w", ctx.Err())
 	case <-t.C:
 	}
 	return nil

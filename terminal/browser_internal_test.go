@@ -48,7 +48,7 @@ func TestStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, startBrowser(t.Context(), "https://a", func(string) error { return nil }))
 		err := startBrowser(t.Context(), "https://a", func(string) error { return errors.New("exit status 3") })
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "the browser did not start: exit status 3")
 
 		closed := make(chan struct{})
@@ -59,7 +59,7 @@ func TestStart(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err = startBrowser(ctx, "https://a", lasting)
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		close(closed)
 		synctest.Wait()
@@ -79,12 +79,12 @@ func TestSystem(t *testing.T) {
 	ui := New(nil)
 	t.Setenv("DISPLAY", "")
 	err := ui.Open(t.Context(), "https://a")
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "no browser to open here: there is no desktop")
 
 	t.Setenv("DISPLAY", ":0")
 	err = ui.Open(t.Context(), "https://a")
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "executable file not found")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\necho noise; echo noise >&2\necho \"$1\" >'"+dir+"/opened'\n"), 0o700))

@@ -14,7 +14,7 @@ import (
 // A provider asks, and the person answers. Programs pass nil to New.
 func Example() {
 	ask := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	})
 	var screen strings.Builder
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: &screen})
@@ -47,7 +47,7 @@ func ExampleNew() {
 	err := ui.Visit(ctx, core.Visit{URL: "https://login.example.com/device", Code: "WDJB-MJHT"})
 	fmt.Println("error:", err)
 	_, err = terminal.New(&terminal.Options{In: nowhere()}).Ask(ctx, "Password", true)
-	fmt.Println("interactive:", errors.Is(err, core.Interactive))
+	fmt.Println("interactive:", errors.Is(err, core.CodeInteractive))
 	// Output:
 	// To sign in, open this page on any device:
 	//

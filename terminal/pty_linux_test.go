@@ -152,7 +152,7 @@ func TestTerminalIsRestored(t *testing.T) {
 			p.silent(t)
 			end(t, p, cancel)
 			got := <-done
-			require.ErrorIs(t, got.err, core.Interactive)
+			require.ErrorIs(t, got.err, core.CodeInteractive)
 			require.ErrorContains(t, got.err, `nobody answered "Password"`)
 			require.Equal(t, name == "context", got.err != nil && ctx.Err() != nil)
 			require.Empty(t, got.answer.Reveal())

@@ -77,7 +77,7 @@ func (u *ui) lock(ctx context.Context) error {
 	if ctx.Err() == nil && u.inUse.Lock(ctx) == nil {
 		return nil
 	}
-	return core.Errorf(core.Interactive, "the terminal was busy: %w", ctx.Err())
+	return core.Errorf(core.CodeInteractive, "the terminal was busy: %w", ctx.Err())
 }
 
 func (u *ui) unlock() { u.inUse.Unlock() }
@@ -85,7 +85,7 @@ func (u *ui) unlock() { u.inUse.Unlock() }
 // write writes text with one call, so that lines stay together.
 func (u *ui) write(text string) error {
 	if _, err := io.WriteString(u.opts.Out, text); err != nil {
-		return core.Errorf(core.Interactive, "nothing can be shown to the person: %w", err)
+		return core.Errorf(core.CodeInteractive, "nothing can be shown to the person: %w", err)
 	}
 	return nil
 }

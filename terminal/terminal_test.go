@@ -59,7 +59,7 @@ func TestAskReader(t *testing.T) {
 					require.NoError(t, err)
 					return
 				}
-				require.ErrorIs(t, err, core.Interactive)
+				require.ErrorIs(t, err, core.CodeInteractive)
 				require.ErrorContains(t, err, tt.err)
 			})
 		}
@@ -90,7 +90,7 @@ func TestAskWithoutTerminal(t *testing.T) {
 		for _, hidden := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				_, err := terminal.New(opts).Ask(t.Context(), "Code", hidden)
-				require.ErrorIs(t, err, core.Interactive)
+				require.ErrorIs(t, err, core.CodeInteractive)
 				require.ErrorContains(t, err, `nobody can be asked "Code" without a terminal: run the program in one`)
 			})
 		}
@@ -113,7 +113,7 @@ func TestAskEndsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := ui.Ask(ctx, "First", hidden)
-			require.ErrorIs(t, err, core.Interactive)
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			_, err = ui.Ask(ctx, "Second", hidden)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -141,7 +141,7 @@ func TestTurns(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for _, err := range []error{ui.Show(ctx, "x"), ui.Visit(ctx, core.Visit{URL: "https://x"})} {
-			require.ErrorIs(t, err, core.Interactive)
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		go func() { require.NoError(t, ui.Show(t.Context(), "after")) }()
@@ -201,7 +201,7 @@ func TestNothingCanBeShown(t *testing.T) {
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: broken{}})
 	_, asked := ui.Ask(t.Context(), "Name", false)
 	for _, err := range []error{ui.Show(t.Context(), "x"), ui.Visit(t.Context(), core.Visit{URL: "x"}), asked} {
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "disk on fire")
 	}
 }
@@ -216,14 +216,14 @@ func TestOpen(t *testing.T) {
 	}{
 		{"https", "https://login.example.com/authorize?x=1#y", t.Context(), 0},
 		{"http", "http://127.0.0.1:80/", t.Context(), 0},
-		{"file", "file:///etc/passwd", t.Context(), core.BadConfig},
-		{"script", "javascript:alert(1)", t.Context(), core.BadConfig},
-		{"program", "vscode://install", t.Context(), core.BadConfig},
-		{"flag", "--help", t.Context(), core.BadConfig},
-		{"no host", "https:///x", t.Context(), core.BadConfig},
-		{"control character", "https://a/\n", t.Context(), core.BadConfig},
-		{"empty", "", t.Context(), core.BadConfig},
-		{"too late", "https://a/", gone, core.Interactive},
+		{"file", "file:///etc/passwd", t.Context(), core.CodeBadConfig},
+		{"script", "javascript:alert(1)", t.Context(), core.CodeBadConfig},
+		{"program", "vscode://install", t.Context(), core.CodeBadConfig},
+		{"flag", "--help", t.Context(), core.CodeBadConfig},
+		{"no host", "https:///x", t.Context(), core.CodeBadConfig},
+		{"control character", "https://a/\n", t.Context(), core.CodeBadConfig},
+		{"empty", "", t.Context(), core.CodeBadConfig},
+		{"too late", "https://a/", gone, core.CodeInteractive},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var opened []string

@@ -190,22 +190,22 @@ func TestBadAuthTransports(t *testing.T) {
 		code core.Code
 		says string
 	}{
-		"nil":    {func(http.RoundTripper) http.RoundTripper { return nil }, core.BadConfig, "made no transport"},
-		"panics": {func(http.RoundTripper) http.RoundTripper { panic("C4n4ry-Secret") }, core.BadConfig, "made no transport"},
+		"nil":    {func(http.RoundTripper) http.RoundTripper { return nil }, core.CodeBadConfig, "made no transport"},
+		"panics": {func(http.RoundTripper) http.RoundTripper { panic("C4n4ry-Secret") }, core.CodeBadConfig, "made no transport"},
 		"an error that quotes the request": {does(func(r *http.Request) (*http.Response, error) {
 			text, _ := io.ReadAll(r.Body)
 			return nil, fmt.Errorf("no recording of %s", text)
-		}), core.Unavailable, "an error of its own (*errors.errorString)"},
-		"no answer": {does(func(*http.Request) (*http.Response, error) { return nil, nil }), core.BadConfig, "no answer"},
+		}), core.CodeUnavailable, "an error of its own (*errors.errorString)"},
+		"no answer": {does(func(*http.Request) (*http.Response, error) { return nil, nil }), core.CodeBadConfig, "no answer"},
 		"a request that panics": {does(func(*http.Request) (*http.Response, error) {
 			panic("C4n4ry-Secret")
-		}), core.Unavailable, "the provider panicked (string)"},
+		}), core.CodeUnavailable, "the provider panicked (string)"},
 		"another context": {func(base http.RoundTripper) http.RoundTripper {
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
 				calls.Add(1)
 				return base.RoundTrip(r.WithContext(context.Background()))
 			})
-		}, core.BadConfig, "without the context"},
+		}, core.CodeBadConfig, "without the context"},
 		"an error after an answer": {func(base http.RoundTripper) http.RoundTripper {
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
 				calls.Add(1)
@@ -215,7 +215,7 @@ func TestBadAuthTransports(t *testing.T) {
 				}
 				return nil, errors.New("C4n4ry-Secret")
 			})
-		}, core.Unavailable, "an error of its own"},
+		}, core.CodeUnavailable, "an error of its own"},
 		"an answer without a body": {does(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}}, nil
 		}), 0, ""},
@@ -249,7 +249,7 @@ func TestRetriesThroughAnAuthTransport(t *testing.T) {
 	require.NoError(t, listener.Close())
 	s := core.New("api", &postings{server: closed}, &core.Options{AuthTransport: rec.wrap, Timeout: 2 * time.Second})
 	err = s.Init(t.Context())
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "connect")
 	require.GreaterOrEqual(t, len(rec.seen()), 2)
 
@@ -257,7 +257,7 @@ func TestRetriesThroughAnAuthTransport(t *testing.T) {
 	f := newFlaky(t, true)
 	f.fails.Store(10)
 	s = core.New("api", &postings{server: f.URL}, &core.Options{AuthTransport: rec.wrap})
-	require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+	require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 	require.EqualValues(t, 1, f.requests.Load())
 	require.Len(t, rec.seen(), 1)
 }

@@ -110,7 +110,7 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
-		return nil, core.Errorf(core.BadConfig, "%s is not https", core.OriginText(r.URL))
+		return nil, core.Errorf(core.CodeBadConfig, "%s is not https", core.OriginText(r.URL))
 	}
 	dials := maxDials
 	if o.mayRetry {
@@ -126,7 +126,7 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		err = netError(r.URL, err, connected)
-		if connected || try == dials || core.CodeOf(err) != core.Unavailable {
+		if connected || try == dials || core.CodeOf(err) != core.CodeUnavailable {
 			return nil, err
 		}
 		if !waitFor(r.Context(), pauseBefore(try)) {
@@ -152,7 +152,7 @@ func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool
 	}
 	resp, err = t.RoundTrip(r)
 	if err == nil && resp == nil {
-		err = core.Errorf(core.BadConfig, "Options.AuthTransport returned no answer")
+		err = core.Errorf(core.CodeBadConfig, "Options.AuthTransport returned no answer")
 	}
 	if err != nil {
 		return nil, t != http.RoundTripper(w) && !w.passed.Load() || w.connected.Load(), w.reason(err)
@@ -193,7 +193,7 @@ func (w *watched) reason(err error) error {
 	if failed := w.failed.Load(); failed != nil {
 		return *failed
 	}
-	return core.Errorf(core.Unavailable, "Options.AuthTransport failed with an error of its own (%T)", err)
+	return core.Errorf(core.CodeUnavailable, "Options.AuthTransport failed with an error of its own (%T)", err)
 }
 
 // rewound returns r with its body from the start; nil if it has none to give.
@@ -222,7 +222,7 @@ type cappedBody struct {
 func (b *cappedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		from := core.OriginText(b.url)
-		return 0, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return 0, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	if len(p) > b.left {
 		p = p[:b.left]
@@ -274,16 +274,16 @@ func netError(u *url.URL, err error, connected bool) error {
 	switch {
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name),
 		errors.As(err, &invalid):
-		return core.Errorf(core.BadConfig, "the certificate of %s: %w", from, err)
+		return core.Errorf(core.CodeBadConfig, "the certificate of %s: %w", from, err)
 	case errors.As(err, &record):
-		return core.Errorf(core.BadConfig, "%s does not speak TLS", from)
+		return core.Errorf(core.CodeBadConfig, "%s does not speak TLS", from)
 	case errors.As(err, &alert):
-		return core.Errorf(core.BadConfig, "%s refused the TLS handshake: %w", from, err)
+		return core.Errorf(core.CodeBadConfig, "%s refused the TLS handshake: %w", from, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		err = context.DeadlineExceeded // in the place of the client's words
-		return core.Errorf(core.Unavailable, "%s did not answer in time: %w", from, err)
+		return core.Errorf(core.CodeUnavailable, "%s did not answer in time: %w", from, err)
 	case errors.Is(err, context.Canceled):
-		return core.Errorf(core.Unavailable, "%s: %w", from, context.Canceled)
+		return core.Errorf(core.CodeUnavailable, "%s: %w", from, context.Canceled)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -295,7 +295,7 @@ func netError(u *url.URL, err error, connected bool) error {
 	case connected && broke && !late:
 		err = &passing{err}
 	case connected && !broke && !late: // the error quotes the answer, which may repeat a secret
-		return core.Errorf(core.Unavailable, "%s does not answer in HTTP", from)
+		return core.Errorf(core.CodeUnavailable, "%s does not answer in HTTP", from)
 	}
-	return core.Errorf(core.Unavailable, "%s: %w", from, err)
+	return core.Errorf(core.CodeUnavailable, "%s: %w", from, err)
 }

@@ -57,10 +57,10 @@ func (l Lifetime) Expiry() time.Time {
 func Authorization(scheme string, token core.Secret, lifetime Lifetime) (core.Credential, error) {
 	text := token.Reveal()
 	if text == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no token")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		err := core.Errorf(core.Unavailable, "the answer's token has characters that may not be sent")
+		err := core.Errorf(core.CodeUnavailable, "the answer's token has characters that may not be sent")
 		return core.Credential{}, err
 	}
 	cred := core.Credential{Expiry: lifetime.Expiry()}

@@ -84,10 +84,10 @@ func list(codes []core.Code) string {
 }
 
 var (
-	denied      = []core.Code{core.Denied}
-	unavailable = []core.Code{core.Unavailable}
-	unusable    = []core.Code{core.Unavailable, core.BadConfig}
-	anyRefusal  = []core.Code{core.Unavailable, core.BadConfig, core.Denied}
+	denied      = []core.Code{core.CodeDenied}
+	unavailable = []core.Code{core.CodeUnavailable}
+	unusable    = []core.Code{core.CodeUnavailable, core.CodeBadConfig}
+	anyRefusal  = []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied}
 )
 
 func refused(r *run) {
@@ -99,7 +99,7 @@ func refused(r *run) {
 		misbehaviour{"401 without a body", answer(401, ""), denied},
 		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), denied},
 		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), denied},
-		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.Denied, core.BadConfig}},
+		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.CodeDenied, core.CodeBadConfig}},
 	)
 }
 

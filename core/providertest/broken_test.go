@@ -43,7 +43,7 @@ func (d *desk) fetch(ctx context.Context, client *http.Client) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.cfg.URL,
 		strings.NewReader(d.cfg.Key.Reveal()))
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "url is no URL")
+		return nil, core.Errorf(core.CodeBadConfig, "url is no URL")
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -68,13 +68,13 @@ func (d *desk) Authenticate(ctx context.Context, _ core.Request) (core.Credentia
 func credentialOf(body []byte) (core.Credential, error) {
 	var answer struct{ Token, Renew string }
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Token == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no token")
 	}
 	if strings.ContainsFunc(answer.Token+answer.Renew, func(c rune) bool {
 		return c < ' ' ||
 			c == 0x7f
 	}) {
-		return core.Credential{}, core.Errorf(core.Unavailable,
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
 			"the answer's token has characters that may not be sent")
 	}
 	return token(answer.Token, answer.Renew), nil
@@ -241,7 +241,7 @@ func failing(change func(*core.Error) error) core.Factory {
 		}
 		e, ok := err.(*core.Error)
 		if !ok {
-			e = &core.Error{Code: core.Unavailable, Err: err}
+			e = &core.Error{Code: core.CodeUnavailable, Err: err}
 		}
 		return core.Credential{}, change(e)
 	})

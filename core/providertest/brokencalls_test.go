@@ -23,7 +23,7 @@ func trusting(ca string) *providerhttp.Options {
 	return &providerhttp.Options{TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 }
 
-var errNo = core.Errorf(core.Denied, "no")
+var errNo = core.Errorf(core.CodeDenied, "no")
 
 var brokenCredentials = []broken{
 	{check: "credential/obtained", fault: "error", says: "with a good server",
@@ -140,7 +140,7 @@ var deaf = called(func(ctx context.Context, d *desk, req core.Request) (core.Cre
 // numb reports the end of its context as something else.
 var numb = failing(func(e *core.Error) error {
 	if errors.Is(e, context.Canceled) || errors.Is(e, context.DeadlineExceeded) {
-		return core.Errorf(core.Unavailable, "gone")
+		return core.Errorf(core.CodeUnavailable, "gone")
 	}
 	return e
 })
@@ -149,7 +149,7 @@ var brokenCalls = []broken{
 	{check: "context/before", fault: "sends", says: "requests were sent", factory: deaf},
 	{check: "context/cancel", fault: "deaf", says: "not back", factory: deaf},
 	{check: "context/cancel", fault: "numb", says: "does not wrap", factory: numb},
-	{check: "context/cancel", fault: "code", says: `want "unavailable"`, factory: coded(core.Denied)},
+	{check: "context/cancel", fault: "code", says: `want "unavailable"`, factory: coded(core.CodeDenied)},
 	{check: "context/deadline", fault: "deaf", says: "not back", factory: deaf},
 	{check: "context/deadline", fault: "numb", says: "does not wrap", factory: numb},
 	{check: "concurrency/callers", fault: "busy", says: "callers at the same time",
@@ -219,7 +219,7 @@ func insecure(keepAlive bool) *http.Client {
 }
 
 var brokenServers = []broken{
-	{check: "server/refuses", fault: "code", says: `want "denied"`, factory: coded(core.Unavailable)},
+	{check: "server/refuses", fault: "code", says: `want "denied"`, factory: coded(core.CodeUnavailable)},
 	{check: "server/echoes", fault: "shows", says: "shows the planted secret",
 		factory: showing(func(e *core.Error, key string) error {
 			return core.Errorf(e.Code, "%w for %s", e.Err, key)
@@ -233,8 +233,8 @@ var brokenServers = []broken{
 	{check: "server/once", fault: "repeats often", says: "MayRetry true: 3 requests, want at most 2",
 		factory: patient(3)},
 	{check: "server/unreachable", fault: "code", says: `want "unavailable"`,
-		factory: coded(core.BadConfig)},
-	{check: "server/errors", fault: "code", says: `want "unavailable"`, factory: coded(core.Denied)},
+		factory: coded(core.CodeBadConfig)},
+	{check: "server/errors", fault: "code", says: `want "unavailable"`, factory: coded(core.CodeDenied)},
 	{check: "server/retry-after", fault: "dropped", says: "RetryAfter is 0s, want 7s",
 		factory: failing(func(e *core.Error) error {
 			return core.Errorf(e.Code, "%w", e.Err)
@@ -266,7 +266,7 @@ var brokenServers = []broken{
 			body, err := d.fetch(ctx, d.client)
 			if err == nil && (json.Unmarshal(body, &answer) != nil ||
 				strings.ContainsAny(answer.Renew, "\r\n\x00\x7f")) {
-				err = core.Errorf(core.Unavailable, "the answer makes no sense")
+				err = core.Errorf(core.CodeUnavailable, "the answer makes no sense")
 			}
 			return token(answer.Token, answer.Renew), err
 		})},
@@ -279,7 +279,7 @@ var brokenServers = []broken{
 		})},
 	{check: "server/endless", fault: "reads on", says: "more than 16 MiB",
 		factory: careless(insecure(false))},
-	{check: "server/reset", fault: "code", says: `want "unavailable"`, factory: coded(core.BadConfig)},
+	{check: "server/reset", fault: "code", says: `want "unavailable"`, factory: coded(core.CodeBadConfig)},
 	{check: "server/redirects", fault: "followed", says: "have followed it",
 		factory: careless(insecure(false))},
 	{check: "server/untrusted", fault: "trusted", says: "has received",

@@ -149,7 +149,7 @@ var brokenEnds = []broken{
 		factory: unless(func(req core.Request) bool {
 			return req.Reason == core.Rejected
 		})},
-	{check: "session/refused", fault: "code", says: `want "denied"`, factory: coded(core.Unavailable)},
+	{check: "session/refused", fault: "code", says: `want "denied"`, factory: coded(core.CodeUnavailable)},
 	{check: "close/goroutines", fault: "left", says: "goroutines are left",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
 			go func() { <-stuck }()

@@ -29,7 +29,7 @@ func (c *counter) Authenticate(ctx context.Context, req core.Request) (core.Cred
 		return core.Credential{}, errNo
 	}
 	if req.Previous.Renewal.Reveal() != "renewal-0123456789" {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	return c.desk.Authenticate(ctx, req)
 }
@@ -63,9 +63,9 @@ func (c *counter) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.
 		return c.signedIn(ctx, willing)
 	case <-wait.Done():
 		if c.broken == "cause" {
-			return core.Credential{}, core.Errorf(core.Unavailable, "gone")
+			return core.Credential{}, core.Errorf(core.CodeUnavailable, "gone")
 		}
-		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the person did not come: %w",
 			context.Cause(ctx))
 	case <-stuck:
 		return core.Credential{}, errNo
@@ -88,7 +88,7 @@ func (c *counter) ask(ctx context.Context, ui core.UI, address string) error {
 	case ui.Open != nil:
 		if c.broken == "refusal" {
 			if err := ui.Open(ctx, page); err != nil {
-				return core.Errorf(core.Unavailable, "%w", err)
+				return core.Errorf(core.CodeUnavailable, "%w", err)
 			}
 			return nil
 		}
@@ -98,14 +98,14 @@ func (c *counter) ask(ctx context.Context, ui core.UI, address string) error {
 	case c.broken == "waits":
 		return nil
 	case c.broken == "code":
-		return core.Errorf(core.BadConfig, "nobody to ask")
+		return core.Errorf(core.CodeBadConfig, "nobody to ask")
 	}
-	return core.Errorf(core.Interactive, "there is nobody to ask")
+	return core.Errorf(core.CodeInteractive, "there is nobody to ask")
 }
 
 func (c *counter) signedIn(ctx context.Context, willing bool) (core.Credential, error) {
 	if !willing && c.broken != "refusal at the server" {
-		return core.Credential{}, core.Errorf(core.Denied, "the person said no")
+		return core.Credential{}, core.Errorf(core.CodeDenied, "the person said no")
 	}
 	cred, err := c.desk.Authenticate(ctx, core.Request{})
 	if err == nil && c.broken == "line break" {
@@ -157,7 +157,7 @@ var brokenSignIns = []broken{
 		factory: with(func(a *able) {
 			a.signIn = func(context.Context, core.UI) (core.Credential, error) {
 				go func() { <-stuck }()
-				return core.Credential{}, core.Errorf(core.Interactive, "nobody")
+				return core.Credential{}, core.Errorf(core.CodeInteractive, "nobody")
 			}
 		})},
 	{check: "person/refuses", fault: "code", says: `want "denied"`, factory: counters("refusal")},
@@ -193,7 +193,7 @@ var brokenProofs = []broken{
 			var busy sync.Mutex
 			a.authorize = func(core.Outgoing) (core.Attachment, error) {
 				if !busy.TryLock() {
-					return core.Attachment{}, core.Errorf(core.Unavailable, "one at a time")
+					return core.Attachment{}, core.Errorf(core.CodeUnavailable, "one at a time")
 				}
 				defer busy.Unlock()
 				pause(prompt / 100)
@@ -211,7 +211,7 @@ var brokenProofs = []broken{
 	{check: "ability/learn", fault: "tells", says: "an error of Authorize shows",
 		factory: proving(func(nonce string) (string, error) {
 			if nonce != "" {
-				return "", core.Errorf(core.Unavailable, "the nonce %q is odd", nonce)
+				return "", core.Errorf(core.CodeUnavailable, "the nonce %q is odd", nonce)
 			}
 			return "proof", nil
 		})},
@@ -280,7 +280,7 @@ var brokenProofs = []broken{
 	{check: "inputs/strange", fault: "secret", says: "shows an input",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
 			if in := req.Inputs["actor_token"].Attach.Header["X-Key"]; !in.IsZero() {
-				return core.Credential{}, core.Errorf(core.BadConfig, "the input %q is no bearer token",
+				return core.Credential{}, core.Errorf(core.CodeBadConfig, "the input %q is no bearer token",
 					in.Reveal())
 			}
 			return d.Authenticate(ctx, req)

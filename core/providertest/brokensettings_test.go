@@ -10,7 +10,7 @@ import (
 )
 
 func refuse(problem string, path ...string) error {
-	return &core.Error{Code: core.BadConfig, Err: core.Faults{{Path: path, Problem: problem}}}
+	return &core.Error{Code: core.CodeBadConfig, Err: core.Faults{{Path: path, Problem: problem}}}
 }
 
 // lenient drops some faults that the proper factory finds.
@@ -31,7 +31,7 @@ func lenient(drop func(core.Fault) bool) factory {
 		if len(left) == 0 {
 			return nil
 		}
-		return &core.Error{Code: core.BadConfig, Err: left}
+		return &core.Error{Code: core.CodeBadConfig, Err: left}
 	}}
 }
 
@@ -81,7 +81,7 @@ var brokenSettings = []broken{
 	{check: "settings/good", fault: "open", says: "Open with the good settings",
 		factory: core.NewFactory(core.Info{Kind: "desk"},
 			func(context.Context, core.Environment, settingsOfDesk) (core.Provider, error) {
-				return nil, core.Errorf(core.Unavailable, "closed today")
+				return nil, core.Errorf(core.CodeUnavailable, "closed today")
 			})},
 	{check: "settings/good", fault: "nothing", says: "neither a provider nor an error",
 		factory: fake{factory: office(nil), open: func(context.Context, core.Environment,
@@ -97,7 +97,7 @@ var brokenSettings = []broken{
 		})},
 	{check: "settings/unknown-key", fault: "wrong code", says: `want "bad config"`,
 		factory: restate(func(f core.Faults, _ map[string]any) error {
-			return core.Errorf(core.Denied, "%w", f)
+			return core.Errorf(core.CodeDenied, "%w", f)
 		})},
 	{check: "settings/wrong-type", fault: "accepted",
 		says: "a wrong type for deep.count is accepted", factory: lenient(problem("want integer"))},
@@ -107,7 +107,7 @@ var brokenSettings = []broken{
 		})},
 	{check: "settings/wrong-type", fault: "no faults", says: "not reported as core.Faults",
 		factory: restate(func(core.Faults, map[string]any) error {
-			return core.Errorf(core.BadConfig, "wrong")
+			return core.Errorf(core.CodeBadConfig, "wrong")
 		})},
 	{check: "settings/wrong-type", fault: "shows", says: "shows the planted secret",
 		factory: restate(func(f core.Faults, settings map[string]any) error {

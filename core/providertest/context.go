@@ -70,8 +70,8 @@ func (r *run) inTime(what string, late time.Duration, err, cause error) {
 		r.errorf("%s: the call returned a credential", what)
 	case !errors.Is(err, cause):
 		r.errorf("%s: the error does not wrap %q: %w", what, cause, err)
-	case core.CodeOf(err) != core.Unavailable:
-		r.errorf("%s: the error's code is %q, want %q: %w", what, core.CodeOf(err), core.Unavailable, err)
+	case core.CodeOf(err) != core.CodeUnavailable:
+		r.errorf("%s: the error's code is %q, want %q: %w", what, core.CodeOf(err), core.CodeUnavailable, err)
 	}
 }
 

@@ -59,9 +59,9 @@ func (r *run) withoutOne(p core.Provider) []string {
 		less := maps.Clone(r.Inputs)
 		delete(less, role)
 		_, _, err := r.ask(r.ctx, p, core.Request{Inputs: less})
-		if err != nil && core.CodeOf(err) != core.BadConfig {
+		if err != nil && core.CodeOf(err) != core.CodeBadConfig {
 			r.errorf("Authenticate without the input %q reports %q, want %q: %w",
-				role, core.CodeOf(err), core.BadConfig, err)
+				role, core.CodeOf(err), core.CodeBadConfig, err)
 		}
 	}
 	return roles

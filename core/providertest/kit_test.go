@@ -49,7 +49,7 @@ func TestWaive(t *testing.T) {
 	f := visit(office(nil))
 	f.Waive = map[string]string{"server/refuses": "the desk never refuses",
 		"server/refusse": "misspelt"}
-	results := newKit(f, coded(core.Unavailable)).runAll(t.Context(), func(c check) bool {
+	results := newKit(f, coded(core.CodeUnavailable)).runAll(t.Context(), func(c check) bool {
 		return c.name == "server/refuses"
 	})
 	require.Equal(t, "the desk never refuses", find(t, results, "server/refuses").Skipped)
@@ -292,5 +292,5 @@ func TestPerson(t *testing.T) {
 		require.True(t, ran[name], name)
 	}
 	results := Check(t.Context(), visit(counters("")))
-	require.ErrorIs(t, find(t, results, "credential/obtained").Err, core.Interactive)
+	require.ErrorIs(t, find(t, results, "credential/obtained").Err, core.CodeInteractive)
 }

@@ -84,7 +84,7 @@ var unwillingUI = core.UI{
 	},
 }
 
-var errUnwilling = core.Errorf(core.Denied, "the person does not want to")
+var errUnwilling = core.Errorf(core.CodeDenied, "the person does not want to")
 
 // signIn opens a provider that can sign a person in, and does it. False: it
 // cannot, which has been said.
@@ -128,9 +128,9 @@ func nobody(r *run) {
 		r.errorf("SignIn was not back %v after the end of its context", prompt)
 	case ctx.Err() != nil:
 		r.errorf("SignIn with nobody to ask waited until the end of its context")
-	case err != nil && core.CodeOf(err) != core.Interactive:
+	case err != nil && core.CodeOf(err) != core.CodeInteractive:
 		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err),
-			core.Interactive, err)
+			core.CodeInteractive, err)
 	}
 }
 
@@ -216,10 +216,10 @@ func refusing(r *run) {
 			r.errorf("a person who says no %s: SignIn goes on waiting", where)
 		case where == "at the server" && err == nil:
 			r.errorf("a person who says no %s: SignIn returned a credential", where)
-		case err != nil && core.CodeOf(err) != core.Denied &&
-			(where == "at the server" || core.CodeOf(err) != core.Interactive):
+		case err != nil && core.CodeOf(err) != core.CodeDenied &&
+			(where == "at the server" || core.CodeOf(err) != core.CodeInteractive):
 			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where,
-				core.CodeOf(err), core.Denied, err)
+				core.CodeOf(err), core.CodeDenied, err)
 		}
 	}
 }
@@ -251,9 +251,9 @@ func willing(r *run) {
 			Inputs: r.Inputs})
 		return err
 	})
-	if err != nil && core.CodeOf(err) != core.Interactive {
+	if err != nil && core.CodeOf(err) != core.CodeInteractive {
 		r.errorf("Authenticate with the credential of a sign-in in Previous: "+
-			"the code is %q, want a credential or %q: %w", core.CodeOf(err), core.Interactive, err)
+			"the code is %q, want a credential or %q: %w", core.CodeOf(err), core.CodeInteractive, err)
 	}
 }
 

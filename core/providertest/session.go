@@ -159,8 +159,8 @@ func sessionLife(r *run) {
 		return
 	}
 	a, s := r.session(p, &logs)
-	if _, err := s.Credential(r.ctx); !errors.Is(err, core.NotInitialized) {
-		r.errorf("before Init, Credential reports %v, want %q", err, core.NotInitialized)
+	if _, err := s.Credential(r.ctx); !errors.Is(err, core.CodeNotInitialized) {
+		r.errorf("before Init, Credential reports %v, want %q", err, core.CodeNotInitialized)
 	}
 	for range 2 {
 		if _, err := r.call(r.ctx, s.Init); err != nil {
@@ -172,8 +172,8 @@ func sessionLife(r *run) {
 			r.errorf("Session.Close: %w", err)
 		}
 		a.want(core.Credential{}, false)
-		if _, err := r.get(s, a.url); !errors.Is(err, core.Closed) {
-			r.errorf("after Close, a request reports %v, want %q", err, core.Closed)
+		if _, err := r.get(s, a.url); !errors.Is(err, core.CodeClosed) {
+			r.errorf("after Close, a request reports %v, want %q", err, core.CodeClosed)
 		}
 	}
 	if leaked := r.leak(logs.String()); leaked != "" {
@@ -207,8 +207,8 @@ func sessionRefused(r *run) {
 	}
 	a, s := r.session(p, &logs)
 	_, err := r.call(r.ctx, s.Init)
-	if !errors.Is(err, core.Denied) {
-		r.errorf("Session.Init reports %v, want %q", err, core.Denied)
+	if !errors.Is(err, core.CodeDenied) {
+		r.errorf("Session.Init reports %v, want %q", err, core.CodeDenied)
 	}
 	if _, err := r.get(s, a.url); err == nil {
 		r.errorf("a request of a session that has no credential was sent")

@@ -55,8 +55,8 @@ func (r *run) faulty(what string, settings map[string]any, paths ...[]string) er
 		r.errorf("%s is accepted", what)
 		return nil
 	}
-	if code := core.CodeOf(err); code != core.BadConfig {
-		r.errorf("%s is reported as %q, want %q: %w", what, code, core.BadConfig, err)
+	if code := core.CodeOf(err); code != core.CodeBadConfig {
+		r.errorf("%s is reported as %q, want %q: %w", what, code, core.CodeBadConfig, err)
 	}
 	var faults core.Faults
 	if !errors.As(err, &faults) {
@@ -170,8 +170,8 @@ func settingsEnvironment(r *run) {
 			r.errorf("the environment %q is accepted", env)
 			continue
 		}
-		if code := core.CodeOf(err); code != core.BadConfig {
-			r.errorf("the environment %q is reported as %q, want %q", env, code, core.BadConfig)
+		if code := core.CodeOf(err); code != core.CodeBadConfig {
+			r.errorf("the environment %q is reported as %q, want %q", env, code, core.CodeBadConfig)
 		}
 		for _, known := range info.Environments {
 			if !strings.Contains(err.Error(), string(known)) {

@@ -35,7 +35,7 @@ func (c *Config) Authenticate(ctx context.Context, req core.Request) (core.Crede
 	if stub := req.Previous.Renewal; !stub.IsZero() {
 		trade := providerhttp.Call{URL: c.URL + "/trade", JSON: map[string]any{"stub": stub}}
 		cred, err := ask(ctx, req, trade)
-		if core.CodeOf(err) != core.Denied {
+		if core.CodeOf(err) != core.CodeDenied {
 			return cred, err
 		}
 	}
@@ -106,7 +106,7 @@ func TestTrade(t *testing.T) {
 	status = http.StatusServiceUnavailable
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred,
 		MayRetry: true})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Len(t, paths, 5, "a stub is good for one use")
 }
 

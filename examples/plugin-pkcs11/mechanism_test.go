@@ -45,7 +45,7 @@ func TestEncode(t *testing.T) {
 		require.True(t, verifies(&key.PublicKey, make([]byte, 32), signature))
 		for _, odd := range [][]byte{nil, raw[1:]} {
 			_, err = encode(pkcs11.CKK_EC, odd)
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestWhatCannotBeSigned(t *testing.T) {
 		{}, {Digest: make([]byte, 32)}, {Digest: make([]byte, 31), Hash: crypto.SHA256}, {Digest: make([]byte, 32), Hash: crypto.BLAKE2s_256}, {Digest: make([]byte, 32), Hash: crypto.SHA256},
 	} {
 		_, _, err := mechanism(pkcs11.CKK_DSA, req)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	}
 	require.False(t, verifies(public, nil, nil))
 }

@@ -113,7 +113,7 @@ func (p *provider) authenticate() (core.Credential, error) {
 	}
 	leaf := chain[0]
 	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the certificate is valid from %s to %s only", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the certificate is valid from %s to %s only", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
 	}
 	var nonce [32]byte
 	_, _ = rand.Read(nonce[:])
@@ -123,7 +123,7 @@ func (p *provider) authenticate() (core.Credential, error) {
 		return core.Credential{}, err
 	}
 	if !verifies(leaf.PublicKey, sum[:], signature) {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the key %q of the token %q is not that of the certificate", p.name(), p.Token)
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the key %q of the token %q is not that of the certificate", p.name(), p.Token)
 	}
 	cred := core.Credential{
 		Attach:  core.Attachment{Cert: core.NewSecret(text(chain)), Roots: p.CA},
@@ -147,7 +147,7 @@ func beside[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	}
 	var none T
 	if ctx.Err() != nil {
-		return none, core.Errorf(core.Unavailable, "the token was not asked: %w", context.Cause(ctx))
+		return none, core.Errorf(core.CodeUnavailable, "the token was not asked: %w", context.Cause(ctx))
 	}
 	done := make(chan outcome, 1)
 	go func() {
@@ -158,6 +158,6 @@ func beside[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.result, o.err
 	case <-ctx.Done():
-		return none, core.Errorf(core.Unavailable, "the token did not answer in time: %w", context.Cause(ctx))
+		return none, core.Errorf(core.CodeUnavailable, "the token did not answer in time: %w", context.Cause(ctx))
 	}
 }

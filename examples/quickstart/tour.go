@@ -189,7 +189,7 @@ func closed(ctx context.Context, out io.Writer, s *core.Session) error {
 	}
 	_, err := whoami(ctx, core.Client(), api)
 	var refusal *core.Error // Code says what to do next
-	if !errors.As(err, &refusal) || refusal.Code != core.Closed {
+	if !errors.As(err, &refusal) || refusal.Code != core.CodeClosed {
 		return fmt.Errorf("a closed session was used: %v", err)
 	}
 	fmt.Fprintf(out, "closed\t%v\n", refusal)

@@ -276,7 +276,7 @@ func TestSignRequest(t *testing.T) {
 	for _, hash := range []string{"sha-256", "SHA-256 ", "unknown hash value 0",
 		strings.Repeat("\n", 1000)} {
 		_, err := ToSignRequest(&v1.SignRequest{Hash: hash})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.Less(t, len(err.Error()), 150)
 		require.NotContains(t, err.Error(), "\n")
 	}

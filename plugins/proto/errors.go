@@ -76,8 +76,8 @@ func ToError(m *v1.Error) error {
 		Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal(),
 		Input: printable(m.GetInput(), maxName),
 	}
-	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
-		e.Code = core.Unavailable
+	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.CodeOriginRefused) {
+		e.Code = core.CodeUnavailable
 	}
 	if d := m.GetRetryAfter(); d != nil && d.CheckValid() == nil {
 		e.RetryAfter = min(max(0, d.AsDuration()), maxRetry)

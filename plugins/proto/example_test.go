@@ -10,10 +10,10 @@ import (
 
 // An error keeps its code and its text on the way to another process.
 func ExampleFromError() {
-	m := wire.FromError(core.Errorf(core.Denied, "the key is not known"))
+	m := wire.FromError(core.Errorf(core.CodeDenied, "the key is not known"))
 	err := wire.ToError(m)
 	fmt.Println(err)
-	fmt.Println(errors.Is(err, core.Denied))
+	fmt.Println(errors.Is(err, core.CodeDenied))
 	// Output:
 	// denied: the key is not known
 	// true

@@ -31,7 +31,7 @@ func FuzzPluginSends(f *testing.F) {
 	add(&v1.DescribeResponse{Kinds: []*v1.Kind{
 		FromInfo(core.Info{Kind: "k", Environments: []core.Environment{core.QA}}, settings)}})
 	add(&v1.AuthorizeResponse{Attachment: FromAttachment(everything.Attach),
-		Error: FromError(core.Denied)})
+		Error: FromError(core.CodeDenied)})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got v1.AuthenticateResponse
 		if proto.Unmarshal(b, &got) == nil {
@@ -74,7 +74,7 @@ func FuzzHostSends(f *testing.F) {
 		Message: &v1.AuthenticateRequest_Begin{Begin: FromRequest("1", request)}})
 	add(&v1.AuthenticateRequest{
 		Message: &v1.AuthenticateRequest_Reply{
-			Reply: &v1.Reply{Text: "x", Error: FromError(core.Interactive)}}})
+			Reply: &v1.Reply{Text: "x", Error: FromError(core.CodeInteractive)}}})
 	add(FromOutgoing("1", everything, outgoing))
 	add(FromSignRequest("1", signature))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -86,7 +86,7 @@ func FuzzHostSends(f *testing.F) {
 				_, err = ToSettings(sent(t, object))
 				require.NoError(t, err)
 			} else {
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 			}
 		}
 		var ask v1.AuthenticateRequest

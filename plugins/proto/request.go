@@ -135,5 +135,5 @@ func ToSignRequest(m *v1.SignRequest) (core.SignRequest, error) {
 			return r, nil
 		}
 	}
-	return core.SignRequest{}, core.Errorf(core.BadConfig, "unknown hash %.40q", m.GetHash())
+	return core.SignRequest{}, core.Errorf(core.CodeBadConfig, "unknown hash %.40q", m.GetHash())
 }

@@ -29,7 +29,7 @@ func FromSettings(settings map[string]any) (*v1.Object, error) {
 // badSetting returns an error about the setting at a path.
 func badSetting(path []string, format string, args ...any) error {
 	fault := core.Fault{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)}
-	return &core.Error{Code: core.BadConfig, Err: core.Faults{fault}}
+	return &core.Error{Code: core.CodeBadConfig, Err: core.Faults{fault}}
 }
 
 // fromValue makes a message of a value. path is where the value stands.
@@ -136,7 +136,7 @@ func toObject(m *v1.Object, depth int) (map[string]any, error) {
 
 func toValue(m *v1.Value, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, core.Errorf(core.BadConfig, "the settings are nested deeper than %d", maxDepth)
+		return nil, core.Errorf(core.CodeBadConfig, "the settings are nested deeper than %d", maxDepth)
 	}
 	switch v := m.GetKind().(type) {
 	case nil, *v1.Value_NullValue:
@@ -163,5 +163,5 @@ func toValue(m *v1.Value, depth int) (any, error) {
 	case *v1.Value_ObjectValue:
 		return toObject(v.ObjectValue, depth)
 	}
-	return nil, core.Errorf(core.BadConfig, "the settings hold a value of an unknown kind")
+	return nil, core.Errorf(core.CodeBadConfig, "the settings hold a value of an unknown kind")
 }

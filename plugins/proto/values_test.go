@@ -99,7 +99,7 @@ func TestSettingsThatCannotBeSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := FromSettings(map[string]any{"a": c.value})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			var faults core.Faults
 			require.ErrorAs(t, err, &faults)
 			require.Equal(t, c.path, faults[0].Path)
@@ -127,7 +127,7 @@ func TestSettingsThatAreTooDeepToRead(t *testing.T) {
 			v = wrap(v)
 		}
 		_, err := ToSettings(&v1.Object{Fields: map[string]*v1.Value{"k": v}})
-		require.ErrorIs(t, err, core.BadConfig, name)
+		require.ErrorIs(t, err, core.CodeBadConfig, name)
 	}
 }
 

@@ -91,13 +91,13 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := apikey.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 			var faults core.Faults
 			require.ErrorAs(t, err, &faults)
 			_, err = apikey.Factory.Open(t.Context(), "", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -140,7 +140,7 @@ func TestSession(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "one")
 	_, err = s.Client().Get("http://127.0.0.1:1/v1")
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }
 
 // The settings of a config file, and what a request then carries.

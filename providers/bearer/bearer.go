@@ -122,10 +122,10 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 func (p *provider) expiredError(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
-		return core.LocalErrorf(core.Unavailable, "the token in file %q expired at %s", p.cfg.TokenFile,
+		return core.LocalErrorf(core.CodeUnavailable, "the token in file %q expired at %s", p.cfg.TokenFile,
 			when)
 	}
-	return core.LocalErrorf(core.Denied, "the token expired at %s", when)
+	return core.LocalErrorf(core.CodeDenied, "the token expired at %s", when)
 }
 
 // readToken returns the token in a file.
@@ -136,7 +136,7 @@ func readToken(path string) (string, error) {
 	}
 	token := strings.TrimSpace(string(data))
 	if err := headers.Token(token); err != nil {
-		return "", core.LocalErrorf(core.BadConfig, "the token in file %q %w", path, err)
+		return "", core.LocalErrorf(core.CodeBadConfig, "the token in file %q %w", path, err)
 	}
 	return token, nil
 }

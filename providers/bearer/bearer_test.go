@@ -74,7 +74,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := bearer.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -98,8 +98,8 @@ func TestFileRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := bearer.New(bearer.Config{TokenFile: c.path})
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: core.BadConfig,
-				core.Expiring: core.Unavailable, core.Rejected: core.Unavailable} {
+			for reason, code := range map[core.Reason]core.Code{core.Initial: core.CodeBadConfig,
+				core.Expiring: core.CodeUnavailable, core.Rejected: core.CodeUnavailable} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
@@ -126,7 +126,7 @@ func TestExpiry(t *testing.T) {
 			{"opaque", "opaque", time.Time{}, 0, 0},
 			{"JWT", jwt(now.Add(time.Hour)), now.Add(time.Hour), 0, 0},
 			{"just over", jwt(now.Add(-time.Minute)), now.Add(4 * time.Minute), 0, 0},
-			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.Denied, core.Unavailable},
+			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.CodeDenied, core.CodeUnavailable},
 		} {
 			write(t, path, c.token)
 			for cfg, code := range map[*bearer.Config]core.Code{{Token: core.NewSecret(c.token)}: c.value,

@@ -83,7 +83,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := exec.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -128,7 +128,7 @@ func TestSurroundings(t *testing.T) {
 	require.Equal(t, want, got)
 	cfg.Dir = filepath.Join(cfg.Dir, "none")
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "cannot be started")
 	var coded *core.Error
 	require.ErrorAs(t, err, &coded)
@@ -149,12 +149,12 @@ func TestLookUp(t *testing.T) {
 	require.NoError(t, err, "it is looked up once")
 
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "is not found")
 	t.Chdir(filepath.Dir(self))
 	t.Setenv("PATH", ".")
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "is in the current folder only")
 }
 
@@ -176,7 +176,7 @@ func TestNotAProgram(t *testing.T) {
 				c.want = "" // what is executable is told by the name there
 			}
 			_, err := run(t, exec.Config{Command: c.path})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			var coded *core.Error
 			require.ErrorAs(t, err, &coded)
@@ -187,8 +187,8 @@ func TestNotAProgram(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	for status, code := range map[string]core.Code{
-		"1": core.Unavailable, "2": core.Unavailable, "75": core.Unavailable,
-		"64": core.BadConfig, "78": core.BadConfig, "77": core.Denied,
+		"1": core.CodeUnavailable, "2": core.CodeUnavailable, "75": core.CodeUnavailable,
+		"64": core.CodeBadConfig, "78": core.CodeBadConfig, "77": core.CodeDenied,
 	} {
 		t.Run(status, func(t *testing.T) {
 			_, err := run(t, command(t, "exit", status))
@@ -205,7 +205,7 @@ func TestStatus(t *testing.T) {
 
 func TestFlood(t *testing.T) {
 	_, err := run(t, command(t, "flood", ""))
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "prints more than 1024 KiB")
 	require.NotContains(t, err.Error(), "hunter2")
 }

@@ -36,7 +36,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 		return core.Credential{}, err
 	}
 	if a.aws && len(p.cfg.Headers) == 0 {
-		return core.Credential{}, core.Errorf(core.BadConfig,
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
 			"the command prints an AWS document: name the headers that carry its fields")
 	}
 	cred := core.Credential{Subject: p.cfg.Subject}
@@ -45,7 +45,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 		return core.Credential{}, err
 	}
 	if len(cred.Attach.Header) == 0 && a.cert.IsZero() {
-		return core.Credential{}, core.Errorf(core.BadConfig,
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
 			"the command prints none of the fields that headers names")
 	}
 	if a.aws {
@@ -54,7 +54,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 	}
 	var ended bool
 	if cred.Expiry, ended = jwtexpiry.Until(a.expiry); ended {
-		return core.Credential{}, core.Errorf(core.Unavailable,
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
 			"the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
 	}
 	switch {
@@ -71,7 +71,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 func parse(ctx context.Context, printed []byte, format Format) (output, error) {
 	printed = bytes.TrimSpace(printed)
 	if len(printed) == 0 {
-		return output{}, core.Errorf(core.Unavailable, "the command prints nothing")
+		return output{}, core.Errorf(core.CodeUnavailable, "the command prints nothing")
 	}
 	if format == Auto {
 		format = detectFormat(printed)
@@ -84,11 +84,11 @@ func parse(ctx context.Context, printed []byte, format Format) (output, error) {
 	case Token:
 		token := string(printed)
 		if err := headers.Token(token); err != nil {
-			return output{}, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+			return output{}, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
 		}
 		return output{values: map[string]string{fieldToken: token}, expiry: jwtexpiry.Of(token)}, nil
 	}
-	return output{}, core.Errorf(core.Unavailable,
+	return output{}, core.Errorf(core.CodeUnavailable,
 		"the command prints JSON that is neither an ExecCredential nor an AWS document")
 }
 
@@ -125,26 +125,26 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 		} `json:"status"`
 	}
 	if json.Unmarshal(printed, &doc) != nil {
-		return a, core.Errorf(core.Unavailable,
+		return a, core.Errorf(core.CodeUnavailable,
 			"the ExecCredential that the command prints cannot be read")
 	}
 	const group = "client.authentication.k8s.io/"
 	switch {
 	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" &&
 		doc.APIVersion != group+"v1beta1":
-		return a, core.Errorf(core.Unavailable, "the command does not print an ExecCredential of %sv1",
+		return a, core.Errorf(core.CodeUnavailable, "the command does not print an ExecCredential of %sv1",
 			group)
 	case doc.Status == nil || doc.Status.Token == "" && doc.Status.Cert == "" && doc.Status.Key == "":
-		return a, core.Errorf(core.Unavailable,
+		return a, core.Errorf(core.CodeUnavailable,
 			"the ExecCredential that the command prints holds no credential")
 	case (doc.Status.Cert == "") != (doc.Status.Key == ""):
-		return a, core.Errorf(core.Unavailable,
+		return a, core.Errorf(core.CodeUnavailable,
 			"the ExecCredential that the command prints has only one of certificate and key")
 	}
 	a.values = map[string]string{fieldToken: doc.Status.Token}
 	if doc.Status.Token != "" {
 		if err := headers.Token(doc.Status.Token); err != nil {
-			return a, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+			return a, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
 		}
 		a.expiry = jwtexpiry.Of(doc.Status.Token)
 	}
@@ -157,7 +157,7 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}
 	b, err := pair.Load(ctx, false)
 	if err != nil {
-		return output{}, core.Errorf(core.Unavailable, "the ExecCredential that the command prints: %w",
+		return output{}, core.Errorf(core.CodeUnavailable, "the ExecCredential that the command prints: %w",
 			core.Cause(err))
 	}
 	a.cert = b.Cert
@@ -178,15 +178,15 @@ func parseAWS(printed []byte) (output, error) {
 		Expiration      *time.Time
 	}
 	if json.Unmarshal(printed, &doc) != nil {
-		return output{}, core.Errorf(core.Unavailable,
+		return output{}, core.Errorf(core.CodeUnavailable,
 			"the AWS document that the command prints cannot be read")
 	}
 	switch {
 	case doc.Version != "1":
-		return output{}, core.Errorf(core.Unavailable,
+		return output{}, core.Errorf(core.CodeUnavailable,
 			"the AWS document that the command prints is not of version 1")
 	case doc.AccessKeyId == "" || doc.SecretAccessKey == "":
-		return output{}, core.Errorf(core.Unavailable,
+		return output{}, core.Errorf(core.CodeUnavailable,
 			"the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
 	}
 	a := output{
@@ -198,7 +198,7 @@ func parseAWS(printed []byte) (output, error) {
 	}
 	for _, value := range a.values {
 		if err := headers.Token(value); err != nil {
-			return output{}, core.Errorf(core.Unavailable,
+			return output{}, core.Errorf(core.CodeUnavailable,
 				"a field of the AWS document that the command prints %w", err)
 		}
 	}

@@ -126,7 +126,7 @@ func TestCertificate(t *testing.T) {
 		"holds no PEM": "hunter2", "only one of certificate and key": ""} {
 		_, err = newProvider(t, Config{}).made(t,
 			execCredential(t, object{"clientCertificateData": string(pair.Cert), "clientKeyData": key}))
-		require.Equal(t, core.Unavailable, core.CodeOf(err))
+		require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
@@ -175,7 +175,7 @@ func TestExpiry(t *testing.T) {
 			{"JWT just over", Config{}, jwt(-time.Minute), 4 * time.Minute, 10 * time.Second, 0},
 			{"long over", Config{},
 				execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Hour)}), 0, 0,
-				core.Unavailable},
+				core.CodeUnavailable},
 		} {
 			cred, err := newProvider(t, c.cfg).made(t, c.printed)
 			require.Equal(t, c.code, core.CodeOf(err), c.name)
@@ -226,7 +226,7 @@ func TestGarbage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := newProvider(t, Config{Headers: aws}).made(t, c.printed)
-			require.Equal(t, core.Unavailable, core.CodeOf(err))
+			require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -243,11 +243,11 @@ func TestGarbage(t *testing.T) {
 // What the settings do not fit is a matter of the settings.
 func TestSettingsThatDoNotFit(t *testing.T) {
 	_, err := newProvider(t, Config{}).made(t, awsDocument(t, nil))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "name the headers that carry its fields")
 	_, err = newProvider(t, Config{Headers: map[string]string{"X": "{token}"}}).made(t,
 		awsDocument(t, nil))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "none of the fields that headers names")
 }
 
@@ -268,7 +268,7 @@ func FuzzExecCredential(f *testing.F) {
 			p.cfg.Output = format
 			cred, err := p.credential(t.Context(), printed)
 			if err != nil {
-				require.Contains(t, []core.Code{core.Unavailable, core.BadConfig}, core.CodeOf(err))
+				require.Contains(t, []core.Code{core.CodeUnavailable, core.CodeBadConfig}, core.CodeOf(err))
 				continue
 			}
 			require.True(t, len(cred.Attach.Header) > 0 || !cred.Attach.Cert.IsZero())

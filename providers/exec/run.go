@@ -57,12 +57,12 @@ func (p *provider) findProgram() (string, error) {
 	path, err := exec.LookPath(p.cfg.Command)
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return "", core.LocalErrorf(core.BadConfig,
+		return "", core.LocalErrorf(core.CodeBadConfig,
 			"the program %q is in the current folder only; want an absolute path", p.cfg.Command)
 	case errors.Is(err, fs.ErrPermission):
-		return "", core.LocalErrorf(core.BadConfig, "the program %q may not be executed", p.cfg.Command)
+		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q may not be executed", p.cfg.Command)
 	case err != nil:
-		return "", core.LocalErrorf(core.BadConfig, "the program %q is not found", p.cfg.Command)
+		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q is not found", p.cfg.Command)
 	}
 	p.path.Store(&path)
 	return path, nil
@@ -94,10 +94,10 @@ func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, core.Errorf(core.Unavailable, "the program %q was ended, its time was up: %w",
+		return nil, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
 			p.cfg.Command, context.Cause(ctx))
 	case stdout.remaining < 0:
-		return nil, core.Errorf(core.Unavailable, "the program %q prints more than %d KiB", p.cfg.Command,
+		return nil, core.Errorf(core.CodeUnavailable, "the program %q prints more than %d KiB", p.cfg.Command,
 			maxOutput>>10)
 	case err != nil:
 		return nil, p.exitError(err, stderr.n > 0)
@@ -113,9 +113,9 @@ func (p *provider) startError(err error) error {
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	code := core.BadConfig
+	code := core.CodeBadConfig
 	if isTransient(err) {
-		code = core.Unavailable
+		code = core.CodeUnavailable
 	}
 	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
@@ -136,18 +136,18 @@ func (p *provider) exitError(err error, wrote bool) error {
 	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
-		return core.Errorf(core.Unavailable, "the output of the program %q cannot be read: %w",
+		return core.Errorf(core.CodeUnavailable, "the output of the program %q cannot be read: %w",
 			p.cfg.Command, err)
 	}
-	status, code := exit.ExitCode(), core.Unavailable
+	status, code := exit.ExitCode(), core.CodeUnavailable
 	switch status {
 	case -1:
-		return core.Errorf(core.Unavailable, "the program %q was ended by a signal%s", p.cfg.Command,
+		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal%s", p.cfg.Command,
 			note)
 	case exUsage, exConfig:
-		code = core.BadConfig
+		code = core.CodeBadConfig
 	case exNoPerm:
-		code = core.Denied
+		code = core.CodeDenied
 	}
 	return core.Errorf(code, "the program %q ended with status %d%s", p.cfg.Command, status, note)
 }

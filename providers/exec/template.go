@@ -101,7 +101,7 @@ func fill(templates map[string]string, values map[string]string) (map[string]cor
 			continue
 		}
 		if err := headers.Value(value.String()); err != nil {
-			return nil, core.Errorf(core.Unavailable, "what the command printed %w", err)
+			return nil, core.Errorf(core.CodeUnavailable, "what the command printed %w", err)
 		}
 		filled[name] = core.NewSecret(value.String())
 	}

@@ -41,14 +41,14 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 		e.SetSortMapKeys(true)
 		e.UseCompactInts(true)
 		if err := e.Encode(payload); err != nil {
-			return nil, "", core.Errorf(core.BadConfig, "the payload cannot be encoded as MessagePack: %w", err)
+			return nil, "", core.Errorf(core.CodeBadConfig, "the payload cannot be encoded as MessagePack: %w", err)
 		}
 		return buf.Bytes(), msgpackType, nil
 	}
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(payload); err != nil {
-		return nil, "", core.Errorf(core.BadConfig, "the payload cannot be encoded as JSON: %w", err)
+		return nil, "", core.Errorf(core.CodeBadConfig, "the payload cannot be encoded as JSON: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), jsonType, nil
 }
@@ -56,7 +56,7 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 // checkOut reports an out that no answer can be decoded into. It is called before anything is sent.
 func checkOut(out any) error {
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the answer cannot be read into a %T: want a pointer that is not nil", out)
 	}
 	return nil
@@ -75,7 +75,7 @@ func decode(contentType string, body []byte, out any) error {
 	switch {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		if err := json.Unmarshal(body, out); err != nil {
-			return core.Errorf(core.Unavailable, "the answer's JSON does not fit: %w", err)
+			return core.Errorf(core.CodeUnavailable, "the answer's JSON does not fit: %w", err)
 		}
 		return nil
 	case media == msgpackType || media == "application/msgpack":
@@ -87,7 +87,7 @@ func decode(contentType string, body []byte, out any) error {
 	case *any:
 		*v = body
 	default:
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the answer is of type %q, not JSON or MessagePack: read it into a *[]byte", media)
 	}
 	return nil
@@ -103,11 +103,11 @@ func unpack(body []byte, out any) (err error) {
 	d.UseLooseInterfaceDecoding(true)
 	defer func() {
 		if r := recover(); r != nil {
-			err = core.Errorf(core.Unavailable, "the answer's MessagePack cannot be read")
+			err = core.Errorf(core.CodeUnavailable, "the answer's MessagePack cannot be read")
 		}
 	}()
 	if err := d.Decode(out); err != nil {
-		return core.Errorf(core.Unavailable, "the answer's MessagePack does not fit: %w", err)
+		return core.Errorf(core.CodeUnavailable, "the answer's MessagePack does not fit: %w", err)
 	}
 	return nil
 }
@@ -133,13 +133,13 @@ func queryOf(payload any) (string, error) {
 	}
 	text, err := json.Marshal(payload)
 	if err != nil {
-		return "", core.Errorf(core.BadConfig, "the payload: %w", err)
+		return "", core.Errorf(core.CodeBadConfig, "the payload: %w", err)
 	}
 	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&fields); err != nil {
-		return "", core.Errorf(core.BadConfig, "the payload of a query must be an object, not %T",
+		return "", core.Errorf(core.CodeBadConfig, "the payload of a query must be an object, not %T",
 			payload)
 	}
 	values := make(url.Values, len(fields))
@@ -163,7 +163,7 @@ func addToQuery(values url.Values, name string, list []any) error {
 		case string, bool, json.Number:
 			values.Add(name, fmt.Sprint(v))
 		default:
-			return core.Errorf(core.BadConfig,
+			return core.Errorf(core.CodeBadConfig,
 				"the payload's %q cannot be part of a query: put it in the body", name)
 		}
 	}

@@ -97,14 +97,14 @@ func (s *Session) callURL(attrs map[string]string, path string, c *Call) (*url.U
 		version = attrs[attrAPIVersion]
 	}
 	if !isVersion(version) {
-		return nil, core.Errorf(core.BadConfig, "the API version %q is not a name, such as \"v1\"", version)
+		return nil, core.Errorf(core.CodeBadConfig, "the API version %q is not a name, such as \"v1\"", version)
 	}
 	if version != "" && !c.NoVersion {
 		base += "/" + version
 	}
 	u, err := url.Parse(base + "/" + strings.TrimPrefix(path, "/"))
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "the path cannot be part of a URL")
+		return nil, core.Errorf(core.CodeBadConfig, "the path cannot be part of a URL")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
@@ -115,24 +115,24 @@ func (s *Session) domainURL(attrs map[string]string, d Domain) (string, error) {
 	base := attrs[attrBaseURL]
 	switch {
 	case base == "":
-		return "", core.Errorf(core.BadConfig, "session %q names no base_url: is it of the provider gs?",
+		return "", core.Errorf(core.CodeBadConfig, "session %q names no base_url: is it of the provider gs?",
 			s.core.Name())
 	case d == "":
 		return base, nil
 	case attrs[attrDomain+string(d)] != "":
 		return attrs[attrDomain+string(d)], nil
 	case !strings.Contains(string(d), "://"):
-		return "", core.Errorf(core.BadConfig, "session %q has no domain %q", s.core.Name(), d)
+		return "", core.Errorf(core.CodeBadConfig, "session %q has no domain %q", s.core.Name(), d)
 	}
 	custom := strings.TrimRight(string(d), "/")
 	if err := checkURL(custom); err != nil {
-		return "", core.Errorf(core.OriginRefused, "the domain of the call: %w", err)
+		return "", core.Errorf(core.CodeOriginRefused, "the domain of the call: %w", err)
 	}
 	if len(s.core.Status().Origins) > 0 {
 		return custom, nil // the session itself refuses other origins
 	}
 	if a, b := originOf(custom), originOf(base); a != b {
-		return "", core.Errorf(core.OriginRefused, "%s is not the host of session %q", a, s.core.Name())
+		return "", core.Errorf(core.CodeOriginRefused, "%s is not the host of session %q", a, s.core.Name())
 	}
 	return custom, nil
 }

@@ -127,7 +127,7 @@ func TestBadSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, err := gs.Get(c.env, c.cfg, nil)
 			require.Nil(t, s)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "sec;")
 		})

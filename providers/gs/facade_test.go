@@ -146,13 +146,13 @@ func TestRetryRule(t *testing.T) {
 				return get(ctx, s)
 			}, 1, 0, time.Second, gs.RateLimited},
 		"broken connections": {hangUp(2), nil, get, 3, 750 * time.Millisecond, 3 * time.Second, nil},
-		"broken POST":        {hangUp(1), nil, post, 1, 0, time.Second, core.Unavailable},
+		"broken POST":        {hangUp(1), nil, post, 1, 0, time.Second, core.CodeUnavailable},
 		"hanging": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil,
 			func(ctx context.Context, s *gs.Session) error {
 				return s.Get(ctx, "/x", nil, &gs.Call{Timeout: 3 * time.Second})
 			}, 1, 3 * time.Second, 4 * time.Second, context.DeadlineExceeded},
 		"hanging, by default": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-			nil, get, 1, 65 * time.Second, 66 * time.Second, core.Unavailable},
+			nil, get, 1, 65 * time.Second, 66 * time.Second, core.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestAPIErrors(t *testing.T) {
 				require.ErrorAs(t, err, &e)
 				require.ErrorIs(t, err, c.kind)
 				require.ErrorIs(t, err, gs.RequestFailed)
-				require.NotErrorIs(t, err, core.Denied)
+				require.NotErrorIs(t, err, core.CodeDenied)
 				require.Equal(t, gs.APIError{
 					Status: c.status, Method: "GET", URL: "https://api.gs.com/v1/users/self", RequestID: "req-7",
 					Message: c.message, RetryAfter: 3 * time.Second,
@@ -298,12 +298,12 @@ func TestAnswers(t *testing.T) {
 		"CSV as text":        {"text/csv", "a,b", &text, ptr("a,b"), 0},
 		"CSV as anything":    {"text/csv", "a,b", &whatever, ptr(any([]byte("a,b"))), 0},
 		"JSON as anything":   {"application/json", "[1]", &whatever, ptr(any([]any{1.0})), 0},
-		"CSV as a struct":    {"text/csv", "a,b", &u, &user{}, core.BadConfig},
-		"broken JSON":        {"application/json", `{"id":`, &u, &user{}, core.Unavailable},
-		"another JSON":       {"application/json", `{"size":"three"}`, &u, &user{}, core.Unavailable},
-		"broken MessagePack": {"application/x-msgpack", "\x81\xa2i", &u, &user{}, core.Unavailable},
+		"CSV as a struct":    {"text/csv", "a,b", &u, &user{}, core.CodeBadConfig},
+		"broken JSON":        {"application/json", `{"id":`, &u, &user{}, core.CodeUnavailable},
+		"another JSON":       {"application/json", `{"size":"three"}`, &u, &user{}, core.CodeUnavailable},
+		"broken MessagePack": {"application/x-msgpack", "\x81\xa2i", &u, &user{}, core.CodeUnavailable},
 		"nothing":            {"application/json", "", &u, &user{}, 0},
-		"too much":           {"text/plain", strings.Repeat("x", 101), &text, ptr(""), core.Unavailable},
+		"too much":           {"text/plain", strings.Repeat("x", 101), &text, ptr(""), core.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -354,9 +354,9 @@ func TestPayloads(t *testing.T) {
 		"large": {map[string]any{"n": int64(12345678901234567)}, "/v1/x?p=0&n=12345678901234567",
 			0},
 		"empty":       {map[string]any{}, "/v1/x?p=0", 0},
-		"nested":      {map[string]any{"a": map[string]any{}}, "", core.BadConfig},
-		"no object":   {[]int{1}, "", core.BadConfig},
-		"unencodable": {map[string]any{"f": func() {}}, "", core.BadConfig},
+		"nested":      {map[string]any{"a": map[string]any{}}, "", core.CodeBadConfig},
+		"no object":   {[]int{1}, "", core.CodeBadConfig},
+		"unencodable": {map[string]any{"f": func() {}}, "", core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -393,8 +393,8 @@ func TestMsgPackBothWays(t *testing.T) {
 		var back map[string]any
 		require.Error(t, json.Unmarshal(a.requests()[0].body, &back))
 		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, &gs.Call{MsgPack: true}),
-			core.BadConfig)
-		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, nil), core.BadConfig)
+			core.CodeBadConfig)
+		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, nil), core.CodeBadConfig)
 		require.Len(t, a.requests(), 1)
 	})
 }

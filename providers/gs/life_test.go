@@ -26,9 +26,9 @@ func TestLife(t *testing.T) {
 		s, err := gs.Get(gs.QA,
 			gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots}, nil)
 		require.NoError(t, err)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.NotInitialized)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeNotInitialized)
 		_, _, err = s.WebSocket(ctx, "/x", nil)
-		require.ErrorIs(t, err, core.NotInitialized)
+		require.ErrorIs(t, err, core.CodeNotInitialized)
 		require.Zero(t, a.dials.Load())
 
 		require.NoError(t, s.Init(ctx))
@@ -41,9 +41,9 @@ func TestLife(t *testing.T) {
 		require.NoError(t, s.Close(ctx))
 		require.NoError(t, s.Close(ctx))
 		dials := a.dials.Load()
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.Closed)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeClosed)
 		_, _, err = s.WebSocket(ctx, "/x", nil)
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		require.Equal(t, dials, a.dials.Load())
 
 		require.NoError(t, s.Init(ctx))
@@ -74,7 +74,7 @@ func TestBusyLogin(t *testing.T) {
 				require.Equal(t, 2, a.tokens)
 				return
 			}
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.Equal(t, 1, a.tokens)
 		})
 	}
@@ -96,7 +96,7 @@ func TestFailedInit(t *testing.T) {
 
 		s, err := gs.Use(ctx, gs.Prod, bad, nil)
 		require.Nil(t, s)
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.NotContains(t, err.Error(), "sec is")
 		current, err := gs.Current(ctx)
 		require.NoError(t, err)
@@ -106,9 +106,9 @@ func TestFailedInit(t *testing.T) {
 		require.NoError(t, err)
 		ran := false
 		err = gs.Do(ctx, s, func(context.Context) error { ran = true; return nil })
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.False(t, ran)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.NotInitialized)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeNotInitialized)
 		require.Empty(t, a.requests(), "nothing goes out without a credential")
 
 		a.token = nil
@@ -121,7 +121,7 @@ func TestFailedInit(t *testing.T) {
 func TestCurrent(t *testing.T) {
 	ctx := t.Context()
 	_, err := gs.Current(ctx)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	s, err := gs.Get(gs.Dev, gs.Config{Token: core.NewSecret("tok")}, nil)
 	require.NoError(t, err)
 	require.Nil(t, gs.SetCurrent(s))
@@ -166,7 +166,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 					s, err := gs.Get(env, cfg, nil)
 					require.NoError(t, err)
 					err = s.Init(t.Context())
-					require.ErrorIs(t, err, core.BadConfig)
+					require.ErrorIs(t, err, core.CodeBadConfig)
 					require.ErrorContains(t, err, "certificate")
 
 					pass := cfg
@@ -239,17 +239,17 @@ func TestForeignDomains(t *testing.T) {
 			"http://api.gs.com", "https://u@api.gs.com", "https://api.gs.com@evil.example.com",
 			"https://api.marquee-qa.gs.com", "ftp://api.gs.com"} {
 			call := &gs.Call{Domain: d}
-			require.ErrorIs(t, s.Get(ctx, "/x", nil, call), core.OriginRefused, d)
-			require.ErrorIs(t, s.Post(ctx, "/x", 1, nil, call), core.OriginRefused, d)
+			require.ErrorIs(t, s.Get(ctx, "/x", nil, call), core.CodeOriginRefused, d)
+			require.ErrorIs(t, s.Post(ctx, "/x", 1, nil, call), core.CodeOriginRefused, d)
 			_, _, err := s.WebSocket(ctx, "/x", call)
-			require.ErrorIs(t, err, core.OriginRefused, d)
+			require.ErrorIs(t, err, core.CodeOriginRefused, d)
 		}
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: "mds_west"}), core.BadConfig)
-		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSEast}), core.BadConfig)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: "mds_west"}), core.CodeBadConfig)
+		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSEast}), core.CodeBadConfig)
 		require.ErrorIs(t,
 			cookies.Get(ctx, "/x", nil, &gs.Call{Domain: "https://us-east.data.gsapis.com"}),
-			core.OriginRefused)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{APIVersion: "v1/../.."}), core.BadConfig)
+			core.CodeOriginRefused)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{APIVersion: "v1/../.."}), core.CodeBadConfig)
 		require.Equal(t, dials, a.dials.Load())
 
 		require.NoError(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSWeb, APIVersion: "v2"}))
@@ -272,15 +272,15 @@ func TestCallsThatCannotWork(t *testing.T) {
 		ctx, began := t.Context(), time.Now()
 		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}},
 			{"": {"a"}}, {"X-A\r\n": nil}} {
-			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.BadConfig, "%q", h)
+			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.CodeBadConfig, "%q", h)
 			_, _, err := s.WebSocket(ctx, "/x", &gs.Call{Header: h})
-			require.ErrorIs(t, err, core.BadConfig, "%q", h)
+			require.ErrorIs(t, err, core.CodeBadConfig, "%q", h)
 		}
 		for _, path := range []string{"/x\r\nX-B: c", "/%zz"} {
-			require.ErrorIs(t, s.Get(ctx, path, nil, nil), core.BadConfig, "%q", path)
+			require.ErrorIs(t, s.Get(ctx, path, nil, nil), core.CodeBadConfig, "%q", path)
 		}
 		for _, out := range []any{struct{}{}, map[string]any{}, (*string)(nil), "x"} {
-			require.ErrorIs(t, s.Post(ctx, "/x", 1, out, nil), core.BadConfig, "%T", out)
+			require.ErrorIs(t, s.Post(ctx, "/x", 1, out, nil), core.CodeBadConfig, "%T", out)
 		}
 		require.Empty(t, a.requests())
 		require.Zero(t, time.Since(began))
@@ -348,8 +348,8 @@ func TestFrom(t *testing.T) {
 	require.NoError(t, other.Init(t.Context()))
 	s := gs.From(other)
 	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{Domain: "https://127.0.0.1:2"}),
-		core.OriginRefused)
-	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{NoRetry: true}), core.Unavailable)
+		core.CodeOriginRefused)
+	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{NoRetry: true}), core.CodeUnavailable)
 
 	plain := core.New("plain",
 		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {

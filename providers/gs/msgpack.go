@@ -14,7 +14,7 @@ import (
 // stack overflow ends the process.
 const maxDepth = 1000
 
-var errPacked = core.Errorf(core.Unavailable,
+var errPacked = core.Errorf(core.CodeUnavailable,
 	"the answer's MessagePack is cut short or nested too deep")
 
 // checkPacked reports a MessagePack value that is incomplete or nested too deep. It does not

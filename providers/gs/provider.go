@@ -65,7 +65,7 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 // returned unchanged, also after a refusal, as there is no other.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the caller did not wait: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the caller did not wait: %w",
 			context.Cause(ctx))
 	}
 	cred := p.cred

@@ -123,13 +123,13 @@ func errorDiffs(err error, kind string, status int, message, where string) (diff
 		"MqRequestError": gs.RequestFailed, "MqAuthorizationError": gs.NotAuthorized,
 		"MqRateLimitedError":    gs.RateLimited,
 		"MqInternalServerError": gs.ServerFailed, "MqTimeoutError": gs.TimedOut,
-		"MqUninitialisedError": core.BadConfig, "MqError": core.BadConfig,
-		"KeyError": core.Unavailable, "JSONDecodeError": core.Unavailable, // a token answer that is none
+		"MqUninitialisedError": core.CodeBadConfig, "MqError": core.CodeBadConfig,
+		"KeyError": core.CodeUnavailable, "JSONDecodeError": core.CodeUnavailable, // a token answer that is none
 	}
 	var api *gs.APIError
 	switch {
 	case kind == "MqAuthenticationError": // of the token endpoint
-		if !errors.Is(err, core.Denied) && !errors.Is(err, core.Unavailable) {
+		if !errors.Is(err, core.CodeDenied) && !errors.Is(err, core.CodeUnavailable) {
 			diffs = append(diffs, "the error's code is "+core.CodeOf(err).Error())
 		}
 		if err == nil || !strings.Contains(err.Error(), message) {

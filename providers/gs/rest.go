@@ -137,7 +137,7 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
 	if err != nil {
-		return core.Errorf(core.BadConfig, "the request: %w", err)
+		return core.Errorf(core.CodeBadConfig, "the request: %w", err)
 	}
 	req.Header = maps.Clone(r.header)
 	resp, err := s.core.Client().Do(req)
@@ -170,7 +170,7 @@ func (r *request) readAnswer(ctx context.Context, resp *http.Response) error {
 	case err != nil:
 		return r.connectionError(ctx, &url.Error{URL: r.url.String(), Err: err})
 	case int64(len(body)) > limit:
-		return r.annotate(core.Errorf(core.Unavailable, "the answer is larger than %d bytes", limit))
+		return r.annotate(core.Errorf(core.CodeUnavailable, "the answer is larger than %d bytes", limit))
 	}
 	if err := decode(resp.Header.Get("Content-Type"), body, r.out); err != nil {
 		return r.annotate(err)
@@ -194,7 +194,7 @@ func (r *request) connectionError(ctx context.Context, err error) error {
 	ended := ctx.Err() != nil
 	err = providerhttp.ClientError(err)
 	out := r.annotate(err)
-	if ended || core.CodeOf(err) != core.Unavailable {
+	if ended || core.CodeOf(err) != core.CodeUnavailable {
 		return out
 	}
 	return &temporaryError{out}

@@ -26,7 +26,7 @@ type Session struct{ core *core.Session }
 // are not valid.
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
-		return nil, &core.Error{Provider: kind, Op: "open", Code: core.BadConfig, Err: err}
+		return nil, &core.Error{Provider: kind, Op: "open", Code: core.CodeBadConfig, Err: err}
 	}
 	p, err := open(context.Background(), env, cfg)
 	if err != nil {

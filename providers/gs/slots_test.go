@@ -19,7 +19,7 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 	current := func(ctx context.Context) *core.Session {
 		s, err := gs.Current(ctx)
 		if err != nil {
-			require.ErrorIs(t, err, core.NotInitialized)
+			require.ErrorIs(t, err, core.CodeNotInitialized)
 			return nil
 		}
 		return s.Core()
@@ -60,7 +60,7 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 	core.SetCurrent(nil)
 	require.Nil(t, current(ctx), "core's nil empties all")
 	require.ErrorIs(t, gs.Do(ctx, nil, func(context.Context) error { t.Error("ran"); return nil }),
-		core.BadConfig)
+		core.CodeBadConfig)
 }
 
 // TestCurrentOfAHandMadeSession has a session that the program made of the
@@ -76,6 +76,6 @@ func TestCurrentOfAHandMadeSession(t *testing.T) {
 	require.Same(t, s, found.Core())
 	require.Same(t, s, gs.SetCurrent(nil).Core())
 	_, err = core.Current(ctx)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.True(t, gs.Factory.Info().Facade)
 }

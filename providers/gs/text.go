@@ -48,11 +48,11 @@ func isVersion(s string) bool {
 func checkHeader(h http.Header) error {
 	for name, values := range h {
 		if name == "" || !isVisible(name, `"(),/:;<=>?@[\]{}`) {
-			return core.Errorf(core.BadConfig, "%q is not the name of a header", name)
+			return core.Errorf(core.CodeBadConfig, "%q is not the name of a header", name)
 		}
 		for _, value := range values {
 			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-				return core.Errorf(core.BadConfig, "the value of the header %q has a control character in it",
+				return core.Errorf(core.CodeBadConfig, "the value of the header %q has a control character in it",
 					name)
 			}
 		}

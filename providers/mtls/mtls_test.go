@@ -95,7 +95,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := mtls.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 			require.NotContains(t, err.Error(), "\n")
@@ -159,12 +159,12 @@ func TestBadFiles(t *testing.T) {
 		want           string
 		first, renewal core.Code
 	}{
-		{"torn", pair.Cert, other.Key, "do not belong together", core.BadConfig, core.Unavailable},
-		{"cut short", pair.Cert[:200], pair.Key, "damaged or cut short", core.BadConfig,
-			core.Unavailable},
-		{"empty key", pair.Cert, nil, "is empty", core.BadConfig, core.Unavailable},
-		{"expired", past.Cert, past.Key, "expired at", core.BadConfig, core.BadConfig},
-		{"not yet valid", future.Cert, future.Key, "is not valid before", core.BadConfig, core.BadConfig},
+		{"torn", pair.Cert, other.Key, "do not belong together", core.CodeBadConfig, core.CodeUnavailable},
+		{"cut short", pair.Cert[:200], pair.Key, "damaged or cut short", core.CodeBadConfig,
+			core.CodeUnavailable},
+		{"empty key", pair.Cert, nil, "is empty", core.CodeBadConfig, core.CodeUnavailable},
+		{"expired", past.Cert, past.Key, "expired at", core.CodeBadConfig, core.CodeBadConfig},
+		{"not yet valid", future.Cert, future.Key, "is not valid before", core.CodeBadConfig, core.CodeBadConfig},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := newFiles(t, certstest.Pair{Cert: c.cert, Key: c.key})
@@ -199,7 +199,7 @@ func TestSessionPastTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(5 * time.Second)
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "expired at")
 
 		next := ca.Issue(t, certstest.Options{NotAfter: time.Now().Add(24 * time.Hour)})
@@ -227,7 +227,7 @@ func TestSessionTornPair(t *testing.T) {
 		write(t, files.cert, two.Cert)
 		time.Sleep(15 * time.Second)
 		require.Equal(t, "one", s.Status().Subject)
-		require.ErrorIs(t, s.Status().LastError, core.Unavailable)
+		require.ErrorIs(t, s.Status().LastError, core.CodeUnavailable)
 		write(t, files.key, two.Key)
 		time.Sleep(15 * time.Second)
 		require.Equal(t, "two", s.Status().Subject)

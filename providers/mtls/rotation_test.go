@@ -133,7 +133,7 @@ func TestRotation(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return s.Status().LastError != nil }, 20*time.Second,
 		20*time.Millisecond)
-	require.ErrorIs(t, s.Status().LastError, core.Unavailable)
+	require.ErrorIs(t, s.Status().LastError, core.CodeUnavailable)
 	require.Equal(t, "one", now().name)
 	write(t, files.key, two.Key) // whole again
 	require.Eventually(t, func() bool { return now().name == "two" }, 20*time.Second,

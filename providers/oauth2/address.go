@@ -56,7 +56,7 @@ func readToken(setting string, text core.Secret, file string) (core.Secret, erro
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return core.Secret{}, core.LocalErrorf(core.BadConfig, "%s: file %q does not hold one token",
+		return core.Secret{}, core.LocalErrorf(core.CodeBadConfig, "%s: file %q does not hold one token",
 			setting, file)
 	}
 	return core.NewSecret(token), nil

@@ -134,10 +134,10 @@ func noBrowserError(err error) error {
 	const text = "a person must sign in, and the program can neither open a browser nor show a " +
 		"link; where there is no browser, use the grant device_code"
 	if err == nil {
-		return core.Errorf(core.Interactive, text)
+		return core.Errorf(core.CodeInteractive, text)
 	}
 	// without the link
-	return core.Errorf(core.Interactive, text+": %w", providerhttp.ClientError(err))
+	return core.Errorf(core.CodeInteractive, text+": %w", providerhttp.ClientError(err))
 }
 
 // authorizationRequest returns the parameters of the authorization request (RFC 6749 §4.1.1,
@@ -174,13 +174,13 @@ func (conn *connection) authorizationLink(ctx context.Context, a *authorization)
 		}
 		form = url.Values{"client_id": {conn.cfg.ClientID}, "request_uri": {uri}}
 	case conn.meta.PushedRequired:
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"the server wants pushed requests (RFC 9126) and names no place for them; give "+
 				"pushed_authorization_url")
 	}
 	u, err := url.Parse(conn.meta.AuthorizationEndpoint)
 	if err != nil {
-		return "", core.Errorf(core.BadConfig, "the authorization endpoint is not a URL")
+		return "", core.Errorf(core.CodeBadConfig, "the authorization endpoint is not a URL")
 	}
 	query := u.Query() // the endpoint's own parameters are kept (RFC 6749 §3.1)
 	maps.Copy(query, form)
@@ -202,7 +202,7 @@ func (conn *connection) pushRequest(ctx context.Context, form url.Values,
 	}
 	uri, err := answer.Text("request_uri")
 	if err != nil || uri == "" || !isPlainText(uri) {
-		return "", core.Errorf(core.Unavailable,
+		return "", core.Errorf(core.CodeUnavailable,
 			"the answer to the pushed request has no request_uri (RFC 9126 §2.2)")
 	}
 	return uri, nil
@@ -222,7 +222,7 @@ func (conn *connection) redeemCode(ctx context.Context, a *authorization,
 	}, core.NewSecret(code), core.NewSecret(a.verifier))
 	switch {
 	case grant.ErrorCode(err, "invalid_grant"):
-		return core.Credential{}, core.Errorf(core.Denied,
+		return core.Credential{}, core.Errorf(core.CodeDenied,
 			"the server did not take the code of this sign-in: it was used before, has ended or belongs to "+
 				"another: %w",
 			errors.Unwrap(err))
@@ -238,16 +238,16 @@ func (conn *connection) redeemCode(ctx context.Context, a *authorization,
 func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, error) {
 	for _, name := range []string{"code", "error", "error_description", "iss"} {
 		if len(answer[name]) > 1 {
-			return "", core.Errorf(core.Denied,
+			return "", core.Errorf(core.CodeDenied,
 				"the answer in the browser has more than one %s (RFC 6749 §3.1)", name)
 		}
 	}
 	switch {
 	case answer.Has("iss") && a.issuer != "" && answer.Get("iss") != a.issuer:
-		return "", core.Errorf(core.Denied,
+		return "", core.Errorf(core.CodeDenied,
 			"the answer in the browser is of another server: its iss is not %.200q (RFC 9207)", a.issuer)
 	case !answer.Has("iss") && a.issRequired:
-		return "", core.Errorf(core.Denied,
+		return "", core.Errorf(core.CodeDenied,
 			"the answer in the browser does not name its server, as issuer %.200q promises (RFC 9207)",
 			a.issuer)
 	case answer.Get("error") != "":
@@ -257,11 +257,11 @@ func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, 
 		err := providerhttp.AnswerCode(doc,
 			append(secrets, core.NewSecret(a.state), core.NewSecret(a.nonce))...)
 		if err == nil {
-			return "", core.Errorf(core.Denied, "the answer in the browser is an error")
+			return "", core.Errorf(core.CodeDenied, "the answer in the browser is an error")
 		}
 		return "", core.Prefix(err, "in the browser")
 	case answer.Get("code") == "":
-		return "", core.Errorf(core.Unavailable, "the answer in the browser has neither code nor error")
+		return "", core.Errorf(core.CodeUnavailable, "the answer in the browser has neither code nor error")
 	}
 	return answer.Get("code"), nil
 }

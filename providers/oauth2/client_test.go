@@ -141,7 +141,7 @@ func TestKeyRotates(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "client.pem")
 	p := s.open(t, map[string]any{"client_secret": nil, "client_key": map[string]any{"file": file}})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "client_key: file")
 	for i, key := range []crypto.Signer{ecKey, edKey} {
 		require.NoError(t, os.WriteFile(file, []byte(keyPEM(t, key)), 0o600))
@@ -218,7 +218,7 @@ func TestClientFaults(t *testing.T) {
 				settings[name] = value
 			}
 			err := oauth2.Factory.Check("", settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.fault)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -308,16 +308,16 @@ func TestServerLacks(t *testing.T) {
 		metadata           map[string]any
 	}{
 		{"grant", "unsupported_grant_type",
-			"the server does not offer the grant client_credentials, but authorization_code", core.BadConfig,
+			"the server does not offer the grant client_credentials, but authorization_code", core.CodeBadConfig,
 			map[string]any{"grant_types_supported": []string{"authorization_code"}}},
-		{"grant of the client", "unauthorized_client", "does not offer the grant", core.BadConfig,
+		{"grant of the client", "unauthorized_client", "does not offer the grant", core.CodeBadConfig,
 			map[string]any{"grant_types_supported": []string{"authorization_code\x1b"}}},
 		{"method", "invalid_client",
-			"the server does not offer the client_auth client_secret_basic, but none", core.BadConfig,
+			"the server does not offer the client_auth client_secret_basic, but none", core.CodeBadConfig,
 			map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}},
-		{"a wrong secret", "invalid_client", "invalid_client", core.Denied,
+		{"a wrong secret", "invalid_client", "invalid_client", core.CodeDenied,
 			map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}}},
-		{"nothing said", "unsupported_grant_type", "unsupported_grant_type", core.BadConfig, nil},
+		{"nothing said", "unsupported_grant_type", "unsupported_grant_type", core.CodeBadConfig, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)

@@ -85,12 +85,12 @@ func (conn *connection) clientWithoutScopes() *grant.Client {
 // of the setting for it, without _url.
 func (conn *connection) checkEndpoint(setting, endpoint string) error {
 	if endpoint == "" {
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"issuer %.200q names no %s endpoint: it does not have the grant, or give %s_url",
 			conn.cfg.Issuer, setting, setting)
 	}
 	if err := checkURL(endpoint, conn.cfg.AllowHTTP); err != nil {
-		return core.Errorf(core.BadConfig, "the %s endpoint of issuer %.200q %w", setting,
+		return core.Errorf(core.CodeBadConfig, "the %s endpoint of issuer %.200q %w", setting,
 			conn.cfg.Issuer, err)
 	}
 	return nil

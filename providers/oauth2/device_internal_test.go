@@ -68,11 +68,11 @@ func TestPollTimes(t *testing.T) {
 		"timeouts":     {5, 600, []string{"", "", "", pending, granted}, []int{5, 15, 35, 75, 80}, 0, ""},
 		"unavailable":  {5, 600, []string{"503", granted}, []int{5, 35}, 0, ""},
 		"never longer": {50, 600, []string{"", "", granted}, []int{50, 110, 170}, 0, ""},
-		"expires":      {5, 12, nil, []int{5, 10}, core.Interactive, "sign in again"},
-		"said expired": {5, 600, []string{`{"error":"expired_token"}`}, []int{5}, core.Interactive,
+		"expires":      {5, 12, nil, []int{5, 10}, core.CodeInteractive, "sign in again"},
+		"said expired": {5, 600, []string{`{"error":"expired_token"}`}, []int{5}, core.CodeInteractive,
 			"sign in again"},
 		"denied": {5, 600, []string{pending, `{"error":"access_denied"}`}, []int{5, 10},
-			core.Denied, "refused"},
+			core.CodeDenied, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 			deviceAuthorization{
 				interval: 5 * time.Second, visit: core.Visit{Expires: time.Now().Add(time.Hour)},
 			})
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "nobody finished")
 		require.Len(t, transport.at, 1)
@@ -234,15 +234,15 @@ func TestKeys(t *testing.T) {
 		"no kid, unknown beside": {
 			`{"keys":[{"kty":"XYZ"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`, 1, 0},
 		"too short": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 171) +
-			`","e":"AQAB"}]}`, 0, core.BadConfig},
+			`","e":"AQAB"}]}`, 0, core.CodeBadConfig},
 		"long enough": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) +
 			`","e":"AQAB"}]}`, 1, 0},
 		"for encryption": {`{"keys":[{"kty":"RSA","use":"enc","n":"` + strings.Repeat("_", 342) +
-			`","e":"AQAB"}]}`, 0, core.BadConfig},
-		"shared secret": {`{"keys":[{"kty":"oct","k":"AAAA"}]}`, 0, core.BadConfig},
+			`","e":"AQAB"}]}`, 0, core.CodeBadConfig},
+		"shared secret": {`{"keys":[{"kty":"oct","k":"AAAA"}]}`, 0, core.CodeBadConfig},
 		"not on the curve": {`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, 0,
-			core.BadConfig},
-		"a page": {`<html>`, 0, core.Unavailable},
+			core.CodeBadConfig},
+		"a page": {`<html>`, 0, core.CodeUnavailable},
 	} {
 		keys, err := parseKeys([]byte(tt.body))
 		require.Len(t, keys, tt.keys, name)

@@ -20,7 +20,7 @@ func TestDevice(t *testing.T) {
 				map[string]any{"grant": "device_code",
 					"authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
 			_, err := p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.Interactive)
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.Empty(t, s.seen("/token"))
 
 			var visit core.Visit
@@ -59,13 +59,13 @@ func TestDeviceRefusals(t *testing.T) {
 		body map[string]any
 		code core.Code
 	}{
-		"access_denied":       {map[string]any{"error": "access_denied"}, core.Denied},
-		"expired_token":       {map[string]any{"error": "expired_token"}, core.Interactive},
-		"invalid_grant":       {map[string]any{"error": "invalid_grant"}, core.Denied},
-		"invalid_client":      {map[string]any{"error": "invalid_client"}, core.Denied},
-		"unsupported_grant":   {map[string]any{"error": "unsupported_grant_type"}, core.BadConfig},
-		"unauthorized_client": {map[string]any{"error": "unauthorized_client"}, core.Denied},
-		"something":           {map[string]any{"error": "something"}, core.Denied},
+		"access_denied":       {map[string]any{"error": "access_denied"}, core.CodeDenied},
+		"expired_token":       {map[string]any{"error": "expired_token"}, core.CodeInteractive},
+		"invalid_grant":       {map[string]any{"error": "invalid_grant"}, core.CodeDenied},
+		"invalid_client":      {map[string]any{"error": "invalid_client"}, core.CodeDenied},
+		"unsupported_grant":   {map[string]any{"error": "unsupported_grant_type"}, core.CodeBadConfig},
+		"unauthorized_client": {map[string]any{"error": "unauthorized_client"}, core.CodeDenied},
+		"something":           {map[string]any{"error": "something"}, core.CodeDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,17 +87,17 @@ func TestDeviceWithoutAPerson(t *testing.T) {
 	s := newPeople(t)
 	p := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Empty(t, s.seen("/device"))
 	_, err = p.SignIn(t.Context(), core.Request{},
 		core.UI{Show: func(context.Context, string) error { return errBrowser }})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorIs(t, err, errBrowser)
 	require.Empty(t, s.seen("/token"))
 	s.set(func() { delete(s.meta, "device_authorization_endpoint") })
 	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
 		core.Request{}, shows())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "device_authorization_url")
 }
 
@@ -107,24 +107,24 @@ func TestDeviceAnswers(t *testing.T) {
 		change map[string]any
 		code   core.Code
 	}{
-		"no code":        {map[string]any{"device_code": nil}, core.Unavailable},
-		"no user code":   {map[string]any{"user_code": ""}, core.Unavailable},
-		"number":         {map[string]any{"device_code": 7}, core.Unavailable},
-		"no end":         {map[string]any{"expires_in": nil}, core.Unavailable},
-		"ended":          {map[string]any{"expires_in": -1}, core.Unavailable},
-		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.BadConfig},
-		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.BadConfig},
-		"no URL":         {map[string]any{"verification_uri": nil}, core.BadConfig},
+		"no code":        {map[string]any{"device_code": nil}, core.CodeUnavailable},
+		"no user code":   {map[string]any{"user_code": ""}, core.CodeUnavailable},
+		"number":         {map[string]any{"device_code": 7}, core.CodeUnavailable},
+		"no end":         {map[string]any{"expires_in": nil}, core.CodeUnavailable},
+		"ended":          {map[string]any{"expires_in": -1}, core.CodeUnavailable},
+		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.CodeBadConfig},
+		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.CodeBadConfig},
+		"no URL":         {map[string]any{"verification_uri": nil}, core.CodeBadConfig},
 		"http": {map[string]any{"verification_uri": "http://login.example.com/go"},
-			core.BadConfig},
-		"script": {map[string]any{"verification_uri": "javascript:alert(1)"}, core.BadConfig},
-		"file":   {map[string]any{"verification_uri": "file:///etc/passwd"}, core.BadConfig},
+			core.CodeBadConfig},
+		"script": {map[string]any{"verification_uri": "javascript:alert(1)"}, core.CodeBadConfig},
+		"file":   {map[string]any{"verification_uri": "file:///etc/passwd"}, core.CodeBadConfig},
 		"escape in URL": {map[string]any{"verification_uri": "https://login.example.com/\x1b[2J"},
-			core.BadConfig},
+			core.CodeBadConfig},
 		"user in URL": {map[string]any{"verification_uri": "https://bank.example.com@evil.example.com/"},
-			core.BadConfig},
+			core.CodeBadConfig},
 		"other letters": {map[string]any{"verification_uri": "https://l\u043egin.example.com/"},
-			core.BadConfig},
+			core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)

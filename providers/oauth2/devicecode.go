@@ -49,7 +49,7 @@ var deviceCode = grantType{
 	signIn: &signInSteps{
 		checkUI: func(ui core.UI) error {
 			if ui.Visit == nil && ui.Show == nil {
-				return core.Errorf(core.Interactive,
+				return core.Errorf(core.CodeInteractive,
 					"a person must sign in, and the program cannot show a code")
 			}
 			return nil
@@ -116,16 +116,16 @@ func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization
 	lifetime := min(answer.Seconds("expires_in"), maxCodeLifetime)
 	switch {
 	case code == "" || userCode == "":
-		return deviceAuthorization{}, core.Errorf(core.Unavailable,
+		return deviceAuthorization{}, core.Errorf(core.CodeUnavailable,
 			"the device authorization answer has no code (RFC 8628 §3.2)")
 	case lifetime == 0:
-		return deviceAuthorization{}, core.Errorf(core.Unavailable,
+		return deviceAuthorization{}, core.Errorf(core.CodeUnavailable,
 			"the device authorization answer does not say when its code ends (RFC 8628 §3.2)")
 	case len(userCode) > maxUserCode || !isPlainText(userCode):
-		return deviceAuthorization{}, core.Errorf(core.BadConfig,
+		return deviceAuthorization{}, core.Errorf(core.CodeBadConfig,
 			"the server's user_code has characters that may not be shown")
 	case !isPlainLink(page):
-		return deviceAuthorization{}, core.Errorf(core.BadConfig,
+		return deviceAuthorization{}, core.Errorf(core.CodeBadConfig,
 			"the server's verification_uri is not a plain https URL")
 	}
 	if !isPlainLink(completePage) {
@@ -166,7 +166,7 @@ func showCode(ctx context.Context, ui core.UI, v core.Visit) error {
 		err = ui.Show(ctx, message)
 	}
 	if err != nil {
-		return core.Errorf(core.Interactive, "a person must sign in, and could not be told where: %w",
+		return core.Errorf(core.CodeInteractive, "a person must sign in, and could not be told where: %w",
 			err)
 	}
 	return nil
@@ -202,8 +202,8 @@ func pollToken(ctx context.Context, client *grant.Client,
 		case grant.ErrorCode(err, "expired_token"):
 			return grant.Token{}, errCodeExpired
 		case grant.ErrorCode(err, "access_denied"):
-			return grant.Token{}, core.Errorf(core.Denied, "the sign-in was refused: %w", errors.Unwrap(err))
-		case core.CodeOf(err) == core.Unavailable:
+			return grant.Token{}, core.Errorf(core.CodeDenied, "the sign-in was refused: %w", errors.Unwrap(err))
+		case core.CodeOf(err) == core.CodeUnavailable:
 			wait = min(2*wait, maxInterval)
 			var e *core.Error
 			if errors.As(err, &e) {
@@ -215,7 +215,7 @@ func pollToken(ctx context.Context, client *grant.Client,
 	}
 }
 
-var errCodeExpired = core.Errorf(core.Interactive,
+var errCodeExpired = core.Errorf(core.CodeInteractive,
 	"the code was not entered in time; sign in again for a new one")
 
 // notSignedInError is the error if ctx has ended before the person signed in.
@@ -223,9 +223,9 @@ func notSignedInError(ctx context.Context, d deviceAuthorization) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !time.Now().Before(d.visit.Expires) {
 		return errCodeExpired
 	}
-	code := core.Interactive
+	code := core.CodeInteractive
 	if errors.Is(ctx.Err(), context.Canceled) { // the caller no longer wants the token
-		code = core.Unavailable
+		code = core.CodeUnavailable
 	}
 	return core.Errorf(code, "nobody finished the sign-in: %w", context.Cause(ctx))
 }

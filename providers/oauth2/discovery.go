@@ -60,7 +60,7 @@ func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, 
 		}
 	}
 	if errors.Is(worst, errNoMetadata) {
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"issuer %.200q publishes no metadata (RFC 8414, OpenID Connect Discovery); check it, or give "+
 				"token_url",
 			d.cfg.Issuer)
@@ -72,7 +72,7 @@ func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, 
 // succeed; an invalid document tells more than an absent one.
 func rank(err error) int {
 	switch {
-	case core.CodeOf(err) == core.Unavailable:
+	case core.CodeOf(err) == core.CodeUnavailable:
 		return 2
 	case errors.Is(err, errNoMetadata):
 		return 0
@@ -98,13 +98,13 @@ func (d *discovery) fetch(ctx context.Context, web *http.Client,
 	address string) (*metadata, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "issuer is not a URL")
+		return nil, core.Errorf(core.CodeBadConfig, "issuer is not a URL")
 	}
 	req.Header.Set("Accept", "application/json")
 	body, refused, err := getDocument(web, req, d.cfg.secrets())
 	switch {
-	case refused && core.CodeOf(err) != core.Unavailable:
-		return nil, core.Errorf(core.BadConfig, "%w", errNoMetadata)
+	case refused && core.CodeOf(err) != core.CodeUnavailable:
+		return nil, core.Errorf(core.CodeBadConfig, "%w", errNoMetadata)
 	case err != nil:
 		return nil, err
 	}

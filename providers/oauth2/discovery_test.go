@@ -56,24 +56,24 @@ func TestDiscoveryRefuses(t *testing.T) {
 		code   core.Code
 		text   string
 	}{
-		{"no metadata", func(s *server, _ map[string]any) { clear(s.metadata) }, core.BadConfig,
+		{"no metadata", func(s *server, _ map[string]any) { clear(s.metadata) }, core.CodeBadConfig,
 			"publishes no metadata"},
 		{"another issuer",
 			func(_ *server, doc map[string]any) { doc["issuer"] = "https://evil.example.com" },
-			core.BadConfig, `is for "https://evil.example.com"`},
+			core.CodeBadConfig, `is for "https://evil.example.com"`},
 		{"slash more", func(s *server, doc map[string]any) { doc["issuer"] = s.URL + "/" },
-			core.BadConfig, "to the letter"},
-		{"no issuer", func(_ *server, doc map[string]any) { delete(doc, "issuer") }, core.BadConfig,
+			core.CodeBadConfig, "to the letter"},
+		{"no issuer", func(_ *server, doc map[string]any) { delete(doc, "issuer") }, core.CodeBadConfig,
 			`is for ""`},
 		{"no token endpoint", func(_ *server, doc map[string]any) { delete(doc, "token_endpoint") },
-			core.BadConfig, "token_endpoint is missing"},
+			core.CodeBadConfig, "token_endpoint is missing"},
 		{"plain HTTP",
 			func(_ *server, doc map[string]any) { doc["token_endpoint"] = "http://login.example.com" },
-			core.BadConfig, "token_endpoint is not https"},
+			core.CodeBadConfig, "token_endpoint is not https"},
 		{"wrong type", func(_ *server, doc map[string]any) { doc["token_endpoint"] = 5 },
-			core.Unavailable, "not a JSON object of strings"},
+			core.CodeUnavailable, "not a JSON object of strings"},
 		{"huge", func(_ *server, doc map[string]any) { doc["x"] = strings.Repeat("x", 2<<20) },
-			core.Unavailable, "more than 1024 KiB"},
+			core.CodeUnavailable, "more than 1024 KiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
@@ -94,7 +94,7 @@ func TestDiscoveryUnreachable(t *testing.T) {
 	p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL})
 	s.Close()
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 }
 
 // TestDiscoveryAgain: an endpoint that fails may have moved.
@@ -104,7 +104,7 @@ func TestDiscoveryAgain(t *testing.T) {
 	s.metadata[rfc8414] = doc
 	p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	s.set(func() { doc["token_endpoint"] = s.URL + "/token" })
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)

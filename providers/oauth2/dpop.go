@@ -51,7 +51,7 @@ func (conn *connection) bind(nonce *dpop.Nonce, previous renewal) error {
 		return nil
 	}
 	if supported := conn.meta.ProofAlgorithms; omits(supported, c.proofAlgorithm()) { // RFC 9449 §5.1
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm",
 			c.printable(supported), c.proofAlgorithm())
 	}
@@ -75,7 +75,7 @@ func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential,
 	header := c.Attach.Header["Authorization"]
 	token, ok := strings.CutPrefix(header.Reveal(), "DPoP ")
 	if !ok {
-		return core.Attachment{}, core.Errorf(core.Denied,
+		return core.Attachment{}, core.Errorf(core.CodeDenied,
 			"the credential holds no DPoP token: it is from before dpop was set")
 	}
 	key, err := a.keys.get(c.Renewal)
@@ -124,7 +124,7 @@ func (k *keyCache) get(sealed core.Secret) (*dpop.Key, error) {
 	}
 	key, err := dpop.ParseKey(unseal(sealed).Key)
 	if err != nil {
-		return nil, core.Errorf(core.Denied, "the credential holds no key for its proofs: %w", err)
+		return nil, core.Errorf(core.CodeDenied, "the credential holds no key for its proofs: %w", err)
 	}
 	// Two goroutines may store at once; the entry that is then missing is parsed again.
 	list := append([]cachedKey{{hash, key}}, cached[:min(len(cached), maxCachedKeys-1)]...)

@@ -31,5 +31,5 @@ func TestKeyCache(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sealed[0], renewal{Key: oldest.Secret()}.seal())
 	_, err = keys.get(core.Secret{})
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 }

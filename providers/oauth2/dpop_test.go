@@ -260,7 +260,7 @@ func TestForeignCredential(t *testing.T) {
 	} {
 		_, err := p.(core.Authorizer).Authorize(t.Context(), c,
 			core.Outgoing{Method: "GET", URL: s.api.URL})
-		require.ErrorIs(t, err, core.Denied, name)
+		require.ErrorIs(t, err, core.CodeDenied, name)
 	}
 	// As if a store had kept it from before dpop was set.
 	first := true
@@ -277,7 +277,7 @@ func TestForeignCredential(t *testing.T) {
 	require.NoError(t, session.Init(t.Context()))
 	defer session.Close(t.Context())
 	_, err = session.Client().Get(s.api.URL)
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.Equal(t, 200, post(t, session, s.api.URL, "next", false))
 }
 
@@ -286,7 +286,7 @@ func TestBoundFaults(t *testing.T) {
 		s := newBoundServers(t)
 		s.answer["token_type"] = "Bearer"
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "does not support DPoP")
 		require.Equal(t, 1, s.tokens)
 	})
@@ -294,14 +294,14 @@ func TestBoundFaults(t *testing.T) {
 		s := newBoundServers(t)
 		s.loginWants.fast = 10 * time.Minute
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.Regexp(t, `clock is (10m0s|9m59s) behind`, err.Error())
 	})
 	t.Run("a nonce that does not help", func(t *testing.T) {
 		s := newBoundServers(t)
 		s.loginWants.nonce = `"quoted"`
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, 2, s.tokens)
 	})
 	t.Run("an algorithm that the server does not take", func(t *testing.T) {
@@ -313,7 +313,7 @@ func TestBoundFaults(t *testing.T) {
 		p := s.open(t,
 			map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, `signed with "ES256, PS256", not EdDSA: set dpop_algorithm`)
 		require.Empty(t, s.seen("/token"))
 	})
@@ -321,7 +321,7 @@ func TestBoundFaults(t *testing.T) {
 		s := newServer(t)
 		_, err := oauth2.Factory.Open(t.Context(), "",
 			s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "dpop_algorithm")
 		_, err = oauth2.New(oauth2.Config{
 			TokenURL: s.URL, ClientID: "a", ClientSecret: core.NewSecret(secret),
@@ -331,7 +331,7 @@ func TestBoundFaults(t *testing.T) {
 	})
 	t.Run("for x/oauth2", func(t *testing.T) {
 		_, err := oauth2.TokenSource(t.Context(), newBoundServers(t).session(t, nil)).Token()
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "a proof for each request")
 	})
 	t.Run("without dpop, no Authorizer", func(t *testing.T) {

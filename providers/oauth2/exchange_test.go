@@ -73,7 +73,7 @@ func TestJWTBearer(t *testing.T) {
 			map[string]any{"grant": "jwt_bearer", "client_secret": nil,
 				"assertion": map[string]any{"file": file}})
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "assertion: file")
 		for i, text := range []string{"one", "two"} {
 			require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
@@ -83,7 +83,7 @@ func TestJWTBearer(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(file, []byte("two words"), 0o600))
 		_, err = p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.NotContains(t, err.Error(), "words")
 	})
 }
@@ -157,7 +157,7 @@ func TestTokenExchange(t *testing.T) {
 				settings[name] = value
 			}
 			_, err := s.open(t, settings).Authenticate(t.Context(), core.Request{Inputs: tt.inputs})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.text)
 			require.Empty(t, s.seen("/token"))
 		})
@@ -173,14 +173,14 @@ func TestTokenExchangeAnswers(t *testing.T) {
 	}{
 		"not an access token": {200,
 			map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": jwtType},
-			core.BadConfig, "not an access token (token_type N_A"},
+			core.CodeBadConfig, "not an access token (token_type N_A"},
 		"another type": {200,
 			map[string]any{"access_token": "x", "token_type": "Bearer", "issued_token_type": accessType},
-			core.BadConfig, "another type of token than requested_token_type"},
+			core.CodeBadConfig, "another type of token than requested_token_type"},
 		"an ended subject": {400,
-			map[string]any{"error": "invalid_request", "error_description": "subject-canary"}, core.Denied,
+			map[string]any{"error": "invalid_request", "error_description": "subject-canary"}, core.CodeDenied,
 			"one of the tokens may have ended"},
-		"a target": {400, map[string]any{"error": "invalid_target"}, core.BadConfig,
+		"a target": {400, map[string]any{"error": "invalid_target"}, core.CodeBadConfig,
 			"invalid_target"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestExchangeNamesTheInput(t *testing.T) {
 		var e *core.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tt.want, e.Input, tt.answer)
-		require.Contains(t, []core.Code{core.Denied, core.BadConfig}, e.Code)
+		require.Contains(t, []core.Code{core.CodeDenied, core.CodeBadConfig}, e.Code)
 	}
 }
 
@@ -333,7 +333,7 @@ func TestExchangeFaults(t *testing.T) {
 				settings[name] = value
 			}
 			err := oauth2.Factory.Check("", settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.fault)
 		})
 	}

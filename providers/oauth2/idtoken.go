@@ -107,7 +107,7 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 		algorithms[i] = jose.SignatureAlgorithm(name)
 	}
 	if _, err := jose.ParseSignedCompact(idToken, algorithms); err != nil {
-		return person{}, core.Errorf(core.BadConfig,
+		return person{}, core.Errorf(core.CodeBadConfig,
 			"the ID token is not signed with an algorithm of %v", idTokenAlgorithms)
 	}
 	verifier := oidc.NewVerifier(want.issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
@@ -116,13 +116,13 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 	})
 	token, err := verifier.Verify(ctx, idToken)
 	if err != nil { // not wrapped, as its text may quote the token
-		return person{}, core.Errorf(core.Denied,
+		return person{}, core.Errorf(core.CodeDenied,
 			"the ID token is not signed by a key of the issuer, or not readable")
 	}
 	var extra extraClaims
 	var all map[string]any
 	if token.Claims(&extra) != nil || token.Claims(&all) != nil {
-		return person{}, core.Errorf(core.BadConfig, "the ID token has claims of the wrong type")
+		return person{}, core.Errorf(core.CodeBadConfig, "the ID token has claims of the wrong type")
 	}
 	if err := want.check(token, extra); err != nil {
 		return person{}, err
@@ -146,20 +146,20 @@ func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
 	now := time.Now()
 	switch {
 	case token.Expiry.Add(clockSkew).Before(now):
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the ID token ended at %s, and it is %s here: is this machine's clock right?",
 			formatTime(token.Expiry), formatTime(now))
 	case extra.NotBefore > float64(now.Add(clockSkew).Unix()):
-		return core.Errorf(core.BadConfig,
+		return core.Errorf(core.CodeBadConfig,
 			"the ID token begins after %s, the time here: is this machine's clock right?", formatTime(now))
 	case want.nonce != "" && subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(want.nonce)) != 1:
-		return core.Errorf(core.Denied, "the ID token belongs to another sign-in: its nonce is not ours")
+		return core.Errorf(core.CodeDenied, "the ID token belongs to another sign-in: its nonce is not ours")
 	case token.AccessTokenHash != "" && token.VerifyAccessToken(want.access.Reveal()) != nil:
-		return core.Errorf(core.Denied, "the ID token belongs to another access token")
+		return core.Errorf(core.CodeDenied, "the ID token belongs to another access token")
 	case token.Subject == "" || len(token.Subject) > maxSubject || !isPlainText(token.Subject):
-		return core.Errorf(core.BadConfig, "the ID token names no subject")
+		return core.Errorf(core.CodeBadConfig, "the ID token names no subject")
 	case want.subject != "" && token.Subject != want.subject:
-		return core.Errorf(core.Denied, "the renewed ID token is for another person")
+		return core.Errorf(core.CodeDenied, "the renewed ID token is for another person")
 	}
 	return nil
 }
@@ -168,13 +168,13 @@ func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
 func (want expectation) checkParties(token *oidc.IDToken, extra extraClaims) error {
 	switch {
 	case token.Issuer != want.issuer:
-		return core.Errorf(core.BadConfig, "the ID token is of issuer %q, not of %.200q",
+		return core.Errorf(core.CodeBadConfig, "the ID token is of issuer %q, not of %.200q",
 			core.Printable(token.Issuer, 200, want.secrets...), want.issuer)
 	case !slices.Contains(token.Audience, want.clientID):
-		return core.Errorf(core.BadConfig, "the ID token is for another client than client_id")
+		return core.Errorf(core.CodeBadConfig, "the ID token is for another client than client_id")
 	case extra.AuthorizedParty != "" && extra.AuthorizedParty != want.clientID,
 		extra.AuthorizedParty == "" && len(token.Audience) > 1:
-		return core.Errorf(core.BadConfig, "the ID token was not issued to client_id")
+		return core.Errorf(core.CodeBadConfig, "the ID token was not issued to client_id")
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.meta.JWKSURI, nil)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "jwks_url is not a URL")
+		return nil, core.Errorf(core.CodeBadConfig, "jwks_url is not a URL")
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	body, refused, err := getDocument(conn.client.HTTP, req, conn.cfg.secrets())
@@ -205,7 +205,7 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, core.Errorf(core.Unavailable,
+		return nil, core.Errorf(core.CodeUnavailable,
 			"the keys of the issuer are not a JWK Set (RFC 7517 §5)")
 	}
 	var keys []crypto.PublicKey
@@ -224,7 +224,7 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, core.Errorf(core.BadConfig, "the issuer publishes no key that could sign an ID token")
+		return nil, core.Errorf(core.CodeBadConfig, "the issuer publishes no key that could sign an ID token")
 	}
 	return keys, nil
 }

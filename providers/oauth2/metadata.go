@@ -45,17 +45,17 @@ type mtlsAliases struct {
 func parseMetadata(body []byte, cfg *Config) (*metadata, error) {
 	var m metadata
 	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, core.Errorf(core.Unavailable,
+		return nil, core.Errorf(core.CodeUnavailable,
 			"the metadata of issuer %.200q is not a JSON object of strings, as RFC 8414 §2 has it",
 			cfg.Issuer)
 	}
 	if m.Issuer != cfg.Issuer {
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"the metadata of issuer %.200q is for %q; the setting must be the same to the letter",
 			cfg.Issuer, core.Printable(m.Issuer, 200, cfg.secrets()...))
 	}
 	if err := checkURL(m.TokenEndpoint, cfg.AllowHTTP); err != nil {
-		return nil, core.Errorf(core.BadConfig, "the metadata of issuer %.200q: token_endpoint %w",
+		return nil, core.Errorf(core.CodeBadConfig, "the metadata of issuer %.200q: token_endpoint %w",
 			cfg.Issuer, err)
 	}
 	m.Aliases.clearUnusable(cfg.AllowHTTP)

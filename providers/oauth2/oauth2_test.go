@@ -157,9 +157,9 @@ func TestRefreshDoesNotFallBack(t *testing.T) {
 		code   core.Code
 		sent   int
 	}{
-		{"server down", 503, nil, core.Unavailable, 1},
-		{"client refused", 401, map[string]any{"error": "invalid_client"}, core.Denied, 1},
-		{"empty refusal", 400, nil, core.Denied, 2},
+		{"server down", 503, nil, core.CodeUnavailable, 1},
+		{"client refused", 401, map[string]any{"error": "invalid_client"}, core.CodeDenied, 1},
+		{"empty refusal", 400, nil, core.CodeDenied, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
@@ -186,7 +186,7 @@ func TestRefreshGrant(t *testing.T) {
 
 	s.set(func() { s.refresh = "another" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "invalid_grant")
 	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
 
@@ -214,7 +214,7 @@ func TestRefreshTokenOfTheSettings(t *testing.T) {
 
 	s.set(func() { s.refresh = "another" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.Len(t, s.seen("/token"), 2)
 }
 
@@ -226,7 +226,7 @@ func TestWrongSecret(t *testing.T) {
 				"error_description": r.Header.Get("Authorization") + " " + secret})
 	}
 	_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "invalid_client")
 	requireClean(t, err)
 	require.Len(t, s.seen("/token"), 1, "no other way of authentication is tried")
@@ -247,7 +247,7 @@ func TestRevoke(t *testing.T) {
 
 	require.ErrorIs(t, s.open(t, nil).(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
 	gone := s.open(t, map[string]any{"revocation_url": s.URL + "/gone"})
-	require.ErrorIs(t, gone.(core.Revoker).Revoke(t.Context(), c), core.BadConfig)
+	require.ErrorIs(t, gone.(core.Revoker).Revoke(t.Context(), c), core.CodeBadConfig)
 }
 
 // TestSession checks renewal, a 401 and the revocation at the end with a session.
@@ -275,7 +275,7 @@ func TestSession(t *testing.T) {
 		require.Equal(t, 200, resp.StatusCode)
 		return resp.Body.Close()
 	}
-	require.ErrorIs(t, get(), core.NotInitialized)
+	require.ErrorIs(t, get(), core.CodeNotInitialized)
 	require.NoError(t, session.Init(ctx))
 	require.NoError(t, get())
 	require.NoError(t, get())

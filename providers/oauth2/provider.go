@@ -108,7 +108,7 @@ func (p *provider) annotate(conn *connection, err error) error {
 		return err
 	case e != nil && e.Local:
 		err = core.Errorf(core.CodeOf(err), "%w", core.Cause(err))
-	case core.CodeOf(err) != core.Denied:
+	case core.CodeOf(err) != core.CodeDenied:
 		p.server.forget()
 	}
 	return p.explain(conn.meta, err)
@@ -118,7 +118,7 @@ func (p *provider) annotate(conn *connection, err error) error {
 // not offer the grant, or the way in which the client authenticates. The lists are consulted after
 // a refusal only, as servers publish incomplete ones.
 func (p *provider) explain(m *metadata, err error) error {
-	if core.CodeOf(err) != core.Denied && core.CodeOf(err) != core.BadConfig {
+	if core.CodeOf(err) != core.CodeDenied && core.CodeOf(err) != core.CodeBadConfig {
 		return err
 	}
 	refused := func(code string) bool {
@@ -127,10 +127,10 @@ func (p *provider) explain(m *metadata, err error) error {
 	method := p.cfg.authMethod()
 	switch {
 	case omits(m.GrantTypes, p.grant.parameter) && refused("unsupported_grant_type"):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the grant %s, but %s",
+		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the grant %s, but %s",
 			core.Cause(err), p.grant.name, p.cfg.printable(m.GrantTypes))
 	case omits(m.AuthMethods, method) && refused("invalid_client"):
-		return core.Errorf(core.BadConfig, "%w; the server does not offer the client_auth %s, but %s",
+		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the client_auth %s, but %s",
 			core.Cause(err), method, p.cfg.printable(m.AuthMethods))
 	}
 	return err
@@ -141,7 +141,7 @@ func (p *provider) explain(m *metadata, err error) error {
 func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the sign-in did not begin: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the sign-in did not begin: %w",
 			context.Cause(ctx))
 	}
 	if err := p.grant.signIn.checkUI(ui); err != nil {

@@ -69,7 +69,7 @@ func TestWhatIsRepeated(t *testing.T) {
 				_, err := s.open(t, tc.settings).Authenticate(t.Context(), req)
 				sent := s.seen("/token")
 				if !tc.again {
-					require.ErrorIs(t, err, core.Unavailable)
+					require.ErrorIs(t, err, core.CodeUnavailable)
 					require.Len(t, sent, 1)
 					return
 				}
@@ -86,7 +86,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		s := newServer(t)
 		s.override = cutOff
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Len(t, s.seen("/token"), 1)
 	})
 }
@@ -105,7 +105,7 @@ func TestDocumentsAreRepeated(t *testing.T) {
 			_, err := p.SignIn(t.Context(), core.Request{MayRetry: mayRetry}, newWindow().ui())
 			require.Equal(t, mayRetry, err == nil, "%s: %v", path, err)
 			if !mayRetry {
-				require.ErrorIs(t, err, core.Unavailable)
+				require.ErrorIs(t, err, core.CodeUnavailable)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func TestLocalFaults(t *testing.T) {
 		require.False(t, local(err), "the server was asked for its endpoints")
 		for range 3 {
 			_, err = p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.True(t, local(err))
 		}
 		require.Len(t, s.seen(rfc8414), 1)
@@ -175,7 +175,7 @@ func TestLocalFaults(t *testing.T) {
 		s.Close()
 		began := time.Now()
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.False(t, local(err))
 		require.Less(t, time.Since(began), 2*time.Second)
 		require.False(t, strings.Contains(err.Error(), secret))

@@ -87,7 +87,7 @@ func TestSettingsFaults(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.fault)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -104,7 +104,7 @@ func TestNew(t *testing.T) {
 	require.NoError(t, err, "zero settings are the defaults")
 
 	_, err = oauth2.New(oauth2.Config{TokenURL: s.URL, Grant: "password", ClientAuth: "both"})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "grant: want one of client_credentials, ")
 	require.ErrorContains(t, err,
 		"client_id: is empty; client_auth: want one of client_secret_basic, client_secret_post, "+

@@ -16,7 +16,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-var errSignIn = core.Errorf(core.Interactive, "a person must sign in")
+var errSignIn = core.Errorf(core.CodeInteractive, "a person must sign in")
 
 // requirePerson is grantType.request of these grants: without a refresh token, a person must sign
 // in.
@@ -31,9 +31,9 @@ func requirePerson(context.Context, *connection, map[string]core.Credential) (gr
 func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret,
 	_ requestFunc) (grant.Token, error) {
 	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
-	tokenRefused := core.CodeOf(err) == core.Denied && !grant.ErrorCode(err, "invalid_client")
+	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ErrorCode(err, "invalid_client")
 	if err != nil && (tokenRefused || grant.ErrorCode(err, "invalid_request")) {
-		return token, core.Errorf(core.Interactive,
+		return token, core.Errorf(core.CodeInteractive,
 			"the sign-in has ended, a person must sign in again: %w", errors.Unwrap(err))
 	}
 	return token, err
@@ -99,7 +99,7 @@ func (conn *connection) renewedCredential(ctx context.Context, token grant.Token
 	}
 	who, err := conn.identify(ctx, token, expectation{subject: previous.Subject})
 	switch {
-	case core.CodeOf(err) == core.Unavailable:
+	case core.CodeOf(err) == core.CodeUnavailable:
 		return cred, nil
 	case err != nil:
 		return core.Credential{}, err

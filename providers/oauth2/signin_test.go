@@ -23,7 +23,7 @@ func TestSignIn(t *testing.T) {
 		"base_url": "https://api.example.com/v2", "redirect": map[string]any{"path": "/callback"},
 	})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Empty(t, s.seen("/token"), "nothing is sent before the person is there")
 
 	c, page, err := signIn(t, p)
@@ -58,7 +58,7 @@ func TestSignIn(t *testing.T) {
 
 	s.set(func() { s.refresh = "spent by somebody else" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: again})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 }
 
 func TestRefusedRenewals(t *testing.T) {
@@ -70,12 +70,12 @@ func TestRefusedRenewals(t *testing.T) {
 		body   map[string]any
 		code   core.Code
 	}{
-		"spent":             {400, map[string]any{"error": "invalid_grant"}, core.Interactive},
-		"spent, vaguely":    {400, map[string]any{"error": "invalid_request"}, core.Interactive},
-		"a page":            {403, nil, core.Interactive},
-		"no such client":    {401, map[string]any{"error": "invalid_client"}, core.Denied},
-		"later":             {503, nil, core.Unavailable},
-		"no token endpoint": {404, nil, core.BadConfig},
+		"spent":             {400, map[string]any{"error": "invalid_grant"}, core.CodeInteractive},
+		"spent, vaguely":    {400, map[string]any{"error": "invalid_request"}, core.CodeInteractive},
+		"a page":            {403, nil, core.CodeInteractive},
+		"no such client":    {401, map[string]any{"error": "invalid_client"}, core.CodeDenied},
+		"later":             {503, nil, core.CodeUnavailable},
+		"no token endpoint": {404, nil, core.CodeBadConfig},
 	} {
 		s.set(func() {
 			s.override["/token"] = func(w http.ResponseWriter,
@@ -111,7 +111,7 @@ func TestPushedRequest(t *testing.T) {
 	s := newPeople(t)
 	s.meta["require_pushed_authorization_requests"] = true
 	_, err := s.open(t, nil).(core.SignIn).SignIn(t.Context(), core.Request{}, newWindow().ui())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	for _, answer := range []map[string]any{{}, {"request_uri": "x\ny"}, {"request_uri": 7}} {
 		s.set(func() {
 			s.override["/par"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 201, answer) }
@@ -119,7 +119,7 @@ func TestPushedRequest(t *testing.T) {
 		_, err = s.open(t,
 			map[string]any{"pushed_authorization_url": s.URL + "/par"}).(core.SignIn).SignIn(t.Context(),
 			core.Request{}, newWindow().ui())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 	}
 }
 
@@ -131,32 +131,32 @@ func TestAnswersInTheBrowser(t *testing.T) {
 		page   string
 	}{
 		"denied": {func(v url.Values) { v.Del("code"); v.Set("error", "access_denied") },
-			core.Denied, "Not signed in"},
+			core.CodeDenied, "Not signed in"},
 		"later": {func(v url.Values) {
 			v.Del("code")
 			v.Set("error",
 				"temporarily_unavailable")
-		}, core.Unavailable, "did not work"},
+		}, core.CodeUnavailable, "did not work"},
 		"bad scope": {func(v url.Values) { v.Del("code"); v.Set("error", "invalid_scope") },
-			core.BadConfig, "did not work"},
+			core.CodeBadConfig, "did not work"},
 		"login required": {func(v url.Values) { v.Del("code"); v.Set("error", "login_required") },
-			core.Interactive, "did not work"},
-		"unknown error": {func(v url.Values) { v.Set("error", "\x1b[2Jx") }, core.Denied,
+			core.CodeInteractive, "did not work"},
+		"unknown error": {func(v url.Values) { v.Set("error", "\x1b[2Jx") }, core.CodeDenied,
 			"Not signed in"},
-		"neither": {func(v url.Values) { v.Del("code") }, core.Unavailable, "did not work"},
+		"neither": {func(v url.Values) { v.Del("code") }, core.CodeUnavailable, "did not work"},
 		"mix-up": {func(v url.Values) { v.Set("iss", "https://evil.example.com") },
-			core.Denied, "Not signed in"},
-		"no iss": {func(v url.Values) { v.Del("iss") }, core.Denied, "Not signed in"},
+			core.CodeDenied, "Not signed in"},
+		"no iss": {func(v url.Values) { v.Del("iss") }, core.CodeDenied, "Not signed in"},
 		"denied without iss": {func(v url.Values) {
 			v.Del("iss")
 			v.Del("code")
 			v.Set("error",
 				"access_denied")
-		}, core.Denied, "Not signed in"},
-		"empty iss": {func(v url.Values) { v.Set("iss", "") }, core.Denied, "Not signed in"},
-		"two codes": {func(v url.Values) { v.Add("code", "other") }, core.Denied,
+		}, core.CodeDenied, "Not signed in"},
+		"empty iss": {func(v url.Values) { v.Set("iss", "") }, core.CodeDenied, "Not signed in"},
+		"two codes": {func(v url.Values) { v.Add("code", "other") }, core.CodeDenied,
 			"Not signed in"},
-		"somebody's code": {func(v url.Values) { v.Set("code", "injected") }, core.Denied,
+		"somebody's code": {func(v url.Values) { v.Set("code", "injected") }, core.CodeDenied,
 			"Not signed in"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,12 +182,12 @@ func TestInjectedAndReplayedCode(t *testing.T) {
 	stolen := make(chan string, 1)
 	s.answer = func(v url.Values) { stolen <- v.Get("code"); v.Set("code", "none") }
 	_, _, err := signIn(t, s.open(t, nil))
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	code := <-stolen
 	s.set(func() { s.answer = func(v url.Values) { v.Set("code", code) } })
 	for range 2 { // injected, then replayed
 		c, page, err := signIn(t, s.open(t, nil))
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.ErrorContains(t, err, "did not take the code")
 		require.Contains(t, page, "Not signed in")
 		require.Zero(t, c.Renewal)
@@ -235,14 +235,14 @@ func TestWaysToThePerson(t *testing.T) {
 	s := newPeople(t)
 	p := s.open(t, nil).(core.SignIn)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "device_code")
 	require.Empty(t, s.seen("/.well-known/oauth-authorization-server"), "something was sent")
 
 	broken := func(context.Context, string) error { return errBrowser }
 	for _, ui := range []core.UI{{Open: broken}, {Show: broken}, {Open: broken, Show: broken}} {
 		_, err = p.SignIn(t.Context(), core.Request{}, ui)
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, errBrowser)
 		require.ErrorContains(t, err, "device_code")
 	}
@@ -267,7 +267,7 @@ func TestRedirectPortTaken(t *testing.T) {
 	_, err = s.open(t,
 		map[string]any{"redirect": map[string]any{"port": port}}).(core.SignIn).SignIn(t.Context(),
 		core.Request{}, newWindow().ui())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, fmt.Sprint("redirect port ", port))
 }
 
@@ -282,7 +282,7 @@ func TestClosedTab(t *testing.T) {
 			cancel()
 			return nil
 		}})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Contains(t, visit(link), "refused", "the listener is still there")
 }
@@ -303,7 +303,7 @@ func TestSessionSignsIn(t *testing.T) {
 	for closed := 0; closed < 10; {
 		select {
 		case err := <-outcome:
-			require.ErrorIs(t, err, core.Closed)
+			require.ErrorIs(t, err, core.CodeClosed)
 			closed++
 		case <-begun: // by a caller whose Init began after Close, on a busy machine
 			require.NoError(t, session.Close(t.Context()))
@@ -318,7 +318,7 @@ func TestSessionSignsIn(t *testing.T) {
 	require.NoError(t, session.Close(t.Context()))
 
 	session = core.New("nobody", s.open(t, nil), nil)
-	require.ErrorIs(t, session.Init(t.Context()), core.Interactive)
+	require.ErrorIs(t, session.Init(t.Context()), core.CodeInteractive)
 }
 
 func TestSignInSettings(t *testing.T) {
@@ -363,7 +363,7 @@ func TestSignInSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, err := oauth2.Factory.Open(t.Context(), "", with(base, tt.changes))
 			if tt.want != "" {
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 				require.ErrorContains(t, err, tt.want)
 				return
 			}

@@ -53,7 +53,7 @@ func TestTLS(t *testing.T) {
 	p, err := oauth2.Factory.Open(t.Context(), "", settings)
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "does not exist")
 
 	for _, name := range []string{"one", "two"} {
@@ -70,6 +70,6 @@ func TestTLS(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig, "the server is not trusted")
+	require.ErrorIs(t, err, core.CodeBadConfig, "the server is not trusted")
 	require.Len(t, names, 2)
 }

@@ -91,7 +91,7 @@ func exchangeToken(ctx context.Context, conn *connection,
 		return grant.Token{}, err
 	}
 	if subject.IsZero() {
-		return grant.Token{}, core.Errorf(core.BadConfig,
+		return grant.Token{}, core.Errorf(core.CodeBadConfig,
 			"there is no subject token: give subject_token, subject_token_file or, in inputs, a session "+
 				"for subject_token")
 	}
@@ -119,7 +119,7 @@ func exchangeToken(ctx context.Context, conn *connection,
 		return token, exchangeError(err, fromInput, !actor.IsZero())
 	}
 	if requested != "" && token.Issued != "" && token.Issued != requested {
-		return grant.Token{}, core.Errorf(core.BadConfig,
+		return grant.Token{}, core.Errorf(core.CodeBadConfig,
 			"the server issued another type of token than requested_token_type asks for")
 	}
 	return token, nil
@@ -132,7 +132,7 @@ func exchangeToken(ctx context.Context, conn *connection,
 func exchangeError(err error, fromInput, hasActor bool) error {
 	switch {
 	case grant.ErrorCode(err, "invalid_request"):
-		err = core.Errorf(core.Denied, "%w; one of the tokens may have ended", core.Cause(err))
+		err = core.Errorf(core.CodeDenied, "%w; one of the tokens may have ended", core.Cause(err))
 		if fromInput && !hasActor {
 			err = core.InputRefused(subjectToken, err)
 		}
@@ -151,7 +151,7 @@ func partyToken(role string, text core.Secret, file string,
 	fromSettings := !text.IsZero() || file != ""
 	switch {
 	case fromInput && fromSettings:
-		return core.Secret{}, core.Errorf(core.BadConfig, "%s is given as a setting and in inputs", role)
+		return core.Secret{}, core.Errorf(core.CodeBadConfig, "%s is given as a setting and in inputs", role)
 	case fromSettings:
 		return readToken(role, text, file)
 	case !fromInput:
@@ -159,7 +159,7 @@ func partyToken(role string, text core.Secret, file string,
 	}
 	kind, token, _ := strings.Cut(input.Attach.Header["Authorization"].Reveal(), " ")
 	if token == "" || !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP") {
-		return core.Secret{}, core.Errorf(core.BadConfig,
+		return core.Secret{}, core.Errorf(core.CodeBadConfig,
 			"the session for %s has no token in an Authorization header", role)
 	}
 	return core.NewSecret(token), nil

@@ -47,13 +47,13 @@ func (s *sessionSource) Token() (*xoauth2.Token, error) {
 	kind, value, ok := strings.Cut(c.Attach.Header["Authorization"].Reveal(), " ")
 	if !ok || len(c.Attach.Header) > 1 || len(c.Attach.Query) > 0 || len(c.Attach.Cookie) > 0 {
 		return nil, &core.Error{
-			Session: s.session.Name(), Code: core.BadConfig,
+			Session: s.session.Name(), Code: core.CodeBadConfig,
 			Err: errors.New("its credential is more, or other, than a token in an Authorization header"),
 		}
 	}
 	if strings.EqualFold(kind, "DPoP") {
 		return nil, &core.Error{
-			Session: s.session.Name(), Code: core.BadConfig,
+			Session: s.session.Name(), Code: core.CodeBadConfig,
 			Err: errors.New("its token needs a proof for each request (DPoP), which x/oauth2 does not make"),
 		}
 	}
@@ -98,14 +98,14 @@ type sourceCall struct {
 func (p *sourceProvider) Authenticate(ctx context.Context,
 	_ core.Request) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source: %w",
 			context.Cause(ctx))
 	}
 	call := p.join()
 	select {
 	case <-call.done:
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source did not answer: %w",
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source did not answer: %w",
 			context.Cause(ctx))
 	}
 	if call.err != nil {
@@ -128,7 +128,7 @@ func (p *sourceProvider) join() *sourceCall {
 func (p *sourceProvider) run(call *sourceCall) {
 	defer func() {
 		if r := recover(); r != nil {
-			call.token, call.err = nil, core.Errorf(core.Unavailable, "the token source panicked (%T)", r)
+			call.token, call.err = nil, core.Errorf(core.CodeUnavailable, "the token source panicked (%T)", r)
 		}
 		p.mu.Lock()
 		p.call = nil
@@ -147,7 +147,7 @@ func sourceError(err error) error {
 	}
 	var answer *xoauth2.RetrieveError
 	if !errors.As(err, &answer) {
-		return core.Errorf(core.Unavailable, "the token source: %w", providerhttp.ClientError(err))
+		return core.Errorf(core.CodeUnavailable, "the token source: %w", providerhttp.ClientError(err))
 	}
 	var body []byte
 	if isErrorCode(answer.ErrorCode) {
@@ -162,7 +162,7 @@ func sourceError(err error) error {
 		err = providerhttp.AnswerCode(body)
 	}
 	if err == nil {
-		err = core.Errorf(core.Unavailable, "the token endpoint answers with an error")
+		err = core.Errorf(core.CodeUnavailable, "the token endpoint answers with an error")
 	}
 	return err
 }
@@ -178,16 +178,16 @@ func isErrorCode(s string) bool {
 // header as it is.
 func fromToken(t *xoauth2.Token) (core.Credential, error) {
 	if t == nil || t.AccessToken == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source returned no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source returned no token")
 	}
 	kind := t.Type()
 	if strings.EqualFold(kind, "DPoP") || strings.EqualFold(kind, "MAC") {
-		return core.Credential{}, core.Errorf(core.BadConfig,
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
 			"tokens of type %s need a signature on each request", kind)
 	}
 	value := kind + " " + t.AccessToken
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return core.Credential{}, core.Errorf(core.Unavailable,
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
 			"the source's token has characters that may not be sent")
 	}
 	return core.Credential{

@@ -43,7 +43,7 @@ func TestTokenSource(t *testing.T) {
 	s := core.New("api", static("Bearer a-token"), nil)
 	ts := oauth2.TokenSource(t.Context(), s)
 	_, err := ts.Token()
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.NoError(t, s.Init(t.Context()))
 	token, err := ts.Token()
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestTokenSource(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	require.NoError(t, s.Close(t.Context()))
 	_, err = ts.Token()
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 func TestTokenSourceOfOtherCredentials(t *testing.T) {
@@ -82,7 +82,7 @@ func TestTokenSourceOfOtherCredentials(t *testing.T) {
 			s := core.New("api", p, nil)
 			require.NoError(t, s.Init(t.Context()))
 			_, err := oauth2.TokenSource(t.Context(), s).Token()
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `session "api"`)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -102,17 +102,17 @@ func TestFromTokenSource(t *testing.T) {
 		{"bearer", &xoauth2.Token{AccessToken: "a", TokenType: "bearer", Expiry: expiry}, nil, "Bearer a",
 			0, ""},
 		{"no type", &xoauth2.Token{AccessToken: "a", Expiry: expiry}, nil, "Bearer a", 0, ""},
-		{"nil", nil, nil, "", core.Unavailable, "no token"},
-		{"empty", &xoauth2.Token{}, nil, "", core.Unavailable, "no token"},
-		{"DPoP", &xoauth2.Token{AccessToken: "a", TokenType: "DPoP"}, nil, "", core.BadConfig, "DPoP"},
-		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.Unavailable,
+		{"nil", nil, nil, "", core.CodeUnavailable, "no token"},
+		{"empty", &xoauth2.Token{}, nil, "", core.CodeUnavailable, "no token"},
+		{"DPoP", &xoauth2.Token{AccessToken: "a", TokenType: "DPoP"}, nil, "", core.CodeBadConfig, "DPoP"},
+		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.CodeUnavailable,
 			"may not be sent"},
-		{"coded", nil, core.Errorf(core.Interactive, "sign in"), "", core.Interactive, "sign in"},
-		{"other", nil, errors.New("the disk is full"), "", core.Unavailable, "the disk is full"},
-		{"refused", nil, refusal(401, "invalid_client"), "", core.Denied, "answers 401: invalid_client"},
-		{"wrapped", nil, fmt.Errorf("body: %w", refusal(503, "")), "", core.Unavailable, "answers 503"},
-		{"error at 200", nil, refusal(200, "invalid_grant"), "", core.Denied, "invalid_grant"},
-		{"without answer", nil, &xoauth2.RetrieveError{}, "", core.Unavailable, "answers with an error"},
+		{"coded", nil, core.Errorf(core.CodeInteractive, "sign in"), "", core.CodeInteractive, "sign in"},
+		{"other", nil, errors.New("the disk is full"), "", core.CodeUnavailable, "the disk is full"},
+		{"refused", nil, refusal(401, "invalid_client"), "", core.CodeDenied, "answers 401: invalid_client"},
+		{"wrapped", nil, fmt.Errorf("body: %w", refusal(503, "")), "", core.CodeUnavailable, "answers 503"},
+		{"error at 200", nil, refusal(200, "invalid_grant"), "", core.CodeDenied, "invalid_grant"},
+		{"without answer", nil, &xoauth2.RetrieveError{}, "", core.CodeUnavailable, "answers with an error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
@@ -154,7 +154,7 @@ func TestFromTokenSourceThatHangs(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := p.Authenticate(ctx, core.Request{})
 			cancel()
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		require.Equal(t, 2*time.Second, time.Since(start))
@@ -168,7 +168,7 @@ func TestFromTokenSourceThatHangs(t *testing.T) {
 func TestFromTokenSourceThatPanics(t *testing.T) {
 	p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) { panic("hunter2") }))
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.NotContains(t, err.Error(), "hunter2")
 }
 

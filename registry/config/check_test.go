@@ -24,7 +24,7 @@ func checked(t testing.TB, opts config.Options) (out []string) {
 	if err == nil {
 		return nil
 	}
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	var e *config.Error
 	require.True(t, errors.As(err, &e), "%v", err)
 	for _, f := range e.Faults {
@@ -225,7 +225,7 @@ func (unstarted) Plugin(p registry.Plugin) (out []core.Factory, err error) {
 }
 
 func (unstarted) DescribePlugin(context.Context, registry.Plugin) error {
-	return core.Errorf(core.Unavailable, "the plugin was started")
+	return core.Errorf(core.CodeUnavailable, "the plugin was started")
 }
 
 // Check makes nothing: no store, no session, no current one.
@@ -278,8 +278,8 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 func TestCheckOfBadOptions(t *testing.T) {
 	opts := options(t, "a.yaml", "sessions: {}")
 	opts.Factories = append(opts.Factories, core.Factory{})
-	require.ErrorIs(t, config.Check(t.Context(), opts), core.BadConfig)
+	require.ErrorIs(t, config.Check(t.Context(), opts), core.CodeBadConfig)
 	opts = options(t, "a.yaml", "sessions: {}")
 	opts.Stores = append(opts.Stores, core.StoreFactory{})
-	require.ErrorIs(t, config.Check(t.Context(), opts), core.BadConfig)
+	require.ErrorIs(t, config.Check(t.Context(), opts), core.CodeBadConfig)
 }

@@ -68,7 +68,7 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns [core.BadConfig].
-func (e *Error) Unwrap() error { return core.BadConfig }
+func (e *Error) Unwrap() error { return core.CodeBadConfig }
 
 // newError sorts faults, or returns nil if there are none.
 func newError(faults []Fault, files []string) error {

@@ -127,8 +127,8 @@ func faults(t testing.TB, opts config.Options) []string {
 	cfg, err := config.Load(context.Background(), opts)
 	require.Error(t, err)
 	require.Nil(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
-	require.Equal(t, core.BadConfig, core.CodeOf(err))
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	require.Equal(t, core.CodeBadConfig, core.CodeOf(err))
 	var e *config.Error
 	require.True(t, errors.As(err, &e), "%v", err)
 	var out []string

@@ -225,7 +225,7 @@ func TestBaseOptions(t *testing.T) {
 	b, err := cfg.Session("b")
 	require.NoError(t, err)
 	_, err = b.Credential(context.Background())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 }
 
 func TestLoadContext(t *testing.T) {
@@ -239,7 +239,7 @@ func TestDuplicateKinds(t *testing.T) {
 	opts := options(t, "a.yaml", three)
 	opts.Factories = append(factories(), factories()...)
 	_, err := config.Load(context.Background(), opts)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `kind "oauth2" is in the registry twice`)
 }
 

@@ -24,7 +24,7 @@ type host struct {
 
 func (h *host) Plugin(p registry.Plugin) ([]core.Factory, error) {
 	if len(p.SHA256) != 4 {
-		return nil, core.Errorf(core.BadConfig, "plugin %q: sha256: want 4 digits", p.Name)
+		return nil, core.Errorf(core.CodeBadConfig, "plugin %q: sha256: want 4 digits", p.Name)
 	}
 	h.made++
 	h.named[p.Name] = p.SHA256
@@ -108,7 +108,7 @@ func TestPlugins(t *testing.T) {
 
 	// Faulty: the name goes back to the binary in use.
 	write(t, dir, "a.yaml", changed("0003", "  b: {provider: ticket}\n"))
-	require.ErrorIs(t, cfg.Reload(ctx), core.BadConfig)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeBadConfig)
 	require.Equal(t, "0002", h.named["sso"])
 	require.Equal(t, "0002 sso in .", header(t, cfg, "a"))
 }
@@ -141,7 +141,7 @@ func TestPluginFaults(t *testing.T) {
 	opts := options(t, "a.yaml", withPlugins)
 	h := &host{
 		named:  map[string]string{},
-		refuse: core.Errorf(core.BadConfig, "the checksum is another"),
+		refuse: core.Errorf(core.CodeBadConfig, "the checksum is another"),
 	}
 	opts.Plugins, opts.StartPlugins = h, true
 	require.ErrorContains(t, loadErr(opts), "a.yaml:4:3: plugins.sso: the checksum is another")

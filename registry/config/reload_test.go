@@ -53,7 +53,7 @@ func TestReload(t *testing.T) {
 
 	// Faulty: nothing changes, not even what is good in it.
 	write(t, dir, "a.yaml", after+"  e: {provider: apikey}\n")
-	require.ErrorIs(t, cfg.Reload(ctx), core.BadConfig)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeBadConfig)
 	require.Equal(t, []string{"a", "b", "c"}, cfg.Registry().Names())
 	require.Equal(t, "a", cfg.Default())
 
@@ -84,7 +84,7 @@ func TestReload(t *testing.T) {
 	require.Same(t, own, opts.Scope.SetCurrent(nil), "what the program has set stays")
 
 	require.NoError(t, cfg.Close(ctx))
-	require.ErrorIs(t, cfg.Reload(ctx), core.Closed)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeClosed)
 }
 
 // TestReloadUnderLoad changes settings while requests go on: none fails, and

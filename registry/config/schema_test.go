@@ -48,7 +48,7 @@ func TestSchemaOfOpenSettings(t *testing.T) {
 	opts := options(t, "a.yaml", "sessions: {}")
 	opts.Factories = []core.Factory{notStarted("later"), {}}
 	_, err := config.Schema(opts)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	opts.Factories = opts.Factories[:1]
 	opts.Plugins = unstarted{}
 	cfg := load(t, opts)

@@ -46,7 +46,7 @@ func (c *Config) Source(name, key string) (Source, error) {
 	if s == nil {
 		_, err := c.reg.Session(name)
 		if err == nil {
-			err = core.Errorf(core.BadConfig, "session %q is not of this configuration", name)
+			err = core.Errorf(core.CodeBadConfig, "session %q is not of this configuration", name)
 		}
 		return Source{}, err
 	}
@@ -61,7 +61,7 @@ func (c *Config) Source(name, key string) (Source, error) {
 // describe returns the description of a key of the session.
 func (s *session) describe(keys []core.Setting, path []string) (core.Setting, error) {
 	unknown := func(depth int, known []core.Setting) error {
-		return core.Errorf(core.BadConfig, "session %q: unknown key %q%s", s.name,
+		return core.Errorf(core.CodeBadConfig, "session %q: unknown key %q%s", s.name,
 			strings.Join(path[:depth], "."), hint(path[depth-1], settingNames(known)))
 	}
 	setting := settingNamed(keys, path[0])

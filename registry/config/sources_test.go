@@ -101,7 +101,7 @@ func TestSourcesOfNoSession(t *testing.T) {
 	var asked atomic.Int32
 	cfg := load(t, withCount(options(t, "a.yaml", "sessions: {prices: {provider: count}}"), &asked))
 	_, err := cfg.Sources("price")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `did you mean "prices"?`)
 }
 
@@ -111,6 +111,6 @@ func notStarted(kind string) core.Factory {
 		func() (core.Info, []core.Setting) { return core.Info{Kind: kind, Plugin: "p"}, nil },
 		func(core.Environment, map[string]any) error { return nil },
 		func(context.Context, core.Environment, map[string]any) (core.Provider, error) {
-			return nil, core.Errorf(core.Unavailable, "the plugin was started")
+			return nil, core.Errorf(core.CodeUnavailable, "the plugin was started")
 		})
 }

@@ -41,12 +41,12 @@ func newStoreKinds(factories []core.StoreFactory) (storeKinds, error) {
 		_, twice := k.factories[kind]
 		switch {
 		case kind == "":
-			errs = append(errs, core.Errorf(core.BadConfig,
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
 				"factory %d of Options.Stores has no kind", i))
 		case kind == memory:
-			errs = append(errs, core.Errorf(core.BadConfig, "the kind of store %q is taken", kind))
+			errs = append(errs, core.Errorf(core.CodeBadConfig, "the kind of store %q is taken", kind))
 		case twice:
-			errs = append(errs, core.Errorf(core.BadConfig,
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
 				"the kind of store %q is in Options.Stores twice", kind))
 		default:
 			k.factories[kind] = f

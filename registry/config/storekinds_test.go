@@ -22,7 +22,7 @@ func shelf(opened *atomic.Int32) core.StoreFactory {
 	}
 	open := func(_ context.Context, c settings) (core.Store, error) {
 		if c.Address == "gone" {
-			return nil, core.Errorf(core.BadConfig, "the shelf is gone")
+			return nil, core.Errorf(core.CodeBadConfig, "the shelf is gone")
 		}
 		opened.Add(1)
 		return store.Memory(), nil
@@ -167,7 +167,7 @@ func TestStoresAreChecked(t *testing.T) {
 	opts.Stores = []core.StoreFactory{store.FileFactory, {}, store.FileFactory, memory}
 	cfg, err := config.Load(t.Context(), opts)
 	require.Nil(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "factory 1 of Options.Stores has no kind")
 	require.ErrorContains(t, err, `the kind of store "file" is in Options.Stores twice`)
 	require.ErrorContains(t, err, `the kind of store "memory" is taken`)

@@ -50,7 +50,7 @@ func (c *Config) Watch(ctx context.Context) {
 		}
 		before = nil
 		err := c.Reload(ctx)
-		if ctx.Err() != nil || errors.Is(err, core.Closed) {
+		if ctx.Err() != nil || errors.Is(err, core.CodeClosed) {
 			return
 		}
 		c.report(ctx, err)

@@ -132,7 +132,7 @@ func (r *run) execute(c check) (err error) {
 func recovered(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = core.Errorf(core.Unavailable, "the store panicked: %v", p)
+			err = core.Errorf(core.CodeUnavailable, "the store panicked: %v", p)
 		}
 	}()
 	return fn()
@@ -157,7 +157,7 @@ func checkError(op string, err error) error {
 	switch {
 	case !errors.As(err, &e):
 		return fmt.Errorf("the error of %s has no code: %w; make it with core.Errorf", op, err)
-	case e.Code != core.BadConfig && e.Code != core.Unavailable:
+	case e.Code != core.CodeBadConfig && e.Code != core.CodeUnavailable:
 		return fmt.Errorf("the error of %s has the code %v, want bad config or unavailable: %w",
 			op, e.Code, err)
 	}

@@ -68,13 +68,13 @@ func TestBrokenStores(t *testing.T) {
 			f.load = func(ctx context.Context, key string) (core.Secret, error) {
 				v, err := m.Load(ctx, key)
 				if v.IsZero() {
-					err = core.Errorf(core.BadConfig, "no such key")
+					err = core.Errorf(core.CodeBadConfig, "no such key")
 				}
 				return v, err
 			}
 		}, "what was never saved", "Load of a key that was never saved: bad config: no such key"},
 		"an error for deleting what is absent": {func(f *funcs, m core.Store) {
-			f.delete = func(context.Context, string) error { return core.Errorf(core.BadConfig, "no such key") }
+			f.delete = func(context.Context, string) error { return core.Errorf(core.CodeBadConfig, "no such key") }
 		}, "what was never saved", "Delete of a key that was never saved"},
 		"saves once": {func(f *funcs, m core.Store) {
 			f.save = func(ctx context.Context, key string, v core.Secret) error {
@@ -131,7 +131,7 @@ func TestBrokenStores(t *testing.T) {
 						}
 					}, nil
 				case <-ctx.Done():
-					return nil, core.Errorf(core.Unavailable, "locked")
+					return nil, core.Errorf(core.CodeUnavailable, "locked")
 				}
 			}
 		}, "unlocking twice", "the second call of unlock"},
@@ -165,7 +165,7 @@ func TestBrokenStores(t *testing.T) {
 			f.save = func(context.Context, string, core.Secret) error { return errors.New("no") }
 		}, "what was saved", "the error of Save has no code"},
 		"another code": {func(f *funcs, m core.Store) {
-			f.save = func(context.Context, string, core.Secret) error { return core.Errorf(core.Denied, "no") }
+			f.save = func(context.Context, string, core.Secret) error { return core.Errorf(core.CodeDenied, "no") }
 		}, "what was saved", "has the code denied"},
 		"hangs": {func(f *funcs, m core.Store) {
 			f.load = func(ctx context.Context, key string) (core.Secret, error) {
@@ -177,7 +177,7 @@ func TestBrokenStores(t *testing.T) {
 		}, "after the end of the context", "Load did not return"},
 		"shows a secret": {func(f *funcs, m core.Store) {
 			f.save = func(_ context.Context, _ string, v core.Secret) error {
-				return core.Errorf(core.BadConfig, "will not save %s", v.Reveal())
+				return core.Errorf(core.CodeBadConfig, "will not save %s", v.Reveal())
 			}
 		}, "no secret shows", "an error shows a saved value"},
 		"panics": {func(f *funcs, m core.Store) {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		plugins.Serve(ticket(false),
 			core.NewFactory(core.Info{Kind: "other"}, func(context.Context, core.Environment, struct{}) (
 				core.Provider, error) {
-				return nil, core.Denied
+				return nil, core.CodeDenied
 			}))
 	default:
 		plugins.Serve(ticket(false))
@@ -62,7 +62,7 @@ func buy(ctx context.Context, cfg config, broken bool) (c core.Credential, err e
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.URL,
 		strings.NewReader(cfg.Key.Reveal()))
 	if err != nil {
-		return c, core.Errorf(core.BadConfig, "url is not a URL")
+		return c, core.Errorf(core.CodeBadConfig, "url is not a URL")
 	}
 	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
@@ -80,7 +80,7 @@ func buy(ctx context.Context, cfg config, broken bool) (c core.Credential, err e
 	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" ||
 		strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
 		if !broken {
-			return c, core.Errorf(core.Unavailable, "the answer has no ticket")
+			return c, core.Errorf(core.CodeUnavailable, "the answer has no ticket")
 		}
 		answer.Ticket = "none"
 	}

@@ -24,7 +24,7 @@ func (s *Supervisor) CallError(ctx context.Context, p *Process, err error) (isFa
 		return false, s.noAnswer(context.Cause(ctx))
 	}
 	if !s.IsCurrent(p) { // it was lost meanwhile, and its connection closed
-		return true, s.program.errorf(core.Unavailable, ": it failed during the call")
+		return true, s.program.errorf(core.CodeUnavailable, ": it failed during the call")
 	}
 	switch code := status.Code(err); code {
 	case codes.Unavailable:
@@ -35,22 +35,22 @@ func (s *Supervisor) CallError(ctx context.Context, p *Process, err error) (isFa
 		p.doubt()
 		return false, s.noAnswer(context.DeadlineExceeded)
 	case codes.ResourceExhausted:
-		return false, s.program.errorf(core.Unavailable, ": a message is larger than %d MiB",
+		return false, s.program.errorf(core.CodeUnavailable, ": a message is larger than %d MiB",
 			MaxMessage>>20)
 	case codes.Unimplemented:
-		return false, s.program.errorf(core.Unavailable,
+		return false, s.program.errorf(core.CodeUnavailable,
 			" does not serve a call that it must serve")
 	default:
-		return false, s.program.errorf(core.Unavailable, ": the call failed with status %s; the "+
+		return false, s.program.errorf(core.CodeUnavailable, ": the call failed with status %s; the "+
 			"plugin's own log says more", code)
 	}
 }
 
 func (s *Supervisor) noAnswer(cause error) error {
-	return s.program.errorf(core.Unavailable, " did not answer in time: %w", cause)
+	return s.program.errorf(core.CodeUnavailable, " did not answer in time: %w", cause)
 }
 
 func (s *Supervisor) loseInCall(p *Process, why string) error {
 	s.lose(p, errors.New(why))
-	return s.program.errorf(core.Unavailable, ": %s", why)
+	return s.program.errorf(core.CodeUnavailable, ": %s", why)
 }

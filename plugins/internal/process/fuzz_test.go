@@ -23,7 +23,7 @@ func FuzzHandshake(f *testing.F) {
 		log := newOutputLog(nil, "fuzz")
 		r := &runner{program: Program{Name: "fuzz"}, log: log, dir: "/nowhere"}
 		if err := r.program.checkHandshake(line); err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		} else {
 			require.True(t, isHandshake(line))
 		}
@@ -34,6 +34,6 @@ func FuzzHandshake(f *testing.F) {
 		log.lines(strings.NewReader(text), "stdout")
 		_ = stdioData([]byte(text))
 		_, _, err = r.PluginToHost("unix", text)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	})
 }

@@ -94,6 +94,6 @@ func (p Program) checkAddress(network, address, dir string) error {
 	if network == "tcp" && runtime.GOOS == "windows" && strings.HasPrefix(address, "127.0.0.1:") {
 		return nil
 	}
-	return p.errorf(core.BadConfig, ": %s: the plugin listens elsewhere than in the folder that "+
+	return p.errorf(core.CodeBadConfig, ": %s: the plugin listens elsewhere than in the folder that "+
 		"PLUGIN_UNIX_SOCKET_DIR names", p.Path)
 }

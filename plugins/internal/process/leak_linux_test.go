@@ -103,7 +103,7 @@ func TestRestartsLeaveNothing(t *testing.T) {
 	failing, _ := newTestSupervisor(t, Config{}, "exit")
 	for range 5 {
 		_, err := failing.Acquire(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		failing.forgetFailures()
 	}
 	_, ok = settled(t, before, 500)

@@ -170,5 +170,5 @@ func TestAcquire(t *testing.T) {
 	require.False(t, s.Borrow(p))
 	require.Equal(t, "the value", s.Described(), "it is still known what the plugin is")
 	_, err := s.Acquire(t.Context())
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }

@@ -131,7 +131,7 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 	defer sum.wait()
 	tlsConfig, variable, err := clientCertificate()
 	if err != nil {
-		return nil, Description{}, s.program.errorf(core.Unavailable, ": %w", err)
+		return nil, Description{}, s.program.errorf(core.CodeUnavailable, ": %w", err)
 	}
 	began := time.Now()
 	var run *runner // nil until go-plugin calls RunnerFunc
@@ -195,7 +195,7 @@ func (s starter) checkSocketDir(dir string) error {
 	if len(dir) <= maxSocketDir {
 		return nil
 	}
-	return s.program.errorf(core.BadConfig, ": the folder for its socket, %s, has too long a name: "+
+	return s.program.errorf(core.CodeBadConfig, ": the folder for its socket, %s, has too long a name: "+
 		"set TMPDIR to a shorter one", dir)
 }
 
@@ -242,12 +242,12 @@ func (s starter) describe(ctx context.Context, conn *grpc.ClientConn) (Descripti
 	}
 	switch status.Code(err) {
 	case codes.Unimplemented:
-		return d, s.program.errorf(core.BadConfig, ": it does not serve %s: it is the plugin of "+
+		return d, s.program.errorf(core.CodeBadConfig, ": it does not serve %s: it is the plugin of "+
 			"another program", service)
 	case codes.DeadlineExceeded:
 		return d, s.program.notReady(s.config.StartTimeout)
 	}
-	return d, s.program.errorf(core.Unavailable, ": it did not describe itself: the call ended "+
+	return d, s.program.errorf(core.CodeUnavailable, ": it did not describe itself: the call ended "+
 		"with %s", status.Code(err))
 }
 
@@ -274,5 +274,5 @@ func (s starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, 
 	if run != nil && run.handshakeError() != nil {
 		return run.handshakeError()
 	}
-	return s.program.errorf(core.Unavailable, ": it did not start: %s", OneLine(err.Error(), 200))
+	return s.program.errorf(core.CodeUnavailable, ": it did not start: %s", OneLine(err.Error(), 200))
 }

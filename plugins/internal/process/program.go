@@ -35,7 +35,7 @@ func IsName(text string) bool { return namePattern.MatchString(text) }
 // Check reports what is wrong with p itself, without a look at the file.
 func (p Program) Check() error {
 	bad := func(format string, args ...any) error {
-		return p.errorf(core.BadConfig, ": %w", fmt.Errorf(format, args...))
+		return p.errorf(core.CodeBadConfig, ": %w", fmt.Errorf(format, args...))
 	}
 	if !IsName(p.Name) {
 		return bad(`the name must be letters, digits, "-", "_" and "."`)
@@ -88,17 +88,17 @@ func (p Program) errorf(code core.Code, format string, args ...any) error {
 
 // fileError returns an error about the file.
 func (p Program) fileError(format string, args ...any) error {
-	return p.errorf(core.BadConfig, ": %s: %w", p.Path, fmt.Errorf(format, args...))
+	return p.errorf(core.CodeBadConfig, ": %s: %w", p.Path, fmt.Errorf(format, args...))
 }
 
 func (p Program) hostClosed() error {
-	return p.errorf(core.Closed, ": the host of plugins is closed")
+	return p.errorf(core.CodeClosed, ": the host of plugins is closed")
 }
 
 func (p Program) notReady(within time.Duration) error {
-	return p.errorf(core.Unavailable, ": it was not ready within %v", within)
+	return p.errorf(core.CodeUnavailable, ": it was not ready within %v", within)
 }
 
 func (p Program) callerLeft(ctx context.Context) error {
-	return p.errorf(core.Unavailable, ": the caller did not wait: %w", context.Cause(ctx))
+	return p.errorf(core.CodeUnavailable, ": the caller did not wait: %w", context.Cause(ctx))
 }

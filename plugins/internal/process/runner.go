@@ -94,7 +94,7 @@ func (r *runner) Start(context.Context) error {
 	if err != nil {
 		close(r.exited)
 		_ = os.RemoveAll(r.dir)
-		return r.program.errorf(core.Unavailable, ": %w", err)
+		return r.program.errorf(core.CodeUnavailable, ": %w", err)
 	}
 	handshake, out := io.Pipe()
 	r.handshake = handshake
@@ -204,7 +204,7 @@ func (r *runner) readStdout(out *io.PipeWriter) {
 
 // startError explains why the system did not start the process.
 func (r *runner) startError(err error) error {
-	code, cause := core.BadConfig, withoutPath(err)
+	code, cause := core.CodeBadConfig, withoutPath(err)
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):
 		cause = fmt.Errorf("the file is no program for %s/%s", runtime.GOOS, runtime.GOARCH)
@@ -213,7 +213,7 @@ func (r *runner) startError(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		cause = errors.New("the system does not let this user execute the file")
 	default:
-		code = core.Unavailable
+		code = core.CodeUnavailable
 	}
 	return r.program.errorf(code, ": %s: %w", r.program.Path, cause)
 }

@@ -167,7 +167,7 @@ func (s *Supervisor) next() nextStep {
 	}
 	if pause := time.Until(s.notBefore); pause > 0 {
 		// Waiting helps only where the next start may have another outcome.
-		if pause > maxStartWait || core.CodeOf(s.lastErr) != core.Unavailable {
+		if pause > maxStartWait || core.CodeOf(s.lastErr) != core.CodeUnavailable {
 			return nextStep{err: s.failedBefore(pause)}
 		}
 		return nextStep{pause: pause}
@@ -245,7 +245,7 @@ func (s *Supervisor) lose(p *Process, why error) {
 	wasCurrent := s.current == p
 	if wasCurrent {
 		s.current = nil
-		s.countFailure(s.program.errorf(core.Unavailable, ": %w", why), time.Since(p.began))
+		s.countFailure(s.program.errorf(core.CodeUnavailable, ": %w", why), time.Since(p.began))
 	}
 	s.mu.Unlock()
 	if wasCurrent {
@@ -322,5 +322,5 @@ func (s *Supervisor) Close(ctx context.Context) error {
 	if p != nil {
 		p.child.end(0)
 	}
-	return s.program.errorf(core.Unavailable, ": it did not end in time: %w", context.Cause(ctx))
+	return s.program.errorf(core.CodeUnavailable, ": it did not end in time: %w", context.Cause(ctx))
 }

@@ -109,7 +109,7 @@ func (w *world) startFake(ctx context.Context) (*Process, Description, error) {
 	select {
 	case <-time.After(took):
 	case <-ctx.Done():
-		return nil, Description{}, core.Errorf(core.Unavailable, "cancelled")
+		return nil, Description{}, core.Errorf(core.CodeUnavailable, "cancelled")
 	}
 	if err != nil {
 		return nil, Description{}, err
@@ -248,7 +248,7 @@ func walk(w *world, r *rand.Rand, ctx context.Context, held *[]*Process, group *
 		w.set(func() { w.hangs = !w.hangs })
 	case n == 11:
 		w.set(func() {
-			w.startErr = []error{nil, core.Errorf(core.Unavailable, "no"), core.BadConfig}[r.IntN(3)]
+			w.startErr = []error{nil, core.Errorf(core.CodeUnavailable, "no"), core.CodeBadConfig}[r.IntN(3)]
 		})
 	case n == 12:
 		w.SetReplaced(r.IntN(2) == 0)
@@ -277,7 +277,7 @@ func (s *Supervisor) currentForTest() *Process {
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.startErr, w.startFor = core.Errorf(core.Unavailable, "no"), 0
+		w.startErr, w.startFor = core.Errorf(core.CodeUnavailable, "no"), 0
 		starts := 0
 		for range 2 { // the second start is made at once
 			_, err := w.Acquire(t.Context())
@@ -336,7 +336,7 @@ func TestFailureCountsOnce(t *testing.T) {
 		for range 3 {
 			isFault, err := w.CallError(t.Context(), p, status.Error(codes.Unavailable, ""))
 			require.True(t, isFault)
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		}
 		p.Release()
 		_, err = w.Acquire(t.Context())
@@ -375,11 +375,11 @@ func TestLateWatcher(t *testing.T) {
 func TestFaultOfTheFileIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.startErr, w.startFor = core.Errorf(core.BadConfig, "the wrong file"), 0
+		w.startErr, w.startFor = core.Errorf(core.CodeBadConfig, "the wrong file"), 0
 		began := time.Now()
 		for range 3 {
 			_, err := w.Acquire(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		}
 		require.Equal(t, began, time.Now())
 		require.Len(t, w.began, 2)
@@ -463,7 +463,7 @@ func TestCallersKeepTheirTime(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := w.Acquire(ctx)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, reason)
 		require.Equal(t, time.Second, time.Since(began))
 		p, err := w.Acquire(t.Context())
@@ -492,7 +492,7 @@ func TestCloseDuringStart(t *testing.T) {
 		require.Error(t, <-result)
 		require.Zero(t, w.alive())
 		_, err := w.Acquire(t.Context())
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		require.Len(t, w.began, 1, "nothing is started after Close")
 	})
 	synctest.Test(t, func(t *testing.T) {

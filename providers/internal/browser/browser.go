@@ -83,7 +83,7 @@ type redirect struct {
 // in use or the state is empty, and [core.Unavailable] if there is no free port.
 func Listen(cfg Config) (*Listener, error) {
 	if cfg.State == "" {
-		return nil, core.Errorf(core.BadConfig, "a sign-in needs a state")
+		return nil, core.Errorf(core.CodeBadConfig, "a sign-in needs a state")
 	}
 	if cfg.Host == "" {
 		cfg.Host = "127.0.0.1"
@@ -94,10 +94,10 @@ func Listen(cfg Config) (*Listener, error) {
 	sockets, err := listenLoopback(cfg.Host, cfg.Port)
 	if err != nil {
 		if cfg.Port != 0 {
-			return nil, core.Errorf(core.BadConfig,
+			return nil, core.Errorf(core.CodeBadConfig,
 				"the redirect port %d cannot be opened; end what uses it, or choose another: %w", cfg.Port, err)
 		}
-		return nil, core.Errorf(core.Unavailable, "no port for the redirect: %w", err)
+		return nil, core.Errorf(core.CodeUnavailable, "no port for the redirect: %w", err)
 	}
 	port := sockets[0].Addr().(*net.TCPAddr).Port
 	l := &Listener{
@@ -166,9 +166,9 @@ func (l *Listener) Wait(ctx context.Context,
 	finish func(ctx context.Context, answer url.Values) error) error {
 	select {
 	case <-ctx.Done():
-		code := core.Interactive
+		code := core.CodeInteractive
 		if errors.Is(ctx.Err(), context.Canceled) { // the caller no longer wants the result
-			code = core.Unavailable
+			code = core.CodeUnavailable
 		}
 		return core.Errorf(code, "nobody finished the sign-in in the browser: %w", ctx.Err())
 	case r := <-l.redirects:

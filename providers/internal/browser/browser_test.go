@@ -63,9 +63,9 @@ func TestOutcomes(t *testing.T) {
 		want string
 	}{
 		{nil, "You are signed in"},
-		{core.Errorf(core.Denied, "no"), "Not signed in"},
-		{core.Errorf(core.Unavailable, "later"), "did not work"},
-		{core.Errorf(core.BadConfig, "wrong"), "did not work"},
+		{core.Errorf(core.CodeDenied, "no"), "Not signed in"},
+		{core.Errorf(core.CodeUnavailable, "later"), "did not work"},
+		{core.Errorf(core.CodeBadConfig, "wrong"), "did not work"},
 	} {
 		for _, host := range []string{"", "localhost"} {
 			t.Run(fmt.Sprint(tt.want, host), func(t *testing.T) {
@@ -115,8 +115,8 @@ func TestThePageWaits(t *testing.T) {
 	require.Equal(t, 409, status)
 	require.Contains(t, page, "another window or tab")
 	require.Empty(t, first, "the page was sent before the outcome")
-	outcome <- core.Errorf(core.Denied, "no")
-	require.ErrorIs(t, <-done, core.Denied)
+	outcome <- core.Errorf(core.CodeDenied, "no")
+	require.ErrorIs(t, <-done, core.CodeDenied)
 	require.Contains(t, <-first, "Not signed in")
 }
 
@@ -173,13 +173,13 @@ func TestContext(t *testing.T) {
 	done := waiting(t, ctx, l, func(context.Context, url.Values) error { return nil })
 	cancel()
 	err := <-done
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 
 	ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	err = l.Wait(ctx, func(context.Context, url.Values) error { return nil })
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	l.Close()
 	l.Close()
@@ -214,7 +214,7 @@ func TestPortTaken(t *testing.T) {
 		defer taken.Close()
 		_, err = browser.Listen(browser.Config{State: "s", Host: host,
 			Port: taken.Addr().(*net.TCPAddr).Port})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "redirect port "+strconv.Itoa(taken.Addr().(*net.TCPAddr).Port))
 	}
 }
@@ -259,7 +259,7 @@ func TestEarlyAndLate(t *testing.T) {
 	require.Contains(t, <-pages, "did not work")
 
 	_, err := browser.Listen(browser.Config{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }
 
 func TestAPanicIsNoSuccess(t *testing.T) {
@@ -278,7 +278,7 @@ func TestAPanicIsNoSuccess(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	require.Equal(t, browser.SignedIn, browser.Of(nil))
-	require.Equal(t, browser.Refused, browser.Of(core.Errorf(core.Denied, "no")))
+	require.Equal(t, browser.Refused, browser.Of(core.Errorf(core.CodeDenied, "no")))
 	require.Equal(t, browser.Failed, browser.Of(errors.New("no code")))
 }
 

@@ -53,7 +53,7 @@ func Of(err error) Kind {
 	switch {
 	case err == nil:
 		return SignedIn
-	case core.CodeOf(err) == core.Denied:
+	case core.CodeOf(err) == core.CodeDenied:
 		return Refused
 	}
 	return Failed

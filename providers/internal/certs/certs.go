@@ -69,7 +69,7 @@ func (b Bundle) TLSConfig() (*tls.Config, error) {
 		text := []byte(b.Cert.Reveal())
 		pair, err := tls.X509KeyPair(text, text)
 		if err != nil {
-			return nil, core.Errorf(core.BadConfig, "the client certificate cannot be used for TLS")
+			return nil, core.Errorf(core.CodeBadConfig, "the client certificate cannot be used for TLS")
 		}
 		// config.Certificates would not do: crypto/tls presents one of them only to a server whose list
 		// of authorities has the issuer. No list has that of a self-signed certificate.

@@ -157,7 +157,7 @@ func TestCheck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			require.EqualError(t, c.cfg.Check("tls"), c.want)
 			_, err := c.cfg.Load(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -244,7 +244,7 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.cfg.Load(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, c.file)
 			require.NotContains(t, err.Error(), "hunter2")
@@ -252,7 +252,7 @@ func TestLoadRefuses(t *testing.T) {
 			require.ErrorAs(t, err, &coded)
 			require.True(t, coded.Local)
 			_, err = c.cfg.TLSConfig(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -268,13 +268,13 @@ func TestLoadWhileRotating(t *testing.T) {
 		want core.Code
 	}{
 		{"torn pair", certs.Config{CertFile: file(pair.Cert), KeyFile: file(other.Key)},
-			core.Unavailable},
+			core.CodeUnavailable},
 		{"key not there", certs.Config{CertFile: file(pair.Cert), KeyFile: "no/key.pem"},
-			core.Unavailable},
+			core.CodeUnavailable},
 		{"cut short", certs.Config{CertFile: file(pair.Cert[:200]), KeyFile: file(pair.Key)},
-			core.Unavailable},
-		{"expired", certs.Config{CertFile: file(past.Cert), KeyFile: file(past.Key)}, core.BadConfig},
-		{"inline", certs.Config{Cert: secret(pair.Cert), Key: secret(other.Key)}, core.BadConfig},
+			core.CodeUnavailable},
+		{"expired", certs.Config{CertFile: file(past.Cert), KeyFile: file(past.Key)}, core.CodeBadConfig},
+		{"inline", certs.Config{Cert: secret(pair.Cert), Key: secret(other.Key)}, core.CodeBadConfig},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.cfg.Load(t.Context(), true)
@@ -304,7 +304,7 @@ func TestLoadReadsAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		_, err = cfg.Load(ctx, false)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -326,7 +326,7 @@ func FuzzPEM(f *testing.F) {
 		cfg := certs.Config{Cert: core.NewSecret(string(data)), CA: core.NewSecret(string(data))}
 		b, err := cfg.Load(t.Context(), false)
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			return
 		}
 		if cfg.IsZero() {

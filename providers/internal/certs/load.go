@@ -38,7 +38,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	for n := 1; n < maxReads && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
-			return Bundle{}, core.LocalErrorf(core.Unavailable, "%w; %w", core.Cause(err),
+			return Bundle{}, core.LocalErrorf(core.CodeUnavailable, "%w; %w", core.Cause(err),
 				context.Cause(ctx))
 		case <-time.After(readPause):
 		}
@@ -109,7 +109,7 @@ func (c Config) loadPEM() (identity, error) {
 	}
 	chain, err := orderChain(cert.certs, key.keys[0])
 	if err != nil {
-		return identity{}, core.LocalErrorf(core.BadConfig, "%s and %s: %w", src, keySrc, err)
+		return identity{}, core.LocalErrorf(core.CodeBadConfig, "%s and %s: %w", src, keySrc, err)
 	}
 	return identity{src, chain, key.keys[0]}, src.wrap(checkValidity(chain[0], time.Now()))
 }

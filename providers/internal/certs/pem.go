@@ -39,7 +39,7 @@ func (o origin) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return core.LocalErrorf(core.BadConfig, "%s: %w", o, err)
+	return core.LocalErrorf(core.CodeBadConfig, "%s: %w", o, err)
 }
 
 // readPart returns the content of one part of a Config: of its file or of its text.

@@ -35,7 +35,7 @@ func decodePKCS12(data []byte,
 func decodeBase64(p12 core.Secret) ([]byte, error) {
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(p12.Reveal()), ""))
 	if err != nil || len(data) == 0 {
-		return nil, core.Errorf(core.BadConfig, "p12 is not base64")
+		return nil, core.Errorf(core.CodeBadConfig, "p12 is not base64")
 	}
 	return data, nil
 }

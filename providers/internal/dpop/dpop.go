@@ -72,10 +72,10 @@ func NewKey(algorithm string) (*Key, error) {
 	case RS256, PS256:
 		private, err = rsa.GenerateKey(rand.Reader, newRSABits)
 	default:
-		return nil, core.Errorf(core.BadConfig, "proofs cannot be signed with the algorithm %.20q", algorithm)
+		return nil, core.Errorf(core.CodeBadConfig, "proofs cannot be signed with the algorithm %.20q", algorithm)
 	}
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "a new %s key: %w", algorithm, err)
+		return nil, core.Errorf(core.CodeUnavailable, "a new %s key: %w", algorithm, err)
 	}
 	return newKey(private, algorithm)
 }
@@ -86,11 +86,11 @@ func NewKey(algorithm string) (*Key, error) {
 func ParseKey(text core.Secret) (*Key, error) {
 	var jwk jose.JSONWebKey
 	if s := text.Reveal(); len(s) > maxJWK || json.Unmarshal([]byte(s), &jwk) != nil {
-		return nil, core.Errorf(core.Unavailable, "the DPoP key is not a private JWK")
+		return nil, core.Errorf(core.CodeUnavailable, "the DPoP key is not a private JWK")
 	}
 	algorithm, err := chooseAlgorithm(jwk.Key, jwk.Algorithm)
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "the DPoP key: %w", err)
+		return nil, core.Errorf(core.CodeUnavailable, "the DPoP key: %w", err)
 	}
 	return newKey(jwk.Key.(crypto.Signer), algorithm)
 }
@@ -138,12 +138,12 @@ func newKey(private crypto.Signer, algorithm string) (*Key, error) {
 	jwk := jose.JSONWebKey{Key: private, Algorithm: algorithm}
 	text, err := jwk.MarshalJSON()
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "the DPoP key cannot be written as a JWK")
+		return nil, core.Errorf(core.CodeUnavailable, "the DPoP key cannot be written as a JWK")
 	}
 	public := jose.JSONWebKey{Key: private.Public()}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "the DPoP key has no thumbprint")
+		return nil, core.Errorf(core.CodeUnavailable, "the DPoP key has no thumbprint")
 	}
 	header, err := json.Marshal(struct {
 		Typ string          `json:"typ"`
@@ -151,7 +151,7 @@ func newKey(private crypto.Signer, algorithm string) (*Key, error) {
 		JWK jose.JSONWebKey `json:"jwk"`
 	}{"dpop+jwt", algorithm, public})
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "the DPoP key has no public half")
+		return nil, core.Errorf(core.CodeUnavailable, "the DPoP key has no public half")
 	}
 	return &Key{
 		private:    private,

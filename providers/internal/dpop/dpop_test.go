@@ -141,7 +141,7 @@ func TestTarget(t *testing.T) {
 	for _, in := range []string{"", "/path", "ftp://a.example/", "mailto:a@b", "https://",
 		"https:///x", "https://bücher.example/", "https://a\x7f/"} {
 		_, err := key.Proof(dpop.Claims{Method: "GET", URL: in})
-		require.ErrorIs(t, err, core.BadConfig, in)
+		require.ErrorIs(t, err, core.CodeBadConfig, in)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestKeyAsText(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	_, err := dpop.NewKey("HS256")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 
 	text := func(key any, algorithm string) string {
 		b, err := jose.JSONWebKey{Key: key, Algorithm: algorithm}.MarshalJSON()
@@ -197,7 +197,7 @@ func TestBadKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := dpop.ParseKey(core.NewSecret(bad))
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.NotContains(t, err.Error(), "canary")
 		})
 	}

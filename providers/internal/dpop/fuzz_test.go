@@ -47,7 +47,7 @@ func FuzzParseKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		key, err := dpop.ParseKey(core.NewSecret(s))
 		if err != nil {
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			return
 		}
 		again, err := dpop.ParseKey(key.Secret())
@@ -70,7 +70,7 @@ func FuzzTarget(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		target, err := dpop.Target(s)
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			return
 		}
 		again, err := dpop.Target(target)

@@ -58,7 +58,7 @@ func (k *Key) Proof(c Claims) (core.Secret, error) {
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be written")
+		return core.Secret{}, core.Errorf(core.CodeUnavailable, "a DPoP proof cannot be written")
 	}
 	// The capacity has room for the signature of an RSA key of 4096 bits.
 	const tail = 1 + 512*4/3 + 2
@@ -66,7 +66,7 @@ func (k *Key) Proof(c Claims) (core.Secret, error) {
 	jwt = base64.RawURLEncoding.AppendEncode(append(jwt, k.header...), body)
 	signature, err := k.sign(jwt)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be signed: %w", err)
+		return core.Secret{}, core.Errorf(core.CodeUnavailable, "a DPoP proof cannot be signed: %w", err)
 	}
 	return core.NewSecret(string(base64.RawURLEncoding.AppendEncode(append(jwt, '.'), signature))), nil
 }
@@ -101,7 +101,7 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the absolute URL of the request")
+		return "", core.Errorf(core.CodeBadConfig, "a DPoP proof needs the absolute URL of the request")
 	}
 	scheme, port := strings.ToLower(u.Scheme), u.Port()
 	switch scheme {
@@ -112,11 +112,11 @@ func Target(address string) (string, error) {
 	}
 	defaultPort := map[string]string{"https": "443", "http": "80"}[scheme]
 	if defaultPort == "" {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof is for an http or https URL")
+		return "", core.Errorf(core.CodeBadConfig, "a DPoP proof is for an http or https URL")
 	}
 	host, _, _ := strings.Cut(u.Hostname(), "%") // without the zone (RFC 6874), which is not sent
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"a DPoP proof needs the host as it is sent: in ASCII, xn--…")
 	}
 	if host = strings.ToLower(host); strings.Contains(host, ":") {

@@ -16,7 +16,7 @@ func BadConfig(err error) error {
 	if err == nil {
 		return nil
 	}
-	return core.Errorf(core.BadConfig, "%w", collect(err))
+	return core.Errorf(core.CodeBadConfig, "%w", collect(err))
 }
 
 // collect returns the faults in the tree of err, in order.
@@ -40,5 +40,5 @@ func ContextEnded(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return core.Errorf(core.Unavailable, "%w", context.Cause(ctx))
+	return core.Errorf(core.CodeUnavailable, "%w", context.Cause(ctx))
 }

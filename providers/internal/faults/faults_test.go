@@ -26,5 +26,5 @@ func TestContextEnded(t *testing.T) {
 	why := errors.New("why")
 	cancel(why)
 	require.ErrorIs(t, faults.ContextEnded(ctx), why)
-	require.ErrorIs(t, faults.ContextEnded(ctx), core.Unavailable)
+	require.ErrorIs(t, faults.ContextEnded(ctx), core.CodeUnavailable)
 }

@@ -26,7 +26,7 @@ const Limit = 1 << 20
 // another way. It is [core.Error.Local]. Read is safe for concurrent use.
 func Read(path string) ([]byte, error) {
 	if strings.IndexByte(path, 0) >= 0 {
-		return nil, core.LocalErrorf(core.BadConfig, "file %q: no file has such a name", path)
+		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q: no file has such a name", path)
 	}
 	// Stat comes first, as opening a pipe blocks until another process opens it for writing.
 	info, err := os.Stat(path)
@@ -34,10 +34,10 @@ func Read(path string) ([]byte, error) {
 		return nil, readError(path, err)
 	}
 	if info.IsDir() {
-		return nil, core.LocalErrorf(core.BadConfig, "file %q is a directory", path)
+		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q is a directory", path)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, core.LocalErrorf(core.BadConfig, "file %q is not a regular file", path)
+		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -49,9 +49,9 @@ func Read(path string) ([]byte, error) {
 	case err != nil:
 		return nil, readError(path, err)
 	case len(data) > Limit:
-		return nil, core.LocalErrorf(core.BadConfig, "file %q is larger than %d KiB", path, Limit>>10)
+		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q is larger than %d KiB", path, Limit>>10)
 	case len(data) == 0:
-		return nil, core.LocalErrorf(core.BadConfig, "file %q is empty", path)
+		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q is empty", path)
 	}
 	return data, nil
 }
@@ -59,20 +59,20 @@ func Read(path string) ([]byte, error) {
 // Unavailable returns err, which is about a file that was read before, as [core.Unavailable] and
 // [core.Error.Local]: another process may be replacing the file.
 func Unavailable(err error) error {
-	return core.LocalErrorf(core.Unavailable, "%w",
+	return core.LocalErrorf(core.CodeUnavailable, "%w",
 		core.Cause(err))
 }
 
 func readError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return core.LocalErrorf(core.BadConfig, "file %q does not exist", path)
+		return core.LocalErrorf(core.CodeBadConfig, "file %q does not exist", path)
 	case errors.Is(err, fs.ErrPermission):
-		return core.LocalErrorf(core.BadConfig, "file %q may not be read", path)
+		return core.LocalErrorf(core.CodeBadConfig, "file %q may not be read", path)
 	}
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return core.LocalErrorf(core.Unavailable, "file %q: %w", path, err)
+	return core.LocalErrorf(core.CodeUnavailable, "file %q: %w", path, err)
 }

@@ -36,7 +36,7 @@ type Fields map[string]any
 func (f Fields) Text(name string) (string, error) {
 	text, ok := f[name].(string)
 	if !ok && f[name] != nil {
-		return "", core.Errorf(core.Unavailable, "the answer's %s is not a string", name)
+		return "", core.Errorf(core.CodeUnavailable, "the answer's %s is not a string", name)
 	}
 	return text, nil
 }
@@ -61,9 +61,9 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	case errors.As(err, new(*core.Error)):
 		return nil, err
 	case err != nil:
-		return nil, core.Errorf(core.Unavailable, "the answer of %s breaks off: %w", from, err)
+		return nil, core.Errorf(core.CodeUnavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return nil, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
@@ -122,7 +122,7 @@ func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Field
 	description, _ := fields["error_description"].(string)
 	doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
 	if err = providerhttp.AnswerCode(doc, secrets...); err == nil {
-		err = core.Errorf(core.Denied, "the answer is an error")
+		err = core.Errorf(core.CodeDenied, "the answer is an error")
 	}
 	return nil, withErrorCode(err, text)
 }
@@ -142,12 +142,12 @@ func (f Fields) token(hasProof bool) (Token, error) {
 	}
 	switch {
 	case access == "":
-		return Token{}, core.Errorf(core.Unavailable, "the answer has no access_token")
+		return Token{}, core.Errorf(core.CodeUnavailable, "the answer has no access_token")
 	case !isVisible(access) || strings.Contains(access, " "):
-		return Token{}, core.Errorf(core.Unavailable,
+		return Token{}, core.Errorf(core.CodeUnavailable,
 			"the answer's access_token has characters that may not be sent")
 	case !isVisible(refresh):
-		return Token{}, core.Errorf(core.Unavailable,
+		return Token{}, core.Errorf(core.CodeUnavailable,
 			"the answer's refresh_token has characters that may not be sent")
 	}
 	var err error
@@ -167,30 +167,30 @@ func (f Fields) token(hasProof bool) (Token, error) {
 func tokenType(name string, hasProof bool) (string, error) {
 	switch {
 	case hasProof && (name == "" || strings.EqualFold(name, bearer)):
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC "+
 				"9449 §5): it does not support DPoP, or not for this client")
 	case name == "" || strings.EqualFold(name, bearer):
 		return bearer, nil
 	case strings.EqualFold(name, "N_A"):
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"the server issued a token that is not an access token (token_type N_A, RFC 8693 §2.2.1): ask for "+
 				"another requested_token_type")
 	case strings.EqualFold(name, "DPoP") && hasProof:
 		return "DPoP", nil
 	}
 	if strings.EqualFold(name, "DPoP") {
-		return "", core.Errorf(core.BadConfig,
+		return "", core.Errorf(core.CodeBadConfig,
 			"the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was "+
 				"sent: turn dpop on")
 	}
 	for _, other := range []string{"mac", "Basic"} {
 		if strings.EqualFold(name, other) {
-			return "", core.Errorf(core.BadConfig,
+			return "", core.Errorf(core.CodeBadConfig,
 				"the server issues tokens of type %s, which was not asked for", other)
 		}
 	}
-	return "", core.Errorf(core.BadConfig, "the server issues tokens of an unknown type")
+	return "", core.Errorf(core.CodeBadConfig, "the server issues tokens of an unknown type")
 }
 
 // isVisible reports whether s consists of VSCHAR (RFC 6749 appendix A).
@@ -208,7 +208,7 @@ func isVisible(s string) bool {
 func parseFields(contentType string, body []byte) (Fields, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if len(body) == 0 {
-		return nil, core.Errorf(core.Unavailable, "the answer is empty")
+		return nil, core.Errorf(core.CodeUnavailable, "the answer is empty")
 	}
 	if body[0] == '{' {
 		var fields Fields
@@ -216,7 +216,7 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 		d.UseNumber()
 		err := d.Decode(&fields)
 		if _, more := d.Token(); err != nil || more != io.EOF {
-			return nil, core.Errorf(core.Unavailable, "the answer is not valid JSON")
+			return nil, core.Errorf(core.CodeUnavailable, "the answer is not valid JSON")
 		}
 		return fields, nil
 	}
@@ -231,7 +231,7 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 			return fields, nil
 		}
 	}
-	return nil, core.Errorf(core.Unavailable,
+	return nil, core.Errorf(core.CodeUnavailable,
 		"the answer is not a JSON object: is this an endpoint of an authorization server?")
 }
 

@@ -59,7 +59,7 @@ func TestServerNonce(t *testing.T) {
 	t.Run("refused again", func(t *testing.T) {
 		c, seen := proving(t, refused)
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.True(t, grant.ErrorCode(err, "use_dpop_nonce"))
 		require.ErrorContains(t, err, "also of the proof with the nonce")
 		require.Len(t, *seen, 2)
@@ -68,7 +68,7 @@ func TestServerNonce(t *testing.T) {
 		c, seen := proving(t, refused)
 		c.Prover = nil
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, []string{"assertion-1 1"}, *seen)
 	})
 	t.Run("elsewhere no proof, but its nonces are learned", func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestRepeatedRequest(t *testing.T) {
 			if tc.well {
 				require.NoError(t, err)
 			} else {
-				require.ErrorIs(t, err, core.Unavailable)
+				require.ErrorIs(t, err, core.CodeUnavailable)
 			}
 		})
 	}
@@ -133,7 +133,7 @@ func TestDowngrade(t *testing.T) {
 	for _, kind := range []string{`"Bearer"`, `"bearer"`, `""`, `null`} {
 		c, _ := proving(t, reply(200, "application/json", `{"access_token":"a","token_type":`+kind+`}`))
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "although a DPoP proof was sent")
 	}
 	c, _ := proving(t, reply(200, "application/json", `{"access_token":"a","token_type":"dpop"}`))
@@ -164,7 +164,7 @@ func TestClock(t *testing.T) {
 				reply(400, "application/json", `{"error":"invalid_dpop_proof","error_description":"iat"}`)(w, r)
 			})
 			_, err := c.ClientCredentials(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.True(t, grant.ErrorCode(err, "invalid_dpop_proof"))
 			require.ErrorContains(t, err, tt.want)
 			if tt.not != "" {

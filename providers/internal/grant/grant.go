@@ -91,7 +91,7 @@ func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error)
 // new refresh token with it, the old one can no longer be used.
 func (c *Client) Refresh(ctx context.Context, refresh core.Secret) (Token, error) {
 	if refresh.IsZero() {
-		return Token{}, core.Errorf(core.BadConfig, "there is no refresh token")
+		return Token{}, core.Errorf(core.CodeBadConfig, "there is no refresh token")
 	}
 	return c.Exchange(ctx,
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}, refresh)
@@ -120,7 +120,7 @@ func (c *Client) Exchange(ctx context.Context, form url.Values,
 	}
 	for name, values := range c.Params {
 		if Reserved(name) {
-			return Token{}, core.Errorf(core.BadConfig, "the parameter %q belongs to the grant", name)
+			return Token{}, core.Errorf(core.CodeBadConfig, "the parameter %q belongs to the grant", name)
 		}
 		all[name] = values
 	}

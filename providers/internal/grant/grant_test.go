@@ -102,13 +102,13 @@ func TestSettingsFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.ClientCredentials(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 	_, err := (&grant.Client{TokenURL: "https://login.example.com/token"}).Refresh(t.Context(),
 		core.Secret{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }
 
 func TestAnswers(t *testing.T) {
@@ -123,55 +123,55 @@ func TestAnswers(t *testing.T) {
 		text        string
 	}{
 		{"invalid_client 400", 400, doc,
-			`{"error":"invalid_client","error_description":"no such client"}`, core.Denied,
+			`{"error":"invalid_client","error_description":"no such client"}`, core.CodeDenied,
 			"400: invalid_client (no such client)"},
-		{"invalid_client 401", 401, doc, `{"error":"invalid_client"}`, core.Denied, "invalid_client"},
-		{"invalid_client 403", 403, doc, `{"error":"invalid_client"}`, core.Denied, "invalid_client"},
-		{"empty 400", 400, doc, "", core.Denied, "answers 400"},
-		{"empty 401", 401, doc, "", core.Denied, "answers 401"},
-		{"empty 403", 403, doc, "", core.Denied, "answers 403"},
-		{"invalid_scope", 400, doc, `{"error":"invalid_scope"}`, core.BadConfig, "invalid_scope"},
-		{"error at 200", 200, doc, `{"error":"invalid_client","error_description":"x"}`, core.Denied,
+		{"invalid_client 401", 401, doc, `{"error":"invalid_client"}`, core.CodeDenied, "invalid_client"},
+		{"invalid_client 403", 403, doc, `{"error":"invalid_client"}`, core.CodeDenied, "invalid_client"},
+		{"empty 400", 400, doc, "", core.CodeDenied, "answers 400"},
+		{"empty 401", 401, doc, "", core.CodeDenied, "answers 401"},
+		{"empty 403", 403, doc, "", core.CodeDenied, "answers 403"},
+		{"invalid_scope", 400, doc, `{"error":"invalid_scope"}`, core.CodeBadConfig, "invalid_scope"},
+		{"error at 200", 200, doc, `{"error":"invalid_client","error_description":"x"}`, core.CodeDenied,
 			"invalid_client (x)"},
 		{"error at 200 beside a token", 200, doc, `{"error":"server_error","access_token":"a"}`,
-			core.Unavailable, "server_error"},
-		{"error object at 200", 200, doc, `{"error":{"code":5},"access_token":"a"}`, core.Denied,
+			core.CodeUnavailable, "server_error"},
+		{"error object at 200", 200, doc, `{"error":{"code":5},"access_token":"a"}`, core.CodeDenied,
 			"the answer is an error"},
 		{"secret echoed", 400, doc,
-			`{"error":"invalid_client","error_description":"wrong secret ` + secret + `"}`, core.Denied,
+			`{"error":"invalid_client","error_description":"wrong secret ` + secret + `"}`, core.CodeDenied,
 			"invalid_client"},
 		{"basic echoed", 401, doc,
-			`{"error":"invalid_client","error_description":"` + basicOf("app:1", secret) + `"}`, core.Denied,
+			`{"error":"invalid_client","error_description":"` + basicOf("app:1", secret) + `"}`, core.CodeDenied,
 			"invalid_client"},
-		{"secret echoed at 200", 200, doc, `{"error":"` + secret + `"}`, core.Denied,
+		{"secret echoed at 200", 200, doc, `{"error":"` + secret + `"}`, core.CodeDenied,
 			"the answer is an error"},
-		{"page", 200, page, "<html>" + secret + "</html>", core.Unavailable, "not a JSON object"},
-		{"page at 502", 502, page, "<html>" + secret + "</html>", core.Unavailable, "answers 502"},
-		{"not found", 404, page, "<html>", core.BadConfig, "answers 404"},
-		{"empty", 200, doc, "", core.Unavailable, "empty"},
-		{"no content", 204, doc, "", core.Unavailable, "empty"},
-		{"no token", 200, doc, `{"expires_in":60}`, core.Unavailable, "no access_token"},
-		{"null token", 200, doc, `{"access_token":null}`, core.Unavailable, "no access_token"},
-		{"number for a token", 200, doc, `{"access_token":5}`, core.Unavailable,
+		{"page", 200, page, "<html>" + secret + "</html>", core.CodeUnavailable, "not a JSON object"},
+		{"page at 502", 502, page, "<html>" + secret + "</html>", core.CodeUnavailable, "answers 502"},
+		{"not found", 404, page, "<html>", core.CodeBadConfig, "answers 404"},
+		{"empty", 200, doc, "", core.CodeUnavailable, "empty"},
+		{"no content", 204, doc, "", core.CodeUnavailable, "empty"},
+		{"no token", 200, doc, `{"expires_in":60}`, core.CodeUnavailable, "no access_token"},
+		{"null token", 200, doc, `{"access_token":null}`, core.CodeUnavailable, "no access_token"},
+		{"number for a token", 200, doc, `{"access_token":5}`, core.CodeUnavailable,
 			"access_token is not a string"},
-		{"other case", 200, doc, `{"Access_Token":"a"}`, core.Unavailable, "no access_token"},
-		{"a list", 200, doc, `["a"]`, core.Unavailable, "not a JSON object"},
-		{"cut", 200, doc, `{"access_token":"a`, core.Unavailable, "not valid JSON"},
-		{"DPoP", 200, doc, `{"access_token":"a","token_type":"DPoP"}`, core.BadConfig, "type DPoP"},
-		{"mac", 200, doc, `{"access_token":"a","token_type":"mac"}`, core.BadConfig, "type mac"},
-		{"unknown type", 200, doc, `{"access_token":"a","token_type":"` + secret + `"}`, core.BadConfig,
+		{"other case", 200, doc, `{"Access_Token":"a"}`, core.CodeUnavailable, "no access_token"},
+		{"a list", 200, doc, `["a"]`, core.CodeUnavailable, "not a JSON object"},
+		{"cut", 200, doc, `{"access_token":"a`, core.CodeUnavailable, "not valid JSON"},
+		{"DPoP", 200, doc, `{"access_token":"a","token_type":"DPoP"}`, core.CodeBadConfig, "type DPoP"},
+		{"mac", 200, doc, `{"access_token":"a","token_type":"mac"}`, core.CodeBadConfig, "type mac"},
+		{"unknown type", 200, doc, `{"access_token":"a","token_type":"` + secret + `"}`, core.CodeBadConfig,
 			"unknown type"},
-		{"newline in token", 200, doc, `{"access_token":"a\r\nX: y"}`, core.Unavailable,
+		{"newline in token", 200, doc, `{"access_token":"a\r\nX: y"}`, core.CodeUnavailable,
 			"may not be sent"},
-		{"NUL in token", 200, doc, `{"access_token":"a\u0000"}`, core.Unavailable, "may not be sent"},
-		{"space in token", 200, doc, `{"access_token":"a b"}`, core.Unavailable, "may not be sent"},
-		{"letters beyond ASCII in token", 200, doc, `{"access_token":"é"}`, core.Unavailable,
+		{"NUL in token", 200, doc, `{"access_token":"a\u0000"}`, core.CodeUnavailable, "may not be sent"},
+		{"space in token", 200, doc, `{"access_token":"a b"}`, core.CodeUnavailable, "may not be sent"},
+		{"letters beyond ASCII in token", 200, doc, `{"access_token":"é"}`, core.CodeUnavailable,
 			"may not be sent"},
 		{"control character in refresh token", 200, doc, `{"access_token":"a","refresh_token":"\n"}`,
-			core.Unavailable, "refresh_token"},
-		{"10 MB", 200, doc, `{"access_token":"` + strings.Repeat("a", 10<<20) + `"}`, core.Unavailable,
+			core.CodeUnavailable, "refresh_token"},
+		{"10 MB", 200, doc, `{"access_token":"` + strings.Repeat("a", 10<<20) + `"}`, core.CodeUnavailable,
 			"more than 1024 KiB"},
-		{"10 MB refusal", 400, doc, strings.Repeat("a", 10<<20), core.Denied, "answers 400"},
+		{"10 MB refusal", 400, doc, strings.Repeat("a", 10<<20), core.CodeDenied, "answers 400"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			requests := 0
@@ -250,7 +250,7 @@ func TestRetryAfter(t *testing.T) {
 		_, err := c.ClientCredentials(t.Context())
 		var e *core.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, core.Unavailable, e.Code)
+		require.Equal(t, core.CodeUnavailable, e.Code)
 		require.Equal(t, 7*time.Second, e.RetryAfter)
 	}
 }
@@ -269,7 +269,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			})
 			c.HTTP = &http.Client{} // one that would follow
 			_, err := c.ClientCredentials(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, "nothing was sent there")
 			require.NotContains(t, err.Error(), "?secret")
 			requireClean(t, err)
@@ -294,7 +294,7 @@ func TestBrokenConnections(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			_, err := c.ClientCredentials(ctx)
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Less(t, time.Since(start), 5*time.Second)
 		})
@@ -308,7 +308,7 @@ func TestBrokenConnections(t *testing.T) {
 			}
 		})
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 	})
 	t.Run("body shorter than announced", func(t *testing.T) {
 		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -316,7 +316,7 @@ func TestBrokenConnections(t *testing.T) {
 			_, _ = w.Write([]byte(`{"access_token":"a"}`))
 		})
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 	})
 	t.Run("cancelled before", func(t *testing.T) {
 		c := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("sent") })
@@ -347,7 +347,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	t.Cleanup(srv.Close)
 	c := grant.Client{TokenURL: srv.URL, ID: "app", Auth: grant.Basic(core.NewSecret(secret))}
 	_, err := c.ClientCredentials(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "certificate")
 }
 

@@ -41,12 +41,12 @@ type request struct {
 // accepts each only once.
 func (c *Client) send(ctx context.Context, r request) (Fields, error) {
 	if err := CheckURL(r.endpoint); err != nil {
-		return nil, core.Errorf(core.BadConfig, "the %s URL %w", r.what, err)
+		return nil, core.Errorf(core.CodeBadConfig, "the %s URL %w", r.what, err)
 	}
 	fields, err := c.sendOnce(ctx, r)
 	if r.prover != nil && ErrorCode(err, "use_dpop_nonce") {
 		if fields, err = c.sendOnce(ctx, r); ErrorCode(err, "use_dpop_nonce") {
-			err = core.Errorf(core.Unavailable, "%w, also of the proof with the nonce that it gave",
+			err = core.Errorf(core.CodeUnavailable, "%w, also of the proof with the nonce that it gave",
 				errors.Unwrap(err))
 		}
 	}
@@ -81,7 +81,7 @@ func (c *Client) sendOnce(ctx context.Context, r request) (Fields, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint,
 		strings.NewReader(a.Form.Encode()))
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "the %s URL is not an https URL", r.what)
+		return nil, core.Errorf(core.CodeBadConfig, "the %s URL is not an https URL", r.what)
 	}
 	req.Header = a.Header
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -25,7 +25,7 @@ func FuzzKey(f *testing.F) {
 		c := jose.KeyConfig{Text: core.NewSecret(text), ID: id, Algorithm: algorithm}
 		signer, err := c.Load()
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			return
 		}
 		require.NoError(t, c.Check("key"))

@@ -52,7 +52,7 @@ type Signer struct {
 func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 	algorithm, err := chooseAlgorithm(key, algorithm)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%w", err)
+		return nil, core.Errorf(core.CodeBadConfig, "%w", err)
 	}
 	switch key.(type) {
 	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
@@ -71,10 +71,10 @@ func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	size, ok := minSecret[algorithm]
 	switch {
 	case !ok:
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"%.20q is not an algorithm for a secret; want HS256, HS384 or HS512", algorithm)
 	case len(secret.Reveal()) < size:
-		return nil, core.Errorf(core.BadConfig,
+		return nil, core.Errorf(core.CodeBadConfig,
 			"the secret is shorter than the %d bytes that %s needs (RFC 7518 §3.2)", size, algorithm)
 	}
 	return newSigner([]byte(secret.Reveal()), "", algorithm)
@@ -88,7 +88,7 @@ func newSigner(key any, id, algorithm string) (*Signer, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm),
 		Key: key}, opts)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "the key cannot sign with %s", algorithm)
+		return nil, core.Errorf(core.CodeBadConfig, "the key cannot sign with %s", algorithm)
 	}
 	return &Signer{signer, algorithm}, nil
 }
@@ -111,7 +111,7 @@ func (s *Signer) Sign(claims map[string]any) (token core.Secret, err error) {
 	defer func() {
 		if r := recover(); r != nil { // in the code of a key that is held elsewhere
 			token, err = core.Secret{},
-				core.Errorf(core.Unavailable, "signing with the key panicked (%T)", r)
+				core.Errorf(core.CodeUnavailable, "signing with the key panicked (%T)", r)
 		}
 	}()
 	text, err := jwt.Signed(s.signer).Claims(claims).Serialize()
@@ -120,7 +120,7 @@ func (s *Signer) Sign(claims map[string]any) (token core.Secret, err error) {
 	case errors.As(err, &coded):
 		return core.Secret{}, coded
 	case err != nil:
-		return core.Secret{}, core.Errorf(core.Unavailable, "the key did not sign: %w", err)
+		return core.Secret{}, core.Errorf(core.CodeUnavailable, "the key did not sign: %w", err)
 	}
 	return core.NewSecret(text), nil
 }

@@ -196,7 +196,7 @@ func TestBadKeys(t *testing.T) {
 			tt.config.File, tt.config.Text = file, core.Secret{}
 			require.NoError(t, tt.config.Check("client_key"), "files are read when they are needed")
 			_, err = tt.config.Load()
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, file)
 			var coded *core.Error
 			require.ErrorAs(t, err, &coded)
@@ -212,7 +212,7 @@ func TestFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key.p12")
 	c := jose.KeyConfig{File: file, Password: core.NewSecret("pass")}
 	_, err := c.Load()
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "does not exist")
 	for _, key := range []*ecdsa.PrivateKey{p256, p384} {
 		pair := certstest.NewCA(t, "ca").Issue(t, certstest.Options{Key: key})
@@ -235,11 +235,11 @@ func TestMAC(t *testing.T) {
 		require.NoError(t, err)
 		verify(t, token, []byte(secret.Reveal()))
 		_, err = jose.NewMAC(core.NewSecret(secret.Reveal()[1:]), algorithm)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, fmt.Sprintf("shorter than the %d bytes", least))
 	}
 	_, err := jose.NewMAC(core.NewSecret(strings.Repeat("s", 99)), "RS256")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }
 
 // held is a key that is held elsewhere.
@@ -270,8 +270,8 @@ func TestHeldElsewhere(t *testing.T) {
 		}
 	}
 	for want, fail := range map[core.Code]func() error{
-		core.Unavailable: func() error { return errors.New("no quorum") },
-		core.Denied:      func() error { return core.Errorf(core.Denied, "no permission") },
+		core.CodeUnavailable: func() error { return errors.New("no quorum") },
+		core.CodeDenied:      func() error { return core.Errorf(core.CodeDenied, "no permission") },
 	} {
 		signer, err := jose.NewSigner(held{p256, fail}, "", "")
 		require.NoError(t, err)
@@ -283,9 +283,9 @@ func TestHeldElsewhere(t *testing.T) {
 	_, err = signer.Sign(nil)
 	require.ErrorContains(t, err, "panicked")
 	_, err = jose.NewSigner(nil, "", "")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	_, err = jose.NewSigner(held{p224, fine}, "", "")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }
 
 // requireSalt checks that the salt of a PS256 signature is as long as the hash

@@ -69,7 +69,7 @@ func (c KeyConfig) Load() (*Signer, error) {
 	}
 	s, err := c.parse(data)
 	if err != nil {
-		return nil, core.LocalErrorf(core.BadConfig, "%s: %w", from, core.Cause(err))
+		return nil, core.LocalErrorf(core.CodeBadConfig, "%s: %w", from, core.Cause(err))
 	}
 	return s, nil
 }
