@@ -153,7 +153,7 @@ func (a *attempt) begin(ctx context.Context) {
 	u := a.setup
 	a.beginning.run(ctx, u.opts.Begin, Event{
 		Session: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment,
-		Kind: Starting, Reason: a.req.Reason, Subject: a.have.subject(),
+		Type: EventStarting, Reason: a.req.Reason, Subject: a.have.subject(),
 	})
 }
 

@@ -54,7 +54,7 @@ func TestAuthorizerDenies(t *testing.T) {
 			if err = s.Authorize(t.Context(), r); want == nil {
 				require.NoError(t, err)
 				require.Equal(t, "Bearer new", r.Header.Get("Authorization"))
-				require.EqualValues(t, core.Rejected, p.reason.Load())
+				require.EqualValues(t, core.ReasonRejected, p.reason.Load())
 			} else {
 				require.ErrorIs(t, err, want, i)
 			}

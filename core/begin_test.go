@@ -81,11 +81,11 @@ func TestBegin(t *testing.T) {
 		require.Equal(t, goroutine(), on, "it runs on the goroutine of the caller")
 		require.Equal(t, "me", caller, "with the context of the caller")
 		require.Equal(t, []core.Event{{
-			Session: "api", Provider: "fake", Environment: core.QA, Kind: core.Starting,
+			Session: "api", Provider: "fake", Environment: core.QA, Type: core.EventStarting,
 		}}, begun)
 		got := events.take()
 		require.Len(t, got, 1)
-		require.True(t, got[0].Kind.EndsAttempt())
+		require.True(t, got[0].Type.EndsAttempt())
 		require.Equal(t, "span1", spanOf(got[0].Context()))
 
 		time.Sleep(58 * time.Minute) // stale: served at once, and renewed
@@ -94,7 +94,7 @@ func TestBegin(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, "t2", bearing(t, s))
 		require.Equal(t, []string{"span2"}, p.take())
-		require.Equal(t, core.Expiring, begun[1].Reason)
+		require.Equal(t, core.ReasonExpiring, begun[1].Reason)
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
 		s.Reject(c, "")
@@ -254,7 +254,7 @@ func TestBeginThatHangs(t *testing.T) {
 		began = time.Now()
 		require.NoError(t, s.Close(t.Context()))
 		require.Zero(t, time.Since(began))
-		require.Contains(t, events.kinds(), core.Ended)
+		require.Contains(t, events.kinds(), core.EventClosed)
 		close(free)
 		synctest.Wait()
 		require.False(t, held.Load())
@@ -339,8 +339,8 @@ func TestBeginAfterARefusedInput(t *testing.T) {
 		require.Equal(t, "span2", bearing(t, s))
 		var ends []string
 		for _, e := range events.take() {
-			if e.Kind.EndsAttempt() {
-				ends = append(ends, fmt.Sprint(e.Kind, " ", spanOf(e.Context())))
+			if e.Type.EndsAttempt() {
+				ends = append(ends, fmt.Sprint(e.Type, " ", spanOf(e.Context())))
 			}
 		}
 		require.Equal(t, []string{"abandoned span1", "authenticated span2"}, ends)
@@ -368,7 +368,7 @@ func TestEveryBeginEnds(t *testing.T) {
 			Observe: func(e core.Event) {
 				mu.Lock()
 				defer mu.Unlock()
-				if name := spanOf(e.Context()); name != "" && e.Kind.EndsAttempt() {
+				if name := spanOf(e.Context()); name != "" && e.Type.EndsAttempt() {
 					require.True(t, open[name], "%s ends twice", name)
 					delete(open, name)
 				}

@@ -24,7 +24,7 @@ func (m *machine) abort(err error) effects {
 		return effects{}
 	}
 	m.end(a)
-	ev := a.event(Abandoned)
+	ev := a.event(EventAbandoned)
 	a.err = err
 	fx := effects{settled: a, events: []Event{ev}}
 	if a.phase != spending {
@@ -85,7 +85,7 @@ func (m *machine) closed(again bool) effects {
 	if again {
 		return effects{}
 	}
-	return effects{events: []Event{{Kind: Ended}}}
+	return effects{events: []Event{{Type: EventClosed}}}
 }
 
 // tick is the event that the timer of KeepFresh has fired.

@@ -8,24 +8,24 @@ import (
 )
 
 // EventKind says what happened to a session.
-type EventKind uint8
+type EventType uint8
 
 // The kinds of events. An attempt to obtain a credential ends with one event:
 // Authenticated, Restored, Failed or Abandoned.
 const (
-	Authenticated  EventKind = iota + 1 // a credential was obtained; Reason says why
-	Failed                              // an attempt to obtain one failed; Err says how
-	Refused                             // the API refused the credential
-	Ended                               // the session was closed
-	Restored                            // a credential was taken from Options.Store; nobody was asked
-	SubjectChanged                      // the new credential has another subject, not OldSubject
-	Waiting                             // an attempt waits for WaitFor, at most for Wait
-	SigningIn                           // a person is being asked to sign in, at most for Wait
+	EventAuthenticated  EventType = iota + 1 // a credential was obtained; Reason says why
+	EventFailed                              // an attempt to obtain one failed; Err says how
+	EventRefused                             // the API refused the credential
+	EventClosed                              // the session was closed
+	EventRestored                            // a credential was taken from Options.Store; nobody was asked
+	EventSubjectChanged                      // the new credential has another subject, not OldSubject
+	EventWaiting                             // an attempt waits for WaitFor, at most for Wait
+	EventSigningIn                           // a person is being asked to sign in, at most for Wait
 	// Abandoned: an attempt ended with neither a credential nor a failure. Close or
 	// Reconfigure stopped it, another attempt took its place after an input was
 	// refused, or Restore found nothing to take.
-	Abandoned
-	Starting // an attempt starts; only Options.Begin is told
+	EventAbandoned
+	EventStarting // an attempt starts; only Options.Begin is told
 )
 
 var eventKindNames = [...]string{
@@ -34,7 +34,7 @@ var eventKindNames = [...]string{
 }
 
 // String returns the kind in lower case.
-func (k EventKind) String() string {
+func (k EventType) String() string {
 	if int(k) < len(eventKindNames) {
 		return eventKindNames[k]
 	}
@@ -42,8 +42,8 @@ func (k EventKind) String() string {
 }
 
 // EndsAttempt reports whether k is the kind of the event that ends an attempt.
-func (k EventKind) EndsAttempt() bool {
-	return k == Authenticated || k == Restored || k == Failed || k == Abandoned
+func (k EventType) EndsAttempt() bool {
+	return k == EventAuthenticated || k == EventRestored || k == EventFailed || k == EventAbandoned
 }
 
 // WaitFor says what an attempt waits for.
@@ -72,7 +72,7 @@ type Event struct {
 	Session     string
 	Provider    string
 	Environment Environment
-	Kind        EventKind
+	Type        EventType
 	Reason      Reason        // why a credential was asked for
 	Took        time.Duration // how long the attempt took
 	Expiry      time.Time     // of the new or the refused credential; zero: none

@@ -37,9 +37,9 @@ func (l *eventList) take() []core.Event {
 }
 
 // kinds is take for the kinds alone.
-func (l *eventList) kinds() (out []core.EventKind) {
+func (l *eventList) kinds() (out []core.EventType) {
 	for _, e := range l.take() {
-		out = append(out, e.Kind)
+		out = append(out, e.Type)
 	}
 	return out
 }
@@ -54,10 +54,10 @@ func TestEventFields(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		got := events.take()
 		require.Len(t, got, 2)
-		require.Equal(t, core.SigningIn, got[0].Kind)
+		require.Equal(t, core.EventSigningIn, got[0].Type)
 		require.Equal(t, 10*time.Minute, got[0].Wait)
 		require.Empty(t, got[0].Subject)
-		require.Equal(t, core.Authenticated, got[1].Kind)
+		require.Equal(t, core.EventAuthenticated, got[1].Type)
 		require.Equal(t, "ada", got[1].Subject)
 		require.Equal(t, time.Second, got[1].Took)
 		for _, e := range got {
@@ -73,10 +73,10 @@ func TestEventFields(t *testing.T) {
 		s.Reject(c, "")
 		got = events.take()
 		require.Len(t, got, 2)
-		require.Equal(t, core.Refused, got[0].Kind)
+		require.Equal(t, core.EventRefused, got[0].Type)
 		require.Equal(t, "ada", got[0].Subject)
 		require.Equal(t, c.Expiry, got[0].Expiry)
-		require.Equal(t, core.Failed, got[1].Kind)
+		require.Equal(t, core.EventFailed, got[1].Type)
 		require.Equal(t, core.CodeUnavailable, got[1].Code)
 		require.Equal(t, "ada", got[1].Subject, "of what was to be replaced")
 		require.True(t, got[1].Expiry.IsZero())
@@ -91,9 +91,9 @@ func TestSigningInIsReportedBeforeItEnds(t *testing.T) {
 			UI: somebody(time.Minute), Observe: events.observe,
 		})
 		go func() { _ = s.Init(context.Background()) }()
-		require.Equal(t, []core.EventKind{core.SigningIn}, events.kinds())
+		require.Equal(t, []core.EventType{core.EventSigningIn}, events.kinds())
 		require.NoError(t, s.Close(t.Context()))
-		require.Equal(t, []core.EventKind{core.Abandoned, core.Ended}, events.kinds())
+		require.Equal(t, []core.EventType{core.EventAbandoned, core.EventClosed}, events.kinds())
 		time.Sleep(time.Hour)
 	})
 }
@@ -118,7 +118,7 @@ func TestSubjectChanged(t *testing.T) {
 		for range 5 {
 			require.NoError(t, s.Renew(t.Context()))
 			for _, e := range events.take() {
-				if e.Kind == core.SubjectChanged {
+				if e.Type == core.EventSubjectChanged {
 					changes = append(changes, e.OldSubject+">"+e.Subject)
 				}
 			}
@@ -130,7 +130,7 @@ func TestSubjectChanged(t *testing.T) {
 
 		require.NoError(t, s.Close(t.Context()))
 		require.NoError(t, s.Init(t.Context()))
-		require.NotContains(t, events.kinds(), core.SubjectChanged, "a new life has no old subject")
+		require.NotContains(t, events.kinds(), core.EventSubjectChanged, "a new life has no old subject")
 	})
 }
 
@@ -138,7 +138,7 @@ func TestSubjectChanged(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	waits := func(t *testing.T, events *eventList) (out []core.Event) {
 		for _, e := range events.take() {
-			if e.Kind == core.Waiting {
+			if e.Type == core.EventWaiting {
 				out = append(out, e)
 			}
 		}
@@ -221,18 +221,18 @@ func TestAbandoned(t *testing.T) {
 		require.False(t, ok)
 		got := events.take()
 		require.Len(t, got, 1)
-		require.Equal(t, core.Abandoned, got[0].Kind)
+		require.Equal(t, core.EventAbandoned, got[0].Type)
 		require.ErrorContains(t, got[0].Err, "nothing to take")
 		require.NotZero(t, got[0].Code)
 
 		require.NoError(t, s.Init(t.Context()))
-		require.Equal(t, []core.EventKind{core.Authenticated}, events.kinds())
+		require.Equal(t, []core.EventType{core.EventAuthenticated}, events.kinds())
 		go func() { _ = s.Renew(context.Background()) }()
 		synctest.Wait()
 		s.Reconfigure(&issuer{takes: time.Second}, opts)
-		require.Equal(t, []core.EventKind{core.Abandoned}, events.kinds())
+		require.Equal(t, []core.EventType{core.EventAbandoned}, events.kinds())
 		require.NoError(t, s.Close(t.Context()))
-		require.Equal(t, []core.EventKind{core.Abandoned, core.Ended}, events.kinds())
+		require.Equal(t, []core.EventType{core.EventAbandoned, core.EventClosed}, events.kinds())
 	})
 }
 
@@ -242,7 +242,7 @@ func TestEventNames(t *testing.T) {
 		"waiting", "signing in", "abandoned", "starting", "unknown",
 	}
 	for i, name := range want {
-		require.Equal(t, name, core.EventKind(i).String())
+		require.Equal(t, name, core.EventType(i).String())
 	}
 	for i, name := range []string{"nothing", "backoff", "store", "input", "nothing"} {
 		require.Equal(t, name, core.WaitFor(i).String())

@@ -91,7 +91,7 @@ func ExampleOptions_observe() {
 	watch.Add(2)
 	session := core.New("prices", tokenProvider("t1"), &core.Options{
 		Observe: func(ev core.Event) {
-			fmt.Println(ev.Session, ev.Kind, ev.Err)
+			fmt.Println(ev.Session, ev.Type, ev.Err)
 			watch.Done()
 		},
 	})

@@ -39,8 +39,8 @@ func ExampleOptions_tracing() {
 			return start(ctx, ev.Session+" "+ev.Reason.String())
 		},
 		Observe: func(ev core.Event) {
-			if span, ok := ev.Context().Value(tracerKey{}).(*span); ok && ev.Kind.EndsAttempt() {
-				span.end(ev.Kind.String())
+			if span, ok := ev.Context().Value(tracerKey{}).(*span); ok && ev.Type.EndsAttempt() {
+				span.end(ev.Type.String())
 				close(ended)
 			}
 		},

@@ -241,7 +241,7 @@ func TestReject(t *testing.T) {
 		wg.Wait()
 		require.EqualValues(t, 2, p.calls.Load())
 		req := p.last.Load()
-		require.Equal(t, core.Rejected, req.Reason)
+		require.Equal(t, core.ReasonRejected, req.Reason)
 		require.Equal(t, "t1", token(req.Previous))
 		require.Contains(t, req.Challenge, "invalid_token")
 

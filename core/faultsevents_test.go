@@ -25,12 +25,12 @@ func TestObserveDelaysNobody(t *testing.T) {
 		"rejects": func(s *core.Session, _ core.Event) { s.Reject(bearer("x"), "") },
 		"SignOut": func(s *core.Session, _ core.Event) { _ = s.SignOut(context.Background()) },
 		"hangs after a refusal": func(_ *core.Session, e core.Event) {
-			if e.Kind == core.Refused {
+			if e.Type == core.EventRefused {
 				time.Sleep(time.Hour)
 			}
 		},
 		"hangs at the end": func(_ *core.Session, e core.Event) {
-			if e.Kind == core.Ended {
+			if e.Type == core.EventClosed {
 				time.Sleep(time.Hour)
 			}
 		},
@@ -76,7 +76,7 @@ func TestObserveThatClosesAfterAFailure(t *testing.T) {
 		var took time.Duration
 		done := make(chan struct{})
 		opts := &core.Options{Observe: func(e core.Event) {
-			if e.Kind != core.Failed {
+			if e.Type != core.EventFailed {
 				return
 			}
 			began := time.Now()
@@ -124,7 +124,7 @@ func TestOrderOfEvents(t *testing.T) {
 			if busy > 1 {
 				t.Error("two events at the same time")
 			}
-			list = append(list, fmt.Sprint(e.Kind, " ", e.Reason))
+			list = append(list, fmt.Sprint(e.Type, " ", e.Reason))
 			mu.Unlock()
 			time.Sleep(time.Second)
 			mu.Lock()

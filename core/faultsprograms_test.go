@@ -144,9 +144,9 @@ func TestViewOfManyCallers(t *testing.T) {
 // An Observe that ends its goroutine gets the next event all the same.
 func TestObserveThatEndsItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var kinds []core.EventKind
+		var kinds []core.EventType
 		s := core.New("api", &issuer{}, &core.Options{Observe: func(ev core.Event) {
-			kinds = append(kinds, ev.Kind)
+			kinds = append(kinds, ev.Type)
 			runtime.Goexit()
 		}})
 		require.NoError(t, s.Init(t.Context()))
@@ -155,7 +155,7 @@ func TestObserveThatEndsItsGoroutine(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, s.Close(t.Context()))
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.Authenticated, core.Authenticated, core.Ended}, kinds)
+		require.Equal(t, []core.EventType{core.EventAuthenticated, core.EventAuthenticated, core.EventClosed}, kinds)
 	})
 }
 

@@ -246,7 +246,7 @@ func TestNewConfigurationBeginsAnew(t *testing.T) {
 		s := ready(t, old, nil)
 		s.Reconfigure(p, nil)
 		synctest.Wait()
-		require.Equal(t, core.Request{Reason: core.Initial, MayRetry: true}, p.requests[0])
+		require.Equal(t, core.Request{Reason: core.ReasonInitial, MayRetry: true}, p.requests[0])
 		require.Equal(t, "t1", bearing(t, s))
 
 		wrong := &issuer{}

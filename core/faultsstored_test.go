@@ -202,7 +202,7 @@ func TestRecordOfALaterVersion(t *testing.T) {
 		s := core.New("api", p, &core.Options{Store: store})
 		require.NoError(t, s.Init(t.Context()))
 		require.True(t, p.requests[0].Previous.Renewal.IsZero())
-		require.Equal(t, core.Initial, p.requests[0].Reason)
+		require.Equal(t, core.ReasonInitial, p.requests[0].Reason)
 		require.ErrorContains(t, s.Status().StoreError, "later version")
 		for call := range 3 {
 			require.Equal(t, later, store.text("api"), "after %d renewals", call)

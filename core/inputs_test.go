@@ -24,7 +24,7 @@ type front struct {
 }
 
 func (f *front) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
-	if f.asks && req.Reason != core.Initial {
+	if f.asks && req.Reason != core.ReasonInitial {
 		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	if f.fail.Load() {

@@ -316,14 +316,14 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 
 // request returns what the session has, and what it would ask the provider.
 func (m *machine) request(u *setup) (*credential, Request) {
-	have, reason := m.current, Expiring
+	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
 	}
 	if have == nil {
-		have, reason = m.refused, Rejected
+		have, reason = m.refused, ReasonRejected
 	}
-	req := Request{Reason: Initial}
+	req := Request{Reason: ReasonInitial}
 	if have != nil && have.setup == u {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
@@ -334,7 +334,7 @@ func (m *machine) request(u *setup) (*credential, Request) {
 // fail notes that an attempt failed, and when the next one may be made.
 func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
 	op := "renew"
-	if a.req.Reason == Initial {
+	if a.req.Reason == ReasonInitial {
 		op = "init"
 	}
 	e := a.setup.annotate(err, op).(*Error)
@@ -342,12 +342,12 @@ func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
 	m.failures = m.failures.add(at.mono, e, a.who, p.random)
 	e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)
 	a.err = e
-	return effects{events: []Event{a.event(Failed)}}
+	return effects{events: []Event{a.event(EventFailed)}}
 }
 
 // event returns an event about the attempt. If it has failed, the event says how.
-func (a *attempt) event(kind EventKind) Event {
-	ev := Event{Kind: kind, Reason: a.req.Reason, Subject: a.have.subject()}
+func (a *attempt) event(kind EventType) Event {
+	ev := Event{Type: kind, Reason: a.req.Reason, Subject: a.have.subject()}
 	if a.err != nil && !errors.Is(a.err, errSuperseded) {
 		ev.Code, ev.Err = CodeOf(a.err), a.err
 	}

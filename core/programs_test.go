@@ -94,7 +94,7 @@ func TestRenew(t *testing.T) {
 		require.Equal(t, "t1", bearing(t, s), "the old one stays until the new one is there")
 		wg.Wait()
 		require.Equal(t, "t2", bearing(t, s), "one renewal for all")
-		require.Equal(t, core.Expiring, p.last.Load().Reason)
+		require.Equal(t, core.ReasonExpiring, p.last.Load().Reason)
 
 		p.set(core.Errorf(core.CodeUnavailable, "down"))
 		require.ErrorIs(t, s.Renew(t.Context()), core.CodeUnavailable)

@@ -115,19 +115,19 @@ type Reason uint8
 
 // The reasons. Their numbers are part of the plugin protocol.
 const (
-	Initial  Reason = iota // there is none yet
-	Expiring               // Previous is about to expire, or has
-	Rejected               // the API refused Previous
+	ReasonInitial  Reason = iota // there is none yet
+	ReasonExpiring               // Previous is about to expire, or has
+	ReasonRejected               // the API refused Previous
 )
 
 // String returns the name of r in lower case.
 func (r Reason) String() string {
 	switch r {
-	case Initial:
+	case ReasonInitial:
 		return "initial"
-	case Expiring:
+	case ReasonExpiring:
 		return "expiring"
-	case Rejected:
+	case ReasonRejected:
 		return "rejected"
 	}
 	return "unknown"

@@ -25,7 +25,7 @@ func TestReconfigure(t *testing.T) {
 		c, err = s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t101", token(c))
-		require.Equal(t, core.Initial, q.last.Load().Reason)
+		require.Equal(t, core.ReasonInitial, q.last.Load().Reason)
 		require.Equal(t, "new", s.Status().Provider)
 
 		bad := &issuer{}

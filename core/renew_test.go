@@ -38,7 +38,7 @@ func TestRenewal(t *testing.T) {
 		require.Equal(t, "t2", get())
 		require.EqualValues(t, 2, p.calls.Load(), "one renewal")
 		req := p.last.Load()
-		require.Equal(t, core.Expiring, req.Reason)
+		require.Equal(t, core.ReasonExpiring, req.Reason)
 		require.Equal(t, "t1", token(req.Previous))
 
 		time.Sleep(time.Hour)

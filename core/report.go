@@ -49,7 +49,7 @@ func (s *Session) notePause(u *setup, end instant, wait time.Duration) {
 	}
 	if x := s.extras(); x.pause != end {
 		x.pause = end
-		s.note(u, nil, []Event{{Kind: Waiting, WaitFor: WaitForBackoff, Wait: wait}})
+		s.note(u, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
 	}
 }
 
@@ -127,13 +127,13 @@ func guarded(fn func()) {
 }
 
 // levels are those of log records, where they are not Debug.
-var levels = map[EventKind]slog.Level{
-	Failed: slog.LevelWarn, SubjectChanged: slog.LevelWarn, SigningIn: slog.LevelInfo,
+var levels = map[EventType]slog.Level{
+	EventFailed: slog.LevelWarn, EventSubjectChanged: slog.LevelWarn, EventSigningIn: slog.LevelInfo,
 }
 
 func (o occurrence) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
-	if l, ok := levels[ev.Kind]; ok {
+	if l, ok := levels[ev.Type]; ok {
 		level = l
 	}
 	ctx := ev.Context()
@@ -152,7 +152,7 @@ func (o occurrence) log(log *slog.Logger) {
 	add(ev.Environment != "", slog.String("environment", string(ev.Environment)))
 	add(ev.Subject != "", slog.String("subject", ev.Subject))
 	add(ev.OldSubject != "", slog.String("old_subject", ev.OldSubject))
-	add(ev.Kind.EndsAttempt(), slog.Duration("took", ev.Took))
+	add(ev.Type.EndsAttempt(), slog.Duration("took", ev.Took))
 	add(!ev.Expiry.IsZero(), slog.Time("expiry", ev.Expiry))
 	add(ev.WaitFor != 0, slog.String("wait_for", ev.WaitFor.String()))
 	add(ev.Wait > 0, slog.Duration("wait", ev.Wait))
@@ -160,5 +160,5 @@ func (o occurrence) log(log *slog.Logger) {
 		attrs = append(attrs,
 			slog.String("code", codeText(ev.Code)), slog.String("error", ev.Err.Error()))
 	}
-	log.LogAttrs(ctx, level, "session "+ev.Kind.String(), attrs...)
+	log.LogAttrs(ctx, level, "session "+ev.Type.String(), attrs...)
 }

@@ -103,7 +103,7 @@ func TestLogsAndEvents(t *testing.T) {
 		synctest.Wait()
 		kinds := make([]string, len(events))
 		for i, e := range events {
-			kinds[i] = e.Kind.String()
+			kinds[i] = e.Type.String()
 			require.Equal(t, "gs", e.Session)
 		}
 		require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)

@@ -320,7 +320,7 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 func (s *Session) waits(a *attempt, what WaitFor, limit time.Duration) {
 	s.mu.Lock()
 	if !a.settled {
-		ev := a.event(Waiting)
+		ev := a.event(EventWaiting)
 		ev.WaitFor, ev.Wait = what, limit
 		s.note(a.setup, a, []Event{ev})
 	}

@@ -18,7 +18,7 @@ func (m *machine) proceed(a *attempt, p phase) (bool, effects) {
 	if p != signing {
 		return true, effects{}
 	}
-	ev := a.event(SigningIn)
+	ev := a.event(EventSigningIn)
 	ev.Wait = signInTimeout
 	return true, effects{events: []Event{ev}}
 }
@@ -36,7 +36,7 @@ func (m *machine) settle(
 		return m.succeed(a, o, took)
 	case a.purpose == restoration:
 		a.err = a.setup.annotate(err, "restore")
-		ev := a.event(Abandoned)
+		ev := a.event(EventAbandoned)
 		ev.Took = took
 		return effects{settled: a, events: []Event{ev}}
 	case o.input != nil && a.second == nil:
@@ -56,7 +56,7 @@ func (m *machine) tryAgain(
 	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
 ) effects {
 	a.err = errSuperseded
-	ev := a.event(Abandoned)
+	ev := a.event(EventAbandoned)
 	ev.Took = took
 	fx, _ := m.begin(at, p, a.who, a.purpose)
 	fx.events = append([]Event{ev}, fx.events...)
@@ -79,9 +79,9 @@ func (m *machine) end(a *attempt) {
 
 // succeed takes the credential that an attempt obtained.
 func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
-	ev := Event{Kind: Restored, Reason: a.req.Reason, Took: took}
+	ev := Event{Type: EventRestored, Reason: a.req.Reason, Took: took}
 	if !o.restored {
-		ev.Kind = Authenticated
+		ev.Type = EventAuthenticated
 		m.counts.authentications++
 	}
 	return effects{settled: a, events: m.take(o.cred, ev)}
@@ -98,7 +98,7 @@ func (m *machine) take(c *credential, ev Event) (events []Event) {
 	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
 	if was := old.subject(); was != "" && ev.Subject != "" && was != ev.Subject {
 		change := ev
-		change.Kind, change.OldSubject, change.Took = SubjectChanged, was, 0
+		change.Type, change.OldSubject, change.Took = EventSubjectChanged, was, 0
 		events = append(events, change)
 	}
 	m.failures, m.refused, m.refusal = nil, nil, refusalNone
@@ -189,7 +189,7 @@ func (m *machine) drop(
 		return effects{}, false
 	}
 	m.counts.refusals++
-	ev := Event{Kind: Refused, Reason: Rejected, Subject: c.subject(), Expiry: c.cred.Expiry}
+	ev := Event{Type: EventRefused, Reason: ReasonRejected, Subject: c.subject(), Expiry: c.cred.Expiry}
 	fx = effects{events: []Event{ev}}
 	if at.mono-c.born > instant(maxRefusalWait) {
 		m.refusals = nil
@@ -211,7 +211,7 @@ func (m *machine) adopt(c *credential) effects {
 	if m.state != lifeReady {
 		return effects{}
 	}
-	return effects{events: m.take(c, Event{Kind: Restored, Reason: Expiring})}
+	return effects{events: m.take(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
 }
 
 // rest is the event that the credential is to leave the memory. The session

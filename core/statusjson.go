@@ -127,7 +127,7 @@ type eventJSON struct {
 func (e Event) MarshalJSON() ([]byte, error) {
 	out := eventJSON{
 		Session: e.Session, Provider: e.Provider, Environment: string(e.Environment),
-		Kind: underscored(e.Kind.String()), Reason: e.Reason.String(), Took: e.Took.Seconds(),
+		Kind: underscored(e.Type.String()), Reason: e.Reason.String(), Took: e.Took.Seconds(),
 		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: timeText(e.Expiry),
 		Wait: e.Wait.Seconds(), Error: newErrorJSON(e.Err),
 	}

@@ -147,8 +147,8 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 
 func TestEventJSON(t *testing.T) {
 	ev := core.Event{
-		Session: "api", Provider: "oauth2", Environment: core.QA, Kind: core.SubjectChanged,
-		Reason: core.Rejected, Took: 1500 * time.Millisecond, Subject: "bob", OldSubject: "ada",
+		Session: "api", Provider: "oauth2", Environment: core.QA, Type: core.EventSubjectChanged,
+		Reason: core.ReasonRejected, Took: 1500 * time.Millisecond, Subject: "bob", OldSubject: "ada",
 		Expiry:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
 		WaitFor: core.WaitForStore, Wait: 10 * time.Second,
 		Code: core.CodeDenied, Err: core.Errorf(core.CodeDenied, "no"),
@@ -159,7 +159,7 @@ func TestEventJSON(t *testing.T) {
 		"kind":"subject_changed","reason":"rejected","took_seconds":1.5,"subject":"bob",
 		"old_subject":"ada","expires_at":"2030-01-02T03:04:05Z","wait_for":"store",
 		"wait_seconds":10,"error":{"code":"denied","message":"denied: no"}}`, string(text))
-	text, err = json.Marshal(core.Event{Kind: core.Ended})
+	text, err = json.Marshal(core.Event{Type: core.EventClosed})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"session":"","provider":"","kind":"ended","reason":"initial"}`, string(text))
 }

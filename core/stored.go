@@ -88,7 +88,7 @@ func (s stored) failed(
 		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterRecord), Cause(err))
 	}
-	if o.refused && f.req.Reason == Rejected && f.record != "" && !a.overdue.Load() {
+	if o.refused && f.req.Reason == ReasonRejected && f.record != "" && !a.overdue.Load() {
 		s.markRefused(ctx, a, f.record)
 	}
 	return o, err
@@ -125,12 +125,12 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 		return out, err
 	}
 	out.record, out.old, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
-	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != Initial {
+	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != ReasonInitial {
 		return out, nil // the session holds this one, or its successor
 	}
-	out.req.Reason, out.req.Previous, out.req.Challenge = Expiring, out.old, ""
+	out.req.Reason, out.req.Previous, out.req.Challenge = ReasonExpiring, out.old, ""
 	if rec.Refused {
-		out.req.Reason = Rejected
+		out.req.Reason = ReasonRejected
 		return out, nil
 	}
 	l := s.restored(rec, a.have)

@@ -165,9 +165,9 @@ func bearing(t *testing.T, s *core.Session) string {
 func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
-		var kinds []core.EventKind
+		var kinds []core.EventType
 		opts := func(ui *core.UI) *core.Options {
-			return &core.Options{Store: store, StoreKey: "k", UI: ui, Observe: func(e core.Event) { kinds = append(kinds, e.Kind) }}
+			return &core.Options{Store: store, StoreKey: "k", UI: ui, Observe: func(e core.Event) { kinds = append(kinds, e.Type) }}
 		}
 		first := core.New("api", f, opts(somebody(time.Second)))
 		require.NoError(t, first.Init(t.Context()))
@@ -205,7 +205,7 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.SigningIn, core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
+		require.Equal(t, []core.EventType{core.EventSigningIn, core.EventAuthenticated, core.EventClosed, core.EventRestored, core.EventClosed, core.EventAuthenticated, core.EventClosed, core.EventFailed}, kinds)
 	})
 }
 

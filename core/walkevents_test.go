@@ -321,8 +321,8 @@ func (w *world) askPerson(r *runner) bool {
 func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
 	ok, fx := w.m.proceed(a, p)
 	for _, ev := range fx.events {
-		if ev.Kind != SigningIn || p != signing || ev.Wait <= 0 {
-			violated(13, "phase %d is reported as %v", p, ev.Kind)
+		if ev.Type != EventSigningIn || p != signing || ev.Wait <= 0 {
+			violated(13, "phase %d is reported as %v", p, ev.Type)
 		}
 		told++
 	}

@@ -305,7 +305,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	if w.m.state == lifeClosing {
 		violated(8, "an attempt begins while Close works")
 	}
-	if a.req.Reason != Initial && a.have.setup != a.setup {
+	if a.req.Reason != ReasonInitial && a.have.setup != a.setup {
 		violated(8, "a provider is given the credential of another one")
 	}
 	if a.who != cause && a.purpose != restoration {
@@ -479,11 +479,11 @@ func (w *world) noteReady(kind string, before lifecycle) {
 func (w *world) checkEvents(fx effects) {
 	ends, changed := 0, false
 	for _, ev := range fx.events {
-		if ev.Kind.EndsAttempt() {
+		if ev.Type.EndsAttempt() {
 			ends++
 		}
-		changed = changed || ev.Kind == SubjectChanged
-		if ev.Kind != Authenticated && ev.Kind != Restored {
+		changed = changed || ev.Type == EventSubjectChanged
+		if ev.Type != EventAuthenticated && ev.Type != EventRestored {
 			continue
 		}
 		if want := w.subject != "" && w.subject != ev.Subject; changed != want {
@@ -505,10 +505,10 @@ func (w *world) checkEvents(fx effects) {
 // was there when the attempt began.
 func (w *world) noteEvents(fx effects, cause audience) {
 	for _, ev := range fx.events {
-		switch ev.Kind {
-		case Authenticated, Restored:
+		switch ev.Type {
+		case EventAuthenticated, EventRestored:
 			w.waits, w.refused, w.refusal = [codes]wait{}, nil, refusalNone
-		case Failed:
+		case EventFailed:
 			var e *Error
 			if !errors.As(ev.Err, &e) || e.RetryAfter <= 0 {
 				violated(11, "a failure does not say when the next attempt may be")

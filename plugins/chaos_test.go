@@ -134,7 +134,7 @@ func (c *chaos) open(t *testing.T, h *Host) {
 		require.NoError(t, err)
 		s := core.New("s"+strconv.Itoa(i), p,
 			&core.Options{Timeout: 3 * time.Second, Observe: func(ev core.Event) {
-				if ev.Kind == core.Authenticated {
+				if ev.Type == core.EventAuthenticated {
 					c.renewals.Add(1)
 				}
 			}})

@@ -113,7 +113,7 @@ func TestAbilities(t *testing.T) {
 	require.Equal(t, "Test canary-key", header(cred, "Authorization"))
 	require.Equal(t, "me", cred.Subject)
 
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: cred,
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: cred,
 		Challenge: "Bearer \xff"})
 	require.NoError(t, err)
 	require.Equal(t, "renew renew ", again.Renewal.Reveal())

@@ -156,8 +156,8 @@ func TestInputsFaults(t *testing.T) {
 func TestStoreThatChanges(t *testing.T) {
 	ctx := context.Background()
 	reg := newEcho(t)
-	asked := make(chan core.EventKind, 10)
-	observe := func(ev core.Event) { asked <- ev.Kind }
+	asked := make(chan core.EventType, 10)
+	observe := func(ev core.Event) { asked <- ev.Type }
 	e := registry.Entry{
 		Name:    "a",
 		Kind:    "echo",
@@ -167,12 +167,12 @@ func TestStoreThatChanges(t *testing.T) {
 	s, err := reg.Session("a")
 	require.NoError(t, err)
 	require.NoError(t, s.Init(ctx))
-	require.Equal(t, core.Authenticated, <-asked)
+	require.Equal(t, core.EventAuthenticated, <-asked)
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
 	require.Empty(t, asked)
 	e.Options.Store = store.Memory()
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
-	require.Equal(t, core.Authenticated, <-asked)
+	require.Equal(t, core.EventAuthenticated, <-asked)
 }
 
 // closing is a provider that says when it is closed.

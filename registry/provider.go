@@ -127,7 +127,7 @@ func (p *provider) takePredecessors() []*provider {
 func (p *provider) observing(opts core.Options) *core.Options {
 	observe := opts.Observe
 	opts.Observe = func(ev core.Event) {
-		if ev.Kind == core.Authenticated || ev.Kind == core.Restored {
+		if ev.Type == core.EventAuthenticated || ev.Type == core.EventRestored {
 			if olds := p.takePredecessors(); len(olds) > 0 {
 				go func() {
 					ctx, cancel := context.WithTimeout(context.Background(), closeLimit)

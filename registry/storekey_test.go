@@ -261,13 +261,13 @@ func TestStoreKeyOfAPlugin(t *testing.T) {
 }
 
 // events collects what sessions report.
-type events chan core.EventKind
+type events chan core.EventType
 
-func (e events) observe(ev core.Event) { e <- ev.Kind }
+func (e events) observe(ev core.Event) { e <- ev.Type }
 
 // next returns the next event. The test waits for it: events come after the
 // call that caused them has returned.
-func (e events) next(t *testing.T) core.EventKind {
+func (e events) next(t *testing.T) core.EventType {
 	t.Helper()
 	select {
 	case kind := <-e:
@@ -288,34 +288,34 @@ func TestStoreOfEntries(t *testing.T) {
 	seen := make(events, 10)
 	for i, c := range []struct {
 		entry registry.Entry
-		want  core.EventKind
+		want  core.EventType
 	}{
 		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "1"},
-			Options: own}, core.Authenticated},
+			Options: own}, core.EventAuthenticated},
 		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "2"},
-			Options: own}, core.Restored},
+			Options: own}, core.EventRestored},
 		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "v", "key": "2"},
-			Options: own}, core.Authenticated},
+			Options: own}, core.EventAuthenticated},
 		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "w"}, Options: mine},
-			core.Authenticated},
+			core.EventAuthenticated},
 		{registry.Entry{Name: "b", Kind: "echo", Settings: map[string]any{"user": "x"}, Options: mine},
-			core.Restored},
+			core.EventRestored},
 		{registry.Entry{Name: "c", Kind: "account",
-			Settings: map[string]any{"client": "c", "secret": "1"}, Options: own}, core.Authenticated},
+			Settings: map[string]any{"client": "c", "secret": "1"}, Options: own}, core.EventAuthenticated},
 		{registry.Entry{Name: "c", Kind: "account",
-			Settings: map[string]any{"client": "c", "secret": "2"}, Options: own}, core.Restored},
+			Settings: map[string]any{"client": "c", "secret": "2"}, Options: own}, core.EventRestored},
 		{registry.Entry{Name: "c", Kind: "account",
-			Settings: map[string]any{"client": "c", "comment": "new"}, Options: own}, core.Restored},
+			Settings: map[string]any{"client": "c", "comment": "new"}, Options: own}, core.EventRestored},
 		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "d"},
-			Options: own}, core.Authenticated},
+			Options: own}, core.EventAuthenticated},
 		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c"},
-			Options: own}, core.Restored},
+			Options: own}, core.EventRestored},
 		{registry.Entry{Name: "c", Kind: "account", Environment: core.QA,
-			Settings: map[string]any{"client": "c"}, Options: own}, core.Authenticated},
+			Settings: map[string]any{"client": "c"}, Options: own}, core.EventAuthenticated},
 		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "e"},
-			Options: scoped}, core.Authenticated},
+			Options: scoped}, core.EventAuthenticated},
 		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "f"},
-			Options: scoped}, core.Restored},
+			Options: scoped}, core.EventRestored},
 	} {
 		reg, err := registry.New(echo("echo"), account("account"))
 		require.NoError(t, err)

@@ -72,7 +72,7 @@ var brokenCredentials = []broken{
 		})},
 	{check: "previous/expiring", fault: "error", says: "Reason expiring",
 		factory: unless(func(req core.Request) bool {
-			return req.Reason == core.Expiring
+			return req.Reason == core.ReasonExpiring
 		})},
 	{check: "previous/expiring", fault: "written", says: "written to Request.Previous",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
@@ -81,7 +81,7 @@ var brokenCredentials = []broken{
 		})},
 	{check: "previous/rejected", fault: "error", says: "Reason rejected",
 		factory: unless(func(req core.Request) bool {
-			return req.Reason == core.Rejected
+			return req.Reason == core.ReasonRejected
 		})},
 	{check: "previous/rejected", fault: "challenge", says: "panic",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
@@ -92,7 +92,7 @@ var brokenCredentials = []broken{
 		})},
 	{check: "previous/absent", fault: "error", says: "no Previous",
 		factory: unless(func(req core.Request) bool {
-			return req.Reason != core.Initial && req.Previous.Renewal.IsZero()
+			return req.Reason != core.ReasonInitial && req.Previous.Renewal.IsZero()
 		})},
 	{check: "previous/absent", fault: "panic", says: "panicked",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
@@ -105,7 +105,7 @@ var brokenCredentials = []broken{
 		factory: office(func(d *desk) core.Provider {
 			var mine sync.Map
 			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-				if _, ok := mine.Load(req.Previous.Renewal); req.Reason != core.Initial && !ok {
+				if _, ok := mine.Load(req.Previous.Renewal); req.Reason != core.ReasonInitial && !ok {
 					return core.Credential{}, errNo
 				}
 				c, err := d.Authenticate(ctx, req)

@@ -139,7 +139,7 @@ var brokenEnds = []broken{
 		factory: office(func(d *desk) core.Provider {
 			var used atomic.Bool
 			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-				if req.Reason == core.Initial && used.Swap(true) {
+				if req.Reason == core.ReasonInitial && used.Swap(true) {
 					return core.Credential{}, errNo
 				}
 				return d.Authenticate(ctx, req)
@@ -147,7 +147,7 @@ var brokenEnds = []broken{
 		})},
 	{check: "session/life", fault: "no renewal", says: "a request of the session is answered 401",
 		factory: unless(func(req core.Request) bool {
-			return req.Reason == core.Rejected
+			return req.Reason == core.ReasonRejected
 		})},
 	{check: "session/refused", fault: "code", says: `want "denied"`, factory: coded(core.CodeUnavailable)},
 	{check: "close/goroutines", fault: "left", says: "goroutines are left",

@@ -25,7 +25,7 @@ func counters(fault string) core.Factory {
 
 // Authenticate renews; what was never obtained takes a person.
 func (c *counter) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if c.broken == "forgets" && req.Reason == core.Expiring {
+	if c.broken == "forgets" && req.Reason == core.ReasonExpiring {
 		return core.Credential{}, errNo
 	}
 	if req.Previous.Renewal.Reveal() != "renewal-0123456789" {
@@ -294,7 +294,7 @@ var brokenProofs = []broken{
 		factory: office(func(d *desk) core.Provider {
 			var mine sync.Map
 			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-				if _, ok := mine.Load(req.Previous.Renewal.Reveal()); req.Reason != core.Initial && !ok {
+				if _, ok := mine.Load(req.Previous.Renewal.Reveal()); req.Reason != core.ReasonInitial && !ok {
 					return core.Credential{}, errNo
 				}
 				c, err := d.Authenticate(ctx, req)

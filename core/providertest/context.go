@@ -149,7 +149,7 @@ func concurrent(r *run) {
 	for i := range callers {
 		go func() {
 			req := core.Request{Reason: core.Reason(i % 3)}
-			if req.Reason != core.Initial {
+			if req.Reason != core.ReasonInitial {
 				req.Previous = cred
 			}
 			_, _, err := r.ask(r.ctx, p, req)

@@ -247,7 +247,7 @@ func willing(r *run) {
 		r.errorf("the credential of a sign-in is another one after it was copied as plain data")
 	}
 	_, err = r.call(r.ctx, func(ctx context.Context) error {
-		_, err := p.Authenticate(ctx, core.Request{Reason: core.Expiring, Previous: back,
+		_, err := p.Authenticate(ctx, core.Request{Reason: core.ReasonExpiring, Previous: back,
 			Inputs: r.Inputs})
 		return err
 	})

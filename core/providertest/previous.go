@@ -40,7 +40,7 @@ func previousAbsent(r *run) {
 	if !ok {
 		return
 	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+	for _, reason := range []core.Reason{core.ReasonExpiring, core.ReasonRejected} {
 		if _, _, err := r.ask(r.ctx, p, core.Request{Reason: reason}); err != nil {
 			r.errorf("Authenticate with Reason %v and no Previous: %w", reason, err)
 		}
@@ -48,7 +48,7 @@ func previousAbsent(r *run) {
 	strange := core.Credential{Renewal: core.NewSecret("\x00{not from here"),
 		Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
 	// an error is fine, a panic is not
-	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.Expiring, Previous: strange})
+	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.ReasonExpiring, Previous: strange})
 }
 
 // previousElsewhere lets a second provider renew what a first one obtained,
@@ -63,7 +63,7 @@ func previousElsewhere(r *run) {
 	if other == nil {
 		return
 	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+	for _, reason := range []core.Reason{core.ReasonExpiring, core.ReasonRejected} {
 		if _, _, err := r.ask(r.ctx, other, core.Request{Reason: reason, Previous: back}); err != nil {
 			r.errorf("a newly opened provider, Reason %v, "+
 				"the copied credential of another in Previous: %w", reason, err)

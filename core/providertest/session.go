@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	expiring = core.Expiring
-	rejected = core.Rejected
+	expiring = core.ReasonExpiring
+	rejected = core.ReasonRejected
 )
 
 // hostileChallenge is what a broken server may send in WWW-Authenticate.

@@ -94,17 +94,17 @@ func TestTrade(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Ticket row-7-seat-12", cred.Attach.Header["Authorization"].Reveal())
 	require.WithinDuration(t, time.Now().Add(time.Minute), cred.Expiry, 10*time.Second)
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred})
 	require.NoError(t, err)
 	require.Equal(t, []string{"/buy", "/trade"}, paths)
 
 	status = http.StatusUnauthorized
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred})
 	require.NoError(t, err)
 	require.Equal(t, []string{"/buy", "/trade", "/trade", "/buy"}, paths)
 
 	status = http.StatusServiceUnavailable
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred,
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred,
 		MayRetry: true})
 	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Len(t, paths, 5, "a stub is good for one use")

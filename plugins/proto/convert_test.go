@@ -150,18 +150,18 @@ func TestTimes(t *testing.T) {
 }
 
 var request = core.Request{
-	Reason: core.Rejected, Previous: everything, Challenge: "Bearer", MayRetry: true,
+	Reason: core.ReasonRejected, Previous: everything, Challenge: "Bearer", MayRetry: true,
 	Inputs: map[string]core.Credential{"subject_token": everything, "actor_token": {}},
 }
 
 func TestRequest(t *testing.T) {
 	for _, r := range []core.Request{
-		{}, request, {Reason: core.Expiring, Previous: everything},
-		{Reason: core.Rejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
+		{}, request, {Reason: core.ReasonExpiring, Previous: everything},
+		{Reason: core.ReasonRejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
 	} {
 		m := over(t, FromRequest("7", r))
 		require.Equal(t, "7", m.GetInstance())
-		require.Equal(t, r.Reason == core.Initial, m.GetPrevious() == nil)
+		require.Equal(t, r.Reason == core.ReasonInitial, m.GetPrevious() == nil)
 		back := ToRequest(m)
 		require.True(t, same(r.Previous, back.Previous))
 		require.Len(t, back.Inputs, len(r.Inputs))
@@ -173,8 +173,8 @@ func TestRequest(t *testing.T) {
 		require.Equal(t, r, back)
 	}
 	require.False(t, ToRequest(&v1.Begin{}).MayRetry, "a host of an earlier version does not send it")
-	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: 257}).Reason)
-	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: -1}).Reason)
+	require.Equal(t, core.ReasonInitial, ToRequest(&v1.Begin{Reason: 257}).Reason)
+	require.Equal(t, core.ReasonInitial, ToRequest(&v1.Begin{Reason: -1}).Reason)
 	challenge := "Bearer\x00\r\n\xff realm=" + strings.Repeat("x", 1<<20)
 	hostile := over(t, FromRequest("", core.Request{Challenge: challenge})).GetChallenge()
 	require.True(t, strings.HasPrefix(hostile, "Bearer realm=xxx"))

@@ -41,7 +41,7 @@ func ToRequest(m *v1.Begin) core.Request {
 		Previous: ToCredential(m.GetPrevious()), Challenge: m.GetChallenge(),
 		MayRetry: m.GetMayRetry(),
 	}
-	if m.GetReason() > 0 && m.GetReason() <= v1.Reason(core.Rejected) {
+	if m.GetReason() > 0 && m.GetReason() <= v1.Reason(core.ReasonRejected) {
 		r.Reason = core.Reason(m.GetReason())
 	}
 	for role, c := range m.GetInputs() {

@@ -73,7 +73,7 @@ func TestCredential(t *testing.T) {
 			require.Equal(t, c.want, first.Attach.Header["Authorization"].Reveal())
 			require.Equal(t, c.wantSubject, first.Subject)
 			require.Zero(t, first.Expiry)
-			again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: first})
+			again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: first})
 			require.NoError(t, err)
 			require.Equal(t, first, again)
 		})

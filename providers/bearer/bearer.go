@@ -95,7 +95,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if p.cfg.TokenFile != "" {
 		var err error
 		if token, err = readToken(p.cfg.TokenFile); err != nil {
-			if req.Reason != core.Initial {
+			if req.Reason != core.ReasonInitial {
 				err = files.Unavailable(err)
 			}
 			return core.Credential{}, err

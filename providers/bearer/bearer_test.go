@@ -98,8 +98,8 @@ func TestFileRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := bearer.New(bearer.Config{TokenFile: c.path})
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: core.CodeBadConfig,
-				core.Expiring: core.CodeUnavailable, core.Rejected: core.CodeUnavailable} {
+			for reason, code := range map[core.Reason]core.Code{core.ReasonInitial: core.CodeBadConfig,
+				core.ReasonExpiring: core.CodeUnavailable, core.ReasonRejected: core.CodeUnavailable} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)

@@ -101,7 +101,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
-	b, err := p.certs.Load(ctx, req.Reason != core.Initial)
+	b, err := p.certs.Load(ctx, req.Reason != core.ReasonInitial)
 	if err != nil {
 		return core.Credential{}, err
 	}

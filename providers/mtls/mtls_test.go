@@ -143,7 +143,7 @@ func TestFilesThatDidNotChange(t *testing.T) {
 	first, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(10*time.Second), first.RenewAfter, 5*time.Second)
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: first})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: first})
 	require.NoError(t, err)
 	require.True(t, first.Attach.Cert.Equal(again.Attach.Cert))
 }
@@ -170,8 +170,8 @@ func TestBadFiles(t *testing.T) {
 			files := newFiles(t, certstest.Pair{Cert: c.cert, Key: c.key})
 			p, err := mtls.Factory.Open(t.Context(), "", files.settings())
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: c.first,
-				core.Expiring: c.renewal, core.Rejected: c.renewal} {
+			for reason, code := range map[core.Reason]core.Code{core.ReasonInitial: c.first,
+				core.ReasonExpiring: c.renewal, core.ReasonRejected: c.renewal} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)

@@ -207,7 +207,7 @@ func (c *Config) httpClient(ctx context.Context,
 	if c.clientCertificates().IsZero() {
 		return providerhttp.NewClient(&opts), certs.Bundle{}, nil
 	}
-	bundle, err := c.clientCertificates().Load(ctx, req.Reason != core.Initial)
+	bundle, err := c.clientCertificates().Load(ctx, req.Reason != core.ReasonInitial)
 	if err != nil {
 		return nil, certs.Bundle{}, err
 	}

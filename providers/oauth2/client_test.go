@@ -110,7 +110,7 @@ func TestAssertions(t *testing.T) {
 			p := s.open(t, settings)
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			require.NoError(t, err)
-			c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+			c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 			require.NoError(t, err, "refreshing is authenticated in the same way")
 			require.NoError(t, p.(core.Revoker).Revoke(t.Context(), c), "so is revoking")
 			all := append(s.seen("/token"), s.seen("/revoke")...)

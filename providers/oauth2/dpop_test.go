@@ -202,7 +202,7 @@ func TestKeyOfSession(t *testing.T) {
 	s.refresh = true
 	first, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	again := core.Request{Reason: core.Expiring, Previous: first}
+	again := core.Request{Reason: core.ReasonExpiring, Previous: first}
 
 	t.Run("another process renews", func(t *testing.T) {
 		second, err := s.open(t, nil).Authenticate(t.Context(), again)
@@ -235,7 +235,7 @@ func TestKeyOfSession(t *testing.T) {
 		p := s.open(t, nil)
 		one, err := p.Authenticate(t.Context(), core.Request{})
 		require.NoError(t, err)
-		two, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: one})
+		two, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: one})
 		require.NoError(t, err)
 		require.Equal(t, s.bound[tokenOf(one)], s.bound[tokenOf(two)])
 	})
@@ -350,14 +350,14 @@ func TestNothingShown(t *testing.T) {
 	require.True(t, ok)
 	private, _, _ = strings.Cut(private, `"`)
 	s.set(func() { s.loginWants.nonce = "n" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
 		core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
 	require.NoError(t, err)
 	require.NotContains(t, a.Header["DPoP"].Reveal(), private)
 	s.set(func() { s.loginWants.fast = time.Hour })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	requireClean(t, err)
 	require.NotContains(t, err.Error(), private)
 	require.NotContains(t, err.Error(), "eyJ", "the server's echo of the proof is not shown")

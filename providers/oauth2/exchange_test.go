@@ -275,10 +275,10 @@ func TestExchangeRefreshes(t *testing.T) {
 	p := s.open(t, map[string]any{"grant": "token_exchange", "subject_token": "st"})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	s.set(func() { s.refresh = "spent" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	var types []string
 	for _, r := range s.seen("/token") {

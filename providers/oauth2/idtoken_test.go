@@ -120,7 +120,7 @@ func TestRenewedIDToken(t *testing.T) {
 	s.set(func() {
 		s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 503, nil) }
 	})
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err, "a refresh token that rotated must not be lost for want of keys")
 	require.Equal(t, "person-1", again.Subject)
 	require.Equal(t, c.Attributes, again.Attributes)
@@ -129,7 +129,7 @@ func TestRenewedIDToken(t *testing.T) {
 		delete(s.override, "/jwks")
 		s.claims = func(c map[string]any) { c["sub"] = "person-2" }
 	})
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: again})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: again})
 	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "another person")
 }

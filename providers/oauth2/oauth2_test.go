@@ -127,7 +127,7 @@ func TestRefreshAfterClientCredentials(t *testing.T) {
 	first := c.Renewal
 	require.False(t, first.IsZero())
 
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	require.False(t, c.Renewal.Equal(first), "the server rotates")
 	got := s.seen("/token")
@@ -136,12 +136,12 @@ func TestRefreshAfterClientCredentials(t *testing.T) {
 			"audience": {"aud"}}, got[1].form)
 
 	s.set(func() { s.rotate = false })
-	kept, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: c})
+	kept, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: c})
 	require.NoError(t, err)
 	require.True(t, kept.Renewal.Equal(c.Renewal), "the server returned none: the old one is kept")
 
 	s.set(func() { s.refresh = "spent by somebody else" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: kept})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: kept})
 	require.NoError(t, err, "the client's credentials still do")
 	got = s.seen("/token")
 	require.Len(t, got, 5)
@@ -165,7 +165,7 @@ func TestRefreshDoesNotFallBack(t *testing.T) {
 			s := newServer(t)
 			s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, tt.status, tt.body) }
 			_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{
-				Reason: core.Expiring, Previous: core.Credential{Renewal: core.NewSecret("rt")},
+				Reason: core.ReasonExpiring, Previous: core.Credential{Renewal: core.NewSecret("rt")},
 			})
 			require.ErrorIs(t, err, tt.code)
 			require.Len(t, s.seen("/token"), tt.sent)
@@ -180,12 +180,12 @@ func TestRefreshGrant(t *testing.T) {
 		map[string]any{"grant": "refresh_token", "refresh_token": "configured", "scopes": []any{"a"}})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err, "the rotated one is used")
 	require.Equal(t, "a", s.seen("/token")[0].form.Get("scope"))
 
 	s.set(func() { s.refresh = "another" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "invalid_grant")
 	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
@@ -193,7 +193,7 @@ func TestRefreshGrant(t *testing.T) {
 	s.set(func() { s.refresh = "configured" })
 	before := len(s.seen("/token"))
 	_, err = p.Authenticate(t.Context(),
-		core.Request{Reason: core.Expiring,
+		core.Request{Reason: core.ReasonExpiring,
 			Previous: core.Credential{Renewal: core.NewSecret("revoked")}})
 	require.NoError(t, err, "the one in the settings is tried where the stored one is refused")
 	require.Len(t, s.seen("/token"), before+2)
@@ -213,7 +213,7 @@ func TestRefreshTokenOfTheSettings(t *testing.T) {
 	require.Empty(t, s.seen("/revoke"))
 
 	s.set(func() { s.refresh = "another" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.ErrorIs(t, err, core.CodeDenied)
 	require.Len(t, s.seen("/token"), 2)
 }

@@ -164,7 +164,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	conn, err := p.server.connect(ctx, core.Request{Reason: core.Expiring})
+	conn, err := p.server.connect(ctx, core.Request{Reason: core.ReasonExpiring})
 	if err != nil {
 		return err
 	}

@@ -50,14 +50,14 @@ func TestSignIn(t *testing.T) {
 	require.True(t, strings.HasSuffix(asked.Get("redirect_uri"), "/callback"))
 	require.Empty(t, s.seen("/token")[0].auth, "a public client")
 
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	require.Equal(t, c.Subject, again.Subject)
 	require.Equal(t, c.Attributes, again.Attributes)
 	require.False(t, again.Renewal.Equal(c.Renewal))
 
 	s.set(func() { s.refresh = "spent by somebody else" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: again})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: again})
 	require.ErrorIs(t, err, core.CodeInteractive)
 }
 
@@ -83,7 +83,7 @@ func TestRefusedRenewals(t *testing.T) {
 				writeJSON(w, tt.status, tt.body)
 			}
 		})
-		_, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: previous})
+		_, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: previous})
 		require.ErrorIs(t, err, tt.code, name)
 	}
 }

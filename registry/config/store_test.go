@@ -125,15 +125,15 @@ func TestStoreOfReload(t *testing.T) {
 			place).Replace(text)
 	}
 	opts := withCount(options(t, "a.yaml", at("one")), &asked)
-	events := make(chan core.EventKind, 10)
-	opts.Session.Observe = func(ev core.Event) { events <- ev.Kind }
+	events := make(chan core.EventType, 10)
+	opts.Session.Observe = func(ev core.Event) { events <- ev.Type }
 	cfg := load(t, opts)
 	header(t, cfg, "a")
-	require.Equal(t, core.Authenticated, <-events)
+	require.Equal(t, core.EventAuthenticated, <-events)
 	for _, c := range []struct {
 		place string
-		want  core.EventKind // zero: nothing happens
-	}{{"one", 0}, {"two", core.Authenticated}, {"one", core.Restored}, {"one", 0}} {
+		want  core.EventType // zero: nothing happens
+	}{{"one", 0}, {"two", core.EventAuthenticated}, {"one", core.EventRestored}, {"one", 0}} {
 		require.NoError(t, os.WriteFile(opts.Files[0], []byte(at(c.place)), 0o600))
 		require.NoError(t, cfg.Reload(context.Background()))
 		header(t, cfg, "a")
