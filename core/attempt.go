@@ -152,7 +152,7 @@ func (a *attempt) begin(ctx context.Context) {
 	}
 	u := a.setup
 	a.beginning.run(ctx, u.opts.Begin, Event{
-		Session: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment,
+		Session: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
 		Type: EventStarting, Reason: a.req.Reason, Subject: a.have.subject(),
 	})
 }

@@ -68,7 +68,7 @@ func TestBegin(t *testing.T) {
 		var begun []core.Event
 		p := &spans{issuer: issuer{life: time.Hour}}
 		s := core.New("api", p, &core.Options{
-			Provider: "fake", Environment: core.QA, Observe: events.observe,
+			Kind: "fake", Environment: core.QA, Observe: events.observe,
 			Begin: func(ctx context.Context, ev core.Event) context.Context {
 				on, caller = goroutine(), fmt.Sprint(ctx.Value(callerKey{}))
 				begun = append(begun, ev)
@@ -81,7 +81,7 @@ func TestBegin(t *testing.T) {
 		require.Equal(t, goroutine(), on, "it runs on the goroutine of the caller")
 		require.Equal(t, "me", caller, "with the context of the caller")
 		require.Equal(t, []core.Event{{
-			Session: "api", Provider: "fake", Environment: core.QA, Type: core.EventStarting,
+			Session: "api", Kind: "fake", Environment: core.QA, Type: core.EventStarting,
 		}}, begun)
 		got := events.take()
 		require.Len(t, got, 1)

@@ -62,7 +62,7 @@ func (c *Code) UnmarshalText(text []byte) error {
 // It never holds a secret or the body of an answer.
 type Error struct {
 	Session    string // the session's name, if there is one
-	Provider   string // the provider's kind, if it is known
+	Kind       string // the provider's kind, if it is known
 	Op         string // "init", "renew", "authorize", "sign", "revoke", "open"
 	Code       Code
 	RetryAfter time.Duration // when another attempt is allowed; zero: unknown or at once
@@ -85,12 +85,12 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Session != "" {
 		fmt.Fprintf(&b, "session %q", e.Session)
-		if e.Provider != "" {
-			fmt.Fprintf(&b, " (%s)", e.Provider)
+		if e.Kind != "" {
+			fmt.Fprintf(&b, " (%s)", e.Kind)
 		}
 		b.WriteString(": ")
-	} else if e.Provider != "" {
-		fmt.Fprintf(&b, "provider %q: ", e.Provider)
+	} else if e.Kind != "" {
+		fmt.Fprintf(&b, "provider %q: ", e.Kind)
 	}
 	if e.Op != "" {
 		b.WriteString(e.Op + ": ")

@@ -70,7 +70,7 @@ func (w WaitFor) String() string {
 // add fields and kinds.
 type Event struct {
 	Session     string
-	Provider    string
+	Kind        string
 	Environment Environment
 	Type        EventType
 	Reason      Reason        // why a credential was asked for

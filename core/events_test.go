@@ -49,7 +49,7 @@ func TestEventFields(t *testing.T) {
 		var events eventList
 		f := &family{life: time.Hour}
 		s := core.New("api", f, &core.Options{
-			Provider: "fam", Environment: core.QA, UI: somebody(time.Second), Observe: events.observe,
+			Kind: "fam", Environment: core.QA, UI: somebody(time.Second), Observe: events.observe,
 		})
 		require.NoError(t, s.Init(t.Context()))
 		got := events.take()
@@ -62,7 +62,7 @@ func TestEventFields(t *testing.T) {
 		require.Equal(t, time.Second, got[1].Took)
 		for _, e := range got {
 			require.Equal(t, "api", e.Session)
-			require.Equal(t, "fam", e.Provider)
+			require.Equal(t, "fam", e.Kind)
 			require.Equal(t, core.QA, e.Environment)
 			require.Zero(t, e.Code)
 		}

@@ -72,7 +72,7 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 			faults = appendFaults(faults, v.Validate(env))
 		}
 		if len(faults) > 0 {
-			return cfg, &Error{Provider: info.Kind, Code: CodeBadConfig, Err: Faults(faults)}
+			return cfg, &Error{Kind: info.Kind, Code: CodeBadConfig, Err: Faults(faults)}
 		}
 		return cfg, nil
 	}
@@ -170,9 +170,9 @@ func (i Info) CheckEnvironment(env Environment) error {
 		names[n] = string(e)
 	}
 	if env == "" {
-		return &Error{Provider: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
+		return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
 	}
-	return &Error{Provider: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
+	return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
 }
 
 // boundary adds who and what to an error, where they are not yet known.
@@ -180,7 +180,7 @@ func boundary(err error, session, kind, op string) error {
 	if err == nil {
 		return nil
 	}
-	out := Error{Session: session, Provider: kind, Op: op, Code: CodeOf(err), Err: err}
+	out := Error{Session: session, Kind: kind, Op: op, Code: CodeOf(err), Err: err}
 	if code, ok := err.(Code); ok {
 		out.Err = nil
 		out.Code = code

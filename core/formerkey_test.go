@@ -252,7 +252,7 @@ func (s *safeText) String() string {
 // A record of the former key that is another session's stays there; SignOut
 // leaves it, too.
 func TestFormerKeyOfAnotherSession(t *testing.T) {
-	base := core.Options{Provider: "oauth2", Environment: core.QA, Origins: []string{"https://api.example.com"}}
+	base := core.Options{Kind: "oauth2", Environment: core.QA, Origins: []string{"https://api.example.com"}}
 	for name, c := range map[string]struct {
 		change func(o *core.Options) // of what the earlier version had
 		moved  bool
@@ -260,7 +260,7 @@ func TestFormerKeyOfAnotherSession(t *testing.T) {
 		"the same":      {func(*core.Options) {}, true},
 		"same scope":    {func(o *core.Options) { o.StoreScope = "acme" }, true},
 		"other scope":   {func(o *core.Options) { o.StoreScope = "other" }, false},
-		"other kind":    {func(o *core.Options) { o.Provider = "basic" }, false},
+		"other kind":    {func(o *core.Options) { o.Kind = "basic" }, false},
 		"environment":   {func(o *core.Options) { o.Environment = core.Prod }, false},
 		"other origins": {func(o *core.Options) { o.Origins = []string{"https://other.example"} }, false},
 	} {

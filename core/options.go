@@ -14,7 +14,7 @@ import (
 // defaults. A session copies them; the caller's value is never written to.
 type Options struct {
 	// Provider is the provider's kind, for errors, logs and Status.
-	Provider string
+	Kind string
 	// Facade reports whether the kind has a facade, a package of its own with
 	// calls to the API, such as gs: then the sessions of the kind have one slot of
 	// a [Scope] together. It is called when the session is set current and is in

@@ -17,7 +17,7 @@ func TestReconfigure(t *testing.T) {
 		q.calls.Store(100)
 		s := core.New("gs", p, nil)
 		require.NoError(t, s.Init(t.Context()))
-		s.Reconfigure(q, &core.Options{Provider: "new"})
+		s.Reconfigure(q, &core.Options{Kind: "new"})
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c), "served until the new one is there")
@@ -26,7 +26,7 @@ func TestReconfigure(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "t101", token(c))
 		require.Equal(t, core.ReasonInitial, q.last.Load().Reason)
-		require.Equal(t, "new", s.Status().Provider)
+		require.Equal(t, "new", s.Status().Kind)
 
 		bad := &issuer{}
 		bad.set(core.Errorf(core.CodeDenied, "no"))

@@ -31,7 +31,7 @@ func (s *Session) note(u *setup, about *attempt, events []Event) {
 		return
 	}
 	for _, ev := range events {
-		ev.Session, ev.Provider, ev.Environment = u.name, u.opts.Provider, u.opts.Environment
+		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
 		if about != nil {
 			ev.begun = about.beginning.result()
 		}
@@ -141,7 +141,7 @@ func (o occurrence) log(log *slog.Logger) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("session", ev.Session), slog.String("provider", ev.Provider),
+		slog.String("session", ev.Session), slog.String("provider", ev.Kind),
 		slog.String("reason", ev.Reason.String()),
 	}
 	add := func(set bool, attr slog.Attr) {

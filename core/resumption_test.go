@@ -193,7 +193,7 @@ func TestEndedClientCertificate(t *testing.T) {
 		c := core.Credential{Attach: core.Attachment{
 			Cert: core.NewSecret(me.withKey(t)), Roots: rootsOf(srv),
 		}}
-		s := ready(t, fixed(c), &core.Options{Provider: "mtls"})
+		s := ready(t, fixed(c), &core.Options{Kind: "mtls"})
 		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
 		_, err := config.GetClientCertificate(new(tls.CertificateRequestInfo))
 		require.NoError(t, err)

@@ -91,9 +91,9 @@ func TestLogsAndEvents(t *testing.T) {
 		var events []core.Event
 		p := &issuer{life: time.Hour}
 		s := core.New("gs", p, &core.Options{
-			Provider: "fake",
-			Logger:   slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Observe:  func(e core.Event) { events = append(events, e) },
+			Kind:    "fake",
+			Logger:  slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Observe: func(e core.Event) { events = append(events, e) },
 		})
 		p.set(core.Errorf(core.CodeDenied, "invalid_client"))
 		require.Error(t, s.Init(t.Context()))

@@ -16,7 +16,7 @@ import (
 func TestSessionLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &issuer{life: time.Hour}
-		s := core.New("gs", p, &core.Options{Provider: "fake", Environment: core.QA})
+		s := core.New("gs", p, &core.Options{Kind: "fake", Environment: core.QA})
 		require.Zero(t, p.calls.Load(), "New sends nothing")
 
 		_, err := s.Credential(t.Context())

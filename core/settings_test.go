@@ -161,7 +161,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{&core.Error{}, "unknown", core.CodeUnavailable},
 		{core.Errorf(core.CodeDenied, "no: %w", context.Canceled), "denied: no: context canceled", core.CodeDenied},
-		{&core.Error{Provider: "gs", Op: "open", Code: core.CodeBadConfig}, `provider "gs": open: bad config`, core.CodeBadConfig},
+		{&core.Error{Kind: "gs", Op: "open", Code: core.CodeBadConfig}, `provider "gs": open: bad config`, core.CodeBadConfig},
 		{&core.Error{Session: "a", Code: core.CodeUnavailable, RetryAfter: 1500 * time.Millisecond, Err: errors.New("x")}, `session "a": unavailable: x; next attempt in 1.5s`, core.CodeUnavailable},
 		{core.CodeClosed, "closed", core.CodeClosed},
 		{errors.New("plain"), "plain", core.CodeUnavailable},

@@ -84,14 +84,14 @@ func (u *setup) suppliers() map[string]supplier {
 
 // annotate adds the session, the kind and the operation to an error.
 func (u *setup) annotate(err error, op string) error {
-	return boundary(err, u.name, u.opts.Provider, op)
+	return boundary(err, u.name, u.opts.Kind, op)
 }
 
 // warn logs an error that no caller receives.
 func (u *setup) warn(message string, err error) {
 	if u.opts.Logger != nil {
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", u.name), slog.String("provider", u.opts.Provider),
+			slog.String("session", u.name), slog.String("provider", u.opts.Kind),
 			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
 	}
 }

@@ -16,7 +16,7 @@ import (
 // slotSession returns a session of a kind whose requests are answered with its
 // name. Its origin is https://<origin>.example; empty: it has none.
 func slotSession(name, kind string, facade bool, origin string) *core.Session {
-	opts := &core.Options{Provider: kind, Lazy: true, Facade: func() bool { return facade }}
+	opts := &core.Options{Kind: kind, Lazy: true, Facade: func() bool { return facade }}
 	if origin != "" {
 		opts.Origins = []string{"https://" + origin + ".example"}
 	}
@@ -200,7 +200,7 @@ func TestSlotIsDecidedOnce(t *testing.T) {
 	described := false
 	made := func(name string) *core.Session {
 		return core.New(name, fixed(bearer(name)), &core.Options{
-			Provider: "ticket", Facade: func() bool { return described },
+			Kind: "ticket", Facade: func() bool { return described },
 		})
 	}
 	a, b, d := made("a"), made("b"), made("d")

@@ -194,6 +194,6 @@ func (d direct) logIgnoredOrigins(c Credential) {
 		ignored = ignored[:min(len(ignored), 10)]
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
 			"session cut off origins that its options do not allow", slog.String("session", u.name),
-			slog.String("provider", u.opts.Provider), slog.Any("origins", ignored))
+			slog.String("provider", u.opts.Kind), slog.Any("origins", ignored))
 	}
 }

@@ -14,7 +14,7 @@ import (
 // fields. Later versions may add fields, to both.
 type Status struct {
 	Name        string
-	Provider    string
+	Kind        string
 	Environment Environment
 	State       State
 	// Renewable says whether the session can probably get its next credential
@@ -75,7 +75,7 @@ func (s *Session) Status() Status {
 	defer s.mu.Unlock()
 	u, m, now := s.config(), &s.machine, present()
 	out := Status{
-		Name: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment,
+		Name: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
 		State:           m.status(now, u),
 		Authentications: uint64(m.counts.authentications),
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),

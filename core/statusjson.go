@@ -72,7 +72,7 @@ type statusJSON struct {
 // An error is an object of its code, such as "bad_config", and its message.
 func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{
-		Name: s.Name, Provider: s.Provider, Environment: string(s.Environment), State: s.State,
+		Name: s.Name, Provider: s.Kind, Environment: string(s.Environment), State: s.State,
 		Renewable: s.Renewable, Subject: s.Subject, Attributes: s.Attributes, Origins: s.Origins,
 		ExpiresAt: timeText(s.Expiry), Credential: s.Credential,
 		LastError: newErrorJSON(s.LastError), RetryAt: timeText(nextSecond(s.RetryAt)),
@@ -91,7 +91,7 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	out := Status{
-		Name: in.Name, Provider: in.Provider, Environment: Environment(in.Environment), State: in.State,
+		Name: in.Name, Kind: in.Provider, Environment: Environment(in.Environment), State: in.State,
 		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes, Origins: in.Origins,
 		Credential: in.Credential, LastError: in.LastError.err(), StoreError: in.StoreError.err(),
 		Authentications: in.Authentications, Failures: in.Failures, Refusals: in.Refusals,
@@ -126,7 +126,7 @@ type eventJSON struct {
 // underscores, as "signing_in".
 func (e Event) MarshalJSON() ([]byte, error) {
 	out := eventJSON{
-		Session: e.Session, Provider: e.Provider, Environment: string(e.Environment),
+		Session: e.Session, Provider: e.Kind, Environment: string(e.Environment),
 		Kind: underscored(e.Type.String()), Reason: e.Reason.String(), Took: e.Took.Seconds(),
 		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: timeText(e.Expiry),
 		Wait: e.Wait.Seconds(), Error: newErrorJSON(e.Err),

@@ -26,7 +26,7 @@ func TestStatusJSON(t *testing.T) {
 			"authentications":0,"failures":0,"refusals":0}`},
 		"everything": {
 			core.Status{
-				Name: "api", Provider: "oauth2", Environment: core.Prod, State: core.StateStale,
+				Name: "api", Kind: "oauth2", Environment: core.Prod, State: core.StateStale,
 				Renewable: true, Subject: "ada", Attributes: map[string]string{"base_url": "https://a"},
 				Origins: []string{"https://a"}, Expiry: at, RetryAt: at,
 				Credential: &core.CredentialShape{
@@ -147,7 +147,7 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 
 func TestEventJSON(t *testing.T) {
 	ev := core.Event{
-		Session: "api", Provider: "oauth2", Environment: core.QA, Type: core.EventSubjectChanged,
+		Session: "api", Kind: "oauth2", Environment: core.QA, Type: core.EventSubjectChanged,
 		Reason: core.ReasonRejected, Took: 1500 * time.Millisecond, Subject: "bob", OldSubject: "ada",
 		Expiry:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
 		WaitFor: core.WaitForStore, Wait: 10 * time.Second,

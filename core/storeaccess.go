@@ -119,7 +119,7 @@ func overlap(a, b []origin) bool {
 
 func (s stored) identity() identity {
 	o := s.setup.opts
-	return identity{Kind: o.Provider, Environment: string(o.Environment), Scope: o.StoreScope}
+	return identity{Kind: o.Kind, Environment: string(o.Environment), Scope: o.StoreScope}
 }
 
 // save keeps l in the store, in the place of what was found there. If that

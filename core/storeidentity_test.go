@@ -32,7 +32,7 @@ const (
 // is done with the session.
 func TestStoredCredentialOfAnotherSession(t *testing.T) {
 	base := core.Options{
-		Provider: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
+		Kind: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
 	}
 	without := func(o *core.Options) { o.StoreScope = "" }
 	for name, c := range map[string]struct {
@@ -43,8 +43,8 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 		"nothing":                 {func(*core.Options) {}, nil, nil},
 		"more":                    {func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil, nil},
 		"more origins":            {func(o *core.Options) { o.Origins = []string{originB, originA} }, nil, nil},
-		"kind":                    {func(o *core.Options) { o.Provider = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
-		"no kind":                 {func(o *core.Options) { o.Provider = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
+		"kind":                    {func(o *core.Options) { o.Kind = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
+		"no kind":                 {func(o *core.Options) { o.Kind = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
 		"environment":             {func(o *core.Options) { o.Environment = core.Prod }, []string{`environment "qa"`, `environment "prod"`}, nil},
 		"scope":                   {func(o *core.Options) { o.StoreScope = "client-b" }, []string{`scope "client-a"`, `scope "client-b"`}, nil},
 		"no scope":                {func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`}, nil},
@@ -96,10 +96,10 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 func TestSessionInUseLeavesTheRecordOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newShelf()
-		s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store, Provider: "mine"})
+		s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store, Kind: "mine"})
 		require.NoError(t, s.Init(t.Context()))
 		store.set(func() { delete(store.values, "api") })
-		other := core.New("api", tokensFor("other"), &core.Options{Store: store, Provider: "other"})
+		other := core.New("api", tokensFor("other"), &core.Options{Store: store, Kind: "other"})
 		require.NoError(t, other.Init(t.Context()))
 		saved := store.text("api")
 		time.Sleep(61 * time.Minute)
@@ -116,7 +116,7 @@ func TestStoredCredentialThatNamesNoSession(t *testing.T) {
 		store := newShelf()
 		store.values["api-acme"] = core.NewSecret(`{"version":1,"id":"x","saved":"2000-01-01T00:00:00Z",` +
 			`"header":{"Authorization":"Bearer old"},"expiry":"2000-01-01T01:00:00Z"}`)
-		opts := &core.Options{Store: store, Provider: "oauth2", Environment: core.QA, StoreScope: "acme", Origins: []string{originA}}
+		opts := &core.Options{Store: store, Kind: "oauth2", Environment: core.QA, StoreScope: "acme", Origins: []string{originA}}
 		s := core.New("api", tokensFor("new"), opts)
 		require.NoError(t, s.Init(t.Context()))
 		require.Equal(t, "old", bearing(t, s))

@@ -262,7 +262,7 @@ func TestDialTLSFails(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer silent.Close()
-	s := core.New("api", rooted(""), &core.Options{Provider: "kind", Timeout: 50 * time.Millisecond})
+	s := core.New("api", rooted(""), &core.Options{Kind: "kind", Timeout: 50 * time.Millisecond})
 	_, err = s.DialTLS(t.Context(), "tcp", silent.Addr().String())
 	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.NoError(t, s.Init(t.Context()))

@@ -114,7 +114,7 @@ func (k *Kind) check(env core.Environment, settings map[string]any) error {
 		return err
 	}
 	if faults != nil {
-		return &core.Error{Provider: k.Kind, Code: core.CodeBadConfig, Err: faults}
+		return &core.Error{Kind: k.Kind, Code: core.CodeBadConfig, Err: faults}
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (f *factory) open(ctx context.Context, env core.Environment,
 // withKind adds the kind to an error, as a factory in the program does.
 func (f *factory) withKind(err error) error {
 	if e, ok := err.(*core.Error); ok {
-		e.Provider = f.kind
+		e.Kind = f.kind
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func TestSameErrors(t *testing.T) {
 		for _, f := range []core.Factory{testFactory, f} {
 			p, err := f.Open(t.Context(), "", map[string]any{"do": do, "key": "canary"})
 			require.NoError(t, err)
-			s := core.New("x", p, &core.Options{Provider: "test"})
+			s := core.New("x", p, &core.Options{Kind: "test"})
 			err = s.Init(t.Context())
 			require.Error(t, err)
 			var e *core.Error

@@ -114,7 +114,7 @@ func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error)
 	}
 	if m.GetError() != nil {
 		err := r.toError(ctx, m.GetError())
-		err.Provider = r.kind
+		err.Kind = r.kind
 		return nil, &openError{error: err}
 	}
 	if !r.isUser.Swap(true) {

@@ -39,7 +39,7 @@ func (e Entry) annotate(err error) error {
 	if err == nil {
 		return nil
 	}
-	out := core.Error{Session: e.Name, Provider: e.Kind, Code: core.CodeBadConfig, Err: err}
+	out := core.Error{Session: e.Name, Kind: e.Kind, Code: core.CodeBadConfig, Err: err}
 	if inner, ok := err.(*core.Error); ok {
 		out.Err = inner.Err
 	}
@@ -52,7 +52,7 @@ func (e Entry) clone() Entry {
 	e.Inputs = maps.Clone(e.Inputs)
 	e.Options.Origins = slices.Clone(e.Options.Origins)
 	e.Options.Inputs = maps.Clone(e.Options.Inputs)
-	e.Options.Provider, e.Options.Environment = e.Kind, e.Environment
+	e.Options.Kind, e.Options.Environment = e.Kind, e.Environment
 	return e
 }
 
@@ -82,7 +82,7 @@ func cloneValue(value any) any {
 // same.
 func (e Entry) same(before Entry) bool {
 	now, then := e.Options, before.Options
-	now.Provider, now.Environment = e.Kind, e.Environment
+	now.Kind, now.Environment = e.Kind, e.Environment
 	return sameLive(now, then) && maps.Equal(e.Inputs, before.Inputs) &&
 		sameSettings(e.Settings, before.Settings) &&
 		reflect.DeepEqual(withoutLive(now), withoutLive(then))

@@ -200,7 +200,7 @@ func TestRestoredSessionClosesTheOldProvider(t *testing.T) {
 	)
 	require.NoError(t, err)
 	defer reg.Close(ctx)
-	opts := core.Options{Store: store.Memory(), StoreKey: "new", Provider: "echo"}
+	opts := core.Options{Store: store.Memory(), StoreKey: "new", Kind: "echo"}
 	other := core.New(
 		"other",
 		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {

@@ -52,7 +52,7 @@ func (r *run) lives(visit func(*stage)) {
 			return
 		}
 		prepare(st)
-		s := core.New("providertest", p, &core.Options{Provider: r.factory.Info().Kind, Timeout: short,
+		s := core.New("providertest", p, &core.Options{Kind: r.factory.Info().Kind, Timeout: short,
 			UI: r.person(r.at, true), Inputs: r.inputSessions()})
 		within := limit
 		if i < len(bad) {

@@ -101,7 +101,7 @@ func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
-		Provider: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
+		Kind: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
 		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(),
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

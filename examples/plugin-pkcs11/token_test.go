@@ -139,7 +139,7 @@ func notHere(t *testing.T) {
 // reach says who nginx sees: once with the session's client and once with its
 // TLS configuration alone.
 func reach(t *testing.T, p core.Provider, address string, root *authority, want string) {
-	s := core.New("api", p, &core.Options{Provider: "pkcs11", Origins: []string{address}})
+	s := core.New("api", p, &core.Options{Kind: "pkcs11", Origins: []string{address}})
 	require.NoError(t, s.Init(t.Context()))
 	defer func() { require.NoError(t, s.Close(context.Background())) }()
 	cred, err := s.Credential(t.Context())

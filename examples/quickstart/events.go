@@ -42,7 +42,7 @@ func (l *eventLines) end() {
 
 // describe says in one line what happened to a session.
 func describe(ev core.Event) string {
-	line := fmt.Sprintf("event: session %q (%s) %v", ev.Session, ev.Provider, ev.Type)
+	line := fmt.Sprintf("event: session %q (%s) %v", ev.Session, ev.Kind, ev.Type)
 	switch {
 	case ev.Type == core.EventWaiting:
 		line += fmt.Sprintf(" for the %v, at most %v", ev.WaitFor, ev.Wait.Round(time.Second))

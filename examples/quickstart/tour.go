@@ -103,7 +103,7 @@ func callers(ctx context.Context, out io.Writer, cfg *config.Config) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\n", name, session.Status().Provider, you)
+			fmt.Fprintf(table, "%s\t%s\t%s\n", name, session.Status().Kind, you)
 			return nil
 		})
 		if err != nil {

@@ -35,7 +35,7 @@ func TestLife(t *testing.T) {
 		require.NoError(t, s.Init(ctx))
 		require.NoError(t, s.Get(ctx, "/x", nil, nil))
 		require.Equal(t, 1, a.tokens)
-		require.Equal(t, "gs", s.Core().Status().Provider)
+		require.Equal(t, "gs", s.Core().Status().Kind)
 		require.Equal(t, gs.QA, s.Core().Status().Environment)
 
 		require.NoError(t, s.Close(ctx))

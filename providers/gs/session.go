@@ -26,17 +26,17 @@ type Session struct{ core *core.Session }
 // are not valid.
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
-		return nil, &core.Error{Provider: kind, Op: "open", Code: core.CodeBadConfig, Err: err}
+		return nil, &core.Error{Kind: kind, Op: "open", Code: core.CodeBadConfig, Err: err}
 	}
 	p, err := open(context.Background(), env, cfg)
 	if err != nil {
-		return nil, &core.Error{Provider: kind, Op: "open", Code: core.CodeOf(err), Err: err}
+		return nil, &core.Error{Kind: kind, Op: "open", Code: core.CodeOf(err), Err: err}
 	}
 	var o core.Options
 	if opts != nil {
 		o = *opts
 	}
-	o.Provider, o.Facade = kind, func() bool { return true }
+	o.Kind, o.Facade = kind, func() bool { return true }
 	if o.Environment == "" {
 		o.Environment = env
 	}

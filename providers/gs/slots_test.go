@@ -29,11 +29,11 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 			return core.Credential{
 				Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-		}), &core.Options{Provider: "apikey"})
+		}), &core.Options{Kind: "apikey"})
 
-	prod, err := gs.Use(ctx, gs.Prod, token, &core.Options{Provider: "a name of my own"})
+	prod, err := gs.Use(ctx, gs.Prod, token, &core.Options{Kind: "a name of my own"})
 	require.NoError(t, err)
-	require.Equal(t, "gs", prod.Core().Status().Provider)
+	require.Equal(t, "gs", prod.Core().Status().Kind)
 	require.NoError(t, core.Use(ctx, prices))
 	require.Same(t, prod.Core(), current(ctx))
 	last, err := core.Current(ctx)
@@ -69,7 +69,7 @@ func TestCurrentOfAHandMadeSession(t *testing.T) {
 	ctx := t.Context()
 	p, err := gs.Factory.Open(ctx, gs.Prod, map[string]any{"token": "tok"})
 	require.NoError(t, err)
-	s := core.New("mine", p, &core.Options{Provider: "gs"})
+	s := core.New("mine", p, &core.Options{Kind: "gs"})
 	core.SetCurrent(s)
 	found, err := gs.Current(ctx)
 	require.NoError(t, err)
