@@ -98,16 +98,16 @@ type UI struct {
 	Open func(ctx context.Context, url string) error
 	// Visit asks the person to open a page on any device and to enter a code
 	// there. It returns once they were told. Nil: Show tells them.
-	Visit func(ctx context.Context, v Visit) error
+	ShowDevicePrompt func(ctx context.Context, v DevicePrompt) error
 }
 
 // Visit is a page that a person is asked to open, on any device, as in the
 // device authorization grant (RFC 8628 §3.3).
-type Visit struct {
-	URL     string    // short, to be typed; as verification_uri
-	Code    string    // to be entered there, or compared; not a secret to the person
-	Direct  string    // the same page with the code in it, for a QR code; empty: none
-	Expires time.Time // when the code ends; zero: unknown
+type DevicePrompt struct {
+	VerificationURI         string    // short, to be typed; as verification_uri
+	UserCode                string    // to be entered there, or compared; not a secret to the person
+	VerificationURIComplete string    // the same page with the code in it, for a QR code; empty: none
+	ExpiresAt               time.Time // when the code ends; zero: unknown
 }
 
 // Reason says why a session asks its provider for a credential.

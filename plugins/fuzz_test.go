@@ -165,9 +165,9 @@ func (s *script) Send(m *v1.AuthenticateResponse) error {
 // FuzzPrompt shows a person what a plugin sends: it is refused, or fit to be
 // seen.
 func FuzzPrompt(f *testing.F) {
-	f.Add(marshal(f, wire.FromVisit(core.Visit{
-		URL: "https://a.example/d", Code: "A-B", Direct: "https://a.example/d?c=A-B",
-		Expires: time.Now(),
+	f.Add(marshal(f, wire.FromVisit(core.DevicePrompt{
+		VerificationURI: "https://a.example/d", UserCode: "A-B", VerificationURIComplete: "https://a.example/d?c=A-B",
+		ExpiresAt: time.Now(),
 	})))
 	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_OPEN, Text: "https://a.example/\x1b"}))
 	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_SHOW, Text: "a\nb\u202ec"}))
@@ -193,10 +193,10 @@ func FuzzPrompt(f *testing.F) {
 				return core.Secret{}, nil
 			},
 			Open: func(_ context.Context, text string) error { page(text); fit(text); return nil },
-			Visit: func(_ context.Context, v core.Visit) error {
-				page(v.URL)
-				fit(v.URL + v.Code + v.Direct)
-				require.True(t, v.Expires.IsZero() || v.Expires.Year() > 1900)
+			ShowDevicePrompt: func(_ context.Context, v core.DevicePrompt) error {
+				page(v.VerificationURI)
+				fit(v.VerificationURI + v.UserCode + v.VerificationURIComplete)
+				require.True(t, v.ExpiresAt.IsZero() || v.ExpiresAt.Year() > 1900)
 				return nil
 			},
 		})

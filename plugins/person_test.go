@@ -51,14 +51,14 @@ func (c *personConfig) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (core.Credential, error) {
 	switch c.Do {
 	case "visit":
-		v := core.Visit{URL: c.Page, Code: c.Code, Direct: c.Direct}
+		v := core.DevicePrompt{VerificationURI: c.Page, UserCode: c.Code, VerificationURIComplete: c.Direct}
 		if c.Years > 0 {
-			v.Expires = time.Date(2000+c.Years, 1, 2, 3, 4, 5, 0, time.UTC)
+			v.ExpiresAt = time.Date(2000+c.Years, 1, 2, 3, 4, 5, 0, time.UTC)
 		}
-		if ui.Visit == nil {
-			return c.credential("told"), ui.Show(ctx, "open "+v.URL+" and enter "+v.Code)
+		if ui.ShowDevicePrompt == nil {
+			return c.credential("told"), ui.Show(ctx, "open "+v.VerificationURI+" and enter "+v.UserCode)
 		}
-		return c.credential("visitor"), ui.Visit(ctx, v)
+		return c.credential("visitor"), ui.ShowDevicePrompt(ctx, v)
 	case "show":
 		return c.credential("reader"), ui.Show(ctx, c.Text)
 	}
@@ -151,8 +151,8 @@ func diary(lines *[]string) core.UI {
 	return core.UI{
 		Show: func(_ context.Context, m string) error { note("show %q", m); return nil },
 		Open: func(_ context.Context, u string) error { note("open %q", u); return nil },
-		Visit: func(_ context.Context, v core.Visit) error {
-			note("visit %q %q %q %v", v.URL, v.Code, v.Direct, v.Expires.Year())
+		ShowDevicePrompt: func(_ context.Context, v core.DevicePrompt) error {
+			note("visit %q %q %q %v", v.VerificationURI, v.UserCode, v.VerificationURIComplete, v.ExpiresAt.Year())
 			return nil
 		},
 		Ask: func(_ context.Context, q string, hidden bool) (core.Secret, error) {

@@ -35,12 +35,12 @@ func answerPrompt(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error)
 			return "", errNotAPage
 		}
 		return "", ui.Open(ctx, m.GetText())
-	case kind == v1.PromptKind_PROMPT_KIND_VISIT && ui.Visit != nil:
+	case kind == v1.PromptKind_PROMPT_KIND_VISIT && ui.ShowDevicePrompt != nil:
 		v, err := toVisit(m)
 		if err != nil {
 			return "", err
 		}
-		return "", ui.Visit(ctx, v)
+		return "", ui.ShowDevicePrompt(ctx, v)
 	}
 	return "", core.Errorf(core.CodeInteractive, "the program cannot do that")
 }
@@ -49,19 +49,19 @@ var errNotAPage = core.Errorf(core.CodeBadConfig, "only web pages are opened")
 
 // toVisit checks the page that a person is asked to open. It leaves out the URL
 // with the code in it, and the time, where they make no sense.
-func toVisit(m *v1.Prompt) (core.Visit, error) {
+func toVisit(m *v1.Prompt) (core.DevicePrompt, error) {
 	v := wire.ToVisit(m)
-	if !isPageURL(v.URL) {
+	if !isPageURL(v.VerificationURI) {
 		return v, errNotAPage
 	}
-	if len(v.Code) > maxCode || strings.ContainsFunc(v.Code, isUnprintable) {
+	if len(v.UserCode) > maxCode || strings.ContainsFunc(v.UserCode, isUnprintable) {
 		return v, core.Errorf(core.CodeUnavailable, "the code is too long, or not to be typed")
 	}
-	if !isPageURL(v.Direct) {
-		v.Direct = ""
+	if !isPageURL(v.VerificationURIComplete) {
+		v.VerificationURIComplete = ""
 	}
 	if isImplausible(m.GetExpires()) {
-		v.Expires = time.Time{}
+		v.ExpiresAt = time.Time{}
 	}
 	return v, nil
 }

@@ -56,7 +56,7 @@ func (p *prompter) ui(can []v1.PromptKind) core.UI {
 		}
 	}
 	if slices.Contains(can, v1.PromptKind_PROMPT_KIND_VISIT) {
-		ui.Visit = func(ctx context.Context, v core.Visit) error {
+		ui.ShowDevicePrompt = func(ctx context.Context, v core.DevicePrompt) error {
 			_, err := p.ask(ctx, wire.FromVisit(v))
 			return err
 		}

@@ -51,7 +51,7 @@ func promptKinds(ui core.UI) (kinds []v1.PromptKind) {
 		{ui.Show != nil, v1.PromptKind_PROMPT_KIND_SHOW},
 		{ui.Ask != nil, v1.PromptKind_PROMPT_KIND_ASK},
 		{ui.Open != nil, v1.PromptKind_PROMPT_KIND_OPEN},
-		{ui.Visit != nil, v1.PromptKind_PROMPT_KIND_VISIT},
+		{ui.ShowDevicePrompt != nil, v1.PromptKind_PROMPT_KIND_VISIT},
 	} {
 		if p.can {
 			kinds = append(kinds, p.kind)

@@ -78,7 +78,7 @@ func TestVisitFallsToShow(t *testing.T) {
 	h, _ := newHost(t)
 	var seen []string
 	ui := diary(&seen)
-	ui.Visit = nil
+	ui.ShowDevicePrompt = nil
 	cred, err := openPerson(t, h, map[string]any{"do": "visit", "page": "https://a.example",
 		"code": "K"}).(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
 	require.NoError(t, err)

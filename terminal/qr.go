@@ -17,12 +17,12 @@ const quietZone = 2
 
 // qr returns the QR code of a visit. It returns "" if the terminal is too small or
 // Options.NoQR is set.
-func (u *ui) qr(v core.Visit) string {
+func (u *ui) qr(v core.DevicePrompt) string {
 	columns, rows := terminalSize(u.opts.Out)
 	if u.opts.NoQR || columns == 0 || !canDrawBlocks(runtime.GOOS, os.Getenv) {
 		return ""
 	}
-	return drawQR(cmp.Or(v.Direct, v.URL), columns, rows, os.Getenv("NO_COLOR") == "")
+	return drawQR(cmp.Or(v.VerificationURIComplete, v.VerificationURI), columns, rows, os.Getenv("NO_COLOR") == "")
 }
 
 // canDrawBlocks reports whether the terminal can draw the half blocks of a QR code. The

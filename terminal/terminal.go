@@ -62,7 +62,7 @@ func New(opts *Options) *core.UI {
 	if u.opts.Browser == nil {
 		u.opts.Browser = openSystemBrowser
 	}
-	return &core.UI{Show: u.show, Ask: u.ask, Open: u.open, Visit: u.visit}
+	return &core.UI{Show: u.show, Ask: u.ask, Open: u.open, ShowDevicePrompt: u.visit}
 }
 
 // ui has the functions of the UI that New returns.
@@ -100,23 +100,23 @@ func (u *ui) show(ctx context.Context, message string) error {
 }
 
 // visit implements Visit of a [core.UI].
-func (u *ui) visit(ctx context.Context, v core.Visit) error {
+func (u *ui) visit(ctx context.Context, v core.DevicePrompt) error {
 	if err := u.lock(ctx); err != nil {
 		return err
 	}
 	defer u.unlock()
-	v.URL, v.Code, v.Direct = clean(v.URL, false), clean(v.Code, false), clean(v.Direct, false)
+	v.VerificationURI, v.UserCode, v.VerificationURIComplete = clean(v.VerificationURI, false), clean(v.UserCode, false), clean(v.VerificationURIComplete, false)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.URL)
-	if v.Code != "" {
-		fmt.Fprintf(&b, "\nand enter this code, or check that it shows it:\n\n    %s\n", v.Code)
+	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.VerificationURI)
+	if v.UserCode != "" {
+		fmt.Fprintf(&b, "\nand enter this code, or check that it shows it:\n\n    %s\n", v.UserCode)
 	}
 	if code := u.qr(v); code != "" {
 		fmt.Fprintf(&b, "\nOr scan:\n\n%s", code)
 	}
-	if left := time.Until(v.Expires); !v.Expires.IsZero() {
+	if left := time.Until(v.ExpiresAt); !v.ExpiresAt.IsZero() {
 		fmt.Fprintf(&b, "\nThere is time until %s (%s).\n",
-			v.Expires.Local().Format("15:04"), roughDuration(left))
+			v.ExpiresAt.Local().Format("15:04"), roughDuration(left))
 	}
 	return u.write(b.String() + "\n")
 }

@@ -140,7 +140,7 @@ func TestTurns(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for _, err := range []error{ui.Show(ctx, "x"), ui.Visit(ctx, core.Visit{URL: "https://x"})} {
+		for _, err := range []error{ui.Show(ctx, "x"), ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://x"})} {
 			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
@@ -156,10 +156,10 @@ func TestTurns(t *testing.T) {
 func TestVisit(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		visit core.Visit
+		visit core.DevicePrompt
 		want  string
 	}{
-		{"all", core.Visit{URL: "https://login.example.com/d\x1bevice", Code: "WDJB\n-MJHT", Direct: "https://login.example.com/device?code=WDJB-MJHT", Expires: time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC)}, `
+		{"all", core.DevicePrompt{VerificationURI: "https://login.example.com/d\x1bevice", UserCode: "WDJB\n-MJHT", VerificationURIComplete: "https://login.example.com/device?code=WDJB-MJHT", ExpiresAt: time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC)}, `
 To sign in, open this page on any device:
 
     https://login.example.com/device
@@ -171,14 +171,14 @@ and enter this code, or check that it shows it:
 There is time until 00:10 (10 minutes).
 
 `},
-		{"no code", core.Visit{URL: "https://login.example.com/x"}, `
+		{"no code", core.DevicePrompt{VerificationURI: "https://login.example.com/x"}, `
 To sign in, open this page on any device:
 
     https://login.example.com/x
 
 `},
-		{"soon", core.Visit{URL: "u", Expires: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n"},
-		{"late", core.Visit{URL: "u", Expires: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n"},
+		{"soon", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n"},
+		{"late", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // it is midnight, 2000-01-01 UTC
@@ -186,7 +186,7 @@ To sign in, open this page on any device:
 				time.Local = time.UTC
 				defer func() { time.Local = local }()
 				var out bytes.Buffer
-				require.NoError(t, terminal.New(&terminal.Options{Out: &out}).Visit(t.Context(), tt.visit))
+				require.NoError(t, terminal.New(&terminal.Options{Out: &out}).ShowDevicePrompt(t.Context(), tt.visit))
 				require.Equal(t, tt.want, out.String())
 			})
 		})
@@ -200,7 +200,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("disk on fire") 
 func TestNothingCanBeShown(t *testing.T) {
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: broken{}})
 	_, asked := ui.Ask(t.Context(), "Name", false)
-	for _, err := range []error{ui.Show(t.Context(), "x"), ui.Visit(t.Context(), core.Visit{URL: "x"}), asked} {
+	for _, err := range []error{ui.Show(t.Context(), "x"), ui.ShowDevicePrompt(t.Context(), core.DevicePrompt{VerificationURI: "x"}), asked} {
 		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "disk on fire")
 	}

@@ -50,14 +50,14 @@ func (r *run) watched(ui core.UI) core.UI {
 	if ui.Open != nil {
 		out.Open = func(ctx context.Context, u string) error { note("Open", u); return ui.Open(ctx, u) }
 	}
-	if ui.Visit != nil {
-		out.Visit = func(ctx context.Context, v core.Visit) error {
-			note("Visit", v.URL)
-			note("Visit's code", v.Code)
-			if v.Direct != "" {
-				note("Visit", v.Direct)
+	if ui.ShowDevicePrompt != nil {
+		out.ShowDevicePrompt = func(ctx context.Context, v core.DevicePrompt) error {
+			note("Visit", v.VerificationURI)
+			note("Visit's code", v.UserCode)
+			if v.VerificationURIComplete != "" {
+				note("Visit", v.VerificationURIComplete)
 			}
-			return ui.Visit(ctx, v)
+			return ui.ShowDevicePrompt(ctx, v)
 		}
 	}
 	return out
@@ -65,9 +65,9 @@ func (r *run) watched(ui core.UI) core.UI {
 
 // absentUI is of a program that shows what it is given to nobody.
 var absentUI = core.UI{
-	Show:  func(context.Context, string) error { return nil },
-	Open:  func(context.Context, string) error { return nil },
-	Visit: func(context.Context, core.Visit) error { return nil },
+	Show:             func(context.Context, string) error { return nil },
+	Open:             func(context.Context, string) error { return nil },
+	ShowDevicePrompt: func(context.Context, core.DevicePrompt) error { return nil },
 	Ask: func(ctx context.Context, _ string, _ bool) (core.Secret, error) {
 		<-ctx.Done()
 		return core.Secret{}, context.Cause(ctx)
@@ -76,9 +76,9 @@ var absentUI = core.UI{
 
 // unwillingUI is of a person who says no to the program.
 var unwillingUI = core.UI{
-	Show:  func(context.Context, string) error { return errUnwilling },
-	Open:  func(context.Context, string) error { return errUnwilling },
-	Visit: func(context.Context, core.Visit) error { return errUnwilling },
+	Show:             func(context.Context, string) error { return errUnwilling },
+	Open:             func(context.Context, string) error { return errUnwilling },
+	ShowDevicePrompt: func(context.Context, core.DevicePrompt) error { return errUnwilling },
 	Ask: func(context.Context, string, bool) (core.Secret, error) {
 		return core.Secret{}, errUnwilling
 	},
@@ -138,7 +138,7 @@ func nobody(r *run) {
 func absentPerson(r *run) {
 	for part, ui := range map[string]core.UI{
 		"all of it": absentUI, "Show": {Show: absentUI.Show}, "Ask": {Ask: absentUI.Ask},
-		"Open": {Open: absentUI.Open}, "Visit": {Visit: absentUI.Visit},
+		"Open": {Open: absentUI.Open}, "Visit": {ShowDevicePrompt: absentUI.ShowDevicePrompt},
 	} {
 		ctx, cancel := context.WithTimeout(r.ctx, 3*short)
 		_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return r.watched(ui) })

@@ -242,14 +242,14 @@ func TestBodyNeeds(t *testing.T) {
 	require.Zero(t, ToCredential(&v1.Credential{}).Body)
 }
 
-var visit = core.Visit{
-	URL: "https://id.example.com/device", Code: "WDJB-MJHT",
-	Direct:  "https://id.example.com/device?user_code=WDJB-MJHT",
-	Expires: time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
+var visit = core.DevicePrompt{
+	VerificationURI: "https://id.example.com/device", UserCode: "WDJB-MJHT",
+	VerificationURIComplete: "https://id.example.com/device?user_code=WDJB-MJHT",
+	ExpiresAt:               time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
 }
 
 func TestVisit(t *testing.T) {
-	for _, v := range []core.Visit{visit, {}} {
+	for _, v := range []core.DevicePrompt{visit, {}} {
 		m := over(t, FromVisit(v))
 		require.Equal(t, v1.PromptKind_PROMPT_KIND_VISIT, m.GetKind())
 		require.Equal(t, v, ToVisit(m))

@@ -65,16 +65,16 @@ func toSettings(list []*v1.Setting, depth int) []core.Setting {
 }
 
 // FromVisit makes a prompt of a page that a person is asked to open.
-func FromVisit(v core.Visit) *v1.Prompt {
+func FromVisit(v core.DevicePrompt) *v1.Prompt {
 	return &v1.Prompt{
-		Kind: v1.PromptKind_PROMPT_KIND_VISIT, Text: v.URL, Code: v.Code, Direct: v.Direct,
-		Expires: fromTime(v.Expires),
+		Kind: v1.PromptKind_PROMPT_KIND_VISIT, Text: v.VerificationURI, Code: v.UserCode, Direct: v.VerificationURIComplete,
+		Expires: fromTime(v.ExpiresAt),
 	}
 }
 
 // ToVisit makes a page to open of a prompt.
-func ToVisit(m *v1.Prompt) core.Visit {
-	return core.Visit{
-		URL: m.GetText(), Code: m.GetCode(), Direct: m.GetDirect(), Expires: toTime(m.GetExpires()),
+func ToVisit(m *v1.Prompt) core.DevicePrompt {
+	return core.DevicePrompt{
+		VerificationURI: m.GetText(), UserCode: m.GetCode(), VerificationURIComplete: m.GetDirect(), ExpiresAt: toTime(m.GetExpires()),
 	}
 }

@@ -80,9 +80,9 @@ func TestPollTimes(t *testing.T) {
 				transport := &polls{began: now, answers: tt.answers}
 				d := deviceAuthorization{
 					code: core.NewSecret("dc"), interval: time.Duration(tt.interval) * time.Second,
-					visit: core.Visit{Expires: now.Add(time.Duration(tt.life) * time.Second)},
+					visit: core.DevicePrompt{ExpiresAt: now.Add(time.Duration(tt.life) * time.Second)},
 				}
-				ctx, cancel := context.WithDeadline(t.Context(), d.visit.Expires)
+				ctx, cancel := context.WithDeadline(t.Context(), d.visit.ExpiresAt)
 				defer cancel()
 				client := &grant.Client{TokenURL: "https://l/token", ID: "app",
 					HTTP: &http.Client{Transport: transport}}
@@ -111,7 +111,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		_, err := pollToken(ctx,
 			&grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}},
 			deviceAuthorization{
-				interval: 5 * time.Second, visit: core.Visit{Expires: time.Now().Add(time.Hour)},
+				interval: 5 * time.Second, visit: core.DevicePrompt{ExpiresAt: time.Now().Add(time.Hour)},
 			})
 		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -141,14 +141,14 @@ func FuzzDeviceAnswer(f *testing.F) {
 		}
 		require.False(t, d.code.IsZero())
 		require.True(t, d.interval >= time.Second && d.interval <= maxInterval)
-		require.WithinRange(t, d.visit.Expires, now.Add(time.Second),
+		require.WithinRange(t, d.visit.ExpiresAt, now.Add(time.Second),
 			now.Add(maxCodeLifetime*time.Second))
-		for _, link := range []string{d.visit.URL, d.visit.Direct} {
+		for _, link := range []string{d.visit.VerificationURI, d.visit.VerificationURIComplete} {
 			require.True(t, link == "" || strings.HasPrefix(strings.ToLower(link), "http"))
 			require.NotContains(t, link, "\x1b")
 		}
-		require.NotEmpty(t, d.visit.URL)
-		require.NotContains(t, d.visit.Code, "\x1b")
+		require.NotEmpty(t, d.visit.VerificationURI)
+		require.NotContains(t, d.visit.UserCode, "\x1b")
 	})
 }
 

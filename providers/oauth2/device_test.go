@@ -23,11 +23,11 @@ func TestDevice(t *testing.T) {
 			require.ErrorIs(t, err, core.CodeInteractive)
 			require.Empty(t, s.seen("/token"))
 
-			var visit core.Visit
+			var visit core.DevicePrompt
 			var message string
 			ui := core.UI{Show: func(_ context.Context, m string) error { message = m; return nil }}
 			if useVisit {
-				ui.Visit = func(_ context.Context, v core.Visit) error { visit = v; return nil }
+				ui.ShowDevicePrompt = func(_ context.Context, v core.DevicePrompt) error { visit = v; return nil }
 			}
 			c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
 			require.NoError(t, err)
@@ -35,8 +35,8 @@ func TestDevice(t *testing.T) {
 			require.False(t, c.Renewal.IsZero())
 			if useVisit {
 				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"},
-					[]string{visit.URL, visit.Code, visit.Direct})
-				require.WithinDuration(t, time.Now().Add(15*time.Minute), visit.Expires, 20*time.Second)
+					[]string{visit.VerificationURI, visit.UserCode, visit.VerificationURIComplete})
+				require.WithinDuration(t, time.Now().Add(15*time.Minute), visit.ExpiresAt, 20*time.Second)
 				require.Empty(t, message)
 			} else {
 				require.True(t, contains(message, s.URL+"/go\n", "WDJB-MJHT"), message)

@@ -48,7 +48,7 @@ var deviceCode = grantType{
 	renew:   renewSignIn,
 	signIn: &signInSteps{
 		checkUI: func(ui core.UI) error {
-			if ui.Visit == nil && ui.Show == nil {
+			if ui.ShowDevicePrompt == nil && ui.Show == nil {
 				return core.Errorf(core.CodeInteractive,
 					"a person must sign in, and the program cannot show a code")
 			}
@@ -61,7 +61,7 @@ var deviceCode = grantType{
 // deviceAuthorization is the server's answer to a device authorization request (RFC 8628 §3.2).
 type deviceAuthorization struct {
 	code     core.Secret
-	visit    core.Visit
+	visit    core.DevicePrompt
 	interval time.Duration // between two token requests
 }
 
@@ -72,7 +72,7 @@ func signInOnDevice(ctx context.Context, conn *connection, ui core.UI) (core.Cre
 	if err != nil {
 		return core.Credential{}, err
 	}
-	limited, cancel := context.WithDeadline(ctx, device.visit.Expires)
+	limited, cancel := context.WithDeadline(ctx, device.visit.ExpiresAt)
 	defer cancel()
 	if err := showCode(limited, ui, device.visit); err != nil {
 		return core.Credential{}, err
@@ -134,9 +134,9 @@ func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization
 	interval := min(time.Duration(answer.Seconds("interval"))*time.Second, maxInterval)
 	return deviceAuthorization{
 		code: core.NewSecret(code),
-		visit: core.Visit{
-			URL: page, Code: userCode, Direct: completePage,
-			Expires: sent.Add(time.Duration(lifetime) * time.Second),
+		visit: core.DevicePrompt{
+			VerificationURI: page, UserCode: userCode, VerificationURIComplete: completePage,
+			ExpiresAt: sent.Add(time.Duration(lifetime) * time.Second),
 		},
 		interval: cmp.Or(interval, defaultInterval),
 	}, nil
@@ -153,15 +153,15 @@ func isPlainLink(s string) bool {
 }
 
 // showCode shows the person which page to open and which code to enter.
-func showCode(ctx context.Context, ui core.UI, v core.Visit) error {
+func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 	var err error
-	if ui.Visit != nil {
-		err = ui.Visit(ctx, v)
+	if ui.ShowDevicePrompt != nil {
+		err = ui.ShowDevicePrompt(ctx, v)
 	} else {
 		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s",
-			v.URL, v.Code)
-		if v.Direct != "" {
-			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s", v.Direct)
+			v.VerificationURI, v.UserCode)
+		if v.VerificationURIComplete != "" {
+			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s", v.VerificationURIComplete)
 		}
 		err = ui.Show(ctx, message)
 	}
@@ -220,7 +220,7 @@ var errCodeExpired = core.Errorf(core.CodeInteractive,
 
 // notSignedInError is the error if ctx has ended before the person signed in.
 func notSignedInError(ctx context.Context, d deviceAuthorization) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !time.Now().Before(d.visit.Expires) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !time.Now().Before(d.visit.ExpiresAt) {
 		return errCodeExpired
 	}
 	code := core.CodeInteractive
