@@ -35,7 +35,7 @@ func (s sender) attach(
 		}
 		wanted = &asked{known: known}
 		if made != nil {
-			wanted.learn = made.Learn
+			wanted.learn = made.RememberHeaders
 			a, fields = made, prepareHeader(made.Header)
 		}
 	}
@@ -68,7 +68,7 @@ func (s sender) authorize(
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil, l.asAbsent()
 	case err != nil:
-	case made.bare() && l.cert == nil && len(made.Learn) == 0:
+	case made.bare() && l.cert == nil && len(made.RememberHeaders) == 0:
 		err = Errorf(CodeUnavailable, "the provider returned an empty attachment")
 	default:
 		err = made.check()

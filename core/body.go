@@ -18,7 +18,7 @@ import (
 func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, error) {
 	out := Outgoing{
 		Method: r.Method, URL: r.URL.String(), Host: r.Host, Header: r.Header.Clone(),
-		ContentLength: lengthOf(r), Learned: http.Header(known).Clone(),
+		ContentLength: lengthOf(r), Remembered: http.Header(known).Clone(),
 	}
 	if out.Method == "" {
 		out.Method = http.MethodGet

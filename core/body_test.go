@@ -28,7 +28,7 @@ type reader struct {
 
 func (p *reader) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	c := authorization("t")
-	c.Body, c.Renewal, c.Expiry = p.needs, core.NewSecret("r"), time.Now().Add(time.Hour)
+	c.Body, c.RefreshState, c.Expiry = p.needs, core.NewSecret("r"), time.Now().Add(time.Hour)
 	return c, nil
 }
 

@@ -18,7 +18,7 @@ type Credential struct {
 	Attach Attachment
 	// Renewal is for the provider alone, such as a refresh token. The session
 	// keeps it and hands it back in Request.Previous.
-	Renewal Secret
+	RefreshState Secret
 	// Expiry is when the credential ends. Zero: it does not expire.
 	Expiry time.Time
 	// RenewAfter is when the session should ask again although the credential
@@ -115,7 +115,7 @@ type Attachment struct {
 	// credential, to its origins like any other: the first round of HTTP Digest
 	// (RFC 7616) and of SPNEGO (RFC 4559). Its answer never refuses the
 	// credential.
-	Learn []string
+	RememberHeaders []string
 }
 
 func (a Attachment) empty() bool { return a.bare() && a.Cert.IsZero() }

@@ -26,7 +26,7 @@ type spender struct {
 func (p *spender) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	was := req.Previous.Renewal.Reveal()
+	was := req.Previous.RefreshState.Reveal()
 	if was == "" || p.revoked || p.spent[was] {
 		p.revoked = p.revoked || was != ""
 		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")

@@ -201,7 +201,7 @@ func TestRecordOfALaterVersion(t *testing.T) {
 		p := &steered{authenticate: issuing(time.Hour)}
 		s := core.New("api", p, &core.Options{Store: store})
 		require.NoError(t, s.Init(t.Context()))
-		require.True(t, p.requests[0].Previous.Renewal.IsZero())
+		require.True(t, p.requests[0].Previous.RefreshState.IsZero())
 		require.Equal(t, core.ReasonInitial, p.requests[0].Reason)
 		require.ErrorContains(t, s.Status().StoreError, "later version")
 		for call := range 3 {

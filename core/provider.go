@@ -180,5 +180,5 @@ type Outgoing struct {
 	// Learned holds the latest values that this origin's answers had for the
 	// headers in Attachment.Learn, by their canonical names: all values of each,
 	// in their order, as WWW-Authenticate may come more than once.
-	Learned http.Header
+	Remembered http.Header
 }

@@ -66,7 +66,7 @@ func newRecord(c Credential) *record {
 		Version: recordVersion, ID: rand.Text(), Saved: time.Now(),
 		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
 		Cookie: revealAll(c.Attach.Cookie),
-		Roots:  c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
+		Roots:  c.Attach.Roots, Renewal: c.RefreshState.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
 	}
 	if c.Body != nil {
@@ -83,7 +83,7 @@ func (r *record) credential() Credential {
 			Header: hideAll(r.Header), Query: hideAll(r.Query), Cookie: hideAll(r.Cookie),
 			Cert: NewSecret(r.Cert), Roots: r.Roots,
 		},
-		Renewal: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
+		RefreshState: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
 		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
 	}
 	if len(r.Digests) > 0 || r.RawBody != 0 {

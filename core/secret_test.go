@@ -30,7 +30,7 @@ type foreign struct {
 func TestSecretsDoNotShow(t *testing.T) {
 	secret := core.NewSecret(canary)
 	cred := everything(canary)
-	cred.Renewal = secret
+	cred.RefreshState = secret
 	f := foreign{secret: secret, Shown: secret}
 	f.deep.m = map[string]core.Secret{"k": secret}
 	session := ready(t, fixed(cred), nil)

@@ -216,8 +216,8 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 func TestSenderClosesTheFirstOfTwoRounds(t *testing.T) {
 	p := authorizerFunc(func(o Outgoing) (Attachment, error) {
 		return Attachment{
-			Header: map[string]Secret{"Proof": NewSecret("n" + o.Learned.Get("Nonce"))},
-			Learn:  []string{"Nonce"},
+			Header:          map[string]Secret{"Proof": NewSecret("n" + o.Remembered.Get("Nonce"))},
+			RememberHeaders: []string{"Nonce"},
 		}, nil
 	})
 	api := &server{statuses: []int{401, 200}, header: http.Header{"Nonce": {"1"}}}

@@ -162,7 +162,7 @@ func (m *machine) refuse(
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
 		// The attempt to replace it has failed already, before it was refused.
-		m.judgeRefused(b.err.Code, obtained{presented: !c.cred.Renewal.IsZero()})
+		m.judgeRefused(b.err.Code, obtained{presented: !c.cred.RefreshState.IsZero()})
 		return fx
 	}
 	began, _ := m.begin(at, p, who, renewal)

@@ -38,7 +38,7 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != personal {
 		p := asking
-		o.presented = !q.req.Previous.Renewal.IsZero()
+		o.presented = !q.req.Previous.RefreshState.IsZero()
 		if o.presented && q.stored {
 			p = spending
 		}

@@ -136,7 +136,7 @@ func TestStateAfterReconfigure(t *testing.T) {
 type visitor struct{ renews bool }
 
 func (v visitor) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
-	if req.Previous.Renewal.IsZero() {
+	if req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	return v.credential(), nil
@@ -150,7 +150,7 @@ func (v visitor) credential() core.Credential {
 	c := bearer("x")
 	c.Expiry = time.Now().Add(time.Hour)
 	if v.renews {
-		c.Renewal = core.NewSecret("r")
+		c.RefreshState = core.NewSecret("r")
 	}
 	return c
 }

@@ -127,7 +127,7 @@ func (m *machine) status(at moment, u *setup) State {
 
 // renewable reports whether the session can probably replace l without a person.
 func (m *machine) renewable(l *credential) bool {
-	if l.signedIn && l.cred.Renewal.IsZero() {
+	if l.signedIn && l.cred.RefreshState.IsZero() {
 		return false
 	}
 	e := m.failures.lastError()

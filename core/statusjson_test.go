@@ -105,7 +105,7 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 					Cookie: map[string]core.Secret{"sid": value(3)},
 					Cert:   core.NewSecret(chain + key),
 				},
-				Renewal: value(4), Subject: hostile, Expiry: time.Now().Add(time.Hour),
+				RefreshState: value(4), Subject: hostile, Expiry: time.Now().Add(time.Hour),
 				Attributes: map[string]string{hostile: hostile},
 			}, nil
 		})

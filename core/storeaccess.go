@@ -127,7 +127,7 @@ func (s stored) identity() identity {
 // removed before another process can take the lock and present it again. No
 // caller waits for the removal.
 func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) {
-	if l.cred.Renewal.IsZero() && l.cred.Expiry.IsZero() {
+	if l.cred.RefreshState.IsZero() && l.cred.Expiry.IsZero() {
 		return // there is nothing to gain: it is in the settings
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -137,7 +137,7 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 		return
 	}
 	s.setup.warn("session could not save its credential", l.store.err)
-	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
+	if was.record != "" && !was.old.RefreshState.Equal(l.cred.RefreshState) {
 		limit := max(a.left(), grace)
 		a.beforeUnlock(func() { _ = s.erase(ctx, limit, s.key()) })
 	}

@@ -99,7 +99,7 @@ func (s stored) failed(
 // might spend, too. One that begins reports the error. Nobody is asked to sign
 // in.
 func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
-	if a.have == nil || !a.have.cred.Renewal.IsZero() || a.purpose == personal {
+	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == personal {
 		return obtained{}, why
 	}
 	o, err := s.ask(ctx, a, question{req: a.req})

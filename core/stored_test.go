@@ -100,7 +100,7 @@ func (f *family) Authenticate(ctx context.Context, req core.Request) (core.Crede
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch was := req.Previous.Renewal.Reveal(); {
+	switch was := req.Previous.RefreshState.Reveal(); {
 	case f.down:
 		return core.Credential{}, core.Errorf(core.CodeUnavailable, "down")
 	case was == "":
@@ -132,8 +132,8 @@ func (f *family) Revoke(context.Context, core.Credential) error {
 func (f *family) next() core.Credential {
 	f.current++
 	return core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current))}},
-		Renewal: core.NewSecret(fmt.Sprint("r", f.current)), Expiry: time.Now().Add(f.life),
+		Attach:       core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current))}},
+		RefreshState: core.NewSecret(fmt.Sprint("r", f.current)), Expiry: time.Now().Add(f.life),
 		Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com"}, Origins: []string{"https://api.example.com"},
 	}
 }

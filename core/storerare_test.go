@@ -143,7 +143,7 @@ type ended struct {
 }
 
 func (e *ended) Revoke(_ context.Context, c core.Credential) error {
-	e.gone = append(e.gone, c.Renewal.Reveal())
+	e.gone = append(e.gone, c.RefreshState.Reveal())
 	return nil
 }
 

@@ -175,11 +175,11 @@ type keyHolder struct {
 
 func (k *keyHolder) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	k.calls++
-	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, Renewal: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
+	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, RefreshState: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
 }
 
 func (k *keyHolder) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
-	k.used = req.Credential.Renewal.Reveal()
+	k.used = req.Credential.RefreshState.Reveal()
 	if k.fail != nil {
 		return nil, k.fail
 	}

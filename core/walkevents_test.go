@@ -168,7 +168,7 @@ func (w *world) refuse(invalid, reported bool) bool {
 		}
 	}
 	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalOpen {
-		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.Renewal.IsZero()})
+		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
 	return true
@@ -282,7 +282,7 @@ func (w *world) callProvider(r *runner) bool {
 	if r.stage != stageStart || r.a.purpose != renewal {
 		return false
 	}
-	r.presented = !r.a.req.Previous.Renewal.IsZero()
+	r.presented = !r.a.req.Previous.RefreshState.IsZero()
 	p := asking
 	if r.presented && w.cfg.stored {
 		p = spending

@@ -90,7 +90,7 @@ func (w *world) newCredential(u *setup, renewal bool) *credential {
 	c.wall = int64(never)
 	c.cred.Subject = "ada"
 	if renewal {
-		c.cred.Renewal = NewSecret("r")
+		c.cred.RefreshState = NewSecret("r")
 	}
 	return c
 }
@@ -166,7 +166,7 @@ func (w *world) key() string {
 			continue
 		}
 		k.add(1, rank(c.stale), rank(c.expired), rank(w.settles(c)))
-		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.Renewal.IsZero(), c == w.refused)
+		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
@@ -179,7 +179,7 @@ func (w *world) key() string {
 		a := r.a
 		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
 		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.Renewal.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
+			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
 	}
 	return string(k)
 }

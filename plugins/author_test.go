@@ -111,8 +111,8 @@ func (c *authorConfig) Authenticate(ctx context.Context,
 // Authorize says what it was told, once it knows the step of the API.
 func (c *authorConfig) Authorize(_ context.Context, _ core.Credential,
 	out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Learn: []string{"X-Step"}}
-	steps := out.Learned.Values("X-Step")
+	a := core.Attachment{RememberHeaders: []string{"X-Step"}}
+	steps := out.Remembered.Values("X-Step")
 	if len(steps) == 0 || c.Fault == "rounds" {
 		return a, nil
 	}
@@ -141,7 +141,7 @@ func authorFixture(f core.Factory, fault string) providertest.Fixture {
 		Good: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"ticket": "row-7-seat-12", "seconds": 60}`)
 		}),
-		Learned: http.Header{"X-Step": {"1", "2"}},
+		Remembered: http.Header{"X-Step": {"1", "2"}},
 	}
 }
 

@@ -116,7 +116,7 @@ func TestAbilities(t *testing.T) {
 	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: cred,
 		Challenge: "Bearer \xff"})
 	require.NoError(t, err)
-	require.Equal(t, "renew renew ", again.Renewal.Reveal())
+	require.Equal(t, "renew renew ", again.RefreshState.Reveal())
 	require.Equal(t, "rejected", again.Attributes["reason"])
 	require.Equal(t, "Bearer ", again.Attributes["challenge"])
 	require.Equal(t, "false", again.Attributes["retry"])

@@ -33,15 +33,15 @@ var personFactory = core.NewFactory(core.Info{Kind: "person", Summary: "Needs a 
 
 // Authenticate goes on with what a person has begun.
 func (c *personConfig) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
-	if req.Previous.Renewal.IsZero() {
+	if req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
-	return c.credential(req.Previous.Renewal.Reveal()), nil
+	return c.credential(req.Previous.RefreshState.Reveal()), nil
 }
 
 func (c *personConfig) credential(who string) core.Credential {
 	cred := token("Person " + who)
-	cred.Renewal, cred.Subject = core.NewSecret(who), who
+	cred.RefreshState, cred.Subject = core.NewSecret(who), who
 	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid())}
 	return cred
 }

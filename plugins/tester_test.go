@@ -56,7 +56,7 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()),
 		"reason": req.Reason.String(), "challenge": req.Challenge,
 		"retry": strconv.FormatBool(req.MayRetry)}
-	cred.Renewal = core.NewSecret("renew " + req.Previous.Renewal.Reveal())
+	cred.RefreshState = core.NewSecret("renew " + req.Previous.RefreshState.Reveal())
 	cred.Expiry = time.Now().Add(time.Hour)
 	if c.Orders != "" {
 		cred.Expiry = time.Now().Add(2 * time.Second)
@@ -158,9 +158,9 @@ func (c *testConfig) Authorize(_ context.Context, cred core.Credential,
 	}
 	if do, arg, _ := strings.Cut(c.todo(), " "); do == "learn" {
 		n, _ := strconv.Atoi(arg)
-		nonce := core.NewSecret("nonce:" + out.Learned.Get("Dpop-Nonce"))
+		nonce := core.NewSecret("nonce:" + out.Remembered.Get("Dpop-Nonce"))
 		return core.Attachment{Header: map[string]core.Secret{"Signature": nonce},
-			Learn: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
+			RememberHeaders: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
 	}
 	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"),
 		out.Digests[crypto.SHA256], header(cred, "Authorization"))

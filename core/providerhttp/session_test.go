@@ -44,15 +44,15 @@ func newFlaky(t *testing.T, breaks bool) *flaky {
 func (f *flaky) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	var answer struct{ Token core.Secret }
 	call := providerhttp.Call{
-		URL: f.URL, Form: map[string]any{"refresh_token": req.Previous.Renewal},
-		SpendsNothing: req.Previous.Renewal.IsZero(),
+		URL: f.URL, Form: map[string]any{"refresh_token": req.Previous.RefreshState},
+		SpendsNothing: req.Previous.RefreshState.IsZero(),
 	}
 	if err := providerhttp.Post(ctx, req, call, &answer); err != nil {
 		return core.Credential{}, err
 	}
 	h := map[string]core.Secret{"Authorization": answer.Token}
 	return core.Credential{
-		Attach: core.Attachment{Header: h}, Renewal: core.NewSecret("refresh"),
+		Attach: core.Attachment{Header: h}, RefreshState: core.NewSecret("refresh"),
 		Expiry: time.Now().Add(time.Hour),
 	}, nil
 }

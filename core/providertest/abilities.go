@@ -110,7 +110,7 @@ func authorize(r *run) {
 		case err != nil:
 			r.errorf("Authorize for %s: %w", out.Method, err)
 			return
-		case isEmpty(a) && len(a.Learn) == 0:
+		case isEmpty(a) && len(a.RememberHeaders) == 0:
 			r.errorf("Authorize for %s attaches nothing", out.Method)
 		case !maps.EqualFunc(before, out.Header,
 			func(a, b []string) bool { return reflect.DeepEqual(a, b) }):

@@ -85,7 +85,7 @@ func token(text, renew string) core.Credential {
 		Attach: core.Attachment{
 			Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)},
 		},
-		Renewal: core.NewSecret(renew), Expiry: time.Now().Add(time.Minute), Subject: "desk",
+		RefreshState: core.NewSecret(renew), Expiry: time.Now().Add(time.Minute), Subject: "desk",
 	}
 }
 

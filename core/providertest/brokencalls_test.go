@@ -92,11 +92,11 @@ var brokenCredentials = []broken{
 		})},
 	{check: "previous/absent", fault: "error", says: "no Previous",
 		factory: unless(func(req core.Request) bool {
-			return req.Reason != core.ReasonInitial && req.Previous.Renewal.IsZero()
+			return req.Reason != core.ReasonInitial && req.Previous.RefreshState.IsZero()
 		})},
 	{check: "previous/absent", fault: "panic", says: "panicked",
 		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
-			if strings.HasPrefix(req.Previous.Renewal.Reveal(), "\x00") {
+			if strings.HasPrefix(req.Previous.RefreshState.Reveal(), "\x00") {
 				panic("not mine")
 			}
 			return d.Authenticate(ctx, req)
@@ -105,11 +105,11 @@ var brokenCredentials = []broken{
 		factory: office(func(d *desk) core.Provider {
 			var mine sync.Map
 			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-				if _, ok := mine.Load(req.Previous.Renewal); req.Reason != core.ReasonInitial && !ok {
+				if _, ok := mine.Load(req.Previous.RefreshState); req.Reason != core.ReasonInitial && !ok {
 					return core.Credential{}, errNo
 				}
 				c, err := d.Authenticate(ctx, req)
-				mine.Store(c.Renewal, true)
+				mine.Store(c.RefreshState, true)
 				return c, err
 			})
 		})},

@@ -168,7 +168,7 @@ var brokenEnds = []broken{
 		})},
 	{check: "secrets/values", fault: "attribute", says: `Attributes["token"] holds`,
 		factory: spoiled(func(c *core.Credential) {
-			c.Attributes = map[string]string{"token": c.Renewal.Reveal()}
+			c.Attributes = map[string]string{"token": c.RefreshState.Reveal()}
 		})},
 	{check: "secrets/errors", fault: "text", says: "shows the planted secret",
 		after: []string{"server/refuses"},

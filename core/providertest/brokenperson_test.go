@@ -28,7 +28,7 @@ func (c *counter) Authenticate(ctx context.Context, req core.Request) (core.Cred
 	if c.broken == "forgets" && req.Reason == core.ReasonExpiring {
 		return core.Credential{}, errNo
 	}
-	if req.Previous.Renewal.Reveal() != "renewal-0123456789" {
+	if req.Previous.RefreshState.Reveal() != "renewal-0123456789" {
 		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	return c.desk.Authenticate(ctx, req)
@@ -180,9 +180,9 @@ var brokenSignIns = []broken{
 func proving(make func(nonce string) (string, error)) core.Factory {
 	return with(func(a *able) {
 		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-			proof, err := make(out.Learned.Get("Dpop-Nonce"))
+			proof, err := make(out.Remembered.Get("Dpop-Nonce"))
 			return core.Attachment{Header: map[string]core.Secret{"Proof": core.NewSecret(proof)},
-				Learn: []string{"DPoP-Nonce"}}, err
+				RememberHeaders: []string{"DPoP-Nonce"}}, err
 		}
 	})
 }
@@ -218,21 +218,21 @@ var brokenProofs = []broken{
 	{check: "ability/learn", fault: "written", says: "written to Outgoing.Learned",
 		factory: with(func(a *able) {
 			a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-				delete(out.Learned, "Dpop-Nonce")
+				delete(out.Remembered, "Dpop-Nonce")
 				return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x")}}, nil
 			}
 		})},
 	{check: "ability/rounds", fault: "endless", says: "brings nothing new", fixture: challenged,
 		factory: with(func(a *able) {
 			a.authorize = func(core.Outgoing) (core.Attachment, error) {
-				return core.Attachment{Learn: []string{"WWW-Authenticate"}}, nil
+				return core.Attachment{RememberHeaders: []string{"WWW-Authenticate"}}, nil
 			}
 		})},
 	{check: "ability/rounds", fault: "a fourth round", says: "nothing in 3 rounds",
 		fixture: challenged, factory: with(func(a *able) {
 			a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-				return core.Attachment{Learn: []string{"WWW-Authenticate", "X-Step-2",
-					"X-Step-3"}[:len(out.Learned)+1]}, nil
+				return core.Attachment{RememberHeaders: []string{"WWW-Authenticate", "X-Step-2",
+					"X-Step-3"}[:len(out.Remembered)+1]}, nil
 			}
 		})},
 	{check: "ability/body", fault: "panic", says: "panicked", factory: with(func(a *able) {
@@ -294,11 +294,11 @@ var brokenProofs = []broken{
 		factory: office(func(d *desk) core.Provider {
 			var mine sync.Map
 			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-				if _, ok := mine.Load(req.Previous.Renewal.Reveal()); req.Reason != core.ReasonInitial && !ok {
+				if _, ok := mine.Load(req.Previous.RefreshState.Reveal()); req.Reason != core.ReasonInitial && !ok {
 					return core.Credential{}, errNo
 				}
 				c, err := d.Authenticate(ctx, req)
-				mine.Store(c.Renewal.Reveal(), true)
+				mine.Store(c.RefreshState.Reveal(), true)
 				return c, err
 			})
 		})},
@@ -330,7 +330,7 @@ func (r *reader) Authorize(_ context.Context, c core.Credential,
 
 // challenged is the API of a fixture, which begins with a challenge.
 func challenged(f *Fixture) {
-	f.Learned = http.Header{"Www-Authenticate": {"Steps"}, "X-Step-2": {"2"}, "X-Step-3": {"3"}}
+	f.Remembered = http.Header{"Www-Authenticate": {"Steps"}, "X-Step-2": {"2"}, "X-Step-3": {"3"}}
 }
 
 // badge is the input of a fixture.

@@ -113,7 +113,7 @@ func credentialPlain(r *run) {
 		}
 	}
 	each("Subject", cred.Subject)
-	each("Renewal", cred.Renewal.Reveal())
+	each("Renewal", cred.RefreshState.Reveal())
 	for name, value := range cred.Attributes {
 		each("an attribute", name+value)
 	}

@@ -148,9 +148,9 @@ func TestCopied(t *testing.T) {
 			Header: map[string]core.Secret{"A": core.NewSecret("1")},
 			Query:  map[string]core.Secret{"b": core.NewSecret("2")},
 			Cookie: map[string]core.Secret{"c": core.NewSecret("3")}, Cert: core.NewSecret("4"),
-			Roots: "5", Learn: []string{"9"},
+			Roots: "5", RememberHeaders: []string{"9"},
 		},
-		Renewal: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(),
+		RefreshState: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(),
 		Origins: []string{"https://a.example"},
 		Subject: "7", Attributes: map[string]string{"d": "8"},
 		Body: &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 10},
@@ -239,8 +239,8 @@ func TestPublicSettings(t *testing.T) {
 func TestRounds(t *testing.T) {
 	f := visit(with(func(a *able) {
 		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-			at := core.Attachment{Learn: []string{"WWW-Authenticate"}}
-			if len(out.Learned.Values("WWW-Authenticate")) > 0 {
+			at := core.Attachment{RememberHeaders: []string{"WWW-Authenticate"}}
+			if len(out.Remembered.Values("WWW-Authenticate")) > 0 {
 				at.Header = map[string]core.Secret{"Authorization": core.NewSecret("Steps 1")}
 			}
 			return at, nil

@@ -31,7 +31,7 @@ func (r *run) authorizer() (core.Authorizer, core.Credential, bool) {
 func outgoing(cred core.Credential, learned http.Header) core.Outgoing {
 	return withBody(core.Outgoing{
 		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{},
-		Learned: learned,
+		Remembered: learned,
 	}, cred.Body, nil)
 }
 
@@ -60,7 +60,7 @@ func authorizeConcurrently(r *run) {
 	for range callers {
 		go func() {
 			got, err := r.attach(a, cred, outgoing(cred, http.Header{"Dpop-Nonce": {"n-1"}}))
-			if err == nil && isEmpty(got) && len(got.Learn) == 0 {
+			if err == nil && isEmpty(got) && len(got.RememberHeaders) == 0 {
 				err = errors.New("it attaches nothing")
 			}
 			errs <- err
@@ -93,7 +93,7 @@ func learned(r *run) {
 		r.errorf("Authorize that has learned nothing: %w", err)
 		return
 	}
-	names := append(slices.Clone(first.Learn), "DPoP-Nonce", "X-Unheard-Of")
+	names := append(slices.Clone(first.RememberHeaders), "DPoP-Nonce", "X-Unheard-Of")
 	for _, value := range []string{
 		"", hostileMark + "\r\nX-Smuggled: 1", hostileMark + "\x00\x7f",
 		hostileMark + strings.Repeat("a", 1<<20), hostileMark + "\u202e\u00e9",

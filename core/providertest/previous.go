@@ -45,7 +45,7 @@ func previousAbsent(r *run) {
 			r.errorf("Authenticate with Reason %v and no Previous: %w", reason, err)
 		}
 	}
-	strange := core.Credential{Renewal: core.NewSecret("\x00{not from here"),
+	strange := core.Credential{RefreshState: core.NewSecret("\x00{not from here"),
 		Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
 	// an error is fine, a panic is not
 	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.ReasonExpiring, Previous: strange})

@@ -66,7 +66,7 @@ type Fixture struct {
 	// says, by canonical name, for an Authorizer whose first round carries no
 	// credential, such as the challenge of HTTP Digest. Nil: there is no such
 	// round.
-	Learned http.Header
+	Remembered http.Header
 	// Secrets are further texts that must never be shown, such as a password
 	// inside a file that the settings name. The kit adds Server.Secret and
 	// what credentials hold.

@@ -68,7 +68,7 @@ func bodies(r *run) {
 	}
 	post := core.Outgoing{
 		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{},
-		Learned: r.Learned.Clone(),
+		Remembered: r.Remembered.Clone(),
 	}
 	unread := withBody(post, nil, nil)
 	unread.ContentLength = -1
@@ -127,7 +127,7 @@ func rounds(r *run) {
 		if !isEmpty(got) {
 			return
 		}
-		if !r.answers(got.Learn, &known) {
+		if !r.answers(got.RememberHeaders, &known) {
 			return
 		}
 	}
@@ -140,7 +140,7 @@ func (r *run) answers(names []string, known *http.Header) bool {
 	news := false
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
-		values := r.Learned[name]
+		values := r.Remembered[name]
 		if len(values) == 0 || slices.Equal(values, (*known)[name]) {
 			continue
 		}

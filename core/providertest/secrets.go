@@ -82,7 +82,7 @@ func (k *kit) learn(c core.Credential) {
 			add(fmt.Sprintf("the credential's %s %q", part.what, name), text)
 		}
 	}
-	add("the credential's Renewal", c.Renewal.Reveal())
+	add("the credential's Renewal", c.RefreshState.Reveal())
 	rest := []byte(c.Attach.Cert.Reveal())
 	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {

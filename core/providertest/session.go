@@ -93,7 +93,7 @@ func (a *api) outcome() (requests int, problem string) {
 
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
-	a := &api{learned: r.Learned}
+	a := &api{learned: r.Remembered}
 	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()},
 		ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()

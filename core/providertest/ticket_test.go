@@ -32,7 +32,7 @@ var Factory = core.NewFactory(core.Info{Kind: "ticket", Summary: "Tickets of the
 // Authenticate trades the stub of the last ticket for a new one. It buys one if
 // there is no stub, or if the office refuses it.
 func (c *Config) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if stub := req.Previous.Renewal; !stub.IsZero() {
+	if stub := req.Previous.RefreshState; !stub.IsZero() {
 		trade := providerhttp.Call{URL: c.URL + "/trade", JSON: map[string]any{"stub": stub}}
 		cred, err := ask(ctx, req, trade)
 		if core.CodeOf(err) != core.CodeDenied {
@@ -53,7 +53,7 @@ func ask(ctx context.Context, req core.Request, call providerhttp.Call) (core.Cr
 		return core.Credential{}, err
 	}
 	cred, err := providerhttp.Authorization("Ticket", answer.Ticket, answer.Seconds)
-	cred.Renewal = answer.Stub
+	cred.RefreshState = answer.Stub
 	return cred, err
 }
 

@@ -169,7 +169,7 @@ func reach(t *testing.T, p core.Provider, address string, root *authority, want 
 func holdsNoKey(t *testing.T, cred core.Credential, certificates int) {
 	t.Helper()
 	require.Empty(t, cred.Attach.Header)
-	require.True(t, cred.Renewal.IsZero())
+	require.True(t, cred.RefreshState.IsZero())
 	rest := []byte(cred.Attach.Cert.Reveal())
 	for range certificates {
 		var block *pem.Block

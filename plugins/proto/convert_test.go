@@ -65,12 +65,12 @@ func secrets(pairs ...string) map[string]core.Secret {
 var everything = core.Credential{
 	Attach: core.Attachment{
 		Header: secrets("Authorization", "Bearer abc", "X-Key", "ключ"), Query: secrets("key", "a&b"),
-		Cookie: secrets("sid", "1"),
-		Cert:   core.NewSecret("-----BEGIN CERTIFICATE-----\n"),
-		Roots:  "-----BEGIN CERTIFICATE-----\nroots",
-		Learn:  []string{"DPoP-Nonce"},
+		Cookie:          secrets("sid", "1"),
+		Cert:            core.NewSecret("-----BEGIN CERTIFICATE-----\n"),
+		Roots:           "-----BEGIN CERTIFICATE-----\nroots",
+		RememberHeaders: []string{"DPoP-Nonce"},
 	},
-	Renewal: core.NewSecret("refresh"), Expiry: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC),
+	RefreshState: core.NewSecret("refresh"), Expiry: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC),
 	RenewAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 	Origins:    []string{"https://api.example.com", "https://b.example.com:8443"}, Subject: "ada",
 	Attributes: map[string]string{"base_url": "https://api.example.com/v1"},
@@ -186,7 +186,7 @@ var outgoing = core.Outgoing{
 	ContentLength: 2,
 	Header:        http.Header{"Accept": {"a", "b"}, "X-None": {}}, Body: []byte("hi"),
 	Digests: map[crypto.Hash][]byte{crypto.SHA256: make([]byte, 32), crypto.SHA512: {1}},
-	Learned: http.Header{"Dpop-Nonce": {"n-1"},
+	Remembered: http.Header{"Dpop-Nonce": {"n-1"},
 		"Www-Authenticate": {"Basic", "Digest nonce=1, qop=auth"}},
 }
 
@@ -206,12 +206,12 @@ func TestOutgoing(t *testing.T) {
 	}
 	require.Equal(t, core.Outgoing{Header: http.Header{}, ContentLength: -1}, ToOutgoing(nil))
 
-	foreign := core.Outgoing{Learned: http.Header{"Dpop-Nonce": {"\xff\xfe"}, "\xff": {"x"},
+	foreign := core.Outgoing{Remembered: http.Header{"Dpop-Nonce": {"\xff\xfe"}, "\xff": {"x"},
 		"X-Ok": {"\xff", "é"}}}
 	m := over(t, FromOutgoing("7", everything, foreign))
 	require.Equal(t, map[string]string{"X-Ok": "é"}, m.GetLearned())
-	require.Equal(t, http.Header{"X-Ok": {"é"}}, ToOutgoing(m).Learned)
-	require.Len(t, foreign.Learned, 3, "the caller's map was written to")
+	require.Equal(t, http.Header{"X-Ok": {"é"}}, ToOutgoing(m).Remembered)
+	require.Len(t, foreign.Remembered, 3, "the caller's map was written to")
 }
 
 // A plugin of an earlier version reads the first of the values that were learned, and no digest.
@@ -229,7 +229,7 @@ func TestOutgoingAcrossVersions(t *testing.T) {
 	require.NoError(t, proto.Unmarshal([]byte(old), &earlier))
 	require.Equal(t, core.Outgoing{
 		Method: "GET", URL: "https://a/", Header: http.Header{}, ContentLength: -1,
-		Learned: http.Header{"Nonce": {"n"}},
+		Remembered: http.Header{"Nonce": {"n"}},
 	}, ToOutgoing(&earlier))
 }
 

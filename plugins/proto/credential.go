@@ -15,7 +15,7 @@ import (
 func FromCredential(c core.Credential) *v1.Credential {
 	return &v1.Credential{
 		Attach:     FromAttachment(c.Attach),
-		Renewal:    c.Renewal.Reveal(),
+		Renewal:    c.RefreshState.Reveal(),
 		Expiry:     fromTime(c.Expiry),
 		RenewAfter: fromTime(c.RenewAfter),
 		Origins:    slices.Clone(c.Origins),
@@ -31,14 +31,14 @@ func ToCredential(m *v1.Credential) core.Credential {
 		return core.Credential{}
 	}
 	return core.Credential{
-		Attach:     ToAttachment(m.GetAttach()),
-		Renewal:    core.NewSecret(m.GetRenewal()),
-		Expiry:     toTime(m.GetExpiry()),
-		RenewAfter: toTime(m.GetRenewAfter()),
-		Origins:    emptyToNil(m.GetOrigins()),
-		Subject:    m.GetSubject(),
-		Attributes: mapOrNil(m.GetAttributes()),
-		Body:       toBodyNeeds(m.GetBody()),
+		Attach:       ToAttachment(m.GetAttach()),
+		RefreshState: core.NewSecret(m.GetRenewal()),
+		Expiry:       toTime(m.GetExpiry()),
+		RenewAfter:   toTime(m.GetRenewAfter()),
+		Origins:      emptyToNil(m.GetOrigins()),
+		Subject:      m.GetSubject(),
+		Attributes:   mapOrNil(m.GetAttributes()),
+		Body:         toBodyNeeds(m.GetBody()),
 	}
 }
 
@@ -68,7 +68,7 @@ func toBodyNeeds(m *v1.BodyNeeds) *core.BodyNeeds {
 func FromAttachment(a core.Attachment) *v1.Attachment {
 	return &v1.Attachment{
 		Header: reveal(a.Header), Query: reveal(a.Query), Cookie: reveal(a.Cookie),
-		Cert: a.Cert.Reveal(), Roots: a.Roots, Learn: slices.Clone(a.Learn),
+		Cert: a.Cert.Reveal(), Roots: a.Roots, Learn: slices.Clone(a.RememberHeaders),
 	}
 }
 
@@ -76,6 +76,6 @@ func FromAttachment(a core.Attachment) *v1.Attachment {
 func ToAttachment(m *v1.Attachment) core.Attachment {
 	return core.Attachment{
 		Header: hide(m.GetHeader()), Query: hide(m.GetQuery()), Cookie: hide(m.GetCookie()),
-		Cert: core.NewSecret(m.GetCert()), Roots: m.GetRoots(), Learn: emptyToNil(m.GetLearn()),
+		Cert: core.NewSecret(m.GetCert()), Roots: m.GetRoots(), RememberHeaders: emptyToNil(m.GetLearn()),
 	}
 }

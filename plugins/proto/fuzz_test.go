@@ -103,7 +103,7 @@ func FuzzHostSends(f *testing.F) {
 			o := ToOutgoing(&out)
 			again := ToOutgoing(sent(t, FromOutgoing("", core.Credential{}, o)))
 			require.Len(t, again.Header, len(o.Header))
-			require.Equal(t, o.Learned, again.Learned)
+			require.Equal(t, o.Remembered, again.Remembered)
 		}
 		var sign v1.SignRequest
 		if proto.Unmarshal(b, &sign) == nil {

@@ -59,7 +59,7 @@ func FromOutgoing(instance string, c core.Credential, out core.Outgoing) *v1.Aut
 	m := &v1.AuthorizeRequest{
 		Instance: instance, Credential: FromCredential(c), Method: out.Method, Url: out.URL,
 		Host: out.Host, Header: fromHeader(out.Header), ContentLength: &out.ContentLength,
-		Body: slices.Clone(out.Body), LearnedValues: fromHeader(onlyText(out.Learned)),
+		Body: slices.Clone(out.Body), LearnedValues: fromHeader(onlyText(out.Remembered)),
 	}
 	for name, values := range m.GetLearnedValues() {
 		if m.Learned == nil {
@@ -88,14 +88,14 @@ func ToOutgoing(m *v1.AuthorizeRequest) core.Outgoing {
 		out.ContentLength = m.GetContentLength()
 	}
 	if learned := onlyText(toHeader(m.GetLearnedValues())); len(learned) > 0 {
-		out.Learned = learned
+		out.Remembered = learned
 	}
 	for name, value := range m.GetLearned() {
-		if out.Learned == nil {
-			out.Learned = make(http.Header, len(m.GetLearned()))
+		if out.Remembered == nil {
+			out.Remembered = make(http.Header, len(m.GetLearned()))
 		}
-		if len(out.Learned[name]) == 0 {
-			out.Learned[name] = []string{value}
+		if len(out.Remembered[name]) == 0 {
+			out.Remembered[name] = []string{value}
 		}
 	}
 	for number, sum := range m.GetDigests() {

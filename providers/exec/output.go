@@ -50,7 +50,7 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 	}
 	if a.aws {
 		document, _ := json.Marshal(a.values) // cannot fail, as the values are strings
-		cred.Renewal = core.NewSecret(string(document))
+		cred.RefreshState = core.NewSecret(string(document))
 	}
 	var ended bool
 	if cred.Expiry, ended = jwtexpiry.Until(a.expiry); ended {

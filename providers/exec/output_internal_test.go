@@ -100,7 +100,7 @@ func TestRenewalHoldsTheDocument(t *testing.T) {
 		awsDocument(t, object{"SessionToken": "sess"}))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"AccessKeyId": "AKID", "SecretAccessKey": "s/k+y", "SessionToken": "sess"}`,
-		cred.Renewal.Reveal())
+		cred.RefreshState.Reveal())
 }
 
 func TestCertificate(t *testing.T) {

@@ -99,9 +99,9 @@ func (conn *connection) checkEndpoint(setting, endpoint string) error {
 // credential returns the credential of a token that conn obtained, without a subject.
 func (conn *connection) credential(token grant.Token) core.Credential {
 	cred := core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": token.Header()}},
-		Renewal: renewal{token.Refresh, conn.key.Secret()}.seal(),
-		Expiry:  token.Expiry,
+		Attach:       core.Attachment{Header: map[string]core.Secret{"Authorization": token.Header()}},
+		RefreshState: renewal{token.Refresh, conn.key.Secret()}.seal(),
+		Expiry:       token.Expiry,
 	}
 	baseurl.Apply(&cred, conn.cfg.BaseURL)
 	conn.cfg.attachCertificate(&cred, conn.bundle)

@@ -32,7 +32,7 @@ func TestDevice(t *testing.T) {
 			c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
 			require.NoError(t, err)
 			require.Equal(t, "person-1", c.Subject)
-			require.False(t, c.Renewal.IsZero())
+			require.False(t, c.RefreshState.IsZero())
 			if useVisit {
 				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"},
 					[]string{visit.VerificationURI, visit.UserCode, visit.VerificationURIComplete})

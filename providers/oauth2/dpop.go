@@ -78,20 +78,20 @@ func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential,
 		return core.Attachment{}, core.Errorf(core.CodeDenied,
 			"the credential holds no DPoP token: it is from before dpop was set")
 	}
-	key, err := a.keys.get(c.Renewal)
+	key, err := a.keys.get(c.RefreshState)
 	if err != nil {
 		return core.Attachment{}, err
 	}
 	proof, err := key.Proof(dpop.Claims{
 		Method: out.Method, URL: out.URL, Token: core.NewSecret(token),
-		Nonce: out.Learned.Get(dpop.NonceHeader),
+		Nonce: out.Remembered.Get(dpop.NonceHeader),
 	})
 	if err != nil {
 		return core.Attachment{}, err
 	}
 	return core.Attachment{
-		Header: map[string]core.Secret{"Authorization": header, "DPoP": proof},
-		Learn:  []string{dpop.NonceHeader},
+		Header:          map[string]core.Secret{"Authorization": header, "DPoP": proof},
+		RememberHeaders: []string{dpop.NonceHeader},
 	}, nil
 }
 

@@ -94,7 +94,7 @@ func tokenOf(c core.Credential) string {
 // refreshOf looks into the renewal, which is opaque outside of the provider.
 func refreshOf(t *testing.T, c core.Credential) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(c.Renewal.Reveal(), `"refresh_token":"`)
+	_, rest, ok := strings.Cut(c.RefreshState.Reveal(), `"refresh_token":"`)
 	require.True(t, ok)
 	token, _, _ := strings.Cut(rest, `"`)
 	return token
@@ -253,10 +253,10 @@ func TestForeignCredential(t *testing.T) {
 			"a-token")}}
 	for name, c := range map[string]core.Credential{
 		"zero":        {},
-		"a bearer":    {Attach: bearer, Renewal: good.Renewal},
+		"a bearer":    {Attach: bearer, RefreshState: good.RefreshState},
 		"no key":      {Attach: good.Attach},
-		"a plain one": {Attach: good.Attach, Renewal: core.NewSecret("a-refresh-token")},
-		"a torn key":  {Attach: good.Attach, Renewal: core.NewSecret(good.Renewal.Reveal()[:60])},
+		"a plain one": {Attach: good.Attach, RefreshState: core.NewSecret("a-refresh-token")},
+		"a torn key":  {Attach: good.Attach, RefreshState: core.NewSecret(good.RefreshState.Reveal()[:60])},
 	} {
 		_, err := p.(core.Authorizer).Authorize(t.Context(), c,
 			core.Outgoing{Method: "GET", URL: s.api.URL})
@@ -346,7 +346,7 @@ func TestNothingShown(t *testing.T) {
 	p := s.open(t, nil)
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	_, private, ok := strings.Cut(c.Renewal.Reveal(), `"d":"`)
+	_, private, ok := strings.Cut(c.RefreshState.Reveal(), `"d":"`)
 	require.True(t, ok)
 	private, _, _ = strings.Cut(private, `"`)
 	s.set(func() { s.loginWants.nonce = "n" })

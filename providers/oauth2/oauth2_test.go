@@ -124,12 +124,12 @@ func TestRefreshAfterClientCredentials(t *testing.T) {
 	p := s.open(t, map[string]any{"scopes": []any{"a"}, "audience": "aud"})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	first := c.Renewal
+	first := c.RefreshState
 	require.False(t, first.IsZero())
 
 	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
-	require.False(t, c.Renewal.Equal(first), "the server rotates")
+	require.False(t, c.RefreshState.Equal(first), "the server rotates")
 	got := s.seen("/token")
 	require.Equal(t,
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Reveal()},
@@ -138,7 +138,7 @@ func TestRefreshAfterClientCredentials(t *testing.T) {
 	s.set(func() { s.rotate = false })
 	kept, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: c})
 	require.NoError(t, err)
-	require.True(t, kept.Renewal.Equal(c.Renewal), "the server returned none: the old one is kept")
+	require.True(t, kept.RefreshState.Equal(c.RefreshState), "the server returned none: the old one is kept")
 
 	s.set(func() { s.refresh = "spent by somebody else" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: kept})
@@ -165,7 +165,7 @@ func TestRefreshDoesNotFallBack(t *testing.T) {
 			s := newServer(t)
 			s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, tt.status, tt.body) }
 			_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{
-				Reason: core.ReasonExpiring, Previous: core.Credential{Renewal: core.NewSecret("rt")},
+				Reason: core.ReasonExpiring, Previous: core.Credential{RefreshState: core.NewSecret("rt")},
 			})
 			require.ErrorIs(t, err, tt.code)
 			require.Len(t, s.seen("/token"), tt.sent)
@@ -194,7 +194,7 @@ func TestRefreshGrant(t *testing.T) {
 	before := len(s.seen("/token"))
 	_, err = p.Authenticate(t.Context(),
 		core.Request{Reason: core.ReasonExpiring,
-			Previous: core.Credential{Renewal: core.NewSecret("revoked")}})
+			Previous: core.Credential{RefreshState: core.NewSecret("revoked")}})
 	require.NoError(t, err, "the one in the settings is tried where the stored one is refused")
 	require.Len(t, s.seen("/token"), before+2)
 }

@@ -62,14 +62,14 @@ func newProvider(cfg Config) core.Provider {
 // Authenticate requests an access token: with the refresh token of the previous credential if there
 // is one, otherwise in the way of the grant.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if p.grant.signIn != nil && req.Previous.Renewal.IsZero() {
+	if p.grant.signIn != nil && req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, errSignIn
 	}
 	conn, err := p.server.connect(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	previous := unseal(req.Previous.Renewal)
+	previous := unseal(req.Previous.RefreshState)
 	if err := conn.bind(&p.nonce, previous); err != nil {
 		return core.Credential{}, err
 	}
@@ -177,7 +177,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	for _, t := range []struct {
 		token core.Secret
 		hint  string
-	}{{unseal(c.Renewal).Refresh, "refresh_token"}, {core.NewSecret(access), "access_token"}} {
+	}{{unseal(c.RefreshState).Refresh, "refresh_token"}, {core.NewSecret(access), "access_token"}} {
 		if t.token.IsZero() {
 			continue
 		}

@@ -32,7 +32,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	type settings = map[string]any
 	key := settings{"text": keyPEM(t, ecKey)}
 	assertion := func(a settings) settings { return settings{"grant": "jwt_bearer", "assertion": a} }
-	previous := core.Credential{Renewal: core.NewSecret("rt-1")}
+	previous := core.Credential{RefreshState: core.NewSecret("rt-1")}
 	for name, tc := range map[string]struct {
 		settings settings
 		previous core.Credential
@@ -157,7 +157,7 @@ func TestLocalFaults(t *testing.T) {
 			require.True(t, local(err))
 		}
 		require.Len(t, s.seen(rfc8414), 1)
-		spent := core.Credential{Renewal: core.NewSecret("spent")}
+		spent := core.Credential{RefreshState: core.NewSecret("spent")}
 		_, err = p.Authenticate(t.Context(), core.Request{Previous: spent})
 		require.ErrorContains(t, err, "subject_token: file")
 		require.False(t, local(err), "a refresh token was sent")

@@ -54,7 +54,7 @@ func TestSignIn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, c.Subject, again.Subject)
 	require.Equal(t, c.Attributes, again.Attributes)
-	require.False(t, again.Renewal.Equal(c.Renewal))
+	require.False(t, again.RefreshState.Equal(c.RefreshState))
 
 	s.set(func() { s.refresh = "spent by somebody else" })
 	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: again})
@@ -64,7 +64,7 @@ func TestSignIn(t *testing.T) {
 func TestRefusedRenewals(t *testing.T) {
 	s := newPeople(t)
 	p := s.open(t, nil)
-	previous := core.Credential{Renewal: core.NewSecret("rt"), Subject: "person-1"}
+	previous := core.Credential{RefreshState: core.NewSecret("rt"), Subject: "person-1"}
 	for name, tt := range map[string]struct {
 		status int
 		body   map[string]any
@@ -190,7 +190,7 @@ func TestInjectedAndReplayedCode(t *testing.T) {
 		require.ErrorIs(t, err, core.CodeDenied)
 		require.ErrorContains(t, err, "did not take the code")
 		require.Contains(t, page, "Not signed in")
-		require.Zero(t, c.Renewal)
+		require.Zero(t, c.RefreshState)
 		requireNoText(t, err, code)
 	}
 }
