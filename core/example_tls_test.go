@@ -63,7 +63,7 @@ func (d tokenDevice) Authenticate(context.Context, core.Request) (core.Credentia
 }
 
 // Sign implements [core.Signer].
-func (d tokenDevice) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (d tokenDevice) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	return d.key.Sign(rand.Reader, req.Digest, req.Hash)
 }
 

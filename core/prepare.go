@@ -156,7 +156,7 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 		l.cert = &cert
 		return nil
 	}
-	signer, ok := l.setup.provider.(Signer)
+	signer, ok := l.setup.provider.(TLSSigner)
 	if !ok || hasKey(text) {
 		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}

@@ -59,8 +59,8 @@ type Authorizer interface {
 // Signer is the ability to sign with a private key that stays with the
 // provider. The TLS handshakes of a session ask for it when [Attachment.Cert]
 // holds a chain and no key. Without it, the key must be in the attachment.
-type Signer interface {
-	Sign(ctx context.Context, req SignRequest) ([]byte, error)
+type TLSSigner interface {
+	SignDigest(ctx context.Context, req SignatureRequest) ([]byte, error)
 }
 
 // Revoker is the ability to end a credential at its issuer. [Session.Close]
@@ -72,7 +72,7 @@ type Revoker interface {
 // SignIn is the ability to authenticate with the help of a person. A session
 // uses it after Authenticate answered [Interactive], if [Options.UI] is set.
 // Without it, the session reports Interactive to its caller.
-type SignIn interface {
+type InteractiveProvider interface {
 	SignIn(ctx context.Context, req Request, ui UI) (Credential, error)
 }
 
@@ -150,7 +150,7 @@ type Request struct {
 
 // SignRequest asks a [Signer] for one signature, in the terms of
 // [crypto.Signer].
-type SignRequest struct {
+type SignatureRequest struct {
 	Credential Credential
 	Digest     []byte      // the hash of the message; the message itself when Hash is zero (Ed25519)
 	Hash       crypto.Hash // what made the digest

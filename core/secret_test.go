@@ -40,7 +40,7 @@ func TestSecretsDoNotShow(t *testing.T) {
 	values := map[string]any{
 		"secret": secret, "pointer": &secret, "list": []core.Secret{secret}, "map": map[string]core.Secret{"k": secret},
 		"credential": got, "credential pointer": &got, "attachment": got.Attach, "request": core.Request{Previous: got},
-		"sign": core.SignRequest{Credential: got}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
+		"sign": core.SignatureRequest{Credential: got}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
 		"error": core.Errorf(core.CodeDenied, "with %v and %+v", secret, got), "transport": session.Client().Transport,
 	}
 	for name, v := range values {

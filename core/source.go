@@ -75,7 +75,7 @@ func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (
 	if ui == nil {
 		return Credential{}, withoutUI(why)
 	}
-	p, ok := d.setup.provider.(SignIn)
+	p, ok := d.setup.provider.(InteractiveProvider)
 	if !ok || a.who < person || !q.person || ctx.Err() != nil {
 		return Credential{}, why
 	}

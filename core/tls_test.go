@@ -178,7 +178,7 @@ func (k *keyHolder) Authenticate(context.Context, core.Request) (core.Credential
 	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, RefreshState: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
 }
 
-func (k *keyHolder) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (k *keyHolder) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	k.used = req.Credential.RefreshState.Reveal()
 	if k.fail != nil {
 		return nil, k.fail

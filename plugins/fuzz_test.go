@@ -92,7 +92,7 @@ func FuzzServer(f *testing.F) {
 	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3, 4},
 		Inputs: map[string]*v1.Credential{"subject_token": nil}}), byte(1))
 	f.Add(marshal(f, wire.FromOutgoing("1", token("x"), core.Outgoing{Method: "GET"})), byte(2))
-	f.Add(marshal(f, wire.FromSignRequest("1", core.SignRequest{Digest: []byte{1}})), byte(3))
+	f.Add(marshal(f, wire.FromSignRequest("1", core.SignatureRequest{Digest: []byte{1}})), byte(3))
 	f.Fuzz(func(t *testing.T, b []byte, call byte) {
 		s, err := newServer([]core.Factory{ticketFactory, testFactory})
 		require.NoError(t, err)

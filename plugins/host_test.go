@@ -130,8 +130,8 @@ func TestAbilities(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "PUT https://a.example/x 1 01 Test canary-key", a.Header["Signature"].Reveal())
 
-	signature, err := p.(core.Signer).Sign(t.Context(),
-		core.SignRequest{Digest: []byte{2}, Hash: crypto.SHA384, PSSSalt: 3})
+	signature, err := p.(core.TLSSigner).SignDigest(t.Context(),
+		core.SignatureRequest{Digest: []byte{2}, Hash: crypto.SHA384, PSSSalt: 3})
 	require.NoError(t, err)
 	require.Equal(t, "SHA-384 02 3", string(signature))
 
@@ -149,7 +149,7 @@ func TestUnsupported(t *testing.T) {
 			return err
 		},
 		"sign": func(p core.Provider) error {
-			_, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{})
+			_, err := p.(core.TLSSigner).SignDigest(t.Context(), core.SignatureRequest{})
 			return err
 		},
 		"revoke": func(p core.Provider) error {
@@ -157,7 +157,7 @@ func TestUnsupported(t *testing.T) {
 				core.Credential{})
 		},
 		"sign-in": func(p core.Provider) error {
-			_, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{})
+			_, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, core.UI{})
 			return err
 		},
 	} {
@@ -185,7 +185,7 @@ func TestSignIn(t *testing.T) {
 	}
 	signIn := func(ctx context.Context, name string, ui core.UI) (core.Credential, error) {
 		p := openTest(t, h, testBinary(), map[string]any{"name": name, "do": "interactive"})
-		return p.(core.SignIn).SignIn(ctx, core.Request{}, ui)
+		return p.(core.InteractiveProvider).SignIn(ctx, core.Request{}, ui)
 	}
 	cred, err := signIn(t.Context(), "https://login.example/", ui)
 	require.NoError(t, err)

@@ -134,7 +134,7 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		p, err := open(mode)
 		require.NoError(t, err)
-		_, err = p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{})
+		_, err = p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, core.UI{})
 		require.ErrorIs(t, err, core.CodeUnavailable, mode)
 		require.ErrorContains(t, err, want, mode)
 	}

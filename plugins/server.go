@@ -82,13 +82,13 @@ func abilitiesOf(p core.Provider) (list []v1.Ability) {
 	if _, ok := p.(core.Authorizer); ok {
 		list = append(list, v1.Ability_ABILITY_AUTHORIZE)
 	}
-	if _, ok := p.(core.Signer); ok {
+	if _, ok := p.(core.TLSSigner); ok {
 		list = append(list, v1.Ability_ABILITY_SIGN)
 	}
 	if _, ok := p.(core.Revoker); ok {
 		list = append(list, v1.Ability_ABILITY_REVOKE)
 	}
-	if _, ok := p.(core.SignIn); ok {
+	if _, ok := p.(core.InteractiveProvider); ok {
 		list = append(list, v1.Ability_ABILITY_SIGN_IN)
 	}
 	return list

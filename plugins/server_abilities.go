@@ -46,7 +46,7 @@ func (s *server) obtain(stream v1.Provider_AuthenticateServer,
 	ctx, req := stream.Context(), wire.ToRequest(begin)
 	if begin.GetSignIn() {
 		ui := newPrompter(stream).ui(begin.GetPrompts())
-		err = withAbility(s, begin.GetInstance(), "SignIn", func(p core.SignIn) (err error) {
+		err = withAbility(s, begin.GetInstance(), "SignIn", func(p core.InteractiveProvider) (err error) {
 			cred, err = p.SignIn(ctx, req, ui)
 			return err
 		})
@@ -81,12 +81,12 @@ func (s *server) Authorize(ctx context.Context,
 // Sign implements [v1.ProviderServer].
 func (s *server) Sign(ctx context.Context, m *v1.SignRequest) (*v1.SignResponse, error) {
 	out := &v1.SignResponse{}
-	err := withAbility(s, m.GetInstance(), "Sign", func(p core.Signer) error {
+	err := withAbility(s, m.GetInstance(), "Sign", func(p core.TLSSigner) error {
 		req, err := wire.ToSignRequest(m)
 		if err != nil {
 			return err
 		}
-		out.Signature, err = p.Sign(ctx, req)
+		out.Signature, err = p.SignDigest(ctx, req)
 		return err
 	})
 	if failed, err := splitError(err, out, "the signature"); failed != nil || err != nil {

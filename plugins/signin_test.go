@@ -56,7 +56,7 @@ func TestPromptsToPersons(t *testing.T) {
 		}
 		signIn := func(p core.Provider) string {
 			var seen []string
-			if _, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, diary(&seen)); err != nil {
+			if _, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, diary(&seen)); err != nil {
 				require.Empty(t, seen, name)
 				return err.Error()
 			}
@@ -80,7 +80,7 @@ func TestVisitFallsToShow(t *testing.T) {
 	ui := diary(&seen)
 	ui.ShowDevicePrompt = nil
 	cred, err := openPerson(t, h, map[string]any{"do": "visit", "page": "https://a.example",
-		"code": "K"}).(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
+		"code": "K"}).(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, ui)
 	require.NoError(t, err)
 	require.Equal(t, "told", cred.Subject)
 	require.Equal(t, []string{`show "open https://a.example and enter K"`}, seen)
@@ -137,7 +137,7 @@ func TestInputs(t *testing.T) {
 	}}
 	actor := token("x")
 	actor.Subject = "actor"
-	_, err := openPerson(t, h, nil).(core.SignIn).SignIn(t.Context(),
+	_, err := openPerson(t, h, nil).(core.InteractiveProvider).SignIn(t.Context(),
 		core.Request{Inputs: map[string]core.Credential{"actor_token": actor}}, ui)
 	require.NoError(t, err)
 	require.Contains(t, seen, "&input=actor")
@@ -244,7 +244,7 @@ func TestTakenBack(t *testing.T) {
 				return core.NewSecret("too late"), nil
 			},
 		}
-		cred, err := openPerson(t, h, map[string]any{"do": "paste"}).(core.SignIn).SignIn(t.Context(),
+		cred, err := openPerson(t, h, map[string]any{"do": "paste"}).(core.InteractiveProvider).SignIn(t.Context(),
 			core.Request{}, ui)
 		require.NoError(t, err, name)
 		require.Equal(t, "ada", cred.Subject, name)
@@ -256,7 +256,7 @@ func TestTakenBack(t *testing.T) {
 // What goes wrong in the program's user interface is an error of the sign-in.
 func TestUserInterfaceFails(t *testing.T) {
 	h, _ := newHost(t)
-	p := openPerson(t, h, nil).(core.SignIn)
+	p := openPerson(t, h, nil).(core.InteractiveProvider)
 	for want, open := range map[string]func(context.Context, string) error{
 		"denied: not today": func(context.Context,
 			string) error {

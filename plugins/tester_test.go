@@ -168,7 +168,7 @@ func (c *testConfig) Authorize(_ context.Context, cred core.Credential,
 		c.lacks("authorize")
 }
 
-func (c *testConfig) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (c *testConfig) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	return fmt.Appendf(nil, "%v %x %d", req.Hash, req.Digest, req.PSSSalt), c.lacks("sign")
 }
 

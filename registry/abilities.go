@@ -50,13 +50,13 @@ func (p *provider) Authorize(
 }
 
 // Sign implements [core.Signer].
-func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
+func (p *provider) SignDigest(ctx context.Context, req core.SignatureRequest) ([]byte, error) {
 	defer p.use()()
-	s, err := ability[core.Signer](ctx, p)
+	s, err := ability[core.TLSSigner](ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return s.Sign(ctx, req)
+	return s.SignDigest(ctx, req)
 }
 
 // Revoke implements [core.Revoker]. It opens the provider if need be: the
@@ -75,7 +75,7 @@ func (p *provider) SignIn(
 	ctx context.Context, req core.Request, ui core.UI,
 ) (core.Credential, error) {
 	defer p.use()()
-	s, err := ability[core.SignIn](ctx, p)
+	s, err := ability[core.InteractiveProvider](ctx, p)
 	if err != nil {
 		return core.Credential{}, err
 	}

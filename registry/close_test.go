@@ -97,7 +97,7 @@ func TestLateUseOfAReplacedProvider(t *testing.T) {
 			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
 			return err
 		},
-		"sign":   func(p *provider) error { _, err := p.Sign(ctx, core.SignRequest{}); return err },
+		"sign":   func(p *provider) error { _, err := p.SignDigest(ctx, core.SignatureRequest{}); return err },
 		"revoke": func(p *provider) error { return p.Revoke(ctx, core.Credential{}) },
 		"sign in": func(p *provider) error {
 			_,

@@ -40,8 +40,10 @@ type able struct{ core.ProviderFunc }
 func (able) Authorize(context.Context, core.Credential, core.Outgoing) (core.Attachment, error) {
 	return core.Attachment{Roots: "authorized"}, nil
 }
-func (able) Sign(context.Context, core.SignRequest) ([]byte, error) { return []byte("signed"), nil }
-func (able) Revoke(context.Context, core.Credential) error          { return errors.New("revoked") }
+func (able) SignDigest(context.Context, core.SignatureRequest) ([]byte, error) {
+	return []byte("signed"), nil
+}
+func (able) Revoke(context.Context, core.Credential) error { return errors.New("revoked") }
 func (able) SignIn(context.Context, core.Request, core.UI) (core.Credential, error) {
 	return core.Credential{Subject: "signed in"}, nil
 }
@@ -55,7 +57,7 @@ func TestAbilities(t *testing.T) {
 	a, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
 	require.NoError(t, err)
 	require.Equal(t, "authorized", a.Roots)
-	sig, err := p.Sign(ctx, core.SignRequest{})
+	sig, err := p.SignDigest(ctx, core.SignatureRequest{})
 	require.NoError(t, err)
 	require.Equal(t, "signed", string(sig))
 	c, err := p.SignIn(ctx, core.Request{}, core.UI{})
@@ -73,7 +75,7 @@ func TestAbsentAbilities(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Authorize(ctx, c, core.Outgoing{})
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	_, err = p.Sign(ctx, core.SignRequest{})
+	_, err = p.SignDigest(ctx, core.SignatureRequest{})
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorIs(t, p.Revoke(ctx, c), errors.ErrUnsupported)
 	_, err = p.SignIn(ctx, core.Request{}, core.UI{})

@@ -125,21 +125,21 @@ func sign(r *run) {
 	if !ok {
 		return
 	}
-	signer, ok := p.(core.Signer)
+	signer, ok := p.(core.TLSSigner)
 	if !ok {
 		r.skipped = "the provider is no core.Signer"
 		return
 	}
 	back, _ := copied(cred)
 	digest := sha256.Sum256([]byte("providertest"))
-	req := core.SignRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
+	req := core.SignatureRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
 	public, hasKey := certificate(back)
 	if _, ok := public.(ed25519.PublicKey); ok {
 		req.Hash, req.Digest = 0, []byte("providertest")
 	}
 	var signature []byte
 	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
-		signature, err = signer.Sign(ctx, req)
+		signature, err = signer.SignDigest(ctx, req)
 		return err
 	})
 	switch {
@@ -167,7 +167,7 @@ func certificate(c core.Credential) (public crypto.PublicKey, hasKey bool) {
 	return public, hasKey
 }
 
-func verifies(public crypto.PublicKey, req core.SignRequest, signature []byte) bool {
+func verifies(public crypto.PublicKey, req core.SignatureRequest, signature []byte) bool {
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:
 		return ecdsa.VerifyASN1(key, req.Digest, signature)

@@ -20,7 +20,7 @@ type able struct {
 	*desk
 	revoke    func(context.Context, core.Credential) error
 	authorize func(core.Outgoing) (core.Attachment, error)
-	sign      func(core.SignRequest) ([]byte, error)
+	sign      func(core.SignatureRequest) ([]byte, error)
 	signIn    func(context.Context, core.UI) (core.Credential, error)
 }
 
@@ -39,7 +39,7 @@ func (a *able) Authorize(_ context.Context, _ core.Credential,
 	return a.authorize(out)
 }
 
-func (a *able) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (a *able) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	if a.sign == nil {
 		return nil, errors.ErrUnsupported
 	}
@@ -63,9 +63,9 @@ func with(set func(*able)) core.Factory {
 
 // chain makes a factory whose credential has a certificate without its key,
 // which sign answers for.
-func chain(sign func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error)) core.Factory {
+func chain(sign func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error)) core.Factory {
 	return office(func(d *desk) core.Provider {
-		return &signing{able: able{desk: d, sign: func(req core.SignRequest) ([]byte, error) {
+		return &signing{able: able{desk: d, sign: func(req core.SignatureRequest) ([]byte, error) {
 			return sign(serverCert().PrivateKey.(*ecdsa.PrivateKey), req)
 		}}}
 	})
@@ -82,7 +82,7 @@ func (s *signing) Authenticate(ctx context.Context, req core.Request) (core.Cred
 	return c, err
 }
 
-func signWell(key *ecdsa.PrivateKey, req core.SignRequest) ([]byte, error) {
+func signWell(key *ecdsa.PrivateKey, req core.SignatureRequest) ([]byte, error) {
 	return key.Sign(rand.Reader, req.Digest, req.Hash)
 }
 
@@ -125,11 +125,11 @@ var brokenAbilities = []broken{
 			}
 		})},
 	{check: "ability/sign", fault: "signature", says: "does not fit",
-		factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) {
+		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
 			return []byte("x"), nil
 		})},
 	{check: "ability/sign", fault: "error", says: "Sign: ",
-		factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) {
+		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
 			return nil, errNo
 		})},
 }

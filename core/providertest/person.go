@@ -95,7 +95,7 @@ func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (
 	if p == nil {
 		return nil, core.Credential{}, 0, nil, false
 	}
-	in, ok := p.(core.SignIn)
+	in, ok := p.(core.InteractiveProvider)
 	if !ok {
 		r.skipped = "the provider is no core.SignIn"
 		return nil, core.Credential{}, 0, nil, false

@@ -145,7 +145,7 @@ func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (
 	ui := r.person(r.at, true)
 	late, err = r.call(ctx, func(ctx context.Context) (err error) {
 		c, err = p.Authenticate(ctx, req)
-		if in, ok := p.(core.SignIn); ok && ui != nil && core.CodeOf(err) == core.CodeInteractive {
+		if in, ok := p.(core.InteractiveProvider); ok && ui != nil && core.CodeOf(err) == core.CodeInteractive {
 			c, err = in.SignIn(ctx, req, *ui)
 		}
 		return err

@@ -38,7 +38,7 @@ func prefix(total, algorithm, oidLength byte, oid []byte, size int) []byte {
 
 // mechanism says how the token makes a signature with a key of that kind
 // (CKK_EC, CKK_RSA), and of what.
-func mechanism(kind uint, req core.SignRequest) (*pkcs11.Mechanism, []byte, error) {
+func mechanism(kind uint, req core.SignatureRequest) (*pkcs11.Mechanism, []byte, error) {
 	h, known := hashes[req.Hash]
 	if !known || len(req.Digest) != req.Hash.Size() {
 		return nil, nil, core.Errorf(core.CodeBadConfig, "the token signs no digest of %d bytes made with %v", len(req.Digest), req.Hash)

@@ -90,7 +90,7 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 }
 
 // Sign implements [core.Signer].
-func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
+func (p *provider) SignDigest(ctx context.Context, req core.SignatureRequest) ([]byte, error) {
 	return beside(ctx, func() ([]byte, error) {
 		s, err := p.open()
 		if err != nil {
@@ -118,7 +118,7 @@ func (p *provider) authenticate() (core.Credential, error) {
 	var nonce [32]byte
 	_, _ = rand.Read(nonce[:])
 	sum := sha256.Sum256(nonce[:])
-	signature, err := s.sign(core.SignRequest{Digest: sum[:], Hash: crypto.SHA256})
+	signature, err := s.sign(core.SignatureRequest{Digest: sum[:], Hash: crypto.SHA256})
 	if err != nil {
 		return core.Credential{}, err
 	}

@@ -180,7 +180,7 @@ func (s *session) certificates() ([]stored, error) {
 }
 
 // sign makes one signature with the key.
-func (s *session) sign(req core.SignRequest) ([]byte, error) {
+func (s *session) sign(req core.SignatureRequest) ([]byte, error) {
 	how, what, err := mechanism(s.kind, req)
 	if err != nil {
 		return nil, err

@@ -200,7 +200,7 @@ func TestSign(t *testing.T) {
 		for h := range hashes {
 			digest := make([]byte, h.Size())
 			sign := func(salt int) []byte {
-				signature, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{Digest: digest, Hash: h, PSSSalt: salt})
+				signature, err := p.(core.TLSSigner).SignDigest(t.Context(), core.SignatureRequest{Digest: digest, Hash: h, PSSSalt: salt})
 				require.NoError(t, err, "%s %v %d", name, h, salt)
 				return signature
 			}

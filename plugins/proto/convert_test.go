@@ -256,7 +256,7 @@ func TestVisit(t *testing.T) {
 	}
 }
 
-var signature = core.SignRequest{Credential: everything, Digest: []byte{1, 2, 3},
+var signature = core.SignatureRequest{Credential: everything, Digest: []byte{1, 2, 3},
 	Hash: crypto.SHA384, PSSSalt: 48}
 
 func TestSignRequest(t *testing.T) {

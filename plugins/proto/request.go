@@ -108,7 +108,7 @@ func ToOutgoing(m *v1.AuthorizeRequest) core.Outgoing {
 }
 
 // FromSignRequest makes a message of a request for a signature.
-func FromSignRequest(instance string, r core.SignRequest) *v1.SignRequest {
+func FromSignRequest(instance string, r core.SignatureRequest) *v1.SignRequest {
 	m := &v1.SignRequest{
 		Instance: instance, Credential: FromCredential(r.Credential),
 		Digest: slices.Clone(r.Digest), PssSalt: int32(r.PSSSalt),
@@ -121,8 +121,8 @@ func FromSignRequest(instance string, r core.SignRequest) *v1.SignRequest {
 
 // ToSignRequest makes a request for a signature of a message. A hash that this
 // program does not know is core.BadConfig.
-func ToSignRequest(m *v1.SignRequest) (core.SignRequest, error) {
-	r := core.SignRequest{
+func ToSignRequest(m *v1.SignRequest) (core.SignatureRequest, error) {
+	r := core.SignatureRequest{
 		Credential: ToCredential(m.GetCredential()), Digest: slices.Clone(m.GetDigest()),
 		PSSSalt: int(m.GetPssSalt()),
 	}
@@ -135,5 +135,5 @@ func ToSignRequest(m *v1.SignRequest) (core.SignRequest, error) {
 			return r, nil
 		}
 	}
-	return core.SignRequest{}, core.Errorf(core.CodeBadConfig, "unknown hash %.40q", m.GetHash())
+	return core.SignatureRequest{}, core.Errorf(core.CodeBadConfig, "unknown hash %.40q", m.GetHash())
 }

@@ -19,7 +19,7 @@ func TestBoundSignIn(t *testing.T) {
 			require.NoError(t, err)
 			_, authorizes := p.(core.Authorizer)
 			require.Equal(t, bound, authorizes, grant)
-			_, asks := p.(core.SignIn)
+			_, asks := p.(core.InteractiveProvider)
 			require.Equal(t, grant != ClientCredentials, asks, grant)
 			_, revokes := p.(core.Revoker)
 			require.True(t, revokes)

@@ -29,7 +29,7 @@ func TestDevice(t *testing.T) {
 			if useVisit {
 				ui.ShowDevicePrompt = func(_ context.Context, v core.DevicePrompt) error { visit = v; return nil }
 			}
-			c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
+			c, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, ui)
 			require.NoError(t, err)
 			require.Equal(t, "person-1", c.Subject)
 			require.False(t, c.RefreshState.IsZero())
@@ -71,7 +71,7 @@ func TestDeviceRefusals(t *testing.T) {
 			t.Parallel()
 			s := newPeople(t)
 			s.device = []map[string]any{tt.body}
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
 				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			requireNoText(t, err, "the-device-code")
@@ -85,7 +85,7 @@ func shows() core.UI {
 
 func TestDeviceWithoutAPerson(t *testing.T) {
 	s := newPeople(t)
-	p := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn)
+	p := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
 	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Empty(t, s.seen("/device"))
@@ -95,7 +95,7 @@ func TestDeviceWithoutAPerson(t *testing.T) {
 	require.ErrorIs(t, err, errBrowser)
 	require.Empty(t, s.seen("/token"))
 	s.set(func() { delete(s.meta, "device_authorization_endpoint") })
-	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
 		core.Request{}, shows())
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "device_authorization_url")
@@ -137,7 +137,7 @@ func TestDeviceAnswers(t *testing.T) {
 				_ *http.Request) {
 				writeJSON(w, 200, answer)
 			}
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(),
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
 				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			require.NotContains(t, err.Error(), "\x1b")

@@ -254,7 +254,7 @@ func (w *window) ui() core.UI {
 func signIn(t *testing.T, p core.Provider) (core.Credential, string, error) {
 	t.Helper()
 	w := newWindow()
-	c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, w.ui())
+	c, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, w.ui())
 	select {
 	case page := <-w.pages:
 		return c, page, err

@@ -101,7 +101,7 @@ func TestDocumentsAreRepeated(t *testing.T) {
 				delete(s.override, path) // which the server's lock guards
 				cutOff(w, r)
 			}
-			p := s.open(t, nil).(core.SignIn)
+			p := s.open(t, nil).(core.InteractiveProvider)
 			_, err := p.SignIn(t.Context(), core.Request{MayRetry: mayRetry}, newWindow().ui())
 			require.Equal(t, mayRetry, err == nil, "%s: %v", path, err)
 			if !mayRetry {

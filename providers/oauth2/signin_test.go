@@ -110,14 +110,14 @@ func TestPushedRequest(t *testing.T) {
 	}
 	s := newPeople(t)
 	s.meta["require_pushed_authorization_requests"] = true
-	_, err := s.open(t, nil).(core.SignIn).SignIn(t.Context(), core.Request{}, newWindow().ui())
+	_, err := s.open(t, nil).(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, newWindow().ui())
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	for _, answer := range []map[string]any{{}, {"request_uri": "x\ny"}, {"request_uri": 7}} {
 		s.set(func() {
 			s.override["/par"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 201, answer) }
 		})
 		_, err = s.open(t,
-			map[string]any{"pushed_authorization_url": s.URL + "/par"}).(core.SignIn).SignIn(t.Context(),
+			map[string]any{"pushed_authorization_url": s.URL + "/par"}).(core.InteractiveProvider).SignIn(t.Context(),
 			core.Request{}, newWindow().ui())
 		require.ErrorIs(t, err, core.CodeUnavailable)
 	}
@@ -212,7 +212,7 @@ func TestTabs(t *testing.T) {
 	s.answer = func(v url.Values) {
 		redirect += "?" + v.Encode()
 	}
-	_, err := p.(core.SignIn).SignIn(t.Context(), core.Request{},
+	_, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{},
 		core.UI{Show: func(_ context.Context, message string) error {
 			link := message[strings.Index(message, "http"):]
 			u, err := url.Parse(link)
@@ -233,7 +233,7 @@ func TestTabs(t *testing.T) {
 
 func TestWaysToThePerson(t *testing.T) {
 	s := newPeople(t)
-	p := s.open(t, nil).(core.SignIn)
+	p := s.open(t, nil).(core.InteractiveProvider)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
 	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "device_code")
@@ -265,7 +265,7 @@ func TestRedirectPortTaken(t *testing.T) {
 	s := newPeople(t)
 	port := taken.Addr().(*net.TCPAddr).Port
 	_, err = s.open(t,
-		map[string]any{"redirect": map[string]any{"port": port}}).(core.SignIn).SignIn(t.Context(),
+		map[string]any{"redirect": map[string]any{"port": port}}).(core.InteractiveProvider).SignIn(t.Context(),
 		core.Request{}, newWindow().ui())
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, fmt.Sprint("redirect port ", port))
@@ -276,7 +276,7 @@ func TestClosedTab(t *testing.T) {
 	s := newPeople(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var link string
-	_, err := s.open(t, nil).(core.SignIn).SignIn(ctx, core.Request{},
+	_, err := s.open(t, nil).(core.InteractiveProvider).SignIn(ctx, core.Request{},
 		core.UI{Open: func(_ context.Context, l string) error {
 			link = l
 			cancel()
@@ -368,13 +368,13 @@ func TestSignInSettings(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Implements(t, (*core.SignIn)(nil), p)
+			require.Implements(t, (*core.InteractiveProvider)(nil), p)
 		})
 	}
 	p, err := oauth2.Factory.Open(t.Context(), "",
 		map[string]any{"token_url": "https://l/t", "client_id": "app", "client_secret": "s"})
 	require.NoError(t, err)
-	require.NotImplements(t, (*core.SignIn)(nil), p, "a program needs no person")
+	require.NotImplements(t, (*core.InteractiveProvider)(nil), p, "a program needs no person")
 }
 
 func requireNoText(t *testing.T, err error, secret string) {
