@@ -66,7 +66,7 @@
 //     later one has stored.
 //   - Plugins and programs of different versions work together: the protocol is only extended.
 //   - The codes of errors do not change, but their texts may. Compare with errors.Is, as in
-//     errors.Is(err, core.Denied).
+//     errors.Is(err, core.CodeDenied).
 //   - The two newest releases of Go are supported.
 //
 // Before version 1.0.0 a minor version may change names in Go; CHANGELOG.md names each change.

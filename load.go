@@ -40,7 +40,7 @@ type Config struct {
 // opts.StartPlugins is true. Nil options are the recommended default.
 //
 // If the files have faults, the error is a [*config.Error] with all of them, each with file, line
-// and column; its code is [core.BadConfig]. If there is no file, the code is the same. After an
+// and column; its code is [core.CodeBadConfig]. If there is no file, the code is the same. After an
 // error the program closes nothing.
 func Load(ctx context.Context, opts *Options) (*Config, error) {
 	var o Options

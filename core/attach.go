@@ -15,8 +15,8 @@ import (
 // asked is what an Authorizer was told, and which headers of the answer it
 // wants to be told next.
 type asked struct {
-	learn []string     // Attachment.Learn
-	known headerValues // Outgoing.Learned
+	learn []string     // Attachment.RememberHeaders
+	known headerValues // Outgoing.Remembered
 }
 
 // attach puts the credential on a request that the sender may write to.

@@ -48,7 +48,7 @@ func wrapOnce(
 // that of a call into a provider (Authenticate, SignIn or Revoke) whose session has
 // the option. Clients of package providerhttp use it; a provider that sends its
 // token requests with another client calls it with their contexts. If the option's
-// function returned nil or panicked, the error is [BadConfig]. It is safe for
+// function returned nil or panicked, the error is [CodeBadConfig]. It is safe for
 // concurrent use.
 func AuthTransport(ctx context.Context, base http.RoundTripper) (http.RoundTripper, error) {
 	o, _ := ctx.Value(authTransportKey{}).(*Options)

@@ -13,7 +13,7 @@ import "context"
 // Close returns when ctx ends. It waits at most Options.Timeout for what is under way,
 // and then at most Options.Timeout for each call into the provider and the store. It
 // returns the error of revoking or saving; the session is closed in any case. Close is
-// idempotent. Afterwards use is [Closed] until the next Init.
+// idempotent. Afterwards use is [CodeClosed] until the next Init.
 func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForNow) }
 
 // SignOut ends the session for good: besides what Close does, it revokes the

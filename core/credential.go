@@ -16,7 +16,7 @@ import (
 type Credential struct {
 	// Attach goes on every request.
 	Attach Attachment
-	// Renewal is for the provider alone, such as a refresh token. The session
+	// RefreshState is for the provider alone, such as a refresh token. The session
 	// keeps it and hands it back in Request.Previous.
 	RefreshState Secret
 	// Expiry is when the credential ends. Zero: it does not expire.
@@ -47,7 +47,7 @@ func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == ot
 
 // BodyNeeds says what an Authorizer needs of the bodies of requests. A body is
 // read once for all of it, from [http.Request.GetBody], before it is sent. A
-// session refuses as [BadConfig] a credential that asks for a hash which its
+// session refuses as [CodeBadConfig] a credential that asks for a hash which its
 // program does not have ([crypto.Hash.Available]), for more than eight hashes, or
 // for more than 1 MiB.
 type BodyNeeds struct {
@@ -104,8 +104,8 @@ type Attachment struct {
 	// Roots are the PEM certificates that the API's server is verified
 	// against. Empty: the system's.
 	Roots string
-	// Learn names headers of the API's answers that the next Authorize wants
-	// to see in Outgoing.Learned, such as DPoP-Nonce (RFC 9449 §8.2). A 401
+	// RememberHeaders names headers of the API's answers that the next Authorize wants
+	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). A 401
 	// that brings a new value, and does not say invalid_token, is answered by
 	// authorizing the request again, without a refusal of the credential. A
 	// request has three such rounds at most; the answer to the third is the

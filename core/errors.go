@@ -11,7 +11,7 @@ import (
 )
 
 // Code says what to do next about an error. It is itself an error, so that
-// errors.Is(err, core.Denied) asks for it.
+// errors.Is(err, core.CodeDenied) asks for it.
 type Code uint8
 
 // The codes. Their numbers are part of the plugin protocol. A chain of
@@ -160,7 +160,7 @@ func LocalErrorf(code Code, format string, args ...any) error {
 // rejects that credential in the session that it came from ([Session.Reject]) and
 // asks the provider once more, with what that session has next. Without it, the
 // provider is given the same input again at the next attempt. A role that the
-// request did not have is [BadConfig]. It returns nil for nil and does not change
+// request did not have is [CodeBadConfig]. It returns nil for nil and does not change
 // err.
 func InputRefused(role string, err error) error {
 	if err == nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// EventKind says what happened to a session.
+// EventType says what happened to a session.
 type EventType uint8
 
 // The kinds of events. An attempt to obtain a credential ends with one event:
@@ -21,7 +21,7 @@ const (
 	EventSubjectChanged                      // the new credential has another subject, not OldSubject
 	EventWaiting                             // an attempt waits for WaitFor, at most for Wait
 	EventSigningIn                           // a person is being asked to sign in, at most for Wait
-	// Abandoned: an attempt ended with neither a credential nor a failure. Close or
+	// EventAbandoned: an attempt ended with neither a credential nor a failure. Close or
 	// Reconfigure stopped it, another attempt took its place after an input was
 	// refused, or Restore found nothing to take.
 	EventAbandoned

@@ -62,7 +62,7 @@ func (d tokenDevice) Authenticate(context.Context, core.Request) (core.Credentia
 	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(d.chain)}}, nil
 }
 
-// Sign implements [core.Signer].
+// SignDigest implements [core.TLSSigner].
 func (d tokenDevice) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	return d.key.Sign(rand.Reader, req.Digest, req.Hash)
 }

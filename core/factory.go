@@ -140,7 +140,7 @@ func (f Factory) Settings() []Setting {
 }
 
 // Check reports every fault of the settings, without opening anything. The
-// error is [BadConfig] and holds [Faults]; an environment that the provider
+// error is [CodeBadConfig] and holds [Faults]; an environment that the provider
 // does not know is reported alone.
 func (f Factory) Check(env Environment, settings map[string]any) error {
 	if f.check == nil {
@@ -160,7 +160,7 @@ func (f Factory) Open(ctx context.Context, env Environment, settings map[string]
 }
 
 // CheckEnvironment reports whether env is one of those that the provider knows.
-// The error is [BadConfig] and lists them.
+// The error is [CodeBadConfig] and lists them.
 func (i Info) CheckEnvironment(env Environment) error {
 	if len(i.Environments) == 0 || slices.Contains(i.Environments, env) {
 		return nil

@@ -13,7 +13,7 @@ import (
 // Options configure a [Session]. Nil and the zero value are the recommended
 // defaults. A session copies them; the caller's value is never written to.
 type Options struct {
-	// Provider is the provider's kind, for errors, logs and Status.
+	// Kind is the provider's kind, for errors, logs and Status.
 	Kind string
 	// Facade reports whether the kind has a facade, a package of its own with
 	// calls to the API, such as gs: then the sessions of the kind have one slot of
@@ -28,7 +28,7 @@ type Options struct {
 	// provider's; if it names none either, the hosts that callers name.
 	Origins []string
 	// Lazy authenticates on first use. False: use before Init is
-	// [NotInitialized].
+	// [CodeNotInitialized].
 	Lazy bool
 	// KeepFresh renews also while nobody asks, so that the first call after a
 	// pause does not wait.
@@ -51,10 +51,10 @@ type Options struct {
 	// reports others. Nil: none.
 	RefusedStatus []int
 	// UI lets a provider talk to a person. Nil: what needs a person is
-	// answered with [Interactive].
+	// answered with [CodeInteractive].
 	UI *UI
 	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
-	// [Session.SignIn] does, and everything else is answered with [Interactive].
+	// [Session.SignIn] does, and everything else is answered with [CodeInteractive].
 	// A helper or a broker that has a UI sets it. False: any caller may cause a
 	// sign-in.
 	AskOnlyOnSignIn bool
@@ -67,7 +67,7 @@ type Options struct {
 	// StoreScope tells apart what may be stored for sessions of one name, such as
 	// the account or the issuer; any text will do. A stored credential of another
 	// StoreScope, Provider or Environment is neither taken nor overwritten nor
-	// deleted, and Init then returns [BadConfig]. It is part of the key if
+	// deleted, and Init then returns [CodeBadConfig]. It is part of the key if
 	// StoreKey is empty, so that such a credential is not even looked at. Package
 	// registry fills it with a hash of the kind, the environment and the settings
 	// that identify an account. Empty: no scope.
@@ -97,14 +97,14 @@ type Options struct {
 	// holds secrets. Requests of providers that use package providerhttp, as those
 	// of this module do, or the function [AuthTransport] pass; those of a plugin are
 	// made in its process and do not. If the function returns nil or panics, the
-	// requests fail as [BadConfig]. Nil: the requests are not wrapped.
+	// requests fail as [CodeBadConfig]. Nil: the requests are not wrapped.
 	AuthTransport func(base http.RoundTripper) http.RoundTripper
 	// Logger receives what an operator wants to know: renewals and waits at Debug,
 	// sign-ins at Info, failures and changes of the subject at Warn. Nil: nothing
 	// is logged.
 	Logger *slog.Logger
 	// Begin is called when an attempt to obtain a credential starts, with the
-	// context of the caller that starts it and an event of the kind [Starting]. It
+	// context of the caller that starts it and an event of the kind [EventStarting]. It
 	// returns the context whose values the attempt is to have, such as one with a
 	// span: the provider gets them, and so do its requests. The attempt takes the
 	// values alone. It ends neither with that context nor with its deadline, as it
@@ -140,7 +140,7 @@ func (o *Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
+// Check reports what is wrong with o, as [Session.Init] would: [CodeBadConfig] for
 // an origin that is none, for an input that is nil, and for a number in
 // RefusedStatus that is no status of an error. Nil is good.
 func (o *Options) Check() error {

@@ -49,7 +49,7 @@ func NewOriginIndex(sessions iter.Seq[*Session]) *OriginIndex {
 
 // Find returns the session whose origins cover u. ws and wss count as http and
 // https. It sends nothing, and the session may be in any state. If no session
-// covers u, the error is [OriginRefused]. If several do, it is [BadConfig] and
+// covers u, the error is [CodeOriginRefused]. If several do, it is [CodeBadConfig] and
 // lists their names: the program chooses one of them by its name.
 func (x *OriginIndex) Find(u *url.URL) (*Session, error) {
 	found, ok := x.lookup(u)

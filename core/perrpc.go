@@ -29,7 +29,7 @@ func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 // GetRequestMetadata returns the headers of the credential, their names in
 // lower case; cookies and query parameters have no place in gRPC. uri is the
 // address of the service, as gRPC gives it; one that is not the session's is
-// [OriginRefused]. Other errors are those of Credential. The map is shared: do
+// [CodeOriginRefused]. Other errors are those of Credential. The map is shared: do
 // not write to it.
 func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
 	md, _, err := p.session.sender().metadata(ctx, uri)

@@ -44,7 +44,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 // current one stays in use until the new one is there, and if Renew fails. An
 // attempt that is under way serves as Renew's. The wait after a failure binds
 // Renew, too: its error is then returned from memory. Errors are those of
-// Credential; before Init it is [NotInitialized].
+// Credential; before Init it is [CodeNotInitialized].
 func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, nil) }
 
 // renew is Renew. It does nothing if there is another credential than old by now;
@@ -81,8 +81,8 @@ type SignInOptions struct {
 // SignIn makes the session ready, and may ask a person for that, also if
 // Options.AskOnlyOnSignIn keeps everything else from it. A credential that the
 // session has stays in use until the new one is there, and if SignIn fails.
-// Without a UI the error is [BadConfig]; other errors are those of Init, and
-// [Interactive] if the provider signs nobody in.
+// Without a UI the error is [CodeBadConfig]; other errors are those of Init, and
+// [CodeInteractive] if the provider signs nobody in.
 func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "sign in")
@@ -139,7 +139,7 @@ func (s *Session) decideSignIn(
 // nothing: a program that reports a secret may end at once, and a renewal that it
 // leaves unfinished would lose the refresh token. The next caller that wants a
 // credential, here or in another process, starts the renewal. RejectStored reports
-// whether the store holds the secret. Without a store the error is [BadConfig];
+// whether the store holds the secret. Without a store the error is [CodeBadConfig];
 // others are the store's.
 func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
 	u := s.config()

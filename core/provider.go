@@ -35,7 +35,7 @@ import (
 type Provider interface {
 	// Authenticate obtains a credential. It returns by the end of ctx, and
 	// reports what went wrong with [Errorf], whose [Code] tells the session
-	// what to do next. An error without a code counts as [Unavailable].
+	// what to do next. An error without a code counts as [CodeUnavailable].
 	Authenticate(ctx context.Context, req Request) (Credential, error)
 }
 
@@ -50,13 +50,13 @@ func (f ProviderFunc) Authenticate(ctx context.Context, req Request) (Credential
 // Authorizer is the ability to make an attachment for each request, as
 // signatures, DPoP and SPNEGO need. Without it, [Credential.Attach] goes on
 // every request as it is. An error that wraps [errors.ErrUnsupported] means
-// "as if absent"; one with [Denied] says that the credential will not do, so
+// "as if absent"; one with [CodeDenied] says that the credential will not do, so
 // that the session drops it as it does after a 401.
 type Authorizer interface {
 	Authorize(ctx context.Context, c Credential, out Outgoing) (Attachment, error)
 }
 
-// Signer is the ability to sign with a private key that stays with the
+// TLSSigner is the ability to sign with a private key that stays with the
 // provider. The TLS handshakes of a session ask for it when [Attachment.Cert]
 // holds a chain and no key. Without it, the key must be in the attachment.
 type TLSSigner interface {
@@ -69,8 +69,8 @@ type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
 }
 
-// SignIn is the ability to authenticate with the help of a person. A session
-// uses it after Authenticate answered [Interactive], if [Options.UI] is set.
+// InteractiveProvider is the ability to authenticate with the help of a person. A session
+// uses it after Authenticate answered [CodeInteractive], if [Options.UI] is set.
 // Without it, the session reports Interactive to its caller.
 type InteractiveProvider interface {
 	SignIn(ctx context.Context, req Request, ui UI) (Credential, error)
@@ -84,9 +84,9 @@ type Closer interface {
 	Close(ctx context.Context) error
 }
 
-// UI is how a provider talks to a person during [SignIn]. A nil function means
+// UI is how a provider talks to a person during a sign-in. A nil function means
 // that the program cannot do that; a provider then does without or reports
-// [Interactive]. The functions are called from any goroutine, one at a time
+// [CodeInteractive]. The functions are called from any goroutine, one at a time
 // for one sign-in.
 type UI struct {
 	// Show tells the person something, such as a code and where to enter it.
@@ -96,12 +96,12 @@ type UI struct {
 	// Open opens a URL in the person's browser, on this machine. An error says
 	// that there is none.
 	Open func(ctx context.Context, url string) error
-	// Visit asks the person to open a page on any device and to enter a code
+	// ShowDevicePrompt asks the person to open a page on any device and to enter a code
 	// there. It returns once they were told. Nil: Show tells them.
 	ShowDevicePrompt func(ctx context.Context, v DevicePrompt) error
 }
 
-// Visit is a page that a person is asked to open, on any device, as in the
+// DevicePrompt is a page that a person is asked to open, on any device, as in the
 // device authorization grant (RFC 8628 §3.3).
 type DevicePrompt struct {
 	VerificationURI         string    // short, to be typed; as verification_uri
@@ -136,7 +136,7 @@ func (r Reason) String() string {
 // Request is what a session tells its provider.
 type Request struct {
 	Reason    Reason
-	Previous  Credential // zero when Initial; Previous.Renewal is, for example, the refresh token
+	Previous  Credential // zero when Initial; Previous.RefreshState is, for example, the refresh token
 	Challenge string     // the WWW-Authenticate header of the refusal (RFC 9110 §11.6.1) when Rejected
 	// Inputs are the current credentials of the sessions in Options.Inputs, by
 	// role, such as "subject_token" (RFC 8693 §2.1).
@@ -148,7 +148,7 @@ type Request struct {
 	MayRetry bool
 }
 
-// SignRequest asks a [Signer] for one signature, in the terms of
+// SignatureRequest asks a [TLSSigner] for one signature, in the terms of
 // [crypto.Signer].
 type SignatureRequest struct {
 	Credential Credential
@@ -177,8 +177,8 @@ type Outgoing struct {
 	// not, if the body is longer than that, or if it cannot be read twice. Empty
 	// and not nil without a body.
 	Body []byte
-	// Learned holds the latest values that this origin's answers had for the
-	// headers in Attachment.Learn, by their canonical names: all values of each,
+	// Remembered holds the latest values that this origin's answers had for the
+	// headers in Attachment.RememberHeaders, by their canonical names: all values of each,
 	// in their order, as WWW-Authenticate may come more than once.
 	Remembered http.Header
 }

@@ -135,7 +135,7 @@ func (r *record) stale(now time.Time, early time.Duration) bool {
 }
 
 // encode returns the record as text. Bytes that are no UTF-8, which JSON would
-// replace, are [BadConfig].
+// replace, are [CodeBadConfig].
 func (r *record) encode() (Secret, error) {
 	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
 		for name, value := range values {
@@ -154,7 +154,7 @@ func (r *record) encode() (Secret, error) {
 }
 
 // decodeRecord reads what encode made. What it cannot be is [ErrDamaged]; a
-// record of a later version is [BadConfig].
+// record of a later version is [CodeBadConfig].
 func decodeRecord(text Secret) (*record, error) {
 	var r record
 	if json.Unmarshal([]byte(text.Reveal()), &r) != nil || r.Version < 1 || r.ID == "" {

@@ -98,7 +98,7 @@ func (c *Scope) RemoveCurrent(s *Session) bool {
 }
 
 // Current returns the innermost session of ctx, otherwise the one that was set
-// last of those in a slot, otherwise [NotInitialized].
+// last of those in a slot, otherwise [CodeNotInitialized].
 func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if f := c.frame(ctx); f != nil {
 		return f.sessions[0], nil
@@ -111,8 +111,8 @@ func (c *Scope) Current(ctx context.Context) (*Session, error) {
 }
 
 // CurrentOf returns the innermost session of a kind of ctx, through the blocks of
-// other kinds, otherwise the one in the kind's slot, otherwise [NotInitialized].
-// It is for the facade of the kind. The kind of a session is Options.Provider.
+// other kinds, otherwise the one in the kind's slot, otherwise [CodeNotInitialized].
+// It is for the facade of the kind. The kind of a session is Options.Kind.
 func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 	for f := c.frame(ctx); f != nil; f = f.outer {
 		for _, s := range f.sessions {
@@ -128,7 +128,7 @@ func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 }
 
 // Use initialises s and puts it into its slot, as SetCurrent does. If Init fails,
-// the slot keeps its session. If s is nil, the error is [BadConfig].
+// the slot keeps its session. If s is nil, the error is [CodeBadConfig].
 func (c *Scope) Use(ctx context.Context, s *Session) error {
 	if s == nil {
 		return errNilSession()
@@ -161,7 +161,7 @@ func (c *Scope) With(ctx context.Context, sessions ...*Session) context.Context 
 // Do runs fn with a context in which s is current. It initialises s unless it
 // already is, and at the end, also of a panic, closes what it initialised; of
 // several blocks at the same time the last one closes. If Init fails, fn is
-// not run. The error is that of Init, else of fn, else of Close; [BadConfig] if s
+// not run. The error is that of Init, else of fn, else of Close; [CodeBadConfig] if s
 // is nil.
 func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) error) (err error) {
 	if s == nil {
@@ -201,7 +201,7 @@ func (s *Session) leave(ctx context.Context) error {
 // innermost of the request's context whose origins cover the URL, otherwise, of
 // the sessions in the slots whose origins do, the one that was set last. A
 // session without origins covers every URL. If no session covers the URL, the
-// error is [OriginRefused]; if there is no session at all, [NotInitialized]. A
+// error is [CodeOriginRefused]; if there is no session at all, [CodeNotInitialized]. A
 // redirect stays with the session of the first request.
 func (c *Scope) Client() *http.Client { return &http.Client{Transport: scoped{c}} }
 

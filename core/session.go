@@ -26,7 +26,7 @@ import (
 //
 // A Session is safe for concurrent use. It runs a goroutine only while it
 // authenticates. The zero Session authenticates nothing: Init returns
-// [BadConfig].
+// [CodeBadConfig].
 type Session struct {
 	live  atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup atomic.Pointer[setup]      // written under mu
@@ -59,7 +59,7 @@ func (s *Session) extras() *extra {
 
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. If
-// something is wrong with them, Init reports it as [BadConfig].
+// something is wrong with them, Init reports it as [CodeBadConfig].
 func New(name string, p Provider, opts *Options) *Session {
 	s := &Session{}
 	s.setup.Store(newSetup(name, p, opts))
@@ -85,8 +85,8 @@ func (s *Session) String() string {
 // Init authenticates the session unless it already is. Callers at the same
 // time share one attempt; a caller whose ctx ends leaves alone. A failed Init
 // leaves the session as it was, and the next one tries again: after a second
-// failure in a row it first waits out the back-off of [Unavailable], and
-// answers [Denied], [BadConfig] and [Interactive] from memory until their
+// failure in a row it first waits out the back-off of [CodeUnavailable], and
+// answers [CodeDenied], [CodeBadConfig] and [CodeInteractive] from memory until their
 // cool-down ends, so that a loop around Init is no storm.
 func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
@@ -113,7 +113,7 @@ func (s *Session) init(ctx context.Context, block bool) error {
 
 // Credential returns the current credential. It is the hot path: while the
 // credential is fresh it takes no lock and allocates nothing. Errors:
-// [NotInitialized] before Init (unless Options.Lazy), [Closed] after Close,
+// [CodeNotInitialized] before Init (unless Options.Lazy), [CodeClosed] after Close,
 // what the provider reported if there is no valid credential, and an error
 // that wraps ctx's when ctx ends first.
 func (s *Session) Credential(ctx context.Context) (Credential, error) {

@@ -20,7 +20,7 @@ type Status struct {
 	// Renewable says whether the session can probably get its next credential
 	// without a person: it has a refresh state, or nobody signed in for the
 	// credential that it has, and the last attempt did not say that something has
-	// to be done first ([Interactive], [Denied], [BadConfig]). An idle session
+	// to be done first ([CodeInteractive], [CodeDenied], [CodeBadConfig]). An idle session
 	// whose credential has expired is StateExpired and Renewable. False also before
 	// Init and after Close.
 	Renewable  bool

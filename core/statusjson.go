@@ -25,7 +25,7 @@ func newErrorJSON(err error) *errorJSON {
 }
 
 // err returns the error that e was made from: its code and its text. A code of a
-// later version is [Unavailable].
+// later version is [CodeUnavailable].
 func (e *errorJSON) err() error {
 	if e == nil {
 		return nil
@@ -83,7 +83,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements [json.Unmarshaler], for programs that read what
 // MarshalJSON wrote. Fields that it does not know are ignored, and a code that it
-// does not know is [Unavailable]; a state that it does not know is an error. Of
+// does not know is [CodeUnavailable]; a state that it does not know is an error. Of
 // the errors, the code and the text are kept.
 func (s *Status) UnmarshalJSON(text []byte) error {
 	var in statusJSON

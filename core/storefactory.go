@@ -89,7 +89,7 @@ func (f StoreFactory) Info() StoreInfo { return f.info }
 // Settings describes the settings, in the order of their declaration. Do not write to the result.
 func (f StoreFactory) Settings() []Setting { return f.settings }
 
-// Check reports every fault of the settings, without making a store. The error is [BadConfig] and
+// Check reports every fault of the settings, without making a store. The error is [CodeBadConfig] and
 // holds [Faults].
 func (f StoreFactory) Check(settings map[string]any) error {
 	if f.check == nil {
@@ -99,7 +99,7 @@ func (f StoreFactory) Check(settings map[string]any) error {
 }
 
 // Open makes a store from settings, which are as for [Factory.Open]. Faults of the settings are
-// [BadConfig].
+// [CodeBadConfig].
 func (f StoreFactory) Open(ctx context.Context, settings map[string]any) (Store, error) {
 	if f.open == nil {
 		return nil, Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")

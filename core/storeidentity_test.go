@@ -129,7 +129,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
 		named, then, now []string // by the provider, by the options before and now
 		want             []string // where the credential may go; nil: anywhere
-		token            string   // "new": the provider was asked; "": BadConfig
+		token            string   // "new": the provider was asked; "": CodeBadConfig
 	}{
 		"nobody names any":           {nil, nil, nil, nil, "old"},
 		"the options from now on":    {nil, nil, []string{originA}, []string{originA}, "old"},

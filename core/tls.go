@@ -53,7 +53,7 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 // address. ctx, and apart from that Options.Timeout, bounds all of it. The
 // connection is a [*tls.Conn]. The function fits http.Transport.DialTLSContext.
 // Errors are those of Credential, of the network, of the verification, and
-// [Unavailable] for a client certificate that has ended.
+// [CodeUnavailable] for a client certificate that has ended.
 func (s *Session) DialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	if ctx == nil {
 		return nil, s.config().annotate(errNoContext, "dial")
@@ -137,10 +137,10 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 
 // Signer returns the private key of the session's current client certificate
 // for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
-// Where the key stays with the provider (see [Signer]), each signature is asked
+// Where the key stays with the provider (see [TLSSigner]), each signature is asked
 // for there, within Options.Timeout. It is good as long as the certificate is:
 // ask again for the key of the next one. The error is that of
-// [Session.Credential], or [BadConfig] for a session without a certificate. The
+// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The
 // signer is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 	return s.sender().signer(ctx)

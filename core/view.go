@@ -18,7 +18,7 @@ type Need struct {
 
 // View is a session for callers with a [Need]. It is safe for concurrent use.
 // It ends with its session, and need not be closed: after [Session.Close] its uses
-// are [Closed]. The zero View is one of a zero Session.
+// are [CodeClosed]. The zero View is one of a zero Session.
 type View struct {
 	session *Session
 	need    Need
@@ -26,7 +26,7 @@ type View struct {
 
 // For returns a view of the session whose credentials meet a need. One that does
 // not is renewed first, once for all callers. A need that no credential of the
-// session can meet for at least a second, because they live shorter, is [BadConfig].
+// session can meet for at least a second, because they live shorter, is [CodeBadConfig].
 func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.

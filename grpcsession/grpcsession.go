@@ -53,7 +53,7 @@ import (
 //	Unavailable       Unavailable: the credential cannot be obtained at this time
 //	PermissionDenied  OriginRefused: the service is not one of the session's origins
 //	Unauthenticated   Denied or Interactive
-//	Internal          NotInitialized or BadConfig
+//	Internal          CodeNotInitialized or CodeBadConfig
 //
 // FailedPrecondition is not among them, because gRPC allows the codes above only
 // (its proposal A54). A retry policy for UNAVAILABLE in a service config applies to

@@ -67,7 +67,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // nothing and reads no file: the first use of a factory, or [Host.Describe],
 // reports what is wrong with the file. Until the plugin was started once, a
 // factory knows its kind alone and Check finds no fault. What is wrong with b
-// itself is [core.BadConfig].
+// itself is [core.CodeBadConfig].
 //
 // Called again with another binary of the same name, as after a configuration
 // was loaded again, it returns factories for a process of that one. The old
@@ -87,9 +87,9 @@ func (h *Host) Factories(b Binary) ([]core.Factory, error) {
 }
 
 // Describe starts the plugin unless it runs, and returns what it serves,
-// whether or not the binary's Kinds name it. An error is [core.BadConfig]
+// whether or not the binary's Kinds name it. An error is [core.CodeBadConfig]
 // where another binary or other settings of it are needed, and
-// [core.Unavailable] where trying again may help.
+// [core.CodeUnavailable] where trying again may help.
 func (h *Host) Describe(ctx context.Context, b Binary) (Description, error) {
 	s, err := h.supervisor(b)
 	if err != nil {
@@ -105,7 +105,7 @@ func (h *Host) Describe(ctx context.Context, b Binary) (Description, error) {
 }
 
 // Close ends all processes and waits for their end, within ctx; then they are
-// killed. Afterwards, calls of providers are [core.Closed]. Close is
+// killed. Afterwards, calls of providers are [core.CodeClosed]. Close is
 // idempotent.
 func (h *Host) Close(ctx context.Context) error {
 	h.mu.Lock()

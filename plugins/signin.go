@@ -23,7 +23,7 @@ const (
 	withdrawLimit = 100 * time.Millisecond
 )
 
-// SignIn implements [core.SignIn]. It is not repeated: the person would have to
+// SignIn implements [core.InteractiveProvider]. It is not repeated: the person would have to
 // begin again.
 func (r *remote) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (cred core.Credential, err error) {

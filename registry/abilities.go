@@ -49,7 +49,7 @@ func (p *provider) Authorize(
 	return a.Authorize(ctx, c, out)
 }
 
-// Sign implements [core.Signer].
+// Sign implements [core.TLSSigner].
 func (p *provider) SignDigest(ctx context.Context, req core.SignatureRequest) ([]byte, error) {
 	defer p.use()()
 	s, err := ability[core.TLSSigner](ctx, p)
@@ -70,7 +70,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	return r.Revoke(ctx, c)
 }
 
-// SignIn implements [core.SignIn].
+// SignIn implements [core.InteractiveProvider].
 func (p *provider) SignIn(
 	ctx context.Context, req core.Request, ui core.UI,
 ) (core.Credential, error) {

@@ -31,7 +31,7 @@ type Registry struct {
 }
 
 // New returns a registry of these kinds, without sessions. A kind that occurs
-// twice, and the zero Factory, are errors of code [core.BadConfig].
+// twice, and the zero Factory, are errors of code [core.CodeBadConfig].
 func New(factories ...core.Factory) (*Registry, error) {
 	k, err := newKinds(factories)
 	if err != nil {
@@ -56,13 +56,13 @@ func (r *Registry) Kinds() []core.Info {
 }
 
 // Factory returns the factory of a kind. The error for an unknown one is
-// [core.BadConfig] and lists the known ones.
+// [core.CodeBadConfig] and lists the known ones.
 func (r *Registry) Factory(kind string) (core.Factory, error) {
 	return r.kinds.Load().factory(kind)
 }
 
 // Session returns the one shared session of that name. It takes no lock and
-// allocates nothing. An unknown name is [core.BadConfig]. The session of a
+// allocates nothing. An unknown name is [core.CodeBadConfig]. The session of a
 // name stays the same when [Registry.Replace] changes its settings; after the
 // name is removed, the session is closed and a later one of that name is
 // another.
@@ -97,7 +97,7 @@ func (r *Registry) unknown(name string) error {
 
 // Close closes all sessions, several at a time, and returns their errors
 // joined. It returns by the end of ctx. Close is idempotent. Afterwards
-// [Registry.Session] still returns the sessions, which return [core.Closed]; the
+// [Registry.Session] still returns the sessions, which return [core.CodeClosed]; the
 // set can no longer be changed.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()

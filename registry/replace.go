@@ -26,7 +26,7 @@ func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 
 // Replace makes entries the whole set of sessions. First everything is
 // checked, without sending anything; all faults are reported together, joined,
-// each a [*core.Error] of code [core.BadConfig] with the session's name, and
+// each a [*core.Error] of code [core.CodeBadConfig] with the session's name, and
 // then nothing has changed. Otherwise the sets are exchanged at once:
 //
 //   - a session whose entry is as before keeps its credential,
@@ -42,7 +42,7 @@ func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 // counts as changed.
 //
 // Entries are copied. A provider is opened when its session first
-// authenticates. After [Registry.Close] the error is [core.Closed].
+// authenticates. After [Registry.Close] the error is [core.CodeClosed].
 func (r *Registry) Replace(ctx context.Context, entries []Entry, plugins ...core.Factory) error {
 	k, err := newKinds(slices.Concat(r.builtin, plugins))
 	if err != nil {

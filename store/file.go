@@ -38,12 +38,12 @@ type FileOptions struct {
 // Load renames a file that is damaged, so that its name ends in ".damaged" (the last
 // such file is kept). The error wraps [core.ErrDamaged] and has the new name. A file
 // that was encrypted with another key, or written by a newer version, is not
-// changed, and the error is [core.BadConfig].
+// changed, and the error is [core.CodeBadConfig].
 //
 // Lock locks a file whose name ends in ".lock", which is never removed. Then it
 // reserves the disk space for the next Save, as a file whose name ends in ".tmp". So
-// a folder that is not writable ([core.BadConfig]) and a full disk
-// ([core.Unavailable]) are found before a refresh token is spent. A process that is
+// a folder that is not writable ([core.CodeBadConfig]) and a full disk
+// ([core.CodeUnavailable]) are found before a refresh token is spent. A process that is
 // killed may leave the file ".tmp"; the next Lock uses it again. A Save by a process
 // that does not hold the lock waits for the lock.
 //

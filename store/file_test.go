@@ -126,7 +126,7 @@ func TestFileFaults(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		breakIt func(t *testing.T, path string, opts *store.FileOptions)
-		damaged bool // else the file stays, and the code is BadConfig
+		damaged bool // else the file stays, and the code is CodeBadConfig
 		want    string
 	}{
 		"empty":   {overwrite(""), true, "cut short"},

@@ -25,11 +25,11 @@ type KeyringOptions struct {
 // GNOME's or KDE's) on Linux and BSD, the Keychain on macOS, the Credential
 // Manager on Windows. Locks are files in the user's folder for caches.
 //
-// Most servers have no keyring: the error is then [core.BadConfig] and says what to
+// Most servers have no keyring: the error is then [core.CodeBadConfig] and says what to
 // use instead. If a keyring is locked or does not answer in time, the error is
-// [core.Unavailable]. While a call has exceeded its time limit, all other calls of
+// [core.CodeUnavailable]. While a call has exceeded its time limit, all other calls of
 // the process fail at once. Windows stores at most 2,560 bytes and macOS about 2,900;
-// for a larger credential the error is [core.BadConfig]. Use [File] then, which keeps
+// for a larger credential the error is [core.CodeBadConfig]. Use [File] then, which keeps
 // only its key in the keyring.
 //
 // The store is safe for concurrent use by goroutines and by processes.

@@ -58,7 +58,7 @@ func (m *memoryStore) Lock(ctx context.Context, key string) (func(), error) {
 	return m.locks.lock(ctx, key)
 }
 
-// contextError returns [core.Unavailable] if ctx has ended, and otherwise nil.
+// contextError returns [core.CodeUnavailable] if ctx has ended, and otherwise nil.
 func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil

@@ -23,7 +23,7 @@ type namedLock struct {
 }
 
 // lock locks a name and returns the function that unlocks it. If ctx ends
-// first, the error is [core.Unavailable].
+// first, the error is [core.CodeUnavailable].
 func (n *namedLocks) lock(ctx context.Context, name string) (unlock func(), err error) {
 	l := n.enter(name)
 	if err := l.Lock(ctx); err != nil {

@@ -94,7 +94,7 @@ func (s *sealer) open(name string, file []byte) (core.Secret, error) {
 }
 
 // checkHead checks the head of a file. The error wraps [core.ErrDamaged], or is
-// [core.BadConfig] for an unknown version.
+// [core.CodeBadConfig] for an unknown version.
 func checkHead(file []byte) error {
 	switch {
 	case len(file) < head || string(file[:len(magic)]) != magic:

@@ -5,7 +5,7 @@
 //	err := s.Init(ctx) // may ask the person to sign in
 //
 // If nobody can answer, as in a job without a terminal, a question returns an error of
-// code [core.Interactive] at once. The error says what to do.
+// code [core.CodeInteractive] at once. The error says what to do.
 //
 // The package does not handle Ctrl-C, with one exception: while a person types a hidden
 // answer, Ctrl-C ends the question, so that the terminal's echo is restored. A program
@@ -47,7 +47,7 @@ type Options struct {
 
 // New returns a [core.UI] that uses the terminal. Nil options are the recommended
 // default. The UI is safe for concurrent use: the questions and messages of several
-// sessions do not overlap. Errors have the code [core.Interactive].
+// sessions do not overlap. Errors have the code [core.CodeInteractive].
 func New(opts *Options) *core.UI {
 	u := &ui{inUse: ctxmutex.New()}
 	if opts != nil {

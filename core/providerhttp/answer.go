@@ -14,7 +14,7 @@ import (
 
 // AnswerError says what an answer that is not a success means: Denied for a
 // refusal (400, 401, 403, 404…), Unavailable for 408, 429 and 5xx with the
-// Retry-After of the answer, BadConfig for a redirect and for the OAuth error
+// Retry-After of the answer, CodeBadConfig for a redirect and for the OAuth error
 // codes that settings can mend. Of body it uses "error" and
 // "error_description" (RFC 6749 §5.2) as [core.Printable] lets them be shown:
 // not where they repeat a part of one of the secrets given.

@@ -39,8 +39,8 @@ type Call struct {
 // status. It ends with ctx.
 //
 // Errors are fit to be returned by a provider: those of [NewClient],
-// [AnswerError] and [AnswerCode], [core.Unavailable] for an answer that makes no
-// sense, and [core.BadConfig] for a URL or a value that cannot be sent. They
+// [AnswerError] and [AnswerCode], [core.CodeUnavailable] for an answer that makes no
+// sense, and [core.CodeBadConfig] for a URL or a value that cannot be sent. They
 // name the host, and repeat neither a secret of the call nor what could not be
 // read. Post is safe for concurrent use.
 func Post(ctx context.Context, req core.Request, c Call, answer any) error {

@@ -215,7 +215,7 @@ var brokenProofs = []broken{
 			}
 			return "proof", nil
 		})},
-	{check: "ability/learn", fault: "written", says: "written to Outgoing.Learned",
+	{check: "ability/learn", fault: "written", says: "written to Outgoing.Remembered",
 		factory: with(func(a *able) {
 			a.authorize = func(out core.Outgoing) (core.Attachment, error) {
 				delete(out.Remembered, "Dpop-Nonce")

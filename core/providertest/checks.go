@@ -20,26 +20,26 @@ var checks = []check{
 	{name: "settings/good", promise: "good settings are accepted", vital: true, run: settingsGood},
 	{
 		name: "settings/unknown-key", run: settingsUnknown,
-		promise: "a key that no setting has is BadConfig; the error names it and the nearest one, " +
+		promise: "a key that no setting has is CodeBadConfig; the error names it and the nearest one, " +
 			"and no value",
 	},
 	{
 		name: "settings/wrong-type", run: settingsWrongType,
-		promise: "a value of the wrong type is BadConfig; the error names the setting and no value",
+		promise: "a value of the wrong type is CodeBadConfig; the error names the setting and no value",
 	},
 	{
 		name: "settings/missing", run: settingsMissing,
-		promise: "each required setting that is missing is BadConfig and named, all of them at " +
+		promise: "each required setting that is missing is CodeBadConfig and named, all of them at " +
 			"once",
 	},
 	{
 		name: "settings/enum", run: settingsEnum,
-		promise: "a value that is not one of the setting's own is BadConfig; the error names the " +
+		promise: "a value that is not one of the setting's own is CodeBadConfig; the error names the " +
 			"setting and no value",
 	},
 	{
 		name: "settings/environment", run: settingsEnvironment,
-		promise: "an environment that the factory does not know is BadConfig, the names of the " +
+		promise: "an environment that the factory does not know is CodeBadConfig, the names of the " +
 			"known ones are given, and none is chosen silently",
 	},
 	{
@@ -104,7 +104,7 @@ var checks = []check{
 	{
 		name: "previous/stored", run: previousStored,
 		promise: "a credential that was kept in a core.Store is taken up by another process and " +
-			"renewed there, its Renewal as it was",
+			"renewed there, its RefreshState as it was",
 	},
 	{
 		name: "inputs/strange", run: strangeInputs,
@@ -123,18 +123,18 @@ var checks = []check{
 	},
 	{
 		name: "context/cancel", remote: true, run: contextCancel,
-		promise: "a call is back soon after its context was cancelled, Unavailable, wrapping " +
+		promise: "a call is back soon after its context was cancelled, CodeUnavailable, wrapping " +
 			"context.Canceled",
 	},
 	{
 		name: "context/deadline", remote: true, run: contextDeadline,
-		promise: "a call is back soon after its deadline, Unavailable, wrapping " +
+		promise: "a call is back soon after its deadline, CodeUnavailable, wrapping " +
 			"context.DeadlineExceeded",
 	},
 
 	{
 		name: "server/refuses", remote: true, run: refused,
-		promise: "a server that refuses the credentials is Denied",
+		promise: "a server that refuses the credentials is CodeDenied",
 	},
 	{
 		name: "server/echoes", remote: true, run: refusedEcho,
@@ -142,20 +142,20 @@ var checks = []check{
 	},
 	{
 		name: "server/unreachable", remote: true, run: unreachable,
-		promise: "a server that cannot be reached is Unavailable",
+		promise: "a server that cannot be reached is CodeUnavailable",
 	},
 	{
 		name: "server/errors", remote: true, run: serverErrors,
-		promise: "a status of 500 and above is Unavailable",
+		promise: "a status of 500 and above is CodeUnavailable",
 	},
 	{
 		name: "server/retry-after", remote: true, run: retryAfter,
-		promise: "429 and 503 are Unavailable, and their Retry-After, if it makes sense, is in the " +
+		promise: "429 and 503 are CodeUnavailable, and their Retry-After, if it makes sense, is in the " +
 			"error",
 	},
 	{
 		name: "server/garbage", remote: true, run: garbage,
-		promise: "an answer that makes no sense is Unavailable or BadConfig and never a credential",
+		promise: "an answer that makes no sense is CodeUnavailable or CodeBadConfig and never a credential",
 	},
 	{
 		name: "server/control-characters", remote: true, run: controlCharacters,
@@ -168,7 +168,7 @@ var checks = []check{
 	{name: "server/endless", remote: true, promise: "an answer is read up to a bound", run: endless},
 	{
 		name: "server/reset", remote: true, run: reset,
-		promise: "a connection that breaks is Unavailable",
+		promise: "a connection that breaks is CodeUnavailable",
 	},
 	{
 		name: "server/once", remote: true, run: askedOnce,
@@ -229,7 +229,7 @@ var checks = []check{
 
 	{
 		name: "person/nobody", run: nobody,
-		promise: "SignIn without a UI that can do anything is back at once, with Interactive " +
+		promise: "SignIn without a UI that can do anything is back at once, with CodeInteractive " +
 			"unless it can do without",
 	},
 	{
@@ -237,11 +237,11 @@ var checks = []check{
 		promise: "SignIn manages with any part of a UI, ends with its context, and leaves no " +
 			"goroutine and no listener",
 	},
-	{name: "person/refuses", promise: "a person who does not want to is Denied", run: refusing},
+	{name: "person/refuses", promise: "a person who does not want to is CodeDenied", run: refusing},
 	{
 		name: "person/signs-in", run: willing,
 		promise: "a person who is willing gets a sound credential, which Authenticate goes on with " +
-			"or reports Interactive",
+			"or reports CodeInteractive",
 	},
 	{
 		name: "person/shown", run: shownTexts,

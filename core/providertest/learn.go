@@ -105,7 +105,7 @@ func learned(r *run) {
 		before := taught.Clone()
 		got, err := r.attach(a, cred, outgoing(cred, taught))
 		if !reflect.DeepEqual(before, taught) {
-			r.errorf("Authorize has written to Outgoing.Learned")
+			r.errorf("Authorize has written to Outgoing.Remembered")
 		}
 		if err != nil {
 			if strings.Contains(err.Error(), hostileMark) {

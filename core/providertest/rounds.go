@@ -153,7 +153,7 @@ func (r *run) answers(names []string, known *http.Header) bool {
 	case len(names) == 0:
 		r.errorf("Authorize attaches nothing and names nothing in Learn")
 	case !news && len(*known) == 0:
-		r.errorf("Authorize attaches nothing, and Fixture.Learned has none of the headers in Learn")
+		r.errorf("Authorize attaches nothing, and Fixture.Remembered has none of the headers in RememberHeaders")
 	case !news:
 		r.errorf("Authorize attaches nothing, and asks for a round that brings nothing new")
 	}

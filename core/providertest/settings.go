@@ -46,7 +46,7 @@ func settingsDocumented(r *run) {
 	look(r.factory.Settings(), "")
 }
 
-// faulty checks that settings are refused as they should be: BadConfig, the
+// faulty checks that settings are refused as they should be: CodeBadConfig, the
 // path named, and no value shown. It returns the error.
 func (r *run) faulty(what string, settings map[string]any, paths ...[]string) error {
 	err := r.factory.Check(r.Environment, settings)

@@ -89,7 +89,7 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 	return beside(ctx, p.authenticate)
 }
 
-// Sign implements [core.Signer].
+// Sign implements [core.TLSSigner].
 func (p *provider) SignDigest(ctx context.Context, req core.SignatureRequest) ([]byte, error) {
 	return beside(ctx, func() ([]byte, error) {
 		s, err := p.open()

@@ -120,7 +120,7 @@ func FromSignRequest(instance string, r core.SignatureRequest) *v1.SignRequest {
 }
 
 // ToSignRequest makes a request for a signature of a message. A hash that this
-// program does not know is core.BadConfig.
+// program does not know is core.CodeBadConfig.
 func ToSignRequest(m *v1.SignRequest) (core.SignatureRequest, error) {
 	r := core.SignatureRequest{
 		Credential: ToCredential(m.GetCredential()), Digest: slices.Clone(m.GetDigest()),

@@ -17,7 +17,7 @@ import (
 
 // FromSettings makes a message of settings: what a decoder of JSON or YAML
 // makes of an object, with core.Secret for what came from a reference. Any other
-// type is core.BadConfig, with the path. nil gives an empty object.
+// type is core.CodeBadConfig, with the path. nil gives an empty object.
 func FromSettings(settings map[string]any) (*v1.Object, error) {
 	v, err := fromValue(settings, nil)
 	if err != nil {
@@ -117,7 +117,7 @@ func fromObject(m map[string]any, path []string) (*v1.Value, error) {
 
 // ToSettings makes settings of a message. What came from a reference becomes a
 // core.Secret, which core's decoder reads as the setting's type. A message that
-// is nested too deeply, or has an unknown kind of value, is core.BadConfig.
+// is nested too deeply, or has an unknown kind of value, is core.CodeBadConfig.
 func ToSettings(m *v1.Object) (map[string]any, error) {
 	return toObject(m, 0)
 }

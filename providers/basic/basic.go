@@ -37,7 +37,7 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig].
 // The provider is safe for concurrent use and sends nothing.
 func New(cfg Config) (core.Provider, error) {
 	if err := faults.BadConfig(cfg.Validate("")); err != nil {

@@ -42,13 +42,13 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. An Interval of zero
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An Interval of zero
 // means five seconds. The provider is safe for concurrent use and reads its file at each
 // Authenticate.
 //
 // If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses no
 // other claim and verifies nothing. A JWT that expired more than five minutes ago is not sent: the
-// error is [core.Denied] for a token in the settings, and [core.Unavailable] for one in a file,
+// error is [core.CodeDenied] for a token in the settings, and [core.CodeUnavailable] for one in a file,
 // which may change.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {

@@ -67,17 +67,17 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. The Output "" means
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. The Output "" means
 // Auto. The provider is safe for concurrent use. New runs nothing; each Authenticate runs the
 // command once.
 //
-// Authenticate returns [core.BadConfig] for a program that does not exist or cannot be started, and
-// for the exit statuses 64 (usage) and 78 (config) of sysexits.h; [core.Denied] for 77 (no
-// permission); and [core.Unavailable] for every other status, for a signal, if ctx ends and for an
+// Authenticate returns [core.CodeBadConfig] for a program that does not exist or cannot be started, and
+// for the exit statuses 64 (usage) and 78 (config) of sysexits.h; [core.CodeDenied] for 77 (no
+// permission); and [core.CodeUnavailable] for every other status, for a signal, if ctx ends and for an
 // output that cannot be parsed. Only the error of a program that did not start is
 // [core.Error.Local]. Errors do not contain the program's standard error, which may hold secrets.
 //
-// The fields of an AWS document are also in [core.Credential.Renewal], as JSON, for a provider that
+// The fields of an AWS document are also in [core.Credential.RefreshState], as JSON, for a provider that
 // wraps this one and signs requests with them.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Output == "" {

@@ -58,8 +58,8 @@ const (
 //     change *out.
 //   - The path is appended to the domain and the API's version. It may have a query.
 //   - The error is [*APIError] for an answer that is not a success, and [core.Error] if there was
-//     none: [core.OriginRefused] for a domain that is not the session's, before anything is sent,
-//     and [core.Closed] after Close.
+//     none: [core.CodeOriginRefused] for a domain that is not the session's, before anything is sent,
+//     and [core.CodeClosed] after Close.
 //
 // Get, Put and Delete are repeated after 429, 500, 502, 503 and 504 and after connection errors: at
 // most four attempts, with increasing pauses or the Retry-After of the answer, the last one at most

@@ -22,7 +22,7 @@ type Session struct{ core *core.Session }
 
 // Get creates a session for an environment. It sends nothing: [Session.Init], [Use] and [Do]
 // authenticate the session. Nil options are the defaults of [core.New]. Get sets the kind of the
-// session to "gs". The error is [core.BadConfig] for an unknown environment and for settings that
+// session to "gs". The error is [core.CodeBadConfig] for an unknown environment and for settings that
 // are not valid.
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
@@ -55,7 +55,7 @@ func check(env core.Environment, cfg Config) error {
 
 // From returns the facade of a session that was made elsewhere: by a registry from a config file,
 // with the provider in this process or in a plugin. The facade reads the attributes of the
-// credential. For a session of another kind, which lacks them, its calls return [core.BadConfig].
+// credential. For a session of another kind, which lacks them, its calls return [core.CodeBadConfig].
 // From returns nil for nil.
 func From(s *core.Session) *Session {
 	if s == nil {
@@ -81,7 +81,7 @@ func Use(ctx context.Context, env core.Environment, cfg Config,
 
 // Current returns the current gs session: that of the innermost block of [Do] in ctx, otherwise
 // that of the process, which all goroutines share. Blocks of sessions of other kinds do not matter.
-// If there is none, the error is [core.NotInitialized].
+// If there is none, the error is [core.CodeNotInitialized].
 func Current(ctx context.Context) (*Session, error) {
 	s, err := core.CurrentOf(ctx, kind)
 	return From(s), err
@@ -99,7 +99,7 @@ func SetCurrent(s *Session) (previous *Session) {
 
 // Do runs fn with a context in which s is current. If s is not authenticated, Do authenticates it,
 // and closes it after fn has returned or panicked. If the authentication fails, Do does not run fn.
-// If s is nil, the error is [core.BadConfig].
+// If s is nil, the error is [core.CodeBadConfig].
 func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
 	if s == nil {
 		return core.Do(ctx, nil, fn)
@@ -126,7 +126,7 @@ func (s *Session) Init(ctx context.Context) error {
 }
 
 // Close forgets the token and closes idle connections. It sends nothing. Until the next Init, all
-// calls return [core.Closed].
+// calls return [core.CodeClosed].
 func (s *Session) Close(ctx context.Context) error { return s.core.Close(ctx) }
 
 // Core returns the session that s refers to.

@@ -48,13 +48,13 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. An Interval of zero
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An Interval of zero
 // means ten seconds. The provider is safe for concurrent use and reads its files at each
 // Authenticate.
 //
-// A fault of a file is [core.BadConfig] the first time. After a certificate was loaded it is
-// [core.Unavailable], as files are replaced one by one; only a certificate that has expired or is
-// not yet valid stays BadConfig.
+// A fault of a file is [core.CodeBadConfig] the first time. After a certificate was loaded it is
+// [core.CodeUnavailable], as files are replaced one by one; only a certificate that has expired or is
+// not yet valid stays CodeBadConfig.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 10 * time.Second

@@ -43,7 +43,7 @@ type grantType struct {
 
 // signInSteps are what differs between the grants that a person takes part in.
 type signInSteps struct {
-	// checkUI reports, with core.Interactive, that ui cannot reach a person.
+	// checkUI reports, with core.CodeInteractive, that ui cannot reach a person.
 	checkUI func(ui core.UI) error
 	// run signs the person in.
 	run func(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error)

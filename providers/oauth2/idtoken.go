@@ -137,7 +137,7 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 }
 
 // check compares the claims of a token with what it must contain. Its codes say what to do: an ID
-// token of a wrong issuer, client or time does not improve by another sign-in (BadConfig), one of
+// token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig), one of
 // another sign-in or person may be an attack (Denied).
 func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
 	if err := want.checkParties(token, extra); err != nil {

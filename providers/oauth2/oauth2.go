@@ -40,7 +40,7 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig]. An empty Grant is
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An empty Grant is
 // client_credentials. The provider is safe for concurrent use. New copies cfg and sends nothing.
 func New(cfg Config) (core.Provider, error) {
 	if err := faults.BadConfig(cfg.Validate("")); err != nil {

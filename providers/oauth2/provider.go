@@ -136,7 +136,7 @@ func (p *provider) explain(m *metadata, err error) error {
 	return err
 }
 
-// SignIn implements [core.SignIn]. A sign-in begins with a new key, and its connection asks for no
+// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its connection asks for no
 // renewal, whatever req says.
 func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (core.Credential, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // renewal is what the next Authenticate needs of a credential. The session stores it as one opaque
-// text, Credential.Renewal; the provider itself keeps nothing between calls.
+// text, Credential.RefreshState; the provider itself keeps nothing between calls.
 type renewal struct {
 	Refresh core.Secret // the refresh token; zero: none
 	Key     core.Secret // the session's DPoP key as a private JWK; zero: none
@@ -31,7 +31,7 @@ const (
 	envelopeStart   = `{"authsession":`
 )
 
-// seal returns r as one text, for Credential.Renewal.
+// seal returns r as one text, for Credential.RefreshState.
 func (r renewal) seal() core.Secret {
 	if r.Key.IsZero() {
 		return r.Refresh

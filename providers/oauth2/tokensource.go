@@ -26,7 +26,7 @@ import (
 //     session's origins have no effect.
 //   - x/oauth2 does not tell the session about a 401. Call [core.Session.Reject].
 //
-// Token returns [core.BadConfig] for a session whose credential is not one value in an
+// Token returns [core.CodeBadConfig] for a session whose credential is not one value in an
 // Authorization header, such as an API key in a query, and for one whose token is bound to a key
 // (DPoP).
 func TokenSource(ctx context.Context, s *core.Session) xoauth2.TokenSource {
@@ -77,8 +77,8 @@ func (s *sessionSource) Token() (*xoauth2.Token, error) {
 //   - Nothing is revoked.
 //
 // An answer of the token endpoint (xoauth2.RetrieveError) is reported with its error code and
-// without its body, as [core.Denied] or as its status says. Any other error of the source is
-// [core.Unavailable] unless it has a code; its text is reported as it is.
+// without its body, as [core.CodeDenied] or as its status says. Any other error of the source is
+// [core.CodeUnavailable] unless it has a code; its text is reported as it is.
 func FromTokenSource(ts xoauth2.TokenSource) core.Provider { return &sourceProvider{source: ts} }
 
 type sourceProvider struct {

@@ -26,7 +26,7 @@ type Config struct {
 
 // Load reads the files and variables and creates the sessions. Nothing is
 // sent; the sessions are not initialised. Faults are an [*Error] of code
-// [core.BadConfig], and then there is nothing to close.
+// [core.CodeBadConfig], and then there is nothing to close.
 func Load(ctx context.Context, opts Options) (*Config, error) {
 	s, err := newSetup(opts)
 	if err != nil {
@@ -47,7 +47,7 @@ func Load(ctx context.Context, opts Options) (*Config, error) {
 // [registry.Registry.Replace] does: unchanged ones keep their credential, no
 // request fails. If anything is wrong, nothing changes. If "default" now names
 // another session, that one becomes the scope's current. After Close the error
-// is [core.Closed].
+// is [core.CodeClosed].
 func (c *Config) Reload(ctx context.Context) error {
 	if err := c.loading.Lock(ctx); err != nil {
 		return err

@@ -48,7 +48,7 @@ func (f Fault) Error() string {
 
 // Error is all that is wrong with a configuration, sorted by file (in their
 // order in Options.Files), line and column, variables last. errors.Is finds
-// [core.BadConfig] in it.
+// [core.CodeBadConfig] in it.
 type Error struct{ Faults []Fault }
 
 // mostShown is how many faults the text of an Error lists.
@@ -67,7 +67,7 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns [core.BadConfig].
+// Unwrap returns [core.CodeBadConfig].
 func (e *Error) Unwrap() error { return core.CodeBadConfig }
 
 // newError sorts faults, or returns nil if there are none.

@@ -18,7 +18,7 @@ import (
 // kind that describes none, as a plugin that was not started, are open: any key may be there.
 //
 // The schema accepts every file that loads by itself, without an overlay or a variable that gives
-// the missing values. [Check] finds more than it. A kind that occurs twice is [core.BadConfig].
+// the missing values. [Check] finds more than it. A kind that occurs twice is [core.CodeBadConfig].
 func Schema(opts Options) ([]byte, error) {
 	s, err := newSetup(opts)
 	if err != nil {

@@ -40,7 +40,7 @@ func (s Source) String() string {
 
 // Source returns where the value in effect of a session's key came from, such
 // as "settings.client_id" or "early". An unknown session or key is
-// [core.BadConfig].
+// [core.CodeBadConfig].
 func (c *Config) Source(name, key string) (Source, error) {
 	s := c.state.Load().sessions[name]
 	if s == nil {
@@ -122,7 +122,7 @@ func valueText(value any, setting core.Setting) string {
 // description. Keys that were not given are there with their defaults, except those inside of an
 // object or a map that was not given. Of a provider that is not described yet, such as a plugin
 // that was not started, there are the settings that were given, redacted. An unknown session is
-// [core.BadConfig].
+// [core.CodeBadConfig].
 func (c *Config) Sources(name string) ([]Source, error) {
 	s := c.state.Load().sessions[name]
 	if s == nil {

@@ -298,7 +298,7 @@ func (s *Supervisor) AddUsers(delta int) {
 }
 
 // Close ends the process and waits for its end. When ctx ends, Close kills the
-// process and returns an error. Afterwards, Acquire returns core.Closed. Close
+// process and returns an error. Afterwards, Acquire returns core.CodeClosed. Close
 // is idempotent.
 func (s *Supervisor) Close(ctx context.Context) error {
 	s.mu.Lock()

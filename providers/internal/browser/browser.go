@@ -79,8 +79,8 @@ type redirect struct {
 	sent    chan struct{} // closed by the handler after it has sent the page
 }
 
-// Listen returns a listener that is open. The error is [core.BadConfig] if the configured port is
-// in use or the state is empty, and [core.Unavailable] if there is no free port.
+// Listen returns a listener that is open. The error is [core.CodeBadConfig] if the configured port is
+// in use or the state is empty, and [core.CodeUnavailable] if there is no free port.
 func Listen(cfg Config) (*Listener, error) {
 	if cfg.State == "" {
 		return nil, core.Errorf(core.CodeBadConfig, "a sign-in needs a state")
@@ -160,8 +160,8 @@ func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
 // Wait waits for the redirect with the state, calls finish with its query and shows the person the
 // page for the result (see [Of]). Requests with another state get a page that says so and are
 // ignored. Wait returns the error of finish after the page was sent. If ctx ends before the
-// redirect arrives, Wait returns an error that wraps that of ctx: [core.Unavailable] if ctx was
-// cancelled, otherwise [core.Interactive]. Wait is called once.
+// redirect arrives, Wait returns an error that wraps that of ctx: [core.CodeUnavailable] if ctx was
+// cancelled, otherwise [core.CodeInteractive]. Wait is called once.
 func (l *Listener) Wait(ctx context.Context,
 	finish func(ctx context.Context, answer url.Values) error) error {
 	select {

@@ -48,7 +48,7 @@ func (k Kind) String() string {
 }
 
 // Of returns the kind of page for the error of a sign-in: SignedIn for nil, Refused for
-// [core.Denied], otherwise Failed.
+// [core.CodeDenied], otherwise Failed.
 func Of(err error) Kind {
 	switch {
 	case err == nil:

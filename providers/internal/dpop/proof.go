@@ -41,7 +41,7 @@ type payload struct {
 }
 
 // Proof returns the value of the DPoP header for one request. Each request needs a new proof, also
-// one that is repeated. The error is BadConfig for a URL that a proof cannot name.
+// one that is repeated. The error is CodeBadConfig for a URL that a proof cannot name.
 func (k *Key) Proof(c Claims) (core.Secret, error) {
 	target, err := Target(c.URL)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // BadConfig returns the errors that are joined in err as one error of a single line with the code
-// [core.BadConfig], whose cause is [core.Faults]. An error that is not a [core.Fault] becomes a
+// [core.CodeBadConfig], whose cause is [core.Faults]. An error that is not a [core.Fault] becomes a
 // fault without a path. For nil it returns nil.
 func BadConfig(err error) error {
 	if err == nil {
@@ -35,7 +35,7 @@ func collect(err error) core.Faults {
 	return core.Faults{fault}
 }
 
-// ContextEnded returns [core.Unavailable] with the cause if ctx has ended, and nil otherwise.
+// ContextEnded returns [core.CodeUnavailable] with the cause if ctx has ended, and nil otherwise.
 func ContextEnded(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil

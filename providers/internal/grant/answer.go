@@ -32,7 +32,7 @@ const bearer = "Bearer"
 type Fields map[string]any
 
 // Text returns a member that is a string. It returns the empty string for a member that is absent
-// or null, and [core.Unavailable] for one of another type.
+// or null, and [core.CodeUnavailable] for one of another type.
 func (f Fields) Text(name string) (string, error) {
 	text, ok := f[name].(string)
 	if !ok && f[name] != nil {

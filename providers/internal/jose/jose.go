@@ -47,7 +47,7 @@ type Signer struct {
 
 // NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11, TPM).
 // id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the key's type:
-// RS256, EdDSA, or that of the curve. The error is [core.BadConfig] for a key that is too short or
+// RS256, EdDSA, or that of the curve. The error is [core.CodeBadConfig] for a key that is too short or
 // cannot be used with the algorithm.
 func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 	algorithm, err := chooseAlgorithm(key, algorithm)
@@ -62,7 +62,7 @@ func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 }
 
 // NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256, HS384
-// or HS512; empty: HS256. The error is [core.BadConfig] for a secret that is shorter than the hash
+// or HS512; empty: HS256. The error is [core.CodeBadConfig] for a secret that is shorter than the hash
 // (RFC 7518 §3.2).
 func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	if algorithm == "" {
@@ -106,7 +106,7 @@ func (s *Signer) Format(f fmt.State, _ rune) {
 }
 
 // Sign returns a signed JWT of claims in the compact form. The error is that of a key that is held
-// elsewhere if it has a code, and [core.Unavailable] otherwise.
+// elsewhere if it has a code, and [core.CodeUnavailable] otherwise.
 func (s *Signer) Sign(claims map[string]any) (token core.Secret, err error) {
 	defer func() {
 		if r := recover(); r != nil { // in the code of a key that is held elsewhere

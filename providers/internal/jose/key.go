@@ -56,7 +56,7 @@ func (c KeyConfig) Check(at string) error {
 	return nil
 }
 
-// Load reads the key. The error is [core.BadConfig] if c names no usable key. It is
+// Load reads the key. The error is [core.CodeBadConfig] if c names no usable key. It is
 // [core.Error.Local] and does not contain the key. Load is safe for concurrent use.
 func (c KeyConfig) Load() (*Signer, error) {
 	from, data := "the key", []byte(c.Text.Reveal())
