@@ -75,4 +75,9 @@ func TestRecordFromTheFuture(t *testing.T) {
 	require.False(t, r.stale(now, 0))
 	r.Saved = r.Saved.Add(1)
 	require.True(t, r.stale(now, 0))
+
+	early := record{Saved: now, Expiry: now.Add(time.Hour)} // to be renewed a minute before its end
+	at := early.Expiry.Add(-time.Minute)
+	require.True(t, early.stale(at, time.Minute))
+	require.False(t, early.stale(at.Add(-1), time.Minute))
 }
