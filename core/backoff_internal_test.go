@@ -87,3 +87,11 @@ func TestInitWaitIsShort(t *testing.T) {
 	_, err = f.initWait(0, program, 30*time.Second-1)
 	require.ErrorIs(t, err, CodeUnavailable)
 }
+
+// TestJitter proves that a duration loses up to a fifth, and one without a fifth nothing.
+func TestJitter(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{0: 0, 5: 5, 6: 5, 100: 80} {
+		require.Equal(t, want, jitter(d, whole))
+		require.Equal(t, d, jitter(d, none))
+	}
+}
