@@ -48,7 +48,7 @@ func TestRecordKeepsTheCredential(t *testing.T) {
 		"query":         {Attach: Attachment{Query: secrets}},
 		"cookie":        {Attach: Attachment{Cookie: secrets}},
 		"roots":         {Attach: Attachment{Roots: "roots"}},
-		"refresh token": {Renewal: NewSecret("r")},
+		"refresh token": {RefreshState: NewSecret("r")},
 		"times":         {Expiry: time.Unix(2e9, 0), RenewAfter: time.Unix(1e9, 0)},
 		"origins":       {Origins: []string{"https://api.example.com"}},
 		"subject":       {Subject: "me", Attributes: map[string]string{"base_url": "u"}},
