@@ -23,23 +23,23 @@ const (
 type phase uint8
 
 const (
-	preparing phase = iota // it waits for inputs or for the store
-	asking                 // it is in Authenticate
-	spending               // it is in Authenticate, which may spend what the store holds
-	signing                // it is in SignIn
-	saving                 // the provider has returned
+	phasePreparing phase = iota // it waits for inputs or for the store
+	phaseAsking                 // it is in Authenticate
+	phaseSpending               // it is in Authenticate, which may spend what the store holds
+	phaseSigningIn                // it is in SignIn
+	phaseSaving                 // the provider has returned
 )
 
 // calling reports whether the provider's code runs in this phase.
-func (p phase) calling() bool { return p == asking || p == spending || p == signing }
+func (p phase) calling() bool { return p == phaseAsking || p == phaseSpending || p == phaseSigningIn }
 
 // purpose says what an attempt is for.
 type purpose uint8
 
 const (
-	renewal     purpose = iota // to obtain a credential, from wherever
-	restoration                // to take what the store has, and to ask nobody
-	personal                   // to have a person sign in, whatever there is already
+	purposeRenew     purpose = iota // to obtain a credential, from wherever
+	purposeRestore                // to take what the store has, and to ask nobody
+	purposeSignIn                   // to have a person sign in, whatever there is already
 )
 
 // attempt is one call of a source: to obtain one credential. It belongs to the
@@ -47,7 +47,7 @@ const (
 // at the latest, whether or not the provider has returned by then.
 type attempt struct {
 	setup   *setup
-	who     audience
+	audience     audience
 	purpose purpose
 	req     Request       // what to ask the provider
 	have    *credential   // what the session had when the attempt began; nil: nothing
@@ -231,14 +231,14 @@ func (a *attempt) call(
 	if !a.owner.proceed(a, p) {
 		return Credential{}, errSuperseded
 	}
-	if p == signing {
+	if p == phaseSigningIn {
 		left := time.Until(a.deadline)
 		a.allow(signInTimeout)
 		defer func() { a.allow(max(left, time.Second)) }()
 	}
 	ctx, cancel := context.WithDeadline(a.setup.opts.withAuthTransport(ctx), a.deadline)
 	defer cancel()
-	defer a.owner.proceed(a, saving)
+	defer a.owner.proceed(a, phaseSaving)
 	defer func() {
 		if r := recover(); r != nil {
 			c, err = Credential{}, Errorf(CodeUnavailable, "the provider panicked (%T)", r)
@@ -293,12 +293,12 @@ func await(ctx context.Context, c <-chan struct{}) error {
 	case <-c:
 		return nil
 	case <-ctx.Done():
-		return gone(ctx)
+		return contextError(ctx)
 	}
 }
 
 // gone is the error of a caller whose context ended.
-func gone(ctx context.Context) error {
+func contextError(ctx context.Context) error {
 	return Errorf(CodeUnavailable, "the caller did not wait: %w", context.Cause(ctx))
 }
 
@@ -325,9 +325,9 @@ func (a *attempt) last() *attempt {
 // waited for it: an error, or that it asks again.
 func (a *attempt) outcome(who audience) (err error, again bool) {
 	switch {
-	case a.err == nil, errors.Is(a.err, errSuperseded), a.purpose == restoration:
+	case a.err == nil, errors.Is(a.err, errSuperseded), a.purpose == purposeRestore:
 		return nil, true
-	case a.who < who && CodeOf(a.err) == CodeInteractive:
+	case a.audience < who && CodeOf(a.err) == CodeInteractive:
 		return nil, true
 	}
 	return a.err, false

@@ -11,7 +11,7 @@ const (
 
 // waitsOf returns the wait after the first failure of a code, and the longest
 // one after several in a row.
-func waitsOf(code Code) (first, longest time.Duration) {
+func waitLimits(code Code) (first, longest time.Duration) {
 	if code == CodeUnavailable {
 		return time.Second, maxRefusalWait
 	}
@@ -22,20 +22,20 @@ func waitsOf(code Code) (first, longest time.Duration) {
 // made.
 type failure struct {
 	count int
-	until instant
+	retryAt instant
 	err   *Error
-	who   audience // of the last attempt that failed
+	audience   audience // of the last attempt that failed
 }
 
 // codes is one more than the largest Code.
-const codes = len(codeNames)
+const numCodes = len(codeNames)
 
 // failures remembers what failed since the last success. Each code counts its
 // own failures, so that a server that was down does not lengthen the cool-down
 // of the first wrong secret. A failures value is never written to; nil means
 // that nothing failed.
 type failures struct {
-	byCode [codes]failure
+	byCode [numCodes]failure
 	last   Code
 }
 
@@ -52,24 +52,24 @@ func (f *failures) add(
 		*next = *f
 	}
 	code := e.Code
-	if int(code) >= codes {
+	if int(code) >= numCodes {
 		code = CodeUnavailable
 	}
-	own := &next.byCode[code]
-	if !e.Local || own.count == 0 {
-		own.count++
+	entry := &next.byCode[code]
+	if !e.Local || entry.count == 0 {
+		entry.count++
 	}
-	own.until = now.plus(pause(own.count, e, random))
-	own.err, own.who = e, who
+	entry.retryAt = now.plus(waitAfter(entry.count, e, random))
+	entry.err, entry.audience = e, who
 	next.last = code
 	return next
 }
 
 // pause returns how long to wait after the count-th failure in a row.
-func pause(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
+func waitAfter(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
 	d := localWait
 	if !e.Local {
-		first, longest := waitsOf(e.Code)
+		first, longest := waitLimits(e.Code)
 		d = doubled(first, count, longest)
 		if e.Code == CodeUnavailable {
 			d = d/4 + random(d*3/4)
@@ -95,20 +95,20 @@ func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 // binding returns the failure whose wait ends last among those that bind an
 // attempt for an audience, or nil if the attempt may be made now. That nobody
 // could be asked to sign in for a lower audience does not bind a higher one.
-func (f *failures) binding(now instant, who audience) *failure { return f.longest(now, who, 1) }
+func (f *failures) binding(now instant, who audience) *failure { return f.bindingAfter(now, who, 1) }
 
 // longest is binding for failures that occurred at least count times in a row.
-func (f *failures) longest(now instant, who audience, count int) *failure {
+func (f *failures) bindingAfter(now instant, who audience, count int) *failure {
 	if f == nil {
 		return nil
 	}
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.count < count || one.until <= now || Code(i) == CodeInteractive && one.who < who {
+		if one.count < count || one.retryAt <= now || Code(i) == CodeInteractive && one.audience < who {
 			continue
 		}
-		if out == nil || one.until > out.until {
+		if out == nil || one.retryAt > out.retryAt {
 			out = one
 		}
 	}
@@ -117,25 +117,25 @@ func (f *failures) longest(now instant, who audience, count int) *failure {
 
 // remembered returns the error of the failure that binds an attempt for an
 // audience, or nil. Its RetryAfter is what is left of the wait.
-func (f *failures) remembered(now instant, who audience) error {
+func (f *failures) currentError(now instant, who audience) error {
 	b := f.binding(now, who)
 	if b == nil {
 		return nil
 	}
-	return b.report(now)
+	return b.errorAt(now)
 }
 
 // report returns a copy of the error that says when the next attempt may be made.
-func (f *failure) report(now instant) error {
+func (f *failure) errorAt(now instant) error {
 	e := *f.err
-	e.RetryAfter = max(0, f.until.until(now))
+	e.RetryAfter = max(0, f.retryAt.until(now))
 	return &e
 }
 
 // end returns when an attempt for an audience may be made.
-func (f *failures) end(now instant, who audience) instant {
+func (f *failures) retryTime(now instant, who audience) instant {
 	if b := f.binding(now, who); b != nil {
-		return b.until
+		return b.retryAt
 	}
 	return 0
 }
@@ -143,15 +143,15 @@ func (f *failures) end(now instant, who audience) instant {
 // initWait tells an Init what earlier failures mean for it: nothing after the
 // first failure of a code; from then on it waits if that is short and the fault
 // may pass, and otherwise returns the error.
-func (f *failures) initWait(now instant, who audience, short time.Duration) (time.Duration, error) {
-	b := f.longest(now, who, 2)
+func (f *failures) initWait(now instant, who audience, longestWait time.Duration) (time.Duration, error) {
+	b := f.bindingAfter(now, who, 2)
 	if b == nil {
 		return 0, nil
 	}
-	if wait := b.until.until(now); b.err.Code == CodeUnavailable && wait <= short {
+	if wait := b.retryAt.until(now); b.err.Code == CodeUnavailable && wait <= longestWait {
 		return wait, nil
 	}
-	return 0, b.report(now)
+	return 0, b.errorAt(now)
 }
 
 // lastError returns the error of the last attempt, or nil if none failed since
@@ -165,25 +165,25 @@ func (f *failures) lastError() *Error {
 
 // spacing spaces refusals that follow each other like failures. It is never
 // written to; nil means that there was none.
-type spacing struct {
+type refusalBackoff struct {
 	count int
-	until instant
+	retryAt instant
 }
 
 // next returns s with one more refusal at now.
-func (s *spacing) next(now instant, random func(time.Duration) time.Duration) *spacing {
-	out := &spacing{count: 1}
+func (s *refusalBackoff) next(now instant, random func(time.Duration) time.Duration) *refusalBackoff {
+	out := &refusalBackoff{count: 1}
 	if s != nil {
 		out.count += s.count
 	}
-	out.until = now.plus(pause(out.count, &Error{Code: CodeUnavailable}, random))
+	out.retryAt = now.plus(waitAfter(out.count, &Error{Code: CodeUnavailable}, random))
 	return out
 }
 
 // end returns when a refusal no longer follows closely.
-func (s *spacing) end() instant {
+func (s *refusalBackoff) retryTime() instant {
 	if s == nil {
 		return 0
 	}
-	return s.until
+	return s.retryAt
 }

@@ -29,32 +29,32 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
 	}
-	var c closing
+	var c closeSteps
 	var u *setup
 	for {
 		s.mu.Lock()
 		u = s.config()
 		c = s.machine.close(u, how)
-		if !c.wait && !c.nothing {
+		if !c.otherClose && !c.noop {
 			s.extras().closing = make(chan struct{})
 			s.apply(u, c.effects)
 		}
 		s.mu.Unlock()
-		if c.nothing {
+		if c.noop {
 			return nil
 		}
-		if !c.wait {
+		if !c.otherClose {
 			break
 		}
 		if err := s.awaitClosing(ctx); err != nil || how != closeForGood {
 			return u.annotate(err, "")
 		}
 	}
-	s.awaitLast(ctx, u, c.last)
+	s.awaitLast(ctx, u, c.awaitAttempt)
 	err := u.releaseAtEnd(ctx, c.release, how)
 	s.sendingParts().transports.end()
 	s.mu.Lock()
-	s.apply(u, s.machine.closed(c.again))
+	s.apply(u, s.machine.finishClose(c.wasClosed))
 	close(s.extra.closing)
 	s.extra.closing = nil
 	s.mu.Unlock()
@@ -71,9 +71,9 @@ func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
 	limit := u.opts.timeout()
 	s.mu.Lock()
 	switch last.phase {
-	case signing:
+	case phaseSigningIn:
 		limit = grace
-	case spending, saving:
+	case phaseSpending, phaseSaving:
 		limit += grace
 	}
 	s.mu.Unlock()

@@ -7,10 +7,10 @@ package core
 // nobody is asked to sign in.
 func (m *machine) reconfigure(at moment, p policy) effects {
 	fx := m.abort(errSuperseded)
-	fx.release = m.leftover()
+	fx.release = m.parkedOrRefused()
 	m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, nil, nil, nil, refusalNone
 	if m.state == lifeReady {
-		began, _ := m.begin(at, p, nobody, renewal)
+		began, _ := m.begin(at, p, nobody, purposeRenew)
 		fx.start = began.start
 	}
 	return fx
@@ -23,66 +23,66 @@ func (m *machine) abort(err error) effects {
 	if a == nil {
 		return effects{}
 	}
-	m.end(a)
+	m.endAttempt(a)
 	ev := a.event(EventAbandoned)
 	a.err = err
 	fx := effects{settled: a, events: []Event{ev}}
-	if a.phase != spending {
+	if a.phase != phaseSpending {
 		fx.cancel = a
 	}
 	return fx
 }
 
 // enter is the event that a block begins.
-func (m *machine) enter() { m.blocks++ }
+func (m *machine) enterBlock() { m.blocks++ }
 
 // closing is what Close finds.
-type closing struct {
-	nothing bool     // there is nothing to do
-	again   bool     // the session was closed already
-	wait    bool     // another Close is at work
-	last    *attempt // wait until nothing of it is left
+type closeSteps struct {
+	noop bool     // there is nothing to do
+	wasClosed   bool     // the session was closed already
+	otherClose    bool     // another Close is at work
+	awaitAttempt    *attempt // wait until nothing of it is left
 	effects
 }
 
 // close is the event that the session is closed. For closeBlock, a block ends.
-func (m *machine) close(u *setup, how closeMode) closing {
+func (m *machine) close(u *setup, how closeMode) closeSteps {
 	if how == closeBlock {
 		m.blocks--
-		if m.blocks > 0 || !m.owned {
-			return closing{nothing: true}
+		if m.blocks > 0 || !m.initByBlock {
+			return closeSteps{noop: true}
 		}
 	}
 	if m.state == lifeClosing {
-		return closing{wait: true}
+		return closeSteps{otherClose: true}
 	}
 	if m.state == lifeClosed && m.attempt == nil && m.parked == nil && how != closeForGood {
-		return closing{nothing: true}
+		return closeSteps{noop: true}
 	}
 	c := m.current
 	if c == nil {
-		c = m.leftover() // of a refused one, the refresh state may be good
+		c = m.parkedOrRefused() // of a refused one, the refresh state may be good
 	}
-	last := m.attempt
-	if last == nil {
-		last = m.stuck
+	running := m.attempt
+	if running == nil {
+		running = m.stuck
 	} else {
-		last.ended = how
+		running.ended = how
 	}
 	fx := m.abort(u.annotate(errClosed, ""))
 	fx.release = c
-	again := m.state == lifeClosed
+	wasClosed := m.state == lifeClosed
 	m.epoch++
-	m.state, m.owned, m.refusals = lifeClosing, false, nil
+	m.state, m.initByBlock, m.refusals = lifeClosing, false, nil
 	m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone
-	return closing{last: last, again: again, effects: fx}
+	return closeSteps{awaitAttempt: running, wasClosed: wasClosed, effects: fx}
 }
 
 // closed is the event that Close has ended. again says that the session was
 // closed before.
-func (m *machine) closed(again bool) effects {
+func (m *machine) finishClose(wasClosed bool) effects {
 	m.state = lifeClosed
-	if again {
+	if wasClosed {
 		return effects{}
 	}
 	return effects{events: []Event{{Type: EventClosed}}}
@@ -90,19 +90,19 @@ func (m *machine) closed(again bool) effects {
 
 // tick is the event that the timer of KeepFresh has fired.
 func (m *machine) tick(at moment, p policy) effects {
-	if at.mono < m.wake(at.mono, p) {
+	if at.mono < m.timerDue(at.mono, p) {
 		return effects{}
 	}
-	fx, _ := m.begin(at, p, nobody, renewal)
+	fx, _ := m.begin(at, p, nobody, purposeRenew)
 	return fx
 }
 
 // wake returns when KeepFresh's timer has to fire; never: not at all.
-func (m *machine) wake(now instant, p policy) instant {
+func (m *machine) timerDue(now instant, p policy) instant {
 	if !p.keepFresh || m.state != lifeReady || m.attempt != nil {
 		return never
 	}
-	due := m.failures.end(now, nobody)
+	due := m.failures.retryTime(now, nobody)
 	if c := m.current; c != nil && c.setup == p.setup {
 		due = max(due, c.stale)
 	}

@@ -42,7 +42,7 @@ import (
 type machine struct {
 	state    lifecycle
 	refusal  refusedUse  // what refused may be used for
-	owned    bool        // a block initialised the session; the last block closes it
+	initByBlock    bool        // a block initialised the session; the last block closes it
 	blocks   int32       // blocks inside Do
 	epoch    uint32      // how often Close ran, for an Init that it overtook
 	counts   counts      // for Status
@@ -52,7 +52,7 @@ type machine struct {
 	attempt  *attempt    // it has not settled
 	stuck    *attempt    // it has settled, and the provider's call has not returned
 	failures *failures   // since the last success
-	refusals *spacing    // refusals in a row; nil: none
+	refusals *refusalBackoff    // refusals in a row; nil: none
 }
 
 // lifecycle is what Init and Close have made of a session. [State] is derived from
@@ -71,7 +71,7 @@ type refusedUse uint8
 
 const (
 	refusalNone      refusedUse = iota // there is no refused credential
-	refusalOpen                        // the first attempt to replace it has not settled
+	refusalUndecided                        // the first attempt to replace it has not settled
 	refusalTolerated                   // that failed, which says nothing about the credential
 	refusalFinal                       // it will not be served again
 )
@@ -88,20 +88,20 @@ type policy struct {
 }
 
 // asker describes the caller that wants something.
-type asker struct {
-	who     audience
-	answers bool // it sees what the API answers, and has not waited for an attempt
-	gone    bool // its context has ended
+type caller struct {
+	audience     audience
+	seesAnswers bool // it sees what the API answers, and has not waited for an attempt
+	contextEnded    bool // its context has ended
 }
 
 // verdict is what a caller gets. Exactly one of serve, wait, sleep, closing and
 // err is set.
 type verdict struct {
 	serve   *credential
-	recheck instant // with serve: when to decide again
+	recheckAt instant // with serve: when to decide again
 	wait    *attempt
 	sleep   time.Duration
-	closing bool // wait until Close has ended
+	awaitClose bool // wait until Close has ended
 	err     error
 	epoch   uint32
 	effects
@@ -117,31 +117,31 @@ type effects struct {
 }
 
 var (
-	errHeld   = Errorf(CodeNotInitialized, "call Init first")
+	errNotInitialized   = Errorf(CodeNotInitialized, "call Init first")
 	errClosed = Errorf(CodeClosed, "call Init again")
-	errGone   = errors.New("the caller's context has ended")
+	errContextEnded   = errors.New("the caller's context has ended")
 )
 
 // use is the event that a caller wants a credential.
-func (m *machine) use(at moment, p policy, by asker) verdict {
+func (m *machine) use(at moment, p policy, by caller) verdict {
 	switch {
 	case m.state == lifeClosed || m.state == lifeClosing:
 		return verdict{err: errClosed}
 	case m.state == lifeNew && !p.lazy:
-		return verdict{err: errHeld}
+		return verdict{err: errNotInitialized}
 	}
 	if c := m.usable(at); c != nil {
-		m.admit(c, false)
+		m.makeReady(c, false)
 	}
-	if c := m.servable(by); c != nil && c.age(at) != ageExpired {
+	if c := m.servableTo(by); c != nil && c.age(at) != ageExpired {
 		return m.serve(at, p, by, c)
 	}
-	return m.obtain(at, p, by)
+	return m.waitOrBegin(at, p, by)
 }
 
 // servable returns the credential that a caller may get, whatever its age.
-func (m *machine) servable(by asker) *credential {
-	if m.current == nil && by.answers && m.refusal == refusalTolerated && m.refused.accepted.Load() {
+func (m *machine) servableTo(by caller) *credential {
+	if m.current == nil && by.seesAnswers && m.refusal == refusalTolerated && m.refused.accepted.Load() {
 		return m.refused
 	}
 	return m.current
@@ -149,41 +149,41 @@ func (m *machine) servable(by asker) *credential {
 
 // serve serves c. Unless it is fresh, an attempt to renew it starts if none is
 // under way.
-func (m *machine) serve(at moment, p policy, by asker, c *credential) verdict {
+func (m *machine) serve(at moment, p policy, by caller, c *credential) verdict {
 	v := verdict{serve: c}
 	if c == m.current && c.setup == p.setup && c.age(at) == ageFresh {
-		v.recheck = c.next(at.mono)
+		v.recheckAt = c.next(at.mono)
 		return v
 	}
-	v.recheck = min(at.mono.plus(wallCheck), c.expired)
+	v.recheckAt = min(at.mono.plus(wallCheck), c.expired)
 	if m.attempt == nil {
-		if m.failures.binding(at.mono, by.who) == nil {
-			v.effects, _ = m.begin(at, p, by.who, renewal)
+		if m.failures.binding(at.mono, by.audience) == nil {
+			v.effects, _ = m.begin(at, p, by.audience, purposeRenew)
 		}
 		if m.attempt == nil {
-			v.recheck = min(v.recheck, m.failures.end(at.mono, by.who))
+			v.recheckAt = min(v.recheckAt, m.failures.retryTime(at.mono, by.audience))
 		}
 	}
 	return v
 }
 
 // obtain lets a caller wait for the attempt under way, or for a new one.
-func (m *machine) obtain(at moment, p policy, by asker) verdict {
+func (m *machine) waitOrBegin(at moment, p policy, by caller) verdict {
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	if err := m.failures.remembered(at.mono, by.who); err != nil {
+	if err := m.failures.currentError(at.mono, by.audience); err != nil {
 		return verdict{err: err}
 	}
-	return m.beginFor(at, p, by, renewal)
+	return m.beginAndWait(at, p, by, purposeRenew)
 }
 
 // beginFor starts an attempt that a caller waits for.
-func (m *machine) beginFor(at moment, p policy, by asker, to purpose) verdict {
-	if by.gone {
-		return verdict{err: errGone}
+func (m *machine) beginAndWait(at moment, p policy, by caller, to purpose) verdict {
+	if by.contextEnded {
+		return verdict{err: errContextEnded}
 	}
-	fx, err := m.begin(at, p, by.who, to)
+	fx, err := m.begin(at, p, by.audience, to)
 	if err != nil {
 		return verdict{err: err, effects: fx}
 	}
@@ -193,14 +193,14 @@ func (m *machine) beginFor(at moment, p policy, by asker, to purpose) verdict {
 // init is the event that a caller wants the session to be ready. epoch is nil
 // the first time that the caller asks; afterwards it is what the verdict said
 // then. With block, a block asks.
-func (m *machine) init(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
-	return m.since(epoch, func() verdict { return m.initNow(at, p, by, block) })
+func (m *machine) init(at moment, p policy, by caller, block bool, epoch *uint32) verdict {
+	return m.unlessClosedSince(epoch, func() verdict { return m.initThisEpoch(at, p, by, block) })
 }
 
 // since returns the verdict of an event, unless Close ran since the call that it
 // belongs to began. epoch is nil the first time that the call asks; afterwards it
 // is what the verdict said then.
-func (m *machine) since(epoch *uint32, event func() verdict) verdict {
+func (m *machine) unlessClosedSince(epoch *uint32, event func() verdict) verdict {
 	if epoch != nil && *epoch != m.epoch {
 		return verdict{err: errClosed, epoch: m.epoch}
 	}
@@ -209,75 +209,75 @@ func (m *machine) since(epoch *uint32, event func() verdict) verdict {
 	return v
 }
 
-func (m *machine) initNow(at moment, p policy, by asker, block bool) verdict {
+func (m *machine) initThisEpoch(at moment, p policy, by caller, block bool) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if c := m.usable(at); c != nil {
-		m.admit(c, block)
-		m.owned = m.owned && block
+		m.makeReady(c, block)
+		m.initByBlock = m.initByBlock && block
 		return verdict{serve: c}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	switch wait, err := m.failures.initWait(at.mono, by.audience, p.timeout); {
 	case err != nil:
 		return verdict{err: err}
 	case wait > 0:
 		return verdict{sleep: wait}
 	}
-	return m.beginFor(at, p, by, renewal)
+	return m.beginAndWait(at, p, by, purposeRenew)
 }
 
 // restore is the event that a caller wants the session to be ready with what the
 // store has. A restoration that found nothing makes it no wiser, and it does not
 // ask again.
-func (m *machine) restore(at moment, p policy, by asker) verdict {
+func (m *machine) restore(at moment, p policy, by caller) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if c := m.usable(at); c != nil {
-		m.admit(c, false)
+		m.makeReady(c, false)
 		return verdict{serve: c}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	by.who = nobody
-	return m.beginFor(at, p, by, restoration)
+	by.audience = nobody
+	return m.beginAndWait(at, p, by, purposeRestore)
 }
 
 // renew is the event that a caller wants a new credential although the current
 // one may be fresh.
-func (m *machine) renew(at moment, p policy, by asker) verdict {
+func (m *machine) renew(at moment, p policy, by caller) verdict {
 	switch m.state {
 	case lifeClosed, lifeClosing:
 		return verdict{err: errClosed}
 	case lifeNew:
-		return verdict{err: errHeld}
+		return verdict{err: errNotInitialized}
 	}
-	return m.obtain(at, p, by)
+	return m.waitOrBegin(at, p, by)
 }
 
 // signIn is the event that a caller wants a person to sign in, whatever there is
 // already. The current credential stays until there is another. An attempt under
 // way is waited for first; then the caller asks again.
-func (m *machine) signIn(at moment, p policy, by asker) verdict {
+func (m *machine) signIn(at moment, p policy, by caller) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	by.who = person
-	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	by.audience = person
+	switch wait, err := m.failures.initWait(at.mono, by.audience, p.timeout); {
 	case err != nil:
 		return verdict{err: err}
 	case wait > 0:
 		return verdict{sleep: wait}
 	}
-	return m.beginFor(at, p, by, personal)
+	return m.beginAndWait(at, p, by, purposeSignIn)
 }
 
 // usable returns a credential with which the session is ready, or nil.
@@ -293,21 +293,21 @@ func (m *machine) usable(at moment) *credential {
 }
 
 // admit makes the session ready with c, unless it is ready.
-func (m *machine) admit(c *credential, block bool) {
+func (m *machine) makeReady(c *credential, block bool) {
 	if m.state == lifeReady {
 		return
 	}
-	m.state, m.current, m.parked, m.owned = lifeReady, c, nil, block
+	m.state, m.current, m.parked, m.initByBlock = lifeReady, c, nil, block
 }
 
 // begin begins an attempt. It fails if the provider has not returned from an
 // earlier call: a second one would help nobody.
 func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects, error) {
-	a := &attempt{setup: p.setup, who: who, purpose: to, epoch: m.epoch}
-	a.have, a.req = m.request(p.setup)
-	if m.stuck != nil && m.stuck.setup == p.setup && to != restoration {
+	a := &attempt{setup: p.setup, audience: who, purpose: to, epoch: m.epoch}
+	a.have, a.req = m.buildRequest(p.setup)
+	if m.stuck != nil && m.stuck.setup == p.setup && to != purposeRestore {
 		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
-		fx := m.fail(at, p, a, err)
+		fx := m.recordFailure(at, p, a, err)
 		return fx, a.err
 	}
 	m.attempt = a
@@ -315,7 +315,7 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 }
 
 // request returns what the session has, and what it would ask the provider.
-func (m *machine) request(u *setup) (*credential, Request) {
+func (m *machine) buildRequest(u *setup) (*credential, Request) {
 	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
@@ -332,15 +332,15 @@ func (m *machine) request(u *setup) (*credential, Request) {
 }
 
 // fail notes that an attempt failed, and when the next one may be made.
-func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
+func (m *machine) recordFailure(at moment, p policy, a *attempt, err error) effects {
 	op := "renew"
 	if a.req.Reason == ReasonInitial {
 		op = "init"
 	}
 	e := a.setup.annotate(err, op).(*Error)
 	m.counts.failures++
-	m.failures = m.failures.add(at.mono, e, a.who, p.random)
-	e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)
+	m.failures = m.failures.add(at.mono, e, a.audience, p.random)
+	e.RetryAfter = m.failures.byCode[m.failures.last].retryAt.until(at.mono)
 	a.err = e
 	return effects{events: []Event{a.event(EventFailed)}}
 }
@@ -355,7 +355,7 @@ func (a *attempt) event(kind EventType) Event {
 }
 
 // leftover returns the credential that is not current, if there is one.
-func (m *machine) leftover() *credential {
+func (m *machine) parkedOrRefused() *credential {
 	if m.parked != nil {
 		return m.parked
 	}

@@ -18,11 +18,11 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 	}
 	var epoch *uint32
 	for {
-		by := asker{gone: ctx.Err() != nil}
+		by := caller{contextEnded: ctx.Err() != nil}
 		v := s.decide(ctx, func(at moment, p policy) verdict {
-			return s.machine.since(epoch, func() verdict { return s.machine.restore(at, p, by) })
+			return s.machine.unlessClosedSince(epoch, func() verdict { return s.machine.restore(at, p, by) })
 		})
-		if !v.closing {
+		if !v.awaitClose {
 			epoch = &v.epoch
 		}
 		_, done, err := s.follow(ctx, v, by)
@@ -53,9 +53,9 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "renew")
 	}
-	by := asker{who: s.audience(ctx)}
+	by := caller{audience: s.audience(ctx)}
 	for {
-		by.gone = ctx.Err() != nil
+		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict {
 			if c := s.machine.current; old != nil && c != nil && c != old {
 				return verdict{serve: c}
@@ -95,12 +95,12 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		err := Errorf(CodeBadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
 		return s.config().annotate(err, "sign in")
 	}
-	by := asker{who: person}
+	by := caller{audience: person}
 	var epoch *uint32
 	for {
-		by.gone = ctx.Err() != nil
+		by.contextEnded = ctx.Err() != nil
 		v := s.decideSignIn(ctx, by, &o, epoch)
-		if !v.closing {
+		if !v.awaitClose {
 			epoch = &v.epoch
 		}
 		_, done, err := s.follow(ctx, v, by)
@@ -116,11 +116,11 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 
 // decideSignIn is decide for a SignIn.
 func (s *Session) decideSignIn(
-	ctx context.Context, by asker, o *SignInOptions, epoch *uint32,
+	ctx context.Context, by caller, o *SignInOptions, epoch *uint32,
 ) verdict {
 	return s.decide(ctx, func(at moment, p policy) (v verdict) {
 		if o.Fresh {
-			v = s.machine.since(epoch, func() verdict { return s.machine.signIn(at, p, by) })
+			v = s.machine.unlessClosedSince(epoch, func() verdict { return s.machine.signIn(at, p, by) })
 		} else {
 			v = s.machine.init(at, p, by, false, epoch)
 		}
@@ -153,7 +153,7 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
 		s.mu.Lock()
-		fx, _ := s.machine.drop(present(), u.policy(), l, true)
+		fx, _ := s.machine.dropRefused(present(), u.policy(), l, true)
 		s.apply(l.setup, fx)
 		s.mu.Unlock()
 		s.reportSoon()

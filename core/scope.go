@@ -183,7 +183,7 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 
 func (s *Session) enter(ctx context.Context) error {
 	s.mu.Lock()
-	s.machine.enter()
+	s.machine.enterBlock()
 	s.mu.Unlock()
 	err := s.init(ctx, true)
 	if err != nil {

@@ -95,14 +95,14 @@ func (s *Session) init(ctx context.Context, block bool) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "init")
 	}
-	by := asker{who: s.audience(ctx)}
+	by := caller{audience: s.audience(ctx)}
 	var epoch *uint32
 	for {
-		by.gone = ctx.Err() != nil
+		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict {
 			return s.machine.init(at, p, by, block, epoch)
 		})
-		if !v.closing {
+		if !v.awaitClose {
 			epoch = &v.epoch
 		}
 		if _, done, err := s.follow(ctx, v, by); done {
@@ -135,14 +135,14 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	if ctx == nil {
 		return nil, s.config().annotate(errNoContext, "")
 	}
-	by := asker{who: s.audience(ctx), answers: answers}
+	by := caller{audience: s.audience(ctx), seesAnswers: answers}
 	for {
-		by.gone = ctx.Err() != nil
+		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
 		if l, done, err := s.follow(ctx, v, by); done {
 			return l, s.config().annotate(err, "")
 		}
-		by.answers = false // it has waited for a replacement
+		by.seesAnswers = false // it has waited for a replacement
 	}
 }
 
@@ -152,8 +152,8 @@ func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict
 	s.mu.Lock()
 	u, now := s.config(), present()
 	v := event(now, u.policy())
-	if v.serve != nil && v.recheck != 0 {
-		v.serve.until.Store(int64(v.recheck))
+	if v.serve != nil && v.recheckAt != 0 {
+		v.serve.until.Store(int64(v.recheckAt))
 	}
 	s.apply(u, v.effects)
 	if v.sleep > 0 {
@@ -178,14 +178,14 @@ func (s *Session) begin(ctx context.Context, fx effects) {
 // follow does what a verdict says. If done is false, the caller has waited and
 // asks again.
 func (s *Session) follow(
-	ctx context.Context, v verdict, by asker,
+	ctx context.Context, v verdict, by caller,
 ) (c *credential, done bool, err error) {
 	switch {
-	case v.err == errGone:
-		return nil, true, gone(ctx)
+	case v.err == errContextEnded:
+		return nil, true, contextError(ctx)
 	case v.err != nil:
 		return nil, true, v.err
-	case v.closing:
+	case v.awaitClose:
 		err = s.awaitClosing(ctx)
 	case v.sleep > 0:
 		err = sleep(ctx, v.sleep)
@@ -193,7 +193,7 @@ func (s *Session) follow(
 		var last *attempt
 		if last, err = v.wait.settles(ctx); err == nil {
 			again := false
-			if err, again = last.outcome(by.who); again {
+			if err, again = last.outcome(by.audience); again {
 				return nil, false, nil
 			}
 		}
@@ -259,7 +259,7 @@ func (u *setup) source() source {
 // setTimer sets KeepFresh's timer to what the machine wants. s.mu is held.
 func (s *Session) setTimer() {
 	now := mono()
-	due := s.machine.wake(now, s.config().policy())
+	due := s.machine.timerDue(now, s.config().policy())
 	if due == never {
 		due = 0
 	}
@@ -294,7 +294,7 @@ func (s *Session) tick() {
 // proceed implements owner.
 func (s *Session) proceed(a *attempt, p phase) bool {
 	s.mu.Lock()
-	ok, fx := s.machine.proceed(a, p)
+	ok, fx := s.machine.enterPhase(a, p)
 	s.note(a.setup, a, fx.events)
 	s.mu.Unlock()
 	if len(fx.events) > 0 {
@@ -432,7 +432,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return gone(ctx)
+		return contextError(ctx)
 	}
 }
 

@@ -7,15 +7,15 @@ import "time"
 // proceed is the event that an attempt wants to move on to a phase. It reports
 // whether it may: not if it has settled, as nobody wants the outcome any more.
 // That the provider has returned, the phase saving, is noted even then.
-func (m *machine) proceed(a *attempt, p phase) (bool, effects) {
-	if a.settled && p != saving {
+func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
+	if a.settled && p != phaseSaving {
 		return false, effects{}
 	}
 	a.phase = p
-	if p == saving && m.stuck == a {
+	if p == phaseSaving && m.stuck == a {
 		m.stuck = nil
 	}
-	if p != signing {
+	if p != phaseSigningIn {
 		return true, effects{}
 	}
 	ev := a.event(EventSigningIn)
@@ -28,22 +28,22 @@ func (m *machine) settle(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
 	if a.settled {
-		return m.arrive(at, p, a, o, took, err)
+		return m.settleLate(at, p, a, o, took, err)
 	}
-	m.end(a)
+	m.endAttempt(a)
 	switch {
 	case err == nil:
 		return m.succeed(a, o, took)
-	case a.purpose == restoration:
+	case a.purpose == purposeRestore:
 		a.err = a.setup.annotate(err, "restore")
 		ev := a.event(EventAbandoned)
 		ev.Took = took
 		return effects{settled: a, events: []Event{ev}}
 	case o.input != nil && a.second == nil:
-		return m.tryAgain(at, p, a, o.input, took)
+		return m.replaceAttempt(at, p, a, o.input, took)
 	}
-	m.judgeRefused(CodeOf(err), o)
-	fx := m.fail(at, p, a, err)
+	m.decideRefusedUse(CodeOf(err), o)
+	fx := m.recordFailure(at, p, a, err)
 	fx.settled = a
 	fx.events[0].Took = took
 	return fx
@@ -52,13 +52,13 @@ func (m *machine) settle(
 // tryAgain begins another attempt in the place of one of which an input was
 // refused. What waited for that one waits for this one, and nothing has failed
 // yet. There is no third.
-func (m *machine) tryAgain(
+func (m *machine) replaceAttempt(
 	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
 ) effects {
 	a.err = errSuperseded
 	ev := a.event(EventAbandoned)
 	ev.Took = took
-	fx, _ := m.begin(at, p, a.who, a.purpose)
+	fx, _ := m.begin(at, p, a.audience, a.purpose)
 	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
 		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
@@ -69,7 +69,7 @@ func (m *machine) tryAgain(
 }
 
 // end notes that an attempt settles.
-func (m *machine) end(a *attempt) {
+func (m *machine) endAttempt(a *attempt) {
 	a.settled = true
 	m.attempt = nil
 	if a.phase.calling() {
@@ -84,21 +84,21 @@ func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
 		ev.Type = EventAuthenticated
 		m.counts.authentications++
 	}
-	return effects{settled: a, events: m.take(o.cred, ev)}
+	return effects{settled: a, events: m.setCredential(o.cred, ev)}
 }
 
 // take makes c what the session has, and returns the events of that: ev, which it
 // completes, and SubjectChanged before it if c has another subject than what was
 // there. A subject that is not known is not another one.
-func (m *machine) take(c *credential, ev Event) (events []Event) {
+func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 	old := m.current
 	if old == nil {
-		old = m.leftover()
+		old = m.parkedOrRefused()
 	}
 	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
-	if was := old.subject(); was != "" && ev.Subject != "" && was != ev.Subject {
+	if oldSubject := old.subject(); oldSubject != "" && ev.Subject != "" && oldSubject != ev.Subject {
 		change := ev
-		change.Type, change.OldSubject, change.Took = EventSubjectChanged, was, 0
+		change.Type, change.OldSubject, change.Took = EventSubjectChanged, oldSubject, 0
 		events = append(events, change)
 	}
 	m.failures, m.refused, m.refusal = nil, nil, refusalNone
@@ -114,7 +114,7 @@ func (m *machine) take(c *credential, ev Event) (events []Event) {
 // to replace it has failed. An outage, a wrong setting, or a sign-in for which
 // nobody was there say nothing about it. That the issuer refused its refresh
 // state, or the client, does.
-func (m *machine) judgeRefused(code Code, o obtained) {
+func (m *machine) decideRefusedUse(code Code, o obtained) {
 	switch {
 	case m.refused == nil || m.refusal == refusalFinal:
 	case o.refused:
@@ -129,17 +129,17 @@ func (m *machine) judgeRefused(code Code, o obtained) {
 // arrive takes what arrived after its attempt had settled. A credential becomes
 // the session's if nothing has happened since and it has not expired on its way;
 // otherwise it is released.
-func (m *machine) arrive(
+func (m *machine) settleLate(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
 	if o.cred == nil {
 		return effects{}
 	}
-	same := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
+	unchanged := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
 		(m.current == nil || m.current == a.have)
-	end := o.cred.cred.Expiry
-	over := !end.IsZero() && end.UnixNano() <= at.wall
-	if err != nil || !same || over || m.state == lifeClosing {
+	expiry := o.cred.cred.Expiry
+	expired := !expiry.IsZero() && expiry.UnixNano() <= at.wall
+	if err != nil || !unchanged || expired || m.state == lifeClosing {
 		return effects{release: o.cred}
 	}
 	fx := m.succeed(a, o, took)
@@ -153,7 +153,7 @@ func (m *machine) arrive(
 func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
-	fx, dropped := m.drop(at, p, c, invalid)
+	fx, dropped := m.dropRefused(at, p, c, invalid)
 	if !dropped {
 		return fx
 	}
@@ -162,10 +162,10 @@ func (m *machine) refuse(
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
 		// The attempt to replace it has failed already, before it was refused.
-		m.judgeRefused(b.err.Code, obtained{presented: !c.cred.RefreshState.IsZero()})
+		m.decideRefusedUse(b.err.Code, obtained{presented: !c.cred.RefreshState.IsZero()})
 		return fx
 	}
-	began, _ := m.begin(at, p, who, renewal)
+	began, _ := m.begin(at, p, who, purposeRenew)
 	if began.start != nil {
 		began.start.req.Challenge = challenge
 	}
@@ -176,7 +176,7 @@ func (m *machine) refuse(
 
 // drop is refuse without the attempt: the next caller that wants a credential
 // starts it. It reports whether c was dropped just now.
-func (m *machine) drop(
+func (m *machine) dropRefused(
 	at moment, p policy, c *credential, invalid bool,
 ) (fx effects, dropped bool) {
 	if m.state != lifeReady || c != m.current && c != m.refused {
@@ -194,11 +194,11 @@ func (m *machine) drop(
 	if at.mono-c.born > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
-	if at.mono < m.refusals.end() {
+	if at.mono < m.refusals.retryTime() {
 		return fx, false
 	}
 	m.refusals = m.refusals.next(at.mono, p.random)
-	m.current, m.refused, m.refusal = nil, c, refusalOpen
+	m.current, m.refused, m.refusal = nil, c, refusalUndecided
 	if invalid {
 		m.refusal = refusalFinal
 	}
@@ -211,12 +211,12 @@ func (m *machine) adopt(c *credential) effects {
 	if m.state != lifeReady {
 		return effects{}
 	}
-	return effects{events: m.take(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
+	return effects{events: m.setCredential(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
 }
 
 // rest is the event that the credential is to leave the memory. The session
 // stays ready, and obtains one when it is used again.
-func (m *machine) rest() {
+func (m *machine) dropFromMemory() {
 	if m.state == lifeReady && m.attempt == nil {
 		m.current = nil
 	}

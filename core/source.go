@@ -16,7 +16,7 @@ import (
 type direct struct{ setup *setup }
 
 func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
-	if a.purpose == restoration {
+	if a.purpose == purposeRestore {
 		return obtained{}, errNotStored
 	}
 	return d.ask(ctx, a, question{req: a.req, person: true})
@@ -36,11 +36,11 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 	}
 	var c Credential
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
-	if a.purpose != personal {
-		p := asking
+	if a.purpose != purposeSignIn {
+		p := phaseAsking
 		o.presented = !q.req.Previous.RefreshState.IsZero()
 		if o.presented && q.stored {
-			p = spending
+			p = phaseSpending
 		}
 		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
 			return d.setup.provider.Authenticate(ctx, q.req)
@@ -76,10 +76,10 @@ func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (
 		return Credential{}, withoutUI(why)
 	}
 	p, ok := d.setup.provider.(InteractiveProvider)
-	if !ok || a.who < person || !q.person || ctx.Err() != nil {
+	if !ok || a.audience < person || !q.person || ctx.Err() != nil {
 		return Credential{}, why
 	}
-	c, err := a.call(ctx, signing, func(ctx context.Context) (Credential, error) {
+	c, err := a.call(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
 		return p.SignIn(ctx, q.req, *ui)
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -104,7 +104,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
-	if a.who == nobody {
+	if a.audience == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
 	suppliers := d.setup.suppliers()
@@ -129,7 +129,7 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 		defer a.announceWait(WaitForInput, limit)()
 		c, err = s.supply(ctx)
 	}
-	if a.who > nobody && s.asksPerson() {
+	if a.audience > nobody && s.asksPerson() {
 		a.allowPerson(func() { get(signInTimeout) })
 	} else {
 		get(time.Until(a.deadline))
@@ -151,7 +151,7 @@ func (d direct) rejectInput(
 	if a.second != nil {
 		return nil, err
 	}
-	if a.who == nobody {
+	if a.audience == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
 	s.reject(ctx, inputs[role])

@@ -99,7 +99,7 @@ func (s *Session) Status() Status {
 		last := *e
 		last.RetryAfter = 0 // RetryAt says it, and stays true
 		out.LastError = &last
-		if end := m.failures.end(now.mono, nobody); end > now.mono {
+		if end := m.failures.retryTime(now.mono, nobody); end > now.mono {
 			out.RetryAt = time.Now().Add(end.until(now.mono))
 		}
 	}

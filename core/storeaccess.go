@@ -201,7 +201,7 @@ func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 			a.keepLock(unlock)
 		}
 	}
-	if a.who == person {
+	if a.audience == person {
 		a.allowPerson(take)
 	} else {
 		take()

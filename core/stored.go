@@ -15,19 +15,19 @@ var errLate = Errorf(CodeUnavailable, "the provider returned after its time")
 // obtain asks nobody if the store holds a credential that can be used.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	f, err := s.load(ctx, a)
-	if a.purpose == restoration {
+	if a.purpose == purposeRestore {
 		if err == nil && f.nothing() && s.holdsFormer(ctx, a.left()) {
 			f, _ = s.loadLocked(ctx, a) // what cannot be moved counts as absent
 		}
 		return restore(f, err)
 	}
-	if err == nil && (f.fits == nil || a.purpose == personal) {
+	if err == nil && (f.fits == nil || a.purpose == purposeSignIn) {
 		f, err = s.loadLocked(ctx, a)
 	}
 	switch {
 	case err != nil:
 		return s.askUnsaved(ctx, a, err)
-	case f.fits != nil && a.purpose != personal:
+	case f.fits != nil && a.purpose != purposeSignIn:
 		return obtained{cred: f.fits, restored: true}, nil
 	}
 	return s.renew(ctx, a, f)
@@ -99,7 +99,7 @@ func (s stored) failed(
 // might spend, too. One that begins reports the error. Nobody is asked to sign
 // in.
 func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
-	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == personal {
+	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == purposeSignIn {
 		return obtained{}, why
 	}
 	o, err := s.ask(ctx, a, question{req: a.req})

@@ -34,18 +34,18 @@ func (w *world) events() []event {
 		out = append(out,
 			event{"another process has renewed", (*world).adopt},
 			event{"rest", func(w *world) bool {
-				w.m.rest()
+				w.m.dropFromMemory()
 				w.checkEvents(effects{}) // what left the memory has no subject
 				return true
 			}})
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
-			out = append(out, event{kind + " by " + audienceNames[by.who], func(w *world) bool { return w.call(kind, by) }})
+			out = append(out, event{kind + " by " + audienceNames[by.audience], func(w *world) bool { return w.call(kind, by) }})
 		}
 	}
 	out = append(out, event{"use by a caller that is gone", func(w *world) bool {
-		return w.call("use", asker{who: w.cfg.callers[0].who, gone: true})
+		return w.call("use", caller{audience: w.cfg.callers[0].audience, contextEnded: true})
 	}})
 	for i := range w.running {
 		out = append(out, w.runnerEvents(i)...)
@@ -74,7 +74,7 @@ func (w *world) runnerEvents(i int) []event {
 	return append(out, event{fmt.Sprint("attempt ", i, ": ends"), on((*world).deliver)})
 }
 
-func (w *world) call(kind string, by asker) bool {
+func (w *world) call(kind string, by caller) bool {
 	if w.full() {
 		return false
 	}
@@ -109,7 +109,7 @@ func (w *world) pass() bool {
 	for _, b := range w.waits {
 		look(b.until)
 	}
-	look(w.m.refusals.end())
+	look(w.m.refusals.retryTime())
 	if next == never {
 		return false
 	}
@@ -144,11 +144,11 @@ func (w *world) refuse(invalid, reported bool) bool {
 	if c == nil || w.full() {
 		return false
 	}
-	who := w.cfg.callers[len(w.cfg.callers)-1].who
+	who := w.cfg.callers[len(w.cfg.callers)-1].audience
 	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
 	var fx effects
 	if reported {
-		if fx, _ = w.m.drop(w.now, w.policy(), c, invalid); fx.start != nil {
+		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, invalid); fx.start != nil {
 			violated(5, "a credential is renewed for a program that may end")
 		}
 	} else {
@@ -160,14 +160,14 @@ func (w *world) refuse(invalid, reported bool) bool {
 	switch {
 	case w.m.refused != c: // too soon after another refusal
 	case w.refused != c:
-		w.refused, w.refusal = c, refusalOpen
+		w.refused, w.refusal = c, refusalUndecided
 		fallthrough
 	default:
 		if invalid {
 			w.refusal = refusalFinal
 		}
 	}
-	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalOpen {
+	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalUndecided {
 		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
@@ -189,12 +189,12 @@ func (w *world) reconfigure() bool {
 	if len(w.running) >= maxRunning || w.closing {
 		return false
 	}
-	left := w.m.leftover()
-	w.waits = [codes]wait{}
+	left := w.m.parkedOrRefused()
+	w.waits = [numCodes]wait{}
 	w.setup = walkSetup()
 	fx := w.m.reconfigure(w.now, w.policy())
 	w.refused, w.refusal = nil, refusalNone
-	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.end() > w.now.mono {
+	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.retryTime() > w.now.mono {
 		violated(10, "a new configuration does not end the waits")
 	}
 	if left != fx.release {
@@ -208,7 +208,7 @@ func (w *world) close(how closeMode) bool {
 	m := &w.m
 	have := m.current
 	if have == nil {
-		have = m.leftover()
+		have = m.parkedOrRefused()
 	}
 	mustClose := w.blocks == 0 && w.owned
 	var saves *attempt
@@ -219,15 +219,15 @@ func (w *world) close(how closeMode) bool {
 	}
 	c := m.close(w.setup, how)
 	if how == closeBlock && w.blocks >= 0 {
-		closes := !c.nothing && !c.wait
-		if closes != mustClose && !c.wait {
+		closes := !c.noop && !c.otherClose
+		if closes != mustClose && !c.otherClose {
 			violated(9, "the end of the last block closes: %v, want %v", closes, mustClose)
 		}
 	}
-	if c.nothing || c.wait {
+	if c.noop || c.otherClose {
 		return how == closeBlock
 	}
-	if m.refusals.end() > w.now.mono {
+	if m.refusals.retryTime() > w.now.mono {
 		violated(7, "refusals are counted over Close")
 	}
 	w.closing, w.owned = true, false
@@ -235,7 +235,7 @@ func (w *world) close(how closeMode) bool {
 	if have != c.release {
 		violated(8, "a credential is not released when the session is closed")
 	}
-	if saves != nil && c.last != saves {
+	if saves != nil && c.awaitAttempt != saves {
 		violated(5, "Close does not wait for an attempt that spends what is stored")
 	}
 	w.apply(c.effects, nobody, false)
@@ -247,7 +247,7 @@ func (w *world) closed() bool {
 		return false
 	}
 	w.closing = false
-	w.m.closed(false)
+	w.m.finishClose(false)
 	return true
 }
 
@@ -256,8 +256,8 @@ func (w *world) enter() bool {
 		return false
 	}
 	w.blocks++
-	w.m.enter()
-	w.ask("block", asker{who: program}, nil)
+	w.m.enterBlock()
+	w.ask("block", caller{audience: program}, nil)
 	return true
 }
 
@@ -279,29 +279,29 @@ func (w *world) adopt() bool {
 
 // callProvider lets an attempt call Authenticate.
 func (w *world) callProvider(r *runner) bool {
-	if r.stage != stageStart || r.a.purpose != renewal {
+	if r.stage != stageStart || r.a.purpose != purposeRenew {
 		return false
 	}
 	r.presented = !r.a.req.Previous.RefreshState.IsZero()
-	p := asking
+	p := phaseAsking
 	if r.presented && w.cfg.stored {
-		p = spending
+		p = phaseSpending
 	}
 	if ok, _ := w.proceed(r.a, p); !ok {
 		return w.finish(r, 0, true)
 	}
 	w.checkCall(r)
-	r.stage, r.spent = stageCall, p == spending
+	r.stage, r.spent = stageCall, p == phaseSpending
 	return true
 }
 
 // askPerson lets an attempt call SignIn, if it may.
 func (w *world) askPerson(r *runner) bool {
-	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
-	if !ready || r.a.who < person {
+	ready := r.a.purpose == purposeSignIn && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
+	if !ready || r.a.audience < person {
 		return false
 	}
-	ok, told := w.proceed(r.a, signing)
+	ok, told := w.proceed(r.a, phaseSigningIn)
 	if !ok {
 		return w.finish(r, CodeInteractive, true)
 	}
@@ -319,9 +319,9 @@ func (w *world) askPerson(r *runner) bool {
 // proceed moves an attempt to a phase. It returns how many events say that a
 // person is asked.
 func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
-	ok, fx := w.m.proceed(a, p)
+	ok, fx := w.m.enterPhase(a, p)
 	for _, ev := range fx.events {
-		if ev.Type != EventSigningIn || p != signing || ev.Wait <= 0 {
+		if ev.Type != EventSigningIn || p != phaseSigningIn || ev.Wait <= 0 {
 			violated(13, "phase %d is reported as %v", p, ev.Type)
 		}
 		told++
@@ -355,7 +355,7 @@ func (w *world) answer(r *runner, code Code) bool {
 		return false
 	}
 	r.last = code
-	_, _ = w.proceed(r.a, saving)
+	_, _ = w.proceed(r.a, phaseSaving)
 	return true
 }
 
@@ -378,7 +378,7 @@ func (w *world) refuseInput(r *runner) bool {
 
 // findStored lets an attempt take what the store holds.
 func (w *world) findStored(r *runner) bool {
-	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == personal {
+	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == purposeSignIn {
 		return false
 	}
 	c := w.newCredential(r.a.setup, true)
@@ -404,7 +404,7 @@ func (w *world) finish(r *runner, code Code, superseded bool) bool {
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
-	case r.a.purpose == restoration:
+	case r.a.purpose == purposeRestore:
 		return w.settle(r, o, errNotStored)
 	case code != 0:
 		return w.settle(r, o, Errorf(code, "no"))
@@ -417,7 +417,7 @@ func (w *world) finish(r *runner, code Code, superseded bool) bool {
 func (w *world) settle(r *runner, o obtained, err error) bool {
 	late, have := r.a.settled, r.a.have
 	again := o.input != nil && r.a.second == nil
-	if err != nil && !late && r.a.purpose != restoration && !again {
+	if err != nil && !late && r.a.purpose != purposeRestore && !again {
 		w.noteRefusal(r, CodeOf(err), o)
 	}
 	current := w.m.current

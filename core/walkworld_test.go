@@ -17,7 +17,7 @@ type world struct {
 	closing bool // Close is at work
 
 	// What the rules say, kept apart from the machine's own variables.
-	waits   [codes]wait
+	waits   [numCodes]wait
 	owned   bool // a block made the session ready, and nobody took it over
 	blocks  int
 	refused *credential
@@ -115,7 +115,7 @@ func (w *world) clone() *world {
 	att := func(a *attempt) *attempt {
 		if attempts[a] == nil && a != nil {
 			attempts[a] = &attempt{
-				setup: a.setup, who: a.who, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
+				setup: a.setup, audience: a.audience, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
 				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err, second: a.second,
 			}
 		}
@@ -159,7 +159,7 @@ func (w *world) key() string {
 	rank := w.ranks()
 	k := make(keyText, 0, 128)
 	k.add(int(m.state), int(m.refusal), int(min(m.blocks, 3)), int(w.refusal), w.blocks)
-	k.flags(m.owned, w.closing, w.owned)
+	k.flags(m.initByBlock, w.closing, w.owned)
 	for _, c := range []*credential{m.current, m.parked, m.refused} {
 		if c == nil {
 			k.add(0)
@@ -170,14 +170,14 @@ func (w *world) key() string {
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
-			k.add(i, min(one.count, 3), rank(one.until), int(one.who))
+			k.add(i, min(one.count, 3), rank(one.retryAt), int(one.audience))
 		}
 		k.add(int(f.last))
 	}
-	k.add(min(w.refusalCount(), 3), rank(m.refusals.end()), len(w.running))
+	k.add(min(w.refusalCount(), 3), rank(m.refusals.retryTime()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
-		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
+		k.add(int(a.audience), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
 		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
 			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
 	}
@@ -219,10 +219,10 @@ func (w *world) ranks() func(instant) int {
 	}
 	if m.failures != nil {
 		for _, f := range m.failures.byCode {
-			at(f.until)
+			at(f.retryAt)
 		}
 	}
-	at(m.refusals.end())
+	at(m.refusals.retryTime())
 	slices.Sort(to)
 	return func(i instant) int {
 		if i == never {
@@ -251,8 +251,8 @@ func (w *world) check() {
 		m.refused != nil && (m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
 		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
 	}
-	if m.owned != w.owned {
-		violated(9, "owned is %v, want %v", m.owned, w.owned)
+	if m.initByBlock != w.owned {
+		violated(9, "owned is %v, want %v", m.initByBlock, w.owned)
 	}
 	if m.stuck != nil && !(m.stuck.settled && m.stuck.phase.calling()) {
 		violated(4, "an attempt is stuck and does not call the provider")
@@ -275,7 +275,7 @@ func (w *world) apply(fx effects, cause audience, init bool) {
 		w.running = append(w.running, &runner{a: a, cause: cause, init: init})
 	}
 	if a := fx.cancel; a != nil {
-		if a.phase == spending {
+		if a.phase == phaseSpending {
 			violated(5, "an attempt that spends what is stored is cancelled")
 		}
 		w.runner(a).cancelled = true
@@ -308,15 +308,15 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	if a.req.Reason != ReasonInitial && a.have.setup != a.setup {
 		violated(8, "a provider is given the credential of another one")
 	}
-	if a.who != cause && a.purpose != restoration {
-		violated(6, "an attempt begins for audience %d, and %d is there", a.who, cause)
+	if a.audience != cause && a.purpose != purposeRestore {
+		violated(6, "an attempt begins for audience %d, and %d is there", a.audience, cause)
 	}
 	for _, r := range w.running {
-		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) && a.purpose != restoration {
+		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) && a.purpose != purposeRestore {
 			violated(4, "an attempt begins while the provider has not returned from another")
 		}
 	}
-	if a.purpose == restoration {
+	if a.purpose == purposeRestore {
 		return
 	}
 	for code, b := range w.waits {
@@ -336,17 +336,17 @@ func (w *world) wake(a *attempt) {
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range append([]string{"block"}, w.cfg.calls...) {
-			err, again := a.outcome(by.who)
+			err, again := a.outcome(by.audience)
 			if !again {
-				w.checkOutcome(a, by.who, err)
+				w.checkOutcome(a, by.audience, err)
 				continue
 			}
-			if kind == "restore" && a.purpose == restoration || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == personal {
+			if kind == "restore" && a.purpose == purposeRestore || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == purposeSignIn {
 				continue // it has what it wanted, or knows that there is nothing
 			}
 			epoch := a.epoch
 			elsewhere := w.clone()
-			elsewhere.ask(kind, asker{who: by.who}, &epoch)
+			elsewhere.ask(kind, caller{audience: by.audience}, &epoch)
 			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != CodeClosed {
 				violated(8, "an Init that a Close overtook goes on")
 			}
@@ -357,7 +357,7 @@ func (w *world) wake(a *attempt) {
 
 // checkOutcome verifies the error that a caller gets from an attempt.
 func (w *world) checkOutcome(a *attempt, who audience, err error) {
-	if CodeOf(err) == CodeInteractive && a.who < who {
+	if CodeOf(err) == CodeInteractive && a.audience < who {
 		violated(6, "a caller gets the Interactive of an attempt for a lower audience")
 	}
 	var e *Error
@@ -370,7 +370,7 @@ func (w *world) checkOutcome(a *attempt, who audience, err error) {
 }
 
 // ask lets a caller ask the machine, and does what the verdict says.
-func (w *world) ask(kind string, by asker, epoch *uint32) {
+func (w *world) ask(kind string, by caller, epoch *uint32) {
 	var v verdict
 	state, parked := w.m.state, w.m.usable(w.now)
 	switch kind {
@@ -399,7 +399,7 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 	if v.serve != nil {
 		w.noteReady(kind, state)
 	}
-	cause := by.who
+	cause := by.audience
 	if kind == "signIn" {
 		cause = person
 	}
@@ -407,9 +407,9 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 }
 
 // checkVerdict verifies what a caller gets.
-func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) {
+func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle) {
 	set := 0
-	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.closing, v.err != nil} {
+	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.awaitClose, v.err != nil} {
 		if is {
 			set++
 		}
@@ -433,16 +433,16 @@ func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) 
 	if v.serve != w.refused {
 		return
 	}
-	if !by.answers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
+	if !by.seesAnswers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
 		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
 	}
 }
 
 // checkUse verifies when a caller has to ask again, and that it gets what it may
 // have.
-func (w *world) checkUse(by asker, v verdict) {
+func (w *world) checkUse(by caller, v verdict) {
 	c := w.refused
-	if c != nil && by.answers && w.refusal == refusalTolerated && c.accepted.Load() &&
+	if c != nil && by.seesAnswers && w.refusal == refusalTolerated && c.accepted.Load() &&
 		c.age(w.now) != ageExpired && v.serve != c {
 		violated(7, "a refused credential is not served although its refusal is tolerated")
 	}
@@ -454,14 +454,14 @@ func (w *world) checkUse(by asker, v verdict) {
 	case v.serve.age(w.now) == ageFresh && v.serve.setup == w.setup:
 		latest = v.serve.stale
 	case w.m.attempt == nil:
-		if code := w.binding(by.who); code != 0 {
+		if code := w.binding(by.audience); code != 0 {
 			latest = min(latest, w.waits[code].until)
 		}
 	default:
 		latest = min(latest, w.now.mono.plus(wallCheck))
 	}
-	if v.recheck > latest || v.recheck <= w.now.mono {
-		violated(10, "the next decision is due %v from now, want at most %v", v.recheck.until(w.now.mono), latest.until(w.now.mono))
+	if v.recheckAt > latest || v.recheckAt <= w.now.mono {
+		violated(10, "the next decision is due %v from now, want at most %v", v.recheckAt.until(w.now.mono), latest.until(w.now.mono))
 	}
 }
 
@@ -507,7 +507,7 @@ func (w *world) noteEvents(fx effects, cause audience) {
 	for _, ev := range fx.events {
 		switch ev.Type {
 		case EventAuthenticated, EventRestored:
-			w.waits, w.refused, w.refusal = [codes]wait{}, nil, refusalNone
+			w.waits, w.refused, w.refusal = [numCodes]wait{}, nil, refusalNone
 		case EventFailed:
 			var e *Error
 			if !errors.As(ev.Err, &e) || e.RetryAfter <= 0 {
