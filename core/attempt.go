@@ -49,44 +49,44 @@ type attempt struct {
 	setup   *setup
 	audience     audience
 	purpose purpose
-	req     Request       // what to ask the provider
-	have    *credential   // what the session had when the attempt began; nil: nothing
+	request     Request       // what to ask the provider
+	previous    *credential   // what the session had when the attempt began; nil: nothing
 	epoch   uint32        // of the machine when the attempt began
-	second  *refusedInput // of the attempt in whose place this one began; nil: of none
+	rejectedInput  *refusedInput // of the attempt in whose place this one began; nil: of none
 	ui      *UI           // how to ask the person; nil: as Options.UI says
 
-	beginning *beginning // the call of Options.Begin; nil: it is not set
+	beginCall *beginCall // the call of Options.Begin; nil: it is not set
 
 	// The machine owns these three; Session.mu guards them.
 	phase   phase
 	settled bool
-	ended   closeMode // how the Close that settled it treats what still arrives
+	closeMode   closeMode // how the Close that settled it treats what still arrives
 
 	err  error         // the outcome; written before done is closed
-	next *attempt      // began in its place; written before done is closed; nil: none
+	successor *attempt      // began in its place; written before done is closed; nil: none
 	done chan struct{} // closed when the attempt has settled
-	back chan struct{} // closed when nothing of it is left to wait for
+	finished chan struct{} // closed when nothing of it is left to wait for
 
-	owner    owner
+	owner    attemptOwner
 	cancel   context.CancelFunc
 	deadline time.Time   // by which the source has to return; for its goroutine alone
-	watch    *time.Timer // settles the attempt after the deadline
-	overdue  atomic.Bool // the watch settled it; the store's lock may be another's
+	limitTimer    *time.Timer // settles the attempt after the deadline
+	timedOut  atomic.Bool // the watch settled it; the store's lock may be another's
 	unlock   atomic.Pointer[func()]
 }
 
 // owner is what an attempt reports to.
-type owner interface {
+type attemptOwner interface {
 	// proceed moves a to a phase. It reports whether anybody still wants the
 	// outcome; if not, the attempt must not begin what the phase stands for.
-	proceed(a *attempt, p phase) bool
+	enterPhase(a *attempt, p phase) bool
 	// settle takes the outcome of a. If nobody wants the credential any more,
 	// because a has settled already, it returns how to release it.
 	settle(a *attempt, o obtained, err error, took time.Duration) (release bool, how closeMode)
 	// waits tells that a waits for something, for a limit at most.
-	waits(a *attempt, what WaitFor, limit time.Duration)
+	noteWait(a *attempt, what WaitFor, limit time.Duration)
 	// report delivers the events that have occurred.
-	report()
+	deliverEvents()
 }
 
 // source is where credentials come from, and where they go at the end.
@@ -110,12 +110,12 @@ const (
 
 // obtained is the outcome of an attempt.
 type obtained struct {
-	cred      *credential
+	credential      *credential
 	restored  bool          // it came from the store, and nobody was asked
-	presented bool          // the provider was given a refresh state to present
-	refused   bool          // the issuer refused that refresh state
+	presentedRefresh bool          // the provider was given a refresh state to present
+	refreshRefused   bool          // the issuer refused that refresh state
 	signedIn  bool          // a person signed in
-	input     *refusedInput // the server refused an input, which was rejected; nil: none
+	refusedInput     *refusedInput // the server refused an input, which was rejected; nil: none
 }
 
 // refusedInput is an input of an attempt that the server refused.
@@ -133,84 +133,84 @@ var (
 func isNotStored(err error) bool { return errors.Is(err, errNotStored) }
 
 // launch starts the attempt on a goroutine of its own.
-func (a *attempt) launch(own owner, src source) {
-	a.done, a.back, a.owner = make(chan struct{}), make(chan struct{}), own
+func (a *attempt) launch(owner attemptOwner, source source) {
+	a.done, a.finished, a.owner = make(chan struct{}), make(chan struct{}), owner
 	if a.setup.opts.Begin != nil {
-		a.beginning = &beginning{done: make(chan struct{})}
+		a.beginCall = &beginCall{done: make(chan struct{})}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	a.allow(a.setup.opts.timeout())
-	go a.run(ctx, src)
+	a.setLimit(a.setup.opts.timeout())
+	go a.run(ctx, source)
 }
 
 // begin calls Options.Begin. The goroutine that started the attempt calls it, once
 // and without a lock.
 func (a *attempt) begin(ctx context.Context) {
-	if a.beginning == nil {
+	if a.beginCall == nil {
 		return
 	}
 	u := a.setup
-	a.beginning.run(ctx, u.opts.Begin, Event{
+	a.beginCall.run(ctx, u.opts.Begin, Event{
 		Session: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
-		Type: EventStarting, Reason: a.req.Reason, Subject: a.have.subject(),
+		Type: EventStarting, Reason: a.request.Reason, Subject: a.previous.subject(),
 	})
 }
 
 // run calls the source. Its deferred part also runs if the provider ends the
 // goroutine (runtime.Goexit). The store is unlocked after the attempt has
 // settled, so that a store that hangs there delays no caller.
-func (a *attempt) run(ctx context.Context, src source) {
+func (a *attempt) run(ctx context.Context, source source) {
 	began := time.Now()
-	var o obtained
+	var outcome obtained
 	err := Errorf(CodeUnavailable, "the provider ended its goroutine")
 	defer func() {
-		a.watch.Stop()
+		a.limitTimer.Stop()
 		a.cancel()
-		if release, how := a.owner.settle(a, o, err, time.Since(began)); release {
+		if release, how := a.owner.settle(a, outcome, err, time.Since(began)); release {
 			a.releaseLock() // releasing the credential may take it
-			if err := src.release(context.Background(), o.cred, how); err != nil {
+			if err := source.release(context.Background(), outcome.credential, how); err != nil {
 				a.setup.warn("session could not release a credential that came late", err)
 			}
 		}
-		close(a.back)
+		close(a.finished)
 		a.releaseLock()
-		a.owner.report()
+		a.owner.deliverEvents()
 	}()
-	o, err = src.obtain(a.beginning.await(ctx, time.Until(a.deadline)/2), a)
+	outcome, err = source.obtain(a.beginCall.addValues(ctx, time.Until(a.deadline)/2), a)
 }
 
 // allow gives the attempt a new limit from now on.
-func (a *attempt) allow(limit time.Duration) {
-	if a.watch != nil {
-		a.watch.Stop()
+func (a *attempt) setLimit(limit time.Duration) {
+	if a.limitTimer != nil {
+		a.limitTimer.Stop()
 	}
 	a.deadline = time.Now().Add(limit)
-	a.watch = time.AfterFunc(limit+grace, func() {
-		a.overdue.Store(true)
+	a.limitTimer = time.AfterFunc(limit+grace, func() {
+		a.timedOut.Store(true)
 		err := Errorf(CodeUnavailable, "the attempt did not finish within %v: %w",
 			limit, context.DeadlineExceeded)
 		a.owner.settle(a, obtained{}, err, limit)
 		a.cancel()
 		a.releaseLock() // another process need not wait for this provider
-		a.owner.report()
+		a.owner.deliverEvents()
 	})
 }
 
 // left returns how long a call into a store may take, so that it returns before
 // the attempt's limit even if it ignores its context.
-func (a *attempt) left() time.Duration {
+func (a *attempt) storeCallLimit() time.Duration {
 	left := time.Until(a.deadline)
 	return max(left-grace, left/2)
 }
 
 // allowPerson runs fn, which may wait until a person has signed in elsewhere:
 // in another session or in another process. That time does not count.
-func (a *attempt) allowPerson(fn func()) {
+func (a *attempt) runWithSignInLimit(fn func()) {
 	left := time.Until(a.deadline)
-	a.allow(signInTimeout)
+	a.setLimit(signInTimeout)
 	fn()
-	a.allow(left)
+	a.setLimit(left)
 }
 
 // announceWait tells the owner that the attempt waits for something, unless the
@@ -220,25 +220,25 @@ func (a *attempt) announceWait(what WaitFor, limit time.Duration) (over func()) 
 	if limit <= grace || opts.Logger == nil && opts.Observe == nil {
 		return func() {}
 	}
-	t := time.AfterFunc(grace, func() { a.owner.waits(a, what, limit-grace) })
+	t := time.AfterFunc(grace, func() { a.owner.noteWait(a, what, limit-grace) })
 	return func() { t.Stop() }
 }
 
 // call calls the provider within a limit, and turns a panic into an error.
-func (a *attempt) call(
+func (a *attempt) callProvider(
 	ctx context.Context, p phase, fn func(context.Context) (Credential, error),
 ) (c Credential, err error) {
-	if !a.owner.proceed(a, p) {
+	if !a.owner.enterPhase(a, p) {
 		return Credential{}, errSuperseded
 	}
 	if p == phaseSigningIn {
 		left := time.Until(a.deadline)
-		a.allow(signInTimeout)
-		defer func() { a.allow(max(left, time.Second)) }()
+		a.setLimit(signInTimeout)
+		defer func() { a.setLimit(max(left, time.Second)) }()
 	}
 	ctx, cancel := context.WithDeadline(a.setup.opts.withAuthTransport(ctx), a.deadline)
 	defer cancel()
-	defer a.owner.proceed(a, phaseSaving)
+	defer a.owner.enterPhase(a, phaseSaving)
 	defer func() {
 		if r := recover(); r != nil {
 			c, err = Credential{}, Errorf(CodeUnavailable, "the provider panicked (%T)", r)
@@ -262,13 +262,13 @@ func unlockQuietly(ctx context.Context, unlock func()) {
 
 // keepLock remembers how to release the store's lock once the attempt has
 // settled.
-func (a *attempt) keepLock(unlock func()) { a.unlock.Store(&unlock) }
+func (a *attempt) setUnlock(unlock func()) { a.unlock.Store(&unlock) }
 
 // beforeUnlock makes the release of the store's lock run fn first. If the lock
 // is not held any more, fn does not run.
 func (a *attempt) beforeUnlock(fn func()) {
 	if unlock := a.unlock.Swap(nil); unlock != nil {
-		a.keepLock(func() {
+		a.setUnlock(func() {
 			fn()
 			(*unlock)()
 		})
@@ -304,26 +304,26 @@ func contextError(ctx context.Context) error {
 
 // settles waits until the attempt has settled, or the one that began in its place,
 // and returns that one.
-func (a *attempt) settles(ctx context.Context) (*attempt, error) {
+func (a *attempt) awaitSettled(ctx context.Context) (*attempt, error) {
 	for {
-		if err := await(ctx, a.done); err != nil || a.next == nil {
+		if err := await(ctx, a.done); err != nil || a.successor == nil {
 			return a, err
 		}
-		a = a.next
+		a = a.successor
 	}
 }
 
 // last returns the attempt that began in the place of a settled one, or that one.
-func (a *attempt) last() *attempt {
-	for a.next != nil {
-		a = a.next
+func (a *attempt) lastSuccessor() *attempt {
+	for a.successor != nil {
+		a = a.successor
 	}
 	return a
 }
 
 // outcome returns what a settled attempt means for a caller of an audience that
 // waited for it: an error, or that it asks again.
-func (a *attempt) outcome(who audience) (err error, again bool) {
+func (a *attempt) outcome(who audience) (err error, askAgain bool) {
 	switch {
 	case a.err == nil, errors.Is(a.err, errSuperseded), a.purpose == purposeRestore:
 		return nil, true

@@ -15,14 +15,14 @@ import (
 const beginLimit = 100 * time.Millisecond
 
 // beginning is the call of Options.Begin for one attempt.
-type beginning struct {
+type beginCall struct {
 	done   chan struct{}   // closed when the call has ended, in whatever way
 	values context.Context // nil: there are none; written before done is closed
 }
 
 // run calls begin. Its end is noted even if begin ends the goroutine
 // (runtime.Goexit).
-func (b *beginning) run(
+func (b *beginCall) run(
 	ctx context.Context, begin func(context.Context, Event) context.Context, ev Event,
 ) {
 	defer close(b.done)
@@ -38,7 +38,7 @@ func (b *beginning) run(
 
 // await returns ctx with the values of what Begin returned. It waits for that until
 // beginLimit, most or the end of ctx, whichever is first. b may be nil.
-func (b *beginning) await(ctx context.Context, most time.Duration) context.Context {
+func (b *beginCall) addValues(ctx context.Context, most time.Duration) context.Context {
 	if b == nil {
 		return ctx
 	}
@@ -56,7 +56,7 @@ func (b *beginning) await(ctx context.Context, most time.Duration) context.Conte
 }
 
 // result returns what Begin has returned by now, or nil. b may be nil.
-func (b *beginning) result() context.Context {
+func (b *beginCall) result() context.Context {
 	if b == nil {
 		return nil
 	}
@@ -80,14 +80,14 @@ func (c attemptContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
-	if _, ok := key.(ownKey); ok {
+	if _, ok := key.(coreKey); ok {
 		return nil
 	}
 	return c.values.Value(key)
 }
 
 // ownKey marks the keys of core's own context values.
-type ownKey interface{ ownKey() }
+type coreKey interface{ ownKey() }
 
 // nobodyKey marks the context of what an attempt of the audience nobody asks
 // for.

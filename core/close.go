@@ -79,7 +79,7 @@ func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_ = await(ctx, last.back)
+	_ = await(ctx, last.finished)
 }
 
 // releaseAtEnd releases the credential of a session that is closed.

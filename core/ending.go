@@ -24,7 +24,7 @@ func (m *machine) abort(err error) effects {
 		return effects{}
 	}
 	m.endAttempt(a)
-	ev := a.event(EventAbandoned)
+	ev := a.newEvent(EventAbandoned)
 	a.err = err
 	fx := effects{settled: a, events: []Event{ev}}
 	if a.phase != phaseSpending {
@@ -67,7 +67,7 @@ func (m *machine) close(u *setup, how closeMode) closeSteps {
 	if running == nil {
 		running = m.stuck
 	} else {
-		running.ended = how
+		running.closeMode = how
 	}
 	fx := m.abort(u.annotate(errClosed, ""))
 	fx.release = c

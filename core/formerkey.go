@@ -37,7 +37,7 @@ func (s stored) warnFormer(err error) {
 // keys at any time, and it leaves half of the attempt's time for the rest. A
 // failure is logged: the session then continues as if there were no former key.
 func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
-	end := time.Now().Add(a.left() / 2)
+	end := time.Now().Add(a.storeCallLimit() / 2)
 	if !s.holdsFormer(ctx, time.Until(end)) {
 		return false
 	}
@@ -48,7 +48,7 @@ func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
 	}
 	defer unlockQuietly(ctx, unlock)
 	rec, err := s.read(ctx, time.Until(end), s.former())
-	if rec != nil && err == nil && !a.overdue.Load() {
+	if rec != nil && err == nil && !a.timedOut.Load() {
 		ctx = context.WithoutCancel(ctx) // what has begun is completed
 		id := s.identity()
 		rec.Identity = &id

@@ -304,7 +304,7 @@ func (m *machine) makeReady(c *credential, block bool) {
 // earlier call: a second one would help nobody.
 func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects, error) {
 	a := &attempt{setup: p.setup, audience: who, purpose: to, epoch: m.epoch}
-	a.have, a.req = m.buildRequest(p.setup)
+	a.previous, a.request = m.buildRequest(p.setup)
 	if m.stuck != nil && m.stuck.setup == p.setup && to != purposeRestore {
 		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
 		fx := m.recordFailure(at, p, a, err)
@@ -334,7 +334,7 @@ func (m *machine) buildRequest(u *setup) (*credential, Request) {
 // fail notes that an attempt failed, and when the next one may be made.
 func (m *machine) recordFailure(at moment, p policy, a *attempt, err error) effects {
 	op := "renew"
-	if a.req.Reason == ReasonInitial {
+	if a.request.Reason == ReasonInitial {
 		op = "init"
 	}
 	e := a.setup.annotate(err, op).(*Error)
@@ -342,12 +342,12 @@ func (m *machine) recordFailure(at moment, p policy, a *attempt, err error) effe
 	m.failures = m.failures.add(at.mono, e, a.audience, p.random)
 	e.RetryAfter = m.failures.byCode[m.failures.last].retryAt.until(at.mono)
 	a.err = e
-	return effects{events: []Event{a.event(EventFailed)}}
+	return effects{events: []Event{a.newEvent(EventFailed)}}
 }
 
 // event returns an event about the attempt. If it has failed, the event says how.
-func (a *attempt) event(kind EventType) Event {
-	ev := Event{Type: kind, Reason: a.req.Reason, Subject: a.have.subject()}
+func (a *attempt) newEvent(kind EventType) Event {
+	ev := Event{Type: kind, Reason: a.request.Reason, Subject: a.previous.subject()}
 	if a.err != nil && !errors.Is(a.err, errSuperseded) {
 		ev.Code, ev.Err = CodeOf(a.err), a.err
 	}

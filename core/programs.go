@@ -63,7 +63,7 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 			return s.machine.renew(at, p, by)
 		})
 		_, done, err := s.follow(ctx, v, by)
-		if done || v.wait != nil && v.wait.last().err == nil {
+		if done || v.wait != nil && v.wait.lastSuccessor().err == nil {
 			return s.config().annotate(err, "renew")
 		}
 	}
@@ -108,7 +108,7 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		if done && !another { // the outcome of another attempt is not that of SignIn
 			return s.config().annotate(err, "sign in")
 		}
-		if v.start != nil && v.wait.last().err == nil {
+		if v.start != nil && v.wait.lastSuccessor().err == nil {
 			o.Fresh = false // the person has signed in
 		}
 	}

@@ -33,7 +33,7 @@ func (s *Session) note(u *setup, about *attempt, events []Event) {
 	for _, ev := range events {
 		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
 		if about != nil {
-			ev.begun = about.beginning.result()
+			ev.begun = about.beginCall.result()
 		}
 		if r := &s.extras().reports; len(r.list) < maxReports {
 			r.list = append(r.list, occurrence{u, ev})
@@ -54,7 +54,7 @@ func (s *Session) notePause(u *setup, end instant, wait time.Duration) {
 }
 
 // report delivers the events that have occurred, unless somebody else does.
-func (s *Session) report() {
+func (s *Session) deliverEvents() {
 	for {
 		next, ok := s.nextReport()
 		if !ok {
@@ -81,7 +81,7 @@ func (s *Session) reportSoon() {
 	due := s.extra != nil && !s.extra.reports.busy && len(s.extra.reports.list) > 0
 	s.mu.Unlock()
 	if due {
-		go s.report()
+		go s.deliverEvents()
 	}
 }
 

@@ -191,7 +191,7 @@ func (s *Session) follow(
 		err = sleep(ctx, v.sleep)
 	case v.wait != nil:
 		var last *attempt
-		if last, err = v.wait.settles(ctx); err == nil {
+		if last, err = v.wait.awaitSettled(ctx); err == nil {
 			again := false
 			if err, again = last.outcome(by.audience); again {
 				return nil, false, nil
@@ -292,7 +292,7 @@ func (s *Session) tick() {
 }
 
 // proceed implements owner.
-func (s *Session) proceed(a *attempt, p phase) bool {
+func (s *Session) enterPhase(a *attempt, p phase) bool {
 	s.mu.Lock()
 	ok, fx := s.machine.enterPhase(a, p)
 	s.note(a.setup, a, fx.events)
@@ -313,14 +313,14 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 	if fx.start != nil {
 		go s.begin(context.Background(), fx)
 	}
-	return fx.release != nil, a.ended
+	return fx.release != nil, a.closeMode
 }
 
 // waits implements owner.
-func (s *Session) waits(a *attempt, what WaitFor, limit time.Duration) {
+func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	s.mu.Lock()
 	if !a.settled {
-		ev := a.event(EventWaiting)
+		ev := a.newEvent(EventWaiting)
 		ev.WaitFor, ev.Wait = what, limit
 		s.note(a.setup, a, []Event{ev})
 	}

@@ -18,7 +18,7 @@ func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
 	if p != phaseSigningIn {
 		return true, effects{}
 	}
-	ev := a.event(EventSigningIn)
+	ev := a.newEvent(EventSigningIn)
 	ev.Wait = signInTimeout
 	return true, effects{events: []Event{ev}}
 }
@@ -36,11 +36,11 @@ func (m *machine) settle(
 		return m.succeed(a, o, took)
 	case a.purpose == purposeRestore:
 		a.err = a.setup.annotate(err, "restore")
-		ev := a.event(EventAbandoned)
+		ev := a.newEvent(EventAbandoned)
 		ev.Took = took
 		return effects{settled: a, events: []Event{ev}}
-	case o.input != nil && a.second == nil:
-		return m.replaceAttempt(at, p, a, o.input, took)
+	case o.refusedInput != nil && a.rejectedInput == nil:
+		return m.replaceAttempt(at, p, a, o.refusedInput, took)
 	}
 	m.decideRefusedUse(CodeOf(err), o)
 	fx := m.recordFailure(at, p, a, err)
@@ -56,13 +56,13 @@ func (m *machine) replaceAttempt(
 	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
 ) effects {
 	a.err = errSuperseded
-	ev := a.event(EventAbandoned)
+	ev := a.newEvent(EventAbandoned)
 	ev.Took = took
 	fx, _ := m.begin(at, p, a.audience, a.purpose)
 	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
-		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
-		a.next = fx.start
+		fx.start.rejectedInput, fx.start.request.Challenge = refused, a.request.Challenge
+		a.successor = fx.start
 	}
 	fx.settled = a
 	return fx
@@ -79,12 +79,12 @@ func (m *machine) endAttempt(a *attempt) {
 
 // succeed takes the credential that an attempt obtained.
 func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
-	ev := Event{Type: EventRestored, Reason: a.req.Reason, Took: took}
+	ev := Event{Type: EventRestored, Reason: a.request.Reason, Took: took}
 	if !o.restored {
 		ev.Type = EventAuthenticated
 		m.counts.authentications++
 	}
-	return effects{settled: a, events: m.setCredential(o.cred, ev)}
+	return effects{settled: a, events: m.setCredential(o.credential, ev)}
 }
 
 // take makes c what the session has, and returns the events of that: ev, which it
@@ -117,9 +117,9 @@ func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 func (m *machine) decideRefusedUse(code Code, o obtained) {
 	switch {
 	case m.refused == nil || m.refusal == refusalFinal:
-	case o.refused:
+	case o.refreshRefused:
 		m.refusal = refusalFinal
-	case code == CodeUnavailable, code == CodeBadConfig, code == CodeInteractive && !o.presented:
+	case code == CodeUnavailable, code == CodeBadConfig, code == CodeInteractive && !o.presentedRefresh:
 		m.refusal = refusalTolerated
 	default:
 		m.refusal = refusalFinal
@@ -132,15 +132,15 @@ func (m *machine) decideRefusedUse(code Code, o obtained) {
 func (m *machine) settleLate(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
-	if o.cred == nil {
+	if o.credential == nil {
 		return effects{}
 	}
 	unchanged := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
-		(m.current == nil || m.current == a.have)
-	expiry := o.cred.cred.Expiry
+		(m.current == nil || m.current == a.previous)
+	expiry := o.credential.cred.Expiry
 	expired := !expiry.IsZero() && expiry.UnixNano() <= at.wall
 	if err != nil || !unchanged || expired || m.state == lifeClosing {
-		return effects{release: o.cred}
+		return effects{release: o.credential}
 	}
 	fx := m.succeed(a, o, took)
 	fx.settled = nil
@@ -162,12 +162,12 @@ func (m *machine) refuse(
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
 		// The attempt to replace it has failed already, before it was refused.
-		m.decideRefusedUse(b.err.Code, obtained{presented: !c.cred.RefreshState.IsZero()})
+		m.decideRefusedUse(b.err.Code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 		return fx
 	}
 	began, _ := m.begin(at, p, who, purposeRenew)
 	if began.start != nil {
-		began.start.req.Challenge = challenge
+		began.start.request.Challenge = challenge
 	}
 	fx.start = began.start
 	fx.events = append(fx.events, began.events...)

@@ -19,7 +19,7 @@ func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	if a.purpose == purposeRestore {
 		return obtained{}, errNotStored
 	}
-	return d.ask(ctx, a, question{req: a.req, person: true})
+	return d.ask(ctx, a, question{req: a.request, person: true})
 }
 
 // question is what to ask, and whom.
@@ -38,18 +38,18 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != purposeSignIn {
 		p := phaseAsking
-		o.presented = !q.req.Previous.RefreshState.IsZero()
-		if o.presented && q.stored {
+		o.presentedRefresh = !q.req.Previous.RefreshState.IsZero()
+		if o.presentedRefresh && q.stored {
 			p = phaseSpending
 		}
-		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
+		c, err = a.callProvider(ctx, p, func(ctx context.Context) (Credential, error) {
 			return d.setup.provider.Authenticate(ctx, q.req)
 		})
 		if inputOf(err) != "" {
-			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
+			o.refusedInput, err = d.rejectInput(ctx, a, q.req.Inputs, err)
 			return o, err
 		}
-		o.refused = o.presented && CodeOf(err) == CodeInteractive
+		o.refreshRefused = o.presentedRefresh && CodeOf(err) == CodeInteractive
 	}
 	if CodeOf(err) == CodeInteractive {
 		c, err = d.signIn(ctx, a, q, err)
@@ -58,8 +58,8 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 	if err != nil {
 		return o, err
 	}
-	if o.cred, err = prepare(d.setup, c, a.have); err == nil {
-		o.cred.signedIn = o.signedIn || a.have != nil && a.have.signedIn
+	if o.credential, err = prepare(d.setup, c, a.previous); err == nil {
+		o.credential.signedIn = o.signedIn || a.previous != nil && a.previous.signedIn
 		d.logIgnoredOrigins(c)
 	}
 	return o, err
@@ -79,7 +79,7 @@ func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (
 	if !ok || a.audience < person || !q.person || ctx.Err() != nil {
 		return Credential{}, why
 	}
-	c, err := a.call(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
+	c, err := a.callProvider(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
 		return p.SignIn(ctx, q.req, *ui)
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -114,7 +114,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
 		}
-		if r := a.second; r != nil && r.role == role && r.id == c.id {
+		if r := a.rejectedInput; r != nil && r.role == role && r.id == c.id {
 			return nil, r.err // its session has no other yet
 		}
 		out[role] = c
@@ -130,7 +130,7 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 		c, err = s.supply(ctx)
 	}
 	if a.audience > nobody && s.asksPerson() {
-		a.allowPerson(func() { get(signInTimeout) })
+		a.runWithSignInLimit(func() { get(signInTimeout) })
 	} else {
 		get(time.Until(a.deadline))
 	}
@@ -148,7 +148,7 @@ func (d direct) rejectInput(
 		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
 			clip(role), Cause(err))
 	}
-	if a.second != nil {
+	if a.rejectedInput != nil {
 		return nil, err
 	}
 	if a.audience == nobody {

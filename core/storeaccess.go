@@ -132,13 +132,13 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 	}
 	ctx = context.WithoutCancel(ctx)
 	rec := s.record(l)
-	l.store = &storeMeta{record: rec.ID, before: was.record, err: s.write(ctx, a.left(), rec)}
+	l.store = &storeMeta{record: rec.ID, before: was.record, err: s.write(ctx, a.storeCallLimit(), rec)}
 	if l.store.err == nil {
 		return
 	}
 	s.setup.warn("session could not save its credential", l.store.err)
 	if was.record != "" && !was.old.RefreshState.Equal(l.cred.RefreshState) {
-		limit := max(a.left(), grace)
+		limit := max(a.storeCallLimit(), grace)
 		a.beforeUnlock(func() { _ = s.erase(ctx, limit, s.key()) })
 	}
 }
@@ -180,12 +180,12 @@ func (s stored) erase(ctx context.Context, limit time.Duration, key string) erro
 // no process takes it again. The lock is held.
 func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	ctx = context.WithoutCancel(ctx)
-	rec, err := s.read(ctx, a.left(), s.key())
+	rec, err := s.read(ctx, a.storeCallLimit(), s.key())
 	if err != nil || rec == nil || rec.ID != id {
 		return
 	}
 	rec.Refused = true
-	if err := s.write(ctx, a.left(), rec); err != nil {
+	if err := s.write(ctx, a.storeCallLimit(), rec); err != nil {
 		s.setup.warn("session could not mark its stored credential as refused", err)
 	}
 }
@@ -198,11 +198,11 @@ func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 		defer a.announceWait(WaitForStore, limit)()
 		var unlock func()
 		if unlock, err = s.lockWithin(ctx, limit, s.key()); err == nil {
-			a.keepLock(unlock)
+			a.setUnlock(unlock)
 		}
 	}
 	if a.audience == person {
-		a.allowPerson(take)
+		a.runWithSignInLimit(take)
 	} else {
 		take()
 	}

@@ -16,7 +16,7 @@ var errLate = Errorf(CodeUnavailable, "the provider returned after its time")
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	f, err := s.load(ctx, a)
 	if a.purpose == purposeRestore {
-		if err == nil && f.nothing() && s.holdsFormer(ctx, a.left()) {
+		if err == nil && f.nothing() && s.holdsFormer(ctx, a.storeCallLimit()) {
 			f, _ = s.loadLocked(ctx, a) // what cannot be moved counts as absent
 		}
 		return restore(f, err)
@@ -28,7 +28,7 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	case err != nil:
 		return s.askUnsaved(ctx, a, err)
 	case f.fits != nil && a.purpose != purposeSignIn:
-		return obtained{cred: f.fits, restored: true}, nil
+		return obtained{credential: f.fits, restored: true}, nil
 	}
 	return s.renew(ctx, a, f)
 }
@@ -37,7 +37,7 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 // stored under the key of the session, it moves there what the former key has.
 func (s stored) loadLocked(ctx context.Context, a *attempt) (found, error) {
 	if err := s.lock(ctx, a); err != nil {
-		return found{req: a.req}, err
+		return found{req: a.request}, err
 	}
 	f, err := s.load(ctx, a)
 	if err == nil && f.nothing() && s.moveFormer(ctx, a) {
@@ -55,7 +55,7 @@ func restore(f found, err error) (obtained, error) {
 	if err == nil && c == nil {
 		err = errNotStored
 	}
-	return obtained{cred: c, restored: true}, err
+	return obtained{credential: c, restored: true}, err
 }
 
 // renew asks the provider and saves what it returns. The lock is held.
@@ -64,16 +64,16 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 	if err != nil {
 		return s.failed(ctx, a, f, o, err)
 	}
-	o.cred.signedIn = o.cred.signedIn || f.signedIn
-	if a.overdue.Load() { // the lock may be another's by now
-		o.cred.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
+	o.credential.signedIn = o.credential.signedIn || f.signedIn
+	if a.timedOut.Load() { // the lock may be another's by now
+		o.credential.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
 		return o, errLate
 	}
 	if f.later && !o.signedIn {
-		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(errLaterRecord, "save")}
+		o.credential.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(errLaterRecord, "save")}
 		return o, nil
 	}
-	s.save(ctx, a, o.cred, f)
+	s.save(ctx, a, o.credential, f)
 	return o, nil
 }
 
@@ -82,13 +82,13 @@ func (s stored) failed(
 	ctx context.Context, a *attempt, f found, o obtained, err error,
 ) (obtained, error) {
 	if f.last != nil && CodeOf(err) == CodeUnavailable {
-		return obtained{cred: f.last, restored: true}, nil // it is renewed later
+		return obtained{credential: f.last, restored: true}, nil // it is renewed later
 	}
 	if f.later && CodeOf(err) == CodeInteractive {
 		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterRecord), Cause(err))
 	}
-	if o.refused && f.req.Reason == ReasonRejected && f.record != "" && !a.overdue.Load() {
+	if o.refreshRefused && f.req.Reason == ReasonRejected && f.record != "" && !a.timedOut.Load() {
 		s.markRefused(ctx, a, f.record)
 	}
 	return o, err
@@ -99,15 +99,15 @@ func (s stored) failed(
 // might spend, too. One that begins reports the error. Nobody is asked to sign
 // in.
 func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
-	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == purposeSignIn {
+	if a.previous == nil || !a.previous.cred.RefreshState.IsZero() || a.purpose == purposeSignIn {
 		return obtained{}, why
 	}
-	o, err := s.ask(ctx, a, question{req: a.req})
+	o, err := s.ask(ctx, a, question{req: a.request})
 	if CodeOf(err) == CodeInteractive {
 		return o, why
 	}
 	if err == nil {
-		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(why, "save")}
+		o.credential.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(why, "save")}
 		s.setup.warn("session could not save its credential", why)
 	}
 	return o, err
@@ -115,8 +115,8 @@ func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained
 
 // load looks into the store.
 func (s stored) load(ctx context.Context, a *attempt) (found, error) {
-	out := found{req: a.req}
-	rec, err := s.read(ctx, a.left(), s.key())
+	out := found{req: a.request}
+	rec, err := s.read(ctx, a.storeCallLimit(), s.key())
 	if errors.Is(err, errLater) {
 		out.later = true
 		return out, nil
@@ -125,7 +125,7 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 		return out, err
 	}
 	out.record, out.old, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
-	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != ReasonInitial {
+	if a.previous != nil && a.previous.store.knows(rec.ID) && a.request.Reason != ReasonInitial {
 		return out, nil // the session holds this one, or its successor
 	}
 	out.req.Reason, out.req.Previous, out.req.Challenge = ReasonExpiring, out.old, ""
@@ -133,7 +133,7 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 		out.req.Reason = ReasonRejected
 		return out, nil
 	}
-	l := s.restored(rec, a.have)
+	l := s.restored(rec, a.previous)
 	switch {
 	case l == nil: // the provider decides
 	case rec.stale(time.Now(), s.setup.opts.Early):

@@ -168,7 +168,7 @@ func (w *world) refuse(invalid, reported bool) bool {
 		}
 	}
 	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalUndecided {
-		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.RefreshState.IsZero()})
+		w.noteRefusal(&runner{}, code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
 	return true
@@ -282,7 +282,7 @@ func (w *world) callProvider(r *runner) bool {
 	if r.stage != stageStart || r.a.purpose != purposeRenew {
 		return false
 	}
-	r.presented = !r.a.req.Previous.RefreshState.IsZero()
+	r.presented = !r.a.request.Previous.RefreshState.IsZero()
 	p := phaseAsking
 	if r.presented && w.cfg.stored {
 		p = phaseSpending
@@ -372,7 +372,7 @@ func (w *world) refuseInput(r *runner) bool {
 	if r.stage != stageAnswer || r.last != CodeDenied {
 		return false
 	}
-	o := obtained{presented: r.presented, input: &refusedInput{role: "subject"}}
+	o := obtained{presentedRefresh: r.presented, refusedInput: &refusedInput{role: "subject"}}
 	return w.settle(r, o, Errorf(CodeDenied, "no"))
 }
 
@@ -383,7 +383,7 @@ func (w *world) findStored(r *runner) bool {
 	}
 	c := w.newCredential(r.a.setup, true)
 	c.cred.Subject = "bob" // another process has signed in somebody else
-	return w.settle(r, obtained{cred: c, restored: true}, nil)
+	return w.settle(r, obtained{credential: c, restored: true}, nil)
 }
 
 // overdue lets the limit of an attempt pass.
@@ -400,7 +400,7 @@ func (w *world) overdue(r *runner) bool {
 
 // finish lets an attempt end with a code, or with a credential for zero.
 func (w *world) finish(r *runner, code Code, superseded bool) bool {
-	o := obtained{presented: r.presented, refused: r.presented && r.last == CodeInteractive}
+	o := obtained{presentedRefresh: r.presented, refreshRefused: r.presented && r.last == CodeInteractive}
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
@@ -409,35 +409,35 @@ func (w *world) finish(r *runner, code Code, superseded bool) bool {
 	case code != 0:
 		return w.settle(r, o, Errorf(code, "no"))
 	}
-	o.cred = w.newCredential(r.a.setup, w.cfg.stored)
+	o.credential = w.newCredential(r.a.setup, w.cfg.stored)
 	return w.settle(r, o, nil)
 }
 
 // settle delivers the outcome of an attempt whose goroutine ends.
 func (w *world) settle(r *runner, o obtained, err error) bool {
-	late, have := r.a.settled, r.a.have
-	again := o.input != nil && r.a.second == nil
+	late, have := r.a.settled, r.a.previous
+	again := o.refusedInput != nil && r.a.rejectedInput == nil
 	if err != nil && !late && r.a.purpose != purposeRestore && !again {
 		w.noteRefusal(r, CodeOf(err), o)
 	}
 	current := w.m.current
 	fx := w.m.settle(w.now, w.policy(), r.a, o, 0, err)
-	if late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked && fx.release != o.cred {
+	if late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked && fx.release != o.credential {
 		violated(8, "a credential that arrives late is neither used nor released")
 	}
-	if late && o.cred != nil && r.a.epoch != w.m.epoch && fx.release != o.cred {
+	if late && o.credential != nil && r.a.epoch != w.m.epoch && fx.release != o.credential {
 		violated(8, "a credential that arrives after Close is used")
 	}
-	if late && o.cred == w.m.current && o.cred != nil && current != nil && current != have {
+	if late && o.credential == w.m.current && o.credential != nil && current != nil && current != have {
 		violated(8, "a credential that arrives late replaces a newer one")
 	}
-	if !late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked {
+	if !late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked {
 		violated(5, "a credential that was obtained is dropped")
 	}
-	if o.input != nil && fx.start != nil && !again {
+	if o.refusedInput != nil && fx.start != nil && !again {
 		violated(10, "an input that is refused a second time begins a third attempt")
 	}
-	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.next != fx.start) {
+	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.successor != fx.start) {
 		violated(12, "no attempt takes the place of one whose input was refused")
 	}
 	w.apply(fx, r.cause, r.init)
@@ -456,8 +456,8 @@ func (w *world) noteRefusal(r *runner, code Code, o obtained) {
 	if w.refused == nil || w.refusal == refusalFinal {
 		return
 	}
-	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presented
-	if o.refused || !harmless {
+	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presentedRefresh
+	if o.refreshRefused || !harmless {
 		w.refusal = refusalFinal
 		return
 	}

@@ -115,8 +115,8 @@ func (w *world) clone() *world {
 	att := func(a *attempt) *attempt {
 		if attempts[a] == nil && a != nil {
 			attempts[a] = &attempt{
-				setup: a.setup, audience: a.audience, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
-				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err, second: a.second,
+				setup: a.setup, audience: a.audience, purpose: a.purpose, request: a.request, previous: cred(a.previous), epoch: a.epoch,
+				phase: a.phase, settled: a.settled, closeMode: a.closeMode, err: a.err, rejectedInput: a.rejectedInput,
 			}
 		}
 		return attempts[a]
@@ -177,9 +177,9 @@ func (w *world) key() string {
 	k.add(min(w.refusalCount(), 3), rank(m.refusals.retryTime()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
-		k.add(int(a.audience), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
-		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
+		k.add(int(a.audience), int(a.purpose), int(a.request.Reason), int(a.phase), int(a.closeMode), int(r.cause), int(r.stage), int(r.last))
+		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.previous == m.current,
+			a.previous == m.refused, a.previous == nil, a.request.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.rejectedInput != nil, r.init)
 	}
 	return string(k)
 }
@@ -305,7 +305,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	if w.m.state == lifeClosing {
 		violated(8, "an attempt begins while Close works")
 	}
-	if a.req.Reason != ReasonInitial && a.have.setup != a.setup {
+	if a.request.Reason != ReasonInitial && a.previous.setup != a.setup {
 		violated(8, "a provider is given the credential of another one")
 	}
 	if a.audience != cause && a.purpose != purposeRestore {
@@ -331,7 +331,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 // ask again do so in a world of their own, so that waiting callers do not multiply
 // the worlds. What they start there, a new caller starts here.
 func (w *world) wake(a *attempt) {
-	if a.next != nil {
+	if a.successor != nil {
 		return // they wait for that
 	}
 	for _, by := range w.cfg.callers {
