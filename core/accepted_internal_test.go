@@ -36,8 +36,8 @@ func TestAcceptedCredentials(t *testing.T) {
 			require.NoError(t, err)
 		}
 		get("Basic of-the-caller")
-		require.False(t, l.accepted.Load(), "the request carried nothing of the session's")
+		require.False(t, l.acceptedByAPI.Load(), "the request carried nothing of the session's")
 		get("")
-		require.Equal(t, accepted, l.accepted.Load(), status)
+		require.Equal(t, accepted, l.acceptedByAPI.Load(), status)
 	}
 }

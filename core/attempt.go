@@ -254,7 +254,7 @@ func (a *attempt) callProvider(
 
 // unlockQuietly unlocks a store that may hang or panic. It does not wait long.
 func unlockQuietly(ctx context.Context, unlock func()) {
-	_ = within(ctx, grace, func(context.Context) error {
+	_ = callWithin(ctx, grace, func(context.Context) error {
 		unlock()
 		return nil
 	})

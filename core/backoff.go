@@ -128,7 +128,7 @@ func (f *failures) currentError(now instant, who audience) error {
 // report returns a copy of the error that says when the next attempt may be made.
 func (f *failure) errorAt(now instant) error {
 	e := *f.err
-	e.RetryAfter = max(0, f.retryAt.until(now))
+	e.RetryAfter = max(0, f.retryAt.sub(now))
 	return &e
 }
 
@@ -148,7 +148,7 @@ func (f *failures) initWait(now instant, who audience, longestWait time.Duration
 	if b == nil {
 		return 0, nil
 	}
-	if wait := b.retryAt.until(now); b.err.Code == CodeUnavailable && wait <= longestWait {
+	if wait := b.retryAt.sub(now); b.err.Code == CodeUnavailable && wait <= longestWait {
 		return wait, nil
 	}
 	return 0, b.errorAt(now)

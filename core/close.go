@@ -98,9 +98,9 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
 	u := newSetup(s.Name(), p, opts)
 	s.setup.Store(u)
-	fx := s.machine.reconfigure(present(), u.policy())
+	fx := s.machine.reconfigure(readClocks(), u.policy())
 	if l := s.machine.current; l != nil {
-		l.until.Store(0) // callers look again, and see that the setup is another
+		l.recheckAt.Store(0) // callers look again, and see that the setup is another
 	}
 	s.apply(u, fx)
 	originsEpoch.Add(1)

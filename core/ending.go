@@ -104,7 +104,7 @@ func (m *machine) timerDue(now instant, p policy) instant {
 	}
 	due := m.failures.retryTime(now, nobody)
 	if c := m.current; c != nil && c.setup == p.setup {
-		due = max(due, c.stale)
+		due = max(due, c.staleAt)
 	}
 	return due
 }

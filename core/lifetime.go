@@ -27,7 +27,7 @@ type moment struct {
 const never instant = math.MaxInt64
 
 const (
-	wallCheck = time.Second
+	wallCheckInterval = time.Second
 
 	// A credential becomes stale when this share of its lifetime is left, at
 	// most maxEarly before its end.
@@ -44,13 +44,13 @@ const (
 
 // started is the zero of the monotonic clock. In a testing/synctest bubble the
 // clock reads a moment before it; the offset keeps instants positive.
-var started = time.Now()
+var monoStart = time.Now()
 
 const monoOffset = 1 << 61
 
-func mono() instant { return instant(time.Since(started)) + monoOffset }
+func monoNow() instant { return instant(time.Since(monoStart)) + monoOffset }
 
-func present() moment { return moment{mono(), time.Now().UnixNano()} }
+func readClocks() moment { return moment{monoNow(), time.Now().UnixNano()} }
 
 // plus returns the instant d later, or never if that is beyond all instants.
 func (i instant) plus(d time.Duration) instant {
@@ -61,15 +61,15 @@ func (i instant) plus(d time.Duration) instant {
 }
 
 // until returns how long it is from now to i.
-func (i instant) until(now instant) time.Duration { return time.Duration(i - now) }
+func (i instant) sub(now instant) time.Duration { return time.Duration(i - now) }
 
 // lifetime says when a credential is renewed and when its use ends. It is never
 // written to.
 type lifetime struct {
-	born    instant
-	stale   instant // when to renew it
-	expired instant // when to stop using it
-	wall    int64   // expired by the wall clock, in Unix nanoseconds; MaxInt64: never
+	createdAt    instant
+	staleAt   instant // when to renew it
+	expiresAt instant // when to stop using it
+	wallExpiresAt    int64   // expired by the wall clock, in Unix nanoseconds; MaxInt64: never
 }
 
 type age uint8
@@ -86,19 +86,19 @@ const (
 func newLifetime(
 	at moment, c Credential, early time.Duration, random func(time.Duration) time.Duration,
 ) lifetime {
-	t := lifetime{born: at.mono, stale: never, expired: never, wall: int64(never)}
+	t := lifetime{createdAt: at.mono, staleAt: never, expiresAt: never, wallExpiresAt: int64(never)}
 	now := time.Unix(0, at.wall)
 	if !c.Expiry.IsZero() {
 		life := c.Expiry.Sub(now)
 		if life < minTrusted {
 			life = minLife
 		}
-		t.wall = int64(instant(at.wall).plus(life))
-		t.expired = at.mono.plus(life)
-		t.stale = at.mono.plus(life - jitter(earliness(life, early), random))
+		t.wallExpiresAt = int64(instant(at.wall).plus(life))
+		t.expiresAt = at.mono.plus(life)
+		t.staleAt = at.mono.plus(life - jitter(earliness(life, early), random))
 	}
 	if !c.RenewAfter.IsZero() {
-		t.stale = min(t.stale, at.mono.plus(max(minRenew, c.RenewAfter.Sub(now))))
+		t.staleAt = min(t.staleAt, at.mono.plus(max(minRenew, c.RenewAfter.Sub(now))))
 	}
 	return t
 }
@@ -107,20 +107,20 @@ func newLifetime(
 // so.
 func (t *lifetime) age(at moment) age {
 	switch {
-	case at.mono >= t.expired || at.wall >= t.wall && t.wall != int64(never):
+	case at.mono >= t.expiresAt || at.wall >= t.wallExpiresAt && t.wallExpiresAt != int64(never):
 		return ageExpired
-	case at.mono >= t.stale:
+	case at.mono >= t.staleAt:
 		return ageStale
 	}
 	return ageFresh
 }
 
 // next returns when to look at a fresh credential again after a look at now.
-func (t *lifetime) next(now instant) instant {
-	if t.wall == int64(never) {
-		return t.stale
+func (t *lifetime) nextCheck(now instant) instant {
+	if t.wallExpiresAt == int64(never) {
+		return t.staleAt
 	}
-	return min(t.stale, now.plus(wallCheck))
+	return min(t.staleAt, now.plus(wallCheckInterval))
 }
 
 // earliness returns how long before its end a credential is renewed.

@@ -19,9 +19,9 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
-	require.LessOrEqual(t, l.until.Load(), int64(mono().plus(wallCheck)), "the wall clock is asked every second")
-	l.wall = time.Now().Add(-time.Minute).UnixNano()
-	l.until.Store(int64(mono())) // the second is over
+	require.LessOrEqual(t, l.recheckAt.Load(), int64(monoNow().plus(wallCheckInterval)), "the wall clock is asked every second")
+	l.wallExpiresAt = time.Now().Add(-time.Minute).UnixNano()
+	l.recheckAt.Store(int64(monoNow())) // the second is over
 	_, err := s.Credential(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, n)

@@ -141,7 +141,7 @@ func (m *machine) use(at moment, p policy, by caller) verdict {
 
 // servable returns the credential that a caller may get, whatever its age.
 func (m *machine) servableTo(by caller) *credential {
-	if m.current == nil && by.seesAnswers && m.refusal == refusalTolerated && m.refused.accepted.Load() {
+	if m.current == nil && by.seesAnswers && m.refusal == refusalTolerated && m.refused.acceptedByAPI.Load() {
 		return m.refused
 	}
 	return m.current
@@ -152,10 +152,10 @@ func (m *machine) servableTo(by caller) *credential {
 func (m *machine) serve(at moment, p policy, by caller, c *credential) verdict {
 	v := verdict{serve: c}
 	if c == m.current && c.setup == p.setup && c.age(at) == ageFresh {
-		v.recheckAt = c.next(at.mono)
+		v.recheckAt = c.nextCheck(at.mono)
 		return v
 	}
-	v.recheckAt = min(at.mono.plus(wallCheck), c.expired)
+	v.recheckAt = min(at.mono.plus(wallCheckInterval), c.expiresAt)
 	if m.attempt == nil {
 		if m.failures.binding(at.mono, by.audience) == nil {
 			v.effects, _ = m.begin(at, p, by.audience, purposeRenew)
@@ -340,7 +340,7 @@ func (m *machine) recordFailure(at moment, p policy, a *attempt, err error) effe
 	e := a.setup.annotate(err, op).(*Error)
 	m.counts.failures++
 	m.failures = m.failures.add(at.mono, e, a.audience, p.random)
-	e.RetryAfter = m.failures.byCode[m.failures.last].retryAt.until(at.mono)
+	e.RetryAfter = m.failures.byCode[m.failures.last].retryAt.sub(at.mono)
 	a.err = e
 	return effects{events: []Event{a.newEvent(EventFailed)}}
 }

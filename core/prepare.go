@@ -17,15 +17,15 @@ var credentialIDs atomic.Uint64
 // credential is a Credential ready for use: checked, with everything that
 // requests need made once. Only its atomic fields change.
 type credential struct {
-	until     atomic.Int64 // an instant: before it there is nothing to decide
+	recheckAt     atomic.Int64 // an instant: before it there is nothing to decide
 	lifetime               // when it is renewed and when its use ends
 	setup     *setup       // whose provider made it
-	named     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
+	ownOrigins     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
 	cert      *tls.Certificate
-	made      atomic.Pointer[attachable] // for requests, made on first use
+	prepared      atomic.Pointer[preparedHeaders] // for requests, made on first use
 	skipClock atomic.Bool                // TLS handshakes need not read the clock
-	plain     atomic.Bool                // the provider said that it is not an Authorizer
-	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
+	notAuthorizer     atomic.Bool                // the provider said that it is not an Authorizer
+	acceptedByAPI  atomic.Bool                // the API answered 2xx to a request that carried it
 	restored  bool                       // it came from the store, so that its life began before
 	signedIn  bool                       // a person signed in for it, or for what it was renewed from
 	store     *storeMeta                 // what Options.Store has of it; nil: nothing
@@ -51,7 +51,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
 		}
 		if named != nil {
-			l.named = &named
+			l.ownOrigins = &named
 		}
 	}
 	if err := l.prepareCert(c, old); err != nil {
@@ -59,9 +59,9 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	}
 	c.id = credentialIDs.Add(1)
 	l.cred = c
-	now := present()
+	now := readClocks()
 	l.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
-	l.until.Store(int64(l.next(now.mono)))
+	l.recheckAt.Store(int64(l.nextCheck(now.mono)))
 	return l, nil
 }
 
@@ -76,8 +76,8 @@ func (l *credential) subject() string {
 // origins returns where the credential may go. If it is empty, the credential
 // goes to the hosts that callers name.
 func (l *credential) origins() []origin {
-	if l.named != nil {
-		return *l.named
+	if l.ownOrigins != nil {
+		return *l.ownOrigins
 	}
 	return l.setup.origins
 }
@@ -95,24 +95,24 @@ func (l *credential) covers(u *url.URL) bool {
 }
 
 // attachable is what a credential puts on requests. It is never written to.
-type attachable struct {
+type preparedHeaders struct {
 	fields   []field           // for HTTP
 	metadata map[string]string // for gRPC; nil: not made yet
 }
 
 // header returns the prepared header fields.
 func (l *credential) header() []field {
-	if made := l.made.Load(); made != nil {
+	if made := l.prepared.Load(); made != nil {
 		return made.fields
 	}
-	made := &attachable{fields: prepareHeader(l.cred.Attach.Header)}
-	l.made.CompareAndSwap(nil, made)
+	made := &preparedHeaders{fields: prepareHeader(l.cred.Attach.Header)}
+	l.prepared.CompareAndSwap(nil, made)
 	return made.fields
 }
 
 // metadata returns the prepared metadata for gRPC, or nil.
 func (l *credential) metadata() map[string]string {
-	if made := l.made.Load(); made != nil {
+	if made := l.prepared.Load(); made != nil {
 		return made.metadata
 	}
 	return nil
@@ -120,7 +120,7 @@ func (l *credential) metadata() map[string]string {
 
 // authorizer returns the provider if attachments depend on the request, or nil.
 func (l *credential) authorizer() Authorizer {
-	if l.setup.authorizer == nil || l.plain.Load() {
+	if l.setup.authorizer == nil || l.notAuthorizer.Load() {
 		return nil
 	}
 	return l.setup.authorizer
@@ -128,11 +128,11 @@ func (l *credential) authorizer() Authorizer {
 
 // asAbsent remembers that Authorize is not supported, so that a proxy is called
 // once for a credential and not for every request.
-func (l *credential) asAbsent() error {
+func (l *credential) rememberNotAuthorizer() error {
 	if l.cred.Attach.empty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
-	l.plain.Store(true)
+	l.notAuthorizer.Store(true)
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 		return nil
 	}
 	signer, ok := l.setup.provider.(TLSSigner)
-	if !ok || hasKey(text) {
+	if !ok || hasPrivateKey(text) {
 		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	if cert, err = parseChain(text); err != nil {
@@ -186,7 +186,7 @@ func parseChain(text []byte) (cert tls.Certificate, err error) {
 	return cert, nil
 }
 
-func hasKey(text []byte) bool {
+func hasPrivateKey(text []byte) bool {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return true
@@ -196,12 +196,12 @@ func hasKey(text []byte) bool {
 }
 
 // maxSkip bounds how long TLS handshakes go without a look at the clocks.
-const maxSkip = time.Minute
+const maxClockSkip = time.Minute
 
 // skipClockUntilDue lets handshakes take the certificate without a reading of the clock
 // until a timer says that there is something to look at.
 func (l *credential) skipClockUntilDue() {
-	wait := min(l.stale.until(mono()), maxSkip)
+	wait := min(l.staleAt.sub(monoNow()), maxClockSkip)
 	if wait <= 0 || !l.skipClock.CompareAndSwap(false, true) {
 		return
 	}

@@ -153,7 +153,7 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
 		s.mu.Lock()
-		fx, _ := s.machine.dropRefused(present(), u.policy(), l, true)
+		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), l, true)
 		s.apply(l.setup, fx)
 		s.mu.Unlock()
 		s.reportSoon()

@@ -73,7 +73,7 @@ func newRecord(c Credential) *record {
 		r.Digests, r.RawBody = c.Body.Digests, c.Body.Raw
 	}
 	cert := c.Attach.Cert.Reveal()
-	r.Cert, r.KeyHeld = chainOf(cert), hasKey([]byte(cert))
+	r.Cert, r.KeyHeld = chainOf(cert), hasPrivateKey([]byte(cert))
 	return r
 }
 
@@ -102,7 +102,7 @@ func (r *record) whole(held *credential) bool {
 		return false
 	}
 	cert := held.cred.Attach.Cert.Reveal()
-	return hasKey([]byte(cert)) && chainOf(cert) == r.Cert
+	return hasPrivateKey([]byte(cert)) && chainOf(cert) == r.Cert
 }
 
 // holds reports whether the record would put a secret on a request: as a value,

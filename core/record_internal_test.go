@@ -32,7 +32,7 @@ func FuzzRecord(f *testing.F) {
 		twice, err := decodeRecord(text)
 		require.NoError(t, err)
 		require.Equal(t, again.Renewal, twice.Renewal)
-		if _, err := prepare(&setup{provider: ProviderFunc(nil), opts: &defaults}, c, nil); err != nil {
+		if _, err := prepare(&setup{provider: ProviderFunc(nil), opts: &defaultOptions}, c, nil); err != nil {
 			require.NotEmpty(t, err.Error())
 		}
 	})

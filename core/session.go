@@ -71,7 +71,7 @@ func (s *Session) config() *setup {
 	if u := s.setup.Load(); u != nil {
 		return u
 	}
-	return notMade
+	return unmadeSetup
 }
 
 // Name returns the session's name.
@@ -128,7 +128,7 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 // sees what the API answers.
 func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	if l := s.live.Load(); l != nil {
-		if until := instant(l.until.Load()); until == never || mono() < until {
+		if until := instant(l.recheckAt.Load()); until == never || monoNow() < until {
 			return l, nil
 		}
 	}
@@ -150,10 +150,10 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 // caller's.
 func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict) verdict {
 	s.mu.Lock()
-	u, now := s.config(), present()
+	u, now := s.config(), readClocks()
 	v := event(now, u.policy())
 	if v.serve != nil && v.recheckAt != 0 {
-		v.serve.until.Store(int64(v.recheckAt))
+		v.serve.recheckAt.Store(int64(v.recheckAt))
 	}
 	s.apply(u, v.effects)
 	if v.sleep > 0 {
@@ -238,7 +238,7 @@ func (s *Session) apply(u *setup, fx effects) {
 // origins. s.mu is held.
 func (s *Session) originsChange(old, next *credential) bool {
 	for _, c := range []*credential{old, next} {
-		if c != nil && (c.named != nil || c.setup != s.config()) {
+		if c != nil && (c.ownOrigins != nil || c.setup != s.config()) {
 			s.ownOrigins = true
 		}
 	}
@@ -258,7 +258,7 @@ func (u *setup) source() source {
 
 // setTimer sets KeepFresh's timer to what the machine wants. s.mu is held.
 func (s *Session) setTimer() {
-	now := mono()
+	now := monoNow()
 	due := s.machine.timerDue(now, s.config().policy())
 	if due == never {
 		due = 0
@@ -275,7 +275,7 @@ func (s *Session) setTimer() {
 		x.timer = nil
 	}
 	if x.due = due; due != 0 {
-		x.timer = time.AfterFunc(max(time.Millisecond, due.until(now)), s.tick)
+		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.tick)
 	}
 }
 
@@ -284,7 +284,7 @@ func (s *Session) tick() {
 	x := s.extras()
 	x.timer, x.due = nil, 0
 	u := s.config()
-	fx := s.machine.tick(present(), u.policy())
+	fx := s.machine.tick(readClocks(), u.policy())
 	s.apply(u, fx)
 	s.mu.Unlock()
 	s.reportSoon()
@@ -308,7 +308,7 @@ func (s *Session) enterPhase(a *attempt, p phase) bool {
 func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) (bool, closeMode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fx := s.machine.settle(present(), s.config().policy(), a, o, took, err)
+	fx := s.machine.settle(readClocks(), s.config().policy(), a, o, took, err)
 	s.apply(a.setup, fx)
 	if fx.start != nil {
 		go s.begin(context.Background(), fx)
@@ -358,7 +358,7 @@ func (s *Session) refuseFor(
 ) {
 	s.mu.Lock()
 	u := s.config()
-	fx := s.machine.refuse(present(), u.policy(), who, l, invalid, challenge)
+	fx := s.machine.refuse(readClocks(), u.policy(), who, l, invalid, challenge)
 	s.apply(l.setup, fx)
 	s.mu.Unlock()
 	s.reportSoon()
@@ -377,7 +377,7 @@ func (s *Session) awaitClosing(ctx context.Context) error {
 }
 
 // supply implements supplier.
-func (s *Session) supply(ctx context.Context) (Credential, error) {
+func (s *Session) supplyInput(ctx context.Context) (Credential, error) {
 	c, err := s.Credential(ctx)
 	if CodeOf(err) != CodeNotInitialized {
 		return c, err
@@ -389,14 +389,14 @@ func (s *Session) supply(ctx context.Context) (Credential, error) {
 }
 
 // reject implements supplier.
-func (s *Session) reject(ctx context.Context, c Credential) {
+func (s *Session) rejectInput(ctx context.Context, c Credential) {
 	if l := s.live.Load(); l != nil && c.id == l.cred.id {
 		s.refuseFor(ctx, s.audience(ctx), l, false, "")
 	}
 }
 
 // asksPerson implements supplier.
-func (s *Session) asksPerson() bool { return s.config().audience() == person }
+func (s *Session) mayAskPerson() bool { return s.config().audience() == person }
 
 // audience returns for whom a call with ctx asks.
 func (s *Session) audience(ctx context.Context) audience {

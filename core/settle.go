@@ -191,7 +191,7 @@ func (m *machine) dropRefused(
 	m.counts.refusals++
 	ev := Event{Type: EventRefused, Reason: ReasonRejected, Subject: c.subject(), Expiry: c.cred.Expiry}
 	fx = effects{events: []Event{ev}}
-	if at.mono-c.born > instant(maxRefusalWait) {
+	if at.mono-c.createdAt > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
 	if at.mono < m.refusals.retryTime() {

@@ -22,46 +22,46 @@ type setup struct {
 }
 
 // supplier is another session whose credential a provider needs.
-type supplier interface {
+type inputSession interface {
 	// supply returns a credential. It initialises the session if necessary.
-	supply(ctx context.Context) (Credential, error)
+	supplyInput(ctx context.Context) (Credential, error)
 	// reject tells that a server refused a credential which supply returned. ctx
 	// is as for supply. It does not wait.
-	reject(ctx context.Context, c Credential)
+	rejectInput(ctx context.Context, c Credential)
 	// asksPerson reports whether supply may wait for a person's sign-in.
-	asksPerson() bool
+	mayAskPerson() bool
 }
 
 // defaults are the options of sessions that were given none. They are never
 // written to.
-var defaults Options
+var defaultOptions Options
 
 // notMade is the setup of a Session that New did not make.
-var notMade = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
+var unmadeSetup = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
 	return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
 }), nil)
 
 // newSetup copies the options. If something is wrong with them, every attempt
 // to authenticate returns that as its error.
 func newSetup(name string, p Provider, opts *Options) *setup {
-	u := &setup{name: name, provider: p, opts: &defaults}
+	u := &setup{name: name, provider: p, opts: &defaultOptions}
 	u.authorizer, _ = p.(Authorizer)
 	if opts != nil {
-		own := *opts
-		own.Origins = slices.Clone(opts.Origins)
-		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
-		own.Inputs = maps.Clone(opts.Inputs)
-		if own.AuthTransport != nil {
-			own.AuthTransport = wrapOnce(own.AuthTransport)
+		copied := *opts
+		copied.Origins = slices.Clone(opts.Origins)
+		copied.RefusedStatus = slices.Clone(opts.RefusedStatus)
+		copied.Inputs = maps.Clone(opts.Inputs)
+		if copied.AuthTransport != nil {
+			copied.AuthTransport = wrapOnce(copied.AuthTransport)
 		}
-		u.opts = &own
+		u.opts = &copied
 	}
 	err := u.opts.Check()
 	if err == nil && p == nil {
 		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
 	if err != nil {
-		if u.authorizer = nil; u.opts != &defaults {
+		if u.authorizer = nil; u.opts != &defaultOptions {
 			u.opts.Inputs = nil // one of them may be nil
 		}
 		u.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
@@ -74,8 +74,8 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 }
 
 // suppliers returns the sessions of Options.Inputs by role.
-func (u *setup) suppliers() map[string]supplier {
-	out := make(map[string]supplier, len(u.opts.Inputs))
+func (u *setup) inputSessions() map[string]inputSession {
+	out := make(map[string]inputSession, len(u.opts.Inputs))
 	for role, s := range u.opts.Inputs {
 		out[role] = s
 	}
@@ -101,11 +101,11 @@ func (u *setup) warn(message string, err error) {
 const grace = 100 * time.Millisecond
 
 // brief is how long within waits for fn after the end of its caller's context.
-const brief = 10 * time.Millisecond
+const parentGrace = 10 * time.Millisecond
 
 // within runs fn with a time limit. It returns when fn does, and at the latest
 // grace after the limit, or brief after the end of parent: then nobody waits.
-func within(parent context.Context, limit time.Duration, fn func(context.Context) error) error {
+func callWithin(parent context.Context, limit time.Duration, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	done := make(chan error, 1)
@@ -119,7 +119,7 @@ func within(parent context.Context, limit time.Duration, fn func(context.Context
 		}()
 		err = fn(ctx)
 	}()
-	late := func() error {
+	timeoutError := func() error {
 		return Errorf(CodeUnavailable, "the call did not return in time: %w", context.Cause(ctx))
 	}
 	select {
@@ -131,14 +131,14 @@ func within(parent context.Context, limit time.Duration, fn func(context.Context
 	case err := <-done:
 		return err
 	case <-time.After(grace):
-		return late()
+		return timeoutError()
 	case <-parent.Done():
 	}
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(brief):
-		return late()
+	case <-time.After(parentGrace):
+		return timeoutError()
 	}
 }
 

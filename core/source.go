@@ -107,7 +107,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	if a.audience == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
-	suppliers := d.setup.suppliers()
+	suppliers := d.setup.inputSessions()
 	out := make(map[string]Credential, len(suppliers))
 	for role, s := range suppliers {
 		c, err := d.input(ctx, a, s)
@@ -122,14 +122,14 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	return out, nil
 }
 
-func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential, err error) {
+func (d direct) input(ctx context.Context, a *attempt, s inputSession) (c Credential, err error) {
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		defer a.announceWait(WaitForInput, limit)()
-		c, err = s.supply(ctx)
+		c, err = s.supplyInput(ctx)
 	}
-	if a.audience > nobody && s.asksPerson() {
+	if a.audience > nobody && s.mayAskPerson() {
 		a.runWithSignInLimit(func() { get(signInTimeout) })
 	} else {
 		get(time.Until(a.deadline))
@@ -143,7 +143,7 @@ func (d direct) rejectInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
 	role := inputOf(err)
-	s, ok := d.setup.suppliers()[role]
+	s, ok := d.setup.inputSessions()[role]
 	if !ok {
 		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
 			clip(role), Cause(err))
@@ -154,7 +154,7 @@ func (d direct) rejectInput(
 	if a.audience == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
-	s.reject(ctx, inputs[role])
+	s.rejectInput(ctx, inputs[role])
 	return &refusedInput{role, inputs[role].id, err}, err
 }
 
@@ -168,7 +168,7 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 		return nil
 	}
 	ctx = c.setup.opts.withAuthTransport(ctx)
-	err := within(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
+	err := callWithin(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {

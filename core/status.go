@@ -73,7 +73,7 @@ func (l *credential) shape() *CredentialShape {
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, m, now := s.config(), &s.machine, present()
+	u, m, now := s.config(), &s.machine, readClocks()
 	out := Status{
 		Name: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
 		State:           m.status(now, u),
@@ -100,7 +100,7 @@ func (s *Session) Status() Status {
 		last.RetryAfter = 0 // RetryAt says it, and stays true
 		out.LastError = &last
 		if end := m.failures.retryTime(now.mono, nobody); end > now.mono {
-			out.RetryAt = time.Now().Add(end.until(now.mono))
+			out.RetryAt = time.Now().Add(end.sub(now.mono))
 		}
 	}
 	return out

@@ -76,7 +76,7 @@ func (s stored) read(ctx context.Context, limit time.Duration, key string) (*rec
 
 func (s stored) readText(ctx context.Context, limit time.Duration, key string) (Secret, error) {
 	loaded := make(chan Secret, 1) // an answer that comes too late is left there
-	err := within(ctx, limit, func(ctx context.Context) error {
+	err := callWithin(ctx, limit, func(ctx context.Context) error {
 		text, err := s.setup.opts.Store.Load(ctx, key)
 		loaded <- text
 		return err
@@ -163,7 +163,7 @@ func (s stored) writeTo(
 ) error {
 	text, err := rec.encode()
 	if err == nil {
-		err = within(ctx, limit, func(ctx context.Context) error {
+		err = callWithin(ctx, limit, func(ctx context.Context) error {
 			return s.setup.opts.Store.Save(ctx, key, text)
 		})
 	}
@@ -171,7 +171,7 @@ func (s stored) writeTo(
 }
 
 func (s stored) erase(ctx context.Context, limit time.Duration, key string) error {
-	return s.setup.annotate(within(ctx, limit, func(ctx context.Context) error {
+	return s.setup.annotate(callWithin(ctx, limit, func(ctx context.Context) error {
 		return s.setup.opts.Store.Delete(ctx, key)
 	}), "delete")
 }
@@ -270,7 +270,7 @@ func (s stored) complete(
 ) error {
 	limit := s.setup.opts.timeout() + grace
 	done := make(chan error, 1) // an outcome that comes too late is left there
-	err := within(ctx, maxLockedCalls*limit, func(ctx context.Context) error {
+	err := callWithin(ctx, maxLockedCalls*limit, func(ctx context.Context) error {
 		ctx = context.WithoutCancel(ctx)
 		defer unlockQuietly(ctx, unlock)
 		done <- fn(ctx)

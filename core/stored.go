@@ -176,7 +176,7 @@ func (l *credential) restrict(bound []origin) bool {
 			return !slices.Contains(bound, o)
 		})
 	}
-	l.named = &both
+	l.ownOrigins = &both
 	return len(both) > 0
 }
 

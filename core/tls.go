@@ -121,7 +121,7 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 			return nil, err
 		}
 		cert, err := s.certificate(l.setup, l.cert)
-		if err == nil && endsAfter(cert, maxSkip) {
+		if err == nil && endsAfter(cert, maxClockSkip) {
 			l.skipClockUntilDue()
 		}
 		return cert, err

@@ -84,7 +84,7 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 			return l, err
 		case v.beyond(l):
 			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
-				l.expired.until(l.born).Round(time.Second), v.need.MinValidity), "")
+				l.expiresAt.sub(l.createdAt).Round(time.Second), v.need.MinValidity), "")
 		case renewals == maxViewRenewals:
 			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
 		}
@@ -98,16 +98,16 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 // least minRenew: each caller would renew them. One from the store tells nothing
 // about that, as it is older than its lifetime says.
 func (v *View) beyond(l *credential) bool {
-	return !l.restored && l.expired.until(l.born)-minRenew < v.need.MinValidity
+	return !l.restored && l.expiresAt.sub(l.createdAt)-minRenew < v.need.MinValidity
 }
 
 // met reports whether a credential meets the need.
 func (v *View) met(l *credential) bool {
-	if v.need.MinValidity <= 0 || l.expired == never {
+	if v.need.MinValidity <= 0 || l.expiresAt == never {
 		return true
 	}
-	now := present()
-	left := min(l.expired.until(now.mono), time.Duration(l.wall-now.wall))
+	now := readClocks()
+	left := min(l.expiresAt.sub(now.mono), time.Duration(l.wallExpiresAt-now.wall))
 	return left >= v.need.MinValidity
 }
 

@@ -101,8 +101,8 @@ func (w *world) pass() bool {
 	}
 	for _, c := range []*credential{w.m.current, w.m.parked, w.m.refused} {
 		if c != nil {
-			look(c.stale)
-			look(c.expired)
+			look(c.staleAt)
+			look(c.expiresAt)
 			look(w.settles(c))
 		}
 	}
@@ -127,10 +127,10 @@ func (w *world) tick() bool {
 }
 
 func (w *world) accept() bool {
-	if w.m.current == nil || w.m.current.accepted.Load() {
+	if w.m.current == nil || w.m.current.acceptedByAPI.Load() {
 		return false
 	}
-	w.m.current.accepted.Store(true)
+	w.m.current.acceptedByAPI.Store(true)
 	return true
 }
 
@@ -145,7 +145,7 @@ func (w *world) refuse(invalid, reported bool) bool {
 		return false
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].audience
-	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
+	quiet := c == w.m.current && w.now.mono-c.createdAt > instant(maxRefusalWait)
 	var fx effects
 	if reported {
 		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, invalid); fx.start != nil {

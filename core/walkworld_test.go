@@ -70,7 +70,7 @@ func newWorld(cfg walkConfig) *world {
 	return w
 }
 
-func walkSetup() *setup { return &setup{name: "walk", opts: &defaults} }
+func walkSetup() *setup { return &setup{name: "walk", opts: &defaultOptions} }
 
 func (w *world) policy() policy {
 	return policy{
@@ -82,12 +82,12 @@ func (w *world) policy() policy {
 // newCredential returns what a provider of u would return now.
 func (w *world) newCredential(u *setup, renewal bool) *credential {
 	c := &credential{setup: u}
-	c.born = w.now.mono
-	c.stale, c.expired = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
+	c.createdAt = w.now.mono
+	c.staleAt, c.expiresAt = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
 	if w.cfg.long {
-		c.stale, c.expired = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
+		c.staleAt, c.expiresAt = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
 	}
-	c.wall = int64(never)
+	c.wallExpiresAt = int64(never)
 	c.cred.Subject = "ada"
 	if renewal {
 		c.cred.RefreshState = NewSecret("r")
@@ -107,7 +107,7 @@ func (w *world) clone() *world {
 	cred := func(c *credential) *credential {
 		if creds[c] == nil && c != nil {
 			n := &credential{lifetime: c.lifetime, setup: c.setup, cred: c.cred}
-			n.accepted.Store(c.accepted.Load())
+			n.acceptedByAPI.Store(c.acceptedByAPI.Load())
 			creds[c] = n
 		}
 		return creds[c]
@@ -165,8 +165,8 @@ func (w *world) key() string {
 			k.add(0)
 			continue
 		}
-		k.add(1, rank(c.stale), rank(c.expired), rank(w.settles(c)))
-		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
+		k.add(1, rank(c.staleAt), rank(c.expiresAt), rank(w.settles(c)))
+		k.flags(c.setup == w.setup, c.acceptedByAPI.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
@@ -196,7 +196,7 @@ func (w *world) settles(c *credential) instant {
 	if !w.cfg.refusals || w.m.refusals == nil {
 		return 0
 	}
-	return c.born.plus(maxRefusalWait) + 1
+	return c.createdAt.plus(maxRefusalWait) + 1
 }
 
 // ranks returns a function that tells the order of the instants to come: zero
@@ -212,8 +212,8 @@ func (w *world) ranks() func(instant) int {
 	m := &w.m
 	for _, c := range []*credential{m.current, m.parked, m.refused} {
 		if c != nil {
-			at(c.stale)
-			at(c.expired)
+			at(c.staleAt)
+			at(c.expiresAt)
 			at(w.settles(c))
 		}
 	}
@@ -322,7 +322,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	for code, b := range w.waits {
 		binds := b.until > w.now.mono && !(Code(code) == CodeInteractive && b.who < cause)
 		if binds && !(init && b.count < 2) {
-			violated(10, "an attempt begins %v before a wait ends", b.until.until(w.now.mono))
+			violated(10, "an attempt begins %v before a wait ends", b.until.sub(w.now.mono))
 		}
 	}
 }
@@ -433,8 +433,8 @@ func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle)
 	if v.serve != w.refused {
 		return
 	}
-	if !by.seesAnswers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
-		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
+	if !by.seesAnswers || w.refusal != refusalTolerated || !v.serve.acceptedByAPI.Load() {
+		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.acceptedByAPI.Load())
 	}
 }
 
@@ -442,26 +442,26 @@ func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle)
 // have.
 func (w *world) checkUse(by caller, v verdict) {
 	c := w.refused
-	if c != nil && by.seesAnswers && w.refusal == refusalTolerated && c.accepted.Load() &&
+	if c != nil && by.seesAnswers && w.refusal == refusalTolerated && c.acceptedByAPI.Load() &&
 		c.age(w.now) != ageExpired && v.serve != c {
 		violated(7, "a refused credential is not served although its refusal is tolerated")
 	}
 	if v.serve == nil || v.serve != w.m.current {
 		return
 	}
-	latest := v.serve.expired
+	latest := v.serve.expiresAt
 	switch {
 	case v.serve.age(w.now) == ageFresh && v.serve.setup == w.setup:
-		latest = v.serve.stale
+		latest = v.serve.staleAt
 	case w.m.attempt == nil:
 		if code := w.binding(by.audience); code != 0 {
 			latest = min(latest, w.waits[code].until)
 		}
 	default:
-		latest = min(latest, w.now.mono.plus(wallCheck))
+		latest = min(latest, w.now.mono.plus(wallCheckInterval))
 	}
 	if v.recheckAt > latest || v.recheckAt <= w.now.mono {
-		violated(10, "the next decision is due %v from now, want at most %v", v.recheckAt.until(w.now.mono), latest.until(w.now.mono))
+		violated(10, "the next decision is due %v from now, want at most %v", v.recheckAt.sub(w.now.mono), latest.sub(w.now.mono))
 	}
 }
 
