@@ -16,11 +16,11 @@ import (
 // holdsFormer reports whether the former key has a record that is the
 // session's. It takes no lock: the lock of a key may leave something in the
 // store.
-func (s stored) holdsFormer(ctx context.Context, limit time.Duration) bool {
-	if s.former() == "" {
+func (s stored) formerHasRecord(ctx context.Context, limit time.Duration) bool {
+	if s.formerKey() == "" {
 		return false
 	}
-	rec, err := s.read(ctx, limit, s.former())
+	rec, err := s.readRecord(ctx, limit, s.formerKey())
 	if err != nil {
 		s.warnFormer(err)
 	}
@@ -38,22 +38,22 @@ func (s stored) warnFormer(err error) {
 // failure is logged: the session then continues as if there were no former key.
 func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
 	end := time.Now().Add(a.storeCallLimit() / 2)
-	if !s.holdsFormer(ctx, time.Until(end)) {
+	if !s.formerHasRecord(ctx, time.Until(end)) {
 		return false
 	}
-	unlock, err := s.lockWithin(ctx, time.Until(end), s.former())
+	unlock, err := s.lockWithin(ctx, time.Until(end), s.formerKey())
 	if err != nil {
 		s.warnFormer(err)
 		return false
 	}
 	defer unlockQuietly(ctx, unlock)
-	rec, err := s.read(ctx, time.Until(end), s.former())
+	rec, err := s.readRecord(ctx, time.Until(end), s.formerKey())
 	if rec != nil && err == nil && !a.timedOut.Load() {
 		ctx = context.WithoutCancel(ctx) // what has begun is completed
 		id := s.identity()
 		rec.Identity = &id
-		if err = s.write(ctx, time.Until(end), rec); err == nil {
-			err = s.erase(ctx, time.Until(end), s.former())
+		if err = s.writeRecord(ctx, time.Until(end), rec); err == nil {
+			err = s.deleteRecord(ctx, time.Until(end), s.formerKey())
 			if err != nil {
 				s.warnFormer(err)
 			}
@@ -68,25 +68,25 @@ func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
 
 // forgetFormer revokes and deletes what is stored under the former key, unless
 // it is another session's. It does not revoke l.
-func (s stored) forgetFormer(ctx context.Context, l *credential) error {
-	if s.former() == "" {
+func (s stored) revokeAndDeleteFormer(ctx context.Context, l *credential) error {
+	if s.formerKey() == "" {
 		return nil
 	}
 	limit := s.setup.opts.timeout()
-	rec, err := s.read(ctx, limit, s.former())
+	rec, err := s.readRecord(ctx, limit, s.formerKey())
 	switch {
-	case errors.Is(err, errForeign), rec == nil && err == nil:
+	case errors.Is(err, errOtherSession), rec == nil && err == nil:
 		return nil
-	case err != nil && !errors.Is(err, errLater):
+	case err != nil && !errors.Is(err, errLaterVersion):
 		return s.setup.annotate(err, "delete")
 	}
-	unlock, err := s.lockWithin(ctx, limit, s.former())
+	unlock, err := s.lockWithin(ctx, limit, s.formerKey())
 	if err != nil {
 		return s.setup.annotate(err, "delete")
 	}
-	return s.complete(ctx, unlock, "delete", func(ctx context.Context) error {
-		other, err := s.clear(ctx, limit, s.former(), l)
-		if errors.Is(err, errForeign) {
+	return s.finishThenUnlock(ctx, unlock, "delete", func(ctx context.Context) error {
+		other, err := s.deleteStored(ctx, limit, s.formerKey(), l)
+		if errors.Is(err, errOtherSession) {
 			err = nil // it has changed since
 		}
 		return errors.Join(s.direct.release(ctx, other, closeForGood), err)

@@ -151,7 +151,7 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		return false, u.annotate(Errorf(CodeBadConfig, "the session has no Options.Store"), "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
-	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
+	if l := s.live.Load(); l != nil && newRecord(l.cred).containsSecret(secret) {
 		s.mu.Lock()
 		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), l, true)
 		s.apply(l.setup, fx)

@@ -21,16 +21,16 @@ type record struct {
 	ID         string            `json:"id"` // of this saving
 	Saved      time.Time         `json:"saved"`
 	Identity   *identity         `json:"identity,omitempty"`  // whose it is; nil: it does not say
-	Bound      []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
+	AllowedOrigins      []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
 	Refused    bool              `json:"refused,omitempty"`   // by the API and by the issuer
 	SignedIn   bool              `json:"signed_in,omitempty"` // a person signed in for it
 	Header     map[string]string `json:"header,omitempty"`
 	Query      map[string]string `json:"query,omitempty"`
 	Cookie     map[string]string `json:"cookie,omitempty"`
 	Cert       string            `json:"cert,omitempty"`
-	KeyHeld    bool              `json:"key_held,omitempty"` // Cert had a private key
+	KeyOmitted    bool              `json:"key_held,omitempty"` // Cert had a private key
 	Roots      string            `json:"roots,omitempty"`
-	Renewal    string            `json:"renewal,omitempty"`
+	RefreshState    string            `json:"renewal,omitempty"`
 	Expiry     time.Time         `json:"expiry,omitzero"`
 	RenewAfter time.Time         `json:"renew_after,omitzero"`
 	Origins    []string          `json:"origins,omitempty"`
@@ -41,9 +41,9 @@ type record struct {
 }
 
 var (
-	errLater       = errors.New("was saved by a later version of this program's authsession")
-	errLaterRecord = Errorf(CodeBadConfig, "the stored credential %w", errLater)
-	errForeign     = errors.New("belongs to another session")
+	errLaterVersion       = errors.New("was saved by a later version of this program's authsession")
+	errLaterVersionRecord = Errorf(CodeBadConfig, "the stored credential %w", errLaterVersion)
+	errOtherSession     = errors.New("belongs to another session")
 )
 
 // identity says to which session a record belongs.
@@ -64,26 +64,26 @@ const recordVersion = 1
 func newRecord(c Credential) *record {
 	r := &record{
 		Version: recordVersion, ID: rand.Text(), Saved: time.Now(),
-		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
-		Cookie: revealAll(c.Attach.Cookie),
-		Roots:  c.Attach.Roots, Renewal: c.RefreshState.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
+		Header: revealSecrets(c.Attach.Header), Query: revealSecrets(c.Attach.Query),
+		Cookie: revealSecrets(c.Attach.Cookie),
+		Roots:  c.Attach.Roots, RefreshState: c.RefreshState.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
 	}
 	if c.Body != nil {
 		r.Digests, r.RawBody = c.Body.Digests, c.Body.Raw
 	}
 	cert := c.Attach.Cert.Reveal()
-	r.Cert, r.KeyHeld = chainOf(cert), hasPrivateKey([]byte(cert))
+	r.Cert, r.KeyOmitted = certificatesOf(cert), hasPrivateKey([]byte(cert))
 	return r
 }
 
 func (r *record) credential() Credential {
 	c := Credential{
 		Attach: Attachment{
-			Header: hideAll(r.Header), Query: hideAll(r.Query), Cookie: hideAll(r.Cookie),
+			Header: newSecrets(r.Header), Query: newSecrets(r.Query), Cookie: newSecrets(r.Cookie),
 			Cert: NewSecret(r.Cert), Roots: r.Roots,
 		},
-		RefreshState: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
+		RefreshState: NewSecret(r.RefreshState), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
 		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
 	}
 	if len(r.Digests) > 0 || r.RawBody != 0 {
@@ -94,20 +94,20 @@ func (r *record) credential() Credential {
 
 // whole reports whether nothing is missing, or only a private key that held
 // has.
-func (r *record) whole(held *credential) bool {
-	if !r.KeyHeld {
+func (r *record) isComplete(current *credential) bool {
+	if !r.KeyOmitted {
 		return true
 	}
-	if held == nil {
+	if current == nil {
 		return false
 	}
-	cert := held.cred.Attach.Cert.Reveal()
-	return hasPrivateKey([]byte(cert)) && chainOf(cert) == r.Cert
+	cert := current.cred.Attach.Cert.Reveal()
+	return hasPrivateKey([]byte(cert)) && certificatesOf(cert) == r.Cert
 }
 
 // holds reports whether the record would put a secret on a request: as a value,
 // or behind the scheme of an Authorization header.
-func (r *record) holds(secret Secret) bool {
+func (r *record) containsSecret(secret Secret) bool {
 	if secret.IsZero() {
 		return false
 	}
@@ -124,7 +124,7 @@ func (r *record) holds(secret Secret) bool {
 
 // stale reports whether whoever saved the credential would renew it now, or
 // the clock has been set back since, so that Expiry tells nothing.
-func (r *record) stale(now time.Time, early time.Duration) bool {
+func (r *record) isStale(now time.Time, early time.Duration) bool {
 	if r.Saved.Sub(now) > maxEarly {
 		return true
 	}
@@ -137,7 +137,7 @@ func (r *record) stale(now time.Time, early time.Duration) bool {
 // encode returns the record as text. Bytes that are no UTF-8, which JSON would
 // replace, are [CodeBadConfig].
 func (r *record) encode() (Secret, error) {
-	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
+	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.RefreshState}} {
 		for name, value := range values {
 			if !utf8.ValidString(name) || !utf8.ValidString(value) {
 				return Secret{}, Errorf(CodeBadConfig,
@@ -161,13 +161,13 @@ func decodeRecord(text Secret) (*record, error) {
 		return nil, Errorf(CodeUnavailable, "%w: it is no record of ours", ErrDamaged)
 	}
 	if r.Version > recordVersion {
-		return nil, errLaterRecord
+		return nil, errLaterVersionRecord
 	}
 	return &r, nil
 }
 
 // chainOf returns the certificates of a PEM text, without keys.
-func chainOf(text string) string {
+func certificatesOf(text string) string {
 	var b strings.Builder
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -177,7 +177,7 @@ func chainOf(text string) string {
 	return b.String()
 }
 
-func revealAll(in map[string]Secret) map[string]string {
+func revealSecrets(in map[string]Secret) map[string]string {
 	if len(in) == 0 {
 		return nil
 	}
@@ -188,7 +188,7 @@ func revealAll(in map[string]Secret) map[string]string {
 	return out
 }
 
-func hideAll(in map[string]string) map[string]Secret {
+func newSecrets(in map[string]string) map[string]Secret {
 	if len(in) == 0 {
 		return nil
 	}

@@ -19,34 +19,34 @@ func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	if a.purpose == purposeRestore {
 		return obtained{}, errNotStored
 	}
-	return d.ask(ctx, a, question{req: a.request, person: true})
+	return d.askProvider(ctx, a, question{request: a.request, mayAskPerson: true})
 }
 
 // question is what to ask, and whom.
 type question struct {
-	req    Request
-	stored bool // req.Previous is what the store holds
-	person bool // a person may be asked
+	request    Request
+	fromStore bool // req.Previous is what the store holds
+	mayAskPerson bool // a person may be asked
 }
 
 // ask asks the provider, and then the person.
-func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, err error) {
-	if q.req.Inputs, err = d.inputs(ctx, a); err != nil {
+func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obtained, err error) {
+	if q.request.Inputs, err = d.obtainInputs(ctx, a); err != nil {
 		return o, err
 	}
 	var c Credential
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != purposeSignIn {
 		p := phaseAsking
-		o.presentedRefresh = !q.req.Previous.RefreshState.IsZero()
-		if o.presentedRefresh && q.stored {
+		o.presentedRefresh = !q.request.Previous.RefreshState.IsZero()
+		if o.presentedRefresh && q.fromStore {
 			p = phaseSpending
 		}
 		c, err = a.callProvider(ctx, p, func(ctx context.Context) (Credential, error) {
-			return d.setup.provider.Authenticate(ctx, q.req)
+			return d.setup.provider.Authenticate(ctx, q.request)
 		})
 		if inputOf(err) != "" {
-			o.refusedInput, err = d.rejectInput(ctx, a, q.req.Inputs, err)
+			o.refusedInput, err = d.rejectRefusedInput(ctx, a, q.request.Inputs, err)
 			return o, err
 		}
 		o.refreshRefused = o.presentedRefresh && CodeOf(err) == CodeInteractive
@@ -67,32 +67,32 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 
 // signIn lets the provider ask the person. If that cannot be done it returns
 // why, the error that asks for it.
-func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (Credential, error) {
+func (d direct) signIn(ctx context.Context, a *attempt, q question, interactiveErr error) (Credential, error) {
 	ui := a.ui
 	if ui == nil {
 		ui = d.setup.opts.UI
 	}
 	if ui == nil {
-		return Credential{}, withoutUI(why)
+		return Credential{}, explainMissingUI(interactiveErr)
 	}
 	p, ok := d.setup.provider.(InteractiveProvider)
-	if !ok || a.audience < person || !q.person || ctx.Err() != nil {
-		return Credential{}, why
+	if !ok || a.audience < person || !q.mayAskPerson || ctx.Err() != nil {
+		return Credential{}, interactiveErr
 	}
 	c, err := a.callProvider(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
-		return p.SignIn(ctx, q.req, *ui)
+		return p.SignIn(ctx, q.request, *ui)
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
-		return Credential{}, why
+		return Credential{}, interactiveErr
 	}
 	return c, err
 }
 
 // withoutUI adds to an error why nobody was asked.
-func withoutUI(why error) error {
+func explainMissingUI(interactiveErr error) error {
 	var e *Error
-	if !errors.As(why, &e) || e != why || e.Err == nil {
-		return why
+	if !errors.As(interactiveErr, &e) || e != interactiveErr || e.Err == nil {
+		return interactiveErr
 	}
 	out := *e
 	out.Err = fmt.Errorf("%w; the program cannot ask anybody (it sets no Options.UI)", e.Err)
@@ -100,7 +100,7 @@ func withoutUI(why error) error {
 }
 
 // inputs returns the credentials of the sessions that the provider needs.
-func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
+func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
@@ -110,7 +110,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	suppliers := d.setup.inputSessions()
 	out := make(map[string]Credential, len(suppliers))
 	for role, s := range suppliers {
-		c, err := d.input(ctx, a, s)
+		c, err := d.obtainInput(ctx, a, s)
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
 		}
@@ -122,7 +122,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	return out, nil
 }
 
-func (d direct) input(ctx context.Context, a *attempt, s inputSession) (c Credential, err error) {
+func (d direct) obtainInput(ctx context.Context, a *attempt, s inputSession) (c Credential, err error) {
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
@@ -139,7 +139,7 @@ func (d direct) input(ctx context.Context, a *attempt, s inputSession) (c Creden
 
 // rejectInput rejects the input that the provider says was refused, in the session
 // that it is from. The second time it only returns the error.
-func (d direct) rejectInput(
+func (d direct) rejectRefusedInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
 	role := inputOf(err)

@@ -16,14 +16,14 @@ type stored struct{ direct }
 
 // storeMeta is what the store has of a credential.
 type storeMeta struct {
-	record string // identifies the saved record
-	before string // the record that it replaced; empty: none
-	err    error  // why it was not saved
+	recordID string // identifies the saved record
+	replacedID string // the record that it replaced; empty: none
+	saveErr    error  // why it was not saved
 }
 
 // knows reports whether a record is the credential's, or older.
-func (m *storeMeta) knows(record string) bool {
-	return m != nil && (record == m.record || record == m.before)
+func (m *storeMeta) isRecord(id string) bool {
+	return m != nil && (id == m.recordID || id == m.replacedID)
 }
 
 // storeError returns why the store does not have a credential. Nil: it has it,
@@ -32,28 +32,28 @@ func (l *credential) storeError() error {
 	if l.store == nil {
 		return nil
 	}
-	return l.store.err
+	return l.store.saveErr
 }
 
 // found is the result of a look into the store.
-type found struct {
-	fits   *credential // it can be used
-	last   *credential // it can be used for a while, if there is nothing better
-	req    Request     // what to ask the provider
-	record string      // what is there; empty: nothing
-	old    Credential  // of that record
-	later  bool        // a later version saved it, so that it cannot be read
+type storeContent struct {
+	usable   *credential // it can be used
+	fallback   *credential // it can be used for a while, if there is nothing better
+	request    Request     // what to ask the provider
+	recordID string      // what is there; empty: nothing
+	stored    Credential  // of that record
+	laterVersion  bool        // a later version saved it, so that it cannot be read
 
 	signedIn bool // a person signed in for that record
 }
 
 // nothing reports whether nothing is stored.
-func (f found) nothing() bool { return f.record == "" && !f.later }
+func (f storeContent) isEmpty() bool { return f.recordID == "" && !f.laterVersion }
 
 // read reads the record of a key from the store. It returns nil if there is
 // none that can be read, errLaterRecord for one of a later version, and an error
 // that wraps errForeign for one of another session.
-func (s stored) read(ctx context.Context, limit time.Duration, key string) (*record, error) {
+func (s stored) readRecord(ctx context.Context, limit time.Duration, key string) (*record, error) {
 	text, err := s.readText(ctx, limit, key)
 	if err == nil && text.IsZero() {
 		return nil, nil
@@ -66,8 +66,8 @@ func (s stored) read(ctx context.Context, limit time.Duration, key string) (*rec
 	case errors.Is(err, ErrDamaged):
 		s.setup.warn("session found its stored credential damaged", err)
 		return nil, nil
-	case errors.Is(err, errLater):
-		return nil, errLaterRecord
+	case errors.Is(err, errLaterVersion):
+		return nil, errLaterVersionRecord
 	case err != nil:
 		return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 	}
@@ -93,27 +93,27 @@ func (s stored) readText(ctx context.Context, limit time.Duration, key string) (
 // before there were any.
 func (s stored) checkIdentity(rec *record, key string) error {
 	const advice = "rename the session, or give it another Options.StoreKey"
-	own := s.identity()
+	want := s.identity()
 	if rec.Identity != nil {
 		saved := *rec.Identity
-		if key == s.former() && saved.Scope == "" {
-			saved.Scope = own.Scope
+		if key == s.formerKey() && saved.Scope == "" {
+			saved.Scope = want.Scope
 		}
-		if saved != own {
+		if saved != want {
 			return Errorf(CodeBadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
-				key, errForeign, *rec.Identity, own, advice)
+				key, errOtherSession, *rec.Identity, want, advice)
 		}
 	}
-	bound, err := parseOrigins(rec.Bound)
-	if err != nil || len(bound) == 0 || len(s.setup.origins) == 0 || overlap(bound, s.setup.origins) {
+	allowed, err := parseOrigins(rec.AllowedOrigins)
+	if err != nil || len(allowed) == 0 || len(s.setup.origins) == 0 || originsOverlap(allowed, s.setup.origins) {
 		return nil
 	}
 	return Errorf(CodeBadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
-		key, errForeign, rec.Bound, s.setup.opts.Origins, advice)
+		key, errOtherSession, rec.AllowedOrigins, s.setup.opts.Origins, advice)
 }
 
 // overlap reports whether two lists have an origin in common.
-func overlap(a, b []origin) bool {
+func originsOverlap(a, b []origin) bool {
 	return slices.ContainsFunc(a, func(o origin) bool { return slices.Contains(b, o) })
 }
 
@@ -126,39 +126,39 @@ func (s stored) identity() identity {
 // fails, l is used all the same: what it replaces may be spent, so that it is
 // removed before another process can take the lock and present it again. No
 // caller waits for the removal.
-func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) {
+func (s stored) saveObtained(ctx context.Context, a *attempt, l *credential, content storeContent) {
 	if l.cred.RefreshState.IsZero() && l.cred.Expiry.IsZero() {
 		return // there is nothing to gain: it is in the settings
 	}
 	ctx = context.WithoutCancel(ctx)
-	rec := s.record(l)
-	l.store = &storeMeta{record: rec.ID, before: was.record, err: s.write(ctx, a.storeCallLimit(), rec)}
-	if l.store.err == nil {
+	rec := s.recordOf(l)
+	l.store = &storeMeta{recordID: rec.ID, replacedID: content.recordID, saveErr: s.writeRecord(ctx, a.storeCallLimit(), rec)}
+	if l.store.saveErr == nil {
 		return
 	}
-	s.setup.warn("session could not save its credential", l.store.err)
-	if was.record != "" && !was.old.RefreshState.Equal(l.cred.RefreshState) {
+	s.setup.warn("session could not save its credential", l.store.saveErr)
+	if content.recordID != "" && !content.stored.RefreshState.Equal(l.cred.RefreshState) {
 		limit := max(a.storeCallLimit(), grace)
-		a.beforeUnlock(func() { _ = s.erase(ctx, limit, s.key()) })
+		a.beforeUnlock(func() { _ = s.deleteRecord(ctx, limit, s.key()) })
 	}
 }
 
 // record makes a record of a credential.
-func (s stored) record(l *credential) *record {
+func (s stored) recordOf(l *credential) *record {
 	rec := newRecord(l.cred)
 	id := s.identity()
 	rec.Identity, rec.SignedIn = &id, l.signedIn
 	for _, o := range l.origins() {
-		rec.Bound = append(rec.Bound, o.text)
+		rec.AllowedOrigins = append(rec.AllowedOrigins, o.text)
 	}
 	return rec
 }
 
-func (s stored) write(ctx context.Context, limit time.Duration, rec *record) error {
-	return s.writeTo(ctx, limit, s.key(), rec)
+func (s stored) writeRecord(ctx context.Context, limit time.Duration, rec *record) error {
+	return s.writeRecordAt(ctx, limit, s.key(), rec)
 }
 
-func (s stored) writeTo(
+func (s stored) writeRecordAt(
 	ctx context.Context, limit time.Duration, key string, rec *record,
 ) error {
 	text, err := rec.encode()
@@ -170,7 +170,7 @@ func (s stored) writeTo(
 	return s.setup.annotate(err, "save")
 }
 
-func (s stored) erase(ctx context.Context, limit time.Duration, key string) error {
+func (s stored) deleteRecord(ctx context.Context, limit time.Duration, key string) error {
 	return s.setup.annotate(callWithin(ctx, limit, func(ctx context.Context) error {
 		return s.setup.opts.Store.Delete(ctx, key)
 	}), "delete")
@@ -180,19 +180,19 @@ func (s stored) erase(ctx context.Context, limit time.Duration, key string) erro
 // no process takes it again. The lock is held.
 func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	ctx = context.WithoutCancel(ctx)
-	rec, err := s.read(ctx, a.storeCallLimit(), s.key())
+	rec, err := s.readRecord(ctx, a.storeCallLimit(), s.key())
 	if err != nil || rec == nil || rec.ID != id {
 		return
 	}
 	rec.Refused = true
-	if err := s.write(ctx, a.storeCallLimit(), rec); err != nil {
+	if err := s.writeRecord(ctx, a.storeCallLimit(), rec); err != nil {
 		s.setup.warn("session could not mark its stored credential as refused", err)
 	}
 }
 
 // lock takes the lock of the session's key for an attempt. If another process
 // may hold it because a person signs in there, it waits as long as they may take.
-func (s stored) lock(ctx context.Context, a *attempt) (err error) {
+func (s stored) lockForAttempt(ctx context.Context, a *attempt) (err error) {
 	take := func() {
 		limit := time.Until(a.deadline)
 		defer a.announceWait(WaitForStore, limit)()
@@ -265,7 +265,7 @@ func (s stored) key() string {
 // fn has begun is completed before the lock is released: a store that answers late
 // must not replace or delete what another process has saved by then. op is what an
 // error says that was done.
-func (s stored) complete(
+func (s stored) finishThenUnlock(
 	ctx context.Context, unlock func(), op string, fn func(context.Context) error,
 ) error {
 	limit := s.setup.opts.timeout() + grace
@@ -285,24 +285,24 @@ func (s stored) complete(
 // clear deletes what is stored under a key, also if it cannot be read, unless
 // it is another session's. It returns what was there if it is not l. The lock
 // of the key is held.
-func (s stored) clear(
+func (s stored) deleteStored(
 	ctx context.Context, limit time.Duration, key string, l *credential,
 ) (other *credential, err error) {
-	rec, err := s.read(ctx, limit, key)
+	rec, err := s.readRecord(ctx, limit, key)
 	switch {
-	case errors.Is(err, errLater):
+	case errors.Is(err, errLaterVersion):
 	case err != nil:
 		return nil, s.setup.annotate(err, "delete")
 	case rec == nil:
 		return nil, nil
-	case l == nil || !l.store.knows(rec.ID):
+	case l == nil || !l.store.isRecord(rec.ID):
 		other = &credential{setup: s.setup, cred: rec.credential()}
 	}
-	return other, s.erase(ctx, limit, key)
+	return other, s.deleteRecord(ctx, limit, key)
 }
 
 // former returns the former key, or "" if there is none.
-func (s stored) former() string {
+func (s stored) formerKey() string {
 	if key := s.setup.opts.StoreFormerKey; key != s.key() {
 		return key
 	}
