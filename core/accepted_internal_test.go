@@ -25,7 +25,7 @@ func TestAcceptedCredentials(t *testing.T) {
 			return Credential{Attach: Attachment{Header: h}}, nil
 		}), opts)
 		require.NoError(t, s.Init(t.Context()))
-		l := s.live.Load()
+		l := s.published.Load()
 		get := func(authorization string) {
 			r, err := http.NewRequest(http.MethodGet, "https://api.example.com/", nil)
 			require.NoError(t, err)

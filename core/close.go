@@ -14,7 +14,7 @@ import "context"
 // and then at most Options.Timeout for each call into the provider and the store. It
 // returns the error of revoking or saving; the session is closed in any case. Close is
 // idempotent. Afterwards use is [CodeClosed] until the next Init.
-func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForNow) }
+func (s *Session) Close(ctx context.Context) error { return s.closeAs(ctx, closeForNow) }
 
 // SignOut ends the session for good: besides what Close does, it revokes the
 // credential if the provider can, and deletes it from Options.Store, also if
@@ -22,10 +22,10 @@ func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForN
 // in memory. It returns by the end of ctx and the errors of revoking and
 // deleting, joined; the session is closed all the same. Without a Store it is
 // Close.
-func (s *Session) SignOut(ctx context.Context) error { return s.end(ctx, closeForGood) }
+func (s *Session) SignOut(ctx context.Context) error { return s.closeAs(ctx, closeForGood) }
 
 // end closes the session.
-func (s *Session) end(ctx context.Context, how closeMode) error {
+func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
 	}
@@ -36,8 +36,8 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 		u = s.config()
 		c = s.machine.close(u, how)
 		if !c.otherClose && !c.noop {
-			s.extras().closing = make(chan struct{})
-			s.apply(u, c.effects)
+			s.rareState().closeDone = make(chan struct{})
+			s.applyEffects(u, c.effects)
 		}
 		s.mu.Unlock()
 		if c.noop {
@@ -50,21 +50,21 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 			return u.annotate(err, "")
 		}
 	}
-	s.awaitLast(ctx, u, c.awaitAttempt)
-	err := u.releaseAtEnd(ctx, c.release, how)
+	s.awaitLastAttempt(ctx, u, c.awaitAttempt)
+	err := u.releaseOnClose(ctx, c.release, how)
 	s.sendingParts().transports.end()
 	s.mu.Lock()
-	s.apply(u, s.machine.finishClose(c.wasClosed))
-	close(s.extra.closing)
-	s.extra.closing = nil
+	s.applyEffects(u, s.machine.finishClose(c.wasClosed))
+	close(s.rare.closeDone)
+	s.rare.closeDone = nil
 	s.mu.Unlock()
-	s.reportSoon()
+	s.deliverEventsSoon()
 	return err
 }
 
 // awaitLast waits until nothing is left of the last attempt, but not for a
 // person, and not beyond the limit of the attempt.
-func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
+func (s *Session) awaitLastAttempt(ctx context.Context, u *setup, last *attempt) {
 	if last == nil {
 		return
 	}
@@ -83,7 +83,7 @@ func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
 }
 
 // releaseAtEnd releases the credential of a session that is closed.
-func (u *setup) releaseAtEnd(ctx context.Context, c *credential, how closeMode) error {
+func (u *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode) error {
 	if how != closeForGood && c != nil {
 		u = c.setup // its store has it
 	}
@@ -102,10 +102,10 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	if l := s.machine.current; l != nil {
 		l.recheckAt.Store(0) // callers look again, and see that the setup is another
 	}
-	s.apply(u, fx)
+	s.applyEffects(u, fx)
 	originsEpoch.Add(1)
 	s.mu.Unlock()
-	s.reportSoon()
+	s.deliverEventsSoon()
 	if c := fx.release; c != nil {
 		go func() {
 			if err := c.setup.source().release(context.Background(), c, closeForNow); err != nil {
@@ -113,5 +113,5 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 			}
 		}()
 	}
-	s.begin(context.Background(), fx)
+	s.callBegin(context.Background(), fx)
 }

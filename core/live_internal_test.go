@@ -18,7 +18,7 @@ func TestTheWallClockCountsToo(t *testing.T) {
 		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}, Expiry: time.Now().Add(time.Hour)}, nil
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
-	l := s.live.Load()
+	l := s.published.Load()
 	require.LessOrEqual(t, l.recheckAt.Load(), int64(monoNow().plus(wallCheckInterval)), "the wall clock is asked every second")
 	l.wallExpiresAt = time.Now().Add(-time.Minute).UnixNano()
 	l.recheckAt.Store(int64(monoNow())) // the second is over
@@ -33,7 +33,7 @@ func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}}, nil
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
-	l := s.live.Load()
+	l := s.published.Load()
 	keeps := func() bool {
 		return !s.sendingParts().transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
 	}

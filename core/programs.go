@@ -25,16 +25,16 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 		if !v.awaitClose {
 			epoch = &v.epoch
 		}
-		_, done, err := s.follow(ctx, v, by)
-		own := v.start != nil && ctx.Err() == nil
+		_, done, err := s.followVerdict(ctx, v, by)
+		startedHere := v.start != nil && ctx.Err() == nil
 		switch {
 		case done && v.wait == nil:
 			return err == nil, s.config().annotate(err, "restore")
 		case done && ctx.Err() != nil:
 			return false, s.config().annotate(err, "restore")
-		case own && isNotStored(v.wait.err):
+		case startedHere && isNotStored(v.wait.err):
 			return false, nil
-		case own && v.wait.err != nil:
+		case startedHere && v.wait.err != nil:
 			return false, v.wait.err
 		}
 	}
@@ -62,7 +62,7 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 			}
 			return s.machine.renew(at, p, by)
 		})
-		_, done, err := s.follow(ctx, v, by)
+		_, done, err := s.followVerdict(ctx, v, by)
 		if done || v.wait != nil && v.wait.lastSuccessor().err == nil {
 			return s.config().annotate(err, "renew")
 		}
@@ -103,9 +103,9 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		if !v.awaitClose {
 			epoch = &v.epoch
 		}
-		_, done, err := s.follow(ctx, v, by)
-		another := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
-		if done && !another { // the outcome of another attempt is not that of SignIn
+		_, done, err := s.followVerdict(ctx, v, by)
+		joinedOther := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
+		if done && !joinedOther { // the outcome of another attempt is not that of SignIn
 			return s.config().annotate(err, "sign in")
 		}
 		if v.start != nil && v.wait.lastSuccessor().err == nil {
@@ -151,12 +151,12 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		return false, u.annotate(Errorf(CodeBadConfig, "the session has no Options.Store"), "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
-	if l := s.live.Load(); l != nil && newRecord(l.cred).containsSecret(secret) {
+	if l := s.published.Load(); l != nil && newRecord(l.cred).containsSecret(secret) {
 		s.mu.Lock()
 		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), l, true)
-		s.apply(l.setup, fx)
+		s.applyEffects(l.setup, fx)
 		s.mu.Unlock()
-		s.reportSoon()
+		s.deliverEventsSoon()
 	}
 	return marked, u.annotate(err, "reject")
 }

@@ -28,33 +28,33 @@ import (
 // authenticates. The zero Session authenticates nothing: Init returns
 // [CodeBadConfig].
 type Session struct {
-	live  atomic.Pointer[credential] // machine.current, for callers without the lock
+	published  atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup atomic.Pointer[setup]      // written under mu
 
 	sending atomic.Pointer[sending] // what sends requests; made on first use
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
-	extra   *extra // nil: none was needed yet
+	rare   *rareState // nil: none was needed yet
 	// ownOrigins: a credential had other origins than the options
 	ownOrigins bool
 }
 
 // extra is what few sessions need, or not for long. Session.mu guards it.
-type extra struct {
-	closing chan struct{} // open while Close works
+type rareState struct {
+	closeDone chan struct{} // open while Close works
 	timer   *time.Timer   // of KeepFresh
-	due     instant       // when timer fires; zero: it is not set
-	reports reports       // events that have not been delivered
-	pause   instant       // the end of the last back-off that Waiting was reported for
+	timerDue     instant       // when timer fires; zero: it is not set
+	events eventQueue       // events that have not been delivered
+	reportedBackoff   instant       // the end of the last back-off that Waiting was reported for
 }
 
 // extras returns the session's extra. s.mu is held.
-func (s *Session) extras() *extra {
-	if s.extra == nil {
-		s.extra = &extra{}
+func (s *Session) rareState() *rareState {
+	if s.rare == nil {
+		s.rare = &rareState{}
 	}
-	return s.extra
+	return s.rare
 }
 
 // New returns a session for one provider. Nothing is sent and no goroutine
@@ -105,7 +105,7 @@ func (s *Session) init(ctx context.Context, block bool) error {
 		if !v.awaitClose {
 			epoch = &v.epoch
 		}
-		if _, done, err := s.follow(ctx, v, by); done {
+		if _, done, err := s.followVerdict(ctx, v, by); done {
 			return s.config().annotate(err, "init")
 		}
 	}
@@ -127,7 +127,7 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 // get returns a credential that may be used now. answers says that the caller
 // sees what the API answers.
 func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
-	if l := s.live.Load(); l != nil {
+	if l := s.published.Load(); l != nil {
 		if until := instant(l.recheckAt.Load()); until == never || monoNow() < until {
 			return l, nil
 		}
@@ -139,7 +139,7 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	for {
 		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
-		if l, done, err := s.follow(ctx, v, by); done {
+		if l, done, err := s.followVerdict(ctx, v, by); done {
 			return l, s.config().annotate(err, "")
 		}
 		by.seesAnswers = false // it has waited for a replacement
@@ -155,21 +155,21 @@ func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict
 	if v.serve != nil && v.recheckAt != 0 {
 		v.serve.recheckAt.Store(int64(v.recheckAt))
 	}
-	s.apply(u, v.effects)
+	s.applyEffects(u, v.effects)
 	if v.sleep > 0 {
-		s.notePause(u, now.mono.plus(v.sleep), v.sleep)
+		s.queueBackoffWait(u, now.mono.plus(v.sleep), v.sleep)
 	}
 	s.mu.Unlock()
 	if len(v.events) > 0 || v.sleep > 0 {
-		s.reportSoon()
+		s.deliverEventsSoon()
 	}
-	s.begin(ctx, v.effects)
+	s.callBegin(ctx, v.effects)
 	return v
 }
 
 // begin calls Options.Begin for an attempt that has just started, if one has.
 // s.mu is not held. ctx is that of the caller which started it.
-func (s *Session) begin(ctx context.Context, fx effects) {
+func (s *Session) callBegin(ctx context.Context, fx effects) {
 	if a := fx.start; a != nil {
 		a.begin(ctx)
 	}
@@ -177,7 +177,7 @@ func (s *Session) begin(ctx context.Context, fx effects) {
 
 // follow does what a verdict says. If done is false, the caller has waited and
 // asks again.
-func (s *Session) follow(
+func (s *Session) followVerdict(
 	ctx context.Context, v verdict, by caller,
 ) (c *credential, done bool, err error) {
 	switch {
@@ -209,13 +209,13 @@ var originsEpoch atomic.Uint64
 
 // apply does what the machine wants, besides what may block. s.mu is held. u is
 // the setup that the events are reported to.
-func (s *Session) apply(u *setup, fx effects) {
-	if old, next := s.live.Load(), s.machine.current; old != next {
-		if to := s.sending.Load(); old == nil && to != nil {
-			to.transports.reopen()
+func (s *Session) applyEffects(u *setup, fx effects) {
+	if old, next := s.published.Load(), s.machine.current; old != next {
+		if parts := s.sending.Load(); old == nil && parts != nil {
+			parts.transports.reopen()
 		}
-		s.live.Store(next)
-		if s.originsChange(old, next) {
+		s.published.Store(next)
+		if s.originsMayChange(old, next) {
 			originsEpoch.Add(1)
 		}
 	}
@@ -229,14 +229,14 @@ func (s *Session) apply(u *setup, fx effects) {
 		fx.cancel.cancel()
 	}
 	s.setTimer()
-	s.note(u, fx.settled, fx.events)
+	s.queueEvents(u, fx.settled, fx.events)
 }
 
 // originsChange reports whether the origins of the session may be others when next
 // takes the place of old. While there is no credential they are those of the
 // options, which are also the credential's unless something else names its
 // origins. s.mu is held.
-func (s *Session) originsChange(old, next *credential) bool {
+func (s *Session) originsMayChange(old, next *credential) bool {
 	for _, c := range []*credential{old, next} {
 		if c != nil && (c.ownOrigins != nil || c.setup != s.config()) {
 			s.ownOrigins = true
@@ -263,42 +263,42 @@ func (s *Session) setTimer() {
 	if due == never {
 		due = 0
 	}
-	if due == 0 && s.extra == nil {
+	if due == 0 && s.rare == nil {
 		return
 	}
-	x := s.extras()
-	if due == x.due {
+	x := s.rareState()
+	if due == x.timerDue {
 		return
 	}
 	if x.timer != nil {
 		x.timer.Stop()
 		x.timer = nil
 	}
-	if x.due = due; due != 0 {
-		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.tick)
+	if x.timerDue = due; due != 0 {
+		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.timerFired)
 	}
 }
 
-func (s *Session) tick() {
+func (s *Session) timerFired() {
 	s.mu.Lock()
-	x := s.extras()
-	x.timer, x.due = nil, 0
+	x := s.rareState()
+	x.timer, x.timerDue = nil, 0
 	u := s.config()
 	fx := s.machine.tick(readClocks(), u.policy())
-	s.apply(u, fx)
+	s.applyEffects(u, fx)
 	s.mu.Unlock()
-	s.reportSoon()
-	s.begin(context.Background(), fx)
+	s.deliverEventsSoon()
+	s.callBegin(context.Background(), fx)
 }
 
 // proceed implements owner.
 func (s *Session) enterPhase(a *attempt, p phase) bool {
 	s.mu.Lock()
 	ok, fx := s.machine.enterPhase(a, p)
-	s.note(a.setup, a, fx.events)
+	s.queueEvents(a.setup, a, fx.events)
 	s.mu.Unlock()
 	if len(fx.events) > 0 {
-		s.reportSoon()
+		s.deliverEventsSoon()
 	}
 	return ok
 }
@@ -309,9 +309,9 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fx := s.machine.settle(readClocks(), s.config().policy(), a, o, took, err)
-	s.apply(a.setup, fx)
+	s.applyEffects(a.setup, fx)
 	if fx.start != nil {
-		go s.begin(context.Background(), fx)
+		go s.callBegin(context.Background(), fx)
 	}
 	return fx.release != nil, a.closeMode
 }
@@ -322,10 +322,10 @@ func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	if !a.settled {
 		ev := a.newEvent(EventWaiting)
 		ev.WaitFor, ev.Wait = what, limit
-		s.note(a.setup, a, []Event{ev})
+		s.queueEvents(a.setup, a, []Event{ev})
 	}
 	s.mu.Unlock()
-	s.reportSoon()
+	s.deliverEventsSoon()
 }
 
 // Reject tells the session that the API refused c, with the WWW-Authenticate
@@ -337,7 +337,7 @@ func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 // changes nothing. Transport reports refusals itself; call Reject where authsession
 // does not send the request. Reject does not wait, but for Options.Begin.
 func (s *Session) Reject(c Credential, challenge string) {
-	l := s.live.Load()
+	l := s.published.Load()
 	if l == nil || c.id != l.cred.id {
 		return
 	}
@@ -349,26 +349,26 @@ func (s *Session) Reject(c Credential, challenge string) {
 // refuse tells the session that the API refused l. invalid says that it called
 // the credential itself invalid.
 func (s *Session) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	s.refuseFor(ctx, s.config().audience(), l, invalid, challenge)
+	s.refuseAs(ctx, s.config().audience(), l, invalid, challenge)
 }
 
 // refuseFor is refuse with the audience of the attempt that it may start.
-func (s *Session) refuseFor(
+func (s *Session) refuseAs(
 	ctx context.Context, who audience, l *credential, invalid bool, challenge string,
 ) {
 	s.mu.Lock()
 	u := s.config()
 	fx := s.machine.refuse(readClocks(), u.policy(), who, l, invalid, challenge)
-	s.apply(l.setup, fx)
+	s.applyEffects(l.setup, fx)
 	s.mu.Unlock()
-	s.reportSoon()
-	s.begin(ctx, fx)
+	s.deliverEventsSoon()
+	s.callBegin(ctx, fx)
 }
 
 // awaitClosing waits until no Close is at work.
 func (s *Session) awaitClosing(ctx context.Context) error {
 	s.mu.Lock()
-	c := s.extras().closing
+	c := s.rareState().closeDone
 	s.mu.Unlock()
 	if c == nil {
 		return nil
@@ -390,8 +390,8 @@ func (s *Session) supplyInput(ctx context.Context) (Credential, error) {
 
 // reject implements supplier.
 func (s *Session) rejectInput(ctx context.Context, c Credential) {
-	if l := s.live.Load(); l != nil && c.id == l.cred.id {
-		s.refuseFor(ctx, s.audience(ctx), l, false, "")
+	if l := s.published.Load(); l != nil && c.id == l.cred.id {
+		s.refuseAs(ctx, s.audience(ctx), l, false, "")
 	}
 }
 

@@ -26,7 +26,7 @@ func newErrorJSON(err error) *errorJSON {
 
 // err returns the error that e was made from: its code and its text. A code of a
 // later version is [CodeUnavailable].
-func (e *errorJSON) err() error {
+func (e *errorJSON) toError() error {
 	if e == nil {
 		return nil
 	}
@@ -74,8 +74,8 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{
 		Name: s.Name, Provider: s.Kind, Environment: string(s.Environment), State: s.State,
 		Renewable: s.Renewable, Subject: s.Subject, Attributes: s.Attributes, Origins: s.Origins,
-		ExpiresAt: timeText(s.Expiry), Credential: s.Credential,
-		LastError: newErrorJSON(s.LastError), RetryAt: timeText(nextSecond(s.RetryAt)),
+		ExpiresAt: formatTime(s.Expiry), Credential: s.Credential,
+		LastError: newErrorJSON(s.LastError), RetryAt: formatTime(nextSecond(s.RetryAt)),
 		StoreError:      newErrorJSON(s.StoreError),
 		Authentications: s.Authentications, Failures: s.Failures, Refusals: s.Refusals,
 	})
@@ -93,12 +93,12 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 	out := Status{
 		Name: in.Name, Kind: in.Provider, Environment: Environment(in.Environment), State: in.State,
 		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes, Origins: in.Origins,
-		Credential: in.Credential, LastError: in.LastError.err(), StoreError: in.StoreError.err(),
+		Credential: in.Credential, LastError: in.LastError.toError(), StoreError: in.StoreError.toError(),
 		Authentications: in.Authentications, Failures: in.Failures, Refusals: in.Refusals,
 	}
 	var err, err2 error
-	out.Expiry, err = textTime(in.ExpiresAt)
-	out.RetryAt, err2 = textTime(in.RetryAt)
+	out.Expiry, err = parseTime(in.ExpiresAt)
+	out.RetryAt, err2 = parseTime(in.RetryAt)
 	if err = errors.Join(err, err2); err == nil {
 		*s = out
 	}
@@ -128,7 +128,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	out := eventJSON{
 		Session: e.Session, Provider: e.Kind, Environment: string(e.Environment),
 		Kind: underscored(e.Type.String()), Reason: e.Reason.String(), Took: e.Took.Seconds(),
-		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: timeText(e.Expiry),
+		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: formatTime(e.Expiry),
 		Wait: e.Wait.Seconds(), Error: newErrorJSON(e.Err),
 	}
 	if e.WaitFor != 0 {
@@ -141,7 +141,7 @@ func underscored(s string) string { return strings.ReplaceAll(s, " ", "_") }
 
 // timeText returns the second of a time as in RFC 3339, or "" for none and for one
 // that RFC 3339 does not have.
-func timeText(t time.Time) string {
+func formatTime(t time.Time) string {
 	text, err := t.UTC().Truncate(time.Second).MarshalText()
 	if err != nil || t.IsZero() {
 		return ""
@@ -157,7 +157,7 @@ func nextSecond(t time.Time) time.Time {
 	return t.Add(time.Second)
 }
 
-func textTime(text string) (t time.Time, err error) {
+func parseTime(text string) (t time.Time, err error) {
 	if text == "" {
 		return t, nil
 	}

@@ -61,10 +61,10 @@ func (t viewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.view.sender().roundTrip(t.base, r)
 }
 
-func (v *View) sender() sender { return sender{v, v.of().sendingParts()} }
+func (v *View) sender() sender { return sender{v, v.sessionOrZero().sendingParts()} }
 
 // of returns the session of the view.
-func (v *View) of() *Session {
+func (v *View) sessionOrZero() *Session {
 	if v.session == nil {
 		return &Session{}
 	}
@@ -78,17 +78,17 @@ const maxViewRenewals = 2
 // get implements keeper.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
-		l, err := v.of().get(ctx, answers)
+		l, err := v.sessionOrZero().get(ctx, answers)
 		switch {
-		case err != nil || v.met(l):
+		case err != nil || v.meets(l):
 			return l, err
-		case v.beyond(l):
+		case v.neverMeets(l):
 			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
 				l.expiresAt.sub(l.createdAt).Round(time.Second), v.need.MinValidity), "")
 		case renewals == maxViewRenewals:
 			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
 		}
-		if err := v.of().renew(ctx, l); err != nil {
+		if err := v.sessionOrZero().renew(ctx, l); err != nil {
 			return nil, err
 		}
 	}
@@ -97,12 +97,12 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 // beyond reports whether the session's credentials do not meet the need for at
 // least minRenew: each caller would renew them. One from the store tells nothing
 // about that, as it is older than its lifetime says.
-func (v *View) beyond(l *credential) bool {
+func (v *View) neverMeets(l *credential) bool {
 	return !l.restored && l.expiresAt.sub(l.createdAt)-minRenew < v.need.MinValidity
 }
 
 // met reports whether a credential meets the need.
-func (v *View) met(l *credential) bool {
+func (v *View) meets(l *credential) bool {
 	if v.need.MinValidity <= 0 || l.expiresAt == never {
 		return true
 	}
@@ -113,5 +113,5 @@ func (v *View) met(l *credential) bool {
 
 // refuse implements keeper.
 func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	v.of().refuse(ctx, l, invalid, challenge)
+	v.sessionOrZero().refuse(ctx, l, invalid, challenge)
 }
