@@ -26,7 +26,7 @@ const (
 	phasePreparing phase = iota // it waits for inputs or for the store
 	phaseAsking                 // it is in Authenticate
 	phaseSpending               // it is in Authenticate, which may spend what the store holds
-	phaseSigningIn                // it is in SignIn
+	phaseSigningIn              // it is in SignIn
 	phaseSaving                 // the provider has returned
 )
 
@@ -37,42 +37,42 @@ func (p phase) calling() bool { return p == phaseAsking || p == phaseSpending ||
 type purpose uint8
 
 const (
-	purposeRenew     purpose = iota // to obtain a credential, from wherever
+	purposeRenew   purpose = iota // to obtain a credential, from wherever
 	purposeRestore                // to take what the store has, and to ask nobody
-	purposeSignIn                   // to have a person sign in, whatever there is already
+	purposeSignIn                 // to have a person sign in, whatever there is already
 )
 
 // attempt is one call of a source: to obtain one credential. It belongs to the
 // session and not to the caller that started it. It settles once, at its limit
 // at the latest, whether or not the provider has returned by then.
 type attempt struct {
-	setup   *setup
-	audience     audience
-	purpose purpose
-	request     Request       // what to ask the provider
-	previous    *credential   // what the session had when the attempt began; nil: nothing
-	epoch   uint32        // of the machine when the attempt began
-	rejectedInput  *refusedInput // of the attempt in whose place this one began; nil: of none
-	ui      *UI           // how to ask the person; nil: as Options.UI says
+	setup         *setup
+	audience      audience
+	purpose       purpose
+	request       Request       // what to ask the provider
+	previous      *credential   // what the session had when the attempt began; nil: nothing
+	epoch         uint32        // of the machine when the attempt began
+	rejectedInput *refusedInput // of the attempt in whose place this one began; nil: of none
+	ui            *UI           // how to ask the person; nil: as Options.UI says
 
 	beginCall *beginCall // the call of Options.Begin; nil: it is not set
 
 	// The machine owns these three; Session.mu guards them.
-	phase   phase
-	settled bool
-	closeMode   closeMode // how the Close that settled it treats what still arrives
+	phase     phase
+	settled   bool
+	closeMode closeMode // how the Close that settled it treats what still arrives
 
-	err  error         // the outcome; written before done is closed
+	err       error         // the outcome; written before done is closed
 	successor *attempt      // began in its place; written before done is closed; nil: none
-	done chan struct{} // closed when the attempt has settled
-	finished chan struct{} // closed when nothing of it is left to wait for
+	done      chan struct{} // closed when the attempt has settled
+	finished  chan struct{} // closed when nothing of it is left to wait for
 
-	owner    attemptOwner
-	cancel   context.CancelFunc
-	deadline time.Time   // by which the source has to return; for its goroutine alone
-	limitTimer    *time.Timer // settles the attempt after the deadline
-	timedOut  atomic.Bool // the watch settled it; the store's lock may be another's
-	unlock   atomic.Pointer[func()]
+	owner      attemptOwner
+	cancel     context.CancelFunc
+	deadline   time.Time   // by which the source has to return; for its goroutine alone
+	limitTimer *time.Timer // settles the attempt after the deadline
+	timedOut   atomic.Bool // the watch settled it; the store's lock may be another's
+	unlock     atomic.Pointer[func()]
 }
 
 // owner is what an attempt reports to.
@@ -110,11 +110,11 @@ const (
 
 // obtained is the outcome of an attempt.
 type obtained struct {
-	credential      *credential
-	restored  bool          // it came from the store, and nobody was asked
+	credential       *credential
+	restored         bool          // it came from the store, and nobody was asked
 	presentedRefresh bool          // the provider was given a refresh state to present
 	refreshRefused   bool          // the issuer refused that refresh state
-	signedIn  bool          // a person signed in
+	signedIn         bool          // a person signed in
 	refusedInput     *refusedInput // the server refused an input, which was rejected; nil: none
 }
 

@@ -21,10 +21,10 @@ func waitLimits(code Code) (first, longest time.Duration) {
 // failure is a number of failures in a row, and when the next attempt may be
 // made.
 type failure struct {
-	count int
-	retryAt instant
-	err   *Error
-	audience   audience // of the last attempt that failed
+	count    int
+	retryAt  instant
+	err      *Error
+	audience audience // of the last attempt that failed
 }
 
 // codes is one more than the largest Code.
@@ -166,7 +166,7 @@ func (f *failures) lastError() *Error {
 // spacing spaces refusals that follow each other like failures. It is never
 // written to; nil means that there was none.
 type refusalBackoff struct {
-	count int
+	count   int
 	retryAt instant
 }
 

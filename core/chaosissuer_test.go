@@ -24,8 +24,8 @@ type chaosIdentity struct {
 	mu     sync.Mutex
 	issued int
 	spent  map[string]phaseSpending // by refresh state
-	upsets int                 // how often a fault of the store began or ended
-	value  core.Secret         // in the store
+	upsets int                      // how often a fault of the store began or ended
+	value  core.Secret              // in the store
 }
 
 // spending says how a refresh state was spent.

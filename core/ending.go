@@ -38,10 +38,10 @@ func (m *machine) enterBlock() { m.blocks++ }
 
 // closing is what Close finds.
 type closeSteps struct {
-	noop bool     // there is nothing to do
-	wasClosed   bool     // the session was closed already
-	otherClose    bool     // another Close is at work
-	awaitAttempt    *attempt // wait until nothing of it is left
+	noop         bool     // there is nothing to do
+	wasClosed    bool     // the session was closed already
+	otherClose   bool     // another Close is at work
+	awaitAttempt *attempt // wait until nothing of it is left
 	effects
 }
 

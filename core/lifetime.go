@@ -66,10 +66,10 @@ func (i instant) sub(now instant) time.Duration { return time.Duration(i - now) 
 // lifetime says when a credential is renewed and when its use ends. It is never
 // written to.
 type lifetime struct {
-	createdAt    instant
-	staleAt   instant // when to renew it
-	expiresAt instant // when to stop using it
-	wallExpiresAt    int64   // expired by the wall clock, in Unix nanoseconds; MaxInt64: never
+	createdAt     instant
+	staleAt       instant // when to renew it
+	expiresAt     instant // when to stop using it
+	wallExpiresAt int64   // expired by the wall clock, in Unix nanoseconds; MaxInt64: never
 }
 
 type age uint8

@@ -40,19 +40,19 @@ import (
 //     that calls SignIn with the event SigningIn. SubjectChanged is reported if
 //     and only if a credential takes the place of one with another subject.
 type machine struct {
-	state    lifecycle
-	refusal  refusedUse  // what refused may be used for
-	initByBlock    bool        // a block initialised the session; the last block closes it
-	blocks   int32       // blocks inside Do
-	epoch    uint32      // how often Close ran, for an Init that it overtook
-	counts   counts      // for Status
-	current  *credential // what callers get
-	parked   *credential // obtained, but the caller whose Init asked for it had left
-	refused  *credential // the API refused it, and there is no other yet
-	attempt  *attempt    // it has not settled
-	stuck    *attempt    // it has settled, and the provider's call has not returned
-	failures *failures   // since the last success
-	refusals *refusalBackoff    // refusals in a row; nil: none
+	state       lifecycle
+	refusal     refusedUse      // what refused may be used for
+	initByBlock bool            // a block initialised the session; the last block closes it
+	blocks      int32           // blocks inside Do
+	epoch       uint32          // how often Close ran, for an Init that it overtook
+	counts      counts          // for Status
+	current     *credential     // what callers get
+	parked      *credential     // obtained, but the caller whose Init asked for it had left
+	refused     *credential     // the API refused it, and there is no other yet
+	attempt     *attempt        // it has not settled
+	stuck       *attempt        // it has settled, and the provider's call has not returned
+	failures    *failures       // since the last success
+	refusals    *refusalBackoff // refusals in a row; nil: none
 }
 
 // lifecycle is what Init and Close have made of a session. [State] is derived from
@@ -71,7 +71,7 @@ type refusedUse uint8
 
 const (
 	refusalNone      refusedUse = iota // there is no refused credential
-	refusalUndecided                        // the first attempt to replace it has not settled
+	refusalUndecided                   // the first attempt to replace it has not settled
 	refusalTolerated                   // that failed, which says nothing about the credential
 	refusalFinal                       // it will not be served again
 )
@@ -90,20 +90,20 @@ type policy struct {
 // asker describes the caller that wants something.
 type caller struct {
 	audience     audience
-	seesAnswers bool // it sees what the API answers, and has not waited for an attempt
-	contextEnded    bool // its context has ended
+	seesAnswers  bool // it sees what the API answers, and has not waited for an attempt
+	contextEnded bool // its context has ended
 }
 
 // verdict is what a caller gets. Exactly one of serve, wait, sleep, closing and
 // err is set.
 type verdict struct {
-	serve   *credential
-	recheckAt instant // with serve: when to decide again
-	wait    *attempt
-	sleep   time.Duration
+	serve      *credential
+	recheckAt  instant // with serve: when to decide again
+	wait       *attempt
+	sleep      time.Duration
 	awaitClose bool // wait until Close has ended
-	err     error
-	epoch   uint32
+	err        error
+	epoch      uint32
 	effects
 }
 
@@ -117,8 +117,8 @@ type effects struct {
 }
 
 var (
-	errNotInitialized   = Errorf(CodeNotInitialized, "call Init first")
-	errClosed = Errorf(CodeClosed, "call Init again")
+	errNotInitialized = Errorf(CodeNotInitialized, "call Init first")
+	errClosed         = Errorf(CodeClosed, "call Init again")
 	errContextEnded   = errors.New("the caller's context has ended")
 )
 
@@ -315,7 +315,7 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 }
 
 // request returns what the session has, and what it would ask the provider.
-func (m *machine) buildRequest(u *setup) (*credential, Request) {
+func (m *machine) buildRequest(setup *setup) (*credential, Request) {
 	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
@@ -324,7 +324,7 @@ func (m *machine) buildRequest(u *setup) (*credential, Request) {
 		have, reason = m.refused, ReasonRejected
 	}
 	req := Request{Reason: ReasonInitial}
-	if have != nil && have.setup == u {
+	if have != nil && have.setup == setup {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
 	req.MayRetry = m.failures == nil

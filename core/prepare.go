@@ -18,18 +18,18 @@ var credentialIDs atomic.Uint64
 // requests need made once. Only its atomic fields change.
 type credential struct {
 	recheckAt     atomic.Int64 // an instant: before it there is nothing to decide
-	lifetime               // when it is renewed and when its use ends
-	setup     *setup       // whose provider made it
-	ownOrigins     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
-	cert      *tls.Certificate
+	lifetime                   // when it is renewed and when its use ends
+	setup         *setup       // whose provider made it
+	ownOrigins    *[]origin    // where it may go, if the setup's origins do not say; nil: they do
+	cert          *tls.Certificate
 	prepared      atomic.Pointer[preparedHeaders] // for requests, made on first use
-	skipClock atomic.Bool                // TLS handshakes need not read the clock
-	notAuthorizer     atomic.Bool                // the provider said that it is not an Authorizer
-	acceptedByAPI  atomic.Bool                // the API answered 2xx to a request that carried it
-	restored  bool                       // it came from the store, so that its life began before
-	signedIn  bool                       // a person signed in for it, or for what it was renewed from
-	store     *storeMeta                 // what Options.Store has of it; nil: nothing
-	cred      Credential
+	skipClock     atomic.Bool                     // TLS handshakes need not read the clock
+	notAuthorizer atomic.Bool                     // the provider said that it is not an Authorizer
+	acceptedByAPI atomic.Bool                     // the API answered 2xx to a request that carried it
+	restored      bool                            // it came from the store, so that its life began before
+	signedIn      bool                            // a person signed in for it, or for what it was renewed from
+	store         *storeMeta                      // what Options.Store has of it; nil: nothing
+	cred          Credential
 }
 
 // prepare checks what a provider returned and makes it ready for use. The

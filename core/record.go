@@ -17,33 +17,33 @@ import (
 // record is a credential as a Store keeps it. Private keys of certificates are
 // left out: they stay where the provider has them.
 type record struct {
-	Version    int               `json:"version"`
-	ID         string            `json:"id"` // of this saving
-	Saved      time.Time         `json:"saved"`
-	Identity   *identity         `json:"identity,omitempty"`  // whose it is; nil: it does not say
-	AllowedOrigins      []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
-	Refused    bool              `json:"refused,omitempty"`   // by the API and by the issuer
-	SignedIn   bool              `json:"signed_in,omitempty"` // a person signed in for it
-	Header     map[string]string `json:"header,omitempty"`
-	Query      map[string]string `json:"query,omitempty"`
-	Cookie     map[string]string `json:"cookie,omitempty"`
-	Cert       string            `json:"cert,omitempty"`
-	KeyOmitted    bool              `json:"key_held,omitempty"` // Cert had a private key
-	Roots      string            `json:"roots,omitempty"`
-	RefreshState    string            `json:"renewal,omitempty"`
-	Expiry     time.Time         `json:"expiry,omitzero"`
-	RenewAfter time.Time         `json:"renew_after,omitzero"`
-	Origins    []string          `json:"origins,omitempty"`
-	Subject    string            `json:"subject,omitempty"`
-	Attributes map[string]string `json:"attributes,omitempty"`
-	Digests    []crypto.Hash     `json:"body_digests,omitempty"` // Credential.Body
-	RawBody    int64             `json:"body_raw,omitempty"`
+	Version        int               `json:"version"`
+	ID             string            `json:"id"` // of this saving
+	Saved          time.Time         `json:"saved"`
+	Identity       *identity         `json:"identity,omitempty"`  // whose it is; nil: it does not say
+	AllowedOrigins []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
+	Refused        bool              `json:"refused,omitempty"`   // by the API and by the issuer
+	SignedIn       bool              `json:"signed_in,omitempty"` // a person signed in for it
+	Header         map[string]string `json:"header,omitempty"`
+	Query          map[string]string `json:"query,omitempty"`
+	Cookie         map[string]string `json:"cookie,omitempty"`
+	Cert           string            `json:"cert,omitempty"`
+	KeyOmitted     bool              `json:"key_held,omitempty"` // Cert had a private key
+	Roots          string            `json:"roots,omitempty"`
+	RefreshState   string            `json:"renewal,omitempty"`
+	Expiry         time.Time         `json:"expiry,omitzero"`
+	RenewAfter     time.Time         `json:"renew_after,omitzero"`
+	Origins        []string          `json:"origins,omitempty"`
+	Subject        string            `json:"subject,omitempty"`
+	Attributes     map[string]string `json:"attributes,omitempty"`
+	Digests        []crypto.Hash     `json:"body_digests,omitempty"` // Credential.Body
+	RawBody        int64             `json:"body_raw,omitempty"`
 }
 
 var (
 	errLaterVersion       = errors.New("was saved by a later version of this program's authsession")
 	errLaterVersionRecord = Errorf(CodeBadConfig, "the stored credential %w", errLaterVersion)
-	errOtherSession     = errors.New("belongs to another session")
+	errOtherSession       = errors.New("belongs to another session")
 )
 
 // identity says to which session a record belongs.

@@ -12,7 +12,7 @@ import (
 // neither a logger nor an Observe delays the session or its callers.
 type eventQueue struct {
 	delivering bool // somebody delivers
-	pending []queuedEvent
+	pending    []queuedEvent
 }
 
 // occurrence is an event, and the setup whose logger and Observe it is for.

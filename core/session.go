@@ -28,25 +28,25 @@ import (
 // authenticates. The zero Session authenticates nothing: Init returns
 // [CodeBadConfig].
 type Session struct {
-	published  atomic.Pointer[credential] // machine.current, for callers without the lock
-	setup atomic.Pointer[setup]      // written under mu
+	published atomic.Pointer[credential] // machine.current, for callers without the lock
+	setup     atomic.Pointer[setup]      // written under mu
 
 	sending atomic.Pointer[sending] // what sends requests; made on first use
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
-	rare   *rareState // nil: none was needed yet
+	rare    *rareState // nil: none was needed yet
 	// ownOrigins: a credential had other origins than the options
 	ownOrigins bool
 }
 
 // extra is what few sessions need, or not for long. Session.mu guards it.
 type rareState struct {
-	closeDone chan struct{} // open while Close works
-	timer   *time.Timer   // of KeepFresh
-	timerDue     instant       // when timer fires; zero: it is not set
-	events eventQueue       // events that have not been delivered
-	reportedBackoff   instant       // the end of the last back-off that Waiting was reported for
+	closeDone       chan struct{} // open while Close works
+	timer           *time.Timer   // of KeepFresh
+	timerDue        instant       // when timer fires; zero: it is not set
+	events          eventQueue    // events that have not been delivered
+	reportedBackoff instant       // the end of the last back-off that Waiting was reported for
 }
 
 // extras returns the session's extra. s.mu is held.

@@ -16,7 +16,7 @@ type stored struct{ direct }
 
 // storeMeta is what the store has of a credential.
 type storeMeta struct {
-	recordID string // identifies the saved record
+	recordID   string // identifies the saved record
 	replacedID string // the record that it replaced; empty: none
 	saveErr    error  // why it was not saved
 }
@@ -37,12 +37,12 @@ func (l *credential) storeError() error {
 
 // found is the result of a look into the store.
 type storeContent struct {
-	usable   *credential // it can be used
-	fallback   *credential // it can be used for a while, if there is nothing better
-	request    Request     // what to ask the provider
-	recordID string      // what is there; empty: nothing
-	stored    Credential  // of that record
-	laterVersion  bool        // a later version saved it, so that it cannot be read
+	usable       *credential // it can be used
+	fallback     *credential // it can be used for a while, if there is nothing better
+	request      Request     // what to ask the provider
+	recordID     string      // what is there; empty: nothing
+	stored       Credential  // of that record
+	laterVersion bool        // a later version saved it, so that it cannot be read
 
 	signedIn bool // a person signed in for that record
 }
