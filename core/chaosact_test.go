@@ -116,7 +116,7 @@ func (c *chaosSession) perform(ctx context.Context, op chaosOp, dice *chaosDice)
 		return c.request(ctx, dice)
 	case opDo:
 		return c.w.scope.Do(ctx, c.session, func(ctx context.Context) error {
-			_ = waitAfter(ctx, dice.under(time.Second))
+			_ = pause(ctx, dice.under(time.Second))
 			return nil
 		})
 	case opReject:

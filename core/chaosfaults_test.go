@@ -80,7 +80,7 @@ func (d *chaosDice) pick(calm float64, of ...chaosFault) chaosFault {
 }
 
 // pause sleeps until a duration has passed or ctx has ended.
-func waitAfter(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -23,13 +23,13 @@ type chaosIdentity struct {
 
 	mu     sync.Mutex
 	issued int
-	spent  map[string]phaseSpending // by refresh state
-	upsets int                      // how often a fault of the store began or ended
-	value  core.Secret              // in the store
+	spent  map[string]spending // by refresh state
+	upsets int                 // how often a fault of the store began or ended
+	value  core.Secret         // in the store
 }
 
 // spending says how a refresh state was spent.
-type phaseSpending struct {
+type spending struct {
 	kept   bool // the answer, with the next refresh state, arrived in time
 	upsets int  // of the identity at that moment
 }
@@ -37,7 +37,7 @@ type phaseSpending struct {
 func newChaosIdentity(w *chaosWorld, i int, dice *chaosDice) *chaosIdentity {
 	return &chaosIdentity{w: w, name: fmt.Sprintf("id%d", i),
 		refresh: dice.n(3) > 0, stored: dice.n(2) == 0,
-		lock: make(chan struct{}, 1), spent: map[string]phaseSpending{}}
+		lock: make(chan struct{}, 1), spent: map[string]spending{}}
 }
 
 // spend notes that refresh state arrived at the issuer. Presenting it twice is only right where
@@ -59,7 +59,7 @@ func (id *chaosIdentity) spend(c *chaosSession, gen int, state string) {
 		id.w.violate("a new provider gets the old one's refresh state",
 			"%s by %s, generation %d", state, c.name, gen)
 	}
-	id.spent[state] = phaseSpending{upsets: id.upsets}
+	id.spent[state] = spending{upsets: id.upsets}
 }
 
 func (id *chaosIdentity) upset() {
@@ -153,9 +153,9 @@ func (p *chaosProvider) call(
 	case ignoresEnd:
 		time.Sleep(p.c.dice.under(3 * limit))
 	case personSlow, personNo:
-		err = waitAfter(ctx, limit/2+p.c.dice.under(limit/2))
+		err = pause(ctx, limit/2+p.c.dice.under(limit/2))
 	default:
-		err = waitAfter(ctx, p.c.dice.under(limit))
+		err = pause(ctx, p.c.dice.under(limit))
 	}
 	if err == nil {
 		err = p.answer(f)
@@ -196,7 +196,7 @@ func (p *chaosProvider) Revoke(ctx context.Context, _ core.Credential) error {
 	case ignoresEnd:
 		time.Sleep(p.c.dice.under(3 * p.c.timeout))
 	default:
-		if err := waitAfter(ctx, p.c.dice.under(p.c.timeout)); err != nil {
+		if err := pause(ctx, p.c.dice.under(p.c.timeout)); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ func (s chaosStore) call(
 	case storeIgnoresEnd:
 		time.Sleep(s.c.dice.under(2 * s.c.timeout))
 	default:
-		if err := waitAfter(ctx, s.c.dice.under(time.Second)); err != nil {
+		if err := pause(ctx, s.c.dice.under(time.Second)); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (a chaosAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f != allWell {
 		takes += apiLimit / 2
 	}
-	if err := waitAfter(r.Context(), takes); err != nil {
+	if err := pause(r.Context(), takes); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAPI, err)
 	}
 	resp := &http.Response{StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -164,7 +164,7 @@ func (a chaosAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 type stalledBody struct{ ctx context.Context }
 
 func (b stalledBody) Read([]byte) (int, error) {
-	if err := waitAfter(b.ctx, time.Minute); err != nil {
+	if err := pause(b.ctx, time.Minute); err != nil {
 		return 0, err
 	}
 	return 0, io.EOF

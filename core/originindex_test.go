@@ -22,7 +22,7 @@ func placed(name string, options []string, provider ...string) *core.Session {
 }
 
 // found returns the name of the session for a URL, or the code of the error.
-func storeContent(t *testing.T, x *core.OriginIndex, raw string) string {
+func found(t *testing.T, x *core.OriginIndex, raw string) string {
 	t.Helper()
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestOriginIndex(t *testing.T) {
 		"/v1":                           "origin refused",
 		"https://a.example:0443/spaced": "origin refused",
 	} {
-		require.Equal(t, want, storeContent(t, x, raw), raw)
+		require.Equal(t, want, found(t, x, raw), raw)
 	}
 	_, err := x.Find(nil)
 	require.ErrorIs(t, err, core.CodeOriginRefused)
@@ -88,7 +88,7 @@ func testOriginIndexFollows(t *testing.T) {
 	all := func() string {
 		var out string
 		for _, host := range []string{"p", "q", "both", "other"} {
-			out += storeContent(t, x, "https://"+host+".example/") + "|"
+			out += found(t, x, "https://"+host+".example/") + "|"
 		}
 		return out
 	}
@@ -103,14 +103,14 @@ func testOriginIndexFollows(t *testing.T) {
 	require.Equal(t, "p|both|both|origin refused|", all(), "the options' stay")
 	other := []string{"https://other.example"}
 	both.Reconfigure(fixed(bearer("b")), &core.Options{Origins: other})
-	require.Equal(t, "both", storeContent(t, x, "https://other.example"))
+	require.Equal(t, "both", found(t, x, "https://other.example"))
 	require.Equal(t, "p|origin refused|origin refused|both|", all())
 	p.Reconfigure(fixed(bearer("p")), &core.Options{Origins: other})
 	require.Equal(t, "p|origin refused|origin refused|both|", all(), "it serves its old credential")
 	_, err := p.Credential(ctx)
 	require.NoError(t, err)
 	synctest.Wait() // for the renewal
-	require.Equal(t, "bad config", storeContent(t, x, "https://other.example"))
+	require.Equal(t, "bad config", found(t, x, "https://other.example"))
 	require.Equal(t, "origin refused|origin refused|origin refused|bad config|", all())
 }
 
@@ -135,9 +135,9 @@ func TestOriginIndexFindsARefusedSession(t *testing.T) {
 	s.Reject(got, "")
 	_, err = s.Credential(ctx)
 	require.ErrorIs(t, err, core.CodeInteractive)
-	require.Equal(t, "p", storeContent(t, x, "https://p.example/"))
+	require.Equal(t, "p", found(t, x, "https://p.example/"))
 	require.NoError(t, s.Close(ctx))
-	require.Equal(t, "origin refused", storeContent(t, x, "https://p.example/"))
+	require.Equal(t, "origin refused", found(t, x, "https://p.example/"))
 }
 
 // TestOriginIndexAtOnce looks up while sessions come and go.

@@ -144,15 +144,15 @@ type closes struct {
 func (c *closes) Close() error { c.closed.Store(true); return nil }
 
 // signing is a provider whose attachment depends on the request.
-type phaseSigningIn struct{ issuer }
+type signing struct{ issuer }
 
-func (s *phaseSigningIn) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+func (s *signing) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	c, err := s.issuer.Authenticate(ctx, req)
 	c.Body = &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}}
 	return c, err
 }
 
-func (s *phaseSigningIn) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
 	if strings.HasSuffix(out.URL, "/plain") {
 		return core.Attachment{}, errors.ErrUnsupported
 	}
@@ -176,7 +176,7 @@ func TestAuthorizer(t *testing.T) {
 	var got seen
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.add(r) }))
 	defer api.Close()
-	s := ready(t, &phaseSigningIn{issuer{life: time.Hour}}, nil)
+	s := ready(t, &signing{issuer{life: time.Hour}}, nil)
 	resp, err := s.Client().Post(api.URL+"/x", "text/plain", bytes.NewReader([]byte("hello")))
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
@@ -198,7 +198,7 @@ func TestAuthorizer(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, "Bearer t1", got.list[1].Header.Get("Authorization"), "unsupported means as if absent")
 
-	s = ready(t, &phaseSigningIn{issuer{life: time.Hour}}, nil)
+	s = ready(t, &signing{issuer{life: time.Hour}}, nil)
 	_, err = s.Client().Get(api.URL + "/none")
 	require.ErrorContains(t, err, "empty attachment", "nothing is sent without a credential")
 	require.Equal(t, 2, got.count())
