@@ -91,7 +91,7 @@ func (s *Session) String() string {
 func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
 // init makes the session ready. With block, a block does so.
-func (s *Session) init(ctx context.Context, block bool) error {
+func (s *Session) init(ctx context.Context, asBlock bool) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "init")
 	}
@@ -100,7 +100,7 @@ func (s *Session) init(ctx context.Context, block bool) error {
 	for {
 		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict {
-			return s.machine.init(at, p, by, block, epoch)
+			return s.machine.init(at, p, by, asBlock, epoch)
 		})
 		if !v.awaitClose {
 			epoch = &v.epoch

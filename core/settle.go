@@ -4,9 +4,11 @@ package core
 
 import "time"
 
-// proceed is the event that an attempt wants to move on to a phase. It reports
-// whether it may: not if it has settled, as nobody wants the outcome any more.
-// That the provider has returned, the phase saving, is noted even then.
+// enterPhase is the event that an attempt wants to enter a phase. It reports
+// whether the attempt may: an attempt that has settled must not call the provider
+// or ask a person, because its callers have their answer already. phaseSaving,
+// which says that the provider has returned, is recorded even then, because it
+// allows the next call into the provider (invariant 4).
 func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
 	if a.settled && p != phaseSaving {
 		return false, effects{}
@@ -23,7 +25,10 @@ func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
 	return true, effects{events: []Event{ev}}
 }
 
-// settle is the event that an attempt has an outcome.
+// settle is the event that an attempt has an outcome. The order of the cases
+// matters: a credential is taken even if the attempt has other results, a
+// restoration is not a failure because nothing was asked, and an attempt that is
+// replaced has not failed yet.
 func (m *machine) settle(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
@@ -49,9 +54,11 @@ func (m *machine) settle(
 	return fx
 }
 
-// tryAgain begins another attempt in the place of one of which an input was
-// refused. What waited for that one waits for this one, and nothing has failed
-// yet. There is no third.
+// replaceAttempt begins another attempt in the place of one whose input was
+// refused. By then the session of that input has rejected it and can supply
+// another one. Callers of the first attempt wait for its successor, and no
+// failure is recorded. The successor is not replaced: an input that is refused
+// twice is a failure, or the issuer would be asked without end (invariant 10).
 func (m *machine) replaceAttempt(
 	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
 ) effects {
@@ -68,7 +75,8 @@ func (m *machine) replaceAttempt(
 	return fx
 }
 
-// end notes that an attempt settles.
+// endAttempt records that an attempt settles. If the provider's code still runs,
+// the attempt is stuck until that call returns.
 func (m *machine) endAttempt(a *attempt) {
 	a.settled = true
 	m.attempt = nil
@@ -77,7 +85,8 @@ func (m *machine) endAttempt(a *attempt) {
 	}
 }
 
-// succeed takes the credential that an attempt obtained.
+// succeed takes the credential that an attempt obtained. A credential from the
+// store is not counted as an authentication, because no issuer was asked.
 func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
 	ev := Event{Type: EventRestored, Reason: a.request.Reason, Took: took}
 	if !o.restored {
@@ -87,9 +96,12 @@ func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
 	return effects{settled: a, events: m.setCredential(o.credential, ev)}
 }
 
-// take makes c what the session has, and returns the events of that: ev, which it
-// completes, and SubjectChanged before it if c has another subject than what was
-// there. A subject that is not known is not another one.
+// setCredential makes c the credential of the session, and returns the events of
+// that: ev, which it completes, preceded by SubjectChanged if c has another
+// subject than the credential that it replaces. An unknown subject is not
+// compared. A success ends all waits after failures, but not those after
+// refusals: an API that refuses each new credential would otherwise be answered
+// with a token request per request.
 func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 	old := m.current
 	if old == nil {
@@ -110,25 +122,30 @@ func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 	return append(events, ev)
 }
 
-// judgeRefused decides what a refused credential may be used for once the attempt
-// to replace it has failed. An outage, a wrong setting, or a sign-in for which
-// nobody was there say nothing about it. That the issuer refused its refresh
-// state, or the client, does.
+// decideRefusedUse decides what a refused credential may be used for once the
+// attempt to replace it has failed with code. An outage, a wrong setting, or a
+// sign-in for which no person was present says nothing about the credential: the
+// API may have refused it for a reason of its own, and it is better than none.
+// That the issuer refused its refresh state, or denied the client, shows that it
+// was revoked.
 func (m *machine) decideRefusedUse(code Code, o obtained) {
 	switch {
 	case m.refused == nil || m.refusal == refusalFinal:
 	case o.refreshRefused:
 		m.refusal = refusalFinal
-	case code == CodeUnavailable, code == CodeBadConfig, code == CodeInteractive && !o.presentedRefresh:
+	case code == CodeUnavailable, code == CodeBadConfig,
+		code == CodeInteractive && !o.presentedRefresh:
 		m.refusal = refusalTolerated
 	default:
 		m.refusal = refusalFinal
 	}
 }
 
-// arrive takes what arrived after its attempt had settled. A credential becomes
-// the session's if nothing has happened since and it has not expired on its way;
-// otherwise it is released.
+// settleLate takes what arrives after its attempt has settled: at its limit, or
+// because Close or Reconfigure aborted it. The credential becomes the session's
+// if nothing has happened since that it would undo, and if it has not expired.
+// Otherwise it is released, so that no valid token remains that nobody uses
+// (invariant 8).
 func (m *machine) settleLate(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
@@ -147,9 +164,10 @@ func (m *machine) settleLate(
 	return fx
 }
 
-// refuse is the event that the API refused c. If invalid, it said that the
-// credential itself is not valid. The credential is dropped and an attempt to
-// replace it starts, unless the refusal follows another one closely.
+// refuse is the event that the API refused c. invalid says that the API called
+// the credential itself invalid. The credential is no longer served, and an
+// attempt to replace it starts, unless the refusal follows another one too
+// closely or a wait after a failure has not ended.
 func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
@@ -157,11 +175,13 @@ func (m *machine) refuse(
 	if !dropped {
 		return fx
 	}
+	// That attempt began before the refusal. Its outcome replaces c all the same.
 	if m.attempt != nil {
 		return fx
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
-		// The attempt to replace it has failed already, before it was refused.
+		// No attempt starts now. The failure that forbids one is judged in its
+		// place, or the refusal would stay undecided until the wait ends.
 		m.decideRefusedUse(b.err.Code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 		return fx
 	}
@@ -174,8 +194,16 @@ func (m *machine) refuse(
 	return fx
 }
 
-// drop is refuse without the attempt: the next caller that wants a credential
-// starts it. It reports whether c was dropped just now.
+// dropRefused is refuse without the attempt, for a program that reports a refusal
+// and may end at once: an attempt that it leaves unfinished could lose the
+// refresh state. The next caller that wants a credential starts the attempt.
+// dropRefused reports whether c was dropped just now.
+//
+// Refusals in a row are spaced. A refusal that comes before the end of the wait
+// after the last one changes nothing, so that one path of an API that refuses
+// every credential does not take the credential from the other paths. A
+// credential that was in use for longer than the longest wait has served: its
+// refusal is the first one again.
 func (m *machine) dropRefused(
 	at moment, p policy, c *credential, invalid bool,
 ) (fx effects, dropped bool) {
@@ -189,7 +217,8 @@ func (m *machine) dropRefused(
 		return effects{}, false
 	}
 	m.counts.refusals++
-	ev := Event{Type: EventRefused, Reason: ReasonRejected, Subject: c.subject(), Expiry: c.cred.Expiry}
+	ev := Event{Type: EventRefused, Reason: ReasonRejected}
+	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
 	fx = effects{events: []Event{ev}}
 	if at.mono-c.createdAt > instant(maxRefusalWait) {
 		m.refusals = nil
@@ -205,7 +234,7 @@ func (m *machine) dropRefused(
 	return fx, true
 }
 
-// adopt is the event that somebody else has saved a credential which is newer
+// adopt is the event that another process has saved a credential which is newer
 // than the session's.
 func (m *machine) adopt(c *credential) effects {
 	if m.state != lifeReady {
@@ -214,8 +243,8 @@ func (m *machine) adopt(c *credential) effects {
 	return effects{events: m.setCredential(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
 }
 
-// rest is the event that the credential is to leave the memory. The session
-// stays ready, and obtains one when it is used again.
+// dropFromMemory is the event that the credential is removed from memory. The
+// session stays ready and obtains a credential when it is used again.
 func (m *machine) dropFromMemory() {
 	if m.state == lifeReady && m.attempt == nil {
 		m.current = nil
