@@ -36,7 +36,9 @@ const (
 
 // calling reports whether the provider's code runs in this phase. A second call
 // must not begin then.
-func (p phase) calling() bool { return p == phaseAsking || p == phaseSpending || p == phaseSigningIn }
+func (p phase) calling() bool {
+	return p == phaseAsking || p == phaseSpending || p == phaseSigningIn
+}
 
 // purpose says what an attempt is for.
 type purpose uint8
@@ -204,8 +206,8 @@ func (a *attempt) run(ctx context.Context, source source) {
 	defer func() {
 		a.limitTimer.Stop()
 		a.cancel()
-		// A release may take the store's lock, so that the attempt gives its own
-		// up.
+		// Releasing the credential may need the store's lock, so it is unlocked
+		// before.
 		if release, how := a.owner.settle(a, outcome, err, time.Since(began)); release {
 			a.releaseLock()
 			if err := source.release(context.Background(), outcome.credential, how); err != nil {

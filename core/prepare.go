@@ -12,28 +12,37 @@ import (
 	"time"
 )
 
+// credentialIDs counts credentials. A refusal names the credential that it is
+// about by its number, so that a late refusal does not drop a newer one.
 var credentialIDs atomic.Uint64
 
 // credential is a Credential ready for use: checked, with everything that
-// requests need made once. Only its atomic fields change.
+// requests need prepared once. Only its atomic fields change, so that callers
+// read it without a lock.
 type credential struct {
-	recheckAt     atomic.Int64 // an instant: before it there is nothing to decide
-	lifetime                   // when it is renewed and when its use ends
-	setup         *setup       // whose provider made it
-	ownOrigins    *[]origin    // where it may go, if the setup's origins do not say; nil: they do
-	cert          *tls.Certificate
-	prepared      atomic.Pointer[preparedHeaders] // for requests, made on first use
-	skipClock     atomic.Bool                     // TLS handshakes need not read the clock
-	notAuthorizer atomic.Bool                     // the provider said that it is not an Authorizer
-	acceptedByAPI atomic.Bool                     // the API answered 2xx to a request that carried it
-	restored      bool                            // it came from the store, so that its life began before
-	signedIn      bool                            // a person signed in for it, or for what it was renewed from
-	store         *storeMeta                      // what Options.Store has of it; nil: nothing
-	cred          Credential
+	// recheckAt is an instant: until then callers serve the credential without a look
+	// at the machine. Zero: look now. It is the first field, as the hot path reads it.
+	recheckAt atomic.Int64
+	lifetime         // when it is renewed and when its use ends
+	setup     *setup // whose provider made it
+	cred      Credential
+
+	// ownOrigins is where it may be sent, if that differs from the setup's origins.
+	ownOrigins *[]origin
+	cert       *tls.Certificate                // parsed; nil: none
+	prepared   atomic.Pointer[preparedHeaders] // made on first use
+	store      *storeMeta                      // what Options.Store has of it; nil: nothing
+
+	skipClock     atomic.Bool // TLS handshakes need not read the clock
+	notAuthorizer atomic.Bool // the provider answered that it is not an Authorizer
+	acceptedByAPI atomic.Bool // the API answered 2xx to a request that carried it
+	restored      bool        // it is from the store: its life began before createdAt
+	signedIn      bool        // a person signed in for it, or for one that it renews
 }
 
-// prepare checks what a provider returned and makes it ready for use. The
-// credential before it, old, may lend its parsed certificate; it may be nil.
+// prepare checks what a provider returned and makes it ready for use. Its parsed
+// certificate is taken from old, the credential before it, if it is the same; old
+// may be nil.
 func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if c.Attach.empty() && u.authorizer == nil {
 		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
@@ -45,6 +54,8 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 		return nil, err
 	}
 	l := &credential{setup: u}
+	// The options have the last word on origins. The provider's count without
+	// them.
 	if len(u.origins) == 0 {
 		named, err := parseOrigins(c.Origins)
 		if err != nil {
@@ -73,8 +84,8 @@ func (l *credential) subject() string {
 	return l.cred.Subject
 }
 
-// origins returns where the credential may go. If it is empty, the credential
-// goes to the hosts that callers name.
+// origins returns where the credential may be sent. If it is empty, the
+// credential is sent to the hosts that callers name.
 func (l *credential) origins() []origin {
 	if l.ownOrigins != nil {
 		return *l.ownOrigins
@@ -94,13 +105,15 @@ func (l *credential) covers(u *url.URL) bool {
 	return len(origins) == 0
 }
 
-// attachable is what a credential puts on requests. It is never written to.
+// preparedHeaders is what a credential puts on requests, in the form that
+// requests need. It is never written to.
 type preparedHeaders struct {
 	fields   []field           // for HTTP
 	metadata map[string]string // for gRPC; nil: not made yet
 }
 
-// header returns the prepared header fields.
+// header returns the prepared header fields. Two callers may prepare them at a
+// time; the results are equal, and one of them stays.
 func (l *credential) header() []field {
 	if made := l.prepared.Load(); made != nil {
 		return made.fields
@@ -126,8 +139,10 @@ func (l *credential) authorizer() Authorizer {
 	return l.setup.authorizer
 }
 
-// asAbsent remembers that Authorize is not supported, so that a proxy is called
-// once for a credential and not for every request.
+// rememberNotAuthorizer records that Authorize is not supported. A proxy for a
+// plugin always has that method and learns only from the plugin's answer whether
+// the provider supports it: it is then called once for a credential and not for
+// every request.
 func (l *credential) rememberNotAuthorizer() error {
 	if l.cred.Attach.empty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
@@ -136,8 +151,10 @@ func (l *credential) rememberNotAuthorizer() error {
 	return nil
 }
 
-// prepareCert parses the client certificate, or takes the parsed one of old if
-// it is the same.
+// prepareCert parses the client certificate, or takes the parsed one of old if it
+// is the same: TLS sessions and idle connections belong to the parsed value, and
+// would otherwise be given up at each renewal. A chain without a private key is
+// one whose key the provider uses for us, as for a hardware token.
 func (l *credential) prepareCert(c Credential, old *credential) error {
 	if c.Attach.Cert.IsZero() {
 		return nil
@@ -186,6 +203,7 @@ func parseChain(text []byte) (cert tls.Certificate, err error) {
 	return cert, nil
 }
 
+// hasPrivateKey reports whether a PEM text has anything besides certificates.
 func hasPrivateKey(text []byte) bool {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -195,11 +213,13 @@ func hasPrivateKey(text []byte) bool {
 	return false
 }
 
-// maxSkip bounds how long TLS handshakes go without a look at the clocks.
+// maxClockSkip limits how long TLS handshakes do not look at the clocks.
 const maxClockSkip = time.Minute
 
-// skipClockUntilDue lets handshakes take the certificate without a reading of the clock
-// until a timer says that there is something to look at.
+// skipClockUntilDue lets handshakes take the certificate without reading the
+// clock until the credential is due for renewal, or maxClockSkip has passed.
+// Reading the clock in each handshake is what a benchmark of many connections
+// shows.
 func (l *credential) skipClockUntilDue() {
 	wait := min(l.staleAt.sub(monoNow()), maxClockSkip)
 	if wait <= 0 || !l.skipClock.CompareAndSwap(false, true) {

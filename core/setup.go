@@ -12,7 +12,9 @@ import (
 )
 
 // setup is the part of a session that Reconfigure replaces as a whole: the
-// provider, the options, and what is derived from them. It is never written to.
+// provider, the options, and what is derived from them. It is never written to,
+// so that an attempt and a credential keep the setup that they began with, while
+// the session already has another one.
 type setup struct {
 	name       string // of the session
 	provider   Provider
@@ -21,27 +23,30 @@ type setup struct {
 	origins    []origin // parsed from opts.Origins
 }
 
-// supplier is another session whose credential a provider needs.
+// inputSession is another session whose credential a provider needs.
 type inputSession interface {
-	// supply returns a credential. It initialises the session if necessary.
+	// supplyInput returns a credential. It initialises the session if necessary.
 	supplyInput(ctx context.Context) (Credential, error)
-	// reject tells that a server refused a credential which supply returned. ctx
-	// is as for supply. It does not wait.
+	// rejectInput reports that a server refused a credential which supplyInput
+	// returned. ctx is as for supplyInput. It does not wait.
 	rejectInput(ctx context.Context, c Credential)
-	// asksPerson reports whether supply may wait for a person's sign-in.
+	// mayAskPerson reports whether supplyInput may wait for a person's sign-in.
 	mayAskPerson() bool
 }
 
-// defaults are the options of sessions that were given none. They are never
+// defaultOptions are the options of sessions that were given none. They are never
 // written to.
 var defaultOptions Options
 
-// notMade is the setup of a Session that New did not make.
+// unmadeSetup is the setup of a Session that New did not make: it has an error
+// instead of a nil pointer.
 var unmadeSetup = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
 	return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
 }), nil)
 
-// newSetup copies the options. If something is wrong with them, every attempt
+// newSetup copies the options, so that the caller may change its own afterwards.
+// A constructor that returns an error would have to be called where a program can
+// handle it. New does not: if something is wrong with the options, every attempt
 // to authenticate returns that as its error.
 func newSetup(name string, p Provider, opts *Options) *setup {
 	u := &setup{name: name, provider: p, opts: &defaultOptions}
@@ -61,8 +66,9 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
 	if err != nil {
+		// Nothing of a wrong setup is used, and one of its inputs may be nil.
 		if u.authorizer = nil; u.opts != &defaultOptions {
-			u.opts.Inputs = nil // one of them may be nil
+			u.opts.Inputs = nil
 		}
 		u.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
 			return Credential{}, err
@@ -73,7 +79,7 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 	return u
 }
 
-// suppliers returns the sessions of Options.Inputs by role.
+// inputSessions returns the sessions of Options.Inputs by role.
 func (u *setup) inputSessions() map[string]inputSession {
 	out := make(map[string]inputSession, len(u.opts.Inputs))
 	for role, s := range u.opts.Inputs {
@@ -96,15 +102,20 @@ func (u *setup) warn(message string, err error) {
 	}
 }
 
-// grace is how long a call may take to return after its context has ended,
-// before its callers are answered without it.
+// grace is how long a call may take to return after its context has ended. Within
+// that time its own error is better than one that says that it is late.
 const grace = 100 * time.Millisecond
 
-// brief is how long within waits for fn after the end of its caller's context.
+// parentGrace is the same after the end of the caller's own context. The caller
+// has left and does not read the error; the time only lets a call return that is
+// about to.
 const parentGrace = 10 * time.Millisecond
 
-// within runs fn with a time limit. It returns when fn does, and at the latest
-// grace after the limit, or brief after the end of parent: then nobody waits.
+// callWithin runs fn with a time limit, on a goroutine of its own, because fn is
+// code of a program that may ignore its context, panic, or end its goroutine. It
+// returns when fn does, and otherwise grace after the limit or parentGrace after
+// the end of parent. fn then continues alone, so that it must not write to what
+// the caller reads.
 func callWithin(parent context.Context, limit time.Duration, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()

@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// direct is the source of a session without a store: the provider, and the
-// person if the provider takes one.
+// direct is the source of a session without a store: the provider, and the person
+// if the provider can sign one in.
 type direct struct{ setup *setup }
 
+// obtain calls the provider. A restoration finds nothing: there is no store.
 func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	if a.purpose == purposeRestore {
 		return obtained{}, errNotStored
@@ -29,16 +30,21 @@ type question struct {
 	mayAskPerson bool // a person may be asked
 }
 
-// ask asks the provider, and then the person.
+// askProvider calls the provider, and lets it sign a person in if it answers
+// Interactive. It describes in the outcome how far it came, also with an error.
 func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obtained, err error) {
 	if q.request.Inputs, err = d.obtainInputs(ctx, a); err != nil {
 		return o, err
 	}
 	var c Credential
+	// A forced sign-in goes the same way as one that the provider asks for.
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != purposeSignIn {
 		p := phaseAsking
 		o.presentedRefresh = !q.request.Previous.RefreshState.IsZero()
+		// Other processes have the same refresh state in the store. An issuer
+		// that rotates it invalidates theirs, so that this call must not be
+		// cancelled (invariant 5 of the machine).
 		if o.presentedRefresh && q.fromStore {
 			p = phaseSpending
 		}
@@ -65,9 +71,11 @@ func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obta
 	return o, err
 }
 
-// signIn lets the provider ask the person. If that cannot be done it returns
-// why, the error that asks for it.
-func (d direct) signIn(ctx context.Context, a *attempt, q question, interactiveErr error) (Credential, error) {
+// signIn lets the provider ask the person. If that is not possible it returns
+// interactiveErr, which says why a person is needed.
+func (d direct) signIn(
+	ctx context.Context, a *attempt, q question, interactiveErr error,
+) (Credential, error) {
 	ui := a.ui
 	if ui == nil {
 		ui = d.setup.opts.UI
@@ -88,7 +96,8 @@ func (d direct) signIn(ctx context.Context, a *attempt, q question, interactiveE
 	return c, err
 }
 
-// withoutUI adds to an error why nobody was asked.
+// explainMissingUI adds to an error that the program sets no UI: a developer who
+// reads the error learns what is missing.
 func explainMissingUI(interactiveErr error) error {
 	var e *Error
 	if !errors.As(interactiveErr, &e) || e != interactiveErr || e.Err == nil {
@@ -99,7 +108,9 @@ func explainMissingUI(interactiveErr error) error {
 	return &out
 }
 
-// inputs returns the credentials of the sessions that the provider needs.
+// obtainInputs returns the credentials of the sessions that the provider needs,
+// by role. An attempt for nobody marks its context, so that the sessions of the
+// inputs do not ask a person, either.
 func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
@@ -114,15 +125,21 @@ func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Creden
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
 		}
+		// The server has refused this very credential, and the input's session
+		// has no other one: the provider would only be refused again.
 		if r := a.rejectedInput; r != nil && r.role == role && r.id == c.id {
-			return nil, r.err // its session has no other yet
+			return nil, r.err
 		}
 		out[role] = c
 	}
 	return out, nil
 }
 
-func (d direct) obtainInput(ctx context.Context, a *attempt, s inputSession) (c Credential, err error) {
+// obtainInput returns the credential of one session. If that session may ask a
+// person, the attempt has the limit of a sign-in meanwhile.
+func (d direct) obtainInput(
+	ctx context.Context, a *attempt, s inputSession,
+) (c Credential, err error) {
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
@@ -137,16 +154,18 @@ func (d direct) obtainInput(ctx context.Context, a *attempt, s inputSession) (c 
 	return c, err
 }
 
-// rejectInput rejects the input that the provider says was refused, in the session
-// that it is from. The second time it only returns the error.
+// rejectRefusedInput rejects the input that the provider says was refused, in the
+// session that it is from. The session then replaces the attempt. An attempt that
+// replaces another one for that reason only returns the error: one repetition is
+// enough to find out whether a new input helps.
 func (d direct) rejectRefusedInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
 	role := inputOf(err)
 	s, ok := d.setup.inputSessions()[role]
 	if !ok {
-		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
-			clip(role), Cause(err))
+		return nil, Errorf(CodeBadConfig,
+			"the provider says that its input %q was refused, and it has none: %w", clip(role), Cause(err))
 	}
 	if a.rejectedInput != nil {
 		return nil, err
@@ -158,7 +177,8 @@ func (d direct) rejectRefusedInput(
 	return &refusedInput{role, inputs[role].id, err}, err
 }
 
-// release revokes a credential if the provider can.
+// release revokes a credential if the provider can. The provider that obtained it
+// does so, which may be one from before a Reconfigure.
 func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	if c == nil {
 		return nil
@@ -177,8 +197,9 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	return d.setup.annotate(err, "revoke")
 }
 
-// logIgnoredOrigins logs which origins the provider names and the options do
-// not allow. The credential is not sent there.
+// logIgnoredOrigins logs which origins the provider names and the options do not
+// allow. The credential is not sent there, and without the log entry a developer
+// would look for the reason in vain.
 func (d direct) logIgnoredOrigins(c Credential) {
 	u := d.setup
 	if u.opts.Logger == nil || len(u.origins) == 0 {

@@ -9,25 +9,39 @@ import (
 	"time"
 )
 
-// stored is the source of a session with a store. It takes what the store holds,
-// and otherwise renews it under the lock of its key, so that one of all
-// processes asks. What was obtained is saved before it is used.
+// stored is the source of a session with a store. It first uses what the store
+// holds. Otherwise it obtains a credential under the lock of the session's key,
+// so that of all processes one asks the issuer and the others take what it saved.
+// This matters most with refresh tokens that an issuer accepts once: of two
+// processes that present the same one, the issuer signs both out.
+//
+// The following holds for every access:
+//
+//   - A record is replaced or deleted only while the lock is held. A process whose
+//     attempt has timed out has lost the lock and writes nothing more.
+//   - A credential is saved before the attempt settles, so that no caller uses one
+//     that a crash would lose.
+//   - A record of another session, or of a later version of this package, is
+//     neither used nor overwritten.
+//   - Locks are taken in one order: the session's key, then its former key.
 type stored struct{ direct }
 
-// storeMeta is what the store has of a credential.
+// storeMeta says what the store has of a credential.
 type storeMeta struct {
-	recordID   string // identifies the saved record
-	replacedID string // the record that it replaced; empty: none
-	saveErr    error  // why it was not saved
+	recordID   string // of the record that holds the credential
+	replacedID string // of the record that it replaced; empty: none
+	saveErr    error  // why the credential was not saved; nil: it was
 }
 
-// knows reports whether a record is the credential's, or older.
+// isRecord reports whether a record holds the credential, or is the one that the
+// credential replaced: then the record has nothing that the session does not
+// know.
 func (m *storeMeta) isRecord(id string) bool {
 	return m != nil && (id == m.recordID || id == m.replacedID)
 }
 
-// storeError returns why the store does not have a credential. Nil: it has it,
-// or there is no store.
+// storeError returns why the store does not have the credential. It returns nil
+// if the store has it, or if there is no store.
 func (l *credential) storeError() error {
 	if l.store == nil {
 		return nil
@@ -35,24 +49,28 @@ func (l *credential) storeError() error {
 	return l.store.saveErr
 }
 
-// found is the result of a look into the store.
+// storeContent is what a look into the store found, and what it means for an
+// attempt.
 type storeContent struct {
-	usable       *credential // it can be used
-	fallback     *credential // it can be used for a while, if there is nothing better
-	request      Request     // what to ask the provider
-	recordID     string      // what is there; empty: nothing
-	stored       Credential  // of that record
-	laterVersion bool        // a later version saved it, so that it cannot be read
+	// usable is a credential to use at once, and fallback a stale one to use if the
+	// provider cannot be reached. At most one of them is set.
+	usable   *credential
+	fallback *credential
 
-	signedIn bool // a person signed in for that record
+	request      Request    // what to ask the provider: Previous is what is stored
+	recordID     string     // of the record; empty: there is none that can be read
+	stored       Credential // of that record
+	signedIn     bool       // a person signed in for that record
+	laterVersion bool       // there is one of a later version, which cannot be read
 }
 
-// nothing reports whether nothing is stored.
-func (f storeContent) isEmpty() bool { return f.recordID == "" && !f.laterVersion }
+// isEmpty reports whether nothing is stored.
+func (c storeContent) isEmpty() bool { return c.recordID == "" && !c.laterVersion }
 
-// read reads the record of a key from the store. It returns nil if there is
-// none that can be read, errLaterRecord for one of a later version, and an error
-// that wraps errForeign for one of another session.
+// readRecord reads the record of a key. It returns nil if there is none, or one
+// that is damaged: such a record is of no use to any program and is replaced. It
+// returns errLaterVersionRecord for a record of a later version, and an error
+// that wraps errOtherSession for one of another session.
 func (s stored) readRecord(ctx context.Context, limit time.Duration, key string) (*record, error) {
 	text, err := s.readText(ctx, limit, key)
 	if err == nil && text.IsZero() {
@@ -74,8 +92,10 @@ func (s stored) readRecord(ctx context.Context, limit time.Duration, key string)
 	return rec, s.checkIdentity(rec, key)
 }
 
+// readText calls Store.Load within a limit. The result goes through a channel,
+// because a Load that ignores the limit still writes it later.
 func (s stored) readText(ctx context.Context, limit time.Duration, key string) (Secret, error) {
-	loaded := make(chan Secret, 1) // an answer that comes too late is left there
+	loaded := make(chan Secret, 1) // a result that comes too late stays there
 	err := callWithin(ctx, limit, func(ctx context.Context) error {
 		text, err := s.setup.opts.Store.Load(ctx, key)
 		loaded <- text
@@ -87,10 +107,11 @@ func (s stored) readText(ctx context.Context, limit time.Duration, key string) (
 	return <-loaded, nil
 }
 
-// checkIdentity reports a record that belongs to another session: one of
-// another kind, environment or scope, or one that may go to other origins only.
-// A record that names no session, or under the former key no scope, was saved
-// before there were any.
+// checkIdentity returns an error for a record that belongs to another session:
+// one of another kind, environment or scope, or one that may only be sent to
+// other origins. The error says how to separate the two sessions. A record
+// without an identity, or without a scope under the former key, was saved before
+// records had them and is accepted.
 func (s stored) checkIdentity(rec *record, key string) error {
 	const advice = "rename the session, or give it another Options.StoreKey"
 	want := s.identity()
@@ -105,45 +126,55 @@ func (s stored) checkIdentity(rec *record, key string) error {
 		}
 	}
 	allowed, err := parseOrigins(rec.AllowedOrigins)
-	if err != nil || len(allowed) == 0 || len(s.setup.origins) == 0 || originsOverlap(allowed, s.setup.origins) {
+	if err != nil || len(allowed) == 0 || len(s.setup.origins) == 0 ||
+		originsOverlap(allowed, s.setup.origins) {
 		return nil
 	}
 	return Errorf(CodeBadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
 		key, errOtherSession, rec.AllowedOrigins, s.setup.opts.Origins, advice)
 }
 
-// overlap reports whether two lists have an origin in common.
+// originsOverlap reports whether two lists have an origin in common.
 func originsOverlap(a, b []origin) bool {
 	return slices.ContainsFunc(a, func(o origin) bool { return slices.Contains(b, o) })
 }
 
+// identity returns the identity of this session's records.
 func (s stored) identity() identity {
 	o := s.setup.opts
 	return identity{Kind: o.Kind, Environment: string(o.Environment), Scope: o.StoreScope}
 }
 
-// save keeps l in the store, in the place of what was found there. If that
-// fails, l is used all the same: what it replaces may be spent, so that it is
-// removed before another process can take the lock and present it again. No
-// caller waits for the removal.
-func (s stored) saveObtained(ctx context.Context, a *attempt, l *credential, content storeContent) {
+// saveObtained saves l in the place of what the store contained. The lock is
+// held. If saving fails, the session uses l all the same, because the issuer may
+// accept nothing else any more. The record that l replaces may be spent then: it
+// is removed before another process can take the lock and present it again. No
+// caller waits for the removal, because it runs after the attempt has settled.
+func (s stored) saveObtained(
+	ctx context.Context, a *attempt, l *credential, content storeContent,
+) {
+	// Such a credential comes from the settings alone, as a fixed API key does.
+	// Storing it would only add a copy of a secret.
 	if l.cred.RefreshState.IsZero() && l.cred.Expiry.IsZero() {
-		return // there is nothing to gain: it is in the settings
+		return
 	}
+	// A cancelled attempt must still save what the issuer has given.
 	ctx = context.WithoutCancel(ctx)
 	rec := s.recordOf(l)
-	l.store = &storeMeta{recordID: rec.ID, replacedID: content.recordID, saveErr: s.writeRecord(ctx, a.storeCallLimit(), rec)}
+	err := s.writeRecord(ctx, a.storeCallLimit(), rec)
+	l.store = &storeMeta{recordID: rec.ID, replacedID: content.recordID, saveErr: err}
 	if l.store.saveErr == nil {
 		return
 	}
 	s.setup.warn("session could not save its credential", l.store.saveErr)
+	// If the refresh state is the same, the record is as good as before.
 	if content.recordID != "" && !content.stored.RefreshState.Equal(l.cred.RefreshState) {
 		limit := max(a.storeCallLimit(), grace)
 		a.beforeUnlock(func() { _ = s.deleteRecord(ctx, limit, s.key()) })
 	}
 }
 
-// record makes a record of a credential.
+// recordOf makes a record of a credential of this session.
 func (s stored) recordOf(l *credential) *record {
 	rec := newRecord(l.cred)
 	id := s.identity()
@@ -154,10 +185,12 @@ func (s stored) recordOf(l *credential) *record {
 	return rec
 }
 
+// writeRecord saves a record under the session's key. The lock is held.
 func (s stored) writeRecord(ctx context.Context, limit time.Duration, rec *record) error {
 	return s.writeRecordAt(ctx, limit, s.key(), rec)
 }
 
+// writeRecordAt saves a record under a key whose lock is held.
 func (s stored) writeRecordAt(
 	ctx context.Context, limit time.Duration, key string, rec *record,
 ) error {
@@ -170,14 +203,17 @@ func (s stored) writeRecordAt(
 	return s.setup.annotate(err, "save")
 }
 
+// deleteRecord deletes the record of a key whose lock is held.
 func (s stored) deleteRecord(ctx context.Context, limit time.Duration, key string) error {
 	return s.setup.annotate(callWithin(ctx, limit, func(ctx context.Context) error {
 		return s.setup.opts.Store.Delete(ctx, key)
 	}), "delete")
 }
 
-// markRefused marks a record that the API and the issuer have refused, so that
-// no process takes it again. The lock is held.
+// markRefused marks a record that the API and the issuer have refused. Other
+// processes, and later ones, then ask the issuer instead of trying the credential
+// again. The lock is held. Another record may be there by now, which is not
+// marked.
 func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	ctx = context.WithoutCancel(ctx)
 	rec, err := s.readRecord(ctx, a.storeCallLimit(), s.key())
@@ -190,8 +226,9 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 	}
 }
 
-// lock takes the lock of the session's key for an attempt. If another process
-// may hold it because a person signs in there, it waits as long as they may take.
+// lockForAttempt takes the lock of the session's key for an attempt. Another
+// process may hold it because a person signs in there: a caller that could ask a
+// person, too, waits as long as a sign-in takes, and then uses its result.
 func (s stored) lockForAttempt(ctx context.Context, a *attempt) (err error) {
 	take := func() {
 		limit := time.Until(a.deadline)
@@ -209,6 +246,9 @@ func (s stored) lockForAttempt(ctx context.Context, a *attempt) (err error) {
 	return err
 }
 
+// lockWithin takes the lock of a key within a limit. A Store that ignores its
+// context may return the lock after the limit. The goroutine that called it then
+// unlocks it at once, or no process could take it any more.
 func (s stored) lockWithin(
 	ctx context.Context, limit time.Duration, key string,
 ) (unlock func(), err error) {
@@ -226,8 +266,8 @@ func (s stored) lockWithin(
 			select {
 			case done <- out:
 			case <-ctx.Done():
+				// The caller has left.
 				if out.err == nil && out.unlock != nil {
-					// Nobody waits for the lock any more.
 					unlockQuietly(context.WithoutCancel(ctx), out.unlock)
 				}
 			}
@@ -251,6 +291,8 @@ func (s stored) lockWithin(
 	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))
 }
 
+// key returns the key of the session's record. Text that separates sessions of
+// one name, such as the account, follows the name.
 func (s stored) key() string {
 	if key := s.setup.opts.StoreKey; key != "" {
 		return key
@@ -261,15 +303,15 @@ func (s stored) key() string {
 	return s.setup.name
 }
 
-// complete runs fn and then releases a lock. It returns by the end of ctx, but what
-// fn has begun is completed before the lock is released: a store that answers late
-// must not replace or delete what another process has saved by then. op is what an
-// error says that was done.
+// finishThenUnlock runs fn and then unlocks. It returns by the end of ctx, but
+// what fn has begun is completed before the lock is released: a store that
+// answers late must not replace or delete what another process has saved by then.
+// op is the operation that an error names.
 func (s stored) finishThenUnlock(
 	ctx context.Context, unlock func(), op string, fn func(context.Context) error,
 ) error {
 	limit := s.setup.opts.timeout() + grace
-	done := make(chan error, 1) // an outcome that comes too late is left there
+	done := make(chan error, 1) // a result that comes too late stays there
 	err := callWithin(ctx, maxLockedCalls*limit, func(ctx context.Context) error {
 		ctx = context.WithoutCancel(ctx)
 		defer unlockQuietly(ctx, unlock)
@@ -282,9 +324,9 @@ func (s stored) finishThenUnlock(
 	return <-done
 }
 
-// clear deletes what is stored under a key, also if it cannot be read, unless
-// it is another session's. It returns what was there if it is not l. The lock
-// of the key is held.
+// deleteStored deletes what is stored under a key, whether or not it can be read,
+// unless it is another session's. It returns the stored credential if it is not
+// l, so that the caller can revoke it, too. The lock of the key is held.
 func (s stored) deleteStored(
 	ctx context.Context, limit time.Duration, key string, l *credential,
 ) (other *credential, err error) {
@@ -301,7 +343,7 @@ func (s stored) deleteStored(
 	return other, s.deleteRecord(ctx, limit, key)
 }
 
-// former returns the former key, or "" if there is none.
+// formerKey returns the former key, or "" if there is none.
 func (s stored) formerKey() string {
 	if key := s.setup.opts.StoreFormerKey; key != s.key() {
 		return key
@@ -309,6 +351,6 @@ func (s stored) formerKey() string {
 	return ""
 }
 
-// maxLockedCalls is how many calls, each with its own limit, one lock is held for
+// maxLockedCalls is how many calls, each with its own limit, a lock is held for
 // at the end of a session: a read, a deletion and two revocations.
 const maxLockedCalls = 4

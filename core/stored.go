@@ -10,14 +10,20 @@ import (
 	"time"
 )
 
+// errReturnedLate is the error of a provider that ignored the attempt's limit.
 var errReturnedLate = Errorf(CodeUnavailable, "the provider returned after its time")
 
-// obtain asks nobody if the store holds a credential that can be used.
+// obtain returns what the store holds if it can be used, and otherwise asks the
+// provider. It looks into the store twice: once without the lock, which is enough
+// in most cases and delays no other process, and once with it, because another
+// process may have renewed the credential in between.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	f, err := s.lookUp(ctx, a)
 	if a.purpose == purposeRestore {
 		if err == nil && f.isEmpty() && s.formerHasRecord(ctx, a.storeCallLimit()) {
-			f, _ = s.lockAndLookUp(ctx, a) // what cannot be moved counts as absent
+			// A record that cannot be moved counts as absent: the failure is
+			// logged.
+			f, _ = s.lockAndLookUp(ctx, a)
 		}
 		return restoredOutcome(f, err)
 	}
@@ -33,8 +39,8 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 	return s.askAndSave(ctx, a, f)
 }
 
-// loadLocked takes the lock and looks into the store again. If nothing is
-// stored under the key of the session, it moves there what the former key has.
+// lockAndLookUp takes the lock and looks into the store. If nothing is stored
+// under the session's key, it moves there what the former key has.
 func (s stored) lockAndLookUp(ctx context.Context, a *attempt) (storeContent, error) {
 	if err := s.lockForAttempt(ctx, a); err != nil {
 		return storeContent{request: a.request}, err
@@ -46,7 +52,8 @@ func (s stored) lockAndLookUp(ctx context.Context, a *attempt) (storeContent, er
 	return f, err
 }
 
-// restore returns what a look into the store found, without asking anybody.
+// restoredOutcome returns what a restoration makes of the store's content. A
+// stale credential is good enough: its renewal starts when it is used.
 func restoredOutcome(f storeContent, err error) (obtained, error) {
 	c := f.usable
 	if c == nil {
@@ -58,47 +65,69 @@ func restoredOutcome(f storeContent, err error) (obtained, error) {
 	return obtained{credential: c, restored: true}, err
 }
 
-// renew asks the provider and saves what it returns. The lock is held.
+// askAndSave asks the provider and saves what it returns. The lock is held.
 func (s stored) askAndSave(ctx context.Context, a *attempt, f storeContent) (obtained, error) {
-	o, err := s.askProvider(ctx, a, question{request: f.request, fromStore: !f.laterVersion, mayAskPerson: true})
+	q := question{request: f.request, fromStore: !f.laterVersion, mayAskPerson: true}
+	o, err := s.askProvider(ctx, a, q)
 	if err != nil {
 		return s.handleFailure(ctx, a, f, o, err)
 	}
 	o.credential.signedIn = o.credential.signedIn || f.signedIn
-	if a.timedOut.Load() { // the lock may be another's by now
-		o.credential.store = &storeMeta{recordID: rand.Text(), replacedID: f.recordID, saveErr: errReturnedLate}
+	// The timer has released the lock, and another process may have saved since:
+	// this credential must not replace that. The session still gets it, and
+	// decides whether it is used (settleLate); saveUnsaved then saves it if
+	// nothing else was saved.
+	if a.timedOut.Load() {
+		o.credential.store = unsaved(errReturnedLate)
+		o.credential.store.replacedID = f.recordID
 		return o, errReturnedLate
 	}
+	// The record of a later version is not overwritten by what no person did. A
+	// person's sign-in replaces it: the person expects that it lasts.
 	if f.laterVersion && !o.signedIn {
-		o.credential.store = &storeMeta{recordID: rand.Text(), saveErr: s.setup.annotate(errLaterVersionRecord, "save")}
+		o.credential.store = unsaved(s.setup.annotate(errLaterVersionRecord, "save"))
 		return o, nil
 	}
 	s.saveObtained(ctx, a, o.credential, f)
 	return o, nil
 }
 
-// failed decides what an attempt returns that could not renew what it found.
+// unsaved describes a credential that was not saved, and why. It has the ID of a
+// record already, under which saveUnsaved may save it later.
+func unsaved(err error) *storeMeta { return &storeMeta{recordID: rand.Text(), saveErr: err} }
+
+// handleFailure decides what an attempt returns that could not renew what it
+// found. An outage is survived with the stale credential if there is one.
 func (s stored) handleFailure(
 	ctx context.Context, a *attempt, f storeContent, o obtained, err error,
 ) (obtained, error) {
 	if f.fallback != nil && CodeOf(err) == CodeUnavailable {
-		return obtained{credential: f.fallback, restored: true}, nil // it is renewed later
+		return obtained{credential: f.fallback, restored: true}, nil
 	}
+	// The cause is the record that cannot be read, and not the missing person.
 	if f.laterVersion && CodeOf(err) == CodeInteractive {
 		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterVersionRecord), Cause(err))
 	}
-	if o.refreshRefused && f.request.Reason == ReasonRejected && f.recordID != "" && !a.timedOut.Load() {
+	// The API has refused the stored credential and now the issuer has refused
+	// its refresh state: without the mark the next process would begin with it
+	// again.
+	rejected := o.refreshRefused && f.request.Reason == ReasonRejected
+	if rejected && f.recordID != "" && !a.timedOut.Load() {
 		s.markRefused(ctx, a, f.recordID)
 	}
 	return o, err
 }
 
-// askUnsaved asks the provider if the store cannot be used, and why. A session
-// goes on without its store if it has nothing to spend that another process
-// might spend, too. One that begins reports the error. Nobody is asked to sign
-// in.
-func (s stored) askWithoutSaving(ctx context.Context, a *attempt, storeErr error) (obtained, error) {
+// askWithoutSaving asks the provider although the store cannot be used, for the
+// reason storeErr. A session that is in use continues without its store, unless
+// it has a refresh state: another process might present the same one, and nothing
+// prevents that without the lock. A session that begins reports the error, so
+// that a broken store is noticed at the start. No person is asked, because the
+// result of the sign-in would be lost.
+func (s stored) askWithoutSaving(
+	ctx context.Context, a *attempt, storeErr error,
+) (obtained, error) {
 	if a.previous == nil || !a.previous.cred.RefreshState.IsZero() || a.purpose == purposeSignIn {
 		return obtained{}, storeErr
 	}
@@ -107,13 +136,15 @@ func (s stored) askWithoutSaving(ctx context.Context, a *attempt, storeErr error
 		return o, storeErr
 	}
 	if err == nil {
-		o.credential.store = &storeMeta{recordID: rand.Text(), saveErr: s.setup.annotate(storeErr, "save")}
+		o.credential.store = unsaved(s.setup.annotate(storeErr, "save"))
 		s.setup.warn("session could not save its credential", storeErr)
 	}
 	return o, err
 }
 
-// load looks into the store.
+// lookUp reads the record of the session's key and decides what it means for the
+// attempt: whether it is used as it is, kept as a fallback, or only presented to
+// the provider.
 func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 	out := storeContent{request: a.request}
 	rec, err := s.readRecord(ctx, a.storeCallLimit(), s.key())
@@ -125,9 +156,13 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 		return out, err
 	}
 	out.recordID, out.stored, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
+	// The session already has what is stored, and asks because that is not
+	// enough.
 	if a.previous != nil && a.previous.store.isRecord(rec.ID) && a.request.Reason != ReasonInitial {
-		return out, nil // the session holds this one, or its successor
+		return out, nil
 	}
+	// Another process has saved this record. The challenge was for the credential
+	// that this session had, so that it is left out.
 	out.request.Reason, out.request.Previous, out.request.Challenge = ReasonExpiring, out.stored, ""
 	if rec.Refused {
 		out.request.Reason = ReasonRejected
@@ -135,7 +170,8 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 	}
 	l := s.usableCredential(rec, a.previous)
 	switch {
-	case l == nil: // the provider decides
+	// The provider gets what is stored, and decides.
+	case l == nil:
 	case rec.isStale(time.Now(), s.setup.opts.Early):
 		out.fallback = l
 	default:
@@ -144,7 +180,9 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 	return out, nil
 }
 
-// restored makes a credential of a record, or returns nil if it cannot be used.
+// usableCredential makes a credential of a record, or returns nil if it cannot be
+// used: it has expired, its private key is not here, the provider's rules have
+// changed since, or it may not be sent to any of the session's origins.
 func (s stored) usableCredential(rec *record, have *credential) *credential {
 	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.isComplete(have) {
 		return nil
@@ -164,8 +202,10 @@ func (s stored) usableCredential(rec *record, have *credential) *credential {
 	return l
 }
 
-// restrict takes the origins from l that are not among bound, if there are any
-// in bound. It reports whether l may go anywhere then.
+// restrictOrigins removes the origins from l that are not among allowed. An empty
+// allowed allows all. It reports whether l may be sent anywhere then. A
+// credential that one configuration restricted to its origins must not reach
+// others because a second configuration, with the same store, has more.
 func (l *credential) restrictOrigins(allowed []origin) bool {
 	if len(allowed) == 0 {
 		return true
@@ -180,9 +220,9 @@ func (l *credential) restrictOrigins(allowed []origin) bool {
 	return len(both) > 0
 }
 
-// mark marks the record of a key as refused if it holds a secret, and reports
-// whether it does. The lock of the key is held, and if the caller leaves, it is
-// held until the store has answered.
+// markIfContains marks the record of a key as refused if it contains secret, and
+// reports whether it does. The lock of the key is held. Writing continues if the
+// caller's context ends, because the lock is held until the store has answered.
 func (s stored) markIfContains(
 	ctx context.Context, limit time.Duration, key string, rec *record, secret Secret,
 ) (bool, error) {
@@ -193,8 +233,10 @@ func (s stored) markIfContains(
 	return true, s.writeRecordAt(context.WithoutCancel(ctx), limit, key, rec)
 }
 
-// release leaves what is stored in the store, or revokes and deletes it for
-// good.
+// release implements source. For good, it revokes what the store holds and
+// deletes it. Otherwise the credential stays valid and stored, and is only saved
+// if that was not possible before. A credential that is not meant for the store
+// is revoked.
 func (s stored) release(ctx context.Context, l *credential, how closeMode) error {
 	switch {
 	case how == closeForGood:
@@ -205,7 +247,8 @@ func (s stored) release(ctx context.Context, l *credential, how closeMode) error
 	return s.direct.release(ctx, l, how)
 }
 
-// keep saves a credential that could not be saved when it was obtained.
+// saveUnsaved saves a credential that could not be saved when it was obtained. It
+// does not replace what another process has saved since.
 func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
 	if l.store.saveErr == nil || errors.Is(l.store.saveErr, errLaterVersion) {
 		return nil
@@ -217,8 +260,9 @@ func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
 	}
 	return s.finishThenUnlock(ctx, unlock, "save", func(ctx context.Context) error {
 		rec, err := s.readRecord(ctx, limit, s.key())
+		// With a nil error another process has signed in since.
 		if err != nil || rec != nil && rec.ID != l.store.replacedID {
-			return s.setup.annotate(err, "save") // nil: another process has signed in since
+			return s.setup.annotate(err, "save")
 		}
 		rec = s.recordOf(l)
 		rec.ID = l.store.recordID
@@ -226,9 +270,11 @@ func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
 	})
 }
 
-// forget revokes the credential, and what the store holds, and deletes it from
-// there. The former key comes first: no other process can then move its record
-// to the session's key after that one was cleared.
+// revokeAndDelete revokes the credential and what the store holds, and deletes
+// that from the store. The former key comes first: no other process can then move
+// its record to the session's key after that key was cleared. If the lock cannot
+// be taken, the credential is revoked all the same, and the error says that the
+// record remains.
 func (s stored) revokeAndDelete(ctx context.Context, l *credential) error {
 	formerErr := s.revokeAndDeleteFormer(ctx, l)
 	unlock, err := s.lockWithin(ctx, s.setup.opts.timeout(), s.key())
@@ -244,8 +290,9 @@ func (s stored) revokeAndDelete(ctx context.Context, l *credential) error {
 	return errors.Join(err, formerErr)
 }
 
-// rejectSecret marks the stored record as refused if it holds a secret. It
-// reports whether it does.
+// rejectSecret marks the stored record as refused if it contains secret. It
+// reports whether it does. The former key counts only if the session's key has no
+// record, as for any other use of the store.
 func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 	limit := s.setup.opts.timeout()
 	unlock, err := s.lockWithin(ctx, limit, s.key())
