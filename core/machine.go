@@ -46,7 +46,18 @@ import (
 //     attempt that calls SignIn with the event SigningIn. SubjectChanged is
 //     reported if and only if a credential replaces one with another subject.
 type machine struct {
-	state lifecycle
+	state   lifecycle
+	refusal refusedUse // what the credential in refused may be used for
+
+	// initByBlock says that a block initialised the session and nothing else has since:
+	// then the last block closes it. blocks counts the blocks inside Do.
+	initByBlock bool
+	blocks      int32
+
+	// epoch is how often Close ran. An Init that began in an earlier epoch fails, and
+	// what a settled attempt of an earlier epoch obtains is not used.
+	epoch  uint32
+	counts counts
 
 	// current is the credential that callers get, except for the cases of refused.
 	current *credential
@@ -54,9 +65,7 @@ type machine struct {
 	// takes it, so that what a person or an issuer was asked for is not lost.
 	parked *credential
 	// refused is the credential that the API refused, until another one replaces it.
-	// refusal says what it may be used for meanwhile.
 	refused *credential
-	refusal refusedUse
 
 	// attempt has not settled. stuck has settled at its limit or was aborted, and the
 	// provider's call has not returned: until then that provider is not called again.
@@ -67,17 +76,6 @@ type machine struct {
 	// pace attempts; nil means that there is none.
 	failures *failures
 	refusals *refusalBackoff
-
-	// blocks counts the blocks inside Do. initByBlock says that a block initialised
-	// the session and nothing else has since: then the last block closes it.
-	blocks      int32
-	initByBlock bool
-
-	// epoch is how often Close ran. An Init that began in an earlier epoch fails, and
-	// what an attempt of an earlier epoch obtains is not used.
-	epoch uint32
-
-	counts counts
 }
 
 // lifecycle says what Init and Close have made of a session. It is only a part of

@@ -1,14 +1,11 @@
-// Read on in report.go.
+// Read on in decide.go.
 
 package core
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Session holds the authentication of one external API. It is created without
@@ -40,23 +37,6 @@ type Session struct {
 	ownOrigins bool
 }
 
-// extra is what few sessions need, or not for long. Session.mu guards it.
-type rareState struct {
-	closeDone       chan struct{} // open while Close works
-	timer           *time.Timer   // of KeepFresh
-	timerDue        instant       // when timer fires; zero: it is not set
-	events          eventQueue    // events that have not been delivered
-	reportedBackoff instant       // the end of the last back-off that Waiting was reported for
-}
-
-// extras returns the session's extra. s.mu is held.
-func (s *Session) rareState() *rareState {
-	if s.rare == nil {
-		s.rare = &rareState{}
-	}
-	return s.rare
-}
-
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. If
 // something is wrong with them, Init reports it as [CodeBadConfig].
@@ -76,11 +56,6 @@ func (s *Session) config() *setup {
 
 // Name returns the session's name.
 func (s *Session) Name() string { return s.config().name }
-
-// String returns the name and the state.
-func (s *Session) String() string {
-	return fmt.Sprintf("session %q (%v)", s.Name(), s.Status().State)
-}
 
 // Init authenticates the session unless it already is. Callers at the same
 // time share one attempt; a caller whose ctx ends leaves alone. A failed Init
@@ -146,188 +121,6 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	}
 }
 
-// decide tells the machine of a caller's event, and does what it wants. ctx is the
-// caller's.
-func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict) verdict {
-	s.mu.Lock()
-	u, now := s.config(), readClocks()
-	v := event(now, u.policy())
-	if v.serve != nil && v.recheckAt != 0 {
-		v.serve.recheckAt.Store(int64(v.recheckAt))
-	}
-	s.applyEffects(u, v.effects)
-	if v.sleep > 0 {
-		s.queueBackoffWait(u, now.mono.plus(v.sleep), v.sleep)
-	}
-	s.mu.Unlock()
-	if len(v.events) > 0 || v.sleep > 0 {
-		s.deliverEventsSoon()
-	}
-	s.callBegin(ctx, v.effects)
-	return v
-}
-
-// begin calls Options.Begin for an attempt that has just started, if one has.
-// s.mu is not held. ctx is that of the caller which started it.
-func (s *Session) callBegin(ctx context.Context, fx effects) {
-	if a := fx.start; a != nil {
-		a.begin(ctx)
-	}
-}
-
-// follow does what a verdict says. If done is false, the caller has waited and
-// asks again.
-func (s *Session) followVerdict(
-	ctx context.Context, v verdict, by caller,
-) (c *credential, done bool, err error) {
-	switch {
-	case v.err == errContextEnded:
-		return nil, true, contextError(ctx)
-	case v.err != nil:
-		return nil, true, v.err
-	case v.awaitClose:
-		err = s.awaitClosing(ctx)
-	case v.sleep > 0:
-		err = sleep(ctx, v.sleep)
-	case v.wait != nil:
-		var last *attempt
-		if last, err = v.wait.awaitSettled(ctx); err == nil {
-			again := false
-			if err, again = last.outcome(by.audience); again {
-				return nil, false, nil
-			}
-		}
-	default:
-		return v.serve, true, nil
-	}
-	return nil, err != nil, err
-}
-
-// originsEpoch counts the times that the origins of a session may have changed,
-// for each [OriginIndex]. It is written after the change.
-var originsEpoch atomic.Uint64
-
-// apply does what the machine wants, besides what may block. s.mu is held. u is
-// the setup that the events are reported to.
-func (s *Session) applyEffects(u *setup, fx effects) {
-	if old, next := s.published.Load(), s.machine.current; old != next {
-		if parts := s.sending.Load(); old == nil && parts != nil {
-			parts.transports.reopen()
-		}
-		s.published.Store(next)
-		if s.originsMayChange(old, next) {
-			originsEpoch.Add(1)
-		}
-	}
-	if a := fx.start; a != nil {
-		a.launch(s, a.setup.source())
-	}
-	if a := fx.settled; a != nil {
-		close(a.done)
-	}
-	if fx.cancel != nil {
-		fx.cancel.cancel()
-	}
-	s.setTimer()
-	s.queueEvents(u, fx.settled, fx.events)
-}
-
-// originsChange reports whether the origins of the session may be others when next
-// takes the place of old. While there is no credential they are those of the
-// options, which are also the credential's unless something else names its
-// origins. s.mu is held.
-func (s *Session) originsMayChange(old, next *credential) bool {
-	for _, c := range []*credential{old, next} {
-		if c != nil && (c.ownOrigins != nil || c.setup != s.config()) {
-			s.ownOrigins = true
-		}
-	}
-	if old != nil && next != nil {
-		return !slices.Equal(old.origins(), next.origins())
-	}
-	return s.ownOrigins
-}
-
-// source returns where the setup's credentials come from.
-func (u *setup) source() source {
-	if u.opts.Store != nil {
-		return stored{direct{u}}
-	}
-	return direct{u}
-}
-
-// setTimer sets KeepFresh's timer to what the machine wants. s.mu is held.
-func (s *Session) setTimer() {
-	now := monoNow()
-	due := s.machine.timerDue(now, s.config().policy())
-	if due == never {
-		due = 0
-	}
-	if due == 0 && s.rare == nil {
-		return
-	}
-	x := s.rareState()
-	if due == x.timerDue {
-		return
-	}
-	if x.timer != nil {
-		x.timer.Stop()
-		x.timer = nil
-	}
-	if x.timerDue = due; due != 0 {
-		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.timerFired)
-	}
-}
-
-func (s *Session) timerFired() {
-	s.mu.Lock()
-	x := s.rareState()
-	x.timer, x.timerDue = nil, 0
-	u := s.config()
-	fx := s.machine.tick(readClocks(), u.policy())
-	s.applyEffects(u, fx)
-	s.mu.Unlock()
-	s.deliverEventsSoon()
-	s.callBegin(context.Background(), fx)
-}
-
-// proceed implements owner.
-func (s *Session) enterPhase(a *attempt, p phase) bool {
-	s.mu.Lock()
-	ok, fx := s.machine.enterPhase(a, p)
-	s.queueEvents(a.setup, a, fx.events)
-	s.mu.Unlock()
-	if len(fx.events) > 0 {
-		s.deliverEventsSoon()
-	}
-	return ok
-}
-
-// settle implements owner. An attempt that takes the place of a does not hold the
-// store's lock of a while Begin runs.
-func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) (bool, closeMode) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fx := s.machine.settle(readClocks(), s.config().policy(), a, o, took, err)
-	s.applyEffects(a.setup, fx)
-	if fx.start != nil {
-		go s.callBegin(context.Background(), fx)
-	}
-	return fx.release != nil, a.closeMode
-}
-
-// waits implements owner.
-func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
-	s.mu.Lock()
-	if !a.settled {
-		ev := a.newEvent(EventWaiting)
-		ev.WaitFor, ev.Wait = what, limit
-		s.queueEvents(a.setup, a, []Event{ev})
-	}
-	s.mu.Unlock()
-	s.deliverEventsSoon()
-}
-
 // Reject tells the session that the API refused c, with the WWW-Authenticate
 // header of its answer. If c is still the session's, it is dropped and renewed
 // once, whoever asks and however many; otherwise nothing happens. Refusals
@@ -344,36 +137,6 @@ func (s *Session) Reject(c Credential, challenge string) {
 	if refused, invalid := refusal(l.scheme(), challenge); refused {
 		s.refuse(context.Background(), l, invalid, challenge)
 	}
-}
-
-// refuse tells the session that the API refused l. invalid says that it called
-// the credential itself invalid.
-func (s *Session) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	s.refuseAs(ctx, s.config().audience(), l, invalid, challenge)
-}
-
-// refuseFor is refuse with the audience of the attempt that it may start.
-func (s *Session) refuseAs(
-	ctx context.Context, who audience, l *credential, invalid bool, challenge string,
-) {
-	s.mu.Lock()
-	u := s.config()
-	fx := s.machine.refuse(readClocks(), u.policy(), who, l, invalid, challenge)
-	s.applyEffects(l.setup, fx)
-	s.mu.Unlock()
-	s.deliverEventsSoon()
-	s.callBegin(ctx, fx)
-}
-
-// awaitClosing waits until no Close is at work.
-func (s *Session) awaitClosing(ctx context.Context) error {
-	s.mu.Lock()
-	c := s.rareState().closeDone
-	s.mu.Unlock()
-	if c == nil {
-		return nil
-	}
-	return await(ctx, c)
 }
 
 // supply implements supplier.
@@ -414,27 +177,9 @@ func (u *setup) audience() audience {
 	return program
 }
 
-func (u *setup) policy() policy {
-	o := u.opts
-	return policy{
-		setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow,
-	}
-}
-
 // errNoContext is the error of a caller that passes nil. A nil context would
 // panic later, and leave a block or a Close that does not end.
 var errNoContext = Errorf(CodeBadConfig, "the context is nil")
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return contextError(ctx)
-	}
-}
 
 // sendingParts returns what sends the session's requests.
 func (s *Session) sendingParts() *sending {

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,6 +68,11 @@ func (l *credential) shape() *CredentialShape {
 	slices.Sort(out.Headers)
 	out.Headers = slices.Compact(out.Headers)
 	return out
+}
+
+// String returns the name and the state.
+func (s *Session) String() string {
+	return fmt.Sprintf("session %q (%v)", s.Name(), s.Status().State)
 }
 
 // Status returns a snapshot. It sends nothing and does not wait for I/O.
