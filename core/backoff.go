@@ -9,8 +9,10 @@ const (
 	maxRefusalWait = time.Minute // the longest wait between refusals in a row
 )
 
-// waitsOf returns the wait after the first failure of a code, and the longest
-// one after several in a row.
+// waitLimits returns the wait after the first failure of a code, and the longest
+// one after several in a row. An outage ends by itself, so that a session tries
+// again soon. After another failure somebody has to act first, and each further
+// attempt with a wrong secret may lock the account.
 func waitLimits(code Code) (first, longest time.Duration) {
 	if code == CodeUnavailable {
 		return time.Second, maxRefusalWait
@@ -18,8 +20,8 @@ func waitLimits(code Code) (first, longest time.Duration) {
 	return 10 * time.Second, 5 * time.Minute
 }
 
-// failure is a number of failures in a row, and when the next attempt may be
-// made.
+// failure is a number of failures in a row with one code, and when the next
+// attempt may be made.
 type failure struct {
 	count    int
 	retryAt  instant
@@ -27,13 +29,13 @@ type failure struct {
 	audience audience // of the last attempt that failed
 }
 
-// codes is one more than the largest Code.
+// numCodes is one more than the largest Code.
 const numCodes = len(codeNames)
 
-// failures remembers what failed since the last success. Each code counts its
-// own failures, so that a server that was down does not lengthen the cool-down
-// of the first wrong secret. A failures value is never written to; nil means
-// that nothing failed.
+// failures records what failed since the last success. Each code counts its own
+// failures, so that a server that was down does not lengthen the wait after the
+// first wrong secret. A failures value is never written to; nil means that
+// nothing failed.
 type failures struct {
 	byCode [numCodes]failure
 	last   Code
@@ -41,9 +43,11 @@ type failures struct {
 
 // add returns f with one more failure. The wait after Unavailable doubles from a
 // second to a minute, with jitter over three quarters of it, and is not shorter
-// than the server's Retry-After. After the other codes it doubles from ten
-// seconds to five minutes. A failure that did not leave this machine is looked at
-// again after a second, however often it occurs.
+// than the server's Retry-After: many sessions that a server failed together must
+// not come back together. After the other codes it doubles from ten seconds to
+// five minutes. A failure that did not leave this machine, such as a missing
+// file, is looked at again after a second, however often it occurs: that costs no
+// server anything.
 func (f *failures) add(
 	now instant, e *Error, who audience, random func(time.Duration) time.Duration,
 ) *failures {
@@ -53,6 +57,8 @@ func (f *failures) add(
 	}
 	code := e.Code
 	if int(code) >= numCodes {
+		// A plugin of a later version may have a code that this program does not
+		// know.
 		code = CodeUnavailable
 	}
 	entry := &next.byCode[code]
@@ -65,7 +71,7 @@ func (f *failures) add(
 	return next
 }
 
-// pause returns how long to wait after the count-th failure in a row.
+// waitAfter returns how long to wait after the count-th failure in a row.
 func waitAfter(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
 	d := localWait
 	if !e.Local {
@@ -81,7 +87,8 @@ func waitAfter(count int, e *Error, random func(time.Duration) time.Duration) ti
 }
 
 // doubled returns base for the first failure, twice that for the second, and so
-// on up to limit.
+// on up to limit. It multiplies step by step, because a large count would
+// overflow.
 func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 	for range count - 1 {
 		if base >= limit {
@@ -93,11 +100,16 @@ func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 }
 
 // binding returns the failure whose wait ends last among those that bind an
-// attempt for an audience, or nil if the attempt may be made now. That nobody
-// could be asked to sign in for a lower audience does not bind a higher one.
-func (f *failures) binding(now instant, who audience) *failure { return f.bindingAfter(now, who, 1) }
+// attempt for an audience, or nil if the attempt may be made now. An Interactive
+// says that nobody could be asked for one audience, and does not bind a higher
+// one, which can ask. The other codes bind every audience: the server is the
+// same.
+func (f *failures) binding(now instant, who audience) *failure {
+	return f.bindingAfter(now, who, 1)
+}
 
-// longest is binding for failures that occurred at least count times in a row.
+// bindingAfter is binding for failures that occurred at least count times in a
+// row.
 func (f *failures) bindingAfter(now instant, who audience, count int) *failure {
 	if f == nil {
 		return nil
@@ -105,7 +117,10 @@ func (f *failures) bindingAfter(now instant, who audience, count int) *failure {
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.count < count || one.retryAt <= now || Code(i) == CodeInteractive && one.audience < who {
+		if one.count < count || one.retryAt <= now {
+			continue
+		}
+		if Code(i) == CodeInteractive && one.audience < who {
 			continue
 		}
 		if out == nil || one.retryAt > out.retryAt {
@@ -115,7 +130,7 @@ func (f *failures) bindingAfter(now instant, who audience, count int) *failure {
 	return out
 }
 
-// remembered returns the error of the failure that binds an attempt for an
+// currentError returns the error of the failure that binds an attempt for an
 // audience, or nil. Its RetryAfter is what is left of the wait.
 func (f *failures) currentError(now instant, who audience) error {
 	b := f.binding(now, who)
@@ -125,14 +140,15 @@ func (f *failures) currentError(now instant, who audience) error {
 	return b.errorAt(now)
 }
 
-// report returns a copy of the error that says when the next attempt may be made.
+// errorAt returns a copy of the error that says when the next attempt may be
+// made, counted from now. The original is shared and stays as it is.
 func (f *failure) errorAt(now instant) error {
 	e := *f.err
 	e.RetryAfter = max(0, f.retryAt.sub(now))
 	return &e
 }
 
-// end returns when an attempt for an audience may be made.
+// retryTime returns when an attempt for an audience may be made; zero: now.
 func (f *failures) retryTime(now instant, who audience) instant {
 	if b := f.binding(now, who); b != nil {
 		return b.retryAt
@@ -140,10 +156,14 @@ func (f *failures) retryTime(now instant, who audience) instant {
 	return 0
 }
 
-// initWait tells an Init what earlier failures mean for it: nothing after the
-// first failure of a code; from then on it waits if that is short and the fault
-// may pass, and otherwise returns the error.
-func (f *failures) initWait(now instant, who audience, longestWait time.Duration) (time.Duration, error) {
+// initWait returns what earlier failures mean for an Init. The first failure of a
+// code means nothing: its cause may have been corrected since. From the second
+// one on, Init waits if the failure is an outage that may be over within
+// longestWait, and otherwise returns the error. A loop around Init is then slow
+// enough for the issuer.
+func (f *failures) initWait(
+	now instant, who audience, longestWait time.Duration,
+) (time.Duration, error) {
 	b := f.bindingAfter(now, who, 2)
 	if b == nil {
 		return 0, nil
@@ -163,15 +183,18 @@ func (f *failures) lastError() *Error {
 	return f.byCode[f.last].err
 }
 
-// spacing spaces refusals that follow each other like failures. It is never
-// written to; nil means that there was none.
+// refusalBackoff spaces refusals that follow each other, as failures are spaced:
+// an API that refuses each new credential must not cause a token request for each
+// of its own requests. It is never written to; nil means that there was none.
 type refusalBackoff struct {
 	count   int
 	retryAt instant
 }
 
 // next returns s with one more refusal at now.
-func (s *refusalBackoff) next(now instant, random func(time.Duration) time.Duration) *refusalBackoff {
+func (s *refusalBackoff) next(
+	now instant, random func(time.Duration) time.Duration,
+) *refusalBackoff {
 	out := &refusalBackoff{count: 1}
 	if s != nil {
 		out.count += s.count
@@ -180,7 +203,7 @@ func (s *refusalBackoff) next(now instant, random func(time.Duration) time.Durat
 	return out
 }
 
-// end returns when a refusal no longer follows closely.
+// retryTime returns when a refusal is no longer too close to the last one.
 func (s *refusalBackoff) retryTime() instant {
 	if s == nil {
 		return 0

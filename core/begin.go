@@ -37,7 +37,9 @@ func (b *beginCall) run(
 		return
 	}
 	values = context.WithoutCancel(values)
-	_ = values.Value(nobodyKey{}) // if the context panics, it does so here
+	// A context of the program's own may panic. It does so here, and counts as
+	// none.
+	_ = values.Value(nobodyKey{})
 	b.values = values
 }
 

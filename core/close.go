@@ -24,7 +24,10 @@ func (s *Session) Close(ctx context.Context) error { return s.closeAs(ctx, close
 // Close.
 func (s *Session) SignOut(ctx context.Context) error { return s.closeAs(ctx, closeForGood) }
 
-// end closes the session.
+// closeAs closes the session. The state changes first, under the lock, so that
+// nothing is served from then on; the network calls follow without the lock. A
+// second Close waits for the first one and returns. A SignOut that finds a Close
+// begins after it, because it has more to do.
 func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
@@ -50,6 +53,8 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 			return u.annotate(err, "")
 		}
 	}
+	// What the attempt still obtains has to be revoked or saved before Close
+	// returns: programs end then.
 	s.awaitLastAttempt(ctx, u, c.awaitAttempt)
 	err := u.releaseOnClose(ctx, c.release, how)
 	s.sendingParts().transports.end()
@@ -62,14 +67,17 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 	return err
 }
 
-// awaitLast waits until nothing is left of the last attempt, but not for a
-// person, and not beyond the limit of the attempt.
+// awaitLastAttempt waits until the last attempt has finished. An attempt that may
+// have spent the stored refresh state is given its whole time, and a little more
+// to save what it got. An attempt in which a person signs in is not waited for:
+// that takes minutes, and what it obtains later is released.
 func (s *Session) awaitLastAttempt(ctx context.Context, u *setup, last *attempt) {
 	if last == nil {
 		return
 	}
 	limit := u.opts.timeout()
 	s.mu.Lock()
+	// The phase is the machine's, so that it is read under the lock.
 	switch last.phase {
 	case phaseSigningIn:
 		limit = grace
@@ -82,7 +90,9 @@ func (s *Session) awaitLastAttempt(ctx context.Context, u *setup, last *attempt)
 	_ = await(ctx, last.finished)
 }
 
-// releaseAtEnd releases the credential of a session that is closed.
+// releaseOnClose releases the credential of a session that is closed. For a
+// SignOut that is done with the present store, whose record is deleted. Otherwise
+// it is the store of the setup that the credential is from.
 func (u *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode) error {
 	if how != closeForGood && c != nil {
 		u = c.setup // its store has it
@@ -100,7 +110,9 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.setup.Store(u)
 	fx := s.machine.reconfigure(readClocks(), u.policy())
 	if l := s.machine.current; l != nil {
-		l.recheckAt.Store(0) // callers look again, and see that the setup is another
+		// Callers look at the machine again, and see that the setup is another
+		// one.
+		l.recheckAt.Store(0)
 	}
 	s.applyEffects(u, fx)
 	originsEpoch.Add(1)

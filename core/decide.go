@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// extra is what few sessions need, or not for long. Session.mu guards it.
+// rareState is what few sessions need, or not for long. It keeps Session small: a
+// program may have a hundred thousand of them. Session.mu guards it.
 type rareState struct {
 	closeDone       chan struct{} // open while Close works
 	timer           *time.Timer   // of KeepFresh
@@ -18,7 +19,7 @@ type rareState struct {
 	reportedBackoff instant       // the end of the last back-off that Waiting was reported for
 }
 
-// extras returns the session's extra. s.mu is held.
+// rareState returns the session's rareState. s.mu is held.
 func (s *Session) rareState() *rareState {
 	if s.rare == nil {
 		s.rare = &rareState{}
@@ -26,12 +27,15 @@ func (s *Session) rareState() *rareState {
 	return s.rare
 }
 
-// decide tells the machine of a caller's event, and does what it wants. ctx is the
-// caller's.
+// decide gives the machine a caller's event and does what the machine wants. ctx
+// is the caller's. What may block or call code of the program, such as Observe
+// and Begin, is done after the lock was released.
 func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict) verdict {
 	s.mu.Lock()
 	u, now := s.config(), readClocks()
 	v := event(now, u.policy())
+	// From here on callers serve the credential without the machine, until
+	// recheckAt.
 	if v.serve != nil && v.recheckAt != 0 {
 		v.serve.recheckAt.Store(int64(v.recheckAt))
 	}
@@ -47,7 +51,7 @@ func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict
 	return v
 }
 
-// begin calls Options.Begin for an attempt that has just started, if one has.
+// callBegin calls Options.Begin for an attempt that has just started, if one has.
 // s.mu is not held. ctx is that of the caller which started it.
 func (s *Session) callBegin(ctx context.Context, fx effects) {
 	if a := fx.start; a != nil {
@@ -55,12 +59,14 @@ func (s *Session) callBegin(ctx context.Context, fx effects) {
 	}
 }
 
-// follow does what a verdict says. If done is false, the caller has waited and
-// asks again.
+// followVerdict does what a verdict says. If done is false, the caller has waited
+// and asks the machine again.
 func (s *Session) followVerdict(
 	ctx context.Context, v verdict, by caller,
 ) (c *credential, done bool, err error) {
 	switch {
+	// The machine does not know the caller's context, so that its cause is added
+	// here.
 	case v.err == errContextEnded:
 		return nil, true, contextError(ctx)
 	case v.err != nil:
@@ -70,6 +76,8 @@ func (s *Session) followVerdict(
 	case v.sleep > 0:
 		err = sleep(ctx, v.sleep)
 	case v.wait != nil:
+		// The attempt settles with an error for this caller, or the caller asks
+		// again: the machine then serves what the attempt obtained.
 		var last *attempt
 		if last, err = v.wait.awaitSettled(ctx); err == nil {
 			again := false
@@ -87,14 +95,19 @@ func (s *Session) followVerdict(
 // for each [OriginIndex]. It is written after the change.
 var originsEpoch atomic.Uint64
 
-// apply does what the machine wants, besides what may block. s.mu is held. u is
-// the setup that the events are reported to.
+// applyEffects does what the machine wants, except for what may block. s.mu is
+// held from the event until here, so that the published credential always is that
+// of the machine. u is the setup that the events are reported to.
 func (s *Session) applyEffects(u *setup, fx effects) {
 	if old, next := s.published.Load(), s.machine.current; old != next {
+		// Close has closed the transports. A session that is ready again opens
+		// them.
 		if parts := s.sending.Load(); old == nil && parts != nil {
 			parts.transports.reopen()
 		}
 		s.published.Store(next)
+		// This comes after the new credential was stored, so that an index which
+		// sees the new count also sees the new origins.
 		if s.originsMayChange(old, next) {
 			originsEpoch.Add(1)
 		}
@@ -103,6 +116,8 @@ func (s *Session) applyEffects(u *setup, fx effects) {
 		a.launch(s, a.setup.source())
 	}
 	if a := fx.settled; a != nil {
+		// All callers of the attempt continue, and ask the machine as soon as the
+		// lock is released.
 		close(a.done)
 	}
 	if fx.cancel != nil {
@@ -112,8 +127,8 @@ func (s *Session) applyEffects(u *setup, fx effects) {
 	s.queueEvents(u, fx.settled, fx.events)
 }
 
-// originsChange reports whether the origins of the session may be others when next
-// takes the place of old. While there is no credential they are those of the
+// originsMayChange reports whether the origins of the session may be others when
+// next takes the place of old. While there is no credential they are those of the
 // options, which are also the credential's unless something else names its
 // origins. s.mu is held.
 func (s *Session) originsMayChange(old, next *credential) bool {
@@ -136,13 +151,15 @@ func (u *setup) source() source {
 	return direct{u}
 }
 
-// setTimer sets KeepFresh's timer to what the machine wants. s.mu is held.
+// setTimer sets KeepFresh's timer to what the machine wants. It runs after every
+// event, and does nothing if the time is the same. s.mu is held.
 func (s *Session) setTimer() {
 	now := monoNow()
 	due := s.machine.timerDue(now, s.config().policy())
 	if due == never {
 		due = 0
 	}
+	// No timer is wanted and none is set: rareState is not created for that.
 	if due == 0 && s.rare == nil {
 		return
 	}
@@ -155,10 +172,13 @@ func (s *Session) setTimer() {
 		x.timer = nil
 	}
 	if x.timerDue = due; due != 0 {
+		// The delay is positive, so that an event which makes nothing due cannot
+		// repeat without a pause.
 		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.timerFired)
 	}
 }
 
+// timerFired is the function of KeepFresh's timer.
 func (s *Session) timerFired() {
 	s.mu.Lock()
 	x := s.rareState()
@@ -171,7 +191,7 @@ func (s *Session) timerFired() {
 	s.callBegin(context.Background(), fx)
 }
 
-// proceed implements owner.
+// enterPhase implements attemptOwner.
 func (s *Session) enterPhase(a *attempt, p phase) bool {
 	s.mu.Lock()
 	ok, fx := s.machine.enterPhase(a, p)
@@ -183,12 +203,15 @@ func (s *Session) enterPhase(a *attempt, p phase) bool {
 	return ok
 }
 
-// settle implements owner. An attempt that takes the place of a does not hold the
-// store's lock of a while Begin runs.
+// settle implements attemptOwner. If another attempt replaces a, Begin is called
+// for it on another goroutine: a still holds the store's lock here, which the new
+// attempt needs.
 func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) (bool, closeMode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fx := s.machine.settle(readClocks(), s.config().policy(), a, o, took, err)
+	// Events are for the logger and Observe of the attempt's own setup, even if
+	// Reconfigure has replaced it since.
 	s.applyEffects(a.setup, fx)
 	if fx.start != nil {
 		go s.callBegin(context.Background(), fx)
@@ -196,7 +219,7 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 	return fx.release != nil, a.closeMode
 }
 
-// waits implements owner.
+// noteWait implements attemptOwner.
 func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	s.mu.Lock()
 	if !a.settled {
@@ -208,13 +231,13 @@ func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	s.deliverEventsSoon()
 }
 
-// refuse tells the session that the API refused l. invalid says that it called
-// the credential itself invalid.
+// refuse implements keeper. It tells the machine that the API refused l. invalid
+// says that the API called the credential itself invalid.
 func (s *Session) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
 	s.refuseAs(ctx, s.config().audience(), l, invalid, challenge)
 }
 
-// refuseFor is refuse with the audience of the attempt that it may start.
+// refuseAs is refuse with the audience of the attempt that it may start.
 func (s *Session) refuseAs(
 	ctx context.Context, who audience, l *credential, invalid bool, challenge string,
 ) {
@@ -227,7 +250,7 @@ func (s *Session) refuseAs(
 	s.callBegin(ctx, fx)
 }
 
-// awaitClosing waits until no Close is at work.
+// awaitClosing waits until no Close runs.
 func (s *Session) awaitClosing(ctx context.Context) error {
 	s.mu.Lock()
 	c := s.rareState().closeDone
@@ -238,6 +261,7 @@ func (s *Session) awaitClosing(ctx context.Context) error {
 	return await(ctx, c)
 }
 
+// policy returns what the machine needs to know of the setup.
 func (u *setup) policy() policy {
 	o := u.opts
 	return policy{
@@ -245,6 +269,7 @@ func (u *setup) policy() policy {
 	}
 }
 
+// sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

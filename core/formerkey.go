@@ -92,7 +92,8 @@ func (s stored) revokeAndDeleteFormer(ctx context.Context, l *credential) error 
 	return s.finishThenUnlock(ctx, unlock, "delete", func(ctx context.Context) error {
 		other, err := s.deleteStored(ctx, limit, s.formerKey(), l)
 		if errors.Is(err, errOtherSession) {
-			err = nil // it has changed since
+			// The record has changed since it was read without the lock.
+			err = nil
 		}
 		return errors.Join(s.direct.release(ctx, other, closeForGood), err)
 	})

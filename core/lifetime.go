@@ -12,18 +12,19 @@ import (
 // for the two functions that read the clocks.
 
 // instant is a reading of the monotonic clock: nanoseconds since the program
-// started, plus an offset. Reading it is the cheapest that Go has. Because the
-// monotonic clock stands still while a machine sleeps and ignores steps of the
-// wall clock, a session also looks at the wall clock, once per wallCheck of use.
+// started, plus an offset. Reading it is the cheapest that Go has. The monotonic
+// clock stands still while a machine sleeps and ignores steps of the wall clock,
+// so that a session also looks at the wall clock, once per wallCheckInterval of
+// use.
 type instant int64
 
-// moment is a reading of both clocks.
+// moment is a reading of both clocks. The machine gets it as an argument.
 type moment struct {
 	mono instant
 	wall int64 // Unix nanoseconds
 }
 
-// never is an instant that does not come. The zero instant is long ago.
+// never is an instant that does not come. The zero instant is in the past.
 const never instant = math.MaxInt64
 
 const (
@@ -46,10 +47,13 @@ const (
 // clock reads a moment before it; the offset keeps instants positive.
 var monoStart = time.Now()
 
+// monoOffset keeps instants positive: see monoStart.
 const monoOffset = 1 << 61
 
+// monoNow reads the monotonic clock.
 func monoNow() instant { return instant(time.Since(monoStart)) + monoOffset }
 
+// readClocks reads both clocks.
 func readClocks() moment { return moment{monoNow(), time.Now().UnixNano()} }
 
 // plus returns the instant d later, or never if that is beyond all instants.
@@ -60,11 +64,11 @@ func (i instant) plus(d time.Duration) instant {
 	return i + instant(d)
 }
 
-// until returns how long it is from now to i.
+// sub returns the duration from now to i.
 func (i instant) sub(now instant) time.Duration { return time.Duration(i - now) }
 
 // lifetime says when a credential is renewed and when its use ends. It is never
-// written to.
+// written to, so that all goroutines may read it.
 type lifetime struct {
 	createdAt     instant
 	staleAt       instant // when to renew it
@@ -72,6 +76,7 @@ type lifetime struct {
 	wallExpiresAt int64   // expired by the wall clock, in Unix nanoseconds; MaxInt64: never
 }
 
+// age says how old a credential is.
 type age uint8
 
 const (
@@ -80,9 +85,12 @@ const (
 	ageExpired
 )
 
-// newLifetime returns the lifetime of a credential that arrives at a moment.
-// early is Options.Early. random returns a random duration below its argument;
-// it spreads the renewals of many sessions.
+// newLifetime returns the lifetime of a credential that arrives at a moment. The
+// end is kept for both clocks: a duration from now on the monotonic one, which no
+// step of the wall clock changes, and a time on the wall clock, which continues
+// while the machine sleeps. early is Options.Early. random returns a random
+// duration below its argument; it spreads the renewals of many sessions that
+// started together.
 func newLifetime(
 	at moment, c Credential, early time.Duration, random func(time.Duration) time.Duration,
 ) lifetime {
@@ -103,8 +111,9 @@ func newLifetime(
 	return t
 }
 
-// age returns how old the credential is. It has expired when either clock says
-// so.
+// age returns how old the credential is. It has expired as soon as one of the two
+// clocks says so: to renew it too early costs a request, to use it too late
+// fails.
 func (t *lifetime) age(at moment) age {
 	switch {
 	case at.mono >= t.expiresAt || at.wall >= t.wallExpiresAt && t.wallExpiresAt != int64(never):
@@ -115,7 +124,8 @@ func (t *lifetime) age(at moment) age {
 	return ageFresh
 }
 
-// next returns when to look at a fresh credential again after a look at now.
+// nextCheck returns when to look at a fresh credential again after a look at now.
+// Without an end there is nothing that the wall clock could change.
 func (t *lifetime) nextCheck(now instant) instant {
 	if t.wallExpiresAt == int64(never) {
 		return t.staleAt
@@ -123,7 +133,9 @@ func (t *lifetime) nextCheck(now instant) instant {
 	return min(t.staleAt, now.plus(wallCheckInterval))
 }
 
-// earliness returns how long before its end a credential is renewed.
+// earliness returns how long before its end a credential is renewed. It is never
+// more than half of its life, or a long Options.Early would renew a short-lived
+// credential without end.
 func earliness(life, early time.Duration) time.Duration {
 	if early <= 0 {
 		return min(life/earlyShare, maxEarly)

@@ -68,6 +68,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if err := l.prepareCert(c, old); err != nil {
 		return nil, err
 	}
+	// From here on nothing can fail.
 	c.id = credentialIDs.Add(1)
 	l.cred = c
 	now := readClocks()
@@ -162,6 +163,8 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 	if old != nil && old.cert != nil && old.setup == l.setup &&
 		old.cred.Attach.Cert.Equal(c.Attach.Cert) {
 		l.cert = old.cert
+		// A key that the provider holds is used with the provider's newest
+		// credential.
 		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
 			key.cred.Store(&c)
 		}
@@ -173,6 +176,7 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 		l.cert = &cert
 		return nil
 	}
+	// The text has no private key that fits: the provider may have it.
 	signer, ok := l.setup.provider.(TLSSigner)
 	if !ok || hasPrivateKey(text) {
 		return Errorf(CodeBadConfig, "the client certificate: %w", err)

@@ -18,14 +18,18 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 	}
 	var epoch *uint32
 	for {
+		// No audience: a restoration asks neither the provider nor a person.
 		by := caller{contextEnded: ctx.Err() != nil}
 		v := s.decide(ctx, func(at moment, p policy) verdict {
-			return s.machine.unlessClosedSince(epoch, func() verdict { return s.machine.restore(at, p, by) })
+			restore := func() verdict { return s.machine.restore(at, p, by) }
+			return s.machine.unlessClosedSince(epoch, restore)
 		})
 		if !v.awaitClose {
 			epoch = &v.epoch
 		}
 		_, done, err := s.followVerdict(ctx, v, by)
+		// The outcome of an attempt of another caller says nothing about the
+		// store. Only one that this call started ends it.
 		startedHere := v.start != nil && ctx.Err() == nil
 		switch {
 		case done && v.wait == nil:
@@ -47,8 +51,8 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 // Credential; before Init it is [CodeNotInitialized].
 func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, nil) }
 
-// renew is Renew. It does nothing if there is another credential than old by now;
-// nil: whatever there is.
+// renew is Renew, unless another credential than old is in use by then; a nil old
+// means that any is to be renewed.
 func (s *Session) renew(ctx context.Context, old *credential) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "renew")
@@ -92,7 +96,8 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		o = *opts
 	}
 	if o.UI == nil && s.config().opts.UI == nil {
-		err := Errorf(CodeBadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
+		err := Errorf(CodeBadConfig,
+			"nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
 		return s.config().annotate(err, "sign in")
 	}
 	by := caller{audience: person}
@@ -104,23 +109,29 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 			epoch = &v.epoch
 		}
 		_, done, err := s.followVerdict(ctx, v, by)
+		// The outcome of an attempt that another caller started is not that of
+		// SignIn.
 		joinedOther := o.Fresh && v.wait != nil && v.start == nil && ctx.Err() == nil
-		if done && !joinedOther { // the outcome of another attempt is not that of SignIn
+		if done && !joinedOther {
 			return s.config().annotate(err, "sign in")
 		}
+		// The person has signed in, so that the next round only has to serve the
+		// result.
 		if v.start != nil && v.wait.lastSuccessor().err == nil {
-			o.Fresh = false // the person has signed in
+			o.Fresh = false
 		}
 	}
 }
 
-// decideSignIn is decide for a SignIn.
+// decideSignIn is decide for a SignIn. The attempt gets the UI under the lock,
+// before its goroutine can ask for it.
 func (s *Session) decideSignIn(
 	ctx context.Context, by caller, o *SignInOptions, epoch *uint32,
 ) verdict {
 	return s.decide(ctx, func(at moment, p policy) (v verdict) {
 		if o.Fresh {
-			v = s.machine.unlessClosedSince(epoch, func() verdict { return s.machine.signIn(at, p, by) })
+			signIn := func() verdict { return s.machine.signIn(at, p, by) }
+			v = s.machine.unlessClosedSince(epoch, signIn)
 		} else {
 			v = s.machine.init(at, p, by, false, epoch)
 		}
@@ -148,11 +159,13 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	}
 	src, ok := u.source().(stored)
 	if !ok {
-		return false, u.annotate(Errorf(CodeBadConfig, "the session has no Options.Store"), "reject")
+		err := Errorf(CodeBadConfig, "the session has no Options.Store")
+		return false, u.annotate(err, "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.published.Load(); l != nil && newRecord(l.cred).containsSecret(secret) {
 		s.mu.Lock()
+		// The credential in memory is dropped, but no renewal starts.
 		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), l, true)
 		s.applyEffects(l.setup, fx)
 		s.mu.Unlock()

@@ -21,7 +21,7 @@ type record struct {
 	Version        int               `json:"version"`
 	ID             string            `json:"id"` // new each time that it is saved
 	Saved          time.Time         `json:"saved"`
-	Identity       *identity         `json:"identity,omitempty"`  // nil: saved before there were any
+	Identity       *identity         `json:"identity,omitempty"`  // nil: of an old version
 	AllowedOrigins []string          `json:"bound,omitempty"`     // empty: callers name them
 	Refused        bool              `json:"refused,omitempty"`   // by the API and by the issuer
 	SignedIn       bool              `json:"signed_in,omitempty"` // a person signed in for it
@@ -139,6 +139,7 @@ func (r *record) containsSecret(secret Secret) bool {
 // now. It also does if the clock has been set back since, by more than clocks
 // usually differ: Expiry then tells nothing.
 func (r *record) isStale(now time.Time, early time.Duration) bool {
+	// The record was saved in the future.
 	if r.Saved.Sub(now) > maxEarly {
 		return true
 	}
@@ -176,6 +177,7 @@ func decodeRecord(text Secret) (*record, error) {
 	if json.Unmarshal([]byte(text.Reveal()), &r) != nil || r.Version < 1 || r.ID == "" {
 		return nil, Errorf(CodeUnavailable, "%w: it is no record of ours", ErrDamaged)
 	}
+	// The rest of such a record may mean something else.
 	if r.Version > recordVersion {
 		return nil, errLaterVersionRecord
 	}

@@ -7,32 +7,37 @@ import (
 	"time"
 )
 
-// reports are the events of a session that have not been delivered yet. One
+// eventQueue has the events of a session that have not been delivered yet. One
 // goroutine at a time delivers them, in their order and without a lock, so that
-// neither a logger nor an Observe delays the session or its callers.
+// neither a logger nor an Observe delays the session or its callers, and an
+// Observe may call any method of the session.
 type eventQueue struct {
 	delivering bool // somebody delivers
 	pending    []queuedEvent
 }
 
-// occurrence is an event, and the setup whose logger and Observe it is for.
+// queuedEvent is an event, and the setup whose logger and Observe it is for.
 type queuedEvent struct {
 	setup *setup
 	event Event
 }
 
-// maxReports bounds what is kept for an Observe that does not return.
+// maxQueuedEvents limits what is kept for an Observe that does not return.
+// Further events are dropped: memory must not grow because of a faulty observer.
 const maxQueuedEvents = 1024
 
-// note keeps events until they are delivered. They are about an attempt, or about
-// none if about is nil. s.mu is held.
+// queueEvents keeps events until they are delivered. They are about an attempt,
+// or about none if about is nil. s.mu is held.
 func (s *Session) queueEvents(u *setup, about *attempt, events []Event) {
+	// Nobody is told of these events.
 	if u.opts.Logger == nil && u.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
 		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
 		if about != nil {
+			// Begin may return after the attempt started, and later events then
+			// have its context.
 			ev.beginContext = about.beginCall.result()
 		}
 		if r := &s.rareState().events; len(r.pending) < maxQueuedEvents {
@@ -41,8 +46,8 @@ func (s *Session) queueEvents(u *setup, about *attempt, events []Event) {
 	}
 }
 
-// notePause keeps the event that callers wait for the end of a back-off: once for
-// each, however many wait. s.mu is held.
+// queueBackoffWait keeps the event that callers wait for the end of a back-off:
+// once for each back-off, however many callers wait. s.mu is held.
 func (s *Session) queueBackoffWait(u *setup, end instant, wait time.Duration) {
 	if u.opts.Logger == nil && u.opts.Observe == nil {
 		return
@@ -53,7 +58,8 @@ func (s *Session) queueBackoffWait(u *setup, end instant, wait time.Duration) {
 	}
 }
 
-// report delivers the events that have occurred, unless somebody else does.
+// deliverEvents delivers the events that have occurred, unless another goroutine
+// delivers: that one takes what is added meanwhile.
 func (s *Session) deliverEvents() {
 	for {
 		next, ok := s.takeEvent()
@@ -64,8 +70,8 @@ func (s *Session) deliverEvents() {
 	}
 }
 
-// deliver delivers an event. What follows it can be delivered then, even if an
-// Observe ends the goroutine (runtime.Goexit).
+// deliverEvent delivers an event. The deferred part also runs if an Observe ends
+// the goroutine (runtime.Goexit), so that later events can still be delivered.
 func (s *Session) deliverEvent(o queuedEvent) {
 	defer func() {
 		s.mu.Lock()
@@ -75,8 +81,11 @@ func (s *Session) deliverEvent(o queuedEvent) {
 	o.deliver()
 }
 
-// reportSoon delivers the events on a goroutine of its own.
+// deliverEventsSoon delivers the events on a goroutine of its own, and starts
+// none if there is nothing to deliver.
 func (s *Session) deliverEventsSoon() {
+	// Callers must not wait for an Observe, and most events have no caller at
+	// all.
 	s.mu.Lock()
 	due := s.rare != nil && !s.rare.events.delivering && len(s.rare.events.pending) > 0
 	s.mu.Unlock()
@@ -85,7 +94,7 @@ func (s *Session) deliverEventsSoon() {
 	}
 }
 
-// nextReport takes the oldest event and makes the caller the one who delivers.
+// takeEvent takes the oldest event and makes its caller the one that delivers.
 func (s *Session) takeEvent() (queuedEvent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,13 +108,14 @@ func (s *Session) takeEvent() (queuedEvent, bool) {
 	next := r.pending[0]
 	r.delivering, r.pending = true, r.pending[1:]
 	if len(r.pending) == 0 {
+		// The array that held the events is given up with the last one.
 		r.pending = nil
 	}
 	return next, true
 }
 
-// deliver gives an event to the logger and to Observe. If one of them panics,
-// the other one still gets it.
+// deliver gives an event to the logger and to Observe. If one of them panics, the
+// other one still gets it.
 func (o queuedEvent) deliver() {
 	opts := o.setup.opts
 	recoverPanic(func() {
@@ -120,17 +130,21 @@ func (o queuedEvent) deliver() {
 	})
 }
 
-// guarded runs fn and survives its panic.
+// recoverPanic runs fn and recovers from its panic.
 func recoverPanic(fn func()) {
 	defer func() { _ = recover() }()
 	fn()
 }
 
-// levels are those of log records, where they are not Debug.
+// levels are the levels of log records that are not at Debug: what a person has
+// to know, or has to act upon.
 var levels = map[EventType]slog.Level{
-	EventFailed: slog.LevelWarn, EventSubjectChanged: slog.LevelWarn, EventSigningIn: slog.LevelInfo,
+	EventFailed:         slog.LevelWarn,
+	EventSubjectChanged: slog.LevelWarn,
+	EventSigningIn:      slog.LevelInfo,
 }
 
+// log writes an event to a logger. Attributes without a value are left out.
 func (o queuedEvent) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
 	if l, ok := levels[ev.Type]; ok {

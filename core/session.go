@@ -14,12 +14,12 @@ import (
 // [Session.Close], Init starts again. The same methods apply to all sessions,
 // whatever their provider.
 //
-//	new → Init → fresh ⇄ stale → expired → … → Close → closing → closed → Init → fresh
+//	new → Init → fresh ⇄ stale → expired → … → Close → closing → closed → Init → …
 //
 // A fresh credential is returned at once. A stale one is returned at once, too,
-// and renewed in the background. If it has expired, or the API refused it, callers
-// wait for the one renewal in flight, each until its own context ends. [State] has
-// the list.
+// and renewed in the background. If it has expired, or the API refused it,
+// callers wait for the one renewal in flight, each until its own context ends.
+// [State] has the list.
 //
 // A Session is safe for concurrent use. It runs a goroutine only while it
 // authenticates. The zero Session authenticates nothing: Init returns
@@ -57,15 +57,16 @@ func (s *Session) config() *setup {
 // Name returns the session's name.
 func (s *Session) Name() string { return s.config().name }
 
-// Init authenticates the session unless it already is. Callers at the same
-// time share one attempt; a caller whose ctx ends leaves alone. A failed Init
-// leaves the session as it was, and the next one tries again: after a second
-// failure in a row it first waits out the back-off of [CodeUnavailable], and
-// answers [CodeDenied], [CodeBadConfig] and [CodeInteractive] from memory until their
-// cool-down ends, so that a loop around Init is no storm.
+// Init authenticates the session unless it already is authenticated. Callers at
+// the same time share one attempt; a caller whose ctx ends leaves it, and the
+// attempt continues for the others. A failed Init leaves the session as it was,
+// and the next one tries again: after a second failure in a row it first waits
+// until the back-off of [CodeUnavailable] ends, and returns [CodeDenied],
+// [CodeBadConfig] and [CodeInteractive] from memory until their cool-down ends,
+// so that a loop around Init does not flood the issuer.
 func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
-// init makes the session ready. With block, a block does so.
+// init makes the session ready. asBlock says that a block of Do does so.
 func (s *Session) init(ctx context.Context, asBlock bool) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "init")
@@ -78,6 +79,8 @@ func (s *Session) init(ctx context.Context, asBlock bool) error {
 			return s.machine.init(at, p, by, asBlock, epoch)
 		})
 		if !v.awaitClose {
+			// While Close runs, the epoch is not known yet: an Init that finds a
+			// Close at work begins after it.
 			epoch = &v.epoch
 		}
 		if _, done, err := s.followVerdict(ctx, v, by); done {
@@ -99,8 +102,9 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 	return l.cred, nil
 }
 
-// get returns a credential that may be used now. answers says that the caller
-// sees what the API answers.
+// get implements keeper. It returns a credential that may be used now. Until the
+// instant that the last look at the machine set, it takes no lock. answers says
+// that the caller sees what the API answers.
 func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	if l := s.published.Load(); l != nil {
 		if until := instant(l.recheckAt.Load()); until == never || monoNow() < until {
@@ -139,7 +143,7 @@ func (s *Session) Reject(c Credential, challenge string) {
 	}
 }
 
-// supply implements supplier.
+// supplyInput implements inputSession.
 func (s *Session) supplyInput(ctx context.Context) (Credential, error) {
 	c, err := s.Credential(ctx)
 	if CodeOf(err) != CodeNotInitialized {
@@ -151,17 +155,18 @@ func (s *Session) supplyInput(ctx context.Context) (Credential, error) {
 	return s.Credential(ctx)
 }
 
-// reject implements supplier.
+// rejectInput implements inputSession.
 func (s *Session) rejectInput(ctx context.Context, c Credential) {
 	if l := s.published.Load(); l != nil && c.id == l.cred.id {
 		s.refuseAs(ctx, s.audience(ctx), l, false, "")
 	}
 }
 
-// asksPerson implements supplier.
+// mayAskPerson implements inputSession.
 func (s *Session) mayAskPerson() bool { return s.config().audience() == person }
 
-// audience returns for whom a call with ctx asks.
+// audience returns for whom a call with ctx asks. An attempt for nobody that
+// needs this session as an input marks its context.
 func (s *Session) audience(ctx context.Context) audience {
 	if ctx.Value(nobodyKey{}) != nil {
 		return nobody
@@ -169,7 +174,7 @@ func (s *Session) audience(ctx context.Context) audience {
 	return s.config().audience()
 }
 
-// audience returns for whom a caller asks.
+// audience returns for whom a caller of this setup asks.
 func (u *setup) audience() audience {
 	if u.opts.UI != nil && !u.opts.AskOnlyOnSignIn {
 		return person
@@ -181,7 +186,8 @@ func (u *setup) audience() audience {
 // panic later, and leave a block or a Close that does not end.
 var errNoContext = Errorf(CodeBadConfig, "the context is nil")
 
-// sendingParts returns what sends the session's requests.
+// sendingParts returns what sends the session's requests. It is made on first
+// use: many sessions only provide credentials.
 func (s *Session) sendingParts() *sending {
 	if p := s.sending.Load(); p != nil {
 		return p

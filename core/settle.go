@@ -108,7 +108,8 @@ func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 		old = m.parkedOrRefused()
 	}
 	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
-	if oldSubject := old.subject(); oldSubject != "" && ev.Subject != "" && oldSubject != ev.Subject {
+	oldSubject := old.subject()
+	if oldSubject != "" && ev.Subject != "" && oldSubject != ev.Subject {
 		change := ev
 		change.Type, change.OldSubject, change.Took = EventSubjectChanged, oldSubject, 0
 		events = append(events, change)

@@ -75,7 +75,8 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		})
 		return u
 	}
-	u.origins, _ = parseOrigins(u.opts.Origins) // Check has parsed them once
+	// Check has parsed them, so that there is no error.
+	u.origins, _ = parseOrigins(u.opts.Origins)
 	return u
 }
 
@@ -121,6 +122,7 @@ func callWithin(parent context.Context, limit time.Duration, fn func(context.Con
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
+		// This stays the error if fn calls runtime.Goexit.
 		err := error(Errorf(CodeUnavailable, "the call ended its goroutine"))
 		defer func() {
 			if r := recover(); r != nil {

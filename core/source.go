@@ -55,6 +55,8 @@ func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obta
 			o.refusedInput, err = d.rejectRefusedInput(ctx, a, q.request.Inputs, err)
 			return o, err
 		}
+		// A provider that was given a refresh state needs no person as long as
+		// the issuer accepts that state.
 		o.refreshRefused = o.presentedRefresh && CodeOf(err) == CodeInteractive
 	}
 	if CodeOf(err) == CodeInteractive {
@@ -90,6 +92,8 @@ func (d direct) signIn(
 	c, err := a.callProvider(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
 		return p.SignIn(ctx, q.request, *ui)
 	})
+	// A proxy for a plugin always has SignIn and learns only from the plugin's
+	// answer whether the provider supports it.
 	if errors.Is(err, errors.ErrUnsupported) {
 		return Credential{}, interactiveErr
 	}
@@ -146,6 +150,8 @@ func (d direct) obtainInput(
 		defer a.announceWait(WaitForInput, limit)()
 		c, err = s.supplyInput(ctx)
 	}
+	// An attempt for nobody does not make that session ask a person, so that it
+	// does not need that much time.
 	if a.audience > nobody && s.mayAskPerson() {
 		a.runWithSignInLimit(func() { get(signInTimeout) })
 	} else {
@@ -165,7 +171,8 @@ func (d direct) rejectRefusedInput(
 	s, ok := d.setup.inputSessions()[role]
 	if !ok {
 		return nil, Errorf(CodeBadConfig,
-			"the provider says that its input %q was refused, and it has none: %w", clip(role), Cause(err))
+			"the provider says that its input %q was refused, and it has none: %w",
+			clip(role), Cause(err))
 	}
 	if a.rejectedInput != nil {
 		return nil, err

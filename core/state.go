@@ -19,6 +19,8 @@ const (
 	StateClosed               // Close has ended; Init starts again
 )
 
+// stateNames are the texts of the states. They are stored and logged by programs,
+// and never change.
 var stateNames = [...]string{
 	"new", "fresh", "stale", "expired", "refused", "closing", "closed",
 }

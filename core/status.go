@@ -55,7 +55,7 @@ type CredentialShape struct {
 	PerRequest bool `json:"per_request"`
 }
 
-// shape returns what l puts on requests.
+// shape returns the names of what l puts on requests.
 func (l *credential) shape() *CredentialShape {
 	a := &l.cred.Attach
 	out := &CredentialShape{
@@ -103,7 +103,8 @@ func (s *Session) Status() Status {
 	}
 	if e := m.failures.lastError(); e != nil {
 		last := *e
-		last.RetryAfter = 0 // RetryAt says it, and stays true
+		// RetryAt says the same and, unlike a duration, stays true.
+		last.RetryAfter = 0
 		out.LastError = &last
 		if end := m.failures.retryTime(now.mono, nobody); end > now.mono {
 			out.RetryAt = time.Now().Add(end.sub(now.mono))
@@ -132,6 +133,8 @@ func (m *machine) status(at moment, u *setup) State {
 }
 
 // renewable reports whether the session can probably replace l without a person.
+// A credential for which a person signed in can only be replaced by its refresh
+// state. After the last attempt, an outage does not count: it ends by itself.
 func (m *machine) renewable(l *credential) bool {
 	if l.signedIn && l.cred.RefreshState.IsZero() {
 		return false

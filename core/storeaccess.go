@@ -117,6 +117,8 @@ func (s stored) checkIdentity(rec *record, key string) error {
 	want := s.identity()
 	if rec.Identity != nil {
 		saved := *rec.Identity
+		// The former key belonged to this session alone, whatever its scope is
+		// now.
 		if key == s.formerKey() && saved.Scope == "" {
 			saved.Scope = want.Scope
 		}
@@ -284,6 +286,8 @@ func (s stored) lockWithin(
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	// The Store's own error may only say that its context ended. A person who
+	// reads that one learns nothing about the cause.
 	if ctx.Err() != nil {
 		return nil, Errorf(CodeUnavailable,
 			"the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
@@ -332,6 +336,7 @@ func (s stored) deleteStored(
 ) (other *credential, err error) {
 	rec, err := s.readRecord(ctx, limit, key)
 	switch {
+	// It cannot be read, and so not be revoked. SignOut deletes it all the same.
 	case errors.Is(err, errLaterVersion):
 	case err != nil:
 		return nil, s.setup.annotate(err, "delete")

@@ -27,6 +27,7 @@ func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
 		}
 		return restoredOutcome(f, err)
 	}
+	// The provider has to be called, which is done only under the lock.
 	if err == nil && (f.usable == nil || a.purpose == purposeSignIn) {
 		f, err = s.lockAndLookUp(ctx, a)
 	}
@@ -188,6 +189,7 @@ func (s stored) usableCredential(rec *record, have *credential) *credential {
 		return nil
 	}
 	c := rec.credential()
+	// isComplete has found that the current credential has this key.
 	if rec.KeyOmitted {
 		c.Attach.Cert = have.cred.Attach.Cert
 	}
@@ -239,6 +241,7 @@ func (s stored) markIfContains(
 // is revoked.
 func (s stored) release(ctx context.Context, l *credential, how closeMode) error {
 	switch {
+	// This also revokes what another process has saved and this one never used.
 	case how == closeForGood:
 		return s.revokeAndDelete(ctx, l)
 	case l != nil && l.store != nil:

@@ -51,6 +51,7 @@ func (v *View) Authorize(ctx context.Context, r *http.Request) error {
 	return v.sender().authorizeInPlace(ctx, r)
 }
 
+// viewTransport is the transport of a View.
 type viewTransport struct {
 	view *View
 	base http.RoundTripper
@@ -61,9 +62,12 @@ func (t viewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.view.sender().roundTrip(t.base, r)
 }
 
+// sender returns the part of the view that sends requests. It shares the
+// session's connections; only the credentials are chosen by the view.
 func (v *View) sender() sender { return sender{v, v.sessionOrZero().sendingParts()} }
 
-// of returns the session of the view.
+// sessionOrZero returns the session of the view. For the zero View that is a zero
+// Session, which has an error instead of a nil pointer.
 func (v *View) sessionOrZero() *Session {
 	if v.session == nil {
 		return &Session{}
@@ -71,11 +75,12 @@ func (v *View) sessionOrZero() *Session {
 	return v.session
 }
 
-// maxViewRenewals is how often a view renews for one caller: once more than once
-// if the first renewal found what another process had saved.
+// maxViewRenewals is how often a view renews for one caller. A second time is
+// necessary if the first renewal took what another process had saved, which may
+// be older than what the issuer gives.
 const maxViewRenewals = 2
 
-// get implements keeper.
+// get implements keeper. It renews credentials that do not meet the need.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
 		l, err := v.sessionOrZero().get(ctx, answers)
@@ -83,10 +88,14 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 		case err != nil || v.meets(l):
 			return l, err
 		case v.neverMeets(l):
-			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
-				l.expiresAt.sub(l.createdAt).Round(time.Second), v.need.MinValidity), "")
+			err := Errorf(CodeBadConfig,
+				"the session's credentials live for %v, and one that is valid for %v is needed",
+				l.expiresAt.sub(l.createdAt).Round(time.Second), v.need.MinValidity)
+			return nil, l.setup.annotate(err, "")
 		case renewals == maxViewRenewals:
-			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+			err := Errorf(CodeUnavailable,
+				"the new credential is valid for less than %v", v.need.MinValidity)
+			return nil, l.setup.annotate(err, "")
 		}
 		if err := v.sessionOrZero().renew(ctx, l); err != nil {
 			return nil, err
@@ -94,19 +103,21 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	}
 }
 
-// beyond reports whether the session's credentials do not meet the need for at
-// least minRenew: each caller would renew them. One from the store tells nothing
-// about that, as it is older than its lifetime says.
+// neverMeets reports whether the session's credentials live so short that they do
+// not meet the need for at least minRenew: each caller would then renew them. A
+// credential from the store tells nothing about that, because it is older than
+// its lifetime says.
 func (v *View) neverMeets(l *credential) bool {
 	return !l.restored && l.expiresAt.sub(l.createdAt)-minRenew < v.need.MinValidity
 }
 
-// met reports whether a credential meets the need.
+// meets reports whether a credential meets the need by both clocks.
 func (v *View) meets(l *credential) bool {
 	if v.need.MinValidity <= 0 || l.expiresAt == never {
 		return true
 	}
 	now := readClocks()
+	// Either clock may be the one that says that the credential has expired.
 	left := min(l.expiresAt.sub(now.mono), time.Duration(l.wallExpiresAt-now.wall))
 	return left >= v.need.MinValidity
 }
