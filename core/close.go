@@ -109,10 +109,10 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	u := newSetup(s.Name(), p, opts)
 	s.setup.Store(u)
 	fx := s.machine.reconfigure(readClocks(), u.policy())
-	if l := s.machine.current; l != nil {
+	if current := s.machine.current; current != nil {
 		// Callers look at the machine again, and see that the setup is another
 		// one.
-		l.recheckAt.Store(0)
+		current.recheckAt.Store(0)
 	}
 	s.applyEffects(u, fx)
 	originsEpoch.Add(1)

@@ -231,20 +231,20 @@ func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	s.deliverEventsSoon()
 }
 
-// refuse implements keeper. It tells the machine that the API refused l. invalid
+// refuse implements keeper. It tells the machine that the API refused c. invalid
 // says that the API called the credential itself invalid.
-func (s *Session) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	s.refuseAs(ctx, s.config().audience(), l, invalid, challenge)
+func (s *Session) refuse(ctx context.Context, c *credential, invalid bool, challenge string) {
+	s.refuseAs(ctx, s.config().audience(), c, invalid, challenge)
 }
 
 // refuseAs is refuse with the audience of the attempt that it may start.
 func (s *Session) refuseAs(
-	ctx context.Context, who audience, l *credential, invalid bool, challenge string,
+	ctx context.Context, who audience, c *credential, invalid bool, challenge string,
 ) {
 	s.mu.Lock()
 	u := s.config()
-	fx := s.machine.refuse(readClocks(), u.policy(), who, l, invalid, challenge)
-	s.applyEffects(l.setup, fx)
+	fx := s.machine.refuse(readClocks(), u.policy(), who, c, invalid, challenge)
+	s.applyEffects(c.setup, fx)
 	s.mu.Unlock()
 	s.deliverEventsSoon()
 	s.callBegin(ctx, fx)

@@ -72,8 +72,8 @@ func (s stored) moveFormer(ctx context.Context, a *attempt) bool {
 }
 
 // revokeAndDeleteFormer revokes and deletes what is stored under the former key,
-// unless it is another session's. It does not revoke l, which its caller revokes.
-func (s stored) revokeAndDeleteFormer(ctx context.Context, l *credential) error {
+// unless it is another session's. It does not revoke c, which its caller revokes.
+func (s stored) revokeAndDeleteFormer(ctx context.Context, c *credential) error {
 	if s.formerKey() == "" {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (s stored) revokeAndDeleteFormer(ctx context.Context, l *credential) error 
 		return s.setup.annotate(err, "delete")
 	}
 	return s.finishThenUnlock(ctx, unlock, "delete", func(ctx context.Context) error {
-		other, err := s.deleteStored(ctx, limit, s.formerKey(), l)
+		other, err := s.deleteStored(ctx, limit, s.formerKey(), c)
 		if errors.Is(err, errOtherSession) {
 			// The record has changed since it was read without the lock.
 			err = nil

@@ -53,7 +53,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if err := c.Body.check(); err != nil {
 		return nil, err
 	}
-	l := &credential{setup: u}
+	out := &credential{setup: u}
 	// The options have the last word on origins. The provider's count without
 	// them.
 	if len(u.origins) == 0 {
@@ -62,42 +62,42 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
 		}
 		if named != nil {
-			l.ownOrigins = &named
+			out.ownOrigins = &named
 		}
 	}
-	if err := l.prepareCert(c, old); err != nil {
+	if err := out.prepareCert(c, old); err != nil {
 		return nil, err
 	}
 	// From here on nothing can fail.
 	c.id = credentialIDs.Add(1)
-	l.cred = c
+	out.cred = c
 	now := readClocks()
-	l.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
-	l.recheckAt.Store(int64(l.nextCheck(now.mono)))
-	return l, nil
+	out.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
+	out.recheckAt.Store(int64(out.nextCheck(now.mono)))
+	return out, nil
 }
 
-// subject returns who the credential speaks for. l may be nil.
-func (l *credential) subject() string {
-	if l == nil {
+// subject returns who the credential speaks for. c may be nil.
+func (c *credential) subject() string {
+	if c == nil {
 		return ""
 	}
-	return l.cred.Subject
+	return c.cred.Subject
 }
 
 // origins returns where the credential may be sent. If it is empty, the
 // credential is sent to the hosts that callers name.
-func (l *credential) origins() []origin {
-	if l.ownOrigins != nil {
-		return *l.ownOrigins
+func (c *credential) origins() []origin {
+	if c.ownOrigins != nil {
+		return *c.ownOrigins
 	}
-	return l.setup.origins
+	return c.setup.origins
 }
 
 // covers reports whether u is one of the credential's origins, or whether it
 // has none.
-func (l *credential) covers(u *url.URL) bool {
-	origins := l.origins()
+func (c *credential) covers(u *url.URL) bool {
+	origins := c.origins()
 	for i := range origins {
 		if origins[i].matches(u) {
 			return true
@@ -115,40 +115,40 @@ type preparedHeaders struct {
 
 // header returns the prepared header fields. Two callers may prepare them at a
 // time; the results are equal, and one of them stays.
-func (l *credential) header() []field {
-	if made := l.prepared.Load(); made != nil {
+func (c *credential) header() []field {
+	if made := c.prepared.Load(); made != nil {
 		return made.fields
 	}
-	made := &preparedHeaders{fields: prepareHeader(l.cred.Attach.Header)}
-	l.prepared.CompareAndSwap(nil, made)
+	made := &preparedHeaders{fields: prepareHeader(c.cred.Attach.Header)}
+	c.prepared.CompareAndSwap(nil, made)
 	return made.fields
 }
 
 // metadata returns the prepared metadata for gRPC, or nil.
-func (l *credential) metadata() map[string]string {
-	if made := l.prepared.Load(); made != nil {
+func (c *credential) metadata() map[string]string {
+	if made := c.prepared.Load(); made != nil {
 		return made.metadata
 	}
 	return nil
 }
 
 // authorizer returns the provider if attachments depend on the request, or nil.
-func (l *credential) authorizer() Authorizer {
-	if l.setup.authorizer == nil || l.notAuthorizer.Load() {
+func (c *credential) authorizer() Authorizer {
+	if c.setup.authorizer == nil || c.notAuthorizer.Load() {
 		return nil
 	}
-	return l.setup.authorizer
+	return c.setup.authorizer
 }
 
 // rememberNotAuthorizer records that Authorize is not supported. A proxy for a
 // plugin always has that method and learns only from the plugin's answer whether
 // the provider supports it: it is then called once for a credential and not for
 // every request.
-func (l *credential) rememberNotAuthorizer() error {
-	if l.cred.Attach.empty() {
+func (c *credential) rememberNotAuthorizer() error {
+	if c.cred.Attach.empty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
-	l.notAuthorizer.Store(true)
+	c.notAuthorizer.Store(true)
 	return nil
 }
 
@@ -156,38 +156,38 @@ func (l *credential) rememberNotAuthorizer() error {
 // is the same: TLS sessions and idle connections belong to the parsed value, and
 // would otherwise be given up at each renewal. A chain without a private key is
 // one whose key the provider uses for us, as for a hardware token.
-func (l *credential) prepareCert(c Credential, old *credential) error {
-	if c.Attach.Cert.IsZero() {
+func (c *credential) prepareCert(next Credential, old *credential) error {
+	if next.Attach.Cert.IsZero() {
 		return nil
 	}
-	if old != nil && old.cert != nil && old.setup == l.setup &&
-		old.cred.Attach.Cert.Equal(c.Attach.Cert) {
-		l.cert = old.cert
+	if old != nil && old.cert != nil && old.setup == c.setup &&
+		old.cred.Attach.Cert.Equal(next.Attach.Cert) {
+		c.cert = old.cert
 		// A key that the provider holds is used with the provider's newest
 		// credential.
-		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
-			key.cred.Store(&c)
+		if key, ok := c.cert.PrivateKey.(*remoteKey); ok {
+			key.cred.Store(&next)
 		}
 		return nil
 	}
-	text := []byte(c.Attach.Cert.Reveal())
+	text := []byte(next.Attach.Cert.Reveal())
 	cert, err := tls.X509KeyPair(text, text)
 	if err == nil {
-		l.cert = &cert
+		c.cert = &cert
 		return nil
 	}
 	// The text has no private key that fits: the provider may have it.
-	signer, ok := l.setup.provider.(TLSSigner)
+	signer, ok := c.setup.provider.(TLSSigner)
 	if !ok || hasPrivateKey(text) {
 		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	if cert, err = parseChain(text); err != nil {
 		return err
 	}
-	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: l.setup.opts.timeout()}
-	key.cred.Store(&c)
+	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: c.setup.opts.timeout()}
+	key.cred.Store(&next)
 	cert.PrivateKey = crypto.Signer(key)
-	l.cert = &cert
+	c.cert = &cert
 	return nil
 }
 
@@ -224,10 +224,10 @@ const maxClockSkip = time.Minute
 // clock until the credential is due for renewal, or maxClockSkip has passed.
 // Reading the clock in each handshake is what a benchmark of many connections
 // shows.
-func (l *credential) skipClockUntilDue() {
-	wait := min(l.staleAt.sub(monoNow()), maxClockSkip)
-	if wait <= 0 || !l.skipClock.CompareAndSwap(false, true) {
+func (c *credential) skipClockUntilDue() {
+	wait := min(c.staleAt.sub(monoNow()), maxClockSkip)
+	if wait <= 0 || !c.skipClock.CompareAndSwap(false, true) {
 		return
 	}
-	time.AfterFunc(wait, func() { l.skipClock.Store(false) })
+	time.AfterFunc(wait, func() { c.skipClock.Store(false) })
 }

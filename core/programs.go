@@ -163,11 +163,11 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		return false, u.annotate(err, "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
-	if l := s.published.Load(); l != nil && newRecord(l.cred).containsSecret(secret) {
+	if c := s.published.Load(); c != nil && newRecord(c.cred).containsSecret(secret) {
 		s.mu.Lock()
 		// The credential in memory is dropped, but no renewal starts.
-		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), l, true)
-		s.applyEffects(l.setup, fx)
+		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), c, true)
+		s.applyEffects(c.setup, fx)
 		s.mu.Unlock()
 		s.deliverEventsSoon()
 	}

@@ -147,8 +147,8 @@ var levels = map[EventType]slog.Level{
 // log writes an event to a logger. Attributes without a value are left out.
 func (o queuedEvent) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
-	if l, ok := levels[ev.Type]; ok {
-		level = l
+	if other, ok := levels[ev.Type]; ok {
+		level = other
 	}
 	ctx := ev.Context()
 	if !log.Enabled(ctx, level) {

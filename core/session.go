@@ -95,20 +95,20 @@ func (s *Session) init(ctx context.Context, asBlock bool) error {
 // what the provider reported if there is no valid credential, and an error
 // that wraps ctx's when ctx ends first.
 func (s *Session) Credential(ctx context.Context) (Credential, error) {
-	l, err := s.get(ctx, false)
+	c, err := s.get(ctx, false)
 	if err != nil {
 		return Credential{}, err
 	}
-	return l.cred, nil
+	return c.cred, nil
 }
 
 // get implements keeper. It returns a credential that may be used now. Until the
 // instant that the last look at the machine set, it takes no lock. answers says
 // that the caller sees what the API answers.
 func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
-	if l := s.published.Load(); l != nil {
-		if until := instant(l.recheckAt.Load()); until == never || monoNow() < until {
-			return l, nil
+	if c := s.published.Load(); c != nil {
+		if until := instant(c.recheckAt.Load()); until == never || monoNow() < until {
+			return c, nil
 		}
 	}
 	if ctx == nil {
@@ -118,8 +118,8 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	for {
 		by.contextEnded = ctx.Err() != nil
 		v := s.decide(ctx, func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
-		if l, done, err := s.followVerdict(ctx, v, by); done {
-			return l, s.config().annotate(err, "")
+		if c, done, err := s.followVerdict(ctx, v, by); done {
+			return c, s.config().annotate(err, "")
 		}
 		by.seesAnswers = false // it has waited for a replacement
 	}
@@ -134,12 +134,12 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 // changes nothing. Transport reports refusals itself; call Reject where authsession
 // does not send the request. Reject does not wait, but for Options.Begin.
 func (s *Session) Reject(c Credential, challenge string) {
-	l := s.published.Load()
-	if l == nil || c.id != l.cred.id {
+	current := s.published.Load()
+	if current == nil || c.id != current.cred.id {
 		return
 	}
-	if refused, invalid := refusal(l.scheme(), challenge); refused {
-		s.refuse(context.Background(), l, invalid, challenge)
+	if refused, invalid := refusal(current.scheme(), challenge); refused {
+		s.refuse(context.Background(), current, invalid, challenge)
 	}
 }
 
@@ -157,8 +157,8 @@ func (s *Session) supplyInput(ctx context.Context) (Credential, error) {
 
 // rejectInput implements inputSession.
 func (s *Session) rejectInput(ctx context.Context, c Credential) {
-	if l := s.published.Load(); l != nil && c.id == l.cred.id {
-		s.refuseAs(ctx, s.audience(ctx), l, false, "")
+	if current := s.published.Load(); current != nil && c.id == current.cred.id {
+		s.refuseAs(ctx, s.audience(ctx), current, false, "")
 	}
 }
 

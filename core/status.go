@@ -55,12 +55,12 @@ type CredentialShape struct {
 	PerRequest bool `json:"per_request"`
 }
 
-// shape returns the names of what l puts on requests.
-func (l *credential) shape() *CredentialShape {
-	a := &l.cred.Attach
+// shape returns the names of what c puts on requests.
+func (c *credential) shape() *CredentialShape {
+	a := &c.cred.Attach
 	out := &CredentialShape{
 		Query: slices.Sorted(maps.Keys(a.Query)), Cookies: slices.Sorted(maps.Keys(a.Cookie)),
-		Certificate: l.cert != nil, PerRequest: l.authorizer() != nil,
+		Certificate: c.cert != nil, PerRequest: c.authorizer() != nil,
 	}
 	for name := range a.Header {
 		out.Headers = append(out.Headers, http.CanonicalHeaderKey(name))
@@ -87,16 +87,16 @@ func (s *Session) Status() Status {
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
 	origins := u.origins
-	l := m.current
+	c := m.current
 	if m.refused != nil {
-		l = m.refused
+		c = m.refused
 	}
-	if l != nil {
-		out.Subject, out.Expiry = l.cred.Subject, l.cred.Expiry
-		out.Attributes = maps.Clone(l.cred.Attributes)
-		out.StoreError, out.Credential = l.storeError(), l.shape()
-		out.Renewable = m.renewable(l)
-		origins = l.origins()
+	if c != nil {
+		out.Subject, out.Expiry = c.cred.Subject, c.cred.Expiry
+		out.Attributes = maps.Clone(c.cred.Attributes)
+		out.StoreError, out.Credential = c.storeError(), c.shape()
+		out.Renewable = m.renewable(c)
+		origins = c.origins()
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)
@@ -132,11 +132,11 @@ func (m *machine) status(at moment, u *setup) State {
 	return StateFresh
 }
 
-// renewable reports whether the session can probably replace l without a person.
+// renewable reports whether the session can probably replace c without a person.
 // A credential for which a person signed in can only be replaced by its refresh
 // state. After the last attempt, an outage does not count: it ends by itself.
-func (m *machine) renewable(l *credential) bool {
-	if l.signedIn && l.cred.RefreshState.IsZero() {
+func (m *machine) renewable(c *credential) bool {
+	if c.signedIn && c.cred.RefreshState.IsZero() {
 		return false
 	}
 	e := m.failures.lastError()

@@ -42,11 +42,11 @@ func (m *storeMeta) isRecord(id string) bool {
 
 // storeError returns why the store does not have the credential. It returns nil
 // if the store has it, or if there is no store.
-func (l *credential) storeError() error {
-	if l.store == nil {
+func (c *credential) storeError() error {
+	if c.store == nil {
 		return nil
 	}
-	return l.store.saveErr
+	return c.store.saveErr
 }
 
 // storeContent is what a look into the store found, and what it means for an
@@ -147,41 +147,41 @@ func (s stored) identity() identity {
 	return identity{Kind: o.Kind, Environment: string(o.Environment), Scope: o.StoreScope}
 }
 
-// saveObtained saves l in the place of what the store contained. The lock is
-// held. If saving fails, the session uses l all the same, because the issuer may
-// accept nothing else any more. The record that l replaces may be spent then: it
+// saveObtained saves c in the place of what the store contained. The lock is
+// held. If saving fails, the session uses c all the same, because the issuer may
+// accept nothing else any more. The record that c replaces may be spent then: it
 // is removed before another process can take the lock and present it again. No
 // caller waits for the removal, because it runs after the attempt has settled.
 func (s stored) saveObtained(
-	ctx context.Context, a *attempt, l *credential, content storeContent,
+	ctx context.Context, a *attempt, c *credential, content storeContent,
 ) {
 	// Such a credential comes from the settings alone, as a fixed API key does.
 	// Storing it would only add a copy of a secret.
-	if l.cred.RefreshState.IsZero() && l.cred.Expiry.IsZero() {
+	if c.cred.RefreshState.IsZero() && c.cred.Expiry.IsZero() {
 		return
 	}
 	// A cancelled attempt must still save what the issuer has given.
 	ctx = context.WithoutCancel(ctx)
-	rec := s.recordOf(l)
+	rec := s.recordOf(c)
 	err := s.writeRecord(ctx, a.storeCallLimit(), rec)
-	l.store = &storeMeta{recordID: rec.ID, replacedID: content.recordID, saveErr: err}
-	if l.store.saveErr == nil {
+	c.store = &storeMeta{recordID: rec.ID, replacedID: content.recordID, saveErr: err}
+	if c.store.saveErr == nil {
 		return
 	}
-	s.setup.warn("session could not save its credential", l.store.saveErr)
+	s.setup.warn("session could not save its credential", c.store.saveErr)
 	// If the refresh state is the same, the record is as good as before.
-	if content.recordID != "" && !content.stored.RefreshState.Equal(l.cred.RefreshState) {
+	if content.recordID != "" && !content.stored.RefreshState.Equal(c.cred.RefreshState) {
 		limit := max(a.storeCallLimit(), grace)
 		a.beforeUnlock(func() { _ = s.deleteRecord(ctx, limit, s.key()) })
 	}
 }
 
 // recordOf makes a record of a credential of this session.
-func (s stored) recordOf(l *credential) *record {
-	rec := newRecord(l.cred)
+func (s stored) recordOf(c *credential) *record {
+	rec := newRecord(c.cred)
 	id := s.identity()
-	rec.Identity, rec.SignedIn = &id, l.signedIn
-	for _, o := range l.origins() {
+	rec.Identity, rec.SignedIn = &id, c.signedIn
+	for _, o := range c.origins() {
 		rec.AllowedOrigins = append(rec.AllowedOrigins, o.text)
 	}
 	return rec
@@ -330,9 +330,9 @@ func (s stored) finishThenUnlock(
 
 // deleteStored deletes what is stored under a key, whether or not it can be read,
 // unless it is another session's. It returns the stored credential if it is not
-// l, so that the caller can revoke it, too. The lock of the key is held.
+// c, so that the caller can revoke it, too. The lock of the key is held.
 func (s stored) deleteStored(
-	ctx context.Context, limit time.Duration, key string, l *credential,
+	ctx context.Context, limit time.Duration, key string, c *credential,
 ) (other *credential, err error) {
 	rec, err := s.readRecord(ctx, limit, key)
 	switch {
@@ -342,7 +342,7 @@ func (s stored) deleteStored(
 		return nil, s.setup.annotate(err, "delete")
 	case rec == nil:
 		return nil, nil
-	case l == nil || !l.store.isRecord(rec.ID):
+	case c == nil || !c.store.isRecord(rec.ID):
 		other = &credential{setup: s.setup, cred: rec.credential()}
 	}
 	return other, s.deleteRecord(ctx, limit, key)

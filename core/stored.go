@@ -169,14 +169,14 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 		out.request.Reason = ReasonRejected
 		return out, nil
 	}
-	l := s.usableCredential(rec, a.previous)
+	c := s.usableCredential(rec, a.previous)
 	switch {
 	// The provider gets what is stored, and decides.
-	case l == nil:
+	case c == nil:
 	case rec.isStale(time.Now(), s.setup.opts.Early):
-		out.fallback = l
+		out.fallback = c
 	default:
-		out.usable = l
+		out.usable = c
 	}
 	return out, nil
 }
@@ -193,32 +193,32 @@ func (s stored) usableCredential(rec *record, have *credential) *credential {
 	if rec.KeyOmitted {
 		c.Attach.Cert = have.cred.Attach.Cert
 	}
-	l, err := prepare(s.setup, c, have)
+	restored, err := prepare(s.setup, c, have)
 	if err != nil {
 		return nil
 	}
-	if allowed, err := parseOrigins(rec.AllowedOrigins); err != nil || !l.restrictOrigins(allowed) {
+	if allowed, err := parseOrigins(rec.AllowedOrigins); err != nil || !restored.restrictOrigins(allowed) {
 		return nil
 	}
-	l.store, l.restored, l.signedIn = &storeMeta{recordID: rec.ID}, true, rec.SignedIn
-	return l
+	restored.store, restored.restored, restored.signedIn = &storeMeta{recordID: rec.ID}, true, rec.SignedIn
+	return restored
 }
 
-// restrictOrigins removes the origins from l that are not among allowed. An empty
-// allowed allows all. It reports whether l may be sent anywhere then. A
+// restrictOrigins removes the origins from c that are not among allowed. An empty
+// allowed allows all. It reports whether c may be sent anywhere then. A
 // credential that one configuration restricted to its origins must not reach
 // others because a second configuration, with the same store, has more.
-func (l *credential) restrictOrigins(allowed []origin) bool {
+func (c *credential) restrictOrigins(allowed []origin) bool {
 	if len(allowed) == 0 {
 		return true
 	}
 	both := allowed
-	if current := l.origins(); len(current) > 0 {
+	if current := c.origins(); len(current) > 0 {
 		both = slices.DeleteFunc(slices.Clone(current), func(o origin) bool {
 			return !slices.Contains(allowed, o)
 		})
 	}
-	l.ownOrigins = &both
+	c.ownOrigins = &both
 	return len(both) > 0
 }
 
@@ -239,21 +239,21 @@ func (s stored) markIfContains(
 // deletes it. Otherwise the credential stays valid and stored, and is only saved
 // if that was not possible before. A credential that is not meant for the store
 // is revoked.
-func (s stored) release(ctx context.Context, l *credential, how closeMode) error {
+func (s stored) release(ctx context.Context, c *credential, how closeMode) error {
 	switch {
 	// This also revokes what another process has saved and this one never used.
 	case how == closeForGood:
-		return s.revokeAndDelete(ctx, l)
-	case l != nil && l.store != nil:
-		return s.saveUnsaved(ctx, l)
+		return s.revokeAndDelete(ctx, c)
+	case c != nil && c.store != nil:
+		return s.saveUnsaved(ctx, c)
 	}
-	return s.direct.release(ctx, l, how)
+	return s.direct.release(ctx, c, how)
 }
 
 // saveUnsaved saves a credential that could not be saved when it was obtained. It
 // does not replace what another process has saved since.
-func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
-	if l.store.saveErr == nil || errors.Is(l.store.saveErr, errLaterVersion) {
+func (s stored) saveUnsaved(ctx context.Context, c *credential) error {
+	if c.store.saveErr == nil || errors.Is(c.store.saveErr, errLaterVersion) {
 		return nil
 	}
 	limit := s.setup.opts.timeout()
@@ -264,11 +264,11 @@ func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
 	return s.finishThenUnlock(ctx, unlock, "save", func(ctx context.Context) error {
 		rec, err := s.readRecord(ctx, limit, s.key())
 		// With a nil error another process has signed in since.
-		if err != nil || rec != nil && rec.ID != l.store.replacedID {
+		if err != nil || rec != nil && rec.ID != c.store.replacedID {
 			return s.setup.annotate(err, "save")
 		}
-		rec = s.recordOf(l)
-		rec.ID = l.store.recordID
+		rec = s.recordOf(c)
+		rec.ID = c.store.recordID
 		return s.writeRecord(ctx, limit, rec)
 	})
 }
@@ -278,16 +278,16 @@ func (s stored) saveUnsaved(ctx context.Context, l *credential) error {
 // its record to the session's key after that key was cleared. If the lock cannot
 // be taken, the credential is revoked all the same, and the error says that the
 // record remains.
-func (s stored) revokeAndDelete(ctx context.Context, l *credential) error {
-	formerErr := s.revokeAndDeleteFormer(ctx, l)
+func (s stored) revokeAndDelete(ctx context.Context, c *credential) error {
+	formerErr := s.revokeAndDeleteFormer(ctx, c)
 	unlock, err := s.lockWithin(ctx, s.setup.opts.timeout(), s.key())
 	if err != nil {
-		revoked := s.direct.release(ctx, l, closeForGood)
+		revoked := s.direct.release(ctx, c, closeForGood)
 		return errors.Join(revoked, s.setup.annotate(err, "delete"), formerErr)
 	}
 	err = s.finishThenUnlock(ctx, unlock, "delete", func(ctx context.Context) error {
-		other, err := s.deleteStored(ctx, s.setup.opts.timeout(), s.key(), l)
-		return errors.Join(s.direct.release(ctx, l, closeForGood),
+		other, err := s.deleteStored(ctx, s.setup.opts.timeout(), s.key(), c)
+		return errors.Join(s.direct.release(ctx, c, closeForGood),
 			s.direct.release(ctx, other, closeForGood), err)
 	})
 	return errors.Join(err, formerErr)

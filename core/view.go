@@ -31,11 +31,11 @@ func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.
 func (v *View) Credential(ctx context.Context) (Credential, error) {
-	l, err := v.get(ctx, false)
+	c, err := v.get(ctx, false)
 	if err != nil {
 		return Credential{}, err
 	}
-	return l.cred, nil
+	return c.cred, nil
 }
 
 // Client is [Session.Client] for the need.
@@ -83,21 +83,21 @@ const maxViewRenewals = 2
 // get implements keeper. It renews credentials that do not meet the need.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
-		l, err := v.sessionOrZero().get(ctx, answers)
+		c, err := v.sessionOrZero().get(ctx, answers)
 		switch {
-		case err != nil || v.meets(l):
-			return l, err
-		case v.neverMeets(l):
+		case err != nil || v.meets(c):
+			return c, err
+		case v.neverMeets(c):
 			err := Errorf(CodeBadConfig,
 				"the session's credentials live for %v, and one that is valid for %v is needed",
-				l.expiresAt.sub(l.createdAt).Round(time.Second), v.need.MinValidity)
-			return nil, l.setup.annotate(err, "")
+				c.expiresAt.sub(c.createdAt).Round(time.Second), v.need.MinValidity)
+			return nil, c.setup.annotate(err, "")
 		case renewals == maxViewRenewals:
 			err := Errorf(CodeUnavailable,
 				"the new credential is valid for less than %v", v.need.MinValidity)
-			return nil, l.setup.annotate(err, "")
+			return nil, c.setup.annotate(err, "")
 		}
-		if err := v.sessionOrZero().renew(ctx, l); err != nil {
+		if err := v.sessionOrZero().renew(ctx, c); err != nil {
 			return nil, err
 		}
 	}
@@ -107,22 +107,22 @@ func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 // not meet the need for at least minRenew: each caller would then renew them. A
 // credential from the store tells nothing about that, because it is older than
 // its lifetime says.
-func (v *View) neverMeets(l *credential) bool {
-	return !l.restored && l.expiresAt.sub(l.createdAt)-minRenew < v.need.MinValidity
+func (v *View) neverMeets(c *credential) bool {
+	return !c.restored && c.expiresAt.sub(c.createdAt)-minRenew < v.need.MinValidity
 }
 
 // meets reports whether a credential meets the need by both clocks.
-func (v *View) meets(l *credential) bool {
-	if v.need.MinValidity <= 0 || l.expiresAt == never {
+func (v *View) meets(c *credential) bool {
+	if v.need.MinValidity <= 0 || c.expiresAt == never {
 		return true
 	}
 	now := readClocks()
 	// Either clock may be the one that says that the credential has expired.
-	left := min(l.expiresAt.sub(now.mono), time.Duration(l.wallExpiresAt-now.wall))
+	left := min(c.expiresAt.sub(now.mono), time.Duration(c.wallExpiresAt-now.wall))
 	return left >= v.need.MinValidity
 }
 
 // refuse implements keeper.
-func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	v.sessionOrZero().refuse(ctx, l, invalid, challenge)
+func (v *View) refuse(ctx context.Context, c *credential, invalid bool, challenge string) {
+	v.sessionOrZero().refuse(ctx, c, invalid, challenge)
 }
