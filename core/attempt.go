@@ -183,9 +183,9 @@ func (a *attempt) begin(ctx context.Context) {
 	if a.beginCall == nil {
 		return
 	}
-	u := a.setup
-	a.beginCall.run(ctx, u.opts.Begin, Event{
-		Session: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
+	cfg := a.setup
+	a.beginCall.run(ctx, cfg.opts.Begin, Event{
+		Session: cfg.name, Kind: cfg.opts.Kind, Environment: cfg.opts.Environment,
 		Type: EventStarting, Reason: a.request.Reason, Subject: a.previous.subject(),
 	})
 }

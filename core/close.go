@@ -33,14 +33,14 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 		return s.config().annotate(errNoContext, "")
 	}
 	var c closeSteps
-	var u *setup
+	var cfg *setup
 	for {
 		s.mu.Lock()
-		u = s.config()
-		c = s.machine.close(u, how)
+		cfg = s.config()
+		c = s.machine.close(cfg, how)
 		if !c.otherClose && !c.noop {
 			s.rareState().closeDone = make(chan struct{})
-			s.applyEffects(u, c.effects)
+			s.applyEffects(cfg, c.effects)
 		}
 		s.mu.Unlock()
 		if c.noop {
@@ -50,16 +50,16 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 			break
 		}
 		if err := s.awaitClosing(ctx); err != nil || how != closeForGood {
-			return u.annotate(err, "")
+			return cfg.annotate(err, "")
 		}
 	}
 	// What the attempt still obtains has to be revoked or saved before Close
 	// returns: programs end then.
-	s.awaitLastAttempt(ctx, u, c.awaitAttempt)
-	err := u.releaseOnClose(ctx, c.release, how)
+	s.awaitLastAttempt(ctx, cfg, c.awaitAttempt)
+	err := cfg.releaseOnClose(ctx, c.release, how)
 	s.sendingParts().transports.end()
 	s.mu.Lock()
-	s.applyEffects(u, s.machine.finishClose(c.wasClosed))
+	s.applyEffects(cfg, s.machine.finishClose(c.wasClosed))
 	close(s.rare.closeDone)
 	s.rare.closeDone = nil
 	s.mu.Unlock()
@@ -71,11 +71,11 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 // have spent the stored refresh state is given its whole time, and a little more
 // to save what it got. An attempt in which a person signs in is not waited for:
 // that takes minutes, and what it obtains later is released.
-func (s *Session) awaitLastAttempt(ctx context.Context, u *setup, last *attempt) {
+func (s *Session) awaitLastAttempt(ctx context.Context, cfg *setup, last *attempt) {
 	if last == nil {
 		return
 	}
-	limit := u.opts.timeout()
+	limit := cfg.opts.timeout()
 	s.mu.Lock()
 	// The phase is the machine's, so that it is read under the lock.
 	switch last.phase {
@@ -93,11 +93,11 @@ func (s *Session) awaitLastAttempt(ctx context.Context, u *setup, last *attempt)
 // releaseOnClose releases the credential of a session that is closed. For a
 // SignOut that is done with the present store, whose record is deleted. Otherwise
 // it is the store of the setup that the credential is from.
-func (u *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode) error {
+func (cfg *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode) error {
 	if how != closeForGood && c != nil {
-		u = c.setup // its store has it
+		cfg = c.setup // its store has it
 	}
-	return u.source().release(ctx, c, how)
+	return cfg.source().release(ctx, c, how)
 }
 
 // Reconfigure exchanges the provider and the options, as a configuration does
@@ -106,15 +106,15 @@ func (u *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode
 // its place. Nobody is asked to sign in before somebody uses the session.
 func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
-	u := newSetup(s.Name(), p, opts)
-	s.setup.Store(u)
-	fx := s.machine.reconfigure(readClocks(), u.policy())
+	cfg := newSetup(s.Name(), p, opts)
+	s.setup.Store(cfg)
+	fx := s.machine.reconfigure(readClocks(), cfg.policy())
 	if current := s.machine.current; current != nil {
 		// Callers look at the machine again, and see that the setup is another
 		// one.
 		current.recheckAt.Store(0)
 	}
-	s.applyEffects(u, fx)
+	s.applyEffects(cfg, fx)
 	originsEpoch.Add(1)
 	s.mu.Unlock()
 	s.deliverEventsSoon()

@@ -32,16 +32,16 @@ func (s *Session) rareState() *rareState {
 // and Begin, is done after the lock was released.
 func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict) verdict {
 	s.mu.Lock()
-	u, now := s.config(), readClocks()
-	v := event(now, u.policy())
+	cfg, now := s.config(), readClocks()
+	v := event(now, cfg.policy())
 	// From here on callers serve the credential without the machine, until
 	// recheckAt.
 	if v.serve != nil && v.recheckAt != 0 {
 		v.serve.recheckAt.Store(int64(v.recheckAt))
 	}
-	s.applyEffects(u, v.effects)
+	s.applyEffects(cfg, v.effects)
 	if v.sleep > 0 {
-		s.queueBackoffWait(u, now.mono.plus(v.sleep), v.sleep)
+		s.queueBackoffWait(cfg, now.mono.plus(v.sleep), v.sleep)
 	}
 	s.mu.Unlock()
 	if len(v.events) > 0 || v.sleep > 0 {
@@ -97,8 +97,8 @@ var originsEpoch atomic.Uint64
 
 // applyEffects does what the machine wants, except for what may block. s.mu is
 // held from the event until here, so that the published credential always is that
-// of the machine. u is the setup that the events are reported to.
-func (s *Session) applyEffects(u *setup, fx effects) {
+// of the machine. cfg is the setup that the events are reported to.
+func (s *Session) applyEffects(cfg *setup, fx effects) {
 	if old, next := s.published.Load(), s.machine.current; old != next {
 		// Close has closed the transports. A session that is ready again opens
 		// them.
@@ -124,7 +124,7 @@ func (s *Session) applyEffects(u *setup, fx effects) {
 		fx.cancel.cancel()
 	}
 	s.setTimer()
-	s.queueEvents(u, fx.settled, fx.events)
+	s.queueEvents(cfg, fx.settled, fx.events)
 }
 
 // originsMayChange reports whether the origins of the session may be others when
@@ -144,11 +144,11 @@ func (s *Session) originsMayChange(old, next *credential) bool {
 }
 
 // source returns where the setup's credentials come from.
-func (u *setup) source() source {
-	if u.opts.Store != nil {
-		return stored{direct{u}}
+func (cfg *setup) source() source {
+	if cfg.opts.Store != nil {
+		return stored{direct{cfg}}
 	}
-	return direct{u}
+	return direct{cfg}
 }
 
 // setTimer sets KeepFresh's timer to what the machine wants. It runs after every
@@ -163,29 +163,29 @@ func (s *Session) setTimer() {
 	if due == 0 && s.rare == nil {
 		return
 	}
-	x := s.rareState()
-	if due == x.timerDue {
+	rare := s.rareState()
+	if due == rare.timerDue {
 		return
 	}
-	if x.timer != nil {
-		x.timer.Stop()
-		x.timer = nil
+	if rare.timer != nil {
+		rare.timer.Stop()
+		rare.timer = nil
 	}
-	if x.timerDue = due; due != 0 {
+	if rare.timerDue = due; due != 0 {
 		// The delay is positive, so that an event which makes nothing due cannot
 		// repeat without a pause.
-		x.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.timerFired)
+		rare.timer = time.AfterFunc(max(time.Millisecond, due.sub(now)), s.timerFired)
 	}
 }
 
 // timerFired is the function of KeepFresh's timer.
 func (s *Session) timerFired() {
 	s.mu.Lock()
-	x := s.rareState()
-	x.timer, x.timerDue = nil, 0
-	u := s.config()
-	fx := s.machine.tick(readClocks(), u.policy())
-	s.applyEffects(u, fx)
+	rare := s.rareState()
+	rare.timer, rare.timerDue = nil, 0
+	cfg := s.config()
+	fx := s.machine.tick(readClocks(), cfg.policy())
+	s.applyEffects(cfg, fx)
 	s.mu.Unlock()
 	s.deliverEventsSoon()
 	s.callBegin(context.Background(), fx)
@@ -242,8 +242,8 @@ func (s *Session) refuseAs(
 	ctx context.Context, who audience, c *credential, invalid bool, challenge string,
 ) {
 	s.mu.Lock()
-	u := s.config()
-	fx := s.machine.refuse(readClocks(), u.policy(), who, c, invalid, challenge)
+	cfg := s.config()
+	fx := s.machine.refuse(readClocks(), cfg.policy(), who, c, invalid, challenge)
 	s.applyEffects(c.setup, fx)
 	s.mu.Unlock()
 	s.deliverEventsSoon()
@@ -262,10 +262,10 @@ func (s *Session) awaitClosing(ctx context.Context) error {
 }
 
 // policy returns what the machine needs to know of the setup.
-func (u *setup) policy() policy {
-	o := u.opts
+func (cfg *setup) policy() policy {
+	o := cfg.opts
 	return policy{
-		setup: u, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow,
+		setup: cfg, lazy: o.Lazy, keepFresh: o.KeepFresh, timeout: o.timeout(), random: randomBelow,
 	}
 }
 

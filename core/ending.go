@@ -57,7 +57,7 @@ type closeSteps struct {
 //
 // The state changes here and not when Close returns: nothing is served from now
 // on, although the credential may still have to be revoked (invariant 8).
-func (m *machine) close(u *setup, how closeMode) closeSteps {
+func (m *machine) close(cfg *setup, how closeMode) closeSteps {
 	if how == closeBlock {
 		m.blocks--
 		if m.blocks > 0 || !m.initByBlock {
@@ -86,7 +86,7 @@ func (m *machine) close(u *setup, how closeMode) closeSteps {
 		// Close.
 		running.closeMode = how
 	}
-	fx := m.abort(u.annotate(errClosed, ""))
+	fx := m.abort(cfg.annotate(errClosed, ""))
 	fx.release = c
 	wasClosed := m.state == lifeClosed
 	m.epoch++

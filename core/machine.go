@@ -229,11 +229,11 @@ func (m *machine) waitOrBegin(at moment, p policy, by caller) verdict {
 
 // beginAndWait starts an attempt that a caller waits for. A caller whose context
 // has ended does not start one: it would not take the outcome.
-func (m *machine) beginAndWait(at moment, p policy, by caller, to purpose) verdict {
+func (m *machine) beginAndWait(at moment, p policy, by caller, purpose purpose) verdict {
 	if by.contextEnded {
 		return verdict{err: errContextEnded}
 	}
-	fx, err := m.begin(at, p, by.audience, to)
+	fx, err := m.begin(at, p, by.audience, purpose)
 	if err != nil {
 		return verdict{err: err, effects: fx}
 	}
@@ -363,10 +363,10 @@ func (m *machine) makeReady(c *credential, asBlock bool) {
 // hang as well, and goroutines would pile up (invariant 4). A restoration does
 // not call the provider, so that it is not affected. The failure counts like one
 // of the provider, so that callers do not try again at once.
-func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects, error) {
-	a := &attempt{setup: p.setup, audience: who, purpose: to, epoch: m.epoch}
+func (m *machine) begin(at moment, p policy, who audience, purpose purpose) (effects, error) {
+	a := &attempt{setup: p.setup, audience: who, purpose: purpose, epoch: m.epoch}
 	a.previous, a.request = m.buildRequest(p.setup)
-	if m.stuck != nil && m.stuck.setup == p.setup && to != purposeRestore {
+	if m.stuck != nil && m.stuck.setup == p.setup && purpose != purposeRestore {
 		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
 		fx := m.recordFailure(at, p, a, err)
 		return fx, a.err
@@ -379,7 +379,7 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 // provider. Only the provider that made a credential is given it as Previous: a
 // new configuration must not receive the refresh token of the old one (invariant
 // 8).
-func (m *machine) buildRequest(setup *setup) (*credential, Request) {
+func (m *machine) buildRequest(cfg *setup) (*credential, Request) {
 	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
@@ -388,7 +388,7 @@ func (m *machine) buildRequest(setup *setup) (*credential, Request) {
 		have, reason = m.refused, ReasonRejected
 	}
 	req := Request{Reason: ReasonInitial}
-	if have != nil && have.setup == setup {
+	if have != nil && have.setup == cfg {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
 	// Only the first attempt may repeat requests by itself. After a failure the

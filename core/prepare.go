@@ -43,8 +43,8 @@ type credential struct {
 // prepare checks what a provider returned and makes it ready for use. Its parsed
 // certificate is taken from old, the credential before it, if it is the same; old
 // may be nil.
-func prepare(u *setup, c Credential, old *credential) (*credential, error) {
-	if c.Attach.empty() && u.authorizer == nil {
+func prepare(cfg *setup, c Credential, old *credential) (*credential, error) {
+	if c.Attach.empty() && cfg.authorizer == nil {
 		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
@@ -53,10 +53,10 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if err := c.Body.check(); err != nil {
 		return nil, err
 	}
-	out := &credential{setup: u}
+	out := &credential{setup: cfg}
 	// The options have the last word on origins. The provider's count without
 	// them.
-	if len(u.origins) == 0 {
+	if len(cfg.origins) == 0 {
 		named, err := parseOrigins(c.Origins)
 		if err != nil {
 			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
@@ -72,7 +72,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	c.id = credentialIDs.Add(1)
 	out.cred = c
 	now := readClocks()
-	out.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
+	out.lifetime = newLifetime(now, c, cfg.opts.Early, randomBelow)
 	out.recheckAt.Store(int64(out.nextCheck(now.mono)))
 	return out, nil
 }

@@ -153,23 +153,23 @@ func (s *Session) decideSignIn(
 // whether the store holds the secret. Without a store the error is [CodeBadConfig];
 // others are the store's.
 func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
-	u := s.config()
+	cfg := s.config()
 	if ctx == nil {
-		return false, u.annotate(errNoContext, "reject")
+		return false, cfg.annotate(errNoContext, "reject")
 	}
-	src, ok := u.source().(stored)
+	src, ok := cfg.source().(stored)
 	if !ok {
 		err := Errorf(CodeBadConfig, "the session has no Options.Store")
-		return false, u.annotate(err, "reject")
+		return false, cfg.annotate(err, "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
 	if c := s.published.Load(); c != nil && newRecord(c.cred).containsSecret(secret) {
 		s.mu.Lock()
 		// The credential in memory is dropped, but no renewal starts.
-		fx, _ := s.machine.dropRefused(readClocks(), u.policy(), c, true)
+		fx, _ := s.machine.dropRefused(readClocks(), cfg.policy(), c, true)
 		s.applyEffects(c.setup, fx)
 		s.mu.Unlock()
 		s.deliverEventsSoon()
 	}
-	return marked, u.annotate(err, "reject")
+	return marked, cfg.annotate(err, "reject")
 }

@@ -28,33 +28,33 @@ const maxQueuedEvents = 1024
 
 // queueEvents keeps events until they are delivered. They are about an attempt,
 // or about none if about is nil. s.mu is held.
-func (s *Session) queueEvents(u *setup, about *attempt, events []Event) {
+func (s *Session) queueEvents(cfg *setup, about *attempt, events []Event) {
 	// Nobody is told of these events.
-	if u.opts.Logger == nil && u.opts.Observe == nil {
+	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
-		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
+		ev.Session, ev.Kind, ev.Environment = cfg.name, cfg.opts.Kind, cfg.opts.Environment
 		if about != nil {
 			// Begin may return after the attempt started, and later events then
 			// have its context.
 			ev.beginContext = about.beginCall.result()
 		}
 		if r := &s.rareState().events; len(r.pending) < maxQueuedEvents {
-			r.pending = append(r.pending, queuedEvent{u, ev})
+			r.pending = append(r.pending, queuedEvent{cfg, ev})
 		}
 	}
 }
 
 // queueBackoffWait keeps the event that callers wait for the end of a back-off:
 // once for each back-off, however many callers wait. s.mu is held.
-func (s *Session) queueBackoffWait(u *setup, end instant, wait time.Duration) {
-	if u.opts.Logger == nil && u.opts.Observe == nil {
+func (s *Session) queueBackoffWait(cfg *setup, end instant, wait time.Duration) {
+	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}
-	if x := s.rareState(); x.reportedBackoff != end {
-		x.reportedBackoff = end
-		s.queueEvents(u, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
+	if rare := s.rareState(); rare.reportedBackoff != end {
+		rare.reportedBackoff = end
+		s.queueEvents(cfg, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
 	}
 }
 

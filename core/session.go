@@ -48,8 +48,8 @@ func New(name string, p Provider, opts *Options) *Session {
 
 // config returns the setup in effect.
 func (s *Session) config() *setup {
-	if u := s.setup.Load(); u != nil {
-		return u
+	if cfg := s.setup.Load(); cfg != nil {
+		return cfg
 	}
 	return unmadeSetup
 }
@@ -175,8 +175,8 @@ func (s *Session) audience(ctx context.Context) audience {
 }
 
 // audience returns for whom a caller of this setup asks.
-func (u *setup) audience() audience {
-	if u.opts.UI != nil && !u.opts.AskOnlyOnSignIn {
+func (cfg *setup) audience() audience {
+	if cfg.opts.UI != nil && !cfg.opts.AskOnlyOnSignIn {
 		return person
 	}
 	return program

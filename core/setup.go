@@ -49,8 +49,8 @@ var unmadeSetup = newSetup("", ProviderFunc(func(context.Context, Request) (Cred
 // handle it. New does not: if something is wrong with the options, every attempt
 // to authenticate returns that as its error.
 func newSetup(name string, p Provider, opts *Options) *setup {
-	u := &setup{name: name, provider: p, opts: &defaultOptions}
-	u.authorizer, _ = p.(Authorizer)
+	cfg := &setup{name: name, provider: p, opts: &defaultOptions}
+	cfg.authorizer, _ = p.(Authorizer)
 	if opts != nil {
 		copied := *opts
 		copied.Origins = slices.Clone(opts.Origins)
@@ -59,46 +59,46 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		if copied.AuthTransport != nil {
 			copied.AuthTransport = wrapOnce(copied.AuthTransport)
 		}
-		u.opts = &copied
+		cfg.opts = &copied
 	}
-	err := u.opts.Check()
+	err := cfg.opts.Check()
 	if err == nil && p == nil {
 		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
 	if err != nil {
 		// Nothing of a wrong setup is used, and one of its inputs may be nil.
-		if u.authorizer = nil; u.opts != &defaultOptions {
-			u.opts.Inputs = nil
+		if cfg.authorizer = nil; cfg.opts != &defaultOptions {
+			cfg.opts.Inputs = nil
 		}
-		u.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
+		cfg.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
 			return Credential{}, err
 		})
-		return u
+		return cfg
 	}
 	// Check has parsed them, so that there is no error.
-	u.origins, _ = parseOrigins(u.opts.Origins)
-	return u
+	cfg.origins, _ = parseOrigins(cfg.opts.Origins)
+	return cfg
 }
 
 // inputSessions returns the sessions of Options.Inputs by role.
-func (u *setup) inputSessions() map[string]inputSession {
-	out := make(map[string]inputSession, len(u.opts.Inputs))
-	for role, s := range u.opts.Inputs {
+func (cfg *setup) inputSessions() map[string]inputSession {
+	out := make(map[string]inputSession, len(cfg.opts.Inputs))
+	for role, s := range cfg.opts.Inputs {
 		out[role] = s
 	}
 	return out
 }
 
 // annotate adds the session, the kind and the operation to an error.
-func (u *setup) annotate(err error, op string) error {
-	return boundary(err, u.name, u.opts.Kind, op)
+func (cfg *setup) annotate(err error, op string) error {
+	return boundary(err, cfg.name, cfg.opts.Kind, op)
 }
 
 // warn logs an error that no caller receives.
-func (u *setup) warn(message string, err error) {
-	if u.opts.Logger != nil {
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", u.name), slog.String("provider", u.opts.Kind),
+func (cfg *setup) warn(message string, err error) {
+	if cfg.opts.Logger != nil {
+		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
+			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind),
 			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
 	}
 }

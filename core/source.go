@@ -208,20 +208,20 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 // allow. The credential is not sent there, and without the log entry a developer
 // would look for the reason in vain.
 func (d direct) logIgnoredOrigins(c Credential) {
-	u := d.setup
-	if u.opts.Logger == nil || len(u.origins) == 0 {
+	cfg := d.setup
+	if cfg.opts.Logger == nil || len(cfg.origins) == 0 {
 		return
 	}
 	var ignored []string
 	for _, text := range c.Origins {
-		if o, err := parseOrigin(text); err != nil || !slices.Contains(u.origins, o) {
+		if o, err := parseOrigin(text); err != nil || !slices.Contains(cfg.origins, o) {
 			ignored = append(ignored, clip(text))
 		}
 	}
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
-			"session cut off origins that its options do not allow", slog.String("session", u.name),
-			slog.String("provider", u.opts.Kind), slog.Any("origins", ignored))
+		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"session cut off origins that its options do not allow", slog.String("session", cfg.name),
+			slog.String("provider", cfg.opts.Kind), slog.Any("origins", ignored))
 	}
 }

@@ -79,14 +79,14 @@ func (s *Session) String() string {
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, m, now := s.config(), &s.machine, readClocks()
+	cfg, m, now := s.config(), &s.machine, readClocks()
 	out := Status{
-		Name: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
-		State:           m.status(now, u),
+		Name: cfg.name, Kind: cfg.opts.Kind, Environment: cfg.opts.Environment,
+		State:           m.status(now, cfg),
 		Authentications: uint64(m.counts.authentications),
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
-	origins := u.origins
+	origins := cfg.origins
 	c := m.current
 	if m.refused != nil {
 		c = m.refused
@@ -114,7 +114,7 @@ func (s *Session) Status() Status {
 }
 
 // status returns the state of a session with a setup.
-func (m *machine) status(at moment, u *setup) State {
+func (m *machine) status(at moment, cfg *setup) State {
 	switch {
 	case m.state == lifeNew:
 		return StateNew
@@ -126,7 +126,7 @@ func (m *machine) status(at moment, u *setup) State {
 		return StateRefused
 	case m.current == nil || m.current.age(at) == ageExpired:
 		return StateExpired
-	case m.current.age(at) == ageStale || m.current.setup != u:
+	case m.current.age(at) == ageStale || m.current.setup != cfg:
 		return StateStale
 	}
 	return StateFresh

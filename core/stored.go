@@ -18,26 +18,26 @@ var errReturnedLate = Errorf(CodeUnavailable, "the provider returned after its t
 // in most cases and delays no other process, and once with it, because another
 // process may have renewed the credential in between.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
-	f, err := s.lookUp(ctx, a)
+	content, err := s.lookUp(ctx, a)
 	if a.purpose == purposeRestore {
-		if err == nil && f.isEmpty() && s.formerHasRecord(ctx, a.storeCallLimit()) {
+		if err == nil && content.isEmpty() && s.formerHasRecord(ctx, a.storeCallLimit()) {
 			// A record that cannot be moved counts as absent: the failure is
 			// logged.
-			f, _ = s.lockAndLookUp(ctx, a)
+			content, _ = s.lockAndLookUp(ctx, a)
 		}
-		return restoredOutcome(f, err)
+		return restoredOutcome(content, err)
 	}
 	// The provider has to be called, which is done only under the lock.
-	if err == nil && (f.usable == nil || a.purpose == purposeSignIn) {
-		f, err = s.lockAndLookUp(ctx, a)
+	if err == nil && (content.usable == nil || a.purpose == purposeSignIn) {
+		content, err = s.lockAndLookUp(ctx, a)
 	}
 	switch {
 	case err != nil:
 		return s.askWithoutSaving(ctx, a, err)
-	case f.usable != nil && a.purpose != purposeSignIn:
-		return obtained{credential: f.usable, restored: true}, nil
+	case content.usable != nil && a.purpose != purposeSignIn:
+		return obtained{credential: content.usable, restored: true}, nil
 	}
-	return s.askAndSave(ctx, a, f)
+	return s.askAndSave(ctx, a, content)
 }
 
 // lockAndLookUp takes the lock and looks into the store. If nothing is stored
@@ -46,19 +46,19 @@ func (s stored) lockAndLookUp(ctx context.Context, a *attempt) (storeContent, er
 	if err := s.lockForAttempt(ctx, a); err != nil {
 		return storeContent{request: a.request}, err
 	}
-	f, err := s.lookUp(ctx, a)
-	if err == nil && f.isEmpty() && s.moveFormer(ctx, a) {
-		f, err = s.lookUp(ctx, a)
+	content, err := s.lookUp(ctx, a)
+	if err == nil && content.isEmpty() && s.moveFormer(ctx, a) {
+		content, err = s.lookUp(ctx, a)
 	}
-	return f, err
+	return content, err
 }
 
 // restoredOutcome returns what a restoration makes of the store's content. A
 // stale credential is good enough: its renewal starts when it is used.
-func restoredOutcome(f storeContent, err error) (obtained, error) {
-	c := f.usable
+func restoredOutcome(content storeContent, err error) (obtained, error) {
+	c := content.usable
 	if c == nil {
-		c = f.fallback
+		c = content.fallback
 	}
 	if err == nil && c == nil {
 		err = errNotStored
@@ -67,29 +67,29 @@ func restoredOutcome(f storeContent, err error) (obtained, error) {
 }
 
 // askAndSave asks the provider and saves what it returns. The lock is held.
-func (s stored) askAndSave(ctx context.Context, a *attempt, f storeContent) (obtained, error) {
-	q := question{request: f.request, fromStore: !f.laterVersion, mayAskPerson: true}
+func (s stored) askAndSave(ctx context.Context, a *attempt, content storeContent) (obtained, error) {
+	q := question{request: content.request, fromStore: !content.laterVersion, mayAskPerson: true}
 	o, err := s.askProvider(ctx, a, q)
 	if err != nil {
-		return s.handleFailure(ctx, a, f, o, err)
+		return s.handleFailure(ctx, a, content, o, err)
 	}
-	o.credential.signedIn = o.credential.signedIn || f.signedIn
+	o.credential.signedIn = o.credential.signedIn || content.signedIn
 	// The timer has released the lock, and another process may have saved since:
 	// this credential must not replace that. The session still gets it, and
 	// decides whether it is used (settleLate); saveUnsaved then saves it if
 	// nothing else was saved.
 	if a.timedOut.Load() {
 		o.credential.store = unsaved(errReturnedLate)
-		o.credential.store.replacedID = f.recordID
+		o.credential.store.replacedID = content.recordID
 		return o, errReturnedLate
 	}
 	// The record of a later version is not overwritten by what no person did. A
 	// person's sign-in replaces it: the person expects that it lasts.
-	if f.laterVersion && !o.signedIn {
+	if content.laterVersion && !o.signedIn {
 		o.credential.store = unsaved(s.setup.annotate(errLaterVersionRecord, "save"))
 		return o, nil
 	}
-	s.saveObtained(ctx, a, o.credential, f)
+	s.saveObtained(ctx, a, o.credential, content)
 	return o, nil
 }
 
@@ -100,22 +100,22 @@ func unsaved(err error) *storeMeta { return &storeMeta{recordID: rand.Text(), sa
 // handleFailure decides what an attempt returns that could not renew what it
 // found. An outage is survived with the stale credential if there is one.
 func (s stored) handleFailure(
-	ctx context.Context, a *attempt, f storeContent, o obtained, err error,
+	ctx context.Context, a *attempt, content storeContent, o obtained, err error,
 ) (obtained, error) {
-	if f.fallback != nil && CodeOf(err) == CodeUnavailable {
-		return obtained{credential: f.fallback, restored: true}, nil
+	if content.fallback != nil && CodeOf(err) == CodeUnavailable {
+		return obtained{credential: content.fallback, restored: true}, nil
 	}
 	// The cause is the record that cannot be read, and not the missing person.
-	if f.laterVersion && CodeOf(err) == CodeInteractive {
+	if content.laterVersion && CodeOf(err) == CodeInteractive {
 		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterVersionRecord), Cause(err))
 	}
 	// The API has refused the stored credential and now the issuer has refused
 	// its refresh state: without the mark the next process would begin with it
 	// again.
-	rejected := o.refreshRefused && f.request.Reason == ReasonRejected
-	if rejected && f.recordID != "" && !a.timedOut.Load() {
-		s.markRefused(ctx, a, f.recordID)
+	rejected := o.refreshRefused && content.request.Reason == ReasonRejected
+	if rejected && content.recordID != "" && !a.timedOut.Load() {
+		s.markRefused(ctx, a, content.recordID)
 	}
 	return o, err
 }
