@@ -89,9 +89,11 @@ func TestLifetime(t *testing.T) {
 			}
 			require.Equal(t, ageStale, l.age(at(tc.expired-1, 0)))
 			require.Equal(t, ageExpired, l.age(at(tc.expired, 0)))
-			require.Equal(t, ageFresh, l.age(at(0, tc.expired-1)), "the machine slept, not for long")
+			require.Equal(t, ageFresh, l.age(at(0, tc.expired-1)),
+				"the machine slept, not for long")
 			require.Equal(t, ageExpired, l.age(at(0, tc.expired)), "the machine slept")
-			require.Equal(t, ageExpired, l.age(at(tc.expired, -time.Hour)), "the clock was set back")
+			require.Equal(t, ageExpired, l.age(at(tc.expired, -time.Hour)),
+				"the clock was set back")
 			require.Equal(t, min(l.staleAt, start.plus(wallCheckInterval)), l.nextCheck(start))
 		})
 	}

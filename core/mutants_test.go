@@ -241,8 +241,10 @@ func TestMutantsOfTheMachine(t *testing.T) {
 		program += fmt.Sprintf("\t%s \"walk/%s\"\n", name, name)
 		body += fmt.Sprintf("\tfmt.Printf(\"%%s\\x00\", %s.Walked())\n", name)
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module walk\n\ngo 1.25\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program+")\n\n"+body+"}\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module walk\n\ngo 1.25\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(dir, "main.go"), []byte(program+")\n\n"+body+"}\n"), 0o600))
 	cmd := exec.Command("go", "run", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOTOOLCHAIN=local")
@@ -256,7 +258,8 @@ func TestMutantsOfTheMachine(t *testing.T) {
 		for _, n := range strings.Fields(m.invariants) {
 			ok = ok || strings.HasPrefix(results[i], "invariant "+n+":")
 		}
-		assert.True(t, ok, "%q is to break invariant %s: %s", m.whatAUserNotices, m.invariants, results[i])
+		assert.True(t, ok, "%q is to break invariant %s: %s", m.whatAUserNotices, m.invariants,
+			results[i])
 	}
 }
 

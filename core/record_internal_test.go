@@ -10,8 +10,9 @@ import (
 
 func FuzzRecord(f *testing.F) {
 	text, err := newRecord(Credential{
-		Attach:       Attachment{Header: map[string]Secret{"Authorization": NewSecret("Bearer x")}},
-		RefreshState: NewSecret("r"), Expiry: time.Unix(2e9, 0), Origins: []string{"https://api.example.com"},
+		Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("Bearer x")}},
+		RefreshState: NewSecret(
+			"r"), Expiry: time.Unix(2e9, 0), Origins: []string{"https://api.example.com"},
 	}).encode()
 	require.NoError(f, err)
 	f.Add(text.Reveal())

@@ -55,7 +55,8 @@ func TestStoreFaults(t *testing.T) {
 			f, store, s, log := setup(t, true)
 			require.NoError(t, s.Init(t.Context()))
 			time.Sleep(61 * time.Minute)
-			store.set(func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
+			store.set(
+				func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
 			require.Equal(t, "t2", bearing(t, s))
 			require.ErrorContains(t, s.Status().StoreError, "the disk is full")
 			require.Contains(t, log.String(), "session could not save its credential")
@@ -77,7 +78,8 @@ func TestStoreFaults(t *testing.T) {
 			store, p := newShelf(), &issuer{life: time.Hour}
 			s := core.New("api", p, &core.Options{Store: store})
 			store.lock = denied
-			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig, "at the beginning it is told")
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig,
+				"at the beginning it is told")
 			require.Zero(t, p.calls.Load())
 			store.lock = nil
 			time.Sleep(time.Minute)

@@ -12,11 +12,16 @@ type event struct {
 func (w *world) events() []event {
 	out := []event{{"time passes", (*world).pass}, {"the timer fires", (*world).tick}}
 	if w.cfg.refusals {
-		out = append(out,
+		out = append(
+			out,
 			event{"the API accepts", (*world).accept},
 			event{"the API refuses", func(w *world) bool { return w.refuse(false, false) }},
-			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true, false) }},
-			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }})
+			event{
+				"the API calls the credential invalid",
+				func(w *world) bool { return w.refuse(true, false) },
+			},
+			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }},
+		)
 	}
 	if w.cfg.reconfigure {
 		out = append(out, event{"a new configuration", (*world).reconfigure})
@@ -28,7 +33,8 @@ func (w *world) events() []event {
 			event{"close has ended", (*world).closed})
 	}
 	if w.cfg.blocks {
-		out = append(out, event{"a block begins", (*world).enter}, event{"a block ends", (*world).leave})
+		out = append(out, event{"a block begins", (*world).enter},
+			event{"a block ends", (*world).leave})
 	}
 	if w.cfg.elsewhere {
 		out = append(out,
@@ -41,7 +47,13 @@ func (w *world) events() []event {
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
-			out = append(out, event{kind + " by " + audienceNames[by.audience], func(w *world) bool { return w.call(kind, by) }})
+			out = append(
+				out,
+				event{
+					kind + " by " + audienceNames[by.audience],
+					func(w *world) bool { return w.call(kind, by) },
+				},
+			)
 		}
 	}
 	out = append(out, event{"use by a caller that is gone", func(w *world) bool {
@@ -66,10 +78,22 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
 		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
-		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) })},
+		{
+			fmt.Sprint("attempt ", i, ": fails before it asks"),
+			on(
+				func(w *world, r *runner) bool {
+					return r.stage == stageStart && w.finish(r, CodeUnavailable, false)
+				}),
+		},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
-		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
+		out = append(
+			out,
+			event{
+				fmt.Sprint("attempt ", i, ": the provider answers ", code),
+				on(func(w *world, r *runner) bool { return w.answer(r, code) }),
+			},
+		)
 	}
 	return append(out, event{fmt.Sprint("attempt ", i, ": ends"), on((*world).deliver)})
 }
@@ -167,7 +191,8 @@ func (w *world) refuse(invalid, reported bool) bool {
 			w.refusal = refusalFinal
 		}
 	}
-	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalUndecided {
+	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 &&
+		w.refusal == refusalUndecided {
 		w.noteRefusal(&runner{}, code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
@@ -297,7 +322,8 @@ func (w *world) callProvider(r *runner) bool {
 
 // askPerson lets an attempt call SignIn, if it may.
 func (w *world) askPerson(r *runner) bool {
-	ready := r.a.purpose == purposeSignIn && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
+	ready := r.a.purpose == purposeSignIn && r.stage == stageStart ||
+		r.stage == stageAnswer && r.last == CodeInteractive
 	if !ready || r.a.audience < person {
 		return false
 	}
@@ -335,7 +361,8 @@ func (w *world) checkCall(r *runner) {
 		violated(8, "the provider is called for an attempt that has settled")
 	}
 	for _, other := range w.running {
-		if other != r && other.a.setup == r.a.setup && (other.stage == stageCall || other.stage == stagePerson) {
+		if other != r && other.a.setup == r.a.setup &&
+			(other.stage == stageCall || other.stage == stagePerson) {
 			violated(4, "two calls into one provider")
 		}
 	}
@@ -400,7 +427,9 @@ func (w *world) overdue(r *runner) bool {
 
 // finish lets an attempt end with a code, or with a credential for zero.
 func (w *world) finish(r *runner, code Code, superseded bool) bool {
-	o := obtained{presentedRefresh: r.presented, refreshRefused: r.presented && r.last == CodeInteractive}
+	o := obtained{
+		presentedRefresh: r.presented, refreshRefused: r.presented && r.last == CodeInteractive,
+	}
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
@@ -422,13 +451,15 @@ func (w *world) settle(r *runner, o obtained, err error) bool {
 	}
 	current := w.m.current
 	fx := w.m.settle(w.now, w.policy(), r.a, o, 0, err)
-	if late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked && fx.release != o.credential {
+	if late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked &&
+		fx.release != o.credential {
 		violated(8, "a credential that arrives late is neither used nor released")
 	}
 	if late && o.credential != nil && r.a.epoch != w.m.epoch && fx.release != o.credential {
 		violated(8, "a credential that arrives after Close is used")
 	}
-	if late && o.credential == w.m.current && o.credential != nil && current != nil && current != have {
+	if late && o.credential == w.m.current && o.credential != nil && current != nil &&
+		current != have {
 		violated(8, "a credential that arrives late replaces a newer one")
 	}
 	if !late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked {
@@ -437,7 +468,8 @@ func (w *world) settle(r *runner, o obtained, err error) bool {
 	if o.refusedInput != nil && fx.start != nil && !again {
 		violated(10, "an input that is refused a second time begins a third attempt")
 	}
-	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.successor != fx.start) {
+	if again && !late &&
+		(fx.start == nil || fx.start.purpose != r.a.purpose || r.a.successor != fx.start) {
 		violated(12, "no attempt takes the place of one whose input was refused")
 	}
 	w.apply(fx, r.cause, r.init)
@@ -456,7 +488,8 @@ func (w *world) noteRefusal(r *runner, code Code, o obtained) {
 	if w.refused == nil || w.refusal == refusalFinal {
 		return
 	}
-	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presentedRefresh
+	harmless := code == CodeUnavailable || code == CodeBadConfig ||
+		code == CodeInteractive && !o.presentedRefresh
 	if o.refreshRefused || !harmless {
 		w.refusal = refusalFinal
 		return

@@ -115,8 +115,10 @@ func (w *world) clone() *world {
 	att := func(a *attempt) *attempt {
 		if attempts[a] == nil && a != nil {
 			attempts[a] = &attempt{
-				setup: a.setup, audience: a.audience, purpose: a.purpose, request: a.request, previous: cred(a.previous), epoch: a.epoch,
-				phase: a.phase, settled: a.settled, closeMode: a.closeMode, err: a.err, rejectedInput: a.rejectedInput,
+				setup: a.setup, audience: a.audience, purpose: a.purpose, request: a.request,
+				previous: cred(a.previous), epoch: a.epoch,
+				phase: a.phase, settled: a.settled, closeMode: a.closeMode, err: a.err,
+				rejectedInput: a.rejectedInput,
 			}
 		}
 		return attempts[a]
@@ -166,7 +168,8 @@ func (w *world) key() string {
 			continue
 		}
 		k.add(1, rank(c.staleAt), rank(c.expiresAt), rank(w.settles(c)))
-		k.flags(c.setup == w.setup, c.acceptedByAPI.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
+		k.flags(c.setup == w.setup, c.acceptedByAPI.Load(), c.cred.RefreshState.IsZero(),
+			c == w.refused)
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
@@ -177,9 +180,12 @@ func (w *world) key() string {
 	k.add(min(w.refusalCount(), 3), rank(m.refusals.retryTime()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
-		k.add(int(a.audience), int(a.purpose), int(a.request.Reason), int(a.phase), int(a.closeMode), int(r.cause), int(r.stage), int(r.last))
-		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.previous == m.current,
-			a.previous == m.refused, a.previous == nil, a.request.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.rejectedInput != nil, r.init)
+		k.add(int(a.audience), int(a.purpose), int(a.request.Reason), int(a.phase),
+			int(a.closeMode), int(r.cause), int(r.stage), int(r.last))
+		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled,
+			a.previous == m.current, a.previous == m.refused, a.previous == nil,
+			a.request.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented,
+			a.rejectedInput != nil, r.init)
 	}
 	return string(k)
 }
@@ -248,8 +254,10 @@ func (w *world) check() {
 		violated(1, "%d attempts have not settled", unsettled)
 	}
 	if m.current != nil && m.state != lifeReady || m.parked != nil && m.state == lifeReady ||
-		m.refused != nil && (m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
-		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
+		m.refused != nil && (m.state != lifeReady || m.current != nil) ||
+		(m.refused == nil) != (m.refusal == refusalNone) {
+		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil,
+			m.parked != nil, m.refused != nil, m.refusal)
 	}
 	if m.initByBlock != w.owned {
 		violated(9, "owned is %v, want %v", m.initByBlock, w.owned)
@@ -312,7 +320,8 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 		violated(6, "an attempt begins for audience %d, and %d is there", a.audience, cause)
 	}
 	for _, r := range w.running {
-		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) && a.purpose != purposeRestore {
+		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) &&
+			a.purpose != purposeRestore {
 			violated(4, "an attempt begins while the provider has not returned from another")
 		}
 	}
@@ -341,13 +350,16 @@ func (w *world) wake(a *attempt) {
 				w.checkOutcome(a, by.audience, err)
 				continue
 			}
-			if kind == "restore" && a.purpose == purposeRestore || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == purposeSignIn {
+			if kind == "restore" && a.purpose == purposeRestore ||
+				kind == "renew" && a.err == nil ||
+				kind == "signIn" && a.purpose == purposeSignIn {
 				continue // it has what it wanted, or knows that there is nothing
 			}
 			epoch := a.epoch
 			elsewhere := w.clone()
 			elsewhere.ask(kind, caller{audience: by.audience}, &epoch)
-			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != CodeClosed {
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") &&
+				CodeOf(elsewhere.got) != CodeClosed {
 				violated(8, "an Init that a Close overtook goes on")
 			}
 			elsewhere.check()
@@ -392,7 +404,8 @@ func (w *world) ask(kind string, by caller, epoch *uint32) {
 	if state != lifeReady && w.m.state == lifeReady && v.serve == nil {
 		violated(3, "a session is ready without a credential")
 	}
-	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == lifeNew) && v.serve != parked {
+	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == lifeNew) &&
+		v.serve != parked {
 		violated(8, "a credential that was obtained is not used")
 	}
 	w.got = v.err
@@ -409,7 +422,9 @@ func (w *world) ask(kind string, by caller, epoch *uint32) {
 // checkVerdict verifies what a caller gets.
 func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle) {
 	set := 0
-	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.awaitClose, v.err != nil} {
+	for _, is := range []bool{
+		v.serve != nil, v.wait != nil, v.sleep > 0, v.awaitClose, v.err != nil,
+	} {
 		if is {
 			set++
 		}
@@ -434,7 +449,8 @@ func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle)
 		return
 	}
 	if !by.seesAnswers || w.refusal != refusalTolerated || !v.serve.acceptedByAPI.Load() {
-		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.acceptedByAPI.Load())
+		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal,
+			v.serve.acceptedByAPI.Load())
 	}
 }
 
@@ -461,7 +477,8 @@ func (w *world) checkUse(by caller, v verdict) {
 		latest = min(latest, w.now.mono.plus(wallCheckInterval))
 	}
 	if v.recheckAt > latest || v.recheckAt <= w.now.mono {
-		violated(10, "the next decision is due %v from now, want at most %v", v.recheckAt.sub(w.now.mono), latest.sub(w.now.mono))
+		violated(10, "the next decision is due %v from now, want at most %v",
+			v.recheckAt.sub(w.now.mono), latest.sub(w.now.mono))
 	}
 }
 
@@ -487,7 +504,8 @@ func (w *world) checkEvents(fx effects) {
 			continue
 		}
 		if want := w.subject != "" && w.subject != ev.Subject; changed != want {
-			violated(13, "the subject was %q and is %q: reported is %v", w.subject, ev.Subject, changed)
+			violated(13, "the subject was %q and is %q: reported is %v", w.subject, ev.Subject,
+				changed)
 		}
 	}
 	if a := fx.settled; a != nil && ends != 1 {
