@@ -283,6 +283,8 @@ func (a *attempt) callProvider(
 	if !a.owner.enterPhase(a, p) {
 		return Credential{}, errSuperseded
 	}
+	// A person needs minutes. What comes after the sign-in has the time that was
+	// left before it, and at least a second to save the result.
 	if p == phaseSigningIn {
 		left := time.Until(a.deadline)
 		a.setLimit(signInTimeout)

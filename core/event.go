@@ -17,8 +17,8 @@ const (
 	EventFailed                              // an attempt to obtain one failed; Err says how
 	EventRefused                             // the API refused the credential
 	EventClosed                              // the session was closed
-	EventRestored                            // a credential was taken from the store; nobody was asked
-	EventSubjectChanged                      // the new credential has another subject than OldSubject
+	EventRestored                            // a credential was taken from Options.Store
+	EventSubjectChanged                      // the new credential's subject is not OldSubject
 	EventWaiting                             // an attempt waits for WaitFor, at most for Wait
 	EventSigningIn                           // a person is being asked to sign in, at most for Wait
 	// EventAbandoned: an attempt ended with neither a credential nor a failure. Close or

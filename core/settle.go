@@ -25,10 +25,10 @@ func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
 	return true, effects{events: []Event{ev}}
 }
 
-// settle is the event that an attempt has an outcome. The order of the cases
-// matters: a credential is taken even if the attempt has other results, a
-// restoration is not a failure because nothing was asked, and an attempt that is
-// replaced has not failed yet.
+// settle is the event that an attempt has an outcome. A restoration that finds
+// nothing is not a failure, because it asked neither the provider nor a person,
+// and an attempt that another one replaces has not failed yet. Every other error
+// is recorded as a failure.
 func (m *machine) settle(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {

@@ -66,6 +66,8 @@ func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obta
 	if err != nil {
 		return o, err
 	}
+	// A renewal without a person continues the sign-in that the last credential
+	// had.
 	if o.credential, err = prepare(d.setup, c, a.previous); err == nil {
 		o.credential.signedIn = o.signedIn || a.previous != nil && a.previous.signedIn
 		d.logIgnoredOrigins(c)
@@ -198,6 +200,7 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	err := callWithin(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})
+	// A plugin whose provider cannot revoke answers ErrUnsupported.
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
@@ -221,7 +224,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
 		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
-			"session cut off origins that its options do not allow", slog.String("session", cfg.name),
-			slog.String("provider", cfg.opts.Kind), slog.Any("origins", ignored))
+			"session cut off origins that its options do not allow",
+			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind), slog.Any("origins", ignored))
 	}
 }

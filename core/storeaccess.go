@@ -12,8 +12,8 @@ import (
 // stored is the source of a session with a store. It first uses what the store
 // holds. Otherwise it obtains a credential under the lock of the session's key,
 // so that of all processes one asks the issuer and the others take what it saved.
-// This matters most with refresh tokens that an issuer accepts once: of two
-// processes that present the same one, the issuer signs both out.
+// This matters most with refresh tokens that an issuer accepts once: if two
+// processes present the same one, the issuer may revoke the tokens of both.
 //
 // The following holds for every access:
 //
@@ -21,8 +21,9 @@ import (
 //     attempt has timed out has lost the lock and writes nothing more.
 //   - A credential is saved before the attempt settles, so that no caller uses one
 //     that a crash would lose.
-//   - A record of another session, or of a later version of this package, is
-//     neither used nor overwritten.
+//   - A record of another session is neither used nor changed. A record of a later
+//     version of this package is not used, and only a person's sign-in or SignOut
+//     replaces or deletes it.
 //   - Locks are taken in one order: the session's key, then its former key.
 type stored struct{ direct }
 
@@ -117,8 +118,7 @@ func (s stored) checkIdentity(rec *record, key string) error {
 	want := s.identity()
 	if rec.Identity != nil {
 		saved := *rec.Identity
-		// The former key belonged to this session alone, whatever its scope is
-		// now.
+		// Records under a former key were saved before there were scopes.
 		if key == s.formerKey() && saved.Scope == "" {
 			saved.Scope = want.Scope
 		}
@@ -240,6 +240,8 @@ func (s stored) lockForAttempt(ctx context.Context, a *attempt) (err error) {
 			a.setUnlock(unlock)
 		}
 	}
+	// For another audience the lock of a sign-in elsewhere is not worth the wait:
+	// the callers expect an answer within Options.Timeout.
 	if a.audience == person {
 		a.runWithSignInLimit(take)
 	} else {
@@ -343,6 +345,8 @@ func (s stored) deleteStored(
 	case rec == nil:
 		return nil, nil
 	case c == nil || !c.store.isRecord(rec.ID):
+		// The issuer does not know that a record was deleted: its tokens stay
+		// valid until they are revoked.
 		other = &credential{setup: s.setup, cred: rec.credential()}
 	}
 	return other, s.deleteRecord(ctx, limit, key)

@@ -67,7 +67,9 @@ func restoredOutcome(content storeContent, err error) (obtained, error) {
 }
 
 // askAndSave asks the provider and saves what it returns. The lock is held.
-func (s stored) askAndSave(ctx context.Context, a *attempt, content storeContent) (obtained, error) {
+func (s stored) askAndSave(
+	ctx context.Context, a *attempt, content storeContent,
+) (obtained, error) {
 	q := question{request: content.request, fromStore: !content.laterVersion, mayAskPerson: true}
 	o, err := s.askProvider(ctx, a, q)
 	if err != nil {
@@ -83,8 +85,8 @@ func (s stored) askAndSave(ctx context.Context, a *attempt, content storeContent
 		o.credential.store.replacedID = content.recordID
 		return o, errReturnedLate
 	}
-	// The record of a later version is not overwritten by what no person did. A
-	// person's sign-in replaces it: the person expects that it lasts.
+	// Only a person's sign-in replaces the record of a later version: the person
+	// expects to stay signed in.
 	if content.laterVersion && !o.signedIn {
 		o.credential.store = unsaved(s.setup.annotate(errLaterVersionRecord, "save"))
 		return o, nil
@@ -98,7 +100,7 @@ func (s stored) askAndSave(ctx context.Context, a *attempt, content storeContent
 func unsaved(err error) *storeMeta { return &storeMeta{recordID: rand.Text(), saveErr: err} }
 
 // handleFailure decides what an attempt returns that could not renew what it
-// found. An outage is survived with the stale credential if there is one.
+// found. During an outage the session uses the stale credential, if there is one.
 func (s stored) handleFailure(
 	ctx context.Context, a *attempt, content storeContent, o obtained, err error,
 ) (obtained, error) {
@@ -157,14 +159,15 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 		return out, err
 	}
 	out.recordID, out.stored, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
-	// The session already has what is stored, and asks because that is not
-	// enough.
+	// The session already has what is stored. It asks because that has to be
+	// renewed.
 	if a.previous != nil && a.previous.store.isRecord(rec.ID) && a.request.Reason != ReasonInitial {
 		return out, nil
 	}
 	// Another process has saved this record. The challenge was for the credential
 	// that this session had, so that it is left out.
-	out.request.Reason, out.request.Previous, out.request.Challenge = ReasonExpiring, out.stored, ""
+	out.request.Reason, out.request.Previous = ReasonExpiring, out.stored
+	out.request.Challenge = ""
 	if rec.Refused {
 		out.request.Reason = ReasonRejected
 		return out, nil
@@ -182,25 +185,28 @@ func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
 }
 
 // usableCredential makes a credential of a record, or returns nil if it cannot be
-// used: it has expired, its private key is not here, the provider's rules have
-// changed since, or it may not be sent to any of the session's origins.
-func (s stored) usableCredential(rec *record, have *credential) *credential {
-	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.isComplete(have) {
+// used: it has expired, its private key is not here, the options or the rules for
+// credentials have changed since, or it may not be sent to any of the session's
+// origins. previous is what the session has; it may be nil.
+func (s stored) usableCredential(rec *record, previous *credential) *credential {
+	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.isComplete(previous) {
 		return nil
 	}
 	c := rec.credential()
 	// isComplete has found that the current credential has this key.
 	if rec.KeyOmitted {
-		c.Attach.Cert = have.cred.Attach.Cert
+		c.Attach.Cert = previous.cred.Attach.Cert
 	}
-	restored, err := prepare(s.setup, c, have)
+	restored, err := prepare(s.setup, c, previous)
 	if err != nil {
 		return nil
 	}
-	if allowed, err := parseOrigins(rec.AllowedOrigins); err != nil || !restored.restrictOrigins(allowed) {
+	allowed, err := parseOrigins(rec.AllowedOrigins)
+	if err != nil || !restored.restrictOrigins(allowed) {
 		return nil
 	}
-	restored.store, restored.restored, restored.signedIn = &storeMeta{recordID: rec.ID}, true, rec.SignedIn
+	restored.store = &storeMeta{recordID: rec.ID}
+	restored.restored, restored.signedIn = true, rec.SignedIn
 	return restored
 }
 
@@ -212,14 +218,14 @@ func (c *credential) restrictOrigins(allowed []origin) bool {
 	if len(allowed) == 0 {
 		return true
 	}
-	both := allowed
+	common := allowed
 	if current := c.origins(); len(current) > 0 {
-		both = slices.DeleteFunc(slices.Clone(current), func(o origin) bool {
+		common = slices.DeleteFunc(slices.Clone(current), func(o origin) bool {
 			return !slices.Contains(allowed, o)
 		})
 	}
-	c.ownOrigins = &both
-	return len(both) > 0
+	c.ownOrigins = &common
+	return len(common) > 0
 }
 
 // markIfContains marks the record of a key as refused if it contains secret, and
@@ -235,10 +241,10 @@ func (s stored) markIfContains(
 	return true, s.writeRecordAt(context.WithoutCancel(ctx), limit, key, rec)
 }
 
-// release implements source. For good, it revokes what the store holds and
-// deletes it. Otherwise the credential stays valid and stored, and is only saved
-// if that was not possible before. A credential that is not meant for the store
-// is revoked.
+// release implements source. With closeForGood it revokes what the store holds
+// and deletes it. Otherwise the credential stays valid and stored, and is only
+// saved if that was not possible before. A credential that is not meant for the
+// store is revoked.
 func (s stored) release(ctx context.Context, c *credential, how closeMode) error {
 	switch {
 	// This also revokes what another process has saved and this one never used.
