@@ -16,12 +16,11 @@ import "context"
 // idempotent. Afterwards use is [CodeClosed] until the next Init.
 func (s *Session) Close(ctx context.Context) error { return s.closeAs(ctx, closeForNow) }
 
-// SignOut ends the session for good: besides what Close does, it revokes the
-// credential if the provider can, and deletes it from Options.Store, also if
-// this process has not used it yet. Other processes go on with what they have
-// in memory. It returns by the end of ctx and the errors of revoking and
-// deleting, joined; the session is closed all the same. Without a Store it is
-// Close.
+// SignOut ends the session for good: in addition to what Close does, it revokes
+// the credential if the provider can, and deletes it from Options.Store, also if
+// this process has not used it yet. Other processes continue with what they have
+// in memory. SignOut returns by the end of ctx; its error joins those of revoking
+// and deleting, and the session is closed in any case. Without a Store it is Close.
 func (s *Session) SignOut(ctx context.Context) error { return s.closeAs(ctx, closeForGood) }
 
 // closeAs closes the session. The state changes first, under the lock, so that
@@ -100,10 +99,10 @@ func (cfg *setup) releaseOnClose(ctx context.Context, c *credential, how closeMo
 	return cfg.source().release(ctx, c, how)
 }
 
-// Reconfigure exchanges the provider and the options, as a configuration does
-// when it is loaded again. A ready session stays ready: its old credential is
-// served, bound to its old origins, until the new provider's first one takes
-// its place. Nobody is asked to sign in before somebody uses the session.
+// Reconfigure replaces the provider and the options, for a configuration that was
+// loaded again. A ready session stays ready: its old credential is served, only to
+// its old origins, until the new provider's first one replaces it. A person is not
+// asked to sign in before a caller uses the session.
 func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
 	cfg := newSetup(s.Name(), p, opts)

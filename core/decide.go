@@ -12,7 +12,7 @@ import (
 // rareState is what few sessions need, or not for long. It keeps Session small: a
 // program may have a hundred thousand of them. Session.mu guards it.
 type rareState struct {
-	closeDone       chan struct{} // open while Close works
+	closeDone       chan struct{} // open while Close runs; nil: none runs
 	timer           *time.Timer   // of KeepFresh
 	timerDue        instant       // when timer fires; zero: it is not set
 	events          eventQueue    // events that have not been delivered

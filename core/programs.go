@@ -4,14 +4,14 @@ package core
 
 import "context"
 
-// This file is what programs need that do not just use a session: commands,
-// helpers that end at once, brokers.
+// This file has what programs need that do more than use a session: commands,
+// helpers that end at once, and brokers.
 
-// Restore makes the session ready with what Options.Store has, and asks nobody:
-// neither the provider nor a person. It reports whether the session is ready. A
-// session that was ready stays as it is. Without a credential that can be used,
-// or without a store, it returns false and no error, and the session is as it
-// was. The error is that of the store.
+// Restore makes the session ready with what Options.Store has. It asks neither the
+// provider nor a person. It reports whether the session is ready. A session that
+// was ready stays as it is. Without a credential that can be used, or without a
+// store, it returns false and no error, and the session stays as it was. The error
+// is that of the store.
 func (s *Session) Restore(ctx context.Context) (bool, error) {
 	if ctx == nil {
 		return false, s.config().annotate(errNoContext, "restore")
@@ -45,10 +45,10 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 }
 
 // Renew obtains a new credential although the current one may be fresh. The
-// current one stays in use until the new one is there, and if Renew fails. An
-// attempt that is under way serves as Renew's. The wait after a failure binds
-// Renew, too: its error is then returned from memory. Errors are those of
-// Credential; before Init it is [CodeNotInitialized].
+// current one stays in use until it is replaced, and if Renew fails. If an attempt
+// is under way, Renew waits for that one and starts none. During the wait after a
+// failure, Renew returns the error of that failure from memory. Errors are those
+// of Credential; before Init it is [CodeNotInitialized].
 func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, nil) }
 
 // renew is Renew, unless another credential than old is in use by then; a nil old
@@ -77,16 +77,16 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 type SignInOptions struct {
 	// UI is how to ask the person. Nil: Options.UI.
 	UI *UI
-	// Fresh asks the person even if the session has a credential, or can have one
-	// without them. False: nobody is asked who need not be.
+	// Fresh asks the person even if the session has a credential, or can obtain one
+	// without them. False: the person is asked only if that is necessary.
 	Fresh bool
 }
 
-// SignIn makes the session ready, and may ask a person for that, also if
-// Options.AskOnlyOnSignIn keeps everything else from it. A credential that the
-// session has stays in use until the new one is there, and if SignIn fails.
-// Without a UI the error is [CodeBadConfig]; other errors are those of Init, and
-// [CodeInteractive] if the provider signs nobody in.
+// SignIn makes the session ready, and may ask a person for that, also with
+// Options.AskOnlyOnSignIn, which prevents everything else from doing so. A
+// credential that the session has stays in use until it is replaced, and if
+// SignIn fails. Without a UI the error is [CodeBadConfig]; other errors are those
+// of Init, and [CodeInteractive] if the provider has no sign-in.
 func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "sign in")

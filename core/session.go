@@ -79,8 +79,8 @@ func (s *Session) init(ctx context.Context, asBlock bool) error {
 			return s.machine.init(at, p, by, asBlock, epoch)
 		})
 		if !v.awaitClose {
-			// While Close runs, the epoch is not known yet: an Init that finds a
-			// Close at work begins after it.
+			// An Init that waits for a Close to end begins after that Close, so
+			// that its epoch is the next one.
 			epoch = &v.epoch
 		}
 		if _, done, err := s.followVerdict(ctx, v, by); done {
@@ -90,7 +90,7 @@ func (s *Session) init(ctx context.Context, asBlock bool) error {
 }
 
 // Credential returns the current credential. It is the hot path: while the
-// credential is fresh it takes no lock and allocates nothing. Errors:
+// credential is fresh, it takes no lock and allocates nothing. Errors:
 // [CodeNotInitialized] before Init (unless Options.Lazy), [CodeClosed] after Close,
 // what the provider reported if there is no valid credential, and an error
 // that wraps ctx's when ctx ends first.
@@ -127,12 +127,12 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 
 // Reject tells the session that the API refused c, with the WWW-Authenticate
 // header of its answer. If c is still the session's, it is dropped and renewed
-// once, whoever asks and however many; otherwise nothing happens. Refusals
+// once, however many callers report it; otherwise nothing happens. Refusals
 // that follow each other closely are spaced like failures: c then stays, so
-// that one endpoint's refusals do not take the session from the others.
-// A challenge that does not refuse the credential, as Transport reads them,
-// changes nothing. Transport reports refusals itself; call Reject where authsession
-// does not send the request. Reject does not wait, but for Options.Begin.
+// that the refusals of one endpoint do not take the credential from the others.
+// A challenge that does not refuse the credential changes nothing (see
+// [Session.Transport]). Transport reports refusals itself; call Reject where
+// authsession does not send the request. Reject only waits for Options.Begin.
 func (s *Session) Reject(c Credential, challenge string) {
 	current := s.published.Load()
 	if current == nil || c.id != current.cred.id {

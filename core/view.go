@@ -17,16 +17,17 @@ type Need struct {
 }
 
 // View is a session for callers with a [Need]. It is safe for concurrent use.
-// It ends with its session, and need not be closed: after [Session.Close] its uses
-// are [CodeClosed]. The zero View is one of a zero Session.
+// It ends with its session and is not closed: after [Session.Close] its methods
+// return [CodeClosed]. The zero View is a view of a zero Session.
 type View struct {
 	session *Session
 	need    Need
 }
 
-// For returns a view of the session whose credentials meet a need. One that does
-// not is renewed first, once for all callers. A need that no credential of the
-// session can meet for at least a second, because they live shorter, is [CodeBadConfig].
+// For returns a view of the session whose credentials meet a need. A credential
+// that does not is renewed first, once for all callers. A need that no credential
+// of the session can meet for at least a second, because their lifetime is
+// shorter, is [CodeBadConfig].
 func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.

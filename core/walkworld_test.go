@@ -14,7 +14,7 @@ type world struct {
 	now     moment
 	setup   *setup
 	running []*runner
-	closing bool // Close is at work
+	closing bool // Close runs
 
 	// What the rules say, kept apart from the machine's own variables.
 	waits   [numCodes]wait
