@@ -28,9 +28,9 @@ type phase uint8
 
 const (
 	phasePreparing phase = iota // it waits for inputs or for the store
-	phaseAsking                 // it is in Authenticate
-	phaseSpending               // it is in Authenticate, which may spend what the store holds
-	phaseSigningIn              // it is in SignIn
+	phaseAsking                 // Authenticate runs
+	phaseSpending               // Authenticate runs and may spend what the store holds
+	phaseSigningIn              // SignIn runs
 	phaseSaving                 // the provider has returned
 )
 
@@ -44,9 +44,9 @@ func (p phase) calling() bool {
 type purpose uint8
 
 const (
-	purposeRenew   purpose = iota // to obtain a credential, from wherever
-	purposeRestore                // to take what the store has, and to ask nobody
-	purposeSignIn                 // to have a person sign in, whatever there is already
+	purposeRenew   purpose = iota // to obtain a credential, from the store or the provider
+	purposeRestore                // to take what the store has, without the provider
+	purposeSignIn                 // to have a person sign in, even with a fresh credential
 )
 
 // attempt is one call of a source to obtain one credential. It belongs to the

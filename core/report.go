@@ -12,7 +12,7 @@ import (
 // neither a logger nor an Observe delays the session or its callers, and an
 // Observe may call any method of the session.
 type eventQueue struct {
-	delivering bool // somebody delivers
+	delivering bool // a goroutine delivers
 	pending    []queuedEvent
 }
 
@@ -29,7 +29,7 @@ const maxQueuedEvents = 1024
 // queueEvents keeps events until they are delivered. They are about an attempt,
 // or about none if about is nil. s.mu is held.
 func (s *Session) queueEvents(cfg *setup, about *attempt, events []Event) {
-	// Nobody is told of these events.
+	// There is neither a logger nor an Observe for these events.
 	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}

@@ -26,7 +26,7 @@ func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
 // question is what to ask, and whom.
 type question struct {
 	request      Request
-	fromStore    bool // req.Previous is what the store holds
+	fromStore    bool // request.Previous is what the store holds
 	mayAskPerson bool // a person may be asked
 }
 
