@@ -119,7 +119,11 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		resp, connected, err := o.once(r)
 		if err == nil {
-			return safeAnswer(resp, r.URL), nil
+			resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
+			if _, err := resp.Location(); err != nil {
+				resp.Header.Del("Location") // http.Client would quote it in an error
+			}
+			return resp, nil
 		}
 		err = netError(r.URL, err, connected)
 		if connected || try == dials || core.CodeOf(err) != core.CodeUnavailable {
@@ -132,16 +136,6 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-}
-
-// safeAnswer limits the body of an answer, and removes a Location that is not a
-// URL, because http.Client would quote it in an error.
-func safeAnswer(resp *http.Response, from *url.URL) *http.Response {
-	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: from}
-	if _, err := resp.Location(); err != nil {
-		resp.Header.Del("Location")
-	}
-	return resp
 }
 
 // once sends r and reports whether a connection was opened for it: before,
