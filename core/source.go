@@ -225,6 +225,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 		ignored = ignored[:min(len(ignored), 10)]
 		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
 			"session cut off origins that its options do not allow",
-			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind), slog.Any("origins", ignored))
+			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind),
+			slog.Any("origins", ignored))
 	}
 }
