@@ -31,7 +31,7 @@ func requirePerson(context.Context, *connection, map[string]core.Credential) (gr
 func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret,
 	_ requestFunc) (grant.Token, error) {
 	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
-	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ErrorCode(err, "invalid_client")
+	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ClientRefused(err)
 	if err != nil && (tokenRefused || grant.ErrorCode(err, "invalid_request")) {
 		return token, core.Errorf(core.CodeInteractive,
 			"the sign-in has ended, a person must sign in again: %w", errors.Unwrap(err))
