@@ -1,6 +1,6 @@
 // The checks of the settings.
 //
-// Read on in provider.go.
+// Read on in refusal.go.
 
 package oauth2
 

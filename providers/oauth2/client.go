@@ -5,6 +5,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -169,10 +170,7 @@ func (c *Config) authenticator(meta *metadata, signer *jose.Signer) grant.Auth {
 	if signer == nil {
 		return nil
 	}
-	audience := c.ClientAssertion.Audience
-	if audience == "" {
-		audience = meta.assertionAudience()
-	}
+	audience := c.clientAudience(meta)
 	// The server may reject a JWT that it has seen before, so that each request carries a new one.
 	return func(r *grant.AuthRequest) error {
 		token, err := signer.Sign(newClaims(r.ClientID, r.ClientID, audience, c.ClientAssertion.Lifetime))
@@ -185,6 +183,11 @@ func (c *Config) authenticator(meta *metadata, signer *jose.Signer) grant.Auth {
 		r.Secrets = append(r.Secrets, token, c.ClientSecret)
 		return nil
 	}
+}
+
+// clientAudience returns the audience of the client's assertions for the server of meta.
+func (c *Config) clientAudience(meta *metadata) string {
+	return cmp.Or(c.ClientAssertion.Audience, meta.assertionAudience())
 }
 
 // newClaims returns the claims of a new assertion (RFC 7523 §3). A lifetime of zero is the default.

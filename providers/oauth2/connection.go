@@ -7,6 +7,7 @@ package oauth2
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
@@ -59,6 +60,7 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	conn.client = &grant.Client{
 		TokenURL: meta.TokenEndpoint, ID: cfg.ClientID, Auth: cfg.authenticator(&meta, signer),
 		Scopes: cfg.Scopes, Params: url.Values{}, HTTP: web, MayRetry: req.MayRetry,
+		AuthMethod: cfg.authMethod(),
 	}
 	for name, value := range cfg.Params {
 		conn.client.Params.Set(name, value.Reveal())
@@ -89,11 +91,20 @@ func (conn *connection) checkEndpoint(setting, endpoint string) error {
 			"issuer %.200q names no %s endpoint: it does not have the grant, or give %s_url",
 			conn.cfg.Issuer, setting, setting)
 	}
-	if err := checkURL(endpoint, conn.cfg.AllowHTTP); err != nil {
+	if err := conn.cfg.checkEndpointURL(endpoint); err != nil {
 		return core.Errorf(core.CodeBadConfig, "the %s endpoint of issuer %.200q %w", setting,
 			conn.cfg.Issuer, err)
 	}
 	return nil
+}
+
+// checkEndpointURL is checkPublished, but for an endpoint that the settings give.
+func (c *Config) checkEndpointURL(endpoint string) error {
+	if slices.Contains([]string{c.AuthorizationURL, c.DeviceAuthorizationURL, c.PushedAuthorizationURL,
+		c.JWKSURL, c.TokenURL, c.RevocationURL}, endpoint) {
+		return checkURL(endpoint, c.AllowHTTP)
+	}
+	return c.checkPublished(endpoint)
 }
 
 // credential returns the credential of a token that conn obtained, without a subject.

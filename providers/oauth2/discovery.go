@@ -81,17 +81,22 @@ func rank(err error) int {
 }
 
 // wellKnownURLs returns where an issuer's metadata may be. RFC 8414 §3.1 inserts the well-known
-// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it.
+// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it, and RFC 8414 §5 allows
+// both for the name of OpenID Connect.
 func wellKnownURLs(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return nil
 	}
 	host, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	return []string{
+	places := []string{
 		host + "/.well-known/oauth-authorization-server" + path,
 		host + path + "/.well-known/openid-configuration",
 	}
+	if path != "" { // RFC 8414 §5: OpenID Connect's document, at the place of this RFC
+		places = append(places, host+"/.well-known/openid-configuration"+path)
+	}
+	return places
 }
 
 func (d *discovery) fetch(ctx context.Context, web *http.Client,

@@ -23,6 +23,8 @@ type provider struct {
 	grant  *grantType
 	server discovery
 	nonce  dpop.Nonce // the server's last nonce, for the next proof of a token request
+
+	unclear unclearAnswers // the last answers of the token endpoint
 }
 
 // The abilities that only some settings call for are in types of their own, as a session asks a
@@ -65,7 +67,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if p.grant.signIn != nil && req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, errSignIn
 	}
-	conn, err := p.server.connect(ctx, req)
+	conn, err := p.connect(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -74,6 +76,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		return core.Credential{}, err
 	}
 	token, err := p.token(ctx, conn, previous.Refresh)
+	err = p.unclear.judge(err, p.grant)
 	if err != nil {
 		return core.Credential{}, p.annotate(conn, err)
 	}
@@ -86,6 +89,15 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		cred.Subject = cmp.Or(p.grant.subject(&p.cfg, req.Inputs), p.cfg.ClientID)
 	}
 	return cred, nil
+}
+
+// connect returns a connection whose refusals say what to look at.
+func (p *provider) connect(ctx context.Context, req core.Request) (*connection, error) {
+	conn, err := p.server.connect(ctx, req)
+	if err == nil {
+		conn.client.Advice = adviser(p.grant, conn)
+	}
+	return conn, err
 }
 
 func (p *provider) token(ctx context.Context, conn *connection,
@@ -147,7 +159,7 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	if err := p.grant.signIn.checkUI(ui); err != nil {
 		return core.Credential{}, err
 	}
-	conn, err := p.server.connect(ctx, core.Request{MayRetry: req.MayRetry})
+	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry})
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -164,7 +176,7 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	conn, err := p.server.connect(ctx, core.Request{Reason: core.ReasonExpiring})
+	conn, err := p.connect(ctx, core.Request{Reason: core.ReasonExpiring})
 	if err != nil {
 		return err
 	}

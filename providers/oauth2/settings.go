@@ -108,6 +108,11 @@ func (c *Config) printable(names []string) string {
 	return cmp.Or(core.Printable(strings.Join(names, ", "), 300, c.secrets()...), "others")
 }
 
+// quoted returns a text of the settings or of the metadata, for an error.
+func (c *Config) quoted(s string) string {
+	return `"` + core.Printable(s, 200, c.secrets()...) + `"`
+}
+
 // Certificates names the certificates for requests to the authorization server: the client's own
 // with its key, as PEM or as PKCS #12, and the roots that verify the server. The zero value is no
 // client certificate and the system's roots.

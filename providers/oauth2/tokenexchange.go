@@ -33,6 +33,9 @@ var tokenExchange = grantType{
 	check:     (*Config).checkPartyTokens,
 	request:   exchangeToken,
 	renew:     renewOrRequest,
+	advice: func(*connection) string {
+		return "check subject_token, actor_token and their types"
+	},
 	subject: func(_ *Config, inputs map[string]core.Credential) string {
 		return inputs[subjectToken].Subject
 	},

@@ -70,6 +70,9 @@ func ErrorCode(err error, codes ...string) bool {
 // another sign-in or another refresh token would be refused as well.
 func ClientRefused(err error) bool { return ErrorCode(err, clientCodes...) }
 
+// IsClientCode reports whether an error code refuses the client.
+func IsClientCode(code string) bool { return slices.Contains(clientCodes, code) }
+
 // Unclear reports whether err is an answer that does not say that the server refuses what the
 // request presented: a page, or a status that a gateway in between gives as well. Its code is
 // Unavailable.
