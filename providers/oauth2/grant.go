@@ -58,7 +58,7 @@ type requestFunc func() (grant.Token, error)
 // be refused again: servers report an unusable refresh token in different ways.
 func renewOrRequest(ctx context.Context, conn *connection, refresh core.Secret,
 	requestNew requestFunc) (grant.Token, error) {
-	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
+	token, err := conn.renewToken(ctx, refresh)
 	if err == nil || core.CodeOf(err) == core.CodeUnavailable || grant.ClientRefused(err) {
 		return token, err
 	}

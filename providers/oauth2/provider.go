@@ -25,6 +25,7 @@ type provider struct {
 	nonce  dpop.Nonce // the server's last nonce, for the next proof of a token request
 
 	unclear unclearAnswers // the last answers of the token endpoint
+	spent   spentToken     // the refresh token that must not be sent again
 }
 
 // The abilities that only some settings call for are in types of their own, as a session asks a
@@ -46,6 +47,8 @@ type (
 func newProvider(cfg Config) core.Provider {
 	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
 	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
+	cfg.Headers, cfg.TokenAttributes = maps.Clone(cfg.Headers), maps.Clone(cfg.TokenAttributes)
+	cfg.Redirect.Ports = slices.Clone(cfg.Redirect.Ports)
 	cfg.Assertion.Claims, _ = revealSecrets(cfg.Assertion.Claims).(map[string]any)
 	g := grantNamed(cfg.Grant)
 	p := &provider{cfg: cfg, grant: g}
@@ -81,7 +84,11 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		return core.Credential{}, p.annotate(conn, err)
 	}
 	if p.grant.signIn != nil {
-		return conn.renewedCredential(ctx, token, req.Previous)
+		cred, err := conn.renewedCredential(ctx, token, req.Previous)
+		if err != nil && !token.Refresh.Equal(previous.Refresh) {
+			p.spent.add(previous.Refresh)
+		}
+		return cred, err
 	}
 	cred := conn.credential(token)
 	cred.Subject = p.cfg.ClientID
@@ -105,6 +112,11 @@ func (p *provider) token(ctx context.Context, conn *connection,
 	request := func() (grant.Token, error) { return p.grant.request(ctx, conn, conn.req.Inputs) }
 	if refresh.IsZero() {
 		return request()
+	}
+	if p.spent.has(refresh) {
+		return grant.Token{}, core.Errorf(core.CodeInteractive,
+			"the refresh token was used up by a renewal whose ID token was refused; a person must sign in "+
+				"again")
 	}
 	conn.sent = true
 	return p.grant.renew(ctx, conn, refresh, request)

@@ -5,8 +5,10 @@
 package oauth2
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -51,6 +53,9 @@ func (conn *connection) clientAdvice() string {
 		return "check client_id, client_secret and client_auth"
 	case PrivateKeyJWT, SecretJWT:
 		setting := "client_key"
+		if conn.cfg.ClientAssertion.isGiven() {
+			return "check client_id and the JWT of client_assertion: its audience, its times and its issuer"
+		}
 		if method == SecretJWT {
 			setting = "client_secret"
 		}
@@ -99,4 +104,22 @@ func (u *unclearAnswers) judge(err error, g *grantType) error {
 	}
 	return core.Errorf(final, "%w; this is answer %d of this kind in a row, since %s", core.Cause(err),
 		u.count, formatTime(u.since))
+}
+
+// spentToken remembers the last refresh token that the server has replaced in an answer that was then
+// refused. A server that sees it again takes it for stolen and revokes what was issued since (RFC 9700
+// §4.14.2). Only a hash is kept, in memory. The zero value is ready for use. It is safe for
+// concurrent use.
+type spentToken struct {
+	hash atomic.Pointer[[sha256.Size]byte]
+}
+
+func (s *spentToken) add(refresh core.Secret) {
+	hash := sha256.Sum256([]byte(refresh.Reveal()))
+	s.hash.Store(&hash)
+}
+
+func (s *spentToken) has(refresh core.Secret) bool {
+	hash := s.hash.Load()
+	return hash != nil && *hash == sha256.Sum256([]byte(refresh.Reveal()))
 }

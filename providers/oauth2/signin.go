@@ -30,7 +30,7 @@ func requirePerson(context.Context, *connection, map[string]core.Credential) (gr
 // help.
 func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret,
 	_ requestFunc) (grant.Token, error) {
-	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
+	token, err := conn.renewToken(ctx, refresh)
 	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ClientRefused(err)
 	if err != nil && (tokenRefused || grant.ErrorCode(err, "invalid_request")) {
 		return token, core.Errorf(core.CodeInteractive,
@@ -76,7 +76,14 @@ func (c *Config) authorizationForm() url.Values {
 func (conn *connection) signedInCredential(ctx context.Context, token grant.Token,
 	nonce string) (core.Credential, error) {
 	cred := conn.credential(token)
-	if token.ID.IsZero() || conn.meta.Issuer == "" {
+	switch {
+	case conn.meta.Issuer == "":
+		return cred, nil
+	case token.ID.IsZero() && conn.cfg.asksForIDToken():
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
+			"the server issued no ID token, which the scope openid asks for (OpenID Connect Core 1.0 "+
+				"§3.1.3.3): allow it for this client, or leave out openid")
+	case token.ID.IsZero():
 		return cred, nil
 	}
 	who, err := conn.identify(ctx, token, expectation{nonce: nonce})

@@ -150,20 +150,13 @@ func exchangeError(err error, fromInput, hasActor bool) error {
 // if neither has one.
 func partyToken(role string, text core.Secret, file string,
 	inputs map[string]core.Credential) (core.Secret, error) {
-	input, fromInput := inputs[role]
+	_, fromInput := inputs[role]
 	fromSettings := !text.IsZero() || file != ""
 	switch {
 	case fromInput && fromSettings:
 		return core.Secret{}, core.Errorf(core.CodeBadConfig, "%s is given as a setting and in inputs", role)
 	case fromSettings:
 		return readToken(role, text, file)
-	case !fromInput:
-		return core.Secret{}, nil
 	}
-	kind, token, _ := strings.Cut(input.Attach.Header["Authorization"].Reveal(), " ")
-	if token == "" || !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP") {
-		return core.Secret{}, core.Errorf(core.CodeBadConfig,
-			"the session for %s has no token in an Authorization header", role)
-	}
-	return core.NewSecret(token), nil
+	return inputToken(role, inputs)
 }

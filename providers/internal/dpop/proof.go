@@ -32,7 +32,7 @@ type Claims struct {
 
 // backdate is how old a new proof claims to be: a server whose clock is behind would refuse a proof
 // from its future, and every server accepts proofs that are some seconds old (RFC 9449 §11.1).
-const backdate = 5 * time.Second
+const backdate = 3 * time.Second
 
 // payload is the claims of a proof (RFC 9449 §4.2).
 type payload struct {

@@ -48,6 +48,9 @@ type Client struct {
 	TokenPath string
 	// BearerType is a further name of the type Bearer, which some servers use. Empty: none.
 	BearerType string
+	// GrantType is the grant_type of ClientCredentials, for a grant of the server's own. Empty:
+	// client_credentials.
+	GrantType string
 	// Scopes are requested. Empty: the server chooses.
 	Scopes []string
 	// Params are further parameters of token requests, such as "audience" and "resource". A parameter
@@ -104,7 +107,9 @@ func (t Token) Header() core.Secret {
 // nothing. The second request has a new assertion and a new proof.
 func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error) {
 	err = providerhttp.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
-		token, err = c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
+		token, err = c.Exchange(ctx, url.Values{
+			"grant_type": {cmp.Or(c.GrantType, "client_credentials")},
+		})
 		return err
 	})
 	return token, err
