@@ -171,7 +171,7 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	if err := p.grant.signIn.checkUI(ui); err != nil {
 		return core.Credential{}, err
 	}
-	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry})
+	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry, Inputs: req.Inputs})
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -185,7 +185,9 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 // it, and the access token. The error wraps [errors.ErrUnsupported] if the server has no revocation
 // endpoint, or if the grant keeps its tokens.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
+	// Revoke gets no inputs, so that a client whose assertion is one cannot authenticate.
+	if p.grant.keepsTokens || p.cfg.ClientAssertion.Input ||
+		p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
 	conn, err := p.connect(ctx, core.Request{Reason: core.ReasonExpiring})
