@@ -23,6 +23,9 @@ type discovery struct {
 	found atomic.Pointer[metadata]
 }
 
+// maxRefusal is how many bytes of an answer that is not a success are read.
+const maxRefusal = 64 << 10
+
 // errNoMetadata marks the answer of a URL that has no metadata document.
 var errNoMetadata = errors.New("no metadata")
 
@@ -125,8 +128,10 @@ func getDocument(web *http.Client, req *http.Request,
 		return nil, false, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
-	if err := providerhttp.AnswerError(resp, nil, secrets...); err != nil {
-		return nil, true, err
+	if resp.StatusCode >= 300 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // the status decides
+		from := core.Printable(core.OriginText(req.URL)+req.URL.EscapedPath(), maxText, secrets...)
+		return nil, true, providerhttp.AnswerErrorOf(from, resp, body, secrets...)
 	}
 	body, err = io.ReadAll(resp.Body)
 	if err != nil {

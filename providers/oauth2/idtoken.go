@@ -139,17 +139,28 @@ type expectation struct {
 // (OpenID Connect Core 1.0 §3.1.3.7).
 func (conn *connection) identify(ctx context.Context, token grant.Token,
 	want expectation) (person, error) {
-	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
-		return person{}, err
-	}
-	var keys []crypto.PublicKey
-	err := providerhttp.Retry(ctx, conn.req, func() (err error) {
-		keys, err = fetchKeys(ctx, conn)
-		return err
-	})
+	keys, err := conn.keys(ctx)
 	if err != nil {
 		return person{}, err
 	}
+	return conn.identifyWith(ctx, keys, token, want)
+}
+
+// keys fetches the keys that ID tokens are signed with.
+func (conn *connection) keys(ctx context.Context) (keys []crypto.PublicKey, err error) {
+	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
+		return nil, err
+	}
+	err = providerhttp.Retry(ctx, conn.req, func() error {
+		keys, err = fetchKeys(ctx, conn)
+		return err
+	})
+	return keys, err
+}
+
+// identifyWith is identify with keys that have been fetched.
+func (conn *connection) identifyWith(ctx context.Context, keys []crypto.PublicKey, token grant.Token,
+	want expectation) (person, error) {
 	want.secrets = append(conn.cfg.secrets(), token.Access, token.Refresh)
 	want.issuer, want.clientID, want.access = conn.meta.Issuer, conn.cfg.ClientID, token.Access
 	return checkIDToken(ctx, keys, token.ID.Reveal(), want)
@@ -248,6 +259,8 @@ func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	body, refused, err := getDocument(conn.client.HTTP, req, conn.cfg.secrets())
 	switch {
+	case refused && core.CodeOf(err) == core.CodeDenied: // keys are public; a gateway answers so
+		return nil, core.Errorf(core.CodeUnavailable, "the keys of the issuer: %w", core.Cause(err))
 	case refused:
 		return nil, core.Prefix(err, "the keys of the issuer")
 	case err != nil:

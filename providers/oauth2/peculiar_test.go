@@ -393,3 +393,69 @@ func TestPeculiarSettings(t *testing.T) {
 		})
 	}
 }
+
+// TestKeysAreMissedInRenewal checks that no answer for the keys loses a renewed refresh token.
+func TestKeysAreMissedInRenewal(t *testing.T) {
+	for _, status := range []int{200, 401, 403, 404, 410, 500, 503} {
+		s := newPeople(t)
+		p := s.open(t, nil)
+		c, _, err := signIn(t, p)
+		require.NoError(t, err)
+		s.set(func() {
+			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte("<html>"))
+			}
+		})
+		renewed, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
+		require.NoError(t, err, status)
+		require.Equal(t, c.Subject, renewed.Subject)
+		require.False(t, c.RefreshState.Equal(renewed.RefreshState))
+	}
+}
+
+// TestExchangeAtServerWithoutIt checks that the metadata is consulted before the tokens are blamed.
+func TestExchangeAtServerWithoutIt(t *testing.T) {
+	s := newServer(t)
+	s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{"issuer": s.URL,
+		"token_endpoint": s.URL + "/token", "grant_types_supported": []any{"client_credentials"}}
+	s.respond(400, "application/json", `{"error":"invalid_request"}`)
+	_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL, "grant": "token_exchange",
+		"subject_token": "subject-canary"}).Authenticate(t.Context(), core.Request{})
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	require.ErrorContains(t, err, "the server does not offer the grant token_exchange, but client_credentials")
+	require.NotContains(t, err.Error(), "may have ended")
+}
+
+// TestRefusalsOfEachGrant checks what an answer means for each grant that no person takes part in.
+func TestRefusalsOfEachGrant(t *testing.T) {
+	key := map[string]any{"text": keyPEM(t, ecKey)}
+	for name, settings := range map[string]map[string]any{
+		"client_credentials": {},
+		"refresh_token":      {"refresh_token": "configured-one"},
+		"jwt_bearer":         {"assertion": map[string]any{"key": key}},
+		"token_exchange":     {"subject_token": "a-subject-token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings["grant"] = name
+			for body, want := range map[string]core.Code{
+				`400 {"error":"invalid_grant"}`: core.CodeDenied, `400 `: core.CodeDenied,
+				`401 {"message":"x"}`: core.CodeDenied, `403 {"error":"invalid_grant"}`: core.CodeDenied,
+				`401 <html>`: core.CodeUnavailable, `400 <html>`: core.CodeUnavailable,
+				`403 `: core.CodeUnavailable, `409 {}`: core.CodeUnavailable,
+				`400 {"error":"server_error"}`: core.CodeUnavailable,
+				`400 error=invalid_scope`:      core.CodeBadConfig, `404 <html>`: map[bool]core.Code{
+					true: core.CodeUnavailable, false: core.CodeBadConfig}[name == "refresh_token"],
+			} {
+				s := newServer(t)
+				status, _ := strconv.Atoi(body[:3])
+				s.respond(status, "text/html", body[4:])
+				_, err := s.open(t, settings).Authenticate(t.Context(), core.Request{})
+				require.ErrorIs(t, err, want, body)
+				require.ErrorContains(t, err, s.URL+"/token answers "+body[:3], body)
+				require.ErrorContains(t, err, "client_auth client_secret_basic)", body)
+				requireClean(t, err)
+			}
+		})
+	}
+}

@@ -150,7 +150,8 @@ func (p *provider) explain(m *metadata, err error) error {
 	}
 	method := p.cfg.authMethod()
 	switch {
-	case omits(m.GrantTypes, p.grant.parameter) && refused("unsupported_grant_type"):
+	case omits(m.GrantTypes, p.grant.parameter) &&
+		(refused("unsupported_grant_type") || grant.ErrorCode(err, "invalid_request")):
 		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the grant %s, but %s",
 			core.Cause(err), p.grant.name, p.cfg.printable(m.GrantTypes))
 	case omits(m.AuthMethods, method) && refused("invalid_client"):

@@ -104,11 +104,12 @@ func (conn *connection) renewedCredential(ctx context.Context, token grant.Token
 	if token.ID.IsZero() || conn.meta.Issuer == "" {
 		return cred, nil
 	}
-	who, err := conn.identify(ctx, token, expectation{subject: previous.Subject})
-	switch {
-	case core.CodeOf(err) == core.CodeUnavailable:
-		return cred, nil
-	case err != nil:
+	keys, err := conn.keys(ctx)
+	if err != nil {
+		return cred, nil // see above
+	}
+	who, err := conn.identifyWith(ctx, keys, token, expectation{subject: previous.Subject})
+	if err != nil {
 		return core.Credential{}, err
 	}
 	who.addTo(&cred)

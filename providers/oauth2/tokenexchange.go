@@ -117,7 +117,10 @@ func exchangeToken(ctx context.Context, conn *connection,
 		form.Set("requested_token_type", requested)
 	}
 	token, err := conn.client.Exchange(ctx, form, subject, actor)
-	if err != nil {
+	switch {
+	case err != nil && omits(conn.meta.GrantTypes, tokenExchangeParameter):
+		return token, err // see explain
+	case err != nil:
 		_, fromInput := inputs[subjectToken]
 		return token, exchangeError(err, fromInput, !actor.IsZero())
 	}
