@@ -52,7 +52,7 @@ func (s *Session) end(ctx context.Context, how closeMode) error {
 	}
 	s.awaitLast(ctx, u, c.last)
 	err := u.releaseAtEnd(ctx, c.release, how)
-	s.sendingParts().transports.end()
+	s.sendingParts().transports.close()
 	s.mu.Lock()
 	s.apply(u, s.machine.closed(c.again))
 	close(s.extra.closing)

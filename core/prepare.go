@@ -35,7 +35,7 @@ type credential struct {
 // prepare checks what a provider returned and makes it ready for use. The
 // credential before it, old, may lend its parsed certificate; it may be nil.
 func prepare(u *setup, c Credential, old *credential) (*credential, error) {
-	if c.Attach.empty() && u.authorizer == nil {
+	if c.Attach.isEmpty() && u.authorizer == nil {
 		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
@@ -96,12 +96,12 @@ func (l *credential) covers(u *url.URL) bool {
 
 // attachable is what a credential puts on requests. It is never written to.
 type attachable struct {
-	fields   []field           // for HTTP
+	fields   []headerField     // for HTTP
 	metadata map[string]string // for gRPC; nil: not made yet
 }
 
 // header returns the prepared header fields.
-func (l *credential) header() []field {
+func (l *credential) header() []headerField {
 	if made := l.made.Load(); made != nil {
 		return made.fields
 	}
@@ -129,7 +129,7 @@ func (l *credential) authorizer() Authorizer {
 // asAbsent remembers that Authorize is not supported, so that a proxy is called
 // once for a credential and not for every request.
 func (l *credential) asAbsent() error {
-	if l.cred.Attach.empty() {
+	if l.cred.Attach.isEmpty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	l.plain.Store(true)

@@ -31,7 +31,7 @@ type Session struct {
 	live  atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup atomic.Pointer[setup]      // written under mu
 
-	sending atomic.Pointer[sending] // what sends requests; made on first use
+	sending atomic.Pointer[sendingState] // what sends requests; made on first use
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
@@ -341,7 +341,7 @@ func (s *Session) Reject(c Credential, challenge string) {
 	if l == nil || c.id != l.cred.id {
 		return
 	}
-	if refused, invalid := refusal(l.scheme(), challenge); refused {
+	if refused, invalid := readChallenge(l.scheme(), challenge); refused {
 		s.refuse(context.Background(), l, invalid, challenge)
 	}
 }
@@ -437,11 +437,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // sendingParts returns what sends the session's requests.
-func (s *Session) sendingParts() *sending {
+func (s *Session) sendingParts() *sendingState {
 	if p := s.sending.Load(); p != nil {
 		return p
 	}
-	s.sending.CompareAndSwap(nil, &sending{})
+	s.sending.CompareAndSwap(nil, &sendingState{})
 	return s.sending.Load()
 }
 

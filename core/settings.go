@@ -122,11 +122,12 @@ type member struct {
 	required bool
 }
 
-// knownMembers holds what members found: types are few and sessions many.
-var knownMembers sync.Map // reflect.Type → []member
+// membersByType caches the result of members, as many sessions have the same type.
+var membersByType sync.Map // reflect.Type → []member
 
+// members returns the settings of a struct type, those of embedded structs included.
 func members(t reflect.Type) []member {
-	if list, ok := knownMembers.Load(t); ok {
+	if list, ok := membersByType.Load(t); ok {
 		return list.([]member)
 	}
 	var list []member
@@ -144,10 +145,13 @@ func members(t reflect.Type) []member {
 			if name == "" {
 				name = f.Name
 			}
-			list = append(list, member{name, []int{i}, f.Tag, f.Type, f.Tag.Get("required") == "true"})
+			list = append(list, member{
+				name: name, index: []int{i}, tag: f.Tag, typ: f.Type,
+				required: f.Tag.Get("required") == "true",
+			})
 		}
 	}
-	knownMembers.Store(t, list)
+	membersByType.Store(t, list)
 	return list
 }
 
@@ -163,7 +167,8 @@ func describeSettings(t reflect.Type) []Setting {
 		if enum := m.tag.Get("enum"); enum != "" {
 			s.Enum = strings.Split(enum, ",")
 		}
-		if elem.Kind() == reflect.Struct && elem != secretType && !reflect.PointerTo(elem).Implements(textType) {
+		if elem.Kind() == reflect.Struct && elem != secretType &&
+			!reflect.PointerTo(elem).Implements(textType) {
 			s.Fields = describeSettings(elem)
 		}
 		list = append(list, s)

@@ -84,7 +84,7 @@ func (u *setup) suppliers() map[string]supplier {
 
 // annotate adds the session, the kind and the operation to an error.
 func (u *setup) annotate(err error, op string) error {
-	return boundary(err, u.name, u.opts.Kind, op)
+	return annotateError(err, u.name, u.opts.Kind, op)
 }
 
 // warn logs an error that no caller receives.

@@ -45,7 +45,7 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
 			return d.setup.provider.Authenticate(ctx, q.req)
 		})
-		if inputOf(err) != "" {
+		if refusedRole(err) != "" {
 			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
 			return o, err
 		}
@@ -142,11 +142,11 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 func (d direct) rejectInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
-	role := inputOf(err)
+	role := refusedRole(err)
 	s, ok := d.setup.suppliers()[role]
 	if !ok {
 		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
-			clip(role), Cause(err))
+			printable(role), Cause(err))
 	}
 	if a.second != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	var ignored []string
 	for _, text := range c.Origins {
 		if o, err := parseOrigin(text); err != nil || !slices.Contains(u.origins, o) {
-			ignored = append(ignored, clip(text))
+			ignored = append(ignored, printable(text))
 		}
 	}
 	if len(ignored) > 0 {

@@ -64,7 +64,7 @@ func NewStoreFactory[C any](
 				err = fmt.Errorf("the factory of the kind %q of store returned no store", info.Kind)
 			}
 			if err != nil {
-				return nil, boundary(err, "", "", "open")
+				return nil, annotateError(err, "", "", "open")
 			}
 			return s, nil
 		},

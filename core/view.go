@@ -75,7 +75,7 @@ func (v *View) of() *Session {
 // if the first renewal found what another process had saved.
 const maxViewRenewals = 2
 
-// get implements keeper.
+// get implements credentialOwner.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
 		l, err := v.of().get(ctx, answers)
@@ -111,7 +111,7 @@ func (v *View) met(l *credential) bool {
 	return left >= v.need.MinValidity
 }
 
-// refuse implements keeper.
+// refuse implements credentialOwner.
 func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
 	v.of().refuse(ctx, l, invalid, challenge)
 }

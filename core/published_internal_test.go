@@ -35,7 +35,7 @@ func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
 	keeps := func() bool {
-		return !s.sendingParts().transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
+		return !s.sendingParts().transports.withCredential(s.sender(), nil, l).(*ownTransport).owned.DisableKeepAlives
 	}
 	require.True(t, keeps())
 	require.NoError(t, s.Close(t.Context()))
