@@ -12,13 +12,13 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// AnswerError says what an answer that is not a success means: Denied for a
-// refusal (400, 401, 403, 404…), Unavailable for 408, 429 and 5xx with the
-// Retry-After of the answer, CodeBadConfig for a redirect and for the OAuth error
-// codes that settings can mend. Of body it uses "error" and
-// "error_description" (RFC 6749 §5.2) as [core.Printable] lets them be shown:
-// not where they repeat a part of one of the secrets given.
-// It returns nil for a status below 300.
+// AnswerError returns the error that the status and the body of an answer mean, or nil
+// for a status below 300. The code is [core.CodeDenied] for a refusal (400, 401, 403 and
+// other statuses below 500), [core.CodeUnavailable] for 408, 425, 429 and 5xx, with the
+// Retry-After of the answer, and [core.CodeBadConfig] for a redirect, for 404 and 405 and
+// for OAuth error codes that other settings avoid. The text has "error" and
+// "error_description" of body (RFC 6749 §5.2) as [core.Printable] returns them: without
+// text that repeats a part of one of the secrets.
 func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error {
 	if resp.StatusCode < 300 {
 		return nil
@@ -34,7 +34,7 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 		e.Code = core.CodeBadConfig
 		to := "elsewhere"
 		if loc, err := resp.Location(); err == nil {
-			if place := shown(core.OriginText(loc), secrets); place != "" {
+			if place := printable(core.OriginText(loc), secrets); place != "" {
 				to = "to " + place
 			}
 		}
@@ -51,7 +51,7 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 	e.Code = oauthCode(code, e.Code)
 	e.Err = fmt.Errorf("%sanswers %d%s", from, resp.StatusCode, text)
 	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.CodeUnavailable {
-		e.Err = &passing{e.Err}
+		e.Err = &transientError{e.Err}
 	}
 	return e
 }
@@ -83,25 +83,25 @@ func oauthError(body []byte, secrets []core.Secret) (code, text string) {
 	if json.Unmarshal(body, &doc) != nil {
 		return "", ""
 	}
-	code = shown(doc.Error, secrets)
+	code = printable(doc.Error, secrets)
 	if code != "" {
 		text = ": " + code
-		if d := shown(doc.Description, secrets); d != "" {
+		if d := printable(doc.Description, secrets); d != "" {
 			text += " (" + d + ")"
 		}
 	}
 	return code, text
 }
 
-// shown returns what an error may say of foreign text.
-func shown(s string, secrets []core.Secret) string {
-	return core.Printable(s, maxShown, secrets...)
+// printable returns the part of a foreign text that an error may contain.
+func printable(s string, secrets []core.Secret) string {
+	return core.Printable(s, maxPrintable, secrets...)
 }
 
-const maxShown = 200 // runes
+const maxPrintable = 200 // runes
 
-// AnswerCode returns the code and a short text for an "error" and an
-// "error_description" that came with a success status, as some servers do.
+// AnswerCode returns the error for an "error" and "error_description" in the body of an
+// answer with a success status, which some servers send. It returns nil if there is none.
 func AnswerCode(body []byte, secrets ...core.Secret) error {
 	code, text := oauthError(body, secrets)
 	if code == "" {
@@ -110,11 +110,11 @@ func AnswerCode(body []byte, secrets ...core.Secret) error {
 	return core.Errorf(oauthCode(code, core.CodeDenied), "the answer is an error%s", text)
 }
 
-// maxRetryAfter bounds what a server can make us wait.
+// maxRetryAfter bounds the wait that a server can ask for.
 const maxRetryAfter = time.Hour
 
 // RetryAfter reads the Retry-After header (RFC 9110 §10.2.3), in seconds or as
-// a date. It returns zero for none and for nonsense, and an hour at most.
+// a date. It returns 0 if there is none or if it is malformed, and at most an hour.
 func RetryAfter(h http.Header) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
