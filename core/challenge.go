@@ -33,8 +33,8 @@ type apiAnswer struct {
 	again     bool   // it has values for the Authorizer, which authorizes the request again
 }
 
-// readAnswer returns the meaning of an answer. scheme is the authentication scheme of the credential
-// that the request carried; empty: none. statuses are Options.RefusedStatus.
+// readAnswer returns the meaning of an answer. scheme is the authentication scheme of the
+// credential that the request carried; empty: none. statuses are Options.RefusedStatus.
 func readAnswer(status int, header http.Header, scheme string, statuses []int) apiAnswer {
 	configured := slices.Contains(statuses, status)
 	if !configured && (status < 400 || status > 499) {

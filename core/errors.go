@@ -157,12 +157,12 @@ func LocalErrorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Local: true, Err: fmt.Errorf(format, args...)}
 }
 
-// InputRefused returns err with [Error.Input] set: the server refused the
-// credential of that role in Request.Inputs, not the provider's own secrets. The code, RetryAfter and the text stay as they are. The session then
-// rejects that credential in the session that it came from ([Session.Reject]) and
-// asks the provider once more, with what that session has next. Without it, the
-// provider is given the same input again at the next attempt. A role that the
-// request did not have is [CodeBadConfig]. It returns nil for nil and does not change
+// InputRefused returns err with [Error.Input] set: the server refused the credential of that
+// role in Request.Inputs, not the provider's own secrets. The code, RetryAfter and the text
+// stay as they are. The session then rejects that credential in the session that it came
+// from ([Session.Reject]) and asks the provider once more, with what that session has next.
+// Without it, the provider is given the same input again at the next attempt. A role that
+// the request did not have is [CodeBadConfig]. It returns nil for nil and does not change
 // err.
 func InputRefused(role string, err error) error {
 	if err == nil {

@@ -135,12 +135,12 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 	return config
 }
 
-// Signer returns the private key of the session's current client certificate
-// for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
-// If the key stays with the provider (see [TLSSigner]), each signature is a call of the
-// provider, within Options.Timeout. Call Signer again when the certificate has changed. The error is that of
-// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The
-// signer is safe for concurrent use.
+// Signer returns the private key of the session's current client certificate for other uses
+// than TLS, such as the assertions of an OAuth client (RFC 7523). If the key stays with the
+// provider (see [TLSSigner]), each signature is a call of the provider, within
+// Options.Timeout. Call Signer again when the certificate has changed. The error is that of
+// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The signer
+// is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 	return s.sender().signer(ctx)
 }

@@ -187,7 +187,8 @@ func (c *Config) authenticator(meta *metadata, signer *jose.Signer) grant.Auth {
 	}
 }
 
-// newClaims returns the claims of a new assertion (RFC 7523 §3). A lifetime of zero is the default.
+// newClaims returns the claims of a new assertion (RFC 7523 §3). A lifetime of zero is the
+// default.
 func newClaims(issuer, subject, audience string, lifetime time.Duration) map[string]any {
 	if lifetime == 0 {
 		lifetime = defaultAssertionLifetime

@@ -172,9 +172,10 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 	return nil
 }
 
-// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx ends when
-// the code does. The time between two requests is d.interval, which each slow_down prolongs; after
-// a request that was not answered it doubles, until the server answers again.
+// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx
+// ends when the code does. The time between two requests is d.interval, which each slow_down
+// prolongs; after a request that was not answered it doubles, until the server answers
+// again.
 func pollToken(ctx context.Context, client *grant.Client,
 	d deviceAuthorization) (grant.Token, error) {
 	wait := d.interval

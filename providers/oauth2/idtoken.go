@@ -136,9 +136,9 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 	return who, nil
 }
 
-// check compares the claims of a token with what it must contain. Its codes say what to do: an ID
-// token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig), one of
-// another sign-in or person may be an attack (Denied).
+// check compares the claims of a token with what it must contain. Its codes say what to do:
+// an ID token of a wrong issuer, client or time does not improve by another sign-in
+// (CodeBadConfig), one of another sign-in or person may be an attack (Denied).
 func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
 	if err := want.checkParties(token, extra); err != nil {
 		return err

@@ -99,9 +99,9 @@ func withErrorCode(err error, code string) error {
 	return err
 }
 
-// ErrorCode reports whether err is an error answer of the server whose "error" is code. It knows
-// the codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of revocation
-// (RFC 7009 §2.2.1) and of the device authorization grant (RFC 8628 §3.5).
+// ErrorCode reports whether err is an error answer of the server whose "error" is code. It
+// knows the codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of
+// revocation (RFC 7009 §2.2.1) and of the device authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
 	var e *codedError
 	return errors.As(err, &e) && e.code == code

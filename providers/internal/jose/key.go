@@ -102,8 +102,8 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 	return NewSigner(key, c.ID, c.Algorithm)
 }
 
-// parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK
-// Set (§5).
+// parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id
+// in a JWK Set (§5).
 func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string, err error) {
 	text, err = findJWK(text, id)
 	if err != nil {
