@@ -78,8 +78,8 @@ func (n *BodyNeeds) check() error {
 		return nil
 	}
 	if n.Raw < 0 || n.Raw > maxRawBody {
-		return Errorf(CodeBadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
-			n.Raw, maxRawBody)
+		return Errorf(CodeBadConfig,
+			"the credential asks for bodies of up to %d bytes, and %d is the limit", n.Raw, maxRawBody)
 	}
 	if len(n.Digests) > maxDigests {
 		return Errorf(CodeBadConfig, "the credential asks for %d digests of bodies, and %d is the limit",

@@ -54,7 +54,8 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 			d.text(at, text, field)
 		} else if m.required {
 			d.fault(at, "missing")
-		} else if field.Kind() == reflect.Struct && field.Type() != secretType && hasDefaults(field.Type()) {
+		} else if field.Kind() == reflect.Struct && field.Type() != secretType &&
+			hasDefaults(field.Type()) {
 			d.object(at, nil, field)
 		}
 	}

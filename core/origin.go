@@ -23,7 +23,8 @@ func parseOrigin(s string) (origin, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 		u.Path != "" && u.Path != "/" {
-		return origin{}, fmt.Errorf("%q is not an origin, such as \"https://api.example.com\"", printable(s))
+		return origin{}, fmt.Errorf(`%q is not an origin, such as "https://api.example.com"`,
+			printable(s))
 	}
 	o, ok := originOf(u)
 	if !ok {

@@ -14,8 +14,10 @@ import (
 
 // Setting describes one setting of a provider.
 type Setting struct {
-	Name     string
-	Type     string // "string", "bool", "integer", "number", "duration", "object", "list of T", "map of T", "any"
+	Name string // the key in a configuration
+	// Type is "string", "bool", "integer", "number", "duration", "object", "any", "list of T" or
+	// "map of T".
+	Type     string
 	Doc      string
 	Default  string
 	Enum     []string // the values allowed; empty: any

@@ -146,7 +146,7 @@ func sign(r *run) {
 	case isUnsupported(err):
 		r.skipped = "SignDigest is not supported"
 	case public == nil || hasKey:
-		r.skipped = "the credential has no certificate without a key, so that no session asks for signatures"
+		r.skipped = "the credential has no certificate without a key, so no session asks for signatures"
 	case err != nil:
 		r.errorf("SignDigest: %w", err)
 	case !verifies(public, req, signature):

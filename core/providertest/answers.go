@@ -94,8 +94,8 @@ var (
 func serverRefuses(r *run) {
 	const invalid = `{"error": "invalid_client", "error_description": "unknown client"}`
 	r.provoke(
-		misbehaviour{"401 with invalid_client", answer(401, invalid, contentType, asJSON, "WWW-Authenticate",
-			"Basic"), denied},
+		misbehaviour{"401 with invalid_client", answer(401, invalid,
+			contentType, asJSON, "WWW-Authenticate", "Basic"), denied},
 		misbehaviour{"400 with invalid_client", answer(400, invalid, contentType, asJSON), denied},
 		misbehaviour{"401 without a body", answer(401, ""), denied},
 		misbehaviour{"401 with a page", answer(401, htmlPage, contentType, asHTML), denied},
@@ -124,9 +124,10 @@ func serverEchoes(r *run) {
 		misbehaviour{"a refusal that repeats half of the secret",
 			answer(401, says(r.canary[:len(r.canary)/2]), contentType, asJSON), denied},
 		misbehaviour{"a refusal that repeats the secret", answer(401, echo, contentType, asJSON), denied},
-		misbehaviour{"a page that repeats the secret", answer(403, htmlPage+r.canary, contentType, asHTML), denied},
-		misbehaviour{"a success that repeats the secret", answer(200, htmlPage+r.canary, contentType, asHTML,
-			"X-Echo", r.canary), anyRefusal},
+		misbehaviour{"a page that repeats the secret",
+			answer(403, htmlPage+r.canary, contentType, asHTML), denied},
+		misbehaviour{"a success that repeats the secret", answer(200, htmlPage+r.canary,
+			contentType, asHTML, "X-Echo", r.canary), anyRefusal},
 	)
 }
 
@@ -139,8 +140,8 @@ func serverUnreachable(r *run) {
 
 func serverErrors(r *run) {
 	for _, status := range []int{500, 502, 503, 504} {
-		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, htmlPage, contentType, asHTML),
-			unavailable})
+		r.provoke(misbehaviour{fmt.Sprint("status ", status),
+			answer(status, htmlPage, contentType, asHTML), unavailable})
 	}
 }
 
@@ -208,8 +209,8 @@ func serverGarbage(r *run) {
 		misbehaviour{"200 with an empty object", answer(200, "{}", contentType, asJSON), unusable},
 		misbehaviour{"200 with null", answer(200, "null", contentType, asJSON), unusable},
 		misbehaviour{"200 with a list", answer(200, `["a", 1]`, contentType, asJSON), unusable},
-		misbehaviour{"200 with half an object", answer(200, `{"access_token": "abcdefgh`, contentType, asJSON),
-			unusable},
+		misbehaviour{"200 with half an object",
+			answer(200, `{"access_token": "abcdefgh`, contentType, asJSON), unusable},
 		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", contentType,
 			"application/octet-stream"), unusable},
 		misbehaviour{"200 with an error", answer(200,

@@ -237,7 +237,10 @@ var checks = []check{
 		promise: "SignIn manages with any part of a UI, ends with its context, and leaves no " +
 			"goroutine and no listener",
 	},
-	{name: "person/refuses", promise: "a person who does not want to is CodeDenied", run: signInRefused},
+	{
+		name: "person/refuses", run: signInRefused,
+		promise: "a person who does not want to is CodeDenied",
+	},
 	{
 		name: "person/signs-in", run: signInWilling,
 		promise: "a person who is willing gets a sound credential, which Authenticate goes on with " +

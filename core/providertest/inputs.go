@@ -119,7 +119,9 @@ func refusedInputs(r *run) {
 
 // refusedRole authenticates with the inputs and returns the role that the error names as
 // refused, and false where no input has it.
-func (r *run) refusedRole(p core.Provider, given map[string]core.Credential) (role string, ok bool) {
+func (r *run) refusedRole(
+	p core.Provider, given map[string]core.Credential,
+) (role string, ok bool) {
 	_, err := r.call(r.ctx, func(ctx context.Context) error {
 		_, err := p.Authenticate(ctx, core.Request{Inputs: inputsOf(given)})
 		return err

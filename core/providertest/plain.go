@@ -26,8 +26,9 @@ type plainCredential struct {
 // toPlain reveals c.
 func toPlain(c core.Credential) plainCredential {
 	p := plainCredential{
-		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query), Cookie: revealAll(c.Attach.Cookie),
-		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, RefreshState: c.RefreshState.Reveal(),
+		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
+		Cookie: revealAll(c.Attach.Cookie),
+		Cert:   c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, RefreshState: c.RefreshState.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
 		Origins: append([]string(nil), c.Origins...), Subject: c.Subject,
 		Attributes:      maps.Clone(c.Attributes),

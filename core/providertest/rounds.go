@@ -41,7 +41,9 @@ func (f fixedProvider) Authenticate(context.Context, core.Request) (core.Credent
 	return f.cred, nil
 }
 
-func (f fixedProvider) Authorize(context.Context, core.Credential, core.Outgoing) (core.Attachment, error) {
+func (f fixedProvider) Authorize(
+	context.Context, core.Credential, core.Outgoing,
+) (core.Attachment, error) {
 	return f.cred.Attach, nil
 }
 

@@ -102,7 +102,8 @@ func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
 		Kind: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: callTimeout, UI: r.person(r.server, true), Inputs: r.inputSessions(),
+		Transport: transport, Timeout: callTimeout, UI: r.person(r.server, true),
+		Inputs: r.inputSessions(),
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }

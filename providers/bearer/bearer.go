@@ -126,7 +126,8 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 func (p *provider) expiredError(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
-		return core.LocalErrorf(core.CodeUnavailable, "the token in file %q expired at %s", p.cfg.TokenFile,
+		return core.LocalErrorf(core.CodeUnavailable,
+			"the token in file %q expired at %s", p.cfg.TokenFile,
 			when)
 	}
 	return core.LocalErrorf(core.CodeDenied, "the token expired at %s", when)

@@ -161,7 +161,8 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s",
 			v.VerificationURI, v.UserCode)
 		if v.VerificationURIComplete != "" {
-			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s", v.VerificationURIComplete)
+			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s",
+				v.VerificationURIComplete)
 		}
 		err = ui.Show(ctx, message)
 	}
@@ -203,7 +204,8 @@ func pollToken(ctx context.Context, client *grant.Client,
 		case grant.ErrorCode(err, "expired_token"):
 			return grant.Token{}, errCodeExpired
 		case grant.ErrorCode(err, "access_denied"):
-			return grant.Token{}, core.Errorf(core.CodeDenied, "the sign-in was refused: %w", errors.Unwrap(err))
+			return grant.Token{}, core.Errorf(core.CodeDenied,
+				"the sign-in was refused: %w", errors.Unwrap(err))
 		case core.CodeOf(err) == core.CodeUnavailable:
 			wait = min(2*wait, maxInterval)
 			var e *core.Error

@@ -57,7 +57,8 @@ type requestFunc func() (grant.Token, error)
 func renewOrRequest(ctx context.Context, conn *connection, refresh core.Secret,
 	requestNew requestFunc) (grant.Token, error) {
 	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
-	if err == nil || core.CodeOf(err) == core.CodeUnavailable || grant.ErrorCode(err, "invalid_client") {
+	if err == nil || core.CodeOf(err) == core.CodeUnavailable ||
+		grant.ErrorCode(err, "invalid_client") {
 		return token, err
 	}
 	return requestNew()

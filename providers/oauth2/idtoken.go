@@ -153,7 +153,8 @@ func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
 		return core.Errorf(core.CodeBadConfig,
 			"the ID token begins after %s, the time here: is this machine's clock right?", formatTime(now))
 	case want.nonce != "" && subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(want.nonce)) != 1:
-		return core.Errorf(core.CodeDenied, "the ID token belongs to another sign-in: its nonce is not ours")
+		return core.Errorf(core.CodeDenied,
+			"the ID token belongs to another sign-in: its nonce is not ours")
 	case token.AccessTokenHash != "" && token.VerifyAccessToken(want.access.Reveal()) != nil:
 		return core.Errorf(core.CodeDenied, "the ID token belongs to another access token")
 	case token.Subject == "" || len(token.Subject) > maxSubject || !isPlainText(token.Subject):
@@ -224,7 +225,8 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, core.Errorf(core.CodeBadConfig, "the issuer publishes no key that could sign an ID token")
+		return nil, core.Errorf(core.CodeBadConfig,
+			"the issuer publishes no key that could sign an ID token")
 	}
 	return keys, nil
 }

@@ -195,7 +195,8 @@ func (s starter) checkSocketDir(dir string) error {
 	if len(dir) <= maxSocketDir {
 		return nil
 	}
-	return s.program.errorf(core.CodeBadConfig, ": the folder for its socket, %s, has too long a name: "+
+	return s.program.errorf(core.CodeBadConfig,
+		": the folder for its socket, %s, has too long a name: "+
 		"set TMPDIR to a shorter one", dir)
 }
 

@@ -63,7 +63,8 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	case err != nil:
 		return nil, core.Errorf(core.CodeUnavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return nil, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.CodeUnavailable,
+			"%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
