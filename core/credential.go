@@ -14,7 +14,7 @@ import (
 // program and in a plugin. All copies of it share its maps and slices: do not write to
 // them. The zero Credential is none.
 type Credential struct {
-	// Attach goes on every request.
+	// Attach is what the session adds to every request.
 	Attach Attachment
 	// RefreshState is for the provider alone, such as a refresh token (RFC 6749
 	// §1.5). The session keeps it and passes it to the provider in
@@ -42,9 +42,9 @@ type Credential struct {
 	id uint64 // set by the session; Reject compares it
 }
 
-// Same reports whether c and other are one credential of a session, as
-// [Session.Reject] compares them: not whether their values are equal. A
-// credential that does not come from a session is the same as none.
+// Same reports whether c and other are the same credential of a session, which is how
+// [Session.Reject] compares them. It does not compare their values. It returns false for a
+// credential that is not from a session.
 func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == other.id }
 
 // BodyNeeds says what an Authorizer needs of the bodies of requests. A body is
@@ -108,11 +108,11 @@ type Attachment struct {
 	// against. Empty: the system's.
 	Roots string
 	// RememberHeaders names headers of the API's answers that the next Authorize wants
-	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). A 401
-	// that brings a new value, and does not say invalid_token, is answered by
-	// authorizing the request again, without a refusal of the credential. A
-	// request has three such rounds at most; the answer to the third is the
-	// caller's. Only what Authorize returns counts.
+	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). After a
+	// 401 with a new value and without invalid_token, the session authorizes the
+	// request again, and the credential is not refused. A request has at most
+	// three such rounds; the caller gets the answer to the third. Only the
+	// attachment that Authorize returns has an effect. Nil: none.
 	//
 	// An attachment with RememberHeaders alone sends the request without a
 	// credential, to its origins like any other: the first round of HTTP Digest
