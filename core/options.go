@@ -54,9 +54,9 @@ type Options struct {
 	// UI lets a provider ask a person. Nil: if a person is needed, the error is
 	// [CodeInteractive].
 	UI *UI
-	// AskOnlyOnSignIn restricts questions to a person to [Session.SignIn]: every
-	// other call returns [CodeInteractive]. A helper or a broker that has a UI sets it. False: any caller may cause a
-	// sign-in.
+	// AskOnlyOnSignIn restricts questions to a person to [Session.SignIn]: every other call
+	// returns [CodeInteractive]. A helper or a broker that has a UI sets it. False: any
+	// caller may cause a sign-in.
 	AskOnlyOnSignIn bool
 	// Store keeps the session's credential for later and other processes (see
 	// [Store]). Nil: it is in memory only.

@@ -26,8 +26,8 @@
 //
 // core implements no way to authenticate: the packages below providers do, for OAuth, API
 // keys, certificates and others. It does not read files or the environment; package
-// registry/config does. It is not an HTTP client of its own, and does not retry requests
-// except once after a refusal. It imports the standard library only.
+// registry/config does. Its HTTP clients repeat a request only after a refusal. It imports
+// the standard library only.
 //
 // Read on in secret.go.
 package core
@@ -46,8 +46,9 @@ import (
 // passes the previous one in [Request.Previous]. Parameters and results are plain data, so
 // that a provider works the same in the program and in a plugin process.
 type Provider interface {
-	// Authenticate obtains a credential. It returns when ctx ends. Its error is
-	// made by [Errorf], whose [Code] tells the session what to do next. An error without a code counts as [CodeUnavailable].
+	// Authenticate obtains a credential. It returns when ctx ends. Its error is made by
+	// [Errorf], whose [Code] tells the session what to do next. An error without a code
+	// counts as [CodeUnavailable].
 	Authenticate(ctx context.Context, req Request) (Credential, error)
 }
 
