@@ -11,7 +11,9 @@ import (
 
 // bearer is a credential that does not expire.
 func bearer(token string) core.Credential {
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}}}
+	return core.Credential{
+		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
+	}
 }
 
 // issuer is a provider that a test steers. Its tokens are t1, t2, …

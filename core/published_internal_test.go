@@ -15,7 +15,10 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	n := 0
 	s := New("x", ProviderFunc(func(context.Context, Request) (Credential, error) {
 		n++
-		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}, Expiry: time.Now().Add(time.Hour)}, nil
+		return Credential{
+			Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}},
+			Expiry: time.Now().Add(time.Hour),
+		}, nil
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
 	l := s.live.Load()
@@ -64,7 +67,11 @@ func TestEarliness(t *testing.T) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ", "http://\xd72\xb5::", "https://\xd7", "https://a::"} {
+	for _, s := range []string{
+		"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h",
+		"HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ", "http://\xd72\xb5::",
+		"https://\xd7", "https://a::",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

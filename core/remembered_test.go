@@ -19,11 +19,16 @@ type nonceProvider struct{ authentications atomic.Int32 }
 
 func (p *nonceProvider) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	n := p.authentications.Add(1)
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))}}}, nil
+	return core.Credential{
+		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))}},
+	}, nil
 }
 
 func (p *nonceProvider) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Header: map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]}, RememberHeaders: []string{"dpop-nonce"}}
+	a := core.Attachment{
+		Header:          map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]},
+		RememberHeaders: []string{"dpop-nonce"},
+	}
 	if n := out.Remembered.Get("Dpop-Nonce"); n != "" {
 		a.Header["Proof"] = core.NewSecret(n)
 		out.Remembered["Dpop-Nonce"][0] = "written to"
@@ -161,12 +166,21 @@ func TestRememberedHeadersArePerOriginAndBounded(t *testing.T) {
 
 func TestRememberedHeadersOfManyOrigins(t *testing.T) {
 	answers := 0
-	s := ready(t, &nonceProvider{}, &core.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		answers++
-		resp := &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {fmt.Sprint("n", answers)}}, Body: http.NoBody, Request: r}
-		resp.Header.Set("Proof", r.Header.Get("Proof"))
-		return resp, nil
-	})})
+	s := ready(
+		t,
+		&nonceProvider{},
+		&core.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			answers++
+			resp := &http.Response{
+				StatusCode: 200,
+				Header:     http.Header{"Dpop-Nonce": {fmt.Sprint("n", answers)}},
+				Body:       http.NoBody,
+				Request:    r,
+			}
+			resp.Header.Set("Proof", r.Header.Get("Proof"))
+			return resp, nil
+		})},
+	)
 	get := func(host int) string {
 		resp, err := s.Client().Get(fmt.Sprintf("https://h%d.example.com/", host))
 		require.NoError(t, err)

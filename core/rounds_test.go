@@ -110,8 +110,14 @@ func (p *digest) Authorize(_ context.Context, c core.Credential, out core.Outgoi
 		q["uri"] = after
 		a.Header = map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprintf(
 			`Digest username="%s", realm="%s", nonce="%s", uri="%s", qop=auth, nc=%s, cnonce="%s", algorithm=SHA-256, response="%s"`,
-			q["username"], q["realm"], q["nonce"], q["uri"], q["nc"], q["cnonce"],
-			digestAnswer(q, c.RefreshState.Reveal(), out.Method)))}
+			q["username"],
+			q["realm"],
+			q["nonce"],
+			q["uri"],
+			q["nc"],
+			q["cnonce"],
+			digestAnswer(q, c.RefreshState.Reveal(), out.Method),
+		))}
 	}
 	return a, nil
 }
@@ -246,5 +252,8 @@ type watcher struct {
 
 func (w *watcher) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
 	*w.out = out
-	return core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("1")}, RememberHeaders: []string{"x-many"}}, nil
+	return core.Attachment{
+		Header:          map[string]core.Secret{"A": core.NewSecret("1")},
+		RememberHeaders: []string{"x-many"},
+	}, nil
 }

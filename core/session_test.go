@@ -215,11 +215,17 @@ func TestSignIn(t *testing.T) {
 		require.ErrorIs(t, s.Init(t.Context()), core.CodeInteractive, "no UI: at once")
 
 		asked := 0
-		s = core.New("gs", p, &core.Options{UI: &core.UI{Ask: func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
-			asked++
-			time.Sleep(time.Minute)
-			return core.NewSecret("1234"), nil
-		}}})
+		s = core.New(
+			"gs",
+			p,
+			&core.Options{
+				UI: &core.UI{Ask: func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
+					asked++
+					time.Sleep(time.Minute)
+					return core.NewSecret("1234"), nil
+				}},
+			},
+		)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { require.NoError(t, s.Init(t.Context())) })
@@ -248,12 +254,22 @@ func TestCredentialsThatMayNotBeSent(t *testing.T) {
 		{"reserved", header("host", "x"), `may not set the header "host"`},
 		{"huge", header("Authorization", string(make([]byte, 200<<10))), "characters that may not be sent"},
 		{"large", header("Authorization", largeToken), "larger than 128 KiB"},
-		{"cookie", core.Credential{Attach: core.Attachment{Cookie: map[string]core.Secret{"a": core.NewSecret("x;y")}}}, "may not be sent"},
+		{
+			"cookie",
+			core.Credential{Attach: core.Attachment{Cookie: map[string]core.Secret{"a": core.NewSecret("x;y")}}},
+			"may not be sent",
+		},
 		{"origin", core.Credential{Attach: bearer("x").Attach, Origins: []string{"https://a/b"}}, "not an origin"},
 		{"certificate", core.Credential{Attach: core.Attachment{Cert: core.NewSecret("junk")}}, "client certificate"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return tc.cred, nil }), nil)
+			s := core.New(
+				"gs",
+				core.ProviderFunc(
+					func(context.Context, core.Request) (core.Credential, error) { return tc.cred, nil },
+				),
+				nil,
+			)
 			err := s.Init(t.Context())
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "Evil")

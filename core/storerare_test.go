@@ -46,7 +46,11 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 					c.Expiry = time.Now().Add(time.Hour)
 					return c, nil
 				})
-				require.ErrorIs(t, core.New("api", p, &core.Options{Store: store}).Init(t.Context()), core.CodeUnavailable)
+				require.ErrorIs(
+					t,
+					core.New("api", p, &core.Options{Store: store}).Init(t.Context()),
+					core.CodeUnavailable,
+				)
 				want := "late"
 				if another {
 					want = "timely"
@@ -65,7 +69,9 @@ func TestStoredCredentialFromTheFuture(t *testing.T) {
 	for ahead, want := range map[string]string{"2000-01-01T00:04:00Z": "old", "2004-01-01T00:00:00Z": "t1"} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newShelf()
-			store.values["api"] = core.NewSecret(`{"version":1,"id":"x","saved":"` + ahead + `","header":{"Authorization":"Bearer old"},"expiry":"2004-01-01T01:00:00Z"}`)
+			store.values["api"] = core.NewSecret(
+				`{"version":1,"id":"x","saved":"` + ahead + `","header":{"Authorization":"Bearer old"},"expiry":"2004-01-01T01:00:00Z"}`,
+			)
 			s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store})
 			require.NoError(t, s.Init(t.Context()))
 			require.Equal(t, want, bearing(t, s))
@@ -94,11 +100,13 @@ func TestStoreThatMisbehaves(t *testing.T) {
 		store odd
 		want  string
 	}{
-		"no unlock":       {odd{}, ""},
-		"unlock panics":   {odd{unlock: func() { panic("x") }}, ""},
-		"unlock hangs":    {odd{unlock: func() { time.Sleep(time.Hour) }}, ""},
-		"load panics":     {odd{load: func() { panic("x") }}, "the store: the call panicked (string)"},
-		"load comes late": {odd{load: func() { time.Sleep(time.Minute) }}, "the store: the call did not return in time"},
+		"no unlock":     {odd{}, ""},
+		"unlock panics": {odd{unlock: func() { panic("x") }}, ""},
+		"unlock hangs":  {odd{unlock: func() { time.Sleep(time.Hour) }}, ""},
+		"load panics":   {odd{load: func() { panic("x") }}, "the store: the call panicked (string)"},
+		"load comes late": {odd{load: func() {
+			time.Sleep(time.Minute)
+		}}, "the store: the call did not return in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -172,7 +180,11 @@ func TestNobodyIsAskedToSignInForATimerOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &family{life: time.Hour}
 		login := core.New("login", f, &core.Options{UI: somebody(0)})
-		s := core.New("api", &issuer{life: time.Hour}, &core.Options{KeepFresh: true, Inputs: map[string]*core.Session{"subject_token": login}})
+		s := core.New(
+			"api",
+			&issuer{life: time.Hour},
+			&core.Options{KeepFresh: true, Inputs: map[string]*core.Session{"subject_token": login}},
+		)
 		require.NoError(t, s.Init(t.Context()))
 		f.mu.Lock()
 		f.revoked = true
@@ -192,7 +204,11 @@ func TestCloseDoesNotWaitForAnInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
 		login := core.New("login", &issuer{takes: 9 * time.Second, life: time.Minute}, nil)
-		s := core.New("api", f, &core.Options{Store: store, UI: somebody(0), Inputs: map[string]*core.Session{"subject_token": login}})
+		s := core.New(
+			"api",
+			f,
+			&core.Options{Store: store, UI: somebody(0), Inputs: map[string]*core.Session{"subject_token": login}},
+		)
 		require.NoError(t, s.Init(t.Context()))
 		time.Sleep(58 * time.Minute)
 		require.Equal(t, "t1", bearing(t, s), "renewing behind the caller's back")

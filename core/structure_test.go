@@ -21,7 +21,11 @@ type part struct {
 var parts = []part{
 	{"lifetime", []string{"lifetime.go"}, nil},
 	{"attempt", []string{"begin.go", "attempt.go"}, []string{"lifetime"}},
-	{"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"}, []string{"lifetime", "attempt"}},
+	{
+		"source",
+		[]string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"},
+		[]string{"lifetime", "attempt"},
+	},
 	{"machine", []string{"machine.go", "settle.go", "ending.go", "backoff.go"}, []string{"lifetime", "attempt"}},
 }
 

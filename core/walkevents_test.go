@@ -41,7 +41,10 @@ func (w *world) events() []event {
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
-			out = append(out, event{kind + " by " + audienceNames[by.who], func(w *world) bool { return w.call(kind, by) }})
+			out = append(
+				out,
+				event{kind + " by " + audienceNames[by.who], func(w *world) bool { return w.call(kind, by) }},
+			)
 		}
 	}
 	out = append(out, event{"use by a caller that is gone", func(w *world) bool {
@@ -66,10 +69,21 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
 		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
-		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) })},
+		{
+			fmt.Sprint("attempt ", i, ": fails before it asks"),
+			on(
+				func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) },
+			),
+		},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
-		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
+		out = append(
+			out,
+			event{
+				fmt.Sprint("attempt ", i, ": the provider answers ", code),
+				on(func(w *world, r *runner) bool { return w.answer(r, code) }),
+			},
+		)
 	}
 	return append(out, event{fmt.Sprint("attempt ", i, ": ends"), on((*world).deliver)})
 }

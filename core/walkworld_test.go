@@ -177,9 +177,33 @@ func (w *world) key() string {
 	k.add(min(w.refusalCount(), 3), rank(m.refusals.end()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
-		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
-		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
+		k.add(
+			int(a.who),
+			int(a.purpose),
+			int(a.req.Reason),
+			int(a.phase),
+			int(a.ended),
+			int(r.cause),
+			int(r.stage),
+			int(r.last),
+		)
+		k.flags(
+			a == m.attempt,
+			a == m.stuck,
+			a.setup == w.setup,
+			a.epoch == m.epoch,
+			a.settled,
+			a.have == m.current,
+			a.have == m.refused,
+			a.have == nil,
+			a.req.Previous.RefreshState.IsZero(),
+			r.cancelled,
+			r.spent,
+			r.settled,
+			r.presented,
+			a.second != nil,
+			r.init,
+		)
 	}
 	return string(k)
 }
@@ -248,8 +272,17 @@ func (w *world) check() {
 		violated(1, "%d attempts have not settled", unsettled)
 	}
 	if m.current != nil && m.state != lifeReady || m.parked != nil && m.state == lifeReady ||
-		m.refused != nil && (m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
-		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
+		m.refused != nil &&
+			(m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
+		violated(
+			3,
+			"state %d, current %v, parked %v, refused %v (%d)",
+			m.state,
+			m.current != nil,
+			m.parked != nil,
+			m.refused != nil,
+			m.refusal,
+		)
 	}
 	if m.owned != w.owned {
 		violated(9, "owned is %v, want %v", m.owned, w.owned)
@@ -341,7 +374,8 @@ func (w *world) wake(a *attempt) {
 				w.checkOutcome(a, by.who, err)
 				continue
 			}
-			if kind == "restore" && a.purpose == restoration || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == personal {
+			if kind == "restore" && a.purpose == restoration || kind == "renew" && a.err == nil ||
+				kind == "signIn" && a.purpose == personal {
 				continue // it has what it wanted, or knows that there is nothing
 			}
 			epoch := a.epoch
@@ -434,7 +468,13 @@ func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) 
 		return
 	}
 	if !by.answers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
-		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
+		violated(
+			7,
+			"a refused credential is served (%+v, refusal %d, accepted %v)",
+			by,
+			w.refusal,
+			v.serve.accepted.Load(),
+		)
 	}
 }
 
@@ -461,7 +501,12 @@ func (w *world) checkUse(by asker, v verdict) {
 		latest = min(latest, w.now.mono.plus(wallCheck))
 	}
 	if v.recheck > latest || v.recheck <= w.now.mono {
-		violated(10, "the next decision is due %v from now, want at most %v", v.recheck.until(w.now.mono), latest.until(w.now.mono))
+		violated(
+			10,
+			"the next decision is due %v from now, want at most %v",
+			v.recheck.until(w.now.mono),
+			latest.until(w.now.mono),
+		)
 	}
 }
 

@@ -149,7 +149,12 @@ var brokenSignIns = []broken{
 		factory: counters("waits")},
 	{check: "person/nobody", fault: "code", says: `want "interactive"`, factory: counters("code")},
 	{check: "person/absent", fault: "nil", says: "panicked", factory: counters("nil")},
-	{check: "person/absent", fault: "ignores its context", says: "it was not back", factory: counters("ignores its context")},
+	{
+		check:   "person/absent",
+		fault:   "ignores its context",
+		says:    "it was not back",
+		factory: counters("ignores its context"),
+	},
 	{check: "person/absent", fault: "cause", says: "does not wrap", factory: counters("cause")},
 	{check: "person/absent", fault: "listens", says: "listener for the person's browser is left",
 		factory: counters("listens")},

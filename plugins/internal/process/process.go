@@ -197,7 +197,7 @@ func (s starter) checkSocketDir(dir string) error {
 	}
 	return s.program.errorf(core.CodeBadConfig,
 		": the folder for its socket, %s, has too long a name: "+
-		"set TMPDIR to a shorter one", dir)
+			"set TMPDIR to a shorter one", dir)
 }
 
 // connectAndDescribe starts the process, connects to it and asks it what it is.
