@@ -1,5 +1,5 @@
 # "make test" needs nothing but Go; CONTRIBUTING.md says which target is for what.
-MODULES  = . examples test
+MODULES  = . cmd/authsession examples test
 FUZZTIME = 5000x
 export GOWORK = off
 CHECKED  = $(MODULES) examples/plugin-pkcs11

@@ -1,0 +1,243 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"syscall"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry/config"
+)
+
+// Exit statuses. Those from 64 to 78 are of sysexits.h.
+const (
+	exitOther       = 1
+	exitUsage       = 64
+	exitNotReady    = 69 // EX_UNAVAILABLE: the session is not initialised, or closed
+	exitUnavailable = 75 // EX_TEMPFAIL
+	exitDenied      = 77 // EX_NOPERM
+	exitBadConfig   = 78 // EX_CONFIG
+	exitInteractive = 80 // a person must sign in
+	exitSignal      = 128
+)
+
+// kind is a kind of failure: its name in JSON and its exit status.
+type kind struct {
+	name   string
+	status int
+}
+
+var (
+	failed      = kind{"failed", exitOther}
+	usage       = kind{"usage", exitUsage}
+	interruptKd = kind{"interrupted", exitSignal + int(syscall.SIGINT)}
+)
+
+// kinds are those of the codes of core.
+var kinds = map[core.Code]kind{
+	core.BadConfig:      {"bad_config", exitBadConfig},
+	core.Unavailable:    {"unavailable", exitUnavailable},
+	core.Denied:         {"denied", exitDenied},
+	core.Interactive:    {"interactive", exitInteractive},
+	core.NotInitialized: {"not_initialized", exitNotReady},
+	core.Closed:         {"closed", exitNotReady},
+	core.OriginRefused:  {"origin_refused", exitDenied},
+}
+
+// failure is an error with what to do next.
+type failure struct {
+	kind kind // zero: that of err
+	err  error
+	next []string // arguments of the next command; nil: that of kind; empty: none
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// wrong returns an error of the usage of the command.
+func wrong(format string, args ...any) error {
+	return &failure{kind: usage, err: fmt.Errorf(format, args...)}
+}
+
+// then returns err with the next command.
+func then(err error, next ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err: err, next: next}
+}
+
+// status is an exit status whose reason has been printed already.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// kindOf returns what kind of failure err is.
+func (a *app) kindOf(ctx context.Context, err error) kind {
+	if s := interrupted(ctx); s != nil {
+		k := interruptKd
+		if n, ok := s.(syscall.Signal); ok {
+			k.status = exitSignal + int(n)
+		}
+		return k
+	}
+	var f *failure
+	if errors.As(err, &f) && f.kind.name != "" {
+		return f.kind
+	}
+	var e *core.Error
+	var code core.Code
+	if errors.As(err, &e) || errors.As(err, &code) {
+		if k, ok := kinds[core.CodeOf(err)]; ok {
+			return k
+		}
+	}
+	if !a.running {
+		return usage
+	}
+	return failed
+}
+
+// next returns the arguments of the command that helps with an error.
+func (a *app) next(k kind, err error) []string {
+	var f *failure
+	if errors.As(err, &f) && f.next != nil {
+		return f.next
+	}
+	var e *core.Error
+	session := ""
+	if errors.As(err, &e) {
+		session = e.Session
+	}
+	var faults *config.Error
+	switch {
+	case errors.As(err, &faults):
+		return []string{"config", "check"}
+	case k == usage:
+		return append([]string{"help"}, a.command...)
+	case session == "":
+		return nil
+	case k == kinds[core.Interactive]:
+		return []string{"login", session}
+	case k == kinds[core.Unavailable]:
+		return []string{"status", "--check", session}
+	case k == kinds[core.OriginRefused]:
+		return []string{"config", "explain", session, "origins"}
+	case k == kinds[core.Denied], k == kinds[core.BadConfig]:
+		return []string{"config", "explain", session}
+	}
+	return nil
+}
+
+// nextCommand returns the command that helps with an error, or "".
+func (a *app) nextCommand(k kind, err error) string {
+	if args := a.next(k, err); len(args) > 0 && k.name != interruptKd.name {
+		return a.commandLine(args)
+	}
+	return ""
+}
+
+// report prints an error and returns the exit status.
+func (a *app) report(ctx context.Context, err error) int {
+	var done status
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &done):
+		return int(done)
+	case errors.Is(err, syscall.EPIPE):
+		return exitOther // whoever read the answer has gone
+	}
+	k := a.kindOf(ctx, err)
+	command := a.nextCommand(k, err)
+	if a.json() {
+		a.reportJSON(k, err, command)
+		return k.status
+	}
+	if k.name == interruptKd.name {
+		fmt.Fprintln(a.stderr, "authsession: interrupted")
+		return k.status
+	}
+	lines := printableLines(err.Error())
+	switch {
+	case command != "" && len(lines) > 1:
+		lines = append(lines, "run: "+command)
+	case command != "":
+		lines[0] += "; run: " + command
+	}
+	for _, line := range lines {
+		fmt.Fprintln(a.stderr, "authsession: "+line)
+	}
+	return k.status
+}
+
+// errorJSON is an error as JSON. Fields are only added.
+type errorJSON struct {
+	Code       string      `json:"code"`
+	Session    string      `json:"session,omitempty"`
+	Op         string      `json:"op,omitempty"`
+	Message    string      `json:"message"`
+	RetryAfter float64     `json:"retry_after_s,omitempty"`
+	Next       string      `json:"next,omitempty"`
+	Faults     []faultJSON `json:"faults,omitempty"`
+}
+
+type faultJSON struct {
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Variable string `json:"variable,omitempty"`
+	Key      string `json:"key,omitempty"`
+	Problem  string `json:"problem"`
+}
+
+func (a *app) errorJSON(k kind, err error, command string) errorJSON {
+	out := errorJSON{
+		Code: k.name, Next: command,
+		Message: strings.Join(printableLines(err.Error()), "\n"),
+	}
+	var e *core.Error
+	if errors.As(err, &e) {
+		out.Session, out.Op = e.Session, e.Op
+		out.RetryAfter = math.Round(e.RetryAfter.Seconds()*1000) / 1000
+	}
+	var faults *config.Error
+	if errors.As(err, &faults) {
+		for _, f := range faults.Faults {
+			out.Faults = append(out.Faults, faultJSON(f))
+		}
+	}
+	return out
+}
+
+func (a *app) reportJSON(k kind, err error, command string) {
+	_ = writeJSON(a.stderr, map[string]errorJSON{"error": a.errorJSON(k, err, command)})
+}
+
+// writeJSON writes a document and a line break.
+func writeJSON(w io.Writer, document any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(document)
+}
+
+// longest bounds a line of an error, in characters.
+const longest = 4096
+
+// printable returns one line of text that does nothing to a terminal.
+func printable(text string) string { return core.Printable(text, longest) }
+
+// printableLines is printable for each line.
+func printableLines(text string) []string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return lines
+}
