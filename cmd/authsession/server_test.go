@@ -24,6 +24,7 @@ type server struct {
 	delay    time.Duration   // of token requests
 	down     bool            // token requests are answered with 503
 	pending  bool            // a person takes their time
+	norevoke bool            // revocations are answered with 503
 	issued   int             // tokens
 	renewed  int             // of them, with a refresh token
 	asked    int             // people
@@ -83,7 +84,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	case s.down:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
-	case grant == "client_credentials" && r.FormValue("client_id") != "wrong":
+	case grant == "client_credentials" && clientOf(r) != "wrong":
 	case grant == "authorization_code" && s.codes[r.FormValue("code")]:
 		delete(s.codes, r.FormValue("code"))
 		answer["refresh_token"] = s.newRefresh()
@@ -108,15 +109,26 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
+func clientOf(r *http.Request) string {
+	if name, _, ok := r.BasicAuth(); ok {
+		return name
+	}
+	return r.FormValue("client_id")
+}
+
 func (s *server) newRefresh() string {
 	token := fmt.Sprintf("refresh-%d", s.issued+1)
 	s.refresh[token] = true
 	return token
 }
 
-func (s *server) revoke(_ http.ResponseWriter, r *http.Request) {
+func (s *server) revoke(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.norevoke {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	s.revoked[r.FormValue("token")] = true
 	delete(s.refresh, r.FormValue("token"))
 }
@@ -168,6 +180,8 @@ func (s *server) control(what string, args []string) error {
 		s.delay = time.Duration(number) * time.Millisecond
 	case "down":
 		s.down = number != 0
+	case "norevoke":
+		s.norevoke = number != 0
 	case "pending":
 		s.pending = number != 0
 	case "revoke": // an access token

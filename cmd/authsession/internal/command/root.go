@@ -50,7 +50,8 @@ configuration; 80 a person must sign in; 130 Ctrl-C.`,
 	root.SetErr(a.stderr)
 	a.globalFlags(root)
 	root.AddCommand(
-		a.statusCommand(), a.tokenCommand(),
+		a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.tokenCommand(),
+		a.requestCommand(), a.execCommand(),
 		a.configCommand(), a.kindsCommand(), a.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
