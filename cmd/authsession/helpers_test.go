@@ -30,6 +30,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 	env.Setenv("URL", s.url)
+	env.Setenv("OTHER_URL", strings.Replace(s.url, "127.0.0.1", "localhost", 1))
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
 	for _, name := range []string{"DISPLAY", "SSH_CONNECTION", "BROWSER", "AUTHSESSION_CONFIG"} {
 		env.Setenv(name, "")
