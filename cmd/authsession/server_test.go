@@ -42,6 +42,7 @@ func startServer() (*server, error) {
 	mux.HandleFunc("GET /authorize", s.authorize)
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /revoke", s.revoke)
+	mux.HandleFunc("POST /sts", sts)
 	mux.HandleFunc("/api/", s.api)
 	s.http = httptest.NewServer(mux)
 	s.url = s.http.URL
@@ -153,6 +154,25 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Answer", "yes")
 		fmt.Fprintf(w, "%s %s %s %s [%s] %s\n",
 			r.Method, r.URL.RequestURI(), token, r.Header.Get("Content-Type"), body, r.Header.Get("X-Extra"))
+	}
+}
+
+// sts is a Security Token Service.
+func sts(w http.ResponseWriter, r *http.Request) {
+	role := r.FormValue("RoleArn")
+	switch {
+	case r.FormValue("Action") != "AssumeRoleWithWebIdentity" || role == "nonsense":
+		fmt.Fprint(w, "<html>")
+	case strings.HasSuffix(role, "/no"):
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
+			`<Code>AccessDenied</Code><Message>not yours</Message></Error></ErrorResponse>`)
+	default:
+		fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
+			`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA-%s</AccessKeyId>`+
+			`<SecretAccessKey>%s</SecretAccessKey><SessionToken>session&amp;1</SessionToken>`+
+			`<Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+			r.FormValue("WebIdentityToken"), role, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	}
 }
 

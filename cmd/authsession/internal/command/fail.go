@@ -227,6 +227,13 @@ func writeJSON(w io.Writer, document any) error {
 	return e.Encode(document)
 }
 
+// writeJSONLine writes a document as one line, with a line break and nothing after it.
+func writeJSONLine(w io.Writer, document any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(document)
+}
+
 // longest bounds a line of an error, in characters.
 const longest = 4096
 

@@ -1,0 +1,23 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// startOf returns when a process started, as proc(5) has it, or "".
+func startOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The name of the program, in parentheses, may have any characters.
+	end := strings.LastIndexByte(string(text), ')')
+	fields := strings.Fields(string(text[end+1:]))
+	const started = 19 // the 22nd field; the third one follows the name
+	if end < 0 || len(fields) <= started {
+		return ""
+	}
+	return fields[started]
+}
