@@ -6,7 +6,9 @@ import (
 	"strings"
 )
 
-// startOf returns when a process started, as proc(5) has it, or "".
+// startOf returns when a process started and what it executes, as proc(5) has them,
+// or "". A program that another one has executed in its place, as version managers
+// of kubectl do, was not given what that one was.
 func startOf(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -19,5 +21,6 @@ func startOf(pid int) string {
 	if end < 0 || len(fields) <= started {
 		return ""
 	}
-	return fields[started]
+	program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // another user's cannot be read
+	return fields[started] + " " + program
 }
