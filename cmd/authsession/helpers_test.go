@@ -39,7 +39,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("URL", s.url)
 	env.Setenv("OTHER_URL", strings.Replace(s.url, "127.0.0.1", "localhost", 1))
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
-	for _, name := range []string{"DISPLAY", "SSH_CONNECTION", "BROWSER", "AUTHSESSION_CONFIG"} {
+	for _, name := range []string{"DISPLAY", "SSH_CONNECTION", "BROWSER", "AUTHSESSION_CONFIG", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
 		env.Setenv(name, "")
 	}
 	if err := os.MkdirAll(home, 0o700); err != nil {

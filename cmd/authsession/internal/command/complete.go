@@ -14,6 +14,10 @@ func (a *app) completeNames(
 	cmd *cobra.Command, given []string, _ string,
 ) ([]string, cobra.ShellCompDirective) {
 	const only = cobra.ShellCompDirectiveNoFileComp
+	// cobra reads the flags twice here, which doubles a list.
+	if files := a.flags.config; slices.Equal(files[:len(files)/2], files[(len(files)+1)/2:]) {
+		a.flags.config = files[:(len(files)+1)/2]
+	}
 	opts, err := a.options()
 	if err != nil {
 		return nil, only

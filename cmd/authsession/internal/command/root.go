@@ -52,7 +52,7 @@ configuration; 80 a person must sign in; 130 Ctrl-C.`,
 	root.AddCommand(
 		a.loginCommand(), a.logoutCommand(), a.statusCommand(), a.tokenCommand(),
 		a.requestCommand(), a.execCommand(), a.helperCommand(), a.setupCommand(),
-		a.configCommand(), a.kindsCommand(), a.versionCommand(),
+		a.initCommand(), a.configCommand(), a.kindsCommand(), a.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
