@@ -9,6 +9,8 @@
 // docs/command has a page for each subcommand. Read on in internal/command/app.go.
 package main
 
+//go:generate go run ./internal/pages ../../docs/command
+
 import (
 	"os"
 
