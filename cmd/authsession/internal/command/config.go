@@ -234,7 +234,7 @@ func (a *app) schema(ctx context.Context, builtin bool) ([]byte, error) {
 	opts, err := a.options()
 	switch {
 	case builtin, errors.Is(err, errNoConfig):
-		return config.Schema(builtinOptions())
+		return PublishedSchema()
 	case err != nil:
 		return nil, err
 	}
@@ -242,6 +242,10 @@ func (a *app) schema(ctx context.Context, builtin bool) ([]byte, error) {
 	cfg, err := config.Load(ctx, opts)
 	if a.wantsPlugins(err) {
 		return nil, runWithPlugins()
+	}
+	if err == nil && a.host == nil { // the file may get some
+		opts.Plugins = anyPlugins{}
+		cfg, err = config.Load(ctx, opts)
 	}
 	if err != nil {
 		return nil, err

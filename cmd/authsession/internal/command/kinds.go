@@ -29,6 +29,9 @@ func builtinOptions() config.Options {
 	}
 }
 
+// PublishedSchema returns the JSON Schema for the kinds that are built in.
+func PublishedSchema() ([]byte, error) { return config.Schema(builtinOptions()) }
+
 func (a *app) kindsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kinds [KIND]",

@@ -3,10 +3,12 @@ package command
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -111,17 +113,11 @@ func encodeYAML(document any) ([]byte, error) {
 // withKubeUser returns a kubeconfig with a user added or replaced. All else stays,
 // with its comments. If the user is there as it should be, so does the text.
 func withKubeUser(text string, user kubeUser) (string, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+	document, err := parseKubeconfig(text)
+	if err != nil {
 		return "", err
 	}
-	if document.Kind == 0 { // empty
-		_ = yaml.Unmarshal([]byte("apiVersion: v1\nkind: Config\n"), &document) // it is YAML
-	}
 	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return "", fmt.Errorf("want an object")
-	}
 	users := child(root, "users")
 	if users == nil {
 		users = &yaml.Node{Kind: yaml.SequenceNode}
@@ -150,8 +146,33 @@ func withKubeUser(text string, user kubeUser) (string, error) {
 	if !found {
 		users.Content = append(users.Content, &wanted)
 	}
-	out, err := encodeYAML(&document)
+	out, err := encodeYAML(document)
 	return string(out), err
+}
+
+// parseKubeconfig reads a kubeconfig, which is one object. An empty text is that of a
+// new file.
+func parseKubeconfig(text string) (*yaml.Node, error) {
+	var document, another yaml.Node
+	d := yaml.NewDecoder(strings.NewReader(text))
+	err := d.Decode(&document)
+	if errors.Is(err, io.EOF) {
+		return &document, yaml.Unmarshal([]byte("apiVersion: v1\nkind: Config\n"), &document)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Decode(&another); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one document in it")
+	}
+	var whole map[string]any // it reports what is there twice
+	if err := document.Decode(&whole); err != nil {
+		return nil, err
+	}
+	if document.Content[0].Kind != yaml.MappingNode {
+		return nil, errors.New("want an object")
+	}
+	return &document, nil
 }
 
 // child returns the value of a key of an object, or nil.

@@ -1,10 +1,12 @@
 // Command pages writes the pages of docs/command that describe the command, one for
-// each subcommand, into the folder that its argument names.
+// each subcommand, and the schema of configuration files for the kinds that are built
+// in, into the folder that its argument names.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra/doc"
 
@@ -24,5 +26,12 @@ func write(args []string) error {
 	}
 	root := command.Tree()
 	root.DisableAutoGenTag = true
-	return doc.GenMarkdownTree(root, args[0])
+	if err := doc.GenMarkdownTree(root, args[0]); err != nil {
+		return err
+	}
+	schema, err := command.PublishedSchema()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(args[0], "authsession.schema.json"), append(schema, '\n'), 0o644)
 }
