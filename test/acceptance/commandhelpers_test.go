@@ -59,7 +59,8 @@ func newHome(t *testing.T, issuer *issuer, config string) *home {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "config.yaml"), []byte(config), 0o600))
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "XDG_") &&
-			!strings.HasPrefix(entry, "GIT_") && !strings.HasPrefix(entry, "KUBECONFIG=") {
+			!strings.HasPrefix(entry, "GIT_") &&
+			!strings.HasPrefix(entry, "AUTHSESSION_") && !strings.HasPrefix(entry, "KUBECONFIG=") {
 			h.environ = append(h.environ, entry)
 		}
 	}
