@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -116,6 +117,26 @@ func TestSchemaAgreesWithCheck(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPages: the configurations that the pages show are good.
+func TestPages(t *testing.T) {
+	pages, err := filepath.Glob("../../../../docs/command/*.md")
+	require.NoError(t, err)
+	shown := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			path := filepath.Join(t.TempDir(), "a.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(block[1]), 0o600))
+			opts := builtinOptions()
+			opts.Files, opts.Environ = []string{path}, []string{}
+			require.NoError(t, config.Check(t.Context(), opts), page)
+			shown++
+		}
+	}
+	require.GreaterOrEqual(t, shown, 5)
 }
 
 // at returns the object at a path.
