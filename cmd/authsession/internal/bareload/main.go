@@ -15,7 +15,8 @@ import (
 
 func main() {
 	_, err := config.Load(context.Background(), config.Options{
-		Files: os.Args[1:], Factories: providers.Builtin(), Stores: store.Builtin(), Scope: new(core.Scope),
+		Files: os.Args[1:], Scope: new(core.Scope),
+		Factories: providers.Builtin(), Stores: store.Builtin(),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bareload:", err)

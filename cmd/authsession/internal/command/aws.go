@@ -19,6 +19,9 @@ import (
 	"github.com/authsession/authsession/core/providerhttp"
 )
 
+// defaultSTS is the address of the Security Token Service for all regions.
+const defaultSTS = "https://sts.amazonaws.com"
+
 // awsOptions are how keys are obtained for a token.
 type awsOptions struct {
 	role     string
@@ -53,9 +56,12 @@ runs it only when it is time, for all tools together.`,
 
 func (o *awsOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.role, "role-arn", "", "the `role` whose keys are wanted")
-	cmd.Flags().StringVar(&o.sts, "sts-url", "https://sts.amazonaws.com", "`address` of the Security Token Service")
-	cmd.Flags().StringVar(&o.name, "role-session-name", "authsession", "`name` of the role's session, for AWS's logs")
-	cmd.Flags().DurationVar(&o.duration, "duration", time.Hour, "how long the keys of the role are valid")
+	cmd.Flags().StringVar(&o.sts, "sts-url", defaultSTS,
+		"`address` of the Security Token Service")
+	cmd.Flags().StringVar(&o.name, "role-session-name", "authsession",
+		"`name` of the role's session, for AWS's logs")
+	cmd.Flags().DurationVar(&o.duration, "duration", time.Hour,
+		"how long the keys of the role are valid")
 }
 
 // awsDocument is what a credential_process prints.
@@ -102,8 +108,9 @@ func awsKeys(name string, c core.Credential) (awsDocument, error) {
 	var out awsDocument
 	err := json.Unmarshal([]byte(c.Renewal.Reveal()), &out)
 	if err != nil || out.AccessKeyID == "" || out.SecretAccessKey == "" {
-		return awsDocument{}, then(core.Errorf(core.BadConfig, "session %q has no AWS keys: give --role-arn "+
-			"for a bearer token, or use a session of the kind exec whose command prints keys", name),
+		return awsDocument{}, then(core.Errorf(core.BadConfig,
+			"session %q has no AWS keys: give --role-arn "+
+				"for a bearer token, or use a session of the kind exec whose command prints keys", name),
 			"help", "helper", "aws")
 	}
 	out.Version, out.Expiration = 1, ""
@@ -142,8 +149,10 @@ func (a *app) assumeRole(
 		return awsDocument{}, wrong("--sts-url is not absolute, as https://sts.amazonaws.com")
 	}
 	if !covers(s, u) {
-		return awsDocument{}, then(core.Errorf(core.OriginRefused, "%s is not among the origins of session %q: "+
-			"add it if the token may go there", core.OriginText(u), s.Name()), "config", "explain", s.Name(), "origins")
+		return awsDocument{}, then(core.Errorf(core.OriginRefused,
+			"%s is not among the origins of session %q: "+
+				"add it if the token may go there", core.OriginText(u), s.Name()),
+			"config", "explain", s.Name(), "origins")
 	}
 	form := url.Values{
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"},
@@ -154,13 +163,16 @@ func (a *app) assumeRole(
 	defer cancel()
 	body, err := postSTS(ctx, o.sts, form, token)
 	if err != nil {
-		return awsDocument{}, core.Prefix(err, fmt.Sprintf("session %q: the Security Token Service", s.Name()))
+		return awsDocument{}, core.Prefix(err, fmt.Sprintf("session %q: the Security Token Service",
+			s.Name()))
 	}
 	return readSTS(body, s.Name())
 }
 
-func postSTS(ctx context.Context, address string, form url.Values, token core.Secret) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+func postSTS(ctx context.Context, address string, form url.Values, token core.Secret) ([]byte,
+	error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, wrong("--sts-url cannot be used")
 	}
@@ -188,7 +200,8 @@ func readSTS(body []byte, name string) (awsDocument, error) {
 	var answer stsAnswer
 	err := xml.Unmarshal(body, &answer)
 	keys := answer.Result.Credentials
-	if err == nil && (keys.AccessKeyID == "" || keys.SecretAccessKey == "" || keys.SessionToken == "") {
+	missing := keys.AccessKeyID == "" || keys.SecretAccessKey == "" || keys.SessionToken == ""
+	if err == nil && missing {
 		err = errors.New("there are no keys in it")
 	}
 	if err == nil {
@@ -199,5 +212,6 @@ func readSTS(body []byte, name string) (awsDocument, error) {
 		return awsDocument{}, core.Errorf(core.Unavailable,
 			"session %q: the answer of the Security Token Service makes no sense", name)
 	}
-	return awsDocument{1, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, keys.Expiration}, nil
+	return awsDocument{1, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken,
+		keys.Expiration}, nil
 }

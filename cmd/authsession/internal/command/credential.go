@@ -106,7 +106,8 @@ func headersOnly(name string, c core.Credential) error {
 
 func notBearer(name, what string) error {
 	return then(core.Errorf(core.BadConfig, "the credential of session %q %s, "+
-		"and cannot be handed over as one token: send the request with it", name, what), "help", "request")
+		"and cannot be handed over as one token: send the request with it", name, what),
+		"help", "request")
 }
 
 // headerNames lists the headers of a credential.

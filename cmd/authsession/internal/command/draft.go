@@ -190,7 +190,8 @@ func (d *draft) putSetting(object *yaml.Node, prefix string, s core.Setting) {
 // mayHaveKeyring reports whether the system may have a keyring: on Linux and BSD it
 // needs a session bus.
 func mayHaveKeyring() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+	withKeyring := runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+	if withKeyring || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus"))

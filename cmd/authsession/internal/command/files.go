@@ -59,7 +59,8 @@ func (a *app) findFiles() (origin, error) {
 	}
 	return origin{}, then(core.Errorf(core.BadConfig,
 		"%w: none of %s here, no %s and no %s, and %s is not set",
-		errNoConfig, strings.Join(localNames, ", "), userFile(), filepath.Join(userDir(), "config.d", "*.yaml"),
+		errNoConfig, strings.Join(localNames, ", "), userFile(), filepath.Join(userDir(), "config.d",
+			"*.yaml"),
 		fromVariable), "init")
 }
 
@@ -137,11 +138,16 @@ func (a *app) commandLine(args []string) string {
 			words = append(words, "-e", a.flags.environment)
 		}
 	}
-	words = append(words, args...)
+	return strings.Join(quoted(append(words, args...)), " ")
+}
+
+// quoted returns words as a POSIX shell wants them.
+func quoted(words []string) []string {
+	out := make([]string, len(words))
 	for i, word := range words {
-		words[i] = shellWord(word)
+		out[i] = shellWord(word)
 	}
-	return strings.Join(words, " ")
+	return out
 }
 
 // plain are the characters that mean nothing to a shell.

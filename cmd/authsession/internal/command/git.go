@@ -172,26 +172,9 @@ func gitAnswer(name string, r gitRequest, o gitOptions, c core.Credential) ([]st
 	if err := headersOnly(name, c); err != nil {
 		return nil, err
 	}
-	var lines []string
-	if user, password, ok := c.UserPassword(); ok {
-		if r.username != "" && r.username != user.Reveal() {
-			return nil, nil // somebody else is wanted
-		}
-		lines = []string{"username=" + user.Reveal(), "password=" + password.Reveal()}
-	} else {
-		token, err := bearer(name, c)
-		if err != nil {
-			return nil, err
-		}
-		if o.bearer && r.authtype {
-			lines = []string{"capability[]=authtype", "authtype=Bearer", "credential=" + token.Reveal(), "ephemeral=1"}
-		} else {
-			user := r.username
-			if user == "" {
-				user = o.user
-			}
-			lines = []string{"username=" + user, "password=" + token.Reveal()}
-		}
+	lines, err := gitLines(name, r, o, c)
+	if err != nil || lines == nil {
+		return nil, err
 	}
 	if !c.Expiry.IsZero() {
 		lines = append(lines, fmt.Sprintf("password_expiry_utc=%d", c.Expiry.Unix()))
@@ -200,4 +183,25 @@ func gitAnswer(name string, r gitRequest, o gitOptions, c core.Credential) ([]st
 		return nil, errors.New("the credential has a line break in it")
 	}
 	return lines, nil
+}
+
+// gitLines returns the lines of the answer that say who it is; nil: somebody else is
+// wanted.
+func gitLines(name string, r gitRequest, o gitOptions, c core.Credential) ([]string, error) {
+	if user, password, ok := c.UserPassword(); ok {
+		if r.username != "" && r.username != user.Reveal() {
+			return nil, nil
+		}
+		return []string{"username=" + user.Reveal(), "password=" + password.Reveal()}, nil
+	}
+	token, err := bearer(name, c)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.bearer && r.authtype:
+		return []string{
+			"capability[]=authtype", "authtype=Bearer", "credential=" + token.Reveal(), "ephemeral=1",
+		}, nil
+	}
+	return []string{"username=" + firstOf(r.username, o.user), "password=" + token.Reveal()}, nil
 }

@@ -37,7 +37,8 @@ Nobody is asked to sign in unless --interactive is given and the client allows i
 			return a.helpKubectl(cmd.Context(), args[0], interactive)
 		},
 	}
-	cmd.Flags().BoolVar(&interactive, "interactive", false, "sign in if that is needed and the client allows it")
+	cmd.Flags().BoolVar(&interactive, "interactive", false,
+		"sign in if that is needed and the client allows it")
 	return cmd
 }
 
@@ -109,8 +110,10 @@ func newExecCredential(name, version string, c core.Credential) (execCredential,
 	case err != nil:
 		return execCredential{}, err
 	case ok && others != 1, !ok && others != 0, !ok && c.Attach.Cert.IsZero():
-		return execCredential{}, then(core.Errorf(core.BadConfig, "session %q has neither a bearer token "+
-			"nor a client certificate alone, and kubectl takes nothing else", name), "config", "explain", name)
+		return execCredential{}, then(core.Errorf(core.BadConfig,
+			"session %q has neither a bearer token "+
+				"nor a client certificate alone, and kubectl takes nothing else", name),
+			"config", "explain", name)
 	}
 	return out, nil
 }
@@ -131,8 +134,9 @@ func splitPEM(name string, text core.Secret) (chain, key string, err error) {
 		}
 	}
 	if keys.Len() == 0 || certificates.Len() == 0 {
-		return "", "", then(core.Errorf(core.BadConfig, "the key of the client certificate of session %q "+
-			"stays with its provider, and kubectl needs it", name), "help", "request")
+		return "", "", then(core.Errorf(core.BadConfig,
+			"the key of the client certificate of session %q "+
+				"stays with its provider, and kubectl needs it", name), "help", "request")
 	}
 	return certificates.String(), keys.String(), nil
 }

@@ -90,3 +90,16 @@ func findWithPlugins() (string, error) {
 	}
 	return exec.LookPath(name)
 }
+
+// sessionNames returns the names of all sessions, sorted.
+func sessionNames(cfg *config.Config) []string {
+	names := cfg.Registry().Names()
+	slices.Sort(names)
+	return names
+}
+
+// findSession returns a session. The error names the nearest one.
+func findSession(cfg *config.Config, name string) (*core.Session, error) {
+	s, err := cfg.Session(name)
+	return s, then(err, "status")
+}

@@ -45,7 +45,8 @@ takes its result. The person has ten minutes; with --timeout, that long.`,
 		},
 	}
 	cmd.Flags().BoolVar(&how.fresh, "fresh", false, "ask the person even if there is a credential")
-	cmd.Flags().BoolVar(&how.printURL, "print-url", false, "print the page to open, and open no browser")
+	cmd.Flags().BoolVar(&how.printURL, "print-url", false,
+		"print the page to open, and open no browser")
 	return cmd
 }
 
@@ -91,7 +92,8 @@ func chooseNames(cfg *config.Config, names []string) ([]string, error) {
 	}
 	return nil, &failure{
 		kind: usage, next: []string{"status"},
-		err: fmt.Errorf("name a session, as the configuration has no default: %s", strings.Join(all, ", ")),
+		err: fmt.Errorf("name a session, as the configuration has no default: %s", strings.Join(all,
+			", ")),
 	}
 }
 
@@ -121,7 +123,8 @@ func (a *app) loginTo(
 	_, err = fmt.Fprintln(a.stdout, out.sentence(verb, where(cfg, s.Name())))
 	if out.Store == "" && !a.flags.quiet {
 		fmt.Fprintf(a.stderr, "authsession: nothing is kept, so that the next command signs in again: "+
-			"session %q has no store; add \"store: {kind: file}\" to %s\n", s.Name(), strings.Join(a.origin.Files, ", "))
+			"session %q has no store; add \"store: {kind: file}\" to %s\n",
+			s.Name(), strings.Join(a.origin.Files, ", "))
 	}
 	return out, err
 }
@@ -129,7 +132,8 @@ func (a *app) loginTo(
 // signIn makes a session ready and reports whether a person was asked.
 func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions) (bool, error) {
 	const most = 10 * time.Minute
-	waiting := a.notice(fmt.Sprintf("session %q, or for another process that signs in to it", s.Name()), most)
+	waiting := a.notice(fmt.Sprintf("session %q, or for another process that signs in to it",
+		s.Name()), most)
 	defer waiting.stop()
 	if a.flags.noInput {
 		err := s.Init(ctx)

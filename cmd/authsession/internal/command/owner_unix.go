@@ -39,7 +39,8 @@ func ownedByOthers(name string) (string, error) {
 		return fmt.Sprintf("is in a folder of the user %d", owner), nil
 	}
 	if dir.Mode().Perm()&0o022 != 0 && dir.Mode()&fs.ModeSticky == 0 {
-		return fmt.Sprintf("is in a folder that others may write to (its mode is %04o)", dir.Mode().Perm()), nil
+		return fmt.Sprintf("is in a folder that others may write to (its mode is %04o)",
+			dir.Mode().Perm()), nil
 	}
 	return "", nil
 }

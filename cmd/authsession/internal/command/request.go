@@ -2,7 +2,6 @@ package command
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +44,8 @@ A credential that the API refuses is renewed once, and the request is then sent 
 if its body can be read again. The body of -d @- is read from stdin while it is sent;
 that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.`,
 		Example: `  authsession request https://reports.example.com/v1/today
-  authsession request POST https://reports.example.com/v1/jobs -d '{"name":"nightly"}' -H 'Content-Type: application/json'
+  authsession request POST https://reports.example.com/v1/jobs \
+    -d '{"name":"nightly"}' -H 'Content-Type: application/json'
   tar c . | authsession request PUT https://files.example.com/backup.tar -d @- -s`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,12 +63,14 @@ that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.
 	f.StringVar(&o.session, "session", "", "`name` of the session")
 	f.StringVarP(&o.method, "request", "X", "", "`method`; without it GET, or POST with -d")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "a `header`, as 'Name: value'")
-	f.StringArrayVarP(&o.data, "data", "d", nil, "the `body`; @FILE reads a file, @- stdin; several are joined by &")
+	f.StringArrayVarP(&o.data, "data", "d", nil,
+		"the `body`; @FILE reads a file, @- stdin; several are joined by &")
 	f.StringVarP(&o.file, "output", "o", "", "write the body to a `file`")
 	f.BoolVarP(&o.include, "include", "i", false, "print the status and the headers, too")
 	f.BoolVarP(&o.silent, "silent", "s", false, "print nothing else than the answer")
 	f.BoolVar(&o.fail, "fail-with-body", false, "exit with status 1 for an answer of 400 or more")
-	f.BoolVarP(&o.follow, "location", "L", false, "follow redirects; the credential goes to the session's origins only")
+	f.BoolVarP(&o.follow, "location", "L", false,
+		"follow redirects; the credential goes to the session's origins only")
 	_ = cmd.RegisterFlagCompletionFunc("session", a.completeNames)
 	return cmd
 }
@@ -96,7 +97,10 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 	}
 	client := s.Client()
 	if !o.follow {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		client.CheckRedirect = func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		}
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -120,92 +124,6 @@ func plainError(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// build makes the request.
-func (o requestOptions) build(ctx context.Context, stdin io.Reader) (*http.Request, error) {
-	u, err := url.Parse(o.url)
-	if err != nil || u.Host == "" {
-		return nil, wrong("the URL is not absolute, as https://api.example.com/v1")
-	}
-	method := o.method
-	switch {
-	case method == "" && o.data != nil:
-		method = http.MethodPost
-	case method == "":
-		method = http.MethodGet
-	}
-	req, err := http.NewRequestWithContext(ctx, method, o.url, nil)
-	if err != nil {
-		return nil, wrong("the request: %v", plainError(err))
-	}
-	if err := o.body(req, stdin); err != nil {
-		return nil, err
-	}
-	for _, h := range o.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return nil, wrong("--header: want 'Name: value'")
-		}
-		if strings.EqualFold(name, "Host") {
-			req.Host = strings.TrimSpace(value)
-			continue
-		}
-		req.Header.Add(name, strings.TrimSpace(value))
-	}
-	if o.data != nil && req.Header.Get("Content-Type") == "" {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return req, nil
-}
-
-// body gives the request its body. A single @FILE or @- is streamed.
-func (o requestOptions) body(req *http.Request, stdin io.Reader) error {
-	if len(o.data) == 1 && o.data[0] == "@-" {
-		req.Body = io.NopCloser(stdin)
-		req.ContentLength = -1
-		return nil
-	}
-	if len(o.data) == 1 && strings.HasPrefix(o.data[0], "@") {
-		return fileBody(req, o.data[0][1:])
-	}
-	var parts [][]byte
-	for _, d := range o.data {
-		text := []byte(d)
-		if name, ok := strings.CutPrefix(d, "@"); ok {
-			var err error
-			if text, err = os.ReadFile(name); err != nil {
-				return wrong("--data: %v", err)
-			}
-		}
-		parts = append(parts, text)
-	}
-	if o.data == nil {
-		return nil
-	}
-	text := bytes.Join(parts, []byte("&"))
-	req.ContentLength = int64(len(text))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
-	req.Body, _ = req.GetBody()
-	return nil
-}
-
-// fileBody sends a file, which is opened again if the request is repeated.
-func fileBody(req *http.Request, name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return wrong("--data: %v", err)
-	}
-	req.Body, req.ContentLength = f, -1
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		req.ContentLength = info.Size()
-		req.GetBody = func() (io.ReadCloser, error) { return os.Open(name) }
-		if info.Size() == 0 {
-			req.Body = http.NoBody
-			return f.Close()
-		}
-	}
-	return nil
 }
 
 // sessionFor returns the session that a request goes out with. Sessions whose

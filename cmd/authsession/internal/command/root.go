@@ -75,7 +75,8 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringArrayVarP(&a.flags.config, "config", "c", nil,
 		"configuration `file`; a later one lies over an earlier one")
-	f.StringVarP(&a.flags.environment, "env", "e", "", "`environment` of all sessions without one of their own")
+	f.StringVarP(&a.flags.environment, "env", "e", "",
+		"`environment` of all sessions without one of their own")
 	f.StringVarP(&a.flags.output, "output", "o", "text", "form of answers and errors: text or json")
 	f.StringVar(&a.flags.color, "color", "auto", "when to colour states: auto, always or never")
 	f.BoolVar(&a.flags.noInput, "no-input", false, "never ask a person")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -17,29 +18,16 @@ func (a *app) setupAWSCommand() *cobra.Command {
 it puts that into the file that $AWS_CONFIG_FILE names, otherwise into ~/.aws/config.
 Other keys of the profile, such as region, stay as they are.`,
 		"  authsession setup aws work --role-arn arn:aws:iam::123456789012:role/dev\n"+
-			"  authsession setup aws work --role-arn arn:aws:iam::123456789012:role/dev --write", &o, a.setupAWS)
-	cmd.Flags().StringVar(&o.name, "profile", "", "`name` of the profile; without it, that of the session")
+			"  authsession setup aws work --role-arn arn:aws:iam::123456789012:role/dev --write",
+		&o, a.setupAWS)
+	cmd.Flags().StringVar(&o.name, "profile", "",
+		"`name` of the profile; without it, that of the session")
 	o.aws.addFlags(cmd)
 	return cmd
 }
 
 func (a *app) setupAWS(_ context.Context, name string, words []string, o setupOptions) error {
-	words = append(words, "helper", "aws", name)
-	if o.aws.role != "" {
-		words = append(words, "--role-arn", o.aws.role)
-		if o.aws.sts != "https://sts.amazonaws.com" {
-			words = append(words, "--sts-url", o.aws.sts)
-		}
-		if o.aws.name != "authsession" {
-			words = append(words, "--role-session-name", o.aws.name)
-		}
-		if d := o.aws.duration.String(); d != "1h0m0s" {
-			words = append(words, "--duration", d)
-		}
-	}
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
+	words = quoted(append(append(words, "helper", "aws", name), o.aws.words()...))
 	section := "[profile " + firstOf(o.name, name) + "]"
 	if firstOf(o.name, name) == "default" {
 		section = "[default]"
@@ -66,6 +54,24 @@ func (a *app) setupAWS(_ context.Context, name string, words []string, o setupOp
 	}
 	c.after = withKey(c.before, section, line)
 	return a.apply(c)
+}
+
+// words are the flags of the helper that are not as by default.
+func (o awsOptions) words() (words []string) {
+	if o.role == "" {
+		return nil
+	}
+	words = []string{"--role-arn", o.role}
+	for _, f := range []struct{ flag, value, byDefault string }{
+		{"--sts-url", o.sts, defaultSTS},
+		{"--role-session-name", o.name, "authsession"},
+		{"--duration", o.duration.String(), time.Hour.String()},
+	} {
+		if f.value != f.byDefault {
+			words = append(words, f.flag, f.value)
+		}
+	}
+	return words
 }
 
 func firstOf(a, b string) string {

@@ -23,7 +23,8 @@ storing the token with helpers that are configured for all hosts. With --write i
 git put that into the user's configuration.`,
 		"  authsession setup git forge\n  authsession setup git forge --write", &o, a.setupGit)
 	cmd.Flags().StringVar(&o.user, "user", "", "user `name` for a token, if git names none")
-	cmd.Flags().BoolVar(&o.bearer, "bearer", false, "give a token in the scheme Bearer (git 2.46 and later)")
+	cmd.Flags().BoolVar(&o.bearer, "bearer", false,
+		"give a token in the scheme Bearer (git 2.46 and later)")
 	return cmd
 }
 
@@ -35,10 +36,7 @@ func (a *app) setupGit(ctx context.Context, name string, words []string, o setup
 	if o.bearer {
 		words = append(words, "--bearer")
 	}
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
-	helper := "!" + strings.Join(words, " ")
+	helper := "!" + strings.Join(quoted(words), " ")
 	origins, err := a.gitOrigins(ctx, name)
 	if err != nil {
 		return err
@@ -73,8 +71,9 @@ func (a *app) gitOrigins(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, then(core.Errorf(core.BadConfig, "session %q names no origins, so that git would send "+
-		"its token to any host: add them", name), "config", "explain", name, "origins")
+	return nil, then(core.Errorf(core.BadConfig,
+		"session %q names no origins, so that git would send "+
+			"its token to any host: add them", name), "config", "explain", name, "origins")
 }
 
 // writeGit makes git's configuration have an empty helper and this one, and no other.

@@ -23,10 +23,13 @@ func (a *app) setupKubectlCommand() *cobra.Command {
 --write it puts that user into the file that $KUBECONFIG names first, otherwise into
 ~/.kube/config. A context has to name the user:
   kubectl config set-context --current --user NAME`,
-		"  authsession setup kubectl cluster\n  authsession setup kubectl cluster --write", &o, a.setupKubectl)
+		"  authsession setup kubectl cluster\n  authsession setup kubectl cluster --write",
+		&o, a.setupKubectl)
 	f := cmd.Flags()
-	f.StringVar(&o.name, "user", "", "`name` of the user in the kubeconfig; without it, that of the session")
-	f.StringVar(&o.apiVersion, "api-version", "v1", "`version` of the protocol: v1, or v1beta1 for clients before 1.22")
+	f.StringVar(&o.name, "user", "",
+		"`name` of the user in the kubeconfig; without it, that of the session")
+	f.StringVar(&o.apiVersion, "api-version", "v1",
+		"`version` of the protocol: v1, or v1beta1 for clients before 1.22")
 	f.BoolVar(&o.interactive, "interactive", false, "let kubectl ask a person to sign in")
 	return cmd
 }

@@ -17,7 +17,7 @@ type sessionJSON struct {
 	Default     bool              `json:"default"`
 	State       string            `json:"state"`
 	Subject     string            `json:"subject,omitempty"`
-	Expires     *time.Time        `json:"expires_at,omitempty"` // none: it does not expire, or is not there
+	Expires     *time.Time        `json:"expires_at,omitempty"` // none: without end, or not there
 	Origins     []string          `json:"origins"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	Store       string            `json:"store,omitempty"` // the kind; none: nothing is kept

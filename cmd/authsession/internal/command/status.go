@@ -1,18 +1,13 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/authsession/authsession/registry/config"
 )
@@ -44,7 +39,8 @@ fails.`,
 			return a.status(cmd.Context(), names, check)
 		},
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "renew what is not fresh first, without asking a person")
+	cmd.Flags().BoolVar(&check, "check", false,
+		"renew what is not fresh first, without asking a person")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show the states again when they change, until Ctrl-C")
 	return cmd
 }
@@ -129,7 +125,8 @@ func (a *app) printStatus(sessions []sessionJSON, named bool) error {
 		}{1, a.origin, sessions})
 	}
 	if !a.flags.quiet {
-		fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "), a.origin.From)
+		fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "),
+			a.origin.From)
 	}
 	text := a.table(sessions)
 	if named && len(sessions) == 1 || tooWide(text, a.width()) {
@@ -179,109 +176,4 @@ func statesOf(sessions []sessionJSON) (out []string) {
 		out = append(out, s.Name, s.State, s.Subject, expires)
 	}
 	return out
-}
-
-func (a *app) table(sessions []sessionJSON) string {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "NAME\tPROVIDER\tENV\t%s\tSUBJECT\tEXPIRES\tORIGINS\n", a.paint("STATE", ""))
-	for _, s := range sessions {
-		cells := s.cells()
-		cells[3] = a.paint(s.State, s.State)
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	_ = w.Flush()
-	return trimLines(b.String())
-}
-
-// cells are what a row of the table has.
-func (s sessionJSON) cells() []string {
-	cells := []string{
-		s.Name, s.Provider, s.Environment, s.State, s.Subject,
-		s.expiry(time.Now()), strings.Join(s.Origins, " "),
-	}
-	for i, cell := range cells {
-		if cells[i] = printable(cell); cells[i] == "" {
-			cells[i] = "-"
-		}
-	}
-	return cells
-}
-
-// details shows one key a line, for one session and for narrow terminals.
-func (a *app) details(sessions []sessionJSON) string {
-	var b bytes.Buffer
-	for i, s := range sessions {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		cells := s.cells()
-		cells[3] = a.paint(s.State, s.State)
-		for i, label := range []string{"name", "provider", "environment", "state", "subject", "expires"} {
-			fmt.Fprintf(w, "%s\t%s\n", label, cells[i])
-		}
-		for _, o := range s.Origins {
-			fmt.Fprintf(w, "origin\t%s\n", printable(o))
-		}
-		kept := "nowhere"
-		if s.Store != "" {
-			kept = "store of the kind " + s.Store
-		}
-		fmt.Fprintf(w, "kept\t%s\nfrom\t%s\n", kept, printable(s.From))
-		_ = w.Flush()
-	}
-	return trimLines(b.String())
-}
-
-// colors are those of the states. All have one length, for tables.
-var colors = map[string]string{
-	stateFresh: "32", stateExpired: "33", stateRefused: "31", stateNew: "36", stateClosed: "35", "": "39",
-}
-
-// paint colours a word if the output is to have colours.
-func (a *app) paint(word, state string) string {
-	if !a.colored() {
-		return word
-	}
-	return "\x1b[" + colors[state] + "m" + word + "\x1b[0m"
-}
-
-func (a *app) colored() bool {
-	switch {
-	case a.flags.color != "auto":
-		return a.flags.color == "always"
-	case os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb":
-		return false
-	}
-	return isTerminal(a.stdout)
-}
-
-// width returns the width of the terminal that the answer goes to; 0: it is none.
-func (a *app) width() int {
-	f, ok := a.stdout.(*os.File)
-	if !ok || !isTerminal(f) {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// tooWide reports whether a line of text does not fit into a width; 0: all do.
-func tooWide(text string, width int) bool {
-	return width > 0 && slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool {
-		return len([]rune(line))-9*strings.Count(line, "\x1b[0m") > width
-	})
-}
-
-// trimLines removes the spaces at the end of lines.
-func trimLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
-	}
-	return strings.Join(lines, "\n")
 }

@@ -39,7 +39,8 @@ a DPoP proof for each request) is refused: "authsession request" sends with it.`
 	}
 	cmd.Flags().BoolVar(&header, "header", false, "print the headers, as Name: value")
 	cmd.Flags().DurationVar(&minimum, "min-valid", minimum,
-		"how long the token has to be valid; without the flag, a session whose tokens live shorter gives those")
+		"how long the token has to be valid; without the flag, a session whose tokens live shorter "+
+			"gives those")
 	return cmd
 }
 

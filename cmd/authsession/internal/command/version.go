@@ -34,7 +34,8 @@ type version struct {
 }
 
 func readVersion() version {
-	v := version{Schema: 1, Command: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := version{Schema: 1, Command: "(devel)", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		v.Command = info.Main.Version
 	}
