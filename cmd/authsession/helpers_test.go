@@ -19,9 +19,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 )
 
 // setup starts a server for a script and gives it a home of its own.
@@ -144,7 +146,9 @@ func child(args []string) int {
 	case "echo":
 		_, _ = io.Copy(os.Stdout, os.Stdin)
 	case "kill":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Kill()
+		}
 		time.Sleep(time.Minute)
 	case "trap":
 		signals := make(chan os.Signal, 1)
@@ -156,4 +160,11 @@ func child(args []string) int {
 		fmt.Println(strings.Join(args, " "))
 	}
 	return 0
+}
+
+// folder makes a folder with a configuration in it.
+func folder(t *testing.T, text string) string {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "authsession.yaml"), []byte(text), 0o600))
+	return dir
 }

@@ -58,12 +58,6 @@ sessions:
   reports: {provider: bearer, origins: ["https://reports.example.com"], settings: {token: t}}
 `
 
-func folder(t *testing.T, text string) string {
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "authsession.yaml"), []byte(text), 0o600))
-	return dir
-}
-
 // TestStatusOnTerminals looks at wide and narrow terminals, with and without colour.
 func TestStatusOnTerminals(t *testing.T) {
 	dir := folder(t, twoSessions)
