@@ -40,6 +40,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 	env.Setenv("URL", s.url)
 	env.Setenv("OTHER_URL", strings.Replace(s.url, "127.0.0.1", "localhost", 1))
+	env.Setenv("ESCAPE", "\x1b[2Jname")
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
 	for _, name := range []string{"DISPLAY", "SSH_CONNECTION", "BROWSER", "AUTHSESSION_CONFIG", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
 		env.Setenv(name, "")

@@ -16,6 +16,8 @@ import (
 type origin struct {
 	From  string   `json:"from"` // one of the constants below
 	Files []string `json:"files"`
+	// Ignored are files of the same place that lost against the first one.
+	Ignored []string `json:"ignored,omitempty"`
 }
 
 const (
@@ -36,32 +38,47 @@ var errNoConfig = errors.New("there is no configuration")
 // that has any.
 func (a *app) findFiles() (origin, error) {
 	if len(a.flags.config) > 0 {
-		return origin{fromFlag, a.flags.config}, nil
+		return origin{From: fromFlag, Files: a.flags.config}, nil
 	}
 	if value := os.Getenv(fromVariable); value != "" {
-		return origin{fromVariable, filepath.SplitList(value)}, nil
+		return origin{From: fromVariable, Files: filepath.SplitList(value)}, nil
 	}
-	for _, name := range localNames {
-		if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err := checkLocal(name); err != nil {
-			return origin{}, err
-		}
-		return origin{fromDirectory, []string{name}}, nil
+	if local := localFiles(); len(local) > 0 {
+		return origin{fromDirectory, local[:1], local[1:]}, checkLocal(local[0])
 	}
 	files, err := userFiles()
 	if err != nil {
 		return origin{}, err
 	}
 	if len(files) > 0 {
-		return origin{fromUser, files}, nil
+		return origin{From: fromUser, Files: files}, nil
 	}
 	return origin{}, then(core.Errorf(core.BadConfig,
 		"%w: none of %s here, no %s and no %s, and %s is not set",
 		errNoConfig, strings.Join(localNames, ", "), userFile(), filepath.Join(userDir(), "config.d",
 			"*.yaml"),
 		fromVariable), "init")
+}
+
+// localFiles returns those of the working directory.
+func localFiles() (found []string) {
+	for _, name := range localNames {
+		if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// sayOrigin tells the person where the configuration is.
+func (a *app) sayOrigin() {
+	if a.flags.quiet || a.json() {
+		return
+	}
+	fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "), a.origin.From)
+	if len(a.origin.Ignored) > 0 {
+		fmt.Fprintf(a.stderr, "not used: %s\n", strings.Join(a.origin.Ignored, ", "))
+	}
 }
 
 // userDir returns the folder of the user's settings.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,10 +123,7 @@ func (a *app) printStatus(sessions []sessionJSON, named bool) error {
 			Sessions []sessionJSON `json:"sessions"`
 		}{1, a.origin, sessions})
 	}
-	if !a.flags.quiet {
-		fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "),
-			a.origin.From)
-	}
+	a.sayOrigin()
 	text := a.table(sessions)
 	if named && len(sessions) == 1 || tooWide(text, a.width()) {
 		text = a.details(sessions)
