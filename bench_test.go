@@ -48,7 +48,10 @@ type closer interface{ Close(context.Context) error }
 
 func benchmark(b *testing.B, load func(context.Context, config.Options) (closer, error)) {
 	b.ReportAllocs()
-	opts := config.Options{Files: []string{write(b, b.TempDir(), "a.yaml", small)}, Scope: new(core.Scope), Environ: []string{}}
+	opts := config.Options{
+		Files: []string{write(b, b.TempDir(), "a.yaml", small)},
+		Scope: new(core.Scope), Environ: []string{},
+	}
 	for b.Loop() {
 		cfg, err := load(b.Context(), opts)
 		require.NoError(b, err)
@@ -58,7 +61,10 @@ func benchmark(b *testing.B, load func(context.Context, config.Options) (closer,
 
 // Load costs little more than config.Load: it starts nothing and reads nothing else.
 func TestLoadCostsLittleMoreThanConfigLoad(t *testing.T) {
-	opts := config.Options{Files: []string{write(t, t.TempDir(), "a.yaml", small)}, Scope: new(core.Scope), Environ: []string{}}
+	opts := config.Options{
+		Files: []string{write(t, t.TempDir(), "a.yaml", small)},
+		Scope: new(core.Scope), Environ: []string{},
+	}
 	ours := testing.AllocsPerRun(20, func() {
 		cfg, err := authsession.Load(t.Context(), &opts)
 		require.NoError(t, err)

@@ -1,7 +1,8 @@
 // Package authsession authenticates a program to the APIs that it calls. A configuration file names
-// sessions, each with the way in which its API wants to be asked: OAuth 2.0, an API key, a client
-// certificate, a command, a plugin. A [core.Session] authenticates once, adds its credential to
-// requests, renews it before it expires, and is shared by the whole process or scoped to a block.
+// the sessions, one for each API, and says how to authenticate: with OAuth 2.0, an API key, a
+// client certificate, a command or a plugin. A [core.Session] authenticates once, adds its
+// credential to requests, and renews it before it expires. It is shared by the whole process or
+// scoped to a block of code.
 //
 // With this file authsession.yaml in the working directory,
 //
@@ -20,20 +21,23 @@
 //
 //	cfg, err := authsession.Load(ctx, nil)
 //	if err != nil {
-//		return err // every fault of the file, with line and column
+//		return err // all faults of the file, with line and column
 //	}
 //	defer cfg.Close(ctx)
 //
-// and each request of [core.Client] to https://reports.example.com then carries a token:
+// and each request of [core.Client] to https://reports.example.com carries a token:
 //
 //	resp, err := core.Client().Get("https://reports.example.com/v1/today")
 //
-// # What Load fills in
+// Without lazy, call Init of the session first; it authenticates at once. Config.Session returns a
+// session by name, and [core.Do] makes a session current for a block of code.
 //
-// [Load] is config.Load of package registry/config with everything that the module has: the
-// providers of package providers, the stores of package store, and a host that runs plugins. A
-// program that wants to link less names what it wants and calls config.Load itself. A program
-// without a file makes a session of a provider with core.New.
+// # What Load adds
+//
+// [Load] calls config.Load of package registry/config with everything that the module has: the
+// providers of package providers, the stores of package store, and a host for plugins. A program
+// that should link less calls config.Load itself with what it needs. A program without a file makes
+// a session from a provider with core.New.
 //
 // # Where the file is
 //
@@ -45,35 +49,35 @@
 // # What it is not
 //
 // It is not an authorization server, and it does not check the credentials of those who call the
-// program. It is no general configuration library: what else a program has to configure belongs
-// to a file of its own. It sends nothing to hosts that the configuration does not name.
+// program. It is not a general configuration library: other settings of a program belong into
+// another file. It sends nothing to hosts that the configuration does not name.
 //
 // # What stays compatible
 //
 // The module follows semantic versioning, and CHANGELOG.md names every change. From version 1.0.0
 // on, within one major version:
 //
-//   - A program that compiles goes on to compile, and does the same. Exceptions are what a security
-//     fault needs, and structs that are written without field names. Interfaces that a provider or
-//     a store implements gain no methods: new abilities are interfaces of their own.
-//   - A configuration file that loads goes on to load, with the same meaning. A file with a fault,
-//     which does not load, may load later.
-//   - What a store holds can be read by later versions. An earlier version does not overwrite what
-//     a later one wrote.
-//   - Plugins and programs of different versions work together: the protocol only grows.
-//   - The codes of errors stay; their texts do not. Compare with errors.Is, as in
-//     errors.Is(err, core.Denied).
-//   - The two newest releases of Go work.
+//   - A program that compiles continues to compile, and behaves in the same way. Exceptions are
+//     corrections of security faults, and struct literals without field names. The interfaces that
+//     a provider or a store implements get no new methods: a new ability is a new interface.
+//   - A configuration file that loads continues to load, with the same meaning. A file with a fault
+//     may load in a later version.
+//   - Later versions can read a stored credential. An earlier version does not overwrite what a
+//     later one has stored.
+//   - Plugins and programs of different versions work together: the protocol is only extended.
+//   - The codes of errors do not change, but their texts may. Compare with errors.Is, as in
+//     errors.Is(err, core.CodeDenied).
+//   - The two newest releases of Go are supported.
 //
-// Before version 1.0.0 a minor version may change names in Go, and says so in CHANGELOG.md; what
-// stores hold, files and plugins are compatible already.
+// Before version 1.0.0 a minor version may change names in Go; CHANGELOG.md names each change.
+// Stored credentials, files and plugins are compatible from now on.
 //
 // # Where to read on
 //
-// Package core has the session, its scopes, and what an author of a provider implements; package
-// registry/config has the configuration; each package below providers has its settings. The folder
-// docs has one page for each task, beginning with docs/getting-started.md, and examples has
-// programs that run.
+// Package core has the session, its scopes, and the interfaces that a provider implements. Package
+// registry/config has the configuration. Each package below providers has the settings of one kind.
+// The folder docs has one page for each task; begin with docs/getting-started.md. The folder
+// examples has complete programs.
 //
 // Read on in load.go.
 package authsession

@@ -13,8 +13,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// The API says which key a request had. Its address and the key come from variables; a program
-// writes its API's address into the file.
+// The API returns the key of the request. Here its address and the key come from variables; a
+// program writes the address of its API into the file.
 func Example() {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s with the key %s", r.URL.Path, r.Header.Get("X-API-Key"))
@@ -50,7 +50,8 @@ sessions:
 	// /today with the key k-1 <nil>
 }
 
-// Options add to what the module has: here an overlay of the second file, and an environment.
+// The second file overlays the first one, and the program selects the environment. Source returns
+// where a value came from.
 func ExampleLoad() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -81,7 +82,7 @@ sessions:
 	// b.yaml:1:29 file <nil>
 }
 
-// writeExample writes a file and sets variables, also that for the file.
+// writeExample writes a file and sets variables, including the one that names the file.
 func writeExample(text string, variables ...string) (remove func()) {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

@@ -16,29 +16,32 @@ import (
 	"github.com/authsession/authsession/store"
 )
 
-// Options say what to load. They are those of package registry/config, and [Load] fills in:
+// Options configure [Load]. They are the options of package registry/config. The zero value is the
+// recommended default. Load adds to them:
 //
-//   - Files: if empty, the places that the package comment lists.
-//   - Factories and Stores: those of the module are added to the ones that are given. One of the
-//     same kind is left out, so that a program can replace it.
-//   - Plugins: if nil, a new [plugins.Host] with the program's Logger, which Close closes.
+//   - Files: if empty, the file that the package comment describes.
+//   - Factories: the built-in providers, except those whose kind the program gives. So a program
+//     can replace a built-in kind. If a plugin should serve a built-in kind, call config.Load
+//     instead (docs/plugins.md).
+//   - Stores: the built-in kinds of stores, in the same way.
+//   - Plugins: if nil, a new [plugins.Host] with the program's Logger. [Config.Close] closes it.
 type Options = config.Options
 
-// Config is a loaded configuration, the registry of its sessions, and the host of its plugins. It
-// is made by [Load] and safe for concurrent use. Session finds a session by its name; Watch loads
-// the files again when they change.
+// Config is a loaded configuration with its sessions and the host of its plugins. [Load] makes it.
+// It is safe for concurrent use. Its method Session returns a session by name, Registry returns all
+// sessions, and Watch loads the files again when they change.
 type Config struct {
 	*config.Config
 	host *plugins.Host // nil if the program gave Options.Plugins
 }
 
-// Load reads the configuration and creates its sessions. The session that the file calls default
-// becomes the current one, as with [core.SetCurrent]. Nothing is sent, and no plugin is started
-// unless opts.StartPlugins says so. Nil options are the recommended default.
+// Load reads the configuration and creates its sessions. The session that the key default names
+// becomes current, as with [core.SetCurrent]. Load sends nothing, and it starts plugins only if
+// opts.StartPlugins is true. Nil options are the recommended default.
 //
-// Faults of the files are a [*config.Error] of code [core.BadConfig] that has all of them, each
-// with file, line and column. If there is no file, the error is [core.BadConfig] too. After an
-// error there is nothing to close.
+// If the files have faults, the error is a [*config.Error] with all of them, each with file, line
+// and column; its code is [core.CodeBadConfig]. If there is no file, the code is the same. After an
+// error the program closes nothing.
 func Load(ctx context.Context, opts *Options) (*Config, error) {
 	var o Options
 	if opts != nil {
@@ -51,8 +54,8 @@ func Load(ctx context.Context, opts *Options) (*Config, error) {
 		}
 		o.Files = files
 	}
-	o.Factories = add(o.Factories, providers.Builtin(), kindOf)
-	o.Stores = add(o.Stores, store.Builtin(), kindOfStore)
+	o.Factories = addMissing(o.Factories, providers.Builtin(), kindOf)
+	o.Stores = addMissing(o.Stores, store.Builtin(), kindOfStore)
 	var host *plugins.Host
 	if o.Plugins == nil {
 		host = &plugins.Host{Logger: cmp.Or(o.Logger, o.Session.Logger)}
@@ -69,14 +72,15 @@ func Load(ctx context.Context, opts *Options) (*Config, error) {
 	return c, nil
 }
 
-// Close closes all sessions, as [config.Config.Close] does, and then ends the plugins that Load
-// runs, since closing a session may ask its plugin to revoke the credential. It returns by the end
-// of ctx, and the errors of both joined. Close is idempotent. A host that the program gave in
-// Options.Plugins is the program's to close.
+// Close closes all sessions, as [config.Config.Close] does, and then the host of plugins that Load
+// made: closing a session may need its plugin to revoke the credential. Close does not close a host
+// that the program gave in Options.Plugins. It returns when ctx ends at the latest, with the errors
+// of both joined. Close is idempotent.
 func (c *Config) Close(ctx context.Context) error {
 	return errors.Join(c.Config.Close(ctx), c.closeHost(ctx))
 }
 
+// closeHost closes the host that Load made, if there is one.
 func (c *Config) closeHost(ctx context.Context) error {
 	if c.host == nil {
 		return nil
@@ -84,16 +88,16 @@ func (c *Config) closeHost(ctx context.Context) error {
 	return c.host.Close(ctx)
 }
 
-// fileVariable names the files if the program does not.
+// fileVariable is the environment variable that names the files if Options.Files is empty.
 const fileVariable = "AUTHSESSION_CONFIG"
 
-// defaultFiles are looked for in the working directory. The first one is taken.
+// defaultFiles are the names that Load looks for in the working directory, in this order.
 var defaultFiles = []string{
 	"authsession.yaml", "authsession.yml", "authsession.toml", "authsession.json",
 }
 
-// findFiles returns the files that the package comment says. It takes the last of equal variables,
-// as package os does.
+// findFiles returns the files as the package comment describes. Of several variables with the same
+// name it uses the last one, as package os does.
 func findFiles(environ []string) ([]string, error) {
 	if environ == nil {
 		environ = os.Environ()
@@ -105,10 +109,10 @@ func findFiles(environ []string) ([]string, error) {
 	}
 	for _, name := range defaultFiles {
 		if _, err := os.Lstat(name); err == nil || !errors.Is(err, os.ErrNotExist) {
-			return []string{name}, nil // Load says what is wrong with it
+			return []string{name}, nil // config.Load reports any other error
 		}
 	}
-	return nil, core.Errorf(core.BadConfig,
+	return nil, core.Errorf(core.CodeBadConfig,
 		"there is no configuration: the working directory has none of %s, and %s is not set",
 		strings.Join(defaultFiles, ", "), fileVariable)
 }
@@ -116,10 +120,10 @@ func findFiles(environ []string) ([]string, error) {
 func kindOf(f core.Factory) string           { return f.Info().Kind }
 func kindOfStore(f core.StoreFactory) string { return f.Info().Kind }
 
-// add returns given and those of ours whose kind is not among them.
-func add[F any](given, ours []F, kind func(F) string) []F {
+// addMissing returns given, and those of builtin whose kind is not in given.
+func addMissing[F any](given, builtin []F, kind func(F) string) []F {
 	out := slices.Clone(given)
-	for _, f := range ours {
+	for _, f := range builtin {
 		same := func(g F) bool { return kind(g) == kind(f) }
 		if !slices.ContainsFunc(given, same) {
 			out = append(out, f)

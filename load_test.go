@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/authsession/authsession"
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/plugins"
+	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/store"
@@ -32,6 +34,9 @@ func TestMain(m *testing.M) {
 		_ = os.WriteFile(os.Args[1], []byte(strconv.Itoa(os.Getpid())), 0o600)
 		plugins.Serve(ticket("ticket"))
 		return
+	}
+	if way := os.Getenv(helperEnv); way != "" {
+		os.Exit(helperMain(way))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -72,7 +77,7 @@ func write(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-// load loads what must be good, into a scope of its own.
+// load loads files without faults into a new scope.
 func load(t testing.TB, opts *authsession.Options) *authsession.Config {
 	t.Helper()
 	if opts != nil && opts.Scope == nil {
@@ -87,20 +92,24 @@ func load(t testing.TB, opts *authsession.Options) *authsession.Config {
 const one = "sessions: {%s: {provider: bearer, settings: {token: k}}}\n"
 
 func TestWhereTheFileIs(t *testing.T) {
+	const yaml, yml = "authsession.yaml", "authsession.yml"
+	const toml, json = "authsession.toml", "authsession.json"
+	two := "a.yaml" + string(filepath.ListSeparator) + "b.yaml"
+	type names = []string
 	for name, c := range map[string]struct {
-		files    []string // in the working directory; each has a session of its name
+		files    names // in the working directory; each has a session of its name
 		variable string
-		options  []string
-		want     []string // sessions
+		options  names
+		want     names // sessions
 	}{
-		"yaml first":                   {[]string{"authsession.json", "authsession.toml", "authsession.yml", "authsession.yaml"}, "", nil, []string{"authsession.yaml"}},
-		"then yml":                     {[]string{"authsession.json", "authsession.toml", "authsession.yml"}, "", nil, []string{"authsession.yml"}},
-		"then toml":                    {[]string{"authsession.json", "authsession.toml"}, "", nil, []string{"authsession.toml"}},
-		"then json":                    {[]string{"authsession.json"}, "", nil, []string{"authsession.json"}},
-		"the variable":                 {[]string{"authsession.yaml", "my.yaml"}, "my.yaml", nil, []string{"my.yaml"}},
-		"the variable has several":     {[]string{"a.yaml", "b.yaml"}, "a.yaml" + string(filepath.ListSeparator) + "b.yaml", nil, []string{"a.yaml", "b.yaml"}},
-		"the options":                  {[]string{"authsession.yaml", "my.yaml", "a.yaml"}, "my.yaml", []string{"a.yaml"}, []string{"a.yaml"}},
-		"the variable is set to empty": {[]string{"authsession.yaml"}, "-", nil, []string{"authsession.yaml"}},
+		"yaml first":                   {names{json, toml, yml, yaml}, "", nil, names{yaml}},
+		"then yml":                     {names{json, toml, yml}, "", nil, names{yml}},
+		"then toml":                    {names{json, toml}, "", nil, names{toml}},
+		"then json":                    {names{json}, "", nil, names{json}},
+		"the variable":                 {names{yaml, "m.yaml"}, "m.yaml", nil, names{"m.yaml"}},
+		"the variable has several":     {names{"a.yaml", "b.yaml"}, two, nil, names{"a.yaml", "b.yaml"}},
+		"the options":                  {names{yaml, "m.yaml", "a.yaml"}, "m.yaml", names{"a.yaml"}, names{"a.yaml"}},
+		"the variable is set to empty": {names{yaml}, "-", nil, names{yaml}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -109,7 +118,8 @@ func TestWhereTheFileIs(t *testing.T) {
 				text := fmt.Sprintf(one, `"`+name+`"`)
 				switch filepath.Ext(name) {
 				case ".json":
-					text = fmt.Sprintf(`{"sessions": {%q: {"provider": "bearer", "settings": {"token": "k"}}}}`, name)
+					const form = `{"sessions": {%q: {"provider": "bearer", "settings": {"token": "k"}}}}`
+					text = fmt.Sprintf(form, name)
 				case ".toml":
 					text = fmt.Sprintf("[sessions.%q]\nprovider = \"bearer\"\nsettings = {token = \"k\"}\n", name)
 				}
@@ -128,7 +138,7 @@ func TestWhereTheFileIs(t *testing.T) {
 func TestNilOptions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := authsession.Load(t.Context(), nil)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "authsession.yaml")
 	require.ErrorContains(t, err, "AUTHSESSION_CONFIG")
 
@@ -165,7 +175,8 @@ plugins:
   other: {path: /nowhere, sha256: "`+strings.Repeat("0", 64)+`"}
 `)
 	info := core.StoreInfo{Kind: "shelf"}
-	shelf := core.NewStoreFactory(info, func(context.Context, struct{}) (core.Store, error) { return store.Memory(), nil })
+	open := func(context.Context, struct{}) (core.Store, error) { return store.Memory(), nil }
+	shelf := core.NewStoreFactory(info, open)
 	factories := []core.Factory{ticket("ticket"), ticket("apikey"), ticket("beyond")}
 	stores := []core.StoreFactory{shelf}
 	load(t, &authsession.Options{
@@ -179,7 +190,7 @@ func TestFaultsAreThoseOfConfig(t *testing.T) {
 	cfg, err := authsession.Load(t.Context(), &authsession.Options{Files: []string{file}})
 	require.Nil(t, cfg)
 	require.IsType(t, new(config.Error), err)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `did you mean "apikey"?`)
 }
 
@@ -204,7 +215,7 @@ sessions: {a: {provider: ticket, settings: {notes: "`+notes+`"}}}
 	require.NoError(t, err)
 	require.Equal(t, "authenticated\nrevoked\n", string(text))
 	require.Contains(t, log.String(), "plugin", "the host has the program's logger")
-	require.ErrorIs(t, a.Init(t.Context()), core.Closed)
+	require.ErrorIs(t, a.Init(t.Context()), core.CodeClosed)
 	require.NoError(t, cfg.Close(t.Context()), "Close is idempotent")
 }
 
@@ -220,7 +231,9 @@ func TestHostOfTheProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, host.asked)
 	require.NoError(t, cfg.Close(t.Context()))
-	_, err = host.Plugin(registry.Plugin{Name: "ticket", Path: "/nowhere", SHA256: strings.Repeat("0", 64)})
+	_, err = host.Plugin(registry.Plugin{
+		Name: "ticket", Path: "/nowhere", SHA256: strings.Repeat("0", 64),
+	})
 	require.NoError(t, err, "the host still works")
 }
 
@@ -238,8 +251,9 @@ func (c *counted) Plugin(p registry.Plugin) ([]core.Factory, error) {
 // A plugin that was started for a configuration with faults is ended.
 func TestFaultyConfigurationEndsItsPlugins(t *testing.T) {
 	dir := t.TempDir()
+	file := write(t, dir, "a.yaml", plugin(t, dir)+"\nsessions: {a: {provider: ticket}}\n")
 	_, err := authsession.Load(t.Context(), &authsession.Options{
-		Files:        []string{write(t, dir, "a.yaml", plugin(t, dir)+"\nsessions: {a: {provider: ticket}}\n")},
+		Files:        []string{file},
 		StartPlugins: true, Scope: new(core.Scope),
 	})
 	require.ErrorContains(t, err, "sessions.a.settings.notes: missing")
@@ -267,7 +281,30 @@ func plugin(t *testing.T, dir string) string {
 		path, hex.EncodeToString(sum[:]), filepath.Join(dir, "pid"))
 }
 
-// records are what a logger wrote.
+// TestBuiltInKindInAPlugin proves that a kind comes from one place: Load, which has all built-in
+// kinds, reports a plugin that serves one, and config.Load without that kind takes it.
+func TestBuiltInKindInAPlugin(t *testing.T) {
+	dir := t.TempDir()
+	section := strings.Replace(plugin(t, dir), "kinds: [ticket]", "kinds: [bearer]", 1)
+	file := write(t, dir, "a.yaml", section+"\nsessions: {one: {provider: bearer}}\n")
+	_, err := authsession.Load(t.Context(), &authsession.Options{Files: []string{file}})
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	require.ErrorContains(t, err, `kind "bearer" is already there: leave it out`)
+
+	var host plugins.Host
+	defer func() { require.NoError(t, host.Close(context.Background())) }()
+	cfg, err := config.Load(t.Context(), config.Options{
+		Files: []string{file},
+		Factories: slices.DeleteFunc(providers.Builtin(), func(f core.Factory) bool {
+			return f.Info().Kind == "bearer"
+		}),
+		Plugins: &host,
+	})
+	require.NoError(t, err)
+	require.NoError(t, cfg.Close(t.Context()))
+}
+
+// records are the records of a logger.
 type records struct {
 	mu   sync.Mutex // guards text
 	text bytes.Buffer

@@ -15,8 +15,8 @@ import (
 // asked is what an Authorizer was told, and which headers of the answer it
 // wants to be told next.
 type asked struct {
-	learn []string     // Attachment.Learn
-	known headerValues // Outgoing.Learned
+	learn []string     // Attachment.RememberHeaders
+	known headerValues // Outgoing.Remembered
 }
 
 // attach puts the credential on a request that the sender may write to.
@@ -35,7 +35,7 @@ func (s sender) attach(
 		}
 		wanted = &asked{known: known}
 		if made != nil {
-			wanted.learn = made.Learn
+			wanted.learn = made.RememberHeaders
 			a, fields = made, prepareHeader(made.Header)
 		}
 	}
@@ -68,13 +68,13 @@ func (s sender) authorize(
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil, l.asAbsent()
 	case err != nil:
-	case made.bare() && l.cert == nil && len(made.Learn) == 0:
-		err = Errorf(Unavailable, "the provider returned an empty attachment")
+	case made.bare() && l.cert == nil && len(made.RememberHeaders) == 0:
+		err = Errorf(CodeUnavailable, "the provider returned an empty attachment")
 	default:
 		err = made.check()
 	}
-	if CodeOf(err) == Denied {
-		s.keeper.refuse(l, true, "") // the next request gets another
+	if CodeOf(err) == CodeDenied {
+		s.keeper.refuse(ctx, l, true, "") // the next request gets another
 	}
 	if err != nil {
 		return nil, err

@@ -55,6 +55,8 @@ type attempt struct {
 	second  *refusedInput // of the attempt in whose place this one began; nil: of none
 	ui      *UI           // how to ask the person; nil: as Options.UI says
 
+	beginning *beginning // the call of Options.Begin; nil: it is not set
+
 	// The machine owns these three; Session.mu guards them.
 	phase   phase
 	settled bool
@@ -81,6 +83,8 @@ type owner interface {
 	// settle takes the outcome of a. If nobody wants the credential any more,
 	// because a has settled already, it returns how to release it.
 	settle(a *attempt, o obtained, err error, took time.Duration) (release bool, how closeMode)
+	// waits tells that a waits for something, for a limit at most.
+	waits(a *attempt, what WaitFor, limit time.Duration)
 	// report delivers the events that have occurred.
 	report()
 }
@@ -131,10 +135,26 @@ func isNotStored(err error) bool { return errors.Is(err, errNotStored) }
 // launch starts the attempt on a goroutine of its own.
 func (a *attempt) launch(own owner, src source) {
 	a.done, a.back, a.owner = make(chan struct{}), make(chan struct{}), own
+	if a.setup.opts.Begin != nil {
+		a.beginning = &beginning{done: make(chan struct{})}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
 	a.allow(a.setup.opts.timeout())
 	go a.run(ctx, src)
+}
+
+// begin calls Options.Begin. The goroutine that started the attempt calls it, once
+// and without a lock.
+func (a *attempt) begin(ctx context.Context) {
+	if a.beginning == nil {
+		return
+	}
+	u := a.setup
+	a.beginning.run(ctx, u.opts.Begin, Event{
+		Session: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
+		Type: EventStarting, Reason: a.req.Reason, Subject: a.have.subject(),
+	})
 }
 
 // run calls the source. Its deferred part also runs if the provider ends the
@@ -143,7 +163,7 @@ func (a *attempt) launch(own owner, src source) {
 func (a *attempt) run(ctx context.Context, src source) {
 	began := time.Now()
 	var o obtained
-	err := Errorf(Unavailable, "the provider ended its goroutine")
+	err := Errorf(CodeUnavailable, "the provider ended its goroutine")
 	defer func() {
 		a.watch.Stop()
 		a.cancel()
@@ -157,7 +177,7 @@ func (a *attempt) run(ctx context.Context, src source) {
 		a.releaseLock()
 		a.owner.report()
 	}()
-	o, err = src.obtain(ctx, a)
+	o, err = src.obtain(a.beginning.await(ctx, time.Until(a.deadline)/2), a)
 }
 
 // allow gives the attempt a new limit from now on.
@@ -168,7 +188,7 @@ func (a *attempt) allow(limit time.Duration) {
 	a.deadline = time.Now().Add(limit)
 	a.watch = time.AfterFunc(limit+grace, func() {
 		a.overdue.Store(true)
-		err := Errorf(Unavailable, "the attempt did not finish within %v: %w",
+		err := Errorf(CodeUnavailable, "the attempt did not finish within %v: %w",
 			limit, context.DeadlineExceeded)
 		a.owner.settle(a, obtained{}, err, limit)
 		a.cancel()
@@ -193,6 +213,17 @@ func (a *attempt) allowPerson(fn func()) {
 	a.allow(left)
 }
 
+// announceWait tells the owner that the attempt waits for something, unless the
+// caller runs the function that it returns within a tenth of a second.
+func (a *attempt) announceWait(what WaitFor, limit time.Duration) (over func()) {
+	opts := a.setup.opts
+	if limit <= grace || opts.Logger == nil && opts.Observe == nil {
+		return func() {}
+	}
+	t := time.AfterFunc(grace, func() { a.owner.waits(a, what, limit-grace) })
+	return func() { t.Stop() }
+}
+
 // call calls the provider within a limit, and turns a panic into an error.
 func (a *attempt) call(
 	ctx context.Context, p phase, fn func(context.Context) (Credential, error),
@@ -205,18 +236,18 @@ func (a *attempt) call(
 		a.allow(signInTimeout)
 		defer func() { a.allow(max(left, time.Second)) }()
 	}
-	ctx, cancel := context.WithDeadline(ctx, a.deadline)
+	ctx, cancel := context.WithDeadline(a.setup.opts.withAuthTransport(ctx), a.deadline)
 	defer cancel()
 	defer a.owner.proceed(a, saving)
 	defer func() {
 		if r := recover(); r != nil {
-			c, err = Credential{}, Errorf(Unavailable, "the provider panicked (%T)", r)
+			c, err = Credential{}, Errorf(CodeUnavailable, "the provider panicked (%T)", r)
 		}
 	}()
 	c, err = fn(ctx)
 	var coded *Error
 	if err != nil && ctx.Err() != nil && !errors.As(err, &coded) {
-		err = Errorf(Unavailable, "the provider did not finish in time: %w", ctx.Err())
+		err = Errorf(CodeUnavailable, "the provider did not finish in time: %w", ctx.Err())
 	}
 	return c, err
 }
@@ -268,7 +299,7 @@ func await(ctx context.Context, c <-chan struct{}) error {
 
 // gone is the error of a caller whose context ended.
 func gone(ctx context.Context) error {
-	return Errorf(Unavailable, "the caller did not wait: %w", context.Cause(ctx))
+	return Errorf(CodeUnavailable, "the caller did not wait: %w", context.Cause(ctx))
 }
 
 // settles waits until the attempt has settled, or the one that began in its place,
@@ -296,7 +327,7 @@ func (a *attempt) outcome(who audience) (err error, again bool) {
 	switch {
 	case a.err == nil, errors.Is(a.err, errSuperseded), a.purpose == restoration:
 		return nil, true
-	case a.who < who && CodeOf(a.err) == Interactive:
+	case a.who < who && CodeOf(a.err) == CodeInteractive:
 		return nil, true
 	}
 	return a.err, false

@@ -44,7 +44,7 @@ func TestAuthorizerDenies(t *testing.T) {
 		code   core.Code
 		issued int32
 		err    error
-	}{{core.Denied, 2, nil}, {core.Unavailable, 1, core.Unavailable}} {
+	}{{core.CodeDenied, 2, nil}, {core.CodeUnavailable, 1, core.CodeUnavailable}} {
 		p := &picky{code: tt.code}
 		s := core.New("picky", p, nil)
 		require.NoError(t, s.Init(t.Context()))
@@ -54,7 +54,7 @@ func TestAuthorizerDenies(t *testing.T) {
 			if err = s.Authorize(t.Context(), r); want == nil {
 				require.NoError(t, err)
 				require.Equal(t, "Bearer new", r.Header.Get("Authorization"))
-				require.EqualValues(t, core.Rejected, p.reason.Load())
+				require.EqualValues(t, core.ReasonRejected, p.reason.Load())
 			} else {
 				require.ErrorIs(t, err, want, i)
 			}

@@ -5,13 +5,18 @@ package core
 import "time"
 
 const (
-	unavailableBase = time.Second
-	unavailableMax  = time.Minute
-	coolDownBase    = 10 * time.Second
-	coolDownMax     = 5 * time.Minute
-	maxRefusalWait  = unavailableMax
-	localWait       = time.Second
+	localWait      = time.Second // after a failure that did not leave this machine
+	maxRefusalWait = time.Minute // the longest wait between refusals in a row
 )
+
+// waitsOf returns the wait after the first failure of a code, and the longest
+// one after several in a row.
+func waitsOf(code Code) (first, longest time.Duration) {
+	if code == CodeUnavailable {
+		return time.Second, maxRefusalWait
+	}
+	return 10 * time.Second, 5 * time.Minute
+}
 
 // failure is a number of failures in a row, and when the next attempt may be
 // made.
@@ -23,7 +28,7 @@ type failure struct {
 }
 
 // codes is one more than the largest Code.
-const codes = int(OriginRefused) + 1
+const codes = len(codeNames)
 
 // failures remembers what failed since the last success. Each code counts its
 // own failures, so that a server that was down does not lengthen the cool-down
@@ -48,7 +53,7 @@ func (f *failures) add(
 	}
 	code := e.Code
 	if int(code) >= codes {
-		code = Unavailable
+		code = CodeUnavailable
 	}
 	own := &next.byCode[code]
 	if !e.Local || own.count == 0 {
@@ -62,16 +67,15 @@ func (f *failures) add(
 
 // pause returns how long to wait after the count-th failure in a row.
 func pause(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
-	var d time.Duration
-	switch {
-	case e.Local:
-		d = localWait
-	case e.Code == Unavailable:
-		d = doubled(unavailableBase, count, unavailableMax)
-		d = d/4 + random(d*3/4)
-	default:
-		d = doubled(coolDownBase, count, coolDownMax)
-		d -= random(d / 4)
+	d := localWait
+	if !e.Local {
+		first, longest := waitsOf(e.Code)
+		d = doubled(first, count, longest)
+		if e.Code == CodeUnavailable {
+			d = d/4 + random(d*3/4)
+		} else {
+			d -= random(d / 4)
+		}
 	}
 	return max(d, min(e.RetryAfter, maxRetryAfter))
 }
@@ -101,7 +105,7 @@ func (f *failures) longest(now instant, who audience, count int) *failure {
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.count < count || one.until <= now || Code(i) == Interactive && one.who < who {
+		if one.count < count || one.until <= now || Code(i) == CodeInteractive && one.who < who {
 			continue
 		}
 		if out == nil || one.until > out.until {
@@ -144,7 +148,7 @@ func (f *failures) initWait(now instant, who audience, short time.Duration) (tim
 	if b == nil {
 		return 0, nil
 	}
-	if wait := b.until.until(now); b.err.Code == Unavailable && wait <= short {
+	if wait := b.until.until(now); b.err.Code == CodeUnavailable && wait <= short {
 		return wait, nil
 	}
 	return 0, b.report(now)
@@ -172,7 +176,7 @@ func (s *spacing) next(now instant, random func(time.Duration) time.Duration) *s
 	if s != nil {
 		out.count += s.count
 	}
-	out.until = now.plus(pause(out.count, &Error{Code: Unavailable}, random))
+	out.until = now.plus(pause(out.count, &Error{Code: CodeUnavailable}, random))
 	return out
 }
 

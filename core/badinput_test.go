@@ -120,7 +120,7 @@ func TestUsesOfASessionThatWasNotMade(t *testing.T) {
 				} else {
 					var e *core.Error
 					require.ErrorAs(t, err, &e)
-					require.Contains(t, []core.Code{core.BadConfig, core.NotInitialized, core.Closed}, e.Code)
+					require.Contains(t, []core.Code{core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed}, e.Code)
 				}
 				requireUsable(t, s)
 			})
@@ -183,21 +183,21 @@ func TestProvidersThatReturnNothing(t *testing.T) {
 		p    core.Provider
 		want core.Code
 	}{
-		"an empty credential": {fixed(core.Credential{}), core.Unavailable},
+		"an empty credential": {fixed(core.Credential{}), core.CodeUnavailable},
 		"a typed nil error": {core.ProviderFunc(func(
 			context.Context, core.Request,
 		) (core.Credential, error) {
 			return bearer("x"), none
-		}), core.Unavailable},
+		}), core.CodeUnavailable},
 		"an error without a code": {core.ProviderFunc(func(
 			context.Context, core.Request,
 		) (core.Credential, error) {
 			return core.Credential{}, io.EOF
-		}), core.Unavailable},
-		"an Authorizer that attaches nothing": {emptyHanded{}, core.Unavailable},
+		}), core.CodeUnavailable},
+		"an Authorizer that attaches nothing": {emptyHanded{}, core.CodeUnavailable},
 		"an origin that is none": {fixed(core.Credential{
 			Attach: bearer("x").Attach, Origins: []string{"https://a/b"},
-		}), core.BadConfig},
+		}), core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -243,7 +243,7 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 	s := core.New("api", p, &core.Options{Lazy: true})
 	_, err := s.Credential(ctx)
 	for _, err := range []error{s.Init(ctx), err} {
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, why)
 	}
 	require.Zero(t, p.calls.Load(), "nobody would wait for the attempt")
@@ -251,7 +251,7 @@ func TestErrorOfAContextThatIsOver(t *testing.T) {
 
 // A code that this version does not know counts as one that may pass.
 func TestUnknownCodes(t *testing.T) {
-	for _, code := range []core.Code{core.OriginRefused, core.OriginRefused + 1, 200} {
+	for _, code := range []core.Code{core.CodeOriginRefused, core.CodeOriginRefused + 1, 200} {
 		synctest.Test(t, func(t *testing.T) {
 			p := &issuer{}
 			p.set(core.Errorf(code, "no"))
@@ -261,6 +261,37 @@ func TestUnknownCodes(t *testing.T) {
 			p.set(nil)
 			time.Sleep(time.Hour)
 			require.NoError(t, s.Init(t.Context()))
+		})
+	}
+}
+
+// A view ends with its session, and a zero one is one of a zero session.
+func TestViewsOfWhatIsOver(t *testing.T) {
+	closed := ready(t, &issuer{life: time.Hour}, nil)
+	before := closed.For(core.Need{MinValidity: time.Minute})
+	_, err := before.Credential(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, closed.Close(t.Context()))
+	for name, tc := range map[string]struct {
+		view *core.View
+		code core.Code
+	}{
+		"made before Close": {before, core.CodeClosed},
+		"made after Close":  {closed.For(core.Need{}), core.CodeClosed},
+		"of a zero session": {new(core.Session).For(core.Need{}), core.CodeNotInitialized},
+		"zero":              {new(core.View), core.CodeNotInitialized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := tc.view.Credential(t.Context())
+			require.ErrorIs(t, err, tc.code)
+			_, err = tc.view.Client().Get("https://api.example.com")
+			require.ErrorIs(t, err, tc.code)
+			r, err := http.NewRequest(http.MethodGet, "https://api.example.com", nil)
+			require.NoError(t, err)
+			require.ErrorIs(t, tc.view.Authorize(t.Context(), r), tc.code)
+			require.Empty(t, r.Header)
+			require.Less(t, time.Since(began), 5*time.Second)
 		})
 	}
 }

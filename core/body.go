@@ -18,7 +18,7 @@ import (
 func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, error) {
 	out := Outgoing{
 		Method: r.Method, URL: r.URL.String(), Host: r.Host, Header: r.Header.Clone(),
-		ContentLength: lengthOf(r), Learned: http.Header(known).Clone(),
+		ContentLength: lengthOf(r), Remembered: http.Header(known).Clone(),
 	}
 	if out.Method == "" {
 		out.Method = http.MethodGet
@@ -34,7 +34,7 @@ func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, 
 		err = out.readBody(body, needs)
 	}
 	if err != nil {
-		return out, Errorf(Unavailable, "the request's body: %w", err)
+		return out, Errorf(CodeUnavailable, "the request's body: %w", err)
 	}
 	return out, nil
 }

@@ -28,7 +28,7 @@ type reader struct {
 
 func (p *reader) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	c := authorization("t")
-	c.Body, c.Renewal, c.Expiry = p.needs, core.NewSecret("r"), time.Now().Add(time.Hour)
+	c.Body, c.RefreshState, c.Expiry = p.needs, core.NewSecret("r"), time.Now().Add(time.Hour)
 	return c, nil
 }
 
@@ -205,7 +205,7 @@ func TestWhatAnAuthorizerIsTold(t *testing.T) {
 		require.NoError(t, err)
 		req.GetBody = func() (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF }
 		_, err = s.Client().Do(req)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	})
 }
@@ -223,7 +223,7 @@ func TestBodyNeedsAreBounded(t *testing.T) {
 	} {
 		s := core.New("api", &reader{needs: needs}, nil)
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.BadConfig, says)
+		require.ErrorIs(t, err, core.CodeBadConfig, says)
 		require.ErrorContains(t, err, says)
 	}
 	s := core.New("api", &reader{needs: &core.BodyNeeds{Raw: 1 << 20}}, nil)

@@ -105,10 +105,10 @@ func TestRejectReadsTheChallenge(t *testing.T) {
 func TestRefusedStatusIsChecked(t *testing.T) {
 	for _, status := range []int{-1, 0, 200, 399, 600} {
 		opts := &core.Options{RefusedStatus: []int{419, status}}
-		require.ErrorIs(t, opts.Check(), core.BadConfig, status)
+		require.ErrorIs(t, opts.Check(), core.CodeBadConfig, status)
 		err := core.New("x", fixed(bearer("T")), opts).Init(t.Context())
-		require.ErrorIs(t, err, core.BadConfig, status)
-		require.Equal(t, 1, strings.Count(err.Error(), core.BadConfig.Error()), err)
+		require.ErrorIs(t, err, core.CodeBadConfig, status)
+		require.Equal(t, 1, strings.Count(err.Error(), core.CodeBadConfig.Error()), err)
 	}
 	api, _ := answering(t)
 	opts := &core.Options{RefusedStatus: []int{400, 599}}

@@ -195,7 +195,7 @@ func (w *chaosWorld) finish(before int) {
 			w.violate("a store's lock is held after Close", "of %s", c.id.name)
 			<-c.id.lock
 		}
-		if _, err := c.session.Credential(context.Background()); core.CodeOf(err) != core.Closed {
+		if _, err := c.session.Credential(context.Background()); core.CodeOf(err) != core.CodeClosed {
 			w.violate("a closed session serves", "%v", err)
 			time.Sleep(time.Hour) // until what it started is over
 		}

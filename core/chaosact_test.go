@@ -46,7 +46,7 @@ func (c *chaosSession) act(dice *chaosDice) {
 	}
 	c.checkError(op, err)
 	uses := op == opCredential || op == opClient
-	unused := core.CodeOf(err) == core.Closed || core.CodeOf(err) == core.OriginRefused
+	unused := core.CodeOf(err) == core.CodeClosed || core.CodeOf(err) == core.CodeOriginRefused
 	if uses && wasClosed && c.isClosed() && during.inits == 0 && !unused {
 		c.w.violate("a closed session serves", "%s: %v gets the error %v", c.name, op, err)
 	}
@@ -101,7 +101,7 @@ func (c *chaosSession) checkError(op chaosOp, err error) {
 		return
 	}
 	var e *core.Error
-	if !errors.As(err, &e) || e.Code < core.BadConfig || e.Code > core.OriginRefused {
+	if !errors.As(err, &e) || e.Code < core.CodeBadConfig || e.Code > core.CodeOriginRefused {
 		c.w.violate(fmt.Sprintf("an error of %v has no code", op), "%T %v", err, err)
 	}
 }

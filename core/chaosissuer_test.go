@@ -81,7 +81,7 @@ func (id *chaosIdentity) issue(
 		id.spent[state] = was
 	}
 	if id.refresh {
-		cred.Renewal = core.NewSecret(fmt.Sprintf("%s.%s.g%d.r%d", id.name, c.name, gen, id.issued))
+		cred.RefreshState = core.NewSecret(fmt.Sprintf("%s.%s.g%d.r%d", id.name, c.name, gen, id.issued))
 	}
 	if c.dice.n(6) > 0 {
 		cred.Expiry = time.Now().Add(15*time.Second + c.dice.under(5*time.Minute))
@@ -136,7 +136,7 @@ func (p *chaosProvider) call(
 	defer func() { p.mu.Lock(); p.busy--; p.mu.Unlock() }()
 	p.c.w.checkEnded(p.c)
 	defer p.c.fault(f)()
-	state := req.Previous.Renewal.Reveal()
+	state := req.Previous.RefreshState.Reveal()
 	p.c.w.trace("%s: provider %d is asked: %v %q, %v", p.c.name, p.gen, req.Reason, state, f)
 	p.c.id.spend(p.c, p.gen, state)
 	if in := p.c.input; in != nil {
@@ -169,8 +169,8 @@ func (p *chaosProvider) call(
 
 func (p *chaosProvider) answer(f chaosFault) error {
 	codes := map[chaosFault]core.Code{
-		answersBadConfig: core.BadConfig, answersUnavailable: core.Unavailable,
-		answersDenied: core.Denied, answersInteractive: core.Interactive, personNo: core.Denied,
+		answersBadConfig: core.CodeBadConfig, answersUnavailable: core.CodeUnavailable,
+		answersDenied: core.CodeDenied, answersInteractive: core.CodeInteractive, personNo: core.CodeDenied,
 	}
 	switch f {
 	case answersNoCode:

@@ -119,14 +119,14 @@ func (c *chaosSession) configure() (core.Provider, *core.Options) {
 }
 
 func (c *chaosSession) observe(ev core.Event) {
-	c.w.trace("%s: event %v %v", c.name, ev.Kind, ev.Err)
+	c.w.trace("%s: event %v %v", c.name, ev.Type, ev.Err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch ev.Kind {
-	case core.Failed:
+	switch ev.Type {
+	case core.EventFailed:
 		c.failures++
 		c.inARow++
-	case core.Authenticated, core.Restored:
+	case core.EventAuthenticated, core.EventRestored:
 		c.inARow = 0
 	}
 }

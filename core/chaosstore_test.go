@@ -47,10 +47,10 @@ func (s chaosStore) call(
 		if s.c.dice.n(2) == 0 {
 			_ = act()
 		}
-		codes := []core.Code{core.Unavailable, core.BadConfig, core.Denied}
+		codes := []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied}
 		return core.Errorf(codes[s.c.dice.n(len(codes))], "the store fails")
 	case storeDamaged:
-		return core.Errorf(core.Unavailable, "%w", core.ErrDamaged)
+		return core.Errorf(core.CodeUnavailable, "%w", core.ErrDamaged)
 	}
 	return act()
 }

@@ -18,7 +18,7 @@ func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, 
 	}
 	if !endsAfter(cert, 0) {
 		leaf := leafOf(cert)
-		return nil, u.annotate(Errorf(Unavailable, "the client certificate of %q ended at %s",
+		return nil, u.annotate(Errorf(CodeUnavailable, "the client certificate of %q ended at %s",
 			clip(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
 	}
 	return cert, nil

@@ -5,13 +5,15 @@ package core
 import "context"
 
 // Close ends the session: it stops an Init or a renewal that is under way,
-// revokes the credential if the provider can, drops it, and closes idle connections that
-// are the session's own. A credential in Options.Store stays there, and is not
-// revoked ([Session.SignOut] does both); a renewal that may have spent what is
-// there is waited for and saved. Close returns by the end of ctx and, apart from that,
-// within Options.Timeout for each of these. It returns the error of revoking or
-// saving, which leaves the session closed all the same. Close is idempotent;
-// afterwards use is [Closed] until the next Init.
+// revokes the credential if the provider can, drops it, and closes the session's own
+// idle connections. A credential in Options.Store stays there and is not revoked;
+// [Session.SignOut] revokes and deletes it. Close waits for a renewal that may have
+// spent the stored refresh token, and saves the result.
+//
+// Close returns when ctx ends. It waits at most Options.Timeout for what is under way,
+// and then at most Options.Timeout for each call into the provider and the store. It
+// returns the error of revoking or saving; the session is closed in any case. Close is
+// idempotent. Afterwards use is [CodeClosed] until the next Init.
 func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForNow) }
 
 // SignOut ends the session for good: besides what Close does, it revokes the
@@ -103,6 +105,7 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.apply(u, fx)
 	originsEpoch.Add(1)
 	s.mu.Unlock()
+	s.reportSoon()
 	if c := fx.release; c != nil {
 		go func() {
 			if err := c.setup.source().release(context.Background(), c, closeForNow); err != nil {
@@ -110,5 +113,5 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 			}
 		}()
 	}
-	s.reportSoon()
+	s.begin(context.Background(), fx)
 }

@@ -16,9 +16,9 @@ import (
 type Credential struct {
 	// Attach goes on every request.
 	Attach Attachment
-	// Renewal is for the provider alone, such as a refresh token. The session
+	// RefreshState is for the provider alone, such as a refresh token. The session
 	// keeps it and hands it back in Request.Previous.
-	Renewal Secret
+	RefreshState Secret
 	// Expiry is when the credential ends. Zero: it does not expire.
 	Expiry time.Time
 	// RenewAfter is when the session should ask again although the credential
@@ -47,7 +47,7 @@ func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == ot
 
 // BodyNeeds says what an Authorizer needs of the bodies of requests. A body is
 // read once for all of it, from [http.Request.GetBody], before it is sent. A
-// session refuses as [BadConfig] a credential that asks for a hash which its
+// session refuses as [CodeBadConfig] a credential that asks for a hash which its
 // program does not have ([crypto.Hash.Available]), for more than eight hashes, or
 // for more than 1 MiB.
 type BodyNeeds struct {
@@ -75,16 +75,16 @@ func (n *BodyNeeds) check() error {
 		return nil
 	}
 	if n.Raw < 0 || n.Raw > maxRawBody {
-		return Errorf(BadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
+		return Errorf(CodeBadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
 			n.Raw, maxRawBody)
 	}
 	if len(n.Digests) > maxDigests {
-		return Errorf(BadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
+		return Errorf(CodeBadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
 			len(n.Digests), maxDigests)
 	}
 	for _, h := range n.Digests {
 		if !h.Available() {
-			return Errorf(BadConfig, "the credential asks for a digest of bodies, hash number %d, "+
+			return Errorf(CodeBadConfig, "the credential asks for a digest of bodies, hash number %d, "+
 				"which this program does not have", uint(h))
 		}
 	}
@@ -104,8 +104,8 @@ type Attachment struct {
 	// Roots are the PEM certificates that the API's server is verified
 	// against. Empty: the system's.
 	Roots string
-	// Learn names headers of the API's answers that the next Authorize wants
-	// to see in Outgoing.Learned, such as DPoP-Nonce (RFC 9449 §8.2). A 401
+	// RememberHeaders names headers of the API's answers that the next Authorize wants
+	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). A 401
 	// that brings a new value, and does not say invalid_token, is answered by
 	// authorizing the request again, without a refusal of the credential. A
 	// request has three such rounds at most; the answer to the third is the
@@ -115,7 +115,7 @@ type Attachment struct {
 	// credential, to its origins like any other: the first round of HTTP Digest
 	// (RFC 7616) and of SPNEGO (RFC 4559). Its answer never refuses the
 	// credential.
-	Learn []string
+	RememberHeaders []string
 }
 
 func (a Attachment) empty() bool { return a.bare() && a.Cert.IsZero() }
@@ -145,17 +145,17 @@ func (a Attachment) check() error {
 			size += len(name) + len(v)
 			switch {
 			case v == "":
-				return Errorf(Unavailable, "the credential's %s %q is empty", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q is empty", part.what, clip(name))
 			case !part.valid(name, v):
-				return Errorf(Unavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
 			}
 			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
-				return Errorf(BadConfig, "a credential may not set the header %q", name)
+				return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
 			}
 		}
 	}
 	if size > maxAttachment {
-		return Errorf(Unavailable, "the credential is larger than %d KiB", maxAttachment>>10)
+		return Errorf(CodeUnavailable, "the credential is larger than %d KiB", maxAttachment>>10)
 	}
 	return nil
 }

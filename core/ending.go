@@ -9,19 +9,11 @@ func (m *machine) reconfigure(at moment, p policy) effects {
 	fx := m.abort(errSuperseded)
 	fx.release = m.leftover()
 	m.failures, m.refusals, m.parked, m.refused, m.refusal = nil, nil, nil, nil, refusalNone
-	if m.state == StateReady {
+	if m.state == lifeReady {
 		began, _ := m.begin(at, p, nobody, renewal)
 		fx.start = began.start
 	}
 	return fx
-}
-
-// leftover returns the credential that is not current, if there is one.
-func (m *machine) leftover() *credential {
-	if m.parked != nil {
-		return m.parked
-	}
-	return m.refused
 }
 
 // abort settles the attempt under way without its outcome. It is cancelled,
@@ -32,8 +24,9 @@ func (m *machine) abort(err error) effects {
 		return effects{}
 	}
 	m.end(a)
+	ev := a.event(EventAbandoned)
 	a.err = err
-	fx := effects{settled: a}
+	fx := effects{settled: a, events: []Event{ev}}
 	if a.phase != spending {
 		fx.cancel = a
 	}
@@ -60,10 +53,10 @@ func (m *machine) close(u *setup, how closeMode) closing {
 			return closing{nothing: true}
 		}
 	}
-	if m.state == stateClosing {
+	if m.state == lifeClosing {
 		return closing{wait: true}
 	}
-	if m.state == StateClosed && m.attempt == nil && m.parked == nil && how != closeForGood {
+	if m.state == lifeClosed && m.attempt == nil && m.parked == nil && how != closeForGood {
 		return closing{nothing: true}
 	}
 	c := m.current
@@ -78,9 +71,9 @@ func (m *machine) close(u *setup, how closeMode) closing {
 	}
 	fx := m.abort(u.annotate(errClosed, ""))
 	fx.release = c
-	again := m.state == StateClosed
+	again := m.state == lifeClosed
 	m.epoch++
-	m.state, m.owned, m.refusals = stateClosing, false, nil
+	m.state, m.owned, m.refusals = lifeClosing, false, nil
 	m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone
 	return closing{last: last, again: again, effects: fx}
 }
@@ -88,11 +81,11 @@ func (m *machine) close(u *setup, how closeMode) closing {
 // closed is the event that Close has ended. again says that the session was
 // closed before.
 func (m *machine) closed(again bool) effects {
-	m.state = StateClosed
+	m.state = lifeClosed
 	if again {
 		return effects{}
 	}
-	return effects{events: []Event{{Kind: Ended}}}
+	return effects{events: []Event{{Type: EventClosed}}}
 }
 
 // tick is the event that the timer of KeepFresh has fired.
@@ -106,7 +99,7 @@ func (m *machine) tick(at moment, p policy) effects {
 
 // wake returns when KeepFresh's timer has to fire; never: not at all.
 func (m *machine) wake(now instant, p policy) instant {
-	if !p.keepFresh || m.state != StateReady || m.attempt != nil {
+	if !p.keepFresh || m.state != lifeReady || m.attempt != nil {
 		return never
 	}
 	due := m.failures.end(now, nobody)

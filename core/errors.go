@@ -11,20 +11,20 @@ import (
 )
 
 // Code says what to do next about an error. It is itself an error, so that
-// errors.Is(err, core.Denied) asks for it.
+// errors.Is(err, core.CodeDenied) asks for it.
 type Code uint8
 
 // The codes. Their numbers are part of the plugin protocol. A chain of
 // alternatives moves on only for Unavailable.
 const (
-	_              Code = iota
-	BadConfig           // fix the settings
-	Unavailable         // try later
-	Denied              // these credentials will not do
-	Interactive         // a person must sign in
-	NotInitialized      // call Init
-	Closed              // call Init again
-	OriginRefused       // not this session's API
+	_                  Code = iota
+	CodeBadConfig           // fix the settings
+	CodeUnavailable         // try later
+	CodeDenied              // these credentials will not do
+	CodeInteractive         // a person must sign in
+	CodeNotInitialized      // call Init
+	CodeClosed              // call Init again
+	CodeOriginRefused       // not this session's API
 )
 
 var codeNames = [...]string{"unknown", "bad config", "unavailable", "denied", "interactive", "not initialized", "closed", "origin refused"}
@@ -37,12 +37,32 @@ func (c Code) Error() string {
 	return codeNames[0]
 }
 
+// codeText returns the code as one word, for JSON and log records: the name with
+// underscores.
+func codeText(c Code) string { return strings.ReplaceAll(c.Error(), " ", "_") }
+
+// MarshalText implements [encoding.TextMarshaler]: the name with underscores, as
+// "bad_config". A number that is not one of the codes is "unknown".
+func (c Code) MarshalText() ([]byte, error) { return []byte(codeText(c)), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. A text that is not one of
+// the codes', such as that of a later version, is an error, and c stays as it is.
+func (c *Code) UnmarshalText(text []byte) error {
+	for i := CodeBadConfig; int(i) < len(codeNames); i++ {
+		if codeText(i) == string(text) {
+			*c = i
+			return nil
+		}
+	}
+	return fmt.Errorf("code %q is unknown", clip(string(text)))
+}
+
 // Error is what every function of this module that authenticates returns. The
 // authors of providers write [Errorf]; the session adds who and what, once.
 // It never holds a secret or the body of an answer.
 type Error struct {
 	Session    string // the session's name, if there is one
-	Provider   string // the provider's kind, if it is known
+	Kind       string // the provider's kind, if it is known
 	Op         string // "init", "renew", "authorize", "sign", "revoke", "open"
 	Code       Code
 	RetryAfter time.Duration // when another attempt is allowed; zero: unknown or at once
@@ -65,12 +85,12 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Session != "" {
 		fmt.Fprintf(&b, "session %q", e.Session)
-		if e.Provider != "" {
-			fmt.Fprintf(&b, " (%s)", e.Provider)
+		if e.Kind != "" {
+			fmt.Fprintf(&b, " (%s)", e.Kind)
 		}
 		b.WriteString(": ")
-	} else if e.Provider != "" {
-		fmt.Fprintf(&b, "provider %q: ", e.Provider)
+	} else if e.Kind != "" {
+		fmt.Fprintf(&b, "provider %q: ", e.Kind)
 	}
 	if e.Op != "" {
 		b.WriteString(e.Op + ": ")
@@ -140,7 +160,7 @@ func LocalErrorf(code Code, format string, args ...any) error {
 // rejects that credential in the session that it came from ([Session.Reject]) and
 // asks the provider once more, with what that session has next. Without it, the
 // provider is given the same input again at the next attempt. A role that the
-// request did not have is [BadConfig]. It returns nil for nil and does not change
+// request did not have is [CodeBadConfig]. It returns nil for nil and does not change
 // err.
 func InputRefused(role string, err error) error {
 	if err == nil {
@@ -219,7 +239,7 @@ func CodeOf(err error) Code {
 	if errors.As(err, &code) && code != 0 {
 		return code
 	}
-	return Unavailable
+	return CodeUnavailable
 }
 
 func roundWait(d time.Duration) time.Duration {

@@ -20,7 +20,7 @@ func TestErrorTimeout(t *testing.T) {
 	passed := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
 	refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	wrap := func(format string, args ...any) error {
-		return core.Errorf(core.Unavailable, format, args...)
+		return core.Errorf(core.CodeUnavailable, format, args...)
 	}
 	for name, tc := range map[string]struct {
 		err  error
@@ -35,7 +35,7 @@ func TestErrorTimeout(t *testing.T) {
 		"behind one that denies it":    {wrap("%w", fmt.Errorf("x: %w", errors.Join(refused, passed))), true},
 		"a cancelled context":          {wrap("asking: %w", context.Canceled), false},
 		"a refused connection":         {wrap("asking: %w", refused), false},
-		"no cause":                     {&core.Error{Code: core.Unavailable}, false},
+		"no cause":                     {&core.Error{Code: core.CodeUnavailable}, false},
 		"nil":                          {(*core.Error)(nil), false},
 		"a nil error within":           {wrap("%w", (*core.Error)(nil)), false},
 		"a text that only mentions it": {wrap("%v", context.DeadlineExceeded), false},
@@ -53,7 +53,7 @@ func TestErrorTimeout(t *testing.T) {
 func TestTimeoutOfARequest(t *testing.T) {
 	hangs := core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
 		<-ctx.Done()
-		return core.Credential{}, core.Errorf(core.Unavailable, "no answer: %w", ctx.Err())
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "no answer: %w", ctx.Err())
 	})
 	s := core.New("slow", hangs, &core.Options{Lazy: true, Origins: []string{"https://api.example.com"}})
 	defer s.Close(context.Background())
@@ -69,17 +69,17 @@ func TestTimeoutOfARequest(t *testing.T) {
 }
 
 func TestLocalErrors(t *testing.T) {
-	missing := core.LocalErrorf(core.BadConfig, "file %q does not exist: %w", "x.pem", os.ErrNotExist)
-	busy := &core.Error{Code: core.Unavailable, RetryAfter: time.Minute, Err: errors.New("busy")}
+	missing := core.LocalErrorf(core.CodeBadConfig, "file %q does not exist: %w", "x.pem", os.ErrNotExist)
+	busy := &core.Error{Code: core.CodeUnavailable, RetryAfter: time.Minute, Err: errors.New("busy")}
 	local := func(err error) bool {
 		var e *core.Error
 		return errors.As(err, &e) && e.Local
 	}
 	require.True(t, local(missing))
-	require.ErrorIs(t, missing, core.BadConfig)
+	require.ErrorIs(t, missing, core.CodeBadConfig)
 	require.ErrorIs(t, missing, os.ErrNotExist)
 	require.EqualError(t, missing, `bad config: file "x.pem" does not exist: file does not exist`)
-	require.False(t, local(core.Errorf(core.BadConfig, "asking: %w", core.Cause(missing))))
+	require.False(t, local(core.Errorf(core.CodeBadConfig, "asking: %w", core.Cause(missing))))
 
 	t.Run("a prefix changes nothing else", func(t *testing.T) {
 		require.NoError(t, core.Prefix(nil, "x"))
@@ -89,16 +89,16 @@ func TestLocalErrors(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrNotExist)
 		var e *core.Error
 		require.ErrorAs(t, core.Prefix(busy, "the keys"), &e)
-		require.Equal(t, core.Error{Code: core.Unavailable, RetryAfter: time.Minute, Err: e.Err}, *e)
+		require.Equal(t, core.Error{Code: core.CodeUnavailable, RetryAfter: time.Minute, Err: e.Err}, *e)
 		require.EqualError(t, busy, "unavailable: busy; next attempt in 1m0s", "the original is as it was")
-		require.EqualError(t, core.Prefix(core.Denied, "x"), "denied: x")
+		require.EqualError(t, core.Prefix(core.CodeDenied, "x"), "denied: x")
 		require.EqualError(t, core.Prefix(errors.New("odd"), "x"), "unavailable: x: odd")
-		require.EqualError(t, core.Prefix(&core.Error{Code: core.Denied}, "x"), "denied: x")
-		said := &core.Error{Session: "s", Op: "init", Code: core.Denied, Err: errors.New("no")}
+		require.EqualError(t, core.Prefix(&core.Error{Code: core.CodeDenied}, "x"), "denied: x")
+		said := &core.Error{Session: "s", Op: "init", Code: core.CodeDenied, Err: errors.New("no")}
 		require.EqualError(t, core.Prefix(said, "x"), `session "s": init: denied: x: no`)
 		wrapped := core.Prefix(fmt.Errorf("reading: %w", missing), "x")
 		require.True(t, local(wrapped))
-		require.ErrorIs(t, wrapped, core.BadConfig)
+		require.ErrorIs(t, wrapped, core.CodeBadConfig)
 	})
 	t.Run("the session keeps it", func(t *testing.T) {
 		for _, given := range []error{missing, fmt.Errorf("reading: %w", missing)} {

@@ -72,7 +72,7 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 			faults = appendFaults(faults, v.Validate(env))
 		}
 		if len(faults) > 0 {
-			return cfg, &Error{Provider: info.Kind, Code: BadConfig, Err: Faults(faults)}
+			return cfg, &Error{Kind: info.Kind, Code: CodeBadConfig, Err: Faults(faults)}
 		}
 		return cfg, nil
 	}
@@ -140,11 +140,11 @@ func (f Factory) Settings() []Setting {
 }
 
 // Check reports every fault of the settings, without opening anything. The
-// error is [BadConfig] and holds [Faults]; an environment that the provider
+// error is [CodeBadConfig] and holds [Faults]; an environment that the provider
 // does not know is reported alone.
 func (f Factory) Check(env Environment, settings map[string]any) error {
 	if f.check == nil {
-		return Errorf(BadConfig, "the zero core.Factory makes no provider")
+		return Errorf(CodeBadConfig, "the zero core.Factory makes no provider")
 	}
 	return f.check(env, settings)
 }
@@ -154,13 +154,13 @@ func (f Factory) Check(env Environment, settings map[string]any) error {
 // whatever the setting's type asks for.
 func (f Factory) Open(ctx context.Context, env Environment, settings map[string]any) (Provider, error) {
 	if f.open == nil {
-		return nil, Errorf(BadConfig, "the zero core.Factory makes no provider")
+		return nil, Errorf(CodeBadConfig, "the zero core.Factory makes no provider")
 	}
 	return f.open(ctx, env, settings)
 }
 
 // CheckEnvironment reports whether env is one of those that the provider knows.
-// The error is [BadConfig] and lists them.
+// The error is [CodeBadConfig] and lists them.
 func (i Info) CheckEnvironment(env Environment) error {
 	if len(i.Environments) == 0 || slices.Contains(i.Environments, env) {
 		return nil
@@ -170,9 +170,9 @@ func (i Info) CheckEnvironment(env Environment) error {
 		names[n] = string(e)
 	}
 	if env == "" {
-		return &Error{Provider: i.Kind, Code: BadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
+		return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
 	}
-	return &Error{Provider: i.Kind, Code: BadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
+	return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
 }
 
 // boundary adds who and what to an error, where they are not yet known.
@@ -180,7 +180,7 @@ func boundary(err error, session, kind, op string) error {
 	if err == nil {
 		return nil
 	}
-	out := Error{Session: session, Provider: kind, Op: op, Code: CodeOf(err), Err: err}
+	out := Error{Session: session, Kind: kind, Op: op, Code: CodeOf(err), Err: err}
 	if code, ok := err.(Code); ok {
 		out.Err = nil
 		out.Code = code

@@ -15,8 +15,8 @@ import (
 )
 
 func TestInitFailures(t *testing.T) {
-	down := core.Errorf(core.Unavailable, "down")
-	denied := core.Errorf(core.Denied, "invalid_client")
+	down := core.Errorf(core.CodeUnavailable, "down")
+	denied := core.Errorf(core.CodeDenied, "invalid_client")
 
 	t.Run("the next Init tries again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -24,11 +24,11 @@ func TestInitFailures(t *testing.T) {
 			p.set(denied)
 			s := core.New("gs", p, nil)
 			err := s.Init(t.Context())
-			require.ErrorIs(t, err, core.Denied)
+			require.ErrorIs(t, err, core.CodeDenied)
 			require.Regexp(t, `^session "gs": init: denied: invalid_client; next attempt in [0-9.]+s$`, err.Error())
-			require.Equal(t, core.StateHeld, s.Status().State)
+			require.Equal(t, core.StateNew, s.Status().State)
 			_, err = s.Credential(t.Context())
-			require.ErrorIs(t, err, core.NotInitialized, "never anonymous")
+			require.ErrorIs(t, err, core.CodeNotInitialized, "never anonymous")
 			p.set(nil)
 			require.NoError(t, s.Init(t.Context()))
 			require.NoError(t, s.Status().LastError)
@@ -40,11 +40,11 @@ func TestInitFailures(t *testing.T) {
 			p.set(denied)
 			s := core.New("gs", p, nil)
 			for range 1000 {
-				require.ErrorIs(t, s.Init(t.Context()), core.Denied)
+				require.ErrorIs(t, s.Init(t.Context()), core.CodeDenied)
 			}
 			require.EqualValues(t, 2, p.calls.Load())
 			time.Sleep(time.Hour)
-			require.ErrorIs(t, s.Init(t.Context()), core.Denied)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeDenied)
 			require.EqualValues(t, 3, p.calls.Load())
 		})
 	})
@@ -53,8 +53,8 @@ func TestInitFailures(t *testing.T) {
 			p := &issuer{life: time.Hour}
 			p.set(down)
 			s := core.New("gs", p, nil)
-			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
-			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 			p.set(nil)
 			began := time.Now()
 			require.NoError(t, s.Init(t.Context()))
@@ -65,9 +65,9 @@ func TestInitFailures(t *testing.T) {
 	t.Run("bad options", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := core.New("gs", &issuer{}, &core.Options{Origins: []string{"api.gs.com/x"}})
-			require.ErrorIs(t, s.Init(t.Context()), core.BadConfig)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig)
 			s = core.New("gs", nil, nil)
-			require.ErrorIs(t, s.Init(t.Context()), core.BadConfig)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig)
 			require.NoError(t, s.Close(t.Context()))
 		})
 	})
@@ -80,7 +80,7 @@ func TestInitFailures(t *testing.T) {
 			require.ErrorIs(t, s.Init(ctx), context.DeadlineExceeded)
 			time.Sleep(2 * time.Second)
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.NotInitialized, "a failed Init leaves the session as it was")
+			require.ErrorIs(t, err, core.CodeNotInitialized, "a failed Init leaves the session as it was")
 			began := time.Now()
 			require.NoError(t, s.Init(t.Context()))
 			require.Zero(t, time.Since(began))
@@ -95,7 +95,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 			p := &issuer{life: time.Minute}
 			s := core.New("gs", p, nil)
 			require.NoError(t, s.Init(t.Context()))
-			p.set(core.Errorf(core.Unavailable, "500"))
+			p.set(core.Errorf(core.CodeUnavailable, "500"))
 			for range 598 {
 				began := time.Now()
 				_, err := s.Credential(t.Context())
@@ -106,7 +106,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 			require.Less(t, p.calls.Load(), int64(10))
 			time.Sleep(time.Second)
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Unavailable, "expired now")
+			require.ErrorIs(t, err, core.CodeUnavailable, "expired now")
 			p.set(nil)
 			time.Sleep(time.Minute)
 			_, err = s.Credential(t.Context())
@@ -116,7 +116,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 	for _, tc := range []struct {
 		code core.Code
 		most int64
-	}{{core.Unavailable, 8}, {core.Denied, 2}, {core.BadConfig, 2}, {core.Interactive, 2}} {
+	}{{core.CodeUnavailable, 8}, {core.CodeDenied, 2}, {core.CodeBadConfig, 2}, {core.CodeInteractive, 2}} {
 		t.Run("10,000 calls in 10 s: "+tc.code.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &issuer{}
@@ -139,7 +139,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 	t.Run("Retry-After is honoured, up to an hour", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &issuer{}
-			p.set(&core.Error{Code: core.Unavailable, RetryAfter: 90 * time.Second})
+			p.set(&core.Error{Code: core.CodeUnavailable, RetryAfter: 90 * time.Second})
 			s := core.New("gs", p, &core.Options{Lazy: true})
 			for range 80 {
 				_, err := s.Credential(t.Context())
@@ -147,7 +147,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			require.EqualValues(t, 1, p.calls.Load())
-			p.set(&core.Error{Code: core.Unavailable, RetryAfter: math.MaxInt64})
+			p.set(&core.Error{Code: core.CodeUnavailable, RetryAfter: math.MaxInt64})
 			time.Sleep(time.Minute)
 			_, err := s.Credential(t.Context())
 			require.Error(t, err)
@@ -163,7 +163,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 			s := core.New("gs", p, &core.Options{Lazy: true, Timeout: time.Second})
 			began := time.Now()
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, time.Second, time.Since(began))
 			p.takes = 0
@@ -178,7 +178,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 			s := core.New("gs", p, &core.Options{Lazy: true, Timeout: time.Second})
 			began := time.Now()
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.Less(t, time.Since(began), 2*time.Second)
 			time.Sleep(10 * time.Minute)
 			_, err = s.Credential(t.Context())
@@ -196,7 +196,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 				runtime.Goexit()
 				return core.Credential{}, nil
 			}), nil)
-			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 			require.NoError(t, s.Close(t.Context()))
 		})
 	})
@@ -206,7 +206,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 			return bearer("x"), none
 		}), nil)
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, `session "gs": init: unavailable: a nil *core.Error`)
 	})
 	t.Run("a panic is an error", func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 				panic("hunter2")
 			}), nil)
 			err := s.Init(t.Context())
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	})
@@ -241,7 +241,7 @@ func TestReject(t *testing.T) {
 		wg.Wait()
 		require.EqualValues(t, 2, p.calls.Load())
 		req := p.last.Load()
-		require.Equal(t, core.Rejected, req.Reason)
+		require.Equal(t, core.ReasonRejected, req.Reason)
 		require.Equal(t, "t1", token(req.Previous))
 		require.Contains(t, req.Challenge, "invalid_token")
 

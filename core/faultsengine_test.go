@@ -42,7 +42,7 @@ func TestCallersAreNotBoundByATimer(t *testing.T) {
 						began <- struct{}{}
 						time.Sleep(time.Second)
 					}
-					return core.Credential{}, core.Errorf(core.Interactive, "sign in")
+					return core.Credential{}, core.Errorf(core.CodeInteractive, "sign in")
 				}
 				p.signIn = func(context.Context) (core.Credential, error) {
 					return lasting([]string{"", "a", "b"}[p.signIns()], "r", time.Hour), nil
@@ -156,7 +156,7 @@ func TestCredentialThatArrivesAfterTheLimit(t *testing.T) {
 				p := late(5 * time.Second)
 				s := core.New("api", p, &core.Options{Timeout: time.Second})
 				began := time.Now()
-				require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+				require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 				require.LessOrEqual(t, time.Since(began), 1100*time.Millisecond)
 				tc.between(t, s)
 				time.Sleep(10 * time.Second)
@@ -184,22 +184,22 @@ func TestEachCodeCountsItsOwnFailures(t *testing.T) {
 			return e.RetryAfter
 		}
 		for range 5 {
-			time.Sleep(retryAfter(core.Unavailable))
+			time.Sleep(retryAfter(core.CodeUnavailable))
 		}
-		for _, code := range []core.Code{core.Denied, core.BadConfig, core.Interactive} {
+		for _, code := range []core.Code{core.CodeDenied, core.CodeBadConfig, core.CodeInteractive} {
 			wait := retryAfter(code)
 			require.LessOrEqual(t, wait, 10*time.Second, code)
 			require.GreaterOrEqual(t, wait, 7500*time.Millisecond, code)
 			time.Sleep(wait)
 		}
-		require.Greater(t, retryAfter(core.Denied), 10*time.Second, "the second one")
+		require.Greater(t, retryAfter(core.CodeDenied), 10*time.Second, "the second one")
 	})
 }
 
 // A failure that did not leave the machine is looked at again after a second,
 // however often it occurs.
 func TestLocalFailuresAreLookedAtAgainSoon(t *testing.T) {
-	for _, code := range []core.Code{core.Unavailable, core.BadConfig, core.Denied} {
+	for _, code := range []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied} {
 		t.Run(code.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &issuer{life: time.Hour}

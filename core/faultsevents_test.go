@@ -25,12 +25,12 @@ func TestObserveDelaysNobody(t *testing.T) {
 		"rejects": func(s *core.Session, _ core.Event) { s.Reject(bearer("x"), "") },
 		"SignOut": func(s *core.Session, _ core.Event) { _ = s.SignOut(context.Background()) },
 		"hangs after a refusal": func(_ *core.Session, e core.Event) {
-			if e.Kind == core.Refused {
+			if e.Type == core.EventRefused {
 				time.Sleep(time.Hour)
 			}
 		},
 		"hangs at the end": func(_ *core.Session, e core.Event) {
-			if e.Kind == core.Ended {
+			if e.Type == core.EventClosed {
 				time.Sleep(time.Hour)
 			}
 		},
@@ -49,7 +49,7 @@ func TestObserveDelaysNobody(t *testing.T) {
 				s = core.New("api", &issuer{life: time.Hour}, opts)
 				began := time.Now()
 				if err := s.Init(t.Context()); err != nil {
-					require.ErrorIs(t, err, core.Closed, "by its Observe")
+					require.ErrorIs(t, err, core.CodeClosed, "by its Observe")
 				}
 				synctest.Wait()
 				c, err := s.Credential(t.Context())
@@ -76,7 +76,7 @@ func TestObserveThatClosesAfterAFailure(t *testing.T) {
 		var took time.Duration
 		done := make(chan struct{})
 		opts := &core.Options{Observe: func(e core.Event) {
-			if e.Kind != core.Failed {
+			if e.Type != core.EventFailed {
 				return
 			}
 			began := time.Now()
@@ -85,9 +85,9 @@ func TestObserveThatClosesAfterAFailure(t *testing.T) {
 			close(done)
 		}}
 		p := &issuer{}
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		s = core.New("api", p, opts)
-		require.ErrorIs(t, s.Init(t.Context()), core.Denied)
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeDenied)
 		<-done
 		require.Zero(t, took)
 	})
@@ -124,7 +124,7 @@ func TestOrderOfEvents(t *testing.T) {
 			if busy > 1 {
 				t.Error("two events at the same time")
 			}
-			list = append(list, fmt.Sprint(e.Kind, " ", e.Reason))
+			list = append(list, fmt.Sprint(e.Type, " ", e.Reason))
 			mu.Unlock()
 			time.Sleep(time.Second)
 			mu.Lock()
@@ -134,10 +134,10 @@ func TestOrderOfEvents(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		s.Reject(c, "")
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.NoError(t, s.Close(t.Context()))
 		p.set(nil)
 		require.NoError(t, s.Init(t.Context()))

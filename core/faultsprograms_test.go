@@ -27,13 +27,13 @@ func TestCloseOvertakesProgramsCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &issuer{}
-				p.set(core.Errorf(core.Unavailable, "down"))
+				p.set(core.Errorf(core.CodeUnavailable, "down"))
 				s := core.New("api", p, &core.Options{UI: ui})
-				require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
-				require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+				require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
+				require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					require.ErrorIs(t, call(t.Context(), s), core.Closed, "it waits for the back-off")
+					require.ErrorIs(t, call(t.Context(), s), core.CodeClosed, "it waits for the back-off")
 				})
 				synctest.Wait()
 				p.set(nil)
@@ -54,11 +54,11 @@ func TestCloseOvertakesProgramsCalls(t *testing.T) {
 			f.takes = time.Second
 			s := core.New("api", f, opts)
 			var wg sync.WaitGroup
-			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
 			synctest.Wait()
 			wg.Go(func() {
 				_, err := s.Restore(t.Context())
-				require.ErrorIs(t, err, core.Closed)
+				require.ErrorIs(t, err, core.CodeClosed)
 			})
 			synctest.Wait()
 			require.NoError(t, s.Close(t.Context()))
@@ -82,7 +82,7 @@ func TestViewOfARestoredCredential(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "t2", token(c))
 		_, err = s.For(core.Need{MinValidity: 2 * time.Hour}).Credential(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	})
 }
 
@@ -132,7 +132,7 @@ func TestViewOfManyCallers(t *testing.T) {
 		for range 1000 {
 			wg.Go(func() {
 				_, err := v.Credential(t.Context())
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 			})
 		}
 		wg.Wait()
@@ -144,9 +144,9 @@ func TestViewOfManyCallers(t *testing.T) {
 // An Observe that ends its goroutine gets the next event all the same.
 func TestObserveThatEndsItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var kinds []core.EventKind
+		var kinds []core.EventType
 		s := core.New("api", &issuer{}, &core.Options{Observe: func(ev core.Event) {
-			kinds = append(kinds, ev.Kind)
+			kinds = append(kinds, ev.Type)
 			runtime.Goexit()
 		}})
 		require.NoError(t, s.Init(t.Context()))
@@ -155,7 +155,7 @@ func TestObserveThatEndsItsGoroutine(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, s.Close(t.Context()))
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.Authenticated, core.Authenticated, core.Ended}, kinds)
+		require.Equal(t, []core.EventType{core.EventAuthenticated, core.EventAuthenticated, core.EventClosed}, kinds)
 	})
 }
 
@@ -204,7 +204,7 @@ func (lateLock) Lock(context.Context, string) (func(), error) {
 func TestLateLockWhoseUnlockPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: lateLock{newShelf()}})
-		require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 		time.Sleep(2 * time.Minute)
 	})
 }

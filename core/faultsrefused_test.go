@@ -75,14 +75,14 @@ func TestUseOfARefusedCredential(t *testing.T) {
 		accepted bool
 		served   bool
 	}{
-		{"unavailable", core.Unavailable, "r", "/admin", true, true},
-		{"bad config", core.BadConfig, "r", "/admin", true, true},
-		{"interactive, with nothing presented", core.Interactive, "", "/admin", true, true},
-		{"interactive, by the issuer", core.Interactive, "r", "/admin", true, false},
-		{"denied", core.Denied, "r", "/admin", true, false},
-		{"denied, with nothing presented", core.Denied, "", "/admin", true, false},
-		{"invalid", core.Unavailable, "r", "/invalid", true, false},
-		{"never accepted", core.Unavailable, "r", "/admin", false, false},
+		{"unavailable", core.CodeUnavailable, "r", "/admin", true, true},
+		{"bad config", core.CodeBadConfig, "r", "/admin", true, true},
+		{"interactive, with nothing presented", core.CodeInteractive, "", "/admin", true, true},
+		{"interactive, by the issuer", core.CodeInteractive, "r", "/admin", true, false},
+		{"denied", core.CodeDenied, "r", "/admin", true, false},
+		{"denied, with nothing presented", core.CodeDenied, "", "/admin", true, false},
+		{"invalid", core.CodeUnavailable, "r", "/invalid", true, false},
+		{"never accepted", core.CodeUnavailable, "r", "/admin", false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -105,8 +105,7 @@ func TestUseOfARefusedCredential(t *testing.T) {
 				require.ErrorIs(t, err, tc.code, "a caller that waited gets the error")
 				wg.Wait()
 				require.Equal(t, sent, r.sent.Load())
-				require.True(t, r.Status().Refused)
-				require.False(t, r.Status().Valid)
+				require.Equal(t, core.StateRefused, r.Status().State)
 
 				code, err := status(t, r.Session, "/ok")
 				if tc.served {
@@ -144,7 +143,7 @@ func withoutAnswers(t *testing.T, s *core.Session) map[string]error {
 func tolerated(t *testing.T, renewal string) *refusing {
 	t.Helper()
 	r := newRefusing(t, renewal, core.Options{})
-	r.failWith(core.Unavailable)
+	r.failWith(core.CodeUnavailable)
 	code, err := status(t, r.Session, "/ok")
 	require.NoError(t, err)
 	require.Equal(t, 200, code)
@@ -166,31 +165,31 @@ func TestEndOfARefusedCredential(t *testing.T) {
 		want    error // of the next request; nil: it is answered with 200
 	}{
 		{"the next attempt is denied", "r", func(_ *testing.T, r *refusing) {
-			r.failWith(core.Denied)
-		}, core.Denied},
+			r.failWith(core.CodeDenied)
+		}, core.CodeDenied},
 		{"the issuer refuses its refresh state", "r", func(_ *testing.T, r *refusing) {
-			r.failWith(core.Interactive)
-		}, core.Interactive},
+			r.failWith(core.CodeInteractive)
+		}, core.CodeInteractive},
 		{"a sign-in is necessary, which says nothing", "", func(_ *testing.T, r *refusing) {
-			r.failWith(core.Interactive)
+			r.failWith(core.CodeInteractive)
 		}, nil},
 		{"there is another", "r", func(_ *testing.T, r *refusing) { r.fail.Store(nil) }, nil},
 		{"the API says that it is not valid", "r", func(t *testing.T, r *refusing) {
 			code, err := status(t, r.Session, "/invalid")
 			require.NoError(t, err)
 			require.Equal(t, 401, code)
-		}, core.Unavailable},
+		}, core.CodeUnavailable},
 		{"it expires", "r", func(t *testing.T, r *refusing) {
 			time.Sleep(59 * time.Minute)
 			code, err := status(t, r.Session, "/ok")
 			require.NoError(t, err)
 			require.Equal(t, 200, code)
 			time.Sleep(time.Minute)
-		}, core.Unavailable},
+		}, core.CodeUnavailable},
 		{"Close", "r", func(t *testing.T, r *refusing) {
 			require.NoError(t, r.Close(t.Context()))
 			require.Equal(t, []string{"t1"}, r.p.gone(), "its refresh state may be good")
-		}, core.Closed},
+		}, core.CodeClosed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -225,14 +224,13 @@ func TestRefusedSessionRecovers(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.Less(t, r.p.calls(), 10)
-		require.True(t, r.Status().Refused)
+		require.Equal(t, core.StateRefused, r.Status().State)
 		r.fail.Store(nil)
 		time.Sleep(time.Minute)
 		_, _ = status(t, r.Session, "/ok")
 		time.Sleep(2 * time.Second)
 		require.Equal(t, "t2", bearing(t, r.Session))
-		require.False(t, r.Status().Refused)
-		require.True(t, r.Status().Valid)
+		require.Equal(t, core.StateFresh, r.Status().State)
 		code, err := status(t, r.Session, "/admin")
 		require.NoError(t, err)
 		require.Equal(t, 200, code)
@@ -245,7 +243,7 @@ func TestRefusedCredentialWhoseIssuerRefusedBefore(t *testing.T) {
 	for renewal, served := range map[string]bool{"r": false, "": true} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRefusing(t, renewal, core.Options{})
-			r.failWith(core.Interactive)
+			r.failWith(core.CodeInteractive)
 			code, err := status(t, r.Session, "/ok")
 			require.NoError(t, err)
 			require.Equal(t, 200, code)
@@ -262,7 +260,7 @@ func TestRefusedCredentialWhoseIssuerRefusedBefore(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 200, code)
 			} else {
-				require.ErrorIs(t, err, core.Interactive)
+				require.ErrorIs(t, err, core.CodeInteractive)
 			}
 			require.Equal(t, calls, r.p.calls(), "the cool-down binds")
 		})
@@ -274,7 +272,7 @@ func TestRefusedCredentialWhoseIssuerRefusedBefore(t *testing.T) {
 func TestRefusedCredentialAfterATimersAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRefusing(t, "", core.Options{KeepFresh: true, Early: time.Minute})
-		r.failWith(core.Interactive)
+		r.failWith(core.CodeInteractive)
 		code, err := status(t, r.Session, "/ok")
 		require.NoError(t, err)
 		require.Equal(t, 200, code)
@@ -289,7 +287,7 @@ func TestRefusedCredentialAfterATimersAttempt(t *testing.T) {
 		})
 		synctest.Wait()
 		_, err = status(t, r.Session, "/ok")
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		wg.Wait()
 		require.Equal(t, 3, r.p.calls(), "the callers made an attempt of their own")
 		require.EqualValues(t, 2, r.sent.Load())

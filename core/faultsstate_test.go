@@ -26,10 +26,10 @@ type spender struct {
 func (p *spender) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	was := req.Previous.Renewal.Reveal()
+	was := req.Previous.RefreshState.Reveal()
 	if was == "" || p.revoked || p.spent[was] {
 		p.revoked = p.revoked || was != ""
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	if p.spent == nil {
 		p.spent = map[string]bool{}
@@ -111,7 +111,7 @@ func TestCloseDuringASignIn(t *testing.T) {
 					p.asked, p.signIn = make(chan struct{}), takes
 					s := core.New("api", p, opts)
 					var wg sync.WaitGroup
-					wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+					wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
 					<-p.asked
 					began := time.Now()
 					require.NoError(t, s.Close(t.Context()))
@@ -132,7 +132,7 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 		var broken atomic.Bool
 		store := hooked{newShelf(), func(string) error {
 			if broken.Load() {
-				return core.Errorf(core.Unavailable, "the keyring is locked")
+				return core.Errorf(core.CodeUnavailable, "the keyring is locked")
 			}
 			return nil
 		}}
@@ -142,7 +142,7 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 			if call == 1 {
 				return lasting("t1", "", time.Hour), nil
 			}
-			return core.Credential{}, core.Errorf(core.Interactive, "sign in")
+			return core.Credential{}, core.Errorf(core.CodeInteractive, "sign in")
 		}}
 		p.signIn = func(context.Context) (core.Credential, error) { return bearer("t2"), nil }
 		s := core.New("api", p, &core.Options{Store: store, UI: somebody(0)})
@@ -150,7 +150,7 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 		broken.Store(true)
 		time.Sleep(2 * time.Hour)
 		_, err := s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, "the keyring is locked")
 		require.Zero(t, p.signIns())
 		broken.Store(false)
@@ -179,7 +179,7 @@ func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 					context.Context, int, core.Request,
 				) (core.Credential, error) {
 					time.Sleep(15 * time.Second) // it ignores its context
-					return core.Credential{}, core.Errorf(core.Interactive, "sign in")
+					return core.Credential{}, core.Errorf(core.CodeInteractive, "sign in")
 				}}
 				p.signIn = func(context.Context) (core.Credential, error) { return bearer("t"), nil }
 				s := core.New("api", p, &core.Options{UI: somebody(0)})
@@ -219,7 +219,7 @@ func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 		p := late(time.Second)
 		s := core.New("api", p, nil)
 		var wg sync.WaitGroup
-		wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+		wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
 		time.Sleep(100 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -246,16 +246,16 @@ func TestNewConfigurationBeginsAnew(t *testing.T) {
 		s := ready(t, old, nil)
 		s.Reconfigure(p, nil)
 		synctest.Wait()
-		require.Equal(t, core.Request{Reason: core.Initial, MayRetry: true}, p.requests[0])
+		require.Equal(t, core.Request{Reason: core.ReasonInitial, MayRetry: true}, p.requests[0])
 		require.Equal(t, "t1", bearing(t, s))
 
 		wrong := &issuer{}
-		wrong.set(core.Errorf(core.Denied, "wrong secret"))
+		wrong.set(core.Errorf(core.CodeDenied, "wrong secret"))
 		s = core.New("api", wrong, &core.Options{Lazy: true})
 		for range 5 {
 			time.Sleep(time.Minute)
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Denied)
+			require.ErrorIs(t, err, core.CodeDenied)
 		}
 		s.Reconfigure(p, &core.Options{Lazy: true})
 		require.Equal(t, "t2", bearing(t, s), "the secret was corrected")

@@ -62,7 +62,7 @@ func TestStoreThatHangs(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, "t1", bearing(t, s))
 				} else {
-					require.ErrorIs(t, err, core.Unavailable)
+					require.ErrorIs(t, err, core.CodeUnavailable)
 				}
 				require.Equal(t, tc.stored, store.text("api") != "")
 
@@ -72,7 +72,7 @@ func TestStoreThatHangs(t *testing.T) {
 				_ = s.SignOut(ctx)
 				require.LessOrEqual(t, time.Since(began), timeout+grace/2)
 				_, err = s.Credential(t.Context())
-				require.ErrorIs(t, err, core.Closed)
+				require.ErrorIs(t, err, core.CodeClosed)
 				time.Sleep(4 * time.Hour) // nothing is left
 			})
 		})
@@ -94,9 +94,9 @@ func TestRenewalThatCannotBeSavedInTime(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		require.LessOrEqual(t, time.Since(began), 1100*time.Millisecond)
 		require.Equal(t, "t2", bearing(t, s))
-		require.ErrorIs(t, s.Status().StoreError, core.Unavailable)
+		require.ErrorIs(t, s.Status().StoreError, core.CodeUnavailable)
 		began = time.Now()
-		require.ErrorIs(t, s.Close(t.Context()), core.Unavailable)
+		require.ErrorIs(t, s.Close(t.Context()), core.CodeUnavailable)
 		require.LessOrEqual(t, time.Since(began), 2200*time.Millisecond, "one for each step")
 		time.Sleep(4 * time.Hour)
 	})
@@ -162,7 +162,7 @@ func TestRecordWithoutRefreshStateIsNotMarked(t *testing.T) {
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			if call > 1 {
-				return core.Credential{}, core.Errorf(core.Interactive, "sign in")
+				return core.Credential{}, core.Errorf(core.CodeInteractive, "sign in")
 			}
 			return lasting("t1", "", time.Hour), nil
 		}}
@@ -171,7 +171,7 @@ func TestRecordWithoutRefreshStateIsNotMarked(t *testing.T) {
 		require.NoError(t, err)
 		s.Reject(c, `Bearer error="invalid_token"`)
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.Nil(t, recordOf(t, store)["refused"])
 	})
 }
@@ -201,8 +201,8 @@ func TestRecordOfALaterVersion(t *testing.T) {
 		p := &steered{authenticate: issuing(time.Hour)}
 		s := core.New("api", p, &core.Options{Store: store})
 		require.NoError(t, s.Init(t.Context()))
-		require.True(t, p.requests[0].Previous.Renewal.IsZero())
-		require.Equal(t, core.Initial, p.requests[0].Reason)
+		require.True(t, p.requests[0].Previous.RefreshState.IsZero())
+		require.Equal(t, core.ReasonInitial, p.requests[0].Reason)
 		require.ErrorContains(t, s.Status().StoreError, "later version")
 		for call := range 3 {
 			require.Equal(t, later, store.text("api"), "after %d renewals", call)
@@ -217,8 +217,8 @@ func TestRecordOfALaterVersion(t *testing.T) {
 		store, f := shelfWith(), &family{life: time.Hour}
 		s = core.New("api", f, &core.Options{Store: store})
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
-		require.NotErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeBadConfig)
+		require.NotErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "was saved by a later version")
 		require.ErrorContains(t, err, "a person must sign in")
 		require.Equal(t, later, store.text("api"))

@@ -27,7 +27,7 @@ func TestForeignOrigins(t *testing.T) {
 	s := core.New("x", p, &core.Options{Origins: []string{"https://API.example.com"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, s.Init(t.Context()))
 	_, err := s.Client().Get(elsewhere.URL)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Contains(t, log.String(), "cut off origins")
 	require.Contains(t, log.String(), "["+elsewhere.URL+"]")
 	require.NotContains(t, log.String(), "secret-b")

@@ -167,20 +167,20 @@ func TestFormerKeyOfTwoSessions(t *testing.T) {
 // A store that fails while the record is moved loses nothing, and delays the
 // session within its limit.
 func TestFormerKeyFaults(t *testing.T) {
-	fails := func(context.Context) error { return core.Errorf(core.Unavailable, "the disk is full") }
+	fails := func(context.Context) error { return core.Errorf(core.CodeUnavailable, "the disk is full") }
 	panics := func(context.Context) error { panic("x") }
 	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-	sleeps := func(context.Context) error { time.Sleep(time.Minute); return core.Errorf(core.Unavailable, "late") }
+	sleeps := func(context.Context) error { time.Sleep(time.Minute); return core.Errorf(core.CodeUnavailable, "late") }
 	for step, want := range map[string]struct {
 		has string // after the Init with the fault
 		err error  // of that Init; nil: the credential was taken
 	}{
-		"load former":   {"former", core.Interactive},
-		"load former 2": {"former", core.Interactive},
-		"lock former":   {"former", core.Interactive},
-		"save new":      {"former", core.Interactive},
+		"load former":   {"former", core.CodeInteractive},
+		"load former 2": {"former", core.CodeInteractive},
+		"lock former":   {"former", core.CodeInteractive},
+		"save new":      {"former", core.CodeInteractive},
 		"delete former": {"both", nil},
-		"load new 3":    {"new", core.Unavailable},
+		"load new 3":    {"new", core.CodeUnavailable},
 	} {
 		for how, fault := range map[string]func(context.Context) error{"fails": fails, "panics": panics, "hangs": hangs, "sleeps": sleeps} {
 			t.Run(step+" "+how, func(t *testing.T) {
@@ -252,7 +252,7 @@ func (s *safeText) String() string {
 // A record of the former key that is another session's stays there; SignOut
 // leaves it, too.
 func TestFormerKeyOfAnotherSession(t *testing.T) {
-	base := core.Options{Provider: "oauth2", Environment: core.QA, Origins: []string{"https://api.example.com"}}
+	base := core.Options{Kind: "oauth2", Environment: core.QA, Origins: []string{"https://api.example.com"}}
 	for name, c := range map[string]struct {
 		change func(o *core.Options) // of what the earlier version had
 		moved  bool
@@ -260,7 +260,7 @@ func TestFormerKeyOfAnotherSession(t *testing.T) {
 		"the same":      {func(*core.Options) {}, true},
 		"same scope":    {func(o *core.Options) { o.StoreScope = "acme" }, true},
 		"other scope":   {func(o *core.Options) { o.StoreScope = "other" }, false},
-		"other kind":    {func(o *core.Options) { o.Provider = "basic" }, false},
+		"other kind":    {func(o *core.Options) { o.Kind = "basic" }, false},
 		"environment":   {func(o *core.Options) { o.Environment = core.Prod }, false},
 		"other origins": {func(o *core.Options) { o.Origins = []string{"https://other.example"} }, false},
 	} {
@@ -278,7 +278,7 @@ func TestFormerKeyOfAnotherSession(t *testing.T) {
 					require.Equal(t, "new", store.has())
 					return
 				}
-				require.ErrorIs(t, err, core.Interactive, "as if there were no former key")
+				require.ErrorIs(t, err, core.CodeInteractive, "as if there were no former key")
 				require.NoError(t, s.SignOut(t.Context()))
 				require.NoError(t, core.New("api", f, &now).SignOut(t.Context()))
 				require.Equal(t, "former", store.has())
@@ -317,7 +317,7 @@ func TestSignOutEndsTheFormerKey(t *testing.T) {
 				}
 				store.before = func(_ context.Context, step string) error {
 					if step == c.fault {
-						return core.Errorf(core.Unavailable, "the disk is gone")
+						return core.Errorf(core.CodeUnavailable, "the disk is gone")
 					}
 					return nil
 				}
@@ -458,7 +458,7 @@ func TestFormerKeyInUse(t *testing.T) {
 				err := s.Init(t.Context())
 				require.False(t, f.revoked, "no refresh token was presented twice")
 				if c.want == "" {
-					require.ErrorIs(t, err, core.Interactive)
+					require.ErrorIs(t, err, core.CodeInteractive)
 					require.Empty(t, store.has())
 					return
 				}

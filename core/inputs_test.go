@@ -24,11 +24,11 @@ type front struct {
 }
 
 func (f *front) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
-	if f.asks && req.Reason != core.Initial {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+	if f.asks && req.Reason != core.ReasonInitial {
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
 	if f.fail.Load() {
-		return core.Credential{}, core.Errorf(core.Unavailable, "down")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "down")
 	}
 	return authorization(fmt.Sprint("f", f.issued.Add(1))), nil
 }
@@ -58,7 +58,7 @@ func (e *exchange) Authenticate(_ context.Context, req core.Request) (core.Crede
 		if role == "" {
 			role = "subject"
 		}
-		return core.Credential{}, core.InputRefused(role, core.Errorf(core.Denied, "invalid_grant"))
+		return core.Credential{}, core.InputRefused(role, core.Errorf(core.CodeDenied, "invalid_grant"))
 	}
 	c := authorization("orders for " + text)
 	if e.life > 0 {
@@ -108,7 +108,7 @@ func TestInputRefused(t *testing.T) {
 		e, f := &exchange{revoked: func(string) bool { return true }}, &front{}
 		orders, login := setup(e, f)
 		err := orders.Init(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.ErrorContains(t, err, `session "orders": init: denied: invalid_grant`)
 		require.Equal(t, []string{"T f1", "T f2"}, e.asked())
 		require.EqualValues(t, 1, login.Status().Refusals)
@@ -120,7 +120,7 @@ func TestInputRefused(t *testing.T) {
 		require.NoError(t, login.Init(t.Context()))
 		f.fail.Store(true)
 		err := orders.Init(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, `the input "subject"`)
 		require.Equal(t, []string{"T f1"}, e.asked())
 	})
@@ -136,7 +136,7 @@ func TestInputRefused(t *testing.T) {
 		c, err := login.Credential(t.Context())
 		require.NoError(t, err)
 		e.revoked = func(text string) bool { return text == c.Attach.Header["Authorization"].Reveal() }
-		require.ErrorIs(t, orders.Init(t.Context()), core.Denied)
+		require.ErrorIs(t, orders.Init(t.Context()), core.CodeDenied)
 		require.Len(t, e.asked(), 1, "the same input is not presented twice")
 	})
 	t.Run("the input's session has another already", func(t *testing.T) {
@@ -174,12 +174,12 @@ func TestInputRefused(t *testing.T) {
 		e, f := &exchange{revoked: is("f1"), role: "actor\x1b"}, &front{}
 		orders, login := setup(e, f)
 		err := orders.Init(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, `its input "actor"`)
 		require.Len(t, e.asked(), 1)
 		require.Zero(t, login.Status().Refusals)
 		e.revoked = func(string) bool { return true }
-		require.ErrorIs(t, core.New("alone", e, nil).Init(t.Context()), core.BadConfig)
+		require.ErrorIs(t, core.New("alone", e, nil).Init(t.Context()), core.CodeBadConfig)
 	})
 }
 
@@ -216,10 +216,10 @@ func TestInputRefusedError(t *testing.T) {
 		code core.Code
 		text string
 	}{
-		{core.Denied, core.Denied, "denied"},
-		{cause, core.Unavailable, "unavailable: cause"},
-		{&core.Error{Code: core.Denied, RetryAfter: time.Second, Op: "x", Err: cause}, core.Denied, "x: denied: cause; next attempt in 1s"},
-		{fmt.Errorf("so: %w", &core.Error{Code: core.Denied, RetryAfter: time.Second, Err: cause}), core.Denied, "denied: so: denied: cause; next attempt in 1s; next attempt in 1s"},
+		{core.CodeDenied, core.CodeDenied, "denied"},
+		{cause, core.CodeUnavailable, "unavailable: cause"},
+		{&core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Op: "x", Err: cause}, core.CodeDenied, "x: denied: cause; next attempt in 1s"},
+		{fmt.Errorf("so: %w", &core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Err: cause}), core.CodeDenied, "denied: so: denied: cause; next attempt in 1s; next attempt in 1s"},
 	} {
 		before := tc.err.Error()
 		err := core.InputRefused("subject", tc.err)

@@ -23,10 +23,10 @@ func (p *noncer) Authenticate(context.Context, core.Request) (core.Credential, e
 }
 
 func (p *noncer) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Header: map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]}, Learn: []string{"dpop-nonce"}}
-	if n := out.Learned.Get("Dpop-Nonce"); n != "" {
+	a := core.Attachment{Header: map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]}, RememberHeaders: []string{"dpop-nonce"}}
+	if n := out.Remembered.Get("Dpop-Nonce"); n != "" {
 		a.Header["Proof"] = core.NewSecret(n)
-		out.Learned["Dpop-Nonce"][0] = "written to"
+		out.Remembered["Dpop-Nonce"][0] = "written to"
 	}
 	return a, nil
 }

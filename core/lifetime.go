@@ -1,4 +1,4 @@
-// Read on in setup.go.
+// Read on in authtransport.go.
 
 package core
 

@@ -36,8 +36,11 @@ import (
 //  11. Every error that an attempt settles with says when the next one may be.
 //  12. A caller waits only for an attempt that has not settled, and that has a
 //     limit.
+//  13. An attempt that settles is reported with one event that ends it, and one
+//     that calls SignIn with the event SigningIn. SubjectChanged is reported if
+//     and only if a credential takes the place of one with another subject.
 type machine struct {
-	state    State       // new (StateHeld), ready, closing or closed
+	state    lifecycle
 	refusal  refusedUse  // what refused may be used for
 	owned    bool        // a block initialised the session; the last block closes it
 	blocks   int32       // blocks inside Do
@@ -52,8 +55,16 @@ type machine struct {
 	refusals *spacing    // refusals in a row; nil: none
 }
 
-// stateClosing is the state while Close works.
-const stateClosing = StateClosed + 1
+// lifecycle is what Init and Close have made of a session. [State] is derived from
+// it and from the credential's age.
+type lifecycle uint8
+
+const (
+	lifeNew     lifecycle = iota // no Init has succeeded yet
+	lifeReady                    // initialised
+	lifeClosing                  // Close is at work
+	lifeClosed                   // Close has ended
+)
 
 // refusedUse is what a refused credential may be used for.
 type refusedUse uint8
@@ -106,17 +117,17 @@ type effects struct {
 }
 
 var (
-	errHeld   = Errorf(NotInitialized, "call Init first")
-	errClosed = Errorf(Closed, "call Init again")
+	errHeld   = Errorf(CodeNotInitialized, "call Init first")
+	errClosed = Errorf(CodeClosed, "call Init again")
 	errGone   = errors.New("the caller's context has ended")
 )
 
 // use is the event that a caller wants a credential.
 func (m *machine) use(at moment, p policy, by asker) verdict {
 	switch {
-	case m.state == StateClosed || m.state == stateClosing:
+	case m.state == lifeClosed || m.state == lifeClosing:
 		return verdict{err: errClosed}
-	case m.state == StateHeld && !p.lazy:
+	case m.state == lifeNew && !p.lazy:
 		return verdict{err: errHeld}
 	}
 	if c := m.usable(at); c != nil {
@@ -199,7 +210,7 @@ func (m *machine) since(epoch *uint32, event func() verdict) verdict {
 }
 
 func (m *machine) initNow(at moment, p policy, by asker, block bool) verdict {
-	if m.state == stateClosing {
+	if m.state == lifeClosing {
 		return verdict{closing: true}
 	}
 	if c := m.usable(at); c != nil {
@@ -223,7 +234,7 @@ func (m *machine) initNow(at moment, p policy, by asker, block bool) verdict {
 // store has. A restoration that found nothing makes it no wiser, and it does not
 // ask again.
 func (m *machine) restore(at moment, p policy, by asker) verdict {
-	if m.state == stateClosing {
+	if m.state == lifeClosing {
 		return verdict{closing: true}
 	}
 	if c := m.usable(at); c != nil {
@@ -241,9 +252,9 @@ func (m *machine) restore(at moment, p policy, by asker) verdict {
 // one may be fresh.
 func (m *machine) renew(at moment, p policy, by asker) verdict {
 	switch m.state {
-	case StateClosed, stateClosing:
+	case lifeClosed, lifeClosing:
 		return verdict{err: errClosed}
-	case StateHeld:
+	case lifeNew:
 		return verdict{err: errHeld}
 	}
 	return m.obtain(at, p, by)
@@ -253,7 +264,7 @@ func (m *machine) renew(at moment, p policy, by asker) verdict {
 // already. The current credential stays until there is another. An attempt under
 // way is waited for first; then the caller asks again.
 func (m *machine) signIn(at moment, p policy, by asker) verdict {
-	if m.state == stateClosing {
+	if m.state == lifeClosing {
 		return verdict{closing: true}
 	}
 	if m.attempt != nil {
@@ -272,7 +283,7 @@ func (m *machine) signIn(at moment, p policy, by asker) verdict {
 // usable returns a credential with which the session is ready, or nil.
 func (m *machine) usable(at moment) *credential {
 	c := m.current
-	if m.state != StateReady {
+	if m.state != lifeReady {
 		c = m.parked
 	}
 	if c == nil || c.age(at) == ageExpired {
@@ -283,10 +294,10 @@ func (m *machine) usable(at moment) *credential {
 
 // admit makes the session ready with c, unless it is ready.
 func (m *machine) admit(c *credential, block bool) {
-	if m.state == StateReady {
+	if m.state == lifeReady {
 		return
 	}
-	m.state, m.current, m.parked, m.owned = StateReady, c, nil, block
+	m.state, m.current, m.parked, m.owned = lifeReady, c, nil, block
 }
 
 // begin begins an attempt. It fails if the provider has not returned from an
@@ -295,7 +306,7 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 	a := &attempt{setup: p.setup, who: who, purpose: to, epoch: m.epoch}
 	a.have, a.req = m.request(p.setup)
 	if m.stuck != nil && m.stuck.setup == p.setup && to != restoration {
-		err := Errorf(Unavailable, "the provider has not returned from an earlier call")
+		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
 		fx := m.fail(at, p, a, err)
 		return fx, a.err
 	}
@@ -305,14 +316,14 @@ func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects,
 
 // request returns what the session has, and what it would ask the provider.
 func (m *machine) request(u *setup) (*credential, Request) {
-	have, reason := m.current, Expiring
+	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
 	}
 	if have == nil {
-		have, reason = m.refused, Rejected
+		have, reason = m.refused, ReasonRejected
 	}
-	req := Request{Reason: Initial}
+	req := Request{Reason: ReasonInitial}
 	if have != nil && have.setup == u {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
@@ -323,7 +334,7 @@ func (m *machine) request(u *setup) (*credential, Request) {
 // fail notes that an attempt failed, and when the next one may be made.
 func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
 	op := "renew"
-	if a.req.Reason == Initial {
+	if a.req.Reason == ReasonInitial {
 		op = "init"
 	}
 	e := a.setup.annotate(err, op).(*Error)
@@ -331,5 +342,22 @@ func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
 	m.failures = m.failures.add(at.mono, e, a.who, p.random)
 	e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)
 	a.err = e
-	return effects{events: []Event{{Kind: Failed, Reason: a.req.Reason, Err: e}}}
+	return effects{events: []Event{a.event(EventFailed)}}
+}
+
+// event returns an event about the attempt. If it has failed, the event says how.
+func (a *attempt) event(kind EventType) Event {
+	ev := Event{Type: kind, Reason: a.req.Reason, Subject: a.have.subject()}
+	if a.err != nil && !errors.Is(a.err, errSuperseded) {
+		ev.Code, ev.Err = CodeOf(a.err), a.err
+	}
+	return ev
+}
+
+// leftover returns the credential that is not current, if there is one.
+func (m *machine) leftover() *credential {
+	if m.parked != nil {
+		return m.parked
+	}
+	return m.refused
 }

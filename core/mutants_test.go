@@ -25,7 +25,7 @@ var mutants = []mutant{
 	{"1", "machine.go", "if m.attempt != nil {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "if m.attempt != nil && m.attempt.phase != saving {\n\t\treturn verdict{wait: m.attempt}\n\t}\n\tif err", "two renewals at a time"},
 	{"1", "settle.go", "if m.attempt != nil {\n\t\treturn fx\n\t}\n\tif b", "if m.attempt == nil {\n\t\treturn fx\n\t}\n\tif b", "a refusal begins a second renewal"},
 	{"2", "settle.go", "if a.settled {\n\t\treturn m.arrive(at, p, a, o, took, err)", "if a.settled && err != nil {\n\t\treturn m.arrive(at, p, a, o, took, err)", "a panic: a channel is closed twice"},
-	{"3", "settle.go", "if m.state == StateReady {\n\t\tm.current = c", "if m.state != StateClosed {\n\t\tm.current = c", "a session serves before Init"},
+	{"3", "settle.go", "if m.state == lifeReady {\n\t\tm.current = c", "if m.state != lifeClosed {\n\t\tm.current = c", "a session serves before Init"},
 	{"3", "settle.go", "m.failures, m.refused, m.refusal = nil, nil, refusalNone\n\tif", "m.failures = nil\n\tif", "a refused credential stays beside its successor"},
 	{"4", "machine.go", "m.stuck.setup == p.setup && to", "m.stuck.setup != p.setup && to", "calls pile up in a provider that hangs"},
 	{"4", "settle.go", "if p == saving && m.stuck == a {", "if p == saving {", "a second call into a provider that hangs"},
@@ -39,7 +39,7 @@ var mutants = []mutant{
 	{"7", "machine.go", "m.current == nil && by.answers && m", "m.current == nil && m", "a caller that waited gets the old credential"},
 	{"7", "settle.go", "case o.refused:\n\t\tm.refusal = refusalFinal", "case o.refused:\n\t\tm.refusal = refusalTolerated", "a credential that the issuer refused is sent again"},
 	{"7", "settle.go", "at.mono-c.born > instant(maxRefusalWait)", "at.mono-c.born < instant(maxRefusalWait)", "refusals are counted over a quiet minute"},
-	{"7", "ending.go", "m.state, m.owned, m.refusals = stateClosing, false, nil", "m.state, m.owned = stateClosing, false", "refusals are counted over Close"},
+	{"7", "ending.go", "m.state, m.owned, m.refusals = lifeClosing, false, nil", "m.state, m.owned = lifeClosing, false", "refusals are counted over Close"},
 	{"8 3", "ending.go", "m.current, m.parked, m.refused, m.refusal = nil, nil, nil, refusalNone\n\treturn closing", "m.parked, m.refused, m.refusal = nil, nil, refusalNone\n\treturn closing", "a closed session serves"},
 	{"8", "settle.go", "same := a.epoch == m.epoch &&", "same := a.epoch <= m.epoch &&", "a closed session takes what arrives late"},
 	{"8", "settle.go", "return effects{release: o.cred}", "return effects{}", "a token that arrives after Close is not revoked"},
@@ -54,6 +54,10 @@ var mutants = []mutant{
 	{"12", "settle.go", "\t\ta.next = fx.start\n", "", "a caller asks the issuer a third time about a refused input"},
 	{"6", "settle.go", "fx, _ := m.begin(at, p, a.who, a.purpose)", "fx, _ := m.begin(at, p, person, a.purpose)", "a refused input opens a browser for a timer"},
 	{"11", "machine.go", "e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)", "e.RetryAfter = 0", "an error does not say when to try again"},
+	{"13", "ending.go", "fx := effects{settled: a, events: []Event{ev}}", "fx := effects{settled: a, events: []Event{ev}[:0]}", "a span of an attempt that Close stopped has no end"},
+	{"13", "settle.go", "if p != signing {", "if p == signing {", "nobody is told that a person is being asked"},
+	{"13", "settle.go", "was != ev.Subject {", "was == ev.Subject {", "a renewal for somebody else is not noticed"},
+	{"13", "settle.go", "if old == nil {\n\t\told = m.leftover()", "if old != nil {\n\t\told = m.leftover()", "a renewal for somebody else after a refusal is not noticed"},
 	{"12 1", "settle.go", "a.settled = true\n\tm.attempt = nil", "a.settled = true\n\tm.attempt = m.stuck", "a caller waits without end"},
 }
 

@@ -1,30 +1,20 @@
-// Read on in state.go.
+// Read on in nearest.go.
 
 package core
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 )
 
-// Environment names a deployment of an API, such as production or QA. Names
-// are compared exactly.
-type Environment string
-
-// The environments that most APIs have. Others are whatever the user names.
-const (
-	Dev  Environment = "dev"
-	QA   Environment = "qa"
-	Prod Environment = "prod"
-)
-
 // Options configure a [Session]. Nil and the zero value are the recommended
 // defaults. A session copies them; the caller's value is never written to.
 type Options struct {
-	// Provider is the provider's kind, for errors, logs and Status.
-	Provider string
+	// Kind is the provider's kind, for errors, logs and Status.
+	Kind string
 	// Facade reports whether the kind has a facade, a package of its own with
 	// calls to the API, such as gs: then the sessions of the kind have one slot of
 	// a [Scope] together. It is called when the session is set current and is in
@@ -38,7 +28,7 @@ type Options struct {
 	// provider's; if it names none either, the hosts that callers name.
 	Origins []string
 	// Lazy authenticates on first use. False: use before Init is
-	// [NotInitialized].
+	// [CodeNotInitialized].
 	Lazy bool
 	// KeepFresh renews also while nobody asks, so that the first call after a
 	// pause does not wait.
@@ -61,10 +51,10 @@ type Options struct {
 	// reports others. Nil: none.
 	RefusedStatus []int
 	// UI lets a provider talk to a person. Nil: what needs a person is
-	// answered with [Interactive].
+	// answered with [CodeInteractive].
 	UI *UI
 	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
-	// [Session.SignIn] does, and everything else is answered with [Interactive].
+	// [Session.SignIn] does, and everything else is answered with [CodeInteractive].
 	// A helper or a broker that has a UI sets it. False: any caller may cause a
 	// sign-in.
 	AskOnlyOnSignIn bool
@@ -77,7 +67,7 @@ type Options struct {
 	// StoreScope tells apart what may be stored for sessions of one name, such as
 	// the account or the issuer; any text will do. A stored credential of another
 	// StoreScope, Provider or Environment is neither taken nor overwritten nor
-	// deleted, and Init then returns [BadConfig]. It is part of the key if
+	// deleted, and Init then returns [CodeBadConfig]. It is part of the key if
 	// StoreKey is empty, so that such a credential is not even looked at. Package
 	// registry fills it with a hash of the kind, the environment and the settings
 	// that identify an account. Empty: no scope.
@@ -98,9 +88,38 @@ type Options struct {
 	// ends. With an *http.Transport, a clone of it presents the session's
 	// client certificate; any other must do so itself (see TLSConfig).
 	Transport http.RoundTripper
-	// Logger receives what an operator wants to know: renewals at Debug,
-	// failures at Warn. Nil: nothing is logged.
+	// AuthTransport wraps the transport of the requests that the provider makes
+	// itself, such as those for tokens and revocations, to trace, count or record
+	// them; never those to the API. It is called once, when the first of them is
+	// made, and its result serves all of them, also at the same time. base sends a
+	// request with the client that it is from, which it knows by the request's
+	// context: that context, or one made from it, has to reach base. What passes
+	// holds secrets. Requests of providers that use package providerhttp, as those
+	// of this module do, or the function [AuthTransport] pass; those of a plugin are
+	// made in its process and do not. If the function returns nil or panics, the
+	// requests fail as [CodeBadConfig]. Nil: the requests are not wrapped.
+	AuthTransport func(base http.RoundTripper) http.RoundTripper
+	// Logger receives what an operator wants to know: renewals and waits at Debug,
+	// sign-ins at Info, failures and changes of the subject at Warn. Nil: nothing
+	// is logged.
 	Logger *slog.Logger
+	// Begin is called when an attempt to obtain a credential starts, with the
+	// context of the caller that starts it and an event of the kind [EventStarting]. It
+	// returns the context whose values the attempt is to have, such as one with a
+	// span: the provider gets them, and so do its requests. The attempt takes the
+	// values alone. It ends neither with that context nor with its deadline, as it
+	// belongs to all callers. [Event.Context] has the values, too, up to the event
+	// that ends the attempt.
+	//
+	// Begin runs on the goroutine of that caller, before the caller waits for the
+	// attempt, and without a lock: it may call any method of the session. If a
+	// timer or another attempt starts the attempt, it runs on a goroutine of its
+	// own, and for [Session.Reject] and [Session.Reconfigure] on the caller's, all
+	// with a background context. An attempt waits 100 ms for it and then starts
+	// without the values. A Begin that does not return holds the caller that runs
+	// it, which cannot be released, and nobody else. One that panics, returns nil
+	// or ends its goroutine (runtime.Goexit) gives no values. Nil: no calls.
+	Begin func(ctx context.Context, ev Event) context.Context
 	// Observe is called after each event, in their order, one call at a time and
 	// outside of all locks. The callers of the session have their answers by then,
 	// and nothing waits for Observe: it may call any method of the session. While
@@ -121,7 +140,7 @@ func (o *Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Check reports what is wrong with o, as [Session.Init] would: [BadConfig] for
+// Check reports what is wrong with o, as [Session.Init] would: [CodeBadConfig] for
 // an origin that is none, for an input that is nil, and for a number in
 // RefusedStatus that is no status of an error. Nil is good.
 func (o *Options) Check() error {
@@ -129,10 +148,10 @@ func (o *Options) Check() error {
 		return nil
 	}
 	if _, err := parseOrigins(o.Origins); err != nil {
-		return Errorf(BadConfig, "%w", err)
+		return Errorf(CodeBadConfig, "%w", err)
 	}
 	if err := o.checkRefusedStatus(); err != nil {
-		return Errorf(BadConfig, "%w", err)
+		return Errorf(CodeBadConfig, "%w", err)
 	}
 	return o.checkInputs()
 }
@@ -149,48 +168,8 @@ func (o *Options) checkRefusedStatus() error {
 func (o *Options) checkInputs() error {
 	for role, s := range o.Inputs {
 		if s == nil {
-			return Errorf(BadConfig, "the input %q is nil", role)
+			return Errorf(CodeBadConfig, "the input %q is nil", role)
 		}
 	}
 	return nil
-}
-
-// EventKind says what happened to a session.
-type EventKind uint8
-
-// The kinds of events.
-const (
-	Authenticated EventKind = iota + 1 // a credential was obtained; Reason says why
-	Failed                             // an attempt to obtain one failed; Err says how
-	Refused                            // the API refused the credential
-	Ended                              // the session was closed
-	Restored                           // a credential was taken from Options.Store; nobody was asked
-)
-
-// String returns the kind in lower case.
-func (k EventKind) String() string {
-	switch k {
-	case Authenticated:
-		return "authenticated"
-	case Failed:
-		return "failed"
-	case Refused:
-		return "refused"
-	case Ended:
-		return "ended"
-	case Restored:
-		return "restored"
-	}
-	return "unknown"
-}
-
-// Event is what [Options.Observe] is told. It holds no secret.
-type Event struct {
-	Session  string
-	Provider string
-	Kind     EventKind
-	Reason   Reason        // why a credential was asked for
-	Took     time.Duration // how long the attempt took
-	Expiry   time.Time     // of the new credential; zero: none
-	Err      error         // for Failed
 }

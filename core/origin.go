@@ -1,4 +1,4 @@
-// Read on in options.go.
+// Read on in state.go.
 
 package core
 
@@ -185,3 +185,14 @@ func MayCarry(u *url.URL, allowHTTP bool) bool { return mayCarry(u, allowHTTP) }
 
 // OriginText names u in an error: scheme, host and port, nothing else.
 func OriginText(u *url.URL) string { return where(u) }
+
+// Environment names a deployment of an API, such as production or QA. Names
+// are compared exactly.
+type Environment string
+
+// The environments that most APIs have. Others are whatever the user names.
+const (
+	Dev  Environment = "dev"
+	QA   Environment = "qa"
+	Prod Environment = "prod"
+)

@@ -49,7 +49,7 @@ func NewOriginIndex(sessions iter.Seq[*Session]) *OriginIndex {
 
 // Find returns the session whose origins cover u. ws and wss count as http and
 // https. It sends nothing, and the session may be in any state. If no session
-// covers u, the error is [OriginRefused]. If several do, it is [BadConfig] and
+// covers u, the error is [CodeOriginRefused]. If several do, it is [CodeBadConfig] and
 // lists their names: the program chooses one of them by its name.
 func (x *OriginIndex) Find(u *url.URL) (*Session, error) {
 	found, ok := x.lookup(u)
@@ -68,7 +68,7 @@ func (x *OriginIndex) Find(u *url.URL) (*Session, error) {
 		names[i] = in.session.Name()
 	}
 	slices.Sort(names)
-	return nil, Errorf(BadConfig, "%d sessions have the origin %s: %s: use one of them by its name",
+	return nil, Errorf(CodeBadConfig, "%d sessions have the origin %s: %s: use one of them by its name",
 		len(found), where(u), listNames(names))
 }
 
@@ -80,7 +80,7 @@ func (x *OriginIndex) notFound(u *url.URL) error {
 	if unknown > 0 {
 		hint = fmt.Sprintf(" (%d of them have no origins, or none before Init)", unknown)
 	}
-	return Errorf(OriginRefused, "%s is none of the origins of the %d sessions%s", where(u), n, hint)
+	return Errorf(CodeOriginRefused, "%s is none of the origins of the %d sessions%s", where(u), n, hint)
 }
 
 // lookup returns the sessions for u. ok reports whether the index is up to date.

@@ -67,7 +67,7 @@ func TestOriginIndex(t *testing.T) {
 		require.Equal(t, want, found(t, x, raw), raw)
 	}
 	_, err := x.Find(nil)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	_, err = x.Find(&url.URL{Scheme: "https", Host: "shared.example", RawQuery: "key=secret"})
 	require.EqualError(t, err, `bad config: 2 sessions have the origin https://shared.example: `+
 		`"b", "c": use one of them by its name`)
@@ -123,7 +123,7 @@ func TestOriginIndexFindsARefusedSession(t *testing.T) {
 	c.Origins = []string{"https://p.example"}
 	s := core.New("p", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 		if fail {
-			return core.Credential{}, core.Errorf(core.Interactive, "nobody is there")
+			return core.Credential{}, core.Errorf(core.CodeInteractive, "nobody is there")
 		}
 		return c, nil
 	}), nil)
@@ -134,7 +134,7 @@ func TestOriginIndexFindsARefusedSession(t *testing.T) {
 	fail = true
 	s.Reject(got, "")
 	_, err = s.Credential(ctx)
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Equal(t, "p", found(t, x, "https://p.example/"))
 	require.NoError(t, s.Close(ctx))
 	require.Equal(t, "origin refused", found(t, x, "https://p.example/"))
@@ -174,7 +174,7 @@ func assertFound(t *testing.T, x *core.OriginIndex, s *core.Session, u *url.URL)
 		t.Error(err)
 		return false
 	}
-	if _, err := x.Find(u); core.CodeOf(err) != core.OriginRefused {
+	if _, err := x.Find(u); core.CodeOf(err) != core.CodeOriginRefused {
 		t.Errorf("after Close: %v", err)
 		return false
 	}

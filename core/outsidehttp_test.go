@@ -166,5 +166,5 @@ func TestRPCMetadata(t *testing.T) {
 	require.False(t, second.Credential.Same(first.Credential))
 
 	_, err = core.New("x", fixed(c), nil).PerRPC().Metadata(t.Context())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 }

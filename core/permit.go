@@ -59,7 +59,7 @@ func (l *credential) coversHost(r *http.Request) bool {
 }
 
 func (s sender) refuseOrigin(l *credential, format string, args ...any) error {
-	return l.setup.annotate(Errorf(OriginRefused, format, args...), "")
+	return l.setup.annotate(Errorf(CodeOriginRefused, format, args...), "")
 }
 
 // stayed reports whether every redirect that led to r stayed within the

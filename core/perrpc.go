@@ -29,7 +29,7 @@ func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 // GetRequestMetadata returns the headers of the credential, their names in
 // lower case; cookies and query parameters have no place in gRPC. uri is the
 // address of the service, as gRPC gives it; one that is not the session's is
-// [OriginRefused]. Other errors are those of Credential. The map is shared: do
+// [CodeOriginRefused]. Other errors are those of Credential. The map is shared: do
 // not write to it.
 func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
 	md, _, err := p.session.sender().metadata(ctx, uri)
@@ -113,8 +113,8 @@ func (s sender) authorizeRPC(
 		err = a.check()
 	}
 	if err != nil {
-		if CodeOf(err) == Denied {
-			s.keeper.refuse(l, true, "")
+		if CodeOf(err) == CodeDenied {
+			s.keeper.refuse(ctx, l, true, "")
 		}
 		return nil, l.setup.annotate(err, "authorize")
 	}
@@ -130,7 +130,7 @@ func (s sender) authorizeRPC(
 func metadata(a Attachment, cert bool) (map[string]string, error) {
 	if len(a.Header) == 0 && !cert {
 		return nil, Errorf(
-			BadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
+			CodeBadConfig, "the credential has no header, and gRPC carries no cookie or query parameter")
 	}
 	md := make(map[string]string, len(a.Header))
 	for name, value := range a.Header {

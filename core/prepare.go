@@ -1,4 +1,4 @@
-// Read on in attempt.go.
+// Read on in begin.go.
 
 package core
 
@@ -27,6 +27,7 @@ type credential struct {
 	plain     atomic.Bool                // the provider said that it is not an Authorizer
 	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
 	restored  bool                       // it came from the store, so that its life began before
+	signedIn  bool                       // a person signed in for it, or for what it was renewed from
 	store     *storeMeta                 // what Options.Store has of it; nil: nothing
 	cred      Credential
 }
@@ -35,7 +36,7 @@ type credential struct {
 // credential before it, old, may lend its parsed certificate; it may be nil.
 func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if c.Attach.empty() && u.authorizer == nil {
-		return nil, Errorf(Unavailable, "the provider returned an empty credential")
+		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if len(u.origins) == 0 {
 		named, err := parseOrigins(c.Origins)
 		if err != nil {
-			return nil, Errorf(BadConfig, "the provider's credential: %w", err)
+			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
 		}
 		if named != nil {
 			l.named = &named
@@ -62,6 +63,14 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	l.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
 	l.until.Store(int64(l.next(now.mono)))
 	return l, nil
+}
+
+// subject returns who the credential speaks for. l may be nil.
+func (l *credential) subject() string {
+	if l == nil {
+		return ""
+	}
+	return l.cred.Subject
 }
 
 // origins returns where the credential may go. If it is empty, the credential
@@ -121,7 +130,7 @@ func (l *credential) authorizer() Authorizer {
 // once for a credential and not for every request.
 func (l *credential) asAbsent() error {
 	if l.cred.Attach.empty() {
-		return Errorf(Unavailable, "the provider returned an empty credential")
+		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	l.plain.Store(true)
 	return nil
@@ -147,9 +156,9 @@ func (l *credential) prepareCert(c Credential, old *credential) error {
 		l.cert = &cert
 		return nil
 	}
-	signer, ok := l.setup.provider.(Signer)
+	signer, ok := l.setup.provider.(TLSSigner)
 	if !ok || hasKey(text) {
-		return Errorf(BadConfig, "the client certificate: %w", err)
+		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	if cert, err = parseChain(text); err != nil {
 		return err
@@ -169,10 +178,10 @@ func parseChain(text []byte) (cert tls.Certificate, err error) {
 		}
 	}
 	if len(cert.Certificate) == 0 {
-		return cert, Errorf(BadConfig, "the client certificate holds no PEM certificate")
+		return cert, Errorf(CodeBadConfig, "the client certificate holds no PEM certificate")
 	}
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
-		return cert, Errorf(BadConfig, "the client certificate: %w", err)
+		return cert, Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	return cert, nil
 }

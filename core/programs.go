@@ -2,7 +2,10 @@
 
 package core
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // This file is what programs need that do not just use a session: commands,
 // helpers that end at once, brokers.
@@ -19,7 +22,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 	var epoch *uint32
 	for {
 		by := asker{gone: ctx.Err() != nil}
-		v := s.decide(func(at moment, p policy) verdict {
+		v := s.decide(ctx, func(at moment, p policy) verdict {
 			return s.machine.since(epoch, func() verdict { return s.machine.restore(at, p, by) })
 		})
 		if !v.closing {
@@ -44,7 +47,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 // current one stays in use until the new one is there, and if Renew fails. An
 // attempt that is under way serves as Renew's. The wait after a failure binds
 // Renew, too: its error is then returned from memory. Errors are those of
-// Credential; before Init it is [NotInitialized].
+// Credential; before Init it is [CodeNotInitialized].
 func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, nil) }
 
 // renew is Renew. It does nothing if there is another credential than old by now;
@@ -56,7 +59,7 @@ func (s *Session) renew(ctx context.Context, old *credential) error {
 	by := asker{who: s.audience(ctx)}
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict {
+		v := s.decide(ctx, func(at moment, p policy) verdict {
 			if c := s.machine.current; old != nil && c != nil && c != old {
 				return verdict{serve: c}
 			}
@@ -81,8 +84,8 @@ type SignInOptions struct {
 // SignIn makes the session ready, and may ask a person for that, also if
 // Options.AskOnlyOnSignIn keeps everything else from it. A credential that the
 // session has stays in use until the new one is there, and if SignIn fails.
-// Without a UI the error is [BadConfig]; other errors are those of Init, and
-// [Interactive] if the provider signs nobody in.
+// Without a UI the error is [CodeBadConfig]; other errors are those of Init, and
+// [CodeInteractive] if the provider signs nobody in.
 func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "sign in")
@@ -92,14 +95,14 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 		o = *opts
 	}
 	if o.UI == nil && s.config().opts.UI == nil {
-		err := Errorf(BadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
+		err := Errorf(CodeBadConfig, "nobody can be asked: neither SignInOptions.UI nor Options.UI is set")
 		return s.config().annotate(err, "sign in")
 	}
 	by := asker{who: person}
 	var epoch *uint32
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decideSignIn(by, &o, epoch)
+		v := s.decideSignIn(ctx, by, &o, epoch)
 		if !v.closing {
 			epoch = &v.epoch
 		}
@@ -115,8 +118,10 @@ func (s *Session) SignIn(ctx context.Context, opts *SignInOptions) error {
 }
 
 // decideSignIn is decide for a SignIn.
-func (s *Session) decideSignIn(by asker, o *SignInOptions, epoch *uint32) verdict {
-	return s.decide(func(at moment, p policy) (v verdict) {
+func (s *Session) decideSignIn(
+	ctx context.Context, by asker, o *SignInOptions, epoch *uint32,
+) verdict {
+	return s.decide(ctx, func(at moment, p policy) (v verdict) {
 		if o.Fresh {
 			v = s.machine.since(epoch, func() verdict { return s.machine.signIn(at, p, by) })
 		} else {
@@ -133,9 +138,12 @@ func (s *Session) decideSignIn(by asker, o *SignInOptions, epoch *uint32) verdic
 // that has ended since, or another one, was given: a token, a password or a
 // cookie. If it is what Options.Store holds, the record is marked, so that no
 // session takes it again without asking the issuer, and if it is what this
-// session uses, it is dropped as by [Session.Reject]. It reports whether the
-// store holds the secret. Without a store the error is [BadConfig]; others are
-// the store's.
+// session uses, it is dropped. Unlike [Session.Reject], RejectStored renews
+// nothing: a program that reports a secret may end at once, and a renewal that it
+// leaves unfinished would lose the refresh token. The next caller that wants a
+// credential, here or in another process, starts the renewal. RejectStored reports
+// whether the store holds the secret. Without a store the error is [CodeBadConfig];
+// others are the store's.
 func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error) {
 	u := s.config()
 	if ctx == nil {
@@ -143,11 +151,55 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	}
 	src, ok := u.source().(stored)
 	if !ok {
-		return false, u.annotate(Errorf(BadConfig, "the session has no Options.Store"), "reject")
+		return false, u.annotate(Errorf(CodeBadConfig, "the session has no Options.Store"), "reject")
 	}
 	marked, err := src.rejectSecret(ctx, secret)
 	if l := s.live.Load(); l != nil && newRecord(l.cred).holds(secret) {
-		s.refuse(l, true, "")
+		s.mu.Lock()
+		fx, _ := s.machine.drop(present(), u.policy(), l, true)
+		s.apply(l.setup, fx)
+		s.mu.Unlock()
+		s.reportSoon()
 	}
 	return marked, u.annotate(err, "reject")
+}
+
+// StoredCredential says what Options.Store has for a session. It holds no secret.
+type StoredCredential struct {
+	Subject string    // as [Credential].Subject
+	Expiry  time.Time // zero: it does not expire
+	// Refused says that the API refused it, so that the next attempt asks the issuer
+	// before it is used again.
+	Refused bool
+	// Renewable says whether the next credential can probably be had without a person:
+	// there is a refresh state, or nobody signed in for this one.
+	Renewable bool
+}
+
+// Stored says what Options.Store has for the session, also if it has expired, so that
+// [Session.Restore] would not take it. It asks nobody, and the session stays as it is.
+// It returns nil if nothing is stored or if there is no store. The errors are those of
+// the store, and [CodeBadConfig] for what belongs to another session or was saved by a
+// later version.
+func (s *Session) Stored(ctx context.Context) (*StoredCredential, error) {
+	u := s.config()
+	if ctx == nil {
+		return nil, u.annotate(errNoContext, "restore")
+	}
+	src, ok := u.source().(stored)
+	if !ok {
+		return nil, nil
+	}
+	limit := u.opts.timeout()
+	rec, err := src.read(ctx, limit, src.key())
+	if rec == nil && err == nil && src.holdsFormer(ctx, limit) {
+		rec, err = src.read(ctx, limit, src.former())
+	}
+	if rec == nil || err != nil {
+		return nil, u.annotate(err, "restore")
+	}
+	return &StoredCredential{
+		Subject: rec.Subject, Expiry: rec.Expiry, Refused: rec.Refused,
+		Renewable: rec.Renewal != "" || !rec.SignedIn,
+	}, nil
 }

@@ -35,7 +35,7 @@ import (
 type Provider interface {
 	// Authenticate obtains a credential. It returns by the end of ctx, and
 	// reports what went wrong with [Errorf], whose [Code] tells the session
-	// what to do next. An error without a code counts as [Unavailable].
+	// what to do next. An error without a code counts as [CodeUnavailable].
 	Authenticate(ctx context.Context, req Request) (Credential, error)
 }
 
@@ -50,17 +50,17 @@ func (f ProviderFunc) Authenticate(ctx context.Context, req Request) (Credential
 // Authorizer is the ability to make an attachment for each request, as
 // signatures, DPoP and SPNEGO need. Without it, [Credential.Attach] goes on
 // every request as it is. An error that wraps [errors.ErrUnsupported] means
-// "as if absent"; one with [Denied] says that the credential will not do, so
+// "as if absent"; one with [CodeDenied] says that the credential will not do, so
 // that the session drops it as it does after a 401.
 type Authorizer interface {
 	Authorize(ctx context.Context, c Credential, out Outgoing) (Attachment, error)
 }
 
-// Signer is the ability to sign with a private key that stays with the
+// TLSSigner is the ability to sign with a private key that stays with the
 // provider. The TLS handshakes of a session ask for it when [Attachment.Cert]
 // holds a chain and no key. Without it, the key must be in the attachment.
-type Signer interface {
-	Sign(ctx context.Context, req SignRequest) ([]byte, error)
+type TLSSigner interface {
+	SignDigest(ctx context.Context, req SignatureRequest) ([]byte, error)
 }
 
 // Revoker is the ability to end a credential at its issuer. [Session.Close]
@@ -69,10 +69,10 @@ type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
 }
 
-// SignIn is the ability to authenticate with the help of a person. A session
-// uses it after Authenticate answered [Interactive], if [Options.UI] is set.
+// InteractiveProvider is the ability to authenticate with the help of a person. A session
+// uses it after Authenticate answered [CodeInteractive], if [Options.UI] is set.
 // Without it, the session reports Interactive to its caller.
-type SignIn interface {
+type InteractiveProvider interface {
 	SignIn(ctx context.Context, req Request, ui UI) (Credential, error)
 }
 
@@ -84,9 +84,9 @@ type Closer interface {
 	Close(ctx context.Context) error
 }
 
-// UI is how a provider talks to a person during [SignIn]. A nil function means
+// UI is how a provider talks to a person during a sign-in. A nil function means
 // that the program cannot do that; a provider then does without or reports
-// [Interactive]. The functions are called from any goroutine, one at a time
+// [CodeInteractive]. The functions are called from any goroutine, one at a time
 // for one sign-in.
 type UI struct {
 	// Show tells the person something, such as a code and where to enter it.
@@ -96,18 +96,18 @@ type UI struct {
 	// Open opens a URL in the person's browser, on this machine. An error says
 	// that there is none.
 	Open func(ctx context.Context, url string) error
-	// Visit asks the person to open a page on any device and to enter a code
+	// ShowDevicePrompt asks the person to open a page on any device and to enter a code
 	// there. It returns once they were told. Nil: Show tells them.
-	Visit func(ctx context.Context, v Visit) error
+	ShowDevicePrompt func(ctx context.Context, v DevicePrompt) error
 }
 
-// Visit is a page that a person is asked to open, on any device, as in the
+// DevicePrompt is a page that a person is asked to open, on any device, as in the
 // device authorization grant (RFC 8628 §3.3).
-type Visit struct {
-	URL     string    // short, to be typed; as verification_uri
-	Code    string    // to be entered there, or compared; not a secret to the person
-	Direct  string    // the same page with the code in it, for a QR code; empty: none
-	Expires time.Time // when the code ends; zero: unknown
+type DevicePrompt struct {
+	VerificationURI         string    // short, to be typed; as verification_uri
+	UserCode                string    // to be entered there, or compared; not a secret to the person
+	VerificationURIComplete string    // the same page with the code in it, for a QR code; empty: none
+	ExpiresAt               time.Time // when the code ends; zero: unknown
 }
 
 // Reason says why a session asks its provider for a credential.
@@ -115,19 +115,19 @@ type Reason uint8
 
 // The reasons. Their numbers are part of the plugin protocol.
 const (
-	Initial  Reason = iota // there is none yet
-	Expiring               // Previous is about to expire, or has
-	Rejected               // the API refused Previous
+	ReasonInitial  Reason = iota // there is none yet
+	ReasonExpiring               // Previous is about to expire, or has
+	ReasonRejected               // the API refused Previous
 )
 
 // String returns the name of r in lower case.
 func (r Reason) String() string {
 	switch r {
-	case Initial:
+	case ReasonInitial:
 		return "initial"
-	case Expiring:
+	case ReasonExpiring:
 		return "expiring"
-	case Rejected:
+	case ReasonRejected:
 		return "rejected"
 	}
 	return "unknown"
@@ -136,21 +136,21 @@ func (r Reason) String() string {
 // Request is what a session tells its provider.
 type Request struct {
 	Reason    Reason
-	Previous  Credential // zero when Initial; Previous.Renewal is, for example, the refresh token
+	Previous  Credential // zero when Initial; Previous.RefreshState is, for example, the refresh token
 	Challenge string     // the WWW-Authenticate header of the refusal (RFC 9110 §11.6.1) when Rejected
 	// Inputs are the current credentials of the sessions in Options.Inputs, by
 	// role, such as "subject_token" (RFC 8693 §2.1).
 	Inputs map[string]Credential
 	// MayRetry says that no failed attempt preceded this one, so that the
 	// provider may repeat, once, a request that spends nothing at the server
-	// (see [Retry]). False, as from a session that has just failed or from a
+	// (see providerhttp.Retry). False, as from a session that has just failed or from a
 	// host that does not know the field: the session decides when to try again.
 	MayRetry bool
 }
 
-// SignRequest asks a [Signer] for one signature, in the terms of
+// SignatureRequest asks a [TLSSigner] for one signature, in the terms of
 // [crypto.Signer].
-type SignRequest struct {
+type SignatureRequest struct {
 	Credential Credential
 	Digest     []byte      // the hash of the message; the message itself when Hash is zero (Ed25519)
 	Hash       crypto.Hash // what made the digest
@@ -177,8 +177,8 @@ type Outgoing struct {
 	// not, if the body is longer than that, or if it cannot be read twice. Empty
 	// and not nil without a body.
 	Body []byte
-	// Learned holds the latest values that this origin's answers had for the
-	// headers in Attachment.Learn, by their canonical names: all values of each,
+	// Remembered holds the latest values that this origin's answers had for the
+	// headers in Attachment.RememberHeaders, by their canonical names: all values of each,
 	// in their order, as WWW-Authenticate may come more than once.
-	Learned http.Header
+	Remembered http.Header
 }

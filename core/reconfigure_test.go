@@ -17,7 +17,7 @@ func TestReconfigure(t *testing.T) {
 		q.calls.Store(100)
 		s := core.New("gs", p, nil)
 		require.NoError(t, s.Init(t.Context()))
-		s.Reconfigure(q, &core.Options{Provider: "new"})
+		s.Reconfigure(q, &core.Options{Kind: "new"})
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c), "served until the new one is there")
@@ -25,11 +25,11 @@ func TestReconfigure(t *testing.T) {
 		c, err = s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t101", token(c))
-		require.Equal(t, core.Initial, q.last.Load().Reason)
-		require.Equal(t, "new", s.Status().Provider)
+		require.Equal(t, core.ReasonInitial, q.last.Load().Reason)
+		require.Equal(t, "new", s.Status().Kind)
 
 		bad := &issuer{}
-		bad.set(core.Errorf(core.Denied, "no"))
+		bad.set(core.Errorf(core.CodeDenied, "no"))
 		s.Reconfigure(bad, nil)
 		for range 100 {
 			c, err = s.Credential(t.Context())
@@ -56,7 +56,7 @@ func TestReconfigureAfterARefusal(t *testing.T) {
 		s.Reconfigure(q, &core.Options{KeepFresh: true})
 		synctest.Wait()
 		require.EqualValues(t, 1, q.calls.Load())
-		require.True(t, s.Status().Valid)
+		require.Equal(t, core.StateFresh, s.Status().State)
 	})
 }
 

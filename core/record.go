@@ -20,9 +20,10 @@ type record struct {
 	Version    int               `json:"version"`
 	ID         string            `json:"id"` // of this saving
 	Saved      time.Time         `json:"saved"`
-	Identity   *identity         `json:"identity,omitempty"` // whose it is; nil: it does not say
-	Bound      []string          `json:"bound,omitempty"`    // its origins; empty: callers named them
-	Refused    bool              `json:"refused,omitempty"`  // by the API and by the issuer
+	Identity   *identity         `json:"identity,omitempty"`  // whose it is; nil: it does not say
+	Bound      []string          `json:"bound,omitempty"`     // its origins; empty: callers named them
+	Refused    bool              `json:"refused,omitempty"`   // by the API and by the issuer
+	SignedIn   bool              `json:"signed_in,omitempty"` // a person signed in for it
 	Header     map[string]string `json:"header,omitempty"`
 	Query      map[string]string `json:"query,omitempty"`
 	Cookie     map[string]string `json:"cookie,omitempty"`
@@ -41,7 +42,7 @@ type record struct {
 
 var (
 	errLater       = errors.New("was saved by a later version of this program's authsession")
-	errLaterRecord = Errorf(BadConfig, "the stored credential %w", errLater)
+	errLaterRecord = Errorf(CodeBadConfig, "the stored credential %w", errLater)
 	errForeign     = errors.New("belongs to another session")
 )
 
@@ -65,7 +66,7 @@ func newRecord(c Credential) *record {
 		Version: recordVersion, ID: rand.Text(), Saved: time.Now(),
 		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
 		Cookie: revealAll(c.Attach.Cookie),
-		Roots:  c.Attach.Roots, Renewal: c.Renewal.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
+		Roots:  c.Attach.Roots, Renewal: c.RefreshState.Reveal(), Expiry: c.Expiry, RenewAfter: c.RenewAfter,
 		Origins: c.Origins, Subject: c.Subject, Attributes: c.Attributes,
 	}
 	if c.Body != nil {
@@ -82,7 +83,7 @@ func (r *record) credential() Credential {
 			Header: hideAll(r.Header), Query: hideAll(r.Query), Cookie: hideAll(r.Cookie),
 			Cert: NewSecret(r.Cert), Roots: r.Roots,
 		},
-		Renewal: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
+		RefreshState: NewSecret(r.Renewal), Expiry: r.Expiry, RenewAfter: r.RenewAfter,
 		Origins: r.Origins, Subject: r.Subject, Attributes: r.Attributes,
 	}
 	if len(r.Digests) > 0 || r.RawBody != 0 {
@@ -134,12 +135,12 @@ func (r *record) stale(now time.Time, early time.Duration) bool {
 }
 
 // encode returns the record as text. Bytes that are no UTF-8, which JSON would
-// replace, are [BadConfig].
+// replace, are [CodeBadConfig].
 func (r *record) encode() (Secret, error) {
 	for _, values := range []map[string]string{r.Header, r.Query, r.Cookie, {"": r.Renewal}} {
 		for name, value := range values {
 			if !utf8.ValidString(name) || !utf8.ValidString(value) {
-				return Secret{}, Errorf(BadConfig,
+				return Secret{}, Errorf(CodeBadConfig,
 					"the credential has bytes that are not UTF-8, which cannot be stored")
 			}
 		}
@@ -153,11 +154,11 @@ func (r *record) encode() (Secret, error) {
 }
 
 // decodeRecord reads what encode made. What it cannot be is [ErrDamaged]; a
-// record of a later version is [BadConfig].
+// record of a later version is [CodeBadConfig].
 func decodeRecord(text Secret) (*record, error) {
 	var r record
 	if json.Unmarshal([]byte(text.Reveal()), &r) != nil || r.Version < 1 || r.ID == "" {
-		return nil, Errorf(Unavailable, "%w: it is no record of ours", ErrDamaged)
+		return nil, Errorf(CodeUnavailable, "%w: it is no record of ours", ErrDamaged)
 	}
 	if r.Version > recordVersion {
 		return nil, errLaterRecord

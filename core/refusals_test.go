@@ -103,13 +103,13 @@ func TestRefusals(t *testing.T) {
 		api := accepting(t, &good, &got)
 		p := &issuer{life: time.Hour}
 		s := ready(t, p, nil)
-		p.set(core.Errorf(core.Unavailable, "down"))
+		p.set(core.Errorf(core.CodeUnavailable, "down"))
 		resp, err := s.Client().Get(api.URL)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, 401, resp.StatusCode)
 		_, err = s.Client().Get(api.URL)
-		require.ErrorIs(t, err, core.Unavailable, "nothing is sent without a credential")
+		require.ErrorIs(t, err, core.CodeUnavailable, "nothing is sent without a credential")
 		require.Equal(t, 1, got.count())
 	})
 	t.Run("a caller's own Authorization is not ours to renew", func(t *testing.T) {

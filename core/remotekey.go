@@ -13,7 +13,7 @@ import (
 
 // remoteKey is a private key that stays with its provider.
 type remoteKey struct {
-	signer  Signer
+	signer  TLSSigner
 	public  crypto.PublicKey
 	cred    atomic.Pointer[Credential] // the latest with this certificate
 	timeout time.Duration
@@ -24,7 +24,7 @@ func (k *remoteKey) Public() crypto.PublicKey { return k.public }
 
 // Sign implements [crypto.Signer].
 func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	req := SignRequest{Credential: *k.cred.Load(), Digest: digest, Hash: opts.HashFunc()}
+	req := SignatureRequest{Credential: *k.cred.Load(), Digest: digest, Hash: opts.HashFunc()}
 	if pss, ok := opts.(*rsa.PSSOptions); ok {
 		req.PSSSalt = pss.SaltLength
 		if req.PSSSalt == rsa.PSSSaltLengthEqualsHash || req.PSSSalt == rsa.PSSSaltLengthAuto {
@@ -33,7 +33,7 @@ func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	}
 	var signature []byte
 	err := within(context.Background(), k.timeout, func(ctx context.Context) (err error) {
-		signature, err = k.signer.Sign(ctx, req)
+		signature, err = k.signer.SignDigest(ctx, req)
 		return err
 	})
 	if err != nil {

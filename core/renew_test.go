@@ -38,7 +38,7 @@ func TestRenewal(t *testing.T) {
 		require.Equal(t, "t2", get())
 		require.EqualValues(t, 2, p.calls.Load(), "one renewal")
 		req := p.last.Load()
-		require.Equal(t, core.Expiring, req.Reason)
+		require.Equal(t, core.ReasonExpiring, req.Reason)
 		require.Equal(t, "t1", token(req.Previous))
 
 		time.Sleep(time.Hour)
@@ -63,7 +63,7 @@ func TestKeepFresh(t *testing.T) {
 		require.Zero(t, time.Since(began))
 		require.InDelta(t, 11, p.calls.Load(), 1)
 
-		p.set(core.Errorf(core.Unavailable, "down"))
+		p.set(core.Errorf(core.CodeUnavailable, "down"))
 		time.Sleep(10 * time.Minute)
 		p.set(nil)
 		time.Sleep(2 * time.Minute)
@@ -151,7 +151,7 @@ func TestCallersAreIndependent(t *testing.T) {
 		wg.Go(func() {
 			_, err := s.Credential(leader)
 			require.ErrorIs(t, err, context.Canceled)
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		})
 		synctest.Wait()
 		for range 10_000 {

@@ -3,8 +3,8 @@
 package core
 
 import (
-	"context"
 	"log/slog"
+	"time"
 )
 
 // reports are the events of a session that have not been delivered yet. One
@@ -24,16 +24,32 @@ type occurrence struct {
 // maxReports bounds what is kept for an Observe that does not return.
 const maxReports = 1024
 
-// note keeps events until they are delivered. s.mu is held.
-func (s *Session) note(u *setup, events []Event) {
+// note keeps events until they are delivered. They are about an attempt, or about
+// none if about is nil. s.mu is held.
+func (s *Session) note(u *setup, about *attempt, events []Event) {
 	if u.opts.Logger == nil && u.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
-		ev.Session, ev.Provider = u.name, u.opts.Provider
+		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
+		if about != nil {
+			ev.begun = about.beginning.result()
+		}
 		if r := &s.extras().reports; len(r.list) < maxReports {
 			r.list = append(r.list, occurrence{u, ev})
 		}
+	}
+}
+
+// notePause keeps the event that callers wait for the end of a back-off: once for
+// each, however many wait. s.mu is held.
+func (s *Session) notePause(u *setup, end instant, wait time.Duration) {
+	if u.opts.Logger == nil && u.opts.Observe == nil {
+		return
+	}
+	if x := s.extras(); x.pause != end {
+		x.pause = end
+		s.note(u, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
 	}
 }
 
@@ -110,18 +126,39 @@ func guarded(fn func()) {
 	fn()
 }
 
+// levels are those of log records, where they are not Debug.
+var levels = map[EventType]slog.Level{
+	EventFailed: slog.LevelWarn, EventSubjectChanged: slog.LevelWarn, EventSigningIn: slog.LevelInfo,
+}
+
 func (o occurrence) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
+	if l, ok := levels[ev.Type]; ok {
+		level = l
+	}
+	ctx := ev.Context()
+	if !log.Enabled(ctx, level) {
+		return
+	}
 	attrs := []slog.Attr{
-		slog.String("session", ev.Session), slog.String("provider", ev.Provider),
+		slog.String("session", ev.Session), slog.String("provider", ev.Kind),
 		slog.String("reason", ev.Reason.String()),
 	}
-	switch ev.Kind {
-	case Failed:
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", ev.Err.Error()))
-	case Authenticated, Restored:
-		attrs = append(attrs, slog.Duration("took", ev.Took), slog.Time("expiry", ev.Expiry))
+	add := func(set bool, attr slog.Attr) {
+		if set {
+			attrs = append(attrs, attr)
+		}
 	}
-	log.LogAttrs(context.Background(), level, "session "+ev.Kind.String(), attrs...)
+	add(ev.Environment != "", slog.String("environment", string(ev.Environment)))
+	add(ev.Subject != "", slog.String("subject", ev.Subject))
+	add(ev.OldSubject != "", slog.String("old_subject", ev.OldSubject))
+	add(ev.Type.EndsAttempt(), slog.Duration("took", ev.Took))
+	add(!ev.Expiry.IsZero(), slog.Time("expiry", ev.Expiry))
+	add(ev.WaitFor != 0, slog.String("wait_for", ev.WaitFor.String()))
+	add(ev.Wait > 0, slog.Duration("wait", ev.Wait))
+	if ev.Err != nil {
+		attrs = append(attrs,
+			slog.String("code", codeText(ev.Code)), slog.String("error", ev.Err.Error()))
+	}
+	log.LogAttrs(ctx, level, "session "+ev.Type.String(), attrs...)
 }

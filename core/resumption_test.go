@@ -116,7 +116,7 @@ func TestTLSConfigResumesNothing(t *testing.T) {
 		require.Equal(t, "one false", body(t, kept, srv.URL))
 		require.NoError(t, one.Close(t.Context()))
 		_, err := kept.Get(srv.URL)
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 	}
 }
 
@@ -147,9 +147,9 @@ func TestHandshakesLookAtTheClock(t *testing.T) {
 			time.Sleep(time.Hour + time.Second)
 			synctest.Wait()
 		}
-		require.ErrorIs(t, present(), core.Unavailable)
+		require.ErrorIs(t, present(), core.CodeUnavailable)
 		require.NoError(t, s.Close(t.Context()))
-		require.ErrorIs(t, present(), core.Closed)
+		require.ErrorIs(t, present(), core.CodeClosed)
 	})
 }
 
@@ -193,7 +193,7 @@ func TestEndedClientCertificate(t *testing.T) {
 		c := core.Credential{Attach: core.Attachment{
 			Cert: core.NewSecret(me.withKey(t)), Roots: rootsOf(srv),
 		}}
-		s := ready(t, fixed(c), &core.Options{Provider: "mtls"})
+		s := ready(t, fixed(c), &core.Options{Kind: "mtls"})
 		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
 		_, err := config.GetClientCertificate(new(tls.CertificateRequestInfo))
 		require.NoError(t, err)
@@ -210,13 +210,13 @@ func TestEndedClientCertificate(t *testing.T) {
 
 		// The connection in use is not used for another request.
 		_, err = s.Client().Get(srv.URL)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, `session "api" (mtls): authorize: unavailable: `+
 			`the client certificate of "CN=me" ended at `)
 		_, err = config.GetClientCertificate(new(tls.CertificateRequestInfo))
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		_, err = s.DialTLS(context.Background(), "tcp", srv.Listener.Addr().String())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		close(gate)
 		_, err = io.Copy(io.Discard, used.Body)
 		require.NoError(t, err)

@@ -90,12 +90,12 @@ func (p *digest) Authenticate(context.Context, core.Request) (core.Credential, e
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.authentication++
-	return core.Credential{Renewal: core.NewSecret(p.password), Subject: p.user}, nil
+	return core.Credential{RefreshState: core.NewSecret(p.password), Subject: p.user}, nil
 }
 
 func (p *digest) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Learn: []string{"WWW-Authenticate"}}
-	for _, value := range out.Learned.Values("WWW-Authenticate") {
+	a := core.Attachment{RememberHeaders: []string{"WWW-Authenticate"}}
+	for _, value := range out.Remembered.Values("WWW-Authenticate") {
 		rest, ok := strings.CutPrefix(value, "Digest ")
 		if !ok {
 			continue
@@ -111,7 +111,7 @@ func (p *digest) Authorize(_ context.Context, c core.Credential, out core.Outgoi
 		a.Header = map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprintf(
 			`Digest username="%s", realm="%s", nonce="%s", uri="%s", qop=auth, nc=%s, cnonce="%s", algorithm=SHA-256, response="%s"`,
 			q["username"], q["realm"], q["nonce"], q["uri"], q["nc"], q["cnonce"],
-			digestAnswer(q, c.Renewal.Reveal(), out.Method)))}
+			digestAnswer(q, c.RefreshState.Reveal(), out.Method)))}
 	}
 	return a, nil
 }
@@ -182,7 +182,7 @@ func TestFirstRound(t *testing.T) {
 	p := &digest{user: "ada", password: "difference"}
 	s := ready(t, p, &core.Options{Origins: []string{own.URL}})
 	_, err := s.Client().Get(elsewhere.URL)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Zero(t, other.count())
 	resp, err := s.Client().Get(own.URL)
 	require.NoError(t, err)
@@ -194,14 +194,14 @@ func TestFirstRound(t *testing.T) {
 
 	nothing := ready(t, &attaches{}, nil)
 	_, err = nothing.Client().Get(own.URL)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Equal(t, 1, api.count(), "an attachment that wants to learn nothing is no round")
 	in, err := http.NewRequest(http.MethodGet, own.URL, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Authorize(t.Context(), in))
 	require.Empty(t, in.Header)
 	_, err = s.PerRPC().GetRequestMetadata(t.Context(), own.URL+"/pkg.Service")
-	require.ErrorIs(t, err, core.BadConfig, "gRPC has no rounds")
+	require.ErrorIs(t, err, core.CodeBadConfig, "gRPC has no rounds")
 }
 
 // attaches is a provider that attaches nothing.
@@ -225,7 +225,7 @@ func TestAllValuesAreLearned(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 	}
-	require.Equal(t, []string{"a", "b, c", "d"}, out.Learned["X-Many"])
+	require.Equal(t, []string{"a", "b, c", "d"}, out.Remembered["X-Many"])
 	values = make([]string, 100)
 	for i := range values {
 		values[i] = fmt.Sprint(i)
@@ -235,7 +235,7 @@ func TestAllValuesAreLearned(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 	}
-	require.Len(t, out.Learned["X-Many"], 16)
+	require.Len(t, out.Remembered["X-Many"], 16)
 }
 
 // watcher is a provider that learns X-Many.
@@ -246,5 +246,5 @@ type watcher struct {
 
 func (w *watcher) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
 	*w.out = out
-	return core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("1")}, Learn: []string{"x-many"}}, nil
+	return core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("1")}, RememberHeaders: []string{"x-many"}}, nil
 }

@@ -26,6 +26,8 @@ type Scope struct {
 // scopeKey finds a scope's sessions in a context.
 type scopeKey struct{ scope *Scope }
 
+func (scopeKey) ownKey() {}
+
 // frame is one With: its sessions, the preferred one first, and the frame
 // around it.
 type frame struct {
@@ -96,7 +98,7 @@ func (c *Scope) RemoveCurrent(s *Session) bool {
 }
 
 // Current returns the innermost session of ctx, otherwise the one that was set
-// last of those in a slot, otherwise [NotInitialized].
+// last of those in a slot, otherwise [CodeNotInitialized].
 func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if f := c.frame(ctx); f != nil {
 		return f.sessions[0], nil
@@ -104,13 +106,13 @@ func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if s := c.current().last(); s != nil {
 		return s, nil
 	}
-	return nil, Errorf(NotInitialized,
+	return nil, Errorf(CodeNotInitialized,
 		"there is no current session: use core.SetCurrent, core.Use or core.Do")
 }
 
 // CurrentOf returns the innermost session of a kind of ctx, through the blocks of
-// other kinds, otherwise the one in the kind's slot, otherwise [NotInitialized].
-// It is for the facade of the kind. The kind of a session is Options.Provider.
+// other kinds, otherwise the one in the kind's slot, otherwise [CodeNotInitialized].
+// It is for the facade of the kind. The kind of a session is Options.Kind.
 func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 	for f := c.frame(ctx); f != nil; f = f.outer {
 		for _, s := range f.sessions {
@@ -122,11 +124,11 @@ func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 	if s := c.current().of(kind); s != nil {
 		return s, nil
 	}
-	return nil, Errorf(NotInitialized, "there is no current session of kind %q", kind)
+	return nil, Errorf(CodeNotInitialized, "there is no current session of kind %q", kind)
 }
 
 // Use initialises s and puts it into its slot, as SetCurrent does. If Init fails,
-// the slot keeps its session. If s is nil, the error is [BadConfig].
+// the slot keeps its session. If s is nil, the error is [CodeBadConfig].
 func (c *Scope) Use(ctx context.Context, s *Session) error {
 	if s == nil {
 		return errNilSession()
@@ -138,7 +140,7 @@ func (c *Scope) Use(ctx context.Context, s *Session) error {
 	return nil
 }
 
-func errNilSession() error { return Errorf(BadConfig, "the session is nil") }
+func errNilSession() error { return Errorf(CodeBadConfig, "the session is nil") }
 
 // With returns a context in which the sessions are current, the first one
 // before the others. Sessions of an outer With stay in reach for origins that
@@ -159,7 +161,7 @@ func (c *Scope) With(ctx context.Context, sessions ...*Session) context.Context 
 // Do runs fn with a context in which s is current. It initialises s unless it
 // already is, and at the end, also of a panic, closes what it initialised; of
 // several blocks at the same time the last one closes. If Init fails, fn is
-// not run. The error is that of Init, else of fn, else of Close; [BadConfig] if s
+// not run. The error is that of Init, else of fn, else of Close; [CodeBadConfig] if s
 // is nil.
 func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) error) (err error) {
 	if s == nil {
@@ -199,7 +201,7 @@ func (s *Session) leave(ctx context.Context) error {
 // innermost of the request's context whose origins cover the URL, otherwise, of
 // the sessions in the slots whose origins do, the one that was set last. A
 // session without origins covers every URL. If no session covers the URL, the
-// error is [OriginRefused]; if there is no session at all, [NotInitialized]. A
+// error is [CodeOriginRefused]; if there is no session at all, [CodeNotInitialized]. A
 // redirect stays with the session of the first request.
 func (c *Scope) Client() *http.Client { return &http.Client{Transport: scoped{c}} }
 
@@ -250,7 +252,7 @@ func (c *Scope) nothingCovers(r *http.Request) error {
 		_, err := c.Current(r.Context())
 		return err
 	}
-	return Errorf(OriginRefused, "%s is none of the origins of the sessions in scope: %s",
+	return Errorf(CodeOriginRefused, "%s is none of the origins of the sessions in scope: %s",
 		where(r.URL), listNames(names))
 }
 

@@ -19,7 +19,7 @@ func slotsOf(t testing.TB, n int) (*Scope, []*Session) {
 		cred.Origins = []string{fmt.Sprintf("https://s%d.example", i)}
 		s := New(fmt.Sprint("s", i), ProviderFunc(func(context.Context, Request) (Credential, error) {
 			return cred, nil
-		}), &Options{Provider: "k"})
+		}), &Options{Kind: "k"})
 		require.NoError(t, c.Use(t.Context(), s))
 		sessions = append(sessions, s)
 	}

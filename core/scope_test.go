@@ -19,7 +19,7 @@ func current(t *testing.T, c *core.Scope, ctx context.Context) string {
 	t.Helper()
 	s, err := c.Current(ctx)
 	if err != nil {
-		require.ErrorIs(t, err, core.NotInitialized)
+		require.ErrorIs(t, err, core.CodeNotInitialized)
 		return ""
 	}
 	return s.Name()
@@ -45,7 +45,7 @@ func TestScopeNesting(t *testing.T) {
 		return c.Do(ctx, b, func(inner context.Context) error {
 			require.Equal(t, "b", current(t, &c, inner))
 			require.Equal(t, "a", current(t, &c, ctx))
-			require.Equal(t, core.StateReady, a.Status().State)
+			require.True(t, a.Status().State.Ready())
 			return nil
 		})
 	})
@@ -62,7 +62,7 @@ func TestDo(t *testing.T) {
 	t.Run("does not close what was initialised before", func(t *testing.T) {
 		s := ready(t, fixed(bearer("a")), nil)
 		require.ErrorIs(t, c.Do(t.Context(), s, func(context.Context) error { return boom }), boom)
-		require.Equal(t, core.StateReady, s.Status().State)
+		require.True(t, s.Status().State.Ready())
 	})
 	t.Run("closes after a panic", func(t *testing.T) {
 		s := core.New("a", fixed(bearer("a")), nil)
@@ -78,14 +78,14 @@ func TestDo(t *testing.T) {
 	})
 	t.Run("a failed entry changes nothing", func(t *testing.T) {
 		p := &issuer{}
-		p.set(core.Errorf(core.Denied, "no"))
+		p.set(core.Errorf(core.CodeDenied, "no"))
 		s := core.New("a", p, nil)
 		g := core.New("g", fixed(bearer("g")), nil)
 		c.SetCurrent(g)
-		require.ErrorIs(t, c.Do(t.Context(), s, func(context.Context) error { t.Fatal("ran"); return nil }), core.Denied)
-		require.ErrorIs(t, c.Use(t.Context(), s), core.Denied)
+		require.ErrorIs(t, c.Do(t.Context(), s, func(context.Context) error { t.Fatal("ran"); return nil }), core.CodeDenied)
+		require.ErrorIs(t, c.Use(t.Context(), s), core.CodeDenied)
 		require.Equal(t, "g", current(t, &c, t.Context()))
-		require.Equal(t, core.StateHeld, s.Status().State)
+		require.Equal(t, core.StateNew, s.Status().State)
 		require.NoError(t, c.Use(t.Context(), ready(t, fixed(bearer("h")), nil)))
 		require.Equal(t, "api", current(t, &c, t.Context()))
 	})
@@ -131,8 +131,8 @@ func TestDo(t *testing.T) {
 			s := core.New("a", p, nil)
 			require.NoError(t, c.Do(t.Context(), s, func(ctx context.Context) error {
 				time.Sleep(time.Hour)
-				p.set(core.Errorf(core.Denied, "no"))
-				require.ErrorIs(t, s.Init(ctx), core.Denied)
+				p.set(core.Errorf(core.CodeDenied, "no"))
+				require.ErrorIs(t, s.Init(ctx), core.CodeDenied)
 				return nil
 			}))
 			require.Equal(t, core.StateClosed, s.Status().State)
@@ -141,7 +141,7 @@ func TestDo(t *testing.T) {
 	t.Run("an Init inside takes the session over", func(t *testing.T) {
 		s := core.New("a", fixed(bearer("a")), nil)
 		require.NoError(t, c.Do(t.Context(), s, s.Init))
-		require.Equal(t, core.StateReady, s.Status().State)
+		require.True(t, s.Status().State.Ready())
 	})
 }
 
@@ -165,7 +165,7 @@ func TestScopeClientChoosesByOrigin(t *testing.T) {
 		return got.list[got.count()-1].Header.Get("Authorization"), nil
 	}
 	_, err := ask(t.Context(), one.URL)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 
 	a := ready(t, fixed(bearer("a")), &core.Options{Origins: []string{one.URL}})
 	withOrigins := bearer("b")
@@ -183,6 +183,6 @@ func TestScopeClientChoosesByOrigin(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Bearer g", v)
 	_, err = ask(ctx, "https://elsewhere.example.com/x?key=secret")
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.ErrorContains(t, errors.Unwrap(err), `origin refused: https://elsewhere.example.com is none of the origins of the sessions in scope: "api", "api", "api"`)
 }

@@ -30,7 +30,7 @@ type foreign struct {
 func TestSecretsDoNotShow(t *testing.T) {
 	secret := core.NewSecret(canary)
 	cred := everything(canary)
-	cred.Renewal = secret
+	cred.RefreshState = secret
 	f := foreign{secret: secret, Shown: secret}
 	f.deep.m = map[string]core.Secret{"k": secret}
 	session := ready(t, fixed(cred), nil)
@@ -40,8 +40,8 @@ func TestSecretsDoNotShow(t *testing.T) {
 	values := map[string]any{
 		"secret": secret, "pointer": &secret, "list": []core.Secret{secret}, "map": map[string]core.Secret{"k": secret},
 		"credential": got, "credential pointer": &got, "attachment": got.Attach, "request": core.Request{Previous: got},
-		"sign": core.SignRequest{Credential: got}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
-		"error": core.Errorf(core.Denied, "with %v and %+v", secret, got), "transport": session.Client().Transport,
+		"sign": core.SignatureRequest{Credential: got}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
+		"error": core.Errorf(core.CodeDenied, "with %v and %+v", secret, got), "transport": session.Client().Transport,
 	}
 	for name, v := range values {
 		t.Run(name, func(t *testing.T) {
@@ -91,11 +91,11 @@ func TestLogsAndEvents(t *testing.T) {
 		var events []core.Event
 		p := &issuer{life: time.Hour}
 		s := core.New("gs", p, &core.Options{
-			Provider: "fake",
-			Logger:   slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Observe:  func(e core.Event) { events = append(events, e) },
+			Kind:    "fake",
+			Logger:  slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Observe: func(e core.Event) { events = append(events, e) },
 		})
-		p.set(core.Errorf(core.Denied, "invalid_client"))
+		p.set(core.Errorf(core.CodeDenied, "invalid_client"))
 		require.Error(t, s.Init(t.Context()))
 		p.set(nil)
 		require.NoError(t, s.Init(t.Context()))
@@ -103,12 +103,18 @@ func TestLogsAndEvents(t *testing.T) {
 		synctest.Wait()
 		kinds := make([]string, len(events))
 		for i, e := range events {
-			kinds[i] = e.Kind.String()
+			kinds[i] = e.Type.String()
 			require.Equal(t, "gs", e.Session)
 		}
 		require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)
-		require.ErrorIs(t, events[0].Err, core.Denied)
-		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial error="session \"gs\" (fake): init: denied: invalid_client`)
+		require.ErrorIs(t, events[0].Err, core.CodeDenied)
+		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial took=0s code=denied error="session \"gs\" (fake): init: denied: invalid_client`)
 		require.NotContains(t, out.String(), "t2")
+		require.Contains(t, out.String(), "expiry=2000-01-01T01:00:00.000Z")
+		p.life = 0
+		require.NoError(t, s.Init(t.Context()))
+		synctest.Wait()
+		require.NotContains(t, out.String(), "0001-01-01", "no zero dates")
+		require.Equal(t, core.CodeDenied, events[0].Code)
 	})
 }

@@ -14,8 +14,8 @@ type keeper interface {
 	// what the API answers.
 	get(ctx context.Context, answers bool) (*credential, error)
 	// refuse tells that the API refused l. invalid: it said that the credential
-	// is not valid.
-	refuse(l *credential, invalid bool, challenge string)
+	// is not valid. ctx is that of the request.
+	refuse(ctx context.Context, l *credential, invalid bool, challenge string)
 }
 
 // sender puts the credentials of a keeper on requests. Its methods are safe for

@@ -31,14 +31,14 @@ type scripted struct {
 func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
 	k.answers = append(k.answers, answers)
 	if len(k.list) == 0 {
-		return nil, Errorf(Unavailable, "nothing more")
+		return nil, Errorf(CodeUnavailable, "nothing more")
 	}
 	l := k.list[0]
 	k.list = k.list[1:]
 	return l, nil
 }
 
-func (k *scripted) refuse(l *credential, invalid bool, challenge string) {
+func (k *scripted) refuse(_ context.Context, l *credential, invalid bool, challenge string) {
 	k.refused, k.invalid = append(k.refused, l), append(k.invalid, invalid)
 	k.said = append(k.said, challenge)
 }
@@ -206,7 +206,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 	api := &server{}
 	k := &scripted{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
-	require.ErrorIs(t, err, Unavailable)
+	require.ErrorIs(t, err, CodeUnavailable)
 	require.ErrorContains(t, err, `session "api": authorize: `)
 	require.Empty(t, api.got)
 	require.Empty(t, k.refused)
@@ -216,8 +216,8 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 func TestSenderClosesTheFirstOfTwoRounds(t *testing.T) {
 	p := authorizerFunc(func(o Outgoing) (Attachment, error) {
 		return Attachment{
-			Header: map[string]Secret{"Proof": NewSecret("n" + o.Learned.Get("Nonce"))},
-			Learn:  []string{"Nonce"},
+			Header:          map[string]Secret{"Proof": NewSecret("n" + o.Remembered.Get("Nonce"))},
+			RememberHeaders: []string{"Nonce"},
 		}, nil
 	})
 	api := &server{statuses: []int{401, 200}, header: http.Header{"Nonce": {"1"}}}

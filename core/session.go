@@ -17,15 +17,16 @@ import (
 // [Session.Close], Init starts again. The same methods apply to all sessions,
 // whatever their provider.
 //
-//	new → Init → fresh ⇄ stale → expired → … → Close → closed → Init → fresh
+//	new → Init → fresh ⇄ stale → expired → … → Close → closing → closed → Init → fresh
 //
 // A fresh credential is returned at once. A stale one is returned at once, too,
-// and renewed in the background. If it has expired, callers wait for the one
-// renewal in flight, each until its own context ends.
+// and renewed in the background. If it has expired, or the API refused it, callers
+// wait for the one renewal in flight, each until its own context ends. [State] has
+// the list.
 //
 // A Session is safe for concurrent use. It runs a goroutine only while it
 // authenticates. The zero Session authenticates nothing: Init returns
-// [BadConfig].
+// [CodeBadConfig].
 type Session struct {
 	live  atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup atomic.Pointer[setup]      // written under mu
@@ -45,6 +46,7 @@ type extra struct {
 	timer   *time.Timer   // of KeepFresh
 	due     instant       // when timer fires; zero: it is not set
 	reports reports       // events that have not been delivered
+	pause   instant       // the end of the last back-off that Waiting was reported for
 }
 
 // extras returns the session's extra. s.mu is held.
@@ -57,7 +59,7 @@ func (s *Session) extras() *extra {
 
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. If
-// something is wrong with them, Init reports it as [BadConfig].
+// something is wrong with them, Init reports it as [CodeBadConfig].
 func New(name string, p Provider, opts *Options) *Session {
 	s := &Session{}
 	s.setup.Store(newSetup(name, p, opts))
@@ -83,8 +85,8 @@ func (s *Session) String() string {
 // Init authenticates the session unless it already is. Callers at the same
 // time share one attempt; a caller whose ctx ends leaves alone. A failed Init
 // leaves the session as it was, and the next one tries again: after a second
-// failure in a row it first waits out the back-off of [Unavailable], and
-// answers [Denied], [BadConfig] and [Interactive] from memory until their
+// failure in a row it first waits out the back-off of [CodeUnavailable], and
+// answers [CodeDenied], [CodeBadConfig] and [CodeInteractive] from memory until their
 // cool-down ends, so that a loop around Init is no storm.
 func (s *Session) Init(ctx context.Context) error { return s.init(ctx, false) }
 
@@ -97,7 +99,7 @@ func (s *Session) init(ctx context.Context, block bool) error {
 	var epoch *uint32
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict {
+		v := s.decide(ctx, func(at moment, p policy) verdict {
 			return s.machine.init(at, p, by, block, epoch)
 		})
 		if !v.closing {
@@ -111,7 +113,7 @@ func (s *Session) init(ctx context.Context, block bool) error {
 
 // Credential returns the current credential. It is the hot path: while the
 // credential is fresh it takes no lock and allocates nothing. Errors:
-// [NotInitialized] before Init (unless Options.Lazy), [Closed] after Close,
+// [CodeNotInitialized] before Init (unless Options.Lazy), [CodeClosed] after Close,
 // what the provider reported if there is no valid credential, and an error
 // that wraps ctx's when ctx ends first.
 func (s *Session) Credential(ctx context.Context) (Credential, error) {
@@ -136,7 +138,7 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	by := asker{who: s.audience(ctx), answers: answers}
 	for {
 		by.gone = ctx.Err() != nil
-		v := s.decide(func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
+		v := s.decide(ctx, func(at moment, p policy) verdict { return s.machine.use(at, p, by) })
 		if l, done, err := s.follow(ctx, v, by); done {
 			return l, s.config().annotate(err, "")
 		}
@@ -144,20 +146,33 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 	}
 }
 
-// decide tells the machine of a caller's event, and does what it wants.
-func (s *Session) decide(event func(moment, policy) verdict) verdict {
+// decide tells the machine of a caller's event, and does what it wants. ctx is the
+// caller's.
+func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict) verdict {
 	s.mu.Lock()
-	u := s.config()
-	v := event(present(), u.policy())
+	u, now := s.config(), present()
+	v := event(now, u.policy())
 	if v.serve != nil && v.recheck != 0 {
 		v.serve.until.Store(int64(v.recheck))
 	}
 	s.apply(u, v.effects)
+	if v.sleep > 0 {
+		s.notePause(u, now.mono.plus(v.sleep), v.sleep)
+	}
 	s.mu.Unlock()
-	if len(v.events) > 0 {
+	if len(v.events) > 0 || v.sleep > 0 {
 		s.reportSoon()
 	}
+	s.begin(ctx, v.effects)
 	return v
+}
+
+// begin calls Options.Begin for an attempt that has just started, if one has.
+// s.mu is not held. ctx is that of the caller which started it.
+func (s *Session) begin(ctx context.Context, fx effects) {
+	if a := fx.start; a != nil {
+		a.begin(ctx)
+	}
 }
 
 // follow does what a verdict says. If done is false, the caller has waited and
@@ -214,7 +229,7 @@ func (s *Session) apply(u *setup, fx effects) {
 		fx.cancel.cancel()
 	}
 	s.setTimer()
-	s.note(u, fx.events)
+	s.note(u, fx.settled, fx.events)
 }
 
 // originsChange reports whether the origins of the session may be others when next
@@ -269,25 +284,48 @@ func (s *Session) tick() {
 	x := s.extras()
 	x.timer, x.due = nil, 0
 	u := s.config()
-	s.apply(u, s.machine.tick(present(), u.policy()))
+	fx := s.machine.tick(present(), u.policy())
+	s.apply(u, fx)
 	s.mu.Unlock()
 	s.reportSoon()
+	s.begin(context.Background(), fx)
 }
 
 // proceed implements owner.
 func (s *Session) proceed(a *attempt, p phase) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.machine.proceed(a, p)
+	ok, fx := s.machine.proceed(a, p)
+	s.note(a.setup, a, fx.events)
+	s.mu.Unlock()
+	if len(fx.events) > 0 {
+		s.reportSoon()
+	}
+	return ok
 }
 
-// settle implements owner.
+// settle implements owner. An attempt that takes the place of a does not hold the
+// store's lock of a while Begin runs.
 func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) (bool, closeMode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fx := s.machine.settle(present(), s.config().policy(), a, o, took, err)
 	s.apply(a.setup, fx)
+	if fx.start != nil {
+		go s.begin(context.Background(), fx)
+	}
 	return fx.release != nil, a.ended
+}
+
+// waits implements owner.
+func (s *Session) waits(a *attempt, what WaitFor, limit time.Duration) {
+	s.mu.Lock()
+	if !a.settled {
+		ev := a.event(EventWaiting)
+		ev.WaitFor, ev.Wait = what, limit
+		s.note(a.setup, a, []Event{ev})
+	}
+	s.mu.Unlock()
+	s.reportSoon()
 }
 
 // Reject tells the session that the API refused c, with the WWW-Authenticate
@@ -297,30 +335,34 @@ func (s *Session) settle(a *attempt, o obtained, err error, took time.Duration) 
 // that one endpoint's refusals do not take the session from the others.
 // A challenge that does not refuse the credential, as Transport reads them,
 // changes nothing. Transport reports refusals itself; call Reject where authsession
-// does not send the request. Reject does not wait.
+// does not send the request. Reject does not wait, but for Options.Begin.
 func (s *Session) Reject(c Credential, challenge string) {
 	l := s.live.Load()
 	if l == nil || c.id != l.cred.id {
 		return
 	}
 	if refused, invalid := refusal(l.scheme(), challenge); refused {
-		s.refuse(l, invalid, challenge)
+		s.refuse(context.Background(), l, invalid, challenge)
 	}
 }
 
 // refuse tells the session that the API refused l. invalid says that it called
 // the credential itself invalid.
-func (s *Session) refuse(l *credential, invalid bool, challenge string) {
-	s.refuseFor(s.config().audience(), l, invalid, challenge)
+func (s *Session) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
+	s.refuseFor(ctx, s.config().audience(), l, invalid, challenge)
 }
 
 // refuseFor is refuse with the audience of the attempt that it may start.
-func (s *Session) refuseFor(who audience, l *credential, invalid bool, challenge string) {
+func (s *Session) refuseFor(
+	ctx context.Context, who audience, l *credential, invalid bool, challenge string,
+) {
 	s.mu.Lock()
 	u := s.config()
-	s.apply(l.setup, s.machine.refuse(present(), u.policy(), who, l, invalid, challenge))
+	fx := s.machine.refuse(present(), u.policy(), who, l, invalid, challenge)
+	s.apply(l.setup, fx)
 	s.mu.Unlock()
 	s.reportSoon()
+	s.begin(ctx, fx)
 }
 
 // awaitClosing waits until no Close is at work.
@@ -337,7 +379,7 @@ func (s *Session) awaitClosing(ctx context.Context) error {
 // supply implements supplier.
 func (s *Session) supply(ctx context.Context) (Credential, error) {
 	c, err := s.Credential(ctx)
-	if CodeOf(err) != NotInitialized {
+	if CodeOf(err) != CodeNotInitialized {
 		return c, err
 	}
 	if err := s.Init(ctx); err != nil {
@@ -349,7 +391,7 @@ func (s *Session) supply(ctx context.Context) (Credential, error) {
 // reject implements supplier.
 func (s *Session) reject(ctx context.Context, c Credential) {
 	if l := s.live.Load(); l != nil && c.id == l.cred.id {
-		s.refuseFor(s.audience(ctx), l, false, "")
+		s.refuseFor(ctx, s.audience(ctx), l, false, "")
 	}
 }
 
@@ -381,7 +423,7 @@ func (u *setup) policy() policy {
 
 // errNoContext is the error of a caller that passes nil. A nil context would
 // panic later, and leave a block or a Close that does not end.
-var errNoContext = Errorf(BadConfig, "the context is nil")
+var errNoContext = Errorf(CodeBadConfig, "the context is nil")
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

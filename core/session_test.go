@@ -16,11 +16,11 @@ import (
 func TestSessionLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &issuer{life: time.Hour}
-		s := core.New("gs", p, &core.Options{Provider: "fake", Environment: core.QA})
+		s := core.New("gs", p, &core.Options{Kind: "fake", Environment: core.QA})
 		require.Zero(t, p.calls.Load(), "New sends nothing")
 
 		_, err := s.Credential(t.Context())
-		require.ErrorIs(t, err, core.NotInitialized)
+		require.ErrorIs(t, err, core.CodeNotInitialized)
 		require.EqualError(t, err, `session "gs" (fake): not initialized: call Init first`)
 
 		for range 3 {
@@ -30,17 +30,16 @@ func TestSessionLife(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c), "Init authenticates once")
 		st := s.Status()
-		require.Equal(t, core.StateReady, st.State)
-		require.True(t, st.Valid)
+		require.Equal(t, core.StateFresh, st.State)
 		require.Equal(t, core.QA, st.Environment)
 
 		for range 2 {
 			require.NoError(t, s.Close(t.Context()))
 		}
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		require.EqualError(t, err, `session "gs" (fake): closed: call Init again`)
-		require.False(t, s.Status().Valid)
+		require.Equal(t, core.StateClosed, s.Status().State)
 
 		require.NoError(t, s.Init(t.Context()))
 		c, err = s.Credential(t.Context())
@@ -56,10 +55,10 @@ func TestLazySessionAuthenticatesOnFirstUse(t *testing.T) {
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "t1", token(c))
-		require.Equal(t, core.StateReady, s.Status().State)
+		require.True(t, s.Status().State.Ready())
 		require.NoError(t, s.Close(t.Context()))
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.Closed, "lazy is for the first use; after Close, Init is asked for")
+		require.ErrorIs(t, err, core.CodeClosed, "lazy is for the first use; after Close, Init is asked for")
 	})
 }
 
@@ -95,13 +94,13 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("a failed revocation is told, and the session closed", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := &revoking{issuer: issuer{life: time.Hour}, err: core.Errorf(core.Unavailable, "503")}
+			p := &revoking{issuer: issuer{life: time.Hour}, err: core.Errorf(core.CodeUnavailable, "503")}
 			s := core.New("gs", p, nil)
 			require.NoError(t, s.Init(t.Context()))
 			require.EqualError(t, s.Close(t.Context()), `session "gs": revoke: unavailable: 503`)
 			require.NoError(t, s.Close(t.Context()))
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Closed)
+			require.ErrorIs(t, err, core.CodeClosed)
 			p.err = errors.ErrUnsupported
 			require.NoError(t, s.Init(t.Context()))
 			require.NoError(t, s.Close(t.Context()))
@@ -125,7 +124,7 @@ func TestClose(t *testing.T) {
 			require.NoError(t, s.Close(t.Context()))
 			p.takes = time.Second
 			var wg sync.WaitGroup
-			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
 			synctest.Wait()
 			require.NoError(t, s.Close(t.Context()))
 			wg.Wait()
@@ -150,13 +149,13 @@ func TestClose(t *testing.T) {
 	t.Run("ends an Init that waits out a back-off", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &issuer{}
-			p.set(core.Errorf(core.Unavailable, "503"))
+			p.set(core.Errorf(core.CodeUnavailable, "503"))
 			s := core.New("gs", p, nil)
 			require.Error(t, s.Init(t.Context()))
 			require.Error(t, s.Init(t.Context()))
 			p.set(nil)
 			var wg sync.WaitGroup
-			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.Closed) })
+			wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
 			synctest.Wait()
 			require.NoError(t, s.Close(t.Context()))
 			wg.Wait()
@@ -171,7 +170,7 @@ func TestClose(t *testing.T) {
 			require.NoError(t, s.Init(t.Context()))
 			c, err := s.Credential(t.Context())
 			require.NoError(t, err)
-			p.set(core.Errorf(core.Unavailable, "503"))
+			p.set(core.Errorf(core.CodeUnavailable, "503"))
 			s.Reject(c, "")
 			synctest.Wait()
 			require.NoError(t, s.Close(t.Context()))
@@ -185,7 +184,7 @@ func TestClose(t *testing.T) {
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				_, err := s.Credential(t.Context())
-				require.ErrorIs(t, err, core.Closed)
+				require.ErrorIs(t, err, core.CodeClosed)
 			})
 			synctest.Wait()
 			began := time.Now()
@@ -211,9 +210,9 @@ func (p *person) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.C
 func TestSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &person{}
-		p.set(core.Errorf(core.Interactive, "a person must sign in"))
+		p.set(core.Errorf(core.CodeInteractive, "a person must sign in"))
 		s := core.New("gs", p, nil)
-		require.ErrorIs(t, s.Init(t.Context()), core.Interactive, "no UI: at once")
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeInteractive, "no UI: at once")
 
 		asked := 0
 		s = core.New("gs", p, &core.Options{UI: &core.UI{Ask: func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {

@@ -50,7 +50,7 @@ func (c *config) Validate(core.Environment) error {
 var testFactory = core.NewFactory(core.Info{Kind: "test", Summary: "a test", Environments: []core.Environment{core.QA, core.Prod}},
 	func(_ context.Context, _ core.Environment, c config) (core.Provider, error) {
 		if c.ID == "unopenable" {
-			return nil, core.Errorf(core.Unavailable, "busy")
+			return nil, core.Errorf(core.CodeUnavailable, "busy")
 		}
 		_ = c.hidden
 		return fixed(bearer(c.Secret.Reveal())), nil
@@ -112,7 +112,7 @@ func TestSettings(t *testing.T) {
 				require.NotNil(t, p)
 				return
 			}
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `provider "test": bad config: `)
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "x7x")
@@ -132,9 +132,9 @@ func TestFactory(t *testing.T) {
 	require.EqualError(t, err, `provider "test": open: unavailable: busy`)
 
 	var zero core.Factory
-	require.ErrorIs(t, zero.Check("", nil), core.BadConfig)
+	require.ErrorIs(t, zero.Check("", nil), core.CodeBadConfig)
 	_, err = zero.Open(t.Context(), "", nil)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.Panics(t, func() {
 		core.NewFactory(core.Info{Kind: "x"}, func(context.Context, core.Environment, int) (core.Provider, error) { return nil, nil })
 	})
@@ -159,22 +159,22 @@ func TestErrors(t *testing.T) {
 		text string
 		code core.Code
 	}{
-		{&core.Error{}, "unknown", core.Unavailable},
-		{core.Errorf(core.Denied, "no: %w", context.Canceled), "denied: no: context canceled", core.Denied},
-		{&core.Error{Provider: "gs", Op: "open", Code: core.BadConfig}, `provider "gs": open: bad config`, core.BadConfig},
-		{&core.Error{Session: "a", Code: core.Unavailable, RetryAfter: 1500 * time.Millisecond, Err: errors.New("x")}, `session "a": unavailable: x; next attempt in 1.5s`, core.Unavailable},
-		{core.Closed, "closed", core.Closed},
-		{errors.New("plain"), "plain", core.Unavailable},
+		{&core.Error{}, "unknown", core.CodeUnavailable},
+		{core.Errorf(core.CodeDenied, "no: %w", context.Canceled), "denied: no: context canceled", core.CodeDenied},
+		{&core.Error{Kind: "gs", Op: "open", Code: core.CodeBadConfig}, `provider "gs": open: bad config`, core.CodeBadConfig},
+		{&core.Error{Session: "a", Code: core.CodeUnavailable, RetryAfter: 1500 * time.Millisecond, Err: errors.New("x")}, `session "a": unavailable: x; next attempt in 1.5s`, core.CodeUnavailable},
+		{core.CodeClosed, "closed", core.CodeClosed},
+		{errors.New("plain"), "plain", core.CodeUnavailable},
 		{core.Code(99), "unknown", core.Code(99)},
 	} {
 		require.EqualError(t, tc.err, tc.text)
 		require.Equal(t, tc.code, core.CodeOf(tc.err))
 	}
 	require.Zero(t, core.CodeOf(nil))
-	err := errors.Join(errors.New("a"), core.Errorf(core.Denied, "no: %w", context.Canceled))
-	require.ErrorIs(t, err, core.Denied)
+	err := errors.Join(errors.New("a"), core.Errorf(core.CodeDenied, "no: %w", context.Canceled))
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorIs(t, err, context.Canceled)
-	require.NotErrorIs(t, err, core.BadConfig)
+	require.NotErrorIs(t, err, core.CodeBadConfig)
 }
 
 func TestDidYouMean(t *testing.T) {

@@ -38,7 +38,7 @@ var defaults Options
 
 // notMade is the setup of a Session that New did not make.
 var notMade = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
-	return Credential{}, Errorf(BadConfig, "the session was not made by core.New")
+	return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
 }), nil)
 
 // newSetup copies the options. If something is wrong with them, every attempt
@@ -51,11 +51,14 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		own.Origins = slices.Clone(opts.Origins)
 		own.RefusedStatus = slices.Clone(opts.RefusedStatus)
 		own.Inputs = maps.Clone(opts.Inputs)
+		if own.AuthTransport != nil {
+			own.AuthTransport = wrapOnce(own.AuthTransport)
+		}
 		u.opts = &own
 	}
 	err := u.opts.Check()
 	if err == nil && p == nil {
-		err = Errorf(BadConfig, "the session has no provider")
+		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
 	if err != nil {
 		if u.authorizer = nil; u.opts != &defaults {
@@ -81,14 +84,15 @@ func (u *setup) suppliers() map[string]supplier {
 
 // annotate adds the session, the kind and the operation to an error.
 func (u *setup) annotate(err error, op string) error {
-	return boundary(err, u.name, u.opts.Provider, op)
+	return boundary(err, u.name, u.opts.Kind, op)
 }
 
 // warn logs an error that no caller receives.
 func (u *setup) warn(message string, err error) {
 	if u.opts.Logger != nil {
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", u.name), slog.String("provider", u.opts.Provider), slog.String("error", err.Error()))
+			slog.String("session", u.name), slog.String("provider", u.opts.Kind),
+			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
 	}
 }
 
@@ -106,17 +110,17 @@ func within(parent context.Context, limit time.Duration, fn func(context.Context
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		err := error(Errorf(Unavailable, "the call ended its goroutine"))
+		err := error(Errorf(CodeUnavailable, "the call ended its goroutine"))
 		defer func() {
 			if r := recover(); r != nil {
-				err = Errorf(Unavailable, "the call panicked (%T)", r)
+				err = Errorf(CodeUnavailable, "the call panicked (%T)", r)
 			}
 			done <- err
 		}()
 		err = fn(ctx)
 	}()
 	late := func() error {
-		return Errorf(Unavailable, "the call did not return in time: %w", context.Cause(ctx))
+		return Errorf(CodeUnavailable, "the call did not return in time: %w", context.Cause(ctx))
 	}
 	select {
 	case err := <-done:

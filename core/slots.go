@@ -25,13 +25,13 @@ type slots []slot
 func (s *Session) slotKey() slotKey {
 	u := s.config()
 	if u.opts.Facade != nil && u.opts.Facade() {
-		return slotKey{facade: true, text: u.opts.Provider}
+		return slotKey{facade: true, text: u.opts.Kind}
 	}
 	return slotKey{text: u.name}
 }
 
 // kind returns the kind of the session's provider.
-func (s *Session) kind() string { return s.config().opts.Provider }
+func (s *Session) kind() string { return s.config().opts.Kind }
 
 // last returns the session that was set last, nil if there is none.
 func (l slots) last() *Session {

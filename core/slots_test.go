@@ -16,7 +16,7 @@ import (
 // slotSession returns a session of a kind whose requests are answered with its
 // name. Its origin is https://<origin>.example; empty: it has none.
 func slotSession(name, kind string, facade bool, origin string) *core.Session {
-	opts := &core.Options{Provider: kind, Lazy: true, Facade: func() bool { return facade }}
+	opts := &core.Options{Kind: kind, Lazy: true, Facade: func() bool { return facade }}
 	if origin != "" {
 		opts.Origins = []string{"https://" + origin + ".example"}
 	}
@@ -94,7 +94,7 @@ func (w *slotWorld) carried(t *testing.T) string {
 		require.NoError(t, err)
 		resp, err := w.Client().Do(req)
 		if err != nil {
-			require.Contains(t, []core.Code{core.OriginRefused, core.NotInitialized}, core.CodeOf(err))
+			require.Contains(t, []core.Code{core.CodeOriginRefused, core.CodeNotInitialized}, core.CodeOf(err))
 			continue
 		}
 		if by := resp.Header.Get("X-Session"); by != host {
@@ -188,9 +188,9 @@ func TestSlotsOfDo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "prod prod", w.current())
 	ran := func(context.Context) error { t.Error("ran"); return nil }
-	require.ErrorIs(t, w.Do(w.ctx, nil, ran), core.BadConfig)
-	require.ErrorIs(t, w.Use(w.ctx, nil), core.BadConfig)
-	require.ErrorIs(t, w.Use(w.ctx, new(core.Session)), core.BadConfig)
+	require.ErrorIs(t, w.Do(w.ctx, nil, ran), core.CodeBadConfig)
+	require.ErrorIs(t, w.Use(w.ctx, nil), core.CodeBadConfig)
+	require.ErrorIs(t, w.Use(w.ctx, new(core.Session)), core.CodeBadConfig)
 }
 
 // TestSlotIsDecidedOnce proves that a session stays in its slot when its kind
@@ -200,7 +200,7 @@ func TestSlotIsDecidedOnce(t *testing.T) {
 	described := false
 	made := func(name string) *core.Session {
 		return core.New(name, fixed(bearer(name)), &core.Options{
-			Provider: "ticket", Facade: func() bool { return described },
+			Kind: "ticket", Facade: func() bool { return described },
 		})
 	}
 	a, b, d := made("a"), made("b"), made("d")
@@ -219,7 +219,7 @@ func TestSlotIsDecidedOnce(t *testing.T) {
 	require.Same(t, b, c.SetCurrent(d), "the slot of the kind")
 	require.Same(t, d, c.SetCurrentOf("ticket", nil))
 	_, err := c.CurrentOf(t.Context(), "ticket")
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.Nil(t, c.SetCurrent(nil), "the facade's nil has emptied both")
 }
 
@@ -254,7 +254,7 @@ func TestScopeErrorIsShort(t *testing.T) {
 		c.SetCurrent(slotSession(fmt.Sprint("s", i), "k", false, fmt.Sprint("o", i)))
 	}
 	_, err := c.Client().Get("https://elsewhere.example/")
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.ErrorContains(t, err, `"s99", "s98"`)
 	require.ErrorContains(t, err, "and 90 more")
 	require.NotContains(t, err.Error(), `"s89"`)

@@ -35,10 +35,10 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		return o, err
 	}
 	var c Credential
-	err = Errorf(Interactive, "the program asked for a sign-in")
+	err = Errorf(CodeInteractive, "the program asked for a sign-in")
 	if a.purpose != personal {
 		p := asking
-		o.presented = !q.req.Previous.Renewal.IsZero()
+		o.presented = !q.req.Previous.RefreshState.IsZero()
 		if o.presented && q.stored {
 			p = spending
 		}
@@ -49,9 +49,9 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
 			return o, err
 		}
-		o.refused = o.presented && CodeOf(err) == Interactive
+		o.refused = o.presented && CodeOf(err) == CodeInteractive
 	}
-	if CodeOf(err) == Interactive {
+	if CodeOf(err) == CodeInteractive {
 		c, err = d.signIn(ctx, a, q, err)
 		o.signedIn = err == nil
 	}
@@ -59,6 +59,7 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 		return o, err
 	}
 	if o.cred, err = prepare(d.setup, c, a.have); err == nil {
+		o.cred.signedIn = o.signedIn || a.have != nil && a.have.signedIn
 		d.logIgnoredOrigins(c)
 	}
 	return o, err
@@ -74,7 +75,7 @@ func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (
 	if ui == nil {
 		return Credential{}, withoutUI(why)
 	}
-	p, ok := d.setup.provider.(SignIn)
+	p, ok := d.setup.provider.(InteractiveProvider)
 	if !ok || a.who < person || !q.person || ctx.Err() != nil {
 		return Credential{}, why
 	}
@@ -97,10 +98,6 @@ func withoutUI(why error) error {
 	out.Err = fmt.Errorf("%w; the program cannot ask anybody (it sets no Options.UI)", e.Err)
 	return &out
 }
-
-// nobodyKey marks the context of what an attempt of the audience nobody asks
-// for.
-type nobodyKey struct{}
 
 // inputs returns the credentials of the sessions that the provider needs.
 func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
@@ -129,6 +126,7 @@ func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		defer a.announceWait(WaitForInput, limit)()
 		c, err = s.supply(ctx)
 	}
 	if a.who > nobody && s.asksPerson() {
@@ -147,7 +145,7 @@ func (d direct) rejectInput(
 	role := inputOf(err)
 	s, ok := d.setup.suppliers()[role]
 	if !ok {
-		return nil, Errorf(BadConfig, "the provider says that its input %q was refused, and it has none: %w",
+		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
 			clip(role), Cause(err))
 	}
 	if a.second != nil {
@@ -169,6 +167,7 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	if !ok {
 		return nil
 	}
+	ctx = c.setup.opts.withAuthTransport(ctx)
 	err := within(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})
@@ -195,6 +194,6 @@ func (d direct) logIgnoredOrigins(c Credential) {
 		ignored = ignored[:min(len(ignored), 10)]
 		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
 			"session cut off origins that its options do not allow", slog.String("session", u.name),
-			slog.String("provider", u.opts.Provider), slog.Any("origins", ignored))
+			slog.String("provider", u.opts.Kind), slog.Any("origins", ignored))
 	}
 }

@@ -1,55 +1,95 @@
-// Read on in transport.go.
+// Read on in statusjson.go.
 
 package core
 
 import (
 	"maps"
+	"net/http"
+	"slices"
 	"time"
 )
 
 // Status is a snapshot of a session for people and monitors. It never holds a
-// secret; the attributes are a copy.
+// secret of the credential; the maps and slices are copies. Its JSON has the same
+// fields. Later versions may add fields, to both.
 type Status struct {
 	Name        string
-	Provider    string
+	Kind        string
 	Environment Environment
 	State       State
-	Subject     string
-	Attributes  map[string]string
-	Origins     []string  // where the credential may go; empty: the hosts that callers name
-	Expiry      time.Time // zero: the credential does not expire, or there is none
-	Valid       bool      // there is a credential that has not expired
-	Refused     bool      // the API refused the credential, and there is no other yet
-	LastError   error     // of the last attempt, nil once one has succeeded
-	RetryAt     time.Time // when the next attempt may be made; zero: now
-	StoreError  error     // why Options.Store does not have the credential; nil: it does, or none is set
+	// Renewable says whether the session can probably get its next credential
+	// without a person: it has a refresh state, or nobody signed in for the
+	// credential that it has, and the last attempt did not say that something has
+	// to be done first ([CodeInteractive], [CodeDenied], [CodeBadConfig]). An idle session
+	// whose credential has expired is StateExpired and Renewable. False also before
+	// Init and after Close.
+	Renewable  bool
+	Subject    string
+	Attributes map[string]string
+	Origins    []string         // where the credential may go; empty: the hosts that callers name
+	Expiry     time.Time        // zero: the credential does not expire, or there is none
+	Credential *CredentialShape // what the credential puts on requests; nil: there is none
+	LastError  error            // of the last attempt, nil once one has succeeded
+	RetryAt    time.Time        // when the next attempt may be made; zero: now
+	// StoreError is why Options.Store does not have the credential. Nil: it does, or
+	// none is set.
+	StoreError error
 
 	Authentications uint64 // credentials obtained
 	Failures        uint64 // attempts that failed
 	Refusals        uint64 // credentials that the API refused
 }
 
+// CredentialShape says what a credential puts on a request: names, and never
+// values. The names are sorted. Later versions may add fields.
+type CredentialShape struct {
+	Headers     []string `json:"headers,omitempty"` // canonical names
+	Query       []string `json:"query,omitempty"`   // names of parameters
+	Cookies     []string `json:"cookies,omitempty"` // names
+	Certificate bool     `json:"certificate"`       // a client certificate for TLS
+	// PerRequest says that the provider is an [Authorizer]: it makes an attachment
+	// for each request, which may have more than this shape. The provider of a
+	// session of package registry is known not to be one from the first request on;
+	// until then PerRequest is true.
+	PerRequest bool `json:"per_request"`
+}
+
+// shape returns what l puts on requests.
+func (l *credential) shape() *CredentialShape {
+	a := &l.cred.Attach
+	out := &CredentialShape{
+		Query: slices.Sorted(maps.Keys(a.Query)), Cookies: slices.Sorted(maps.Keys(a.Cookie)),
+		Certificate: l.cert != nil, PerRequest: l.authorizer() != nil,
+	}
+	for name := range a.Header {
+		out.Headers = append(out.Headers, http.CanonicalHeaderKey(name))
+	}
+	slices.Sort(out.Headers)
+	out.Headers = slices.Compact(out.Headers)
+	return out
+}
+
 // Status returns a snapshot. It sends nothing and does not wait for I/O.
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, m := s.config(), &s.machine
+	u, m, now := s.config(), &s.machine, present()
 	out := Status{
-		Name: u.name, Provider: u.opts.Provider, Environment: u.opts.Environment,
-		State:           min(m.state, StateClosed),
+		Name: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
+		State:           m.status(now, u),
 		Authentications: uint64(m.counts.authentications),
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
 	origins := u.origins
 	l := m.current
 	if m.refused != nil {
-		l, out.Refused = m.refused, true
+		l = m.refused
 	}
-	now := present()
 	if l != nil {
-		out.Subject, out.Expiry, out.Attributes = l.cred.Subject, l.cred.Expiry, maps.Clone(l.cred.Attributes)
-		out.Valid = !out.Refused && l.age(now) != ageExpired
-		out.StoreError = l.storeError()
+		out.Subject, out.Expiry = l.cred.Subject, l.cred.Expiry
+		out.Attributes = maps.Clone(l.cred.Attributes)
+		out.StoreError, out.Credential = l.storeError(), l.shape()
+		out.Renewable = m.renewable(l)
 		origins = l.origins()
 	}
 	for i := range origins {
@@ -64,4 +104,32 @@ func (s *Session) Status() Status {
 		}
 	}
 	return out
+}
+
+// status returns the state of a session with a setup.
+func (m *machine) status(at moment, u *setup) State {
+	switch {
+	case m.state == lifeNew:
+		return StateNew
+	case m.state == lifeClosing:
+		return StateClosing
+	case m.state == lifeClosed:
+		return StateClosed
+	case m.refused != nil:
+		return StateRefused
+	case m.current == nil || m.current.age(at) == ageExpired:
+		return StateExpired
+	case m.current.age(at) == ageStale || m.current.setup != u:
+		return StateStale
+	}
+	return StateFresh
+}
+
+// renewable reports whether the session can probably replace l without a person.
+func (m *machine) renewable(l *credential) bool {
+	if l.signedIn && l.cred.RefreshState.IsZero() {
+		return false
+	}
+	e := m.failures.lastError()
+	return e == nil || e.Code != CodeInteractive && e.Code != CodeDenied && e.Code != CodeBadConfig
 }

@@ -76,7 +76,7 @@ func (p *steered) gone() []string {
 // refresh state.
 func lasting(token, renewal string, life time.Duration) core.Credential {
 	c := bearer(token)
-	c.Renewal = core.NewSecret(renewal)
+	c.RefreshState = core.NewSecret(renewal)
 	if life > 0 {
 		c.Expiry = time.Now().Add(life)
 	}

@@ -16,8 +16,8 @@ import (
 // hold any character and be longer than a file's name. Implementations are safe for concurrent use, by several
 // processes too, and return by the end of ctx.
 //
-// Their errors are made by [Errorf]: [BadConfig] for what somebody must mend,
-// such as a folder that may not be written, [Unavailable] for what may pass,
+// Their errors are made by [Errorf]: [CodeBadConfig] for what somebody must mend,
+// such as a folder that may not be written, [CodeUnavailable] for what may pass,
 // the end of ctx included.
 type Store interface {
 	// Load returns what was saved last under a key; the zero Secret if nothing

@@ -43,6 +43,8 @@ type found struct {
 	record string      // what is there; empty: nothing
 	old    Credential  // of that record
 	later  bool        // a later version saved it, so that it cannot be read
+
+	signedIn bool // a person signed in for that record
 }
 
 // nothing reports whether nothing is stored.
@@ -98,7 +100,7 @@ func (s stored) checkIdentity(rec *record, key string) error {
 			saved.Scope = own.Scope
 		}
 		if saved != own {
-			return Errorf(BadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
+			return Errorf(CodeBadConfig, "the store's credential %q %w: that is %v; this is %v: %s",
 				key, errForeign, *rec.Identity, own, advice)
 		}
 	}
@@ -106,7 +108,7 @@ func (s stored) checkIdentity(rec *record, key string) error {
 	if err != nil || len(bound) == 0 || len(s.setup.origins) == 0 || overlap(bound, s.setup.origins) {
 		return nil
 	}
-	return Errorf(BadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
+	return Errorf(CodeBadConfig, "the store's credential %q %w: that is for %q; this is for %q: %s",
 		key, errForeign, rec.Bound, s.setup.opts.Origins, advice)
 }
 
@@ -117,7 +119,7 @@ func overlap(a, b []origin) bool {
 
 func (s stored) identity() identity {
 	o := s.setup.opts
-	return identity{Kind: o.Provider, Environment: string(o.Environment), Scope: o.StoreScope}
+	return identity{Kind: o.Kind, Environment: string(o.Environment), Scope: o.StoreScope}
 }
 
 // save keeps l in the store, in the place of what was found there. If that
@@ -125,7 +127,7 @@ func (s stored) identity() identity {
 // removed before another process can take the lock and present it again. No
 // caller waits for the removal.
 func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) {
-	if l.cred.Renewal.IsZero() && l.cred.Expiry.IsZero() {
+	if l.cred.RefreshState.IsZero() && l.cred.Expiry.IsZero() {
 		return // there is nothing to gain: it is in the settings
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -135,7 +137,7 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 		return
 	}
 	s.setup.warn("session could not save its credential", l.store.err)
-	if was.record != "" && !was.old.Renewal.Equal(l.cred.Renewal) {
+	if was.record != "" && !was.old.RefreshState.Equal(l.cred.RefreshState) {
 		limit := max(a.left(), grace)
 		a.beforeUnlock(func() { _ = s.erase(ctx, limit, s.key()) })
 	}
@@ -145,7 +147,7 @@ func (s stored) save(ctx context.Context, a *attempt, l *credential, was found) 
 func (s stored) record(l *credential) *record {
 	rec := newRecord(l.cred)
 	id := s.identity()
-	rec.Identity = &id
+	rec.Identity, rec.SignedIn = &id, l.signedIn
 	for _, o := range l.origins() {
 		rec.Bound = append(rec.Bound, o.text)
 	}
@@ -192,8 +194,10 @@ func (s stored) markRefused(ctx context.Context, a *attempt, id string) {
 // may hold it because a person signs in there, it waits as long as they may take.
 func (s stored) lock(ctx context.Context, a *attempt) (err error) {
 	take := func() {
+		limit := time.Until(a.deadline)
+		defer a.announceWait(WaitForStore, limit)()
 		var unlock func()
-		if unlock, err = s.lockWithin(ctx, time.Until(a.deadline), s.key()); err == nil {
+		if unlock, err = s.lockWithin(ctx, limit, s.key()); err == nil {
 			a.keepLock(unlock)
 		}
 	}
@@ -216,7 +220,7 @@ func (s stored) lockWithin(
 	}
 	done := make(chan outcome)
 	go func() {
-		out := outcome{err: Errorf(Unavailable, "the store panicked")}
+		out := outcome{err: Errorf(CodeUnavailable, "the store panicked")}
 		defer func() {
 			_ = recover()
 			select {
@@ -241,7 +245,7 @@ func (s stored) lockWithin(
 		err = ctx.Err()
 	}
 	if ctx.Err() != nil {
-		return nil, Errorf(Unavailable,
+		return nil, Errorf(CodeUnavailable,
 			"the store's lock is held elsewhere (is somebody signing in there?): %w", ctx.Err())
 	}
 	return nil, Errorf(CodeOf(err), "the store: %w", Cause(err))

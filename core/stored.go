@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var errLate = Errorf(Unavailable, "the provider returned after its time")
+var errLate = Errorf(CodeUnavailable, "the provider returned after its time")
 
 // obtain asks nobody if the store holds a credential that can be used.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
@@ -64,6 +64,7 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 	if err != nil {
 		return s.failed(ctx, a, f, o, err)
 	}
+	o.cred.signedIn = o.cred.signedIn || f.signedIn
 	if a.overdue.Load() { // the lock may be another's by now
 		o.cred.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
 		return o, errLate
@@ -80,14 +81,14 @@ func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error
 func (s stored) failed(
 	ctx context.Context, a *attempt, f found, o obtained, err error,
 ) (obtained, error) {
-	if f.last != nil && CodeOf(err) == Unavailable {
+	if f.last != nil && CodeOf(err) == CodeUnavailable {
 		return obtained{cred: f.last, restored: true}, nil // it is renewed later
 	}
-	if f.later && CodeOf(err) == Interactive {
-		return o, Errorf(BadConfig, "%w, and without it a person must sign in: %w",
+	if f.later && CodeOf(err) == CodeInteractive {
+		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
 			Cause(errLaterRecord), Cause(err))
 	}
-	if o.refused && f.req.Reason == Rejected && f.record != "" && !a.overdue.Load() {
+	if o.refused && f.req.Reason == ReasonRejected && f.record != "" && !a.overdue.Load() {
 		s.markRefused(ctx, a, f.record)
 	}
 	return o, err
@@ -98,11 +99,11 @@ func (s stored) failed(
 // might spend, too. One that begins reports the error. Nobody is asked to sign
 // in.
 func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
-	if a.have == nil || !a.have.cred.Renewal.IsZero() || a.purpose == personal {
+	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == personal {
 		return obtained{}, why
 	}
 	o, err := s.ask(ctx, a, question{req: a.req})
-	if CodeOf(err) == Interactive {
+	if CodeOf(err) == CodeInteractive {
 		return o, why
 	}
 	if err == nil {
@@ -123,13 +124,13 @@ func (s stored) load(ctx context.Context, a *attempt) (found, error) {
 	if rec == nil || err != nil {
 		return out, err
 	}
-	out.record, out.old = rec.ID, rec.credential()
-	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != Initial {
+	out.record, out.old, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
+	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != ReasonInitial {
 		return out, nil // the session holds this one, or its successor
 	}
-	out.req.Reason, out.req.Previous, out.req.Challenge = Expiring, out.old, ""
+	out.req.Reason, out.req.Previous, out.req.Challenge = ReasonExpiring, out.old, ""
 	if rec.Refused {
-		out.req.Reason = Rejected
+		out.req.Reason = ReasonRejected
 		return out, nil
 	}
 	l := s.restored(rec, a.have)
@@ -159,7 +160,7 @@ func (s stored) restored(rec *record, have *credential) *credential {
 	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
 		return nil
 	}
-	l.store, l.restored = &storeMeta{record: rec.ID}, true
+	l.store, l.restored, l.signedIn = &storeMeta{record: rec.ID}, true, rec.SignedIn
 	return l
 }
 

@@ -100,14 +100,14 @@ func (f *family) Authenticate(ctx context.Context, req core.Request) (core.Crede
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch was := req.Previous.Renewal.Reveal(); {
+	switch was := req.Previous.RefreshState.Reveal(); {
 	case f.down:
-		return core.Credential{}, core.Errorf(core.Unavailable, "down")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "down")
 	case was == "":
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	case f.revoked || was != fmt.Sprint("r", f.current):
 		f.revoked = true
-		return core.Credential{}, core.Errorf(core.Interactive, "the family is revoked")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "the family is revoked")
 	}
 	f.renewals++
 	return f.next(), nil
@@ -132,8 +132,8 @@ func (f *family) Revoke(context.Context, core.Credential) error {
 func (f *family) next() core.Credential {
 	f.current++
 	return core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current))}},
-		Renewal: core.NewSecret(fmt.Sprint("r", f.current)), Expiry: time.Now().Add(f.life),
+		Attach:       core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current))}},
+		RefreshState: core.NewSecret(fmt.Sprint("r", f.current)), Expiry: time.Now().Add(f.life),
 		Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com"}, Origins: []string{"https://api.example.com"},
 	}
 }
@@ -165,9 +165,9 @@ func bearing(t *testing.T, s *core.Session) string {
 func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
-		var kinds []core.EventKind
+		var kinds []core.EventType
 		opts := func(ui *core.UI) *core.Options {
-			return &core.Options{Store: store, StoreKey: "k", UI: ui, Observe: func(e core.Event) { kinds = append(kinds, e.Kind) }}
+			return &core.Options{Store: store, StoreKey: "k", UI: ui, Observe: func(e core.Event) { kinds = append(kinds, e.Type) }}
 		}
 		first := core.New("api", f, opts(somebody(time.Second)))
 		require.NoError(t, first.Init(t.Context()))
@@ -195,17 +195,17 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		require.EqualValues(t, 1, f.revocations.Load())
 		require.Empty(t, store.text("k"))
 		_, err := third.Credential(t.Context())
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		synctest.Wait()
 
 		err = core.New("api", f, opts(nil)).Init(t.Context())
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.EqualError(t, err, `session "api": init: interactive: a person must sign in; the program cannot ask anybody (it sets no Options.UI); next attempt in `+
 			err.Error()[strings.LastIndex(err.Error(), " ")+1:])
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
 		synctest.Wait()
-		require.Equal(t, []core.EventKind{core.Authenticated, core.Ended, core.Restored, core.Ended, core.Authenticated, core.Ended, core.Failed}, kinds)
+		require.Equal(t, []core.EventType{core.EventSigningIn, core.EventAuthenticated, core.EventClosed, core.EventRestored, core.EventClosed, core.EventAuthenticated, core.EventClosed, core.EventFailed}, kinds)
 	})
 }
 
@@ -353,11 +353,11 @@ func TestInputs(t *testing.T) {
 	s := core.New("orders", p, &core.Options{Inputs: map[string]*core.Session{"subject_token": login}})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "t1", token(got.Inputs["subject_token"]))
-	require.Equal(t, core.StateReady, login.Status().State)
+	require.True(t, login.Status().State.Ready())
 
 	require.NoError(t, s.Close(t.Context()))
 	require.NoError(t, login.Close(t.Context()))
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 	require.EqualError(t, errors.Unwrap(err), `the input "subject_token": session "login": closed: call Init again`)
 }

@@ -78,7 +78,7 @@ func decodeStore[C any](settings map[string]any) (cfg C, err error) {
 		faults = appendFaults(faults, v.Validate())
 	}
 	if len(faults) > 0 {
-		return cfg, &Error{Code: BadConfig, Err: Faults(faults)}
+		return cfg, &Error{Code: CodeBadConfig, Err: Faults(faults)}
 	}
 	return cfg, nil
 }
@@ -89,20 +89,20 @@ func (f StoreFactory) Info() StoreInfo { return f.info }
 // Settings describes the settings, in the order of their declaration. Do not write to the result.
 func (f StoreFactory) Settings() []Setting { return f.settings }
 
-// Check reports every fault of the settings, without making a store. The error is [BadConfig] and
+// Check reports every fault of the settings, without making a store. The error is [CodeBadConfig] and
 // holds [Faults].
 func (f StoreFactory) Check(settings map[string]any) error {
 	if f.check == nil {
-		return Errorf(BadConfig, "the zero core.StoreFactory makes no store")
+		return Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")
 	}
 	return f.check(settings)
 }
 
 // Open makes a store from settings, which are as for [Factory.Open]. Faults of the settings are
-// [BadConfig].
+// [CodeBadConfig].
 func (f StoreFactory) Open(ctx context.Context, settings map[string]any) (Store, error) {
 	if f.open == nil {
-		return nil, Errorf(BadConfig, "the zero core.StoreFactory makes no store")
+		return nil, Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")
 	}
 	return f.open(ctx, settings)
 }

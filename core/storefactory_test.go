@@ -79,7 +79,7 @@ func TestStoreFactoryFaults(t *testing.T) {
 			err := c.factory.Check(c.settings)
 			if c.check != "" {
 				require.ErrorContains(t, err, c.check)
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 				c.open = c.check
 			} else {
 				require.NoError(t, err)

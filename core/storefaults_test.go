@@ -13,7 +13,7 @@ import (
 )
 
 func TestStoreFaults(t *testing.T) {
-	denied := core.Errorf(core.BadConfig, "folder %q may not be written", "x")
+	denied := core.Errorf(core.CodeBadConfig, "folder %q may not be written", "x")
 	setup := func(t *testing.T, ui bool) (*family, *shelf, *core.Session, *strings.Builder) {
 		f, store, log := &family{life: time.Hour}, newShelf(), &strings.Builder{}
 		opts := &core.Options{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil))}
@@ -26,19 +26,19 @@ func TestStoreFaults(t *testing.T) {
 		f, store, s, _ := setup(t, true)
 		store.lock = denied
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, `the store: folder "x" may not be written`)
 		require.Zero(t, f.signIns)
 	})
 	t.Run("not to be read: nobody is asked", func(t *testing.T) {
 		f, store, s, _ := setup(t, true)
-		store.loadErr = core.Errorf(core.Unavailable, "the keyring is locked")
-		require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+		store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked")
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 		require.Zero(t, f.signIns)
 	})
 	t.Run("damaged: said, and asked anew", func(t *testing.T) {
 		_, store, s, log := setup(t, true)
-		store.loadErr = core.Errorf(core.Unavailable, "file x: %w", core.ErrDamaged)
+		store.loadErr = core.Errorf(core.CodeUnavailable, "file x: %w", core.ErrDamaged)
 		require.NoError(t, s.Init(t.Context()))
 		require.Contains(t, log.String(), "session found its stored credential damaged")
 	})
@@ -55,7 +55,7 @@ func TestStoreFaults(t *testing.T) {
 			f, store, s, log := setup(t, true)
 			require.NoError(t, s.Init(t.Context()))
 			time.Sleep(61 * time.Minute)
-			store.set(func() { store.saveErr = core.Errorf(core.Unavailable, "the disk is full") })
+			store.set(func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
 			require.Equal(t, "t2", bearing(t, s))
 			require.ErrorContains(t, s.Status().StoreError, "the disk is full")
 			require.Contains(t, log.String(), "session could not save its credential")
@@ -77,7 +77,7 @@ func TestStoreFaults(t *testing.T) {
 			store, p := newShelf(), &issuer{life: time.Hour}
 			s := core.New("api", p, &core.Options{Store: store})
 			store.lock = denied
-			require.ErrorIs(t, s.Init(t.Context()), core.BadConfig, "at the beginning it is told")
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig, "at the beginning it is told")
 			require.Zero(t, p.calls.Load())
 			store.lock = nil
 			time.Sleep(time.Minute)
@@ -102,7 +102,7 @@ func TestStoreFaults(t *testing.T) {
 			store.lock = denied
 			time.Sleep(2 * time.Hour)
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.Equal(t, 1, f.current)
 			store.lock = nil
 			time.Sleep(time.Minute)
@@ -114,7 +114,7 @@ func TestStoreFaults(t *testing.T) {
 		store.hangs = true
 		s.Reconfigure(f, &core.Options{Store: store, Timeout: 50 * time.Millisecond})
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, "lock is held elsewhere")
 	})
 	t.Run("the server is down: what is stale will do", func(t *testing.T) {

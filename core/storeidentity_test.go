@@ -32,7 +32,7 @@ const (
 // is done with the session.
 func TestStoredCredentialOfAnotherSession(t *testing.T) {
 	base := core.Options{
-		Provider: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
+		Kind: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
 	}
 	without := func(o *core.Options) { o.StoreScope = "" }
 	for name, c := range map[string]struct {
@@ -43,8 +43,8 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 		"nothing":                 {func(*core.Options) {}, nil, nil},
 		"more":                    {func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil, nil},
 		"more origins":            {func(o *core.Options) { o.Origins = []string{originB, originA} }, nil, nil},
-		"kind":                    {func(o *core.Options) { o.Provider = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
-		"no kind":                 {func(o *core.Options) { o.Provider = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
+		"kind":                    {func(o *core.Options) { o.Kind = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
+		"no kind":                 {func(o *core.Options) { o.Kind = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
 		"environment":             {func(o *core.Options) { o.Environment = core.Prod }, []string{`environment "qa"`, `environment "prod"`}, nil},
 		"scope":                   {func(o *core.Options) { o.StoreScope = "client-b" }, []string{`scope "client-a"`, `scope "client-b"`}, nil},
 		"no scope":                {func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`}, nil},
@@ -74,15 +74,15 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 					require.NoError(t, second.Close(t.Context()))
 					return
 				}
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 				for _, part := range append(c.want, `the store's credential "k" belongs to another session`, "Options.StoreKey") {
 					require.ErrorContains(t, err, part)
 				}
 				require.Zero(t, second.Status().Authentications, "the provider was not asked")
-				require.ErrorIs(t, second.SignOut(t.Context()), core.BadConfig)
+				require.ErrorIs(t, second.SignOut(t.Context()), core.CodeBadConfig)
 				time.Sleep(2 * time.Hour) // also if it could not be used any more
-				require.ErrorIs(t, second.Init(t.Context()), core.BadConfig)
-				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()), core.BadConfig)
+				require.ErrorIs(t, second.Init(t.Context()), core.CodeBadConfig)
+				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()), core.CodeBadConfig)
 				require.NoError(t, second.Close(t.Context()))
 				require.Equal(t, saved, store.text("k"))
 				require.Equal(t, [2]int{1, 0}, [2]int{store.saves, store.deletes})
@@ -96,16 +96,16 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 func TestSessionInUseLeavesTheRecordOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newShelf()
-		s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store, Provider: "mine"})
+		s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store, Kind: "mine"})
 		require.NoError(t, s.Init(t.Context()))
 		store.set(func() { delete(store.values, "api") })
-		other := core.New("api", tokensFor("other"), &core.Options{Store: store, Provider: "other"})
+		other := core.New("api", tokensFor("other"), &core.Options{Store: store, Kind: "other"})
 		require.NoError(t, other.Init(t.Context()))
 		saved := store.text("api")
 		time.Sleep(61 * time.Minute)
 		require.Equal(t, "t2", bearing(t, s))
 		require.ErrorContains(t, s.Status().StoreError, "belongs to another session")
-		require.ErrorIs(t, s.Close(t.Context()), core.BadConfig)
+		require.ErrorIs(t, s.Close(t.Context()), core.CodeBadConfig)
 		require.Equal(t, saved, store.text("api"))
 	})
 }
@@ -116,7 +116,7 @@ func TestStoredCredentialThatNamesNoSession(t *testing.T) {
 		store := newShelf()
 		store.values["api-acme"] = core.NewSecret(`{"version":1,"id":"x","saved":"2000-01-01T00:00:00Z",` +
 			`"header":{"Authorization":"Bearer old"},"expiry":"2000-01-01T01:00:00Z"}`)
-		opts := &core.Options{Store: store, Provider: "oauth2", Environment: core.QA, StoreScope: "acme", Origins: []string{originA}}
+		opts := &core.Options{Store: store, Kind: "oauth2", Environment: core.QA, StoreScope: "acme", Origins: []string{originA}}
 		s := core.New("api", tokensFor("new"), opts)
 		require.NoError(t, s.Init(t.Context()))
 		require.Equal(t, "old", bearing(t, s))
@@ -129,7 +129,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
 		named, then, now []string // by the provider, by the options before and now
 		want             []string // where the credential may go; nil: anywhere
-		token            string   // "new": the provider was asked; "": BadConfig
+		token            string   // "new": the provider was asked; "": CodeBadConfig
 	}{
 		"nobody names any":           {nil, nil, nil, nil, "old"},
 		"the options from now on":    {nil, nil, []string{originA}, []string{originA}, "old"},
@@ -154,7 +154,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 				second := core.New("api", tokensFor("new", c.named...), &core.Options{Store: store, Origins: c.now})
 				err := second.Init(t.Context())
 				if c.token == "" {
-					require.ErrorIs(t, err, core.BadConfig)
+					require.ErrorIs(t, err, core.CodeBadConfig)
 					return
 				}
 				require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 					require.NoError(t, err)
 					err = second.Authorize(t.Context(), req)
 					if c.want != nil && !strings.Contains(strings.Join(c.want, " "), o) {
-						require.ErrorIs(t, err, core.OriginRefused, o)
+						require.ErrorIs(t, err, core.CodeOriginRefused, o)
 						require.Empty(t, req.Header, o)
 						continue
 					}

@@ -46,7 +46,7 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 					c.Expiry = time.Now().Add(time.Hour)
 					return c, nil
 				})
-				require.ErrorIs(t, core.New("api", p, &core.Options{Store: store}).Init(t.Context()), core.Unavailable)
+				require.ErrorIs(t, core.New("api", p, &core.Options{Store: store}).Init(t.Context()), core.CodeUnavailable)
 				want := "late"
 				if another {
 					want = "timely"
@@ -107,7 +107,7 @@ func TestStoreThatMisbehaves(t *testing.T) {
 				if c.want == "" {
 					require.NoError(t, err)
 				} else {
-					require.ErrorIs(t, err, core.Unavailable)
+					require.ErrorIs(t, err, core.CodeUnavailable)
 					require.ErrorContains(t, err, c.want)
 				}
 				time.Sleep(2 * time.Hour)
@@ -125,7 +125,7 @@ func TestBytesThatAreNoTextAreNotStored(t *testing.T) {
 	}), &core.Options{Store: store})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "caf\xe9", bearing(t, s))
-	require.ErrorIs(t, s.Status().StoreError, core.BadConfig)
+	require.ErrorIs(t, s.Status().StoreError, core.CodeBadConfig)
 	require.Empty(t, store.text("api"))
 }
 
@@ -133,7 +133,7 @@ func TestBytesThatAreNoTextAreNotStored(t *testing.T) {
 type stubborn struct{ *shelf }
 
 func (stubborn) Delete(context.Context, string) error {
-	return core.Errorf(core.Unavailable, "the disk is gone")
+	return core.Errorf(core.CodeUnavailable, "the disk is gone")
 }
 
 // ended notes which refresh tokens were revoked.
@@ -143,7 +143,7 @@ type ended struct {
 }
 
 func (e *ended) Revoke(_ context.Context, c core.Credential) error {
-	e.gone = append(e.gone, c.Renewal.Reveal())
+	e.gone = append(e.gone, c.RefreshState.Reveal())
 	return nil
 }
 
@@ -152,7 +152,7 @@ func TestSignOutRevokesWhatCouldNotBeSaved(t *testing.T) {
 		f, store := &ended{family: family{life: time.Hour}}, newShelf()
 		s := core.New("api", f, &core.Options{Store: stubborn{store}, UI: somebody(0)})
 		require.NoError(t, s.Init(t.Context()))
-		store.set(func() { store.saveErr = core.Errorf(core.Unavailable, "the disk is gone") })
+		store.set(func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is gone") })
 		time.Sleep(61 * time.Minute)
 		require.Equal(t, "t2", bearing(t, s))
 		require.ErrorContains(t, s.SignOut(t.Context()), "the disk is gone")
@@ -162,9 +162,9 @@ func TestSignOutRevokesWhatCouldNotBeSaved(t *testing.T) {
 
 func TestInputThatIsNil(t *testing.T) {
 	opts := &core.Options{Inputs: map[string]*core.Session{"subject_token": nil}}
-	require.ErrorIs(t, opts.Check(), core.BadConfig)
+	require.ErrorIs(t, opts.Check(), core.CodeBadConfig)
 	err := core.New("api", &issuer{}, opts).Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `the input "subject_token" is nil`)
 }
 

@@ -1,14 +1,12 @@
 package core_test
 
 import (
-	"go/parser"
-	gotoken "go/token"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	fileuses "github.com/authsession/authsession/internal/uses"
 )
 
 // part is one of the parts of the engine. It uses the parts that it names and the vocabulary, and
@@ -22,7 +20,7 @@ type part struct {
 // parts is the engine, from the bottom up.
 var parts = []part{
 	{"lifetime", []string{"lifetime.go"}, nil},
-	{"attempt", []string{"attempt.go"}, []string{"lifetime"}},
+	{"attempt", []string{"begin.go", "attempt.go"}, []string{"lifetime"}},
 	{"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"}, []string{"lifetime", "attempt"}},
 	{"machine", []string{"machine.go", "settle.go", "ending.go", "backoff.go"}, []string{"lifetime", "attempt"}},
 }
@@ -31,18 +29,18 @@ var parts = []part{
 // as values.
 var vocabulary = []string{
 	"provider.go", "credential.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
-	"state.go", "setup.go", "prepare.go", "text.go",
+	"state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
-	"store.go", "origin.go", "options.go", "state.go",
+	"store.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
-	"lifetime.go", "setup.go", "remotekey.go", "prepare.go",
-	"attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go", "record.go", "storeaccess.go", "formerkey.go", "stored.go",
+	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
+	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go", "record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",
-	"session.go", "report.go", "close.go", "programs.go", "status.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
+	"session.go", "report.go", "close.go", "programs.go", "status.go", "statusjson.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
 	"slots.go", "originindex.go", "scope.go",
 }
 
@@ -51,10 +49,27 @@ const mostBackward = 9
 
 // packageFiles are the files of core, tests apart.
 func packageFiles(t *testing.T) []string {
-	names, err := filepath.Glob("*.go")
+	names, err := fileuses.Files(".")
 	require.NoError(t, err)
-	return slices.DeleteFunc(names, func(name string) bool {
-		return strings.HasSuffix(name, "_test.go")
+	return names
+}
+
+// upward returns the uses by which a part depends on what is neither below it nor vocabulary.
+func upward(found []fileuses.Use, parts []part, vocabulary []string) []fileuses.Use {
+	allowed := map[string][]string{}
+	for _, p := range parts {
+		for _, file := range p.files {
+			allowed[file] = slices.Concat(p.files, vocabulary)
+			for _, below := range parts {
+				if slices.Contains(p.uses, below.name) {
+					allowed[file] = append(allowed[file], below.files...)
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(found), func(u fileuses.Use) bool {
+		files, ok := allowed[u.From]
+		return !ok || slices.Contains(files, u.To)
 	})
 }
 
@@ -70,32 +85,30 @@ func TestEngineParts(t *testing.T) {
 		}
 	}
 	require.Subset(t, files, vocabulary)
-	uses, err := fileUses(".")
+	found, err := fileuses.Between(".")
 	require.NoError(t, err)
-	for _, u := range upward(uses, parts, vocabulary) {
+	for _, u := range upward(found, parts, vocabulary) {
 		t.Error(u)
 	}
 }
 
 // TestReadingOrder proves that the package can be read in one direction.
 func TestReadingOrder(t *testing.T) {
-	require.ElementsMatch(t, packageFiles(t), readingOrder)
-	for i, name := range readingOrder {
-		file, err := parser.ParseFile(gotoken.NewFileSet(), name, nil, parser.ParseComments)
-		require.NoError(t, err)
-		require.NotEmpty(t, file.Comments, name)
-		first := strings.Join(strings.Fields(file.Comments[0].Text()), " ")
-		if i+1 < len(readingOrder) {
-			next := "Read on in " + readingOrder[i+1]
-			require.Contains(t, first, next, "the first comment of %s", name)
-		}
+	fileuses.CheckOrder(t, ".", readingOrder, mostBackward)
+}
+
+// TestUpward proves that TestEngineParts would see what it forbids.
+func TestUpward(t *testing.T) {
+	found := []fileuses.Use{
+		{From: "high.go", To: "mid.go", Name: "size"}, {From: "high.go", To: "mid.go", Name: "call"},
+		{From: "high.go", To: "mid.go", Name: "caller"}, {From: "mid.go", To: "low.go", Name: "low"},
 	}
-	uses, err := fileUses(".")
-	require.NoError(t, err)
-	found := backward(uses, readingOrder)
-	for pair, names := range found {
-		t.Logf("%s uses %s, which comes later: %v", pair[0], pair[1], names)
+	divided := []part{
+		{"low", []string{"low.go"}, nil},
+		{"mid", []string{"mid.go"}, []string{"low"}},
 	}
-	t.Logf("%d of %d pairs are against the order", len(found), len(pairs(uses)))
-	require.LessOrEqual(t, len(found), mostBackward)
+	require.Empty(t, upward(found, divided, nil))
+	divided = append(divided, part{"high", []string{"high.go"}, []string{"low"}})
+	require.Len(t, upward(found, divided, nil), 3)
+	require.Empty(t, upward(found, divided, []string{"mid.go"}))
 }

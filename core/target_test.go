@@ -79,8 +79,8 @@ func TestTransportRefusesOtherTargets(t *testing.T) {
 				require.Equal(t, 1, sent)
 				return
 			}
-			require.ErrorIs(t, err, core.OriginRefused)
-			require.ErrorIs(t, inPlace, core.OriginRefused)
+			require.ErrorIs(t, err, core.CodeOriginRefused)
+			require.ErrorIs(t, inPlace, core.CodeOriginRefused)
 			redirected := own.Clone(t.Context())
 			first := &http.Request{URL: &url.URL{Scheme: "https", Host: own.URL.Host}}
 			redirected.Response = &http.Response{Request: first}

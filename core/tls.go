@@ -53,7 +53,7 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 // address. ctx, and apart from that Options.Timeout, bounds all of it. The
 // connection is a [*tls.Conn]. The function fits http.Transport.DialTLSContext.
 // Errors are those of Credential, of the network, of the verification, and
-// [Unavailable] for a client certificate that has ended.
+// [CodeUnavailable] for a client certificate that has ended.
 func (s *Session) DialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	if ctx == nil {
 		return nil, s.config().annotate(errNoContext, "dial")
@@ -68,7 +68,7 @@ func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, er
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, l.setup.annotate(Errorf(BadConfig, "%w", err), "dial")
+		return nil, l.setup.annotate(Errorf(CodeBadConfig, "%w", err), "dial")
 	}
 	target := &url.URL{Scheme: "https", Host: addr} // for errors
 	ctx, cancel := context.WithTimeout(ctx, l.setup.opts.timeout())
@@ -97,11 +97,11 @@ func dialError(u *url.URL, err error) error {
 	case errors.As(err, &coded):
 		return err
 	case errors.As(err, &verify):
-		return Errorf(BadConfig, "the certificate of %s: %w", where(u), err)
+		return Errorf(CodeBadConfig, "the certificate of %s: %w", where(u), err)
 	case errors.As(err, &alert):
-		return Errorf(BadConfig, "%s refused the TLS handshake: %w", where(u), err)
+		return Errorf(CodeBadConfig, "%s refused the TLS handshake: %w", where(u), err)
 	}
-	return Errorf(Unavailable, "%s: %w", where(u), err)
+	return Errorf(CodeUnavailable, "%s: %w", where(u), err)
 }
 
 // tlsConfig makes a configuration that follows the keeper's credential. ctx
@@ -137,10 +137,10 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 
 // Signer returns the private key of the session's current client certificate
 // for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
-// Where the key stays with the provider (see [Signer]), each signature is asked
+// Where the key stays with the provider (see [TLSSigner]), each signature is asked
 // for there, within Options.Timeout. It is good as long as the certificate is:
 // ask again for the key of the next one. The error is that of
-// [Session.Credential], or [BadConfig] for a session without a certificate. The
+// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The
 // signer is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 	return s.sender().signer(ctx)
@@ -156,5 +156,5 @@ func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, l.setup.annotate(Errorf(BadConfig, "the session has no client certificate"), "sign")
+	return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session has no client certificate"), "sign")
 }

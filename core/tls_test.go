@@ -136,7 +136,7 @@ func TestClientCertificateRotates(t *testing.T) {
 
 	require.NoError(t, s.Close(t.Context()))
 	_, err = tls.Dial("tcp", srv.Listener.Addr().String(), config)
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 func TestServersAreVerified(t *testing.T) {
@@ -151,7 +151,7 @@ func TestServersAreVerified(t *testing.T) {
 		require.ErrorAs(t, err, new(*tls.CertificateVerificationError), name)
 		_, err = s.DialTLS(t.Context(), "tcp", srv.Listener.Addr().String())
 		require.ErrorAs(t, err, new(*tls.CertificateVerificationError), name)
-		require.ErrorIs(t, err, core.BadConfig, name)
+		require.ErrorIs(t, err, core.CodeBadConfig, name)
 	}
 	// One session that verifies nothing leaves the others alone.
 	careless := http.DefaultTransport.(*http.Transport).Clone()
@@ -175,11 +175,11 @@ type keyHolder struct {
 
 func (k *keyHolder) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	k.calls++
-	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, Renewal: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
+	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, RefreshState: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
 }
 
-func (k *keyHolder) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
-	k.used = req.Credential.Renewal.Reveal()
+func (k *keyHolder) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
+	k.used = req.Credential.RefreshState.Reveal()
 	if k.fail != nil {
 		return nil, k.fail
 	}
@@ -216,15 +216,15 @@ func TestSignerKeepsTheKey(t *testing.T) {
 	_, err = signer.Sign(nil, digest[:], crypto.SHA256)
 	require.ErrorContains(t, err, "locked")
 	_, err = core.New("x", k, nil).Signer(t.Context())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	_, err = ready(t, fixed(bearer("x")), nil).Signer(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 
 	s = core.New("x", fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain)}}), nil)
-	require.ErrorIs(t, s.Init(t.Context()), core.BadConfig, "no key and no Signer")
+	require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig, "no key and no Signer")
 	other, _, _ := issue(t, "other")
 	s = core.New("x", fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(other + key)}}), nil)
-	require.ErrorIs(t, s.Init(t.Context()), core.BadConfig, "the key of another")
+	require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig, "the key of another")
 	require.NotContains(t, s.Status().LastError.Error(), "PRIVATE")
 }
 

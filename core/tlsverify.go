@@ -44,7 +44,7 @@ func (v *serverVerifier) verify(state tls.ConnectionState) error {
 		name = state.ServerName
 	}
 	if name == "" {
-		return l.setup.annotate(Errorf(BadConfig, "the server cannot be verified without a"+
+		return l.setup.annotate(Errorf(CodeBadConfig, "the server cannot be verified without a"+
 			" name, which a handshake with an IP address does not send: set ServerName or use"+
 			" Session.DialTLS"), "authorize")
 	}

@@ -217,7 +217,7 @@ func TestTLSConfigFollowsTheRoots(t *testing.T) {
 	addr := sign(t, x509.Certificate{DNSNames: []string{"api.example.com"}}, root).serve(t)
 	s := core.New("api", rooted(wrong.pem()), nil)
 	config := s.TLSConfig(nil)
-	require.ErrorIs(t, reach(addr, "api.example.com", config), core.NotInitialized)
+	require.ErrorIs(t, reach(addr, "api.example.com", config), core.CodeNotInitialized)
 	require.NoError(t, s.Init(t.Context()))
 	require.ErrorAs(t, reach(addr, "api.example.com", config), new(x509.UnknownAuthorityError))
 	s.Reconfigure(rooted(root.pem()), nil)
@@ -230,7 +230,7 @@ func TestTLSConfigFollowsTheRoots(t *testing.T) {
 		return errors.As(reach(addr, "api.example.com", config), new(x509.UnknownAuthorityError))
 	}, 5*time.Second, 5*time.Millisecond)
 	require.NoError(t, s.Close(t.Context()))
-	require.ErrorIs(t, reach(addr, "api.example.com", config), core.Closed)
+	require.ErrorIs(t, reach(addr, "api.example.com", config), core.CodeClosed)
 }
 
 // A handshake with an address says no name. A certificate of the same authority
@@ -242,12 +242,12 @@ func TestTLSConfigNeedsAName(t *testing.T) {
 	s := ready(t, rooted(root.pem()), nil)
 	for _, addr := range []string{evil, good} {
 		err := reach(addr, "127.0.0.1", s.TLSConfig(nil))
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "Session.DialTLS")
 	}
 	_, err := s.DialTLS(t.Context(), "tcp", evil)
 	require.ErrorAs(t, err, new(x509.HostnameError))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	conn, err := s.DialTLS(t.Context(), "tcp", good)
 	require.NoError(t, err)
 	require.IsType(t, (*tls.Conn)(nil), conn)
@@ -262,24 +262,24 @@ func TestDialTLSFails(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer silent.Close()
-	s := core.New("api", rooted(""), &core.Options{Provider: "kind", Timeout: 50 * time.Millisecond})
+	s := core.New("api", rooted(""), &core.Options{Kind: "kind", Timeout: 50 * time.Millisecond})
 	_, err = s.DialTLS(t.Context(), "tcp", silent.Addr().String())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.NoError(t, s.Init(t.Context()))
 	start := time.Now()
 	_, err = s.DialTLS(t.Context(), "tcp", silent.Addr().String())
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, `session "api" (kind): dial: unavailable: https://127.0.0.1:`)
 	require.Less(t, time.Since(start), 5*time.Second, "Options.Timeout bounds the handshake")
 	_, err = s.DialTLS(t.Context(), "tcp", "127.0.0.1")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = s.DialTLS(ctx, "tcp", silent.Addr().String())
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, silent.Close())
 	_, err = s.DialTLS(t.Context(), "tcp", silent.Addr().String())
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 }
 
 // The caller's own checks come after the session's.

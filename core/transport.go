@@ -23,7 +23,7 @@ func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Trans
 // Options.Transport says; with another base, the base must present client
 // certificates itself (see TLSConfig).
 //
-// A request that the caller addressed to another origin is [OriginRefused] and
+// A request that the caller addressed to another origin is [CodeOriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
 // credential, also when it leads back. After a refusal the credential is renewed
 // once and, if the body can be had again (http.Request.GetBody) and
@@ -91,7 +91,7 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 	if err != nil || !said.refused {
 		return resp, err
 	}
-	s.keeper.refuse(l, said.invalid, said.challenge)
+	s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
 	if l.setup.opts.NoReplay || !rewindable(r) || said.again {
 		return resp, nil
 	}
@@ -122,13 +122,13 @@ func (s sender) replay(
 	drain(resp)
 	resp, said, err := s.deliver(base, l, r, body, rounds)
 	if err == nil && said.refused {
-		s.keeper.refuse(l, said.invalid, said.challenge)
+		s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
 	}
 	return resp, err
 }
 
 // deliver sends r with l, and again while a 401 brings a new value of a header
-// that the Authorizer asked for (Attachment.Learn) and there are rounds left. The
+// that the Authorizer asked for (Attachment.RememberHeaders) and there are rounds left. The
 // answer that it returns beside the response is zero if the request carried
 // nothing of the session's.
 func (s sender) deliver(
@@ -237,7 +237,7 @@ func (s sender) send(
 // net/http, such as a WebSocket handshake (ws and wss count as http and
 // https). The caller sends r and, if it is refused, calls [Session.Reject]; the
 // next attempt needs a request without the old credential, as what r has stays
-// as it is. Errors are those of Credential, and [OriginRefused] for a URL that is not
+// as it is. Errors are those of Credential, and [CodeOriginRefused] for a URL that is not
 // the session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	return s.sender().authorizeInPlace(ctx, r)
@@ -249,7 +249,7 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	if r.URL == nil {
-		return l.setup.annotate(Errorf(OriginRefused, "the request has no URL"), "authorize")
+		return l.setup.annotate(Errorf(CodeOriginRefused, "the request has no URL"), "authorize")
 	}
 	if attach, err := s.permit(l, r); err != nil || !attach {
 		return err

@@ -123,9 +123,9 @@ func TestTransportRefusesOtherOrigins(t *testing.T) {
 				require.NoError(t, resp.Body.Close())
 				return
 			}
-			require.ErrorIs(t, err, core.OriginRefused)
+			require.ErrorIs(t, err, core.CodeOriginRefused)
 			require.ErrorContains(t, errors.Unwrap(err), tc.want)
-			require.ErrorIs(t, s.Authorize(t.Context(), req), core.OriginRefused)
+			require.ErrorIs(t, s.Authorize(t.Context(), req), core.CodeOriginRefused)
 			require.Empty(t, req.Header)
 		})
 	}
@@ -160,7 +160,7 @@ func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgo
 		return core.Attachment{}, nil
 	}
 	if strings.HasSuffix(out.URL, "/bad") {
-		return core.Attachment{}, core.Errorf(core.BadConfig, "no")
+		return core.Attachment{}, core.Errorf(core.CodeBadConfig, "no")
 	}
 	out.Header.Set("X-Scratch", "1")
 	hash := "-"
@@ -186,7 +186,7 @@ func TestAuthorizer(t *testing.T) {
 	require.Equal(t, "hello", got.body[0])
 
 	_, err = s.Client().Get(api.URL + "/bad")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.Equal(t, 1, got.count())
 
 	md, err := s.PerRPC().GetRequestMetadata(t.Context(), "https://api.example.com/pkg.S")
@@ -217,7 +217,7 @@ func TestPerRPC(t *testing.T) {
 	} {
 		md, err := rpc.GetRequestMetadata(t.Context(), uri)
 		if !ok {
-			require.ErrorIs(t, err, core.OriginRefused, uri)
+			require.ErrorIs(t, err, core.CodeOriginRefused, uri)
 			continue
 		}
 		require.NoError(t, err, uri)
@@ -225,9 +225,9 @@ func TestPerRPC(t *testing.T) {
 	}
 	only := core.Credential{Attach: core.Attachment{Cookie: c.Attach.Cookie}}
 	_, err := ready(t, fixed(only), nil).PerRPC().GetRequestMetadata(t.Context(), "https://a.example.com/s")
-	require.ErrorIs(t, err, core.BadConfig, "never a call without a credential")
+	require.ErrorIs(t, err, core.CodeBadConfig, "never a call without a credential")
 	_, err = core.New("x", fixed(c), nil).PerRPC().GetRequestMetadata(t.Context())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 }
 
 func TestAuthorizeInPlace(t *testing.T) {
@@ -238,7 +238,7 @@ func TestAuthorizeInPlace(t *testing.T) {
 		require.Equal(t, "Bearer T", r.Header.Get("Authorization"))
 		require.Equal(t, "key=q+T", r.URL.RawQuery)
 	}
-	require.ErrorIs(t, s.Authorize(t.Context(), &http.Request{}), core.OriginRefused)
+	require.ErrorIs(t, s.Authorize(t.Context(), &http.Request{}), core.CodeOriginRefused)
 	r := &http.Request{URL: &url.URL{Scheme: "ws", Host: "api.example.com"}}
-	require.ErrorIs(t, s.Authorize(t.Context(), r), core.OriginRefused, "ws is not TLS")
+	require.ErrorIs(t, s.Authorize(t.Context(), r), core.CodeOriginRefused, "ws is not TLS")
 }

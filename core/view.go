@@ -17,7 +17,8 @@ type Need struct {
 }
 
 // View is a session for callers with a [Need]. It is safe for concurrent use.
-// It ends with its session, and need not be closed.
+// It ends with its session, and need not be closed: after [Session.Close] its uses
+// are [CodeClosed]. The zero View is one of a zero Session.
 type View struct {
 	session *Session
 	need    Need
@@ -25,7 +26,7 @@ type View struct {
 
 // For returns a view of the session whose credentials meet a need. One that does
 // not is renewed first, once for all callers. A need that no credential of the
-// session can meet for at least a second, because they live shorter, is [BadConfig].
+// session can meet for at least a second, because they live shorter, is [CodeBadConfig].
 func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.
@@ -60,7 +61,15 @@ func (t viewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.view.sender().roundTrip(t.base, r)
 }
 
-func (v *View) sender() sender { return sender{v, v.session.sendingParts()} }
+func (v *View) sender() sender { return sender{v, v.of().sendingParts()} }
+
+// of returns the session of the view.
+func (v *View) of() *Session {
+	if v.session == nil {
+		return &Session{}
+	}
+	return v.session
+}
 
 // maxViewRenewals is how often a view renews for one caller: once more than once
 // if the first renewal found what another process had saved.
@@ -69,17 +78,17 @@ const maxViewRenewals = 2
 // get implements keeper.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
-		l, err := v.session.get(ctx, answers)
+		l, err := v.of().get(ctx, answers)
 		switch {
 		case err != nil || v.met(l):
 			return l, err
 		case v.beyond(l):
-			return nil, l.setup.annotate(Errorf(BadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
+			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
 				l.expired.until(l.born).Round(time.Second), v.need.MinValidity), "")
 		case renewals == maxViewRenewals:
-			return nil, l.setup.annotate(Errorf(Unavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
 		}
-		if err := v.session.renew(ctx, l); err != nil {
+		if err := v.of().renew(ctx, l); err != nil {
 			return nil, err
 		}
 	}
@@ -103,6 +112,6 @@ func (v *View) met(l *credential) bool {
 }
 
 // refuse implements keeper.
-func (v *View) refuse(l *credential, invalid bool, challenge string) {
-	v.session.refuse(l, invalid, challenge)
+func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
+	v.of().refuse(ctx, l, invalid, challenge)
 }

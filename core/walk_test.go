@@ -134,15 +134,15 @@ func walkConfigs(all bool) []walkConfig {
 	small := []walkConfig{
 		{
 			name: "failures", callers: []asker{worker}, calls: []string{"use", "init"},
-			codes: []Code{Unavailable, Denied},
+			codes: []Code{CodeUnavailable, CodeDenied},
 		},
 		{
 			name: "people", lazy: true, keepFresh: true, callers: []asker{user}, calls: []string{"use"},
-			codes: []Code{Interactive}, single: true,
+			codes: []Code{CodeInteractive}, single: true,
 		},
 		{
 			name: "refusals", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
-			codes: []Code{Interactive}, refusals: true, single: true,
+			codes: []Code{CodeInteractive}, refusals: true, single: true,
 		},
 		{
 			name: "refusals and Close", lazy: true, callers: []asker{worker}, calls: []string{"init"},
@@ -174,19 +174,19 @@ func walkConfigs(all bool) []walkConfig {
 	return append(small, []walkConfig{
 		{
 			name: "people and programs", lazy: true, keepFresh: true, callers: []asker{worker, user},
-			calls: []string{"use"}, codes: []Code{Interactive},
+			calls: []string{"use"}, codes: []Code{CodeInteractive},
 		},
 		{
 			name: "refusals in an outage", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
-			codes: []Code{Unavailable, Interactive}, refusals: true,
+			codes: []Code{CodeUnavailable, CodeInteractive}, refusals: true,
 		},
 		{
 			name: "refusals and people", lazy: true, callers: []asker{user}, calls: []string{"use"},
-			codes: []Code{Denied, Interactive}, refusals: true,
+			codes: []Code{CodeDenied, CodeInteractive}, refusals: true,
 		},
 		{
 			name: "configurations and people", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
-			codes: []Code{Interactive}, reconfigure: true,
+			codes: []Code{CodeInteractive}, reconfigure: true,
 		},
 		{
 			name: "configurations and refusals", lazy: true, callers: []asker{worker}, calls: []string{"use"},
@@ -194,7 +194,7 @@ func walkConfigs(all bool) []walkConfig {
 		},
 		{
 			name: "forced sign-ins", callers: []asker{user}, calls: []string{"init", "renew", "signIn"},
-			codes: []Code{Interactive}, ends: true,
+			codes: []Code{CodeInteractive}, ends: true,
 		},
 	}...)
 }

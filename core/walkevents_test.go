@@ -14,8 +14,9 @@ func (w *world) events() []event {
 	if w.cfg.refusals {
 		out = append(out,
 			event{"the API accepts", (*world).accept},
-			event{"the API refuses", func(w *world) bool { return w.refuse(false) }},
-			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true) }})
+			event{"the API refuses", func(w *world) bool { return w.refuse(false, false) }},
+			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true, false) }},
+			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }})
 	}
 	if w.cfg.reconfigure {
 		out = append(out, event{"a new configuration", (*world).reconfigure})
@@ -32,7 +33,11 @@ func (w *world) events() []event {
 	if w.cfg.elsewhere {
 		out = append(out,
 			event{"another process has renewed", (*world).adopt},
-			event{"rest", func(w *world) bool { w.m.rest(); return true }})
+			event{"rest", func(w *world) bool {
+				w.m.rest()
+				w.checkEvents(effects{}) // what left the memory has no subject
+				return true
+			}})
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
@@ -61,7 +66,7 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
 		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
-		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, Unavailable, false) })},
+		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) })},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
 		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
@@ -129,7 +134,9 @@ func (w *world) accept() bool {
 	return true
 }
 
-func (w *world) refuse(invalid bool) bool {
+// refuse lets the API refuse the credential. With reported, a program says so that may end at once:
+// nothing is renewed.
+func (w *world) refuse(invalid, reported bool) bool {
 	c := w.m.current
 	if c == nil {
 		c = w.m.refused
@@ -139,7 +146,14 @@ func (w *world) refuse(invalid bool) bool {
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].who
 	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
-	fx := w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	var fx effects
+	if reported {
+		if fx, _ = w.m.drop(w.now, w.policy(), c, invalid); fx.start != nil {
+			violated(5, "a credential is renewed for a program that may end")
+		}
+	} else {
+		fx = w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+	}
 	if quiet && (w.m.current == c || w.refusalCount() != 1) {
 		violated(7, "a refusal after a quiet minute counts as one soon after another")
 	}
@@ -154,7 +168,7 @@ func (w *world) refuse(invalid bool) bool {
 		}
 	}
 	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalOpen {
-		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.Renewal.IsZero()})
+		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
 	return true
@@ -164,7 +178,7 @@ func (w *world) refuse(invalid bool) bool {
 func (w *world) binding(who audience) (out Code) {
 	var until instant
 	for code, b := range w.waits {
-		if b.until > max(w.now.mono, until) && !(Code(code) == Interactive && b.who < who) {
+		if b.until > max(w.now.mono, until) && !(Code(code) == CodeInteractive && b.who < who) {
 			out, until = Code(code), b.until
 		}
 	}
@@ -256,7 +270,7 @@ func (w *world) leave() bool {
 }
 
 func (w *world) adopt() bool {
-	if !w.cfg.stored || w.m.state != StateReady {
+	if !w.cfg.stored || w.m.state != lifeReady {
 		return false
 	}
 	w.apply(w.m.adopt(w.newCredential(w.setup, true)), nobody, false)
@@ -268,12 +282,12 @@ func (w *world) callProvider(r *runner) bool {
 	if r.stage != stageStart || r.a.purpose != renewal {
 		return false
 	}
-	r.presented = !r.a.req.Previous.Renewal.IsZero()
+	r.presented = !r.a.req.Previous.RefreshState.IsZero()
 	p := asking
 	if r.presented && w.cfg.stored {
 		p = spending
 	}
-	if !w.m.proceed(r.a, p) {
+	if ok, _ := w.proceed(r.a, p); !ok {
 		return w.finish(r, 0, true)
 	}
 	w.checkCall(r)
@@ -283,12 +297,16 @@ func (w *world) callProvider(r *runner) bool {
 
 // askPerson lets an attempt call SignIn, if it may.
 func (w *world) askPerson(r *runner) bool {
-	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == Interactive
+	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
 	if !ready || r.a.who < person {
 		return false
 	}
-	if !w.m.proceed(r.a, signing) {
-		return w.finish(r, Interactive, true)
+	ok, told := w.proceed(r.a, signing)
+	if !ok {
+		return w.finish(r, CodeInteractive, true)
+	}
+	if told != 1 {
+		violated(13, "a person is asked and %d events say so", told)
 	}
 	if r.cause < person {
 		violated(6, "an attempt reaches SignIn although no person is there")
@@ -296,6 +314,19 @@ func (w *world) askPerson(r *runner) bool {
 	w.checkCall(r)
 	r.stage, r.spent = stagePerson, false
 	return true
+}
+
+// proceed moves an attempt to a phase. It returns how many events say that a
+// person is asked.
+func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
+	ok, fx := w.m.proceed(a, p)
+	for _, ev := range fx.events {
+		if ev.Type != EventSigningIn || p != signing || ev.Wait <= 0 {
+			violated(13, "phase %d is reported as %v", p, ev.Type)
+		}
+		told++
+	}
+	return ok, told
 }
 
 // checkCall verifies that the provider may be called.
@@ -316,7 +347,7 @@ func (w *world) answer(r *runner, code Code) bool {
 	case stageCall:
 		r.stage = stageAnswer
 	case stagePerson:
-		if code == Interactive {
+		if code == CodeInteractive {
 			return false
 		}
 		r.stage = stageSigned
@@ -324,7 +355,7 @@ func (w *world) answer(r *runner, code Code) bool {
 		return false
 	}
 	r.last = code
-	w.m.proceed(r.a, saving)
+	_, _ = w.proceed(r.a, saving)
 	return true
 }
 
@@ -338,11 +369,11 @@ func (w *world) deliver(r *runner) bool {
 
 // refuseInput lets an attempt settle with what the provider answered about an input.
 func (w *world) refuseInput(r *runner) bool {
-	if r.stage != stageAnswer || r.last != Denied {
+	if r.stage != stageAnswer || r.last != CodeDenied {
 		return false
 	}
 	o := obtained{presented: r.presented, input: &refusedInput{role: "subject"}}
-	return w.settle(r, o, Errorf(Denied, "no"))
+	return w.settle(r, o, Errorf(CodeDenied, "no"))
 }
 
 // findStored lets an attempt take what the store holds.
@@ -351,6 +382,7 @@ func (w *world) findStored(r *runner) bool {
 		return false
 	}
 	c := w.newCredential(r.a.setup, true)
+	c.cred.Subject = "bob" // another process has signed in somebody else
 	return w.settle(r, obtained{cred: c, restored: true}, nil)
 }
 
@@ -359,8 +391,8 @@ func (w *world) overdue(r *runner) bool {
 	if r.a.settled {
 		return false
 	}
-	err := Errorf(Unavailable, "overdue")
-	w.noteRefusal(r, Unavailable, obtained{})
+	err := Errorf(CodeUnavailable, "overdue")
+	w.noteRefusal(r, CodeUnavailable, obtained{})
 	fx := w.m.settle(w.now, w.policy(), r.a, obtained{}, 0, err)
 	w.apply(fx, r.cause, false)
 	return true
@@ -368,7 +400,7 @@ func (w *world) overdue(r *runner) bool {
 
 // finish lets an attempt end with a code, or with a credential for zero.
 func (w *world) finish(r *runner, code Code, superseded bool) bool {
-	o := obtained{presented: r.presented, refused: r.presented && r.last == Interactive}
+	o := obtained{presented: r.presented, refused: r.presented && r.last == CodeInteractive}
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
@@ -424,7 +456,7 @@ func (w *world) noteRefusal(r *runner, code Code, o obtained) {
 	if w.refused == nil || w.refusal == refusalFinal {
 		return
 	}
-	harmless := code == Unavailable || code == BadConfig || code == Interactive && !o.presented
+	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presented
 	if o.refused || !harmless {
 		w.refusal = refusalFinal
 		return

@@ -23,6 +23,7 @@ type world struct {
 	refused *credential
 	refusal refusedUse
 	got     error // what the last caller got; nil: anything else
+	subject string
 }
 
 // wait is a wait after a failure.
@@ -87,8 +88,9 @@ func (w *world) newCredential(u *setup, renewal bool) *credential {
 		c.stale, c.expired = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
 	}
 	c.wall = int64(never)
+	c.cred.Subject = "ada"
 	if renewal {
-		c.cred.Renewal = NewSecret("r")
+		c.cred.RefreshState = NewSecret("r")
 	}
 	return c
 }
@@ -164,7 +166,7 @@ func (w *world) key() string {
 			continue
 		}
 		k.add(1, rank(c.stale), rank(c.expired), rank(w.settles(c)))
-		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.Renewal.IsZero(), c == w.refused)
+		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
@@ -177,7 +179,7 @@ func (w *world) key() string {
 		a := r.a
 		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
 		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.Renewal.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
+			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
 	}
 	return string(k)
 }
@@ -245,8 +247,8 @@ func (w *world) check() {
 	if unsettled > 1 || m.attempt != nil && (unsettled != 1 || m.attempt.settled) {
 		violated(1, "%d attempts have not settled", unsettled)
 	}
-	if m.current != nil && m.state != StateReady || m.parked != nil && m.state == StateReady ||
-		m.refused != nil && (m.state != StateReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
+	if m.current != nil && m.state != lifeReady || m.parked != nil && m.state == lifeReady ||
+		m.refused != nil && (m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
 		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
 	}
 	if m.owned != w.owned {
@@ -255,7 +257,7 @@ func (w *world) check() {
 	if m.stuck != nil && !(m.stuck.settled && m.stuck.phase.calling()) {
 		violated(4, "an attempt is stuck and does not call the provider")
 	}
-	if m.state == stateClosing && m.attempt != nil {
+	if m.state == lifeClosing && m.attempt != nil {
 		violated(8, "an attempt runs while Close works")
 	}
 	if m.refused != nil && m.refusal == refusalTolerated && w.refusal != refusalTolerated {
@@ -267,6 +269,7 @@ func (w *world) check() {
 // attempt was started; init says that an Init started it.
 func (w *world) apply(fx effects, cause audience, init bool) {
 	w.noteEvents(fx, cause)
+	w.checkEvents(fx)
 	if a := fx.start; a != nil {
 		w.checkStart(a, cause, init)
 		w.running = append(w.running, &runner{a: a, cause: cause, init: init})
@@ -299,10 +302,10 @@ func (w *world) runner(a *attempt) *runner {
 
 // checkStart verifies that an attempt may begin now.
 func (w *world) checkStart(a *attempt, cause audience, init bool) {
-	if w.m.state == stateClosing {
+	if w.m.state == lifeClosing {
 		violated(8, "an attempt begins while Close works")
 	}
-	if a.req.Reason != Initial && a.have.setup != a.setup {
+	if a.req.Reason != ReasonInitial && a.have.setup != a.setup {
 		violated(8, "a provider is given the credential of another one")
 	}
 	if a.who != cause && a.purpose != restoration {
@@ -317,7 +320,7 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 		return
 	}
 	for code, b := range w.waits {
-		binds := b.until > w.now.mono && !(Code(code) == Interactive && b.who < cause)
+		binds := b.until > w.now.mono && !(Code(code) == CodeInteractive && b.who < cause)
 		if binds && !(init && b.count < 2) {
 			violated(10, "an attempt begins %v before a wait ends", b.until.until(w.now.mono))
 		}
@@ -344,7 +347,7 @@ func (w *world) wake(a *attempt) {
 			epoch := a.epoch
 			elsewhere := w.clone()
 			elsewhere.ask(kind, asker{who: by.who}, &epoch)
-			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != Closed {
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != CodeClosed {
 				violated(8, "an Init that a Close overtook goes on")
 			}
 			elsewhere.check()
@@ -354,14 +357,14 @@ func (w *world) wake(a *attempt) {
 
 // checkOutcome verifies the error that a caller gets from an attempt.
 func (w *world) checkOutcome(a *attempt, who audience, err error) {
-	if CodeOf(err) == Interactive && a.who < who {
+	if CodeOf(err) == CodeInteractive && a.who < who {
 		violated(6, "a caller gets the Interactive of an attempt for a lower audience")
 	}
 	var e *Error
 	if !errors.As(err, &e) {
 		violated(11, "an error without a code: %v", err)
 	}
-	if e.Code != Closed && e.RetryAfter <= 0 {
+	if e.Code != CodeClosed && e.RetryAfter <= 0 {
 		violated(11, "an error does not say when the next attempt may be: %v", err)
 	}
 }
@@ -383,13 +386,13 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 		v = w.m.signIn(w.now, w.policy(), by)
 	}
 	w.checkVerdict(kind, by, v, state)
-	if kind == "use" && state != stateClosing && state != StateClosed {
+	if kind == "use" && state != lifeClosing && state != lifeClosed {
 		w.checkUse(by, v)
 	}
-	if state != StateReady && w.m.state == StateReady && v.serve == nil {
+	if state != lifeReady && w.m.state == lifeReady && v.serve == nil {
 		violated(3, "a session is ready without a credential")
 	}
-	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == StateHeld) && v.serve != parked {
+	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == lifeNew) && v.serve != parked {
 		violated(8, "a credential that was obtained is not used")
 	}
 	w.got = v.err
@@ -404,7 +407,7 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 }
 
 // checkVerdict verifies what a caller gets.
-func (w *world) checkVerdict(kind string, by asker, v verdict, state State) {
+func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) {
 	set := 0
 	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.closing, v.err != nil} {
 		if is {
@@ -420,8 +423,8 @@ func (w *world) checkVerdict(kind string, by asker, v verdict, state State) {
 	if v.serve == nil {
 		return
 	}
-	closed := state == StateClosed || state == stateClosing
-	if closed && kind == "use" || state == stateClosing {
+	closed := state == lifeClosed || state == lifeClosing
+	if closed && kind == "use" || state == lifeClosing {
 		violated(8, "a closed session serves")
 	}
 	if v.serve.age(w.now) == ageExpired {
@@ -463,12 +466,38 @@ func (w *world) checkUse(by asker, v verdict) {
 }
 
 // noteReady keeps the rules' own record of who made the session ready.
-func (w *world) noteReady(kind string, before State) {
+func (w *world) noteReady(kind string, before lifecycle) {
 	switch {
-	case before != StateReady:
+	case before != lifeReady:
 		w.owned = kind == "block"
 	case kind == "init":
 		w.owned = false
+	}
+}
+
+// checkEvents verifies that what happens to attempts and subjects is reported.
+func (w *world) checkEvents(fx effects) {
+	ends, changed := 0, false
+	for _, ev := range fx.events {
+		if ev.Type.EndsAttempt() {
+			ends++
+		}
+		changed = changed || ev.Type == EventSubjectChanged
+		if ev.Type != EventAuthenticated && ev.Type != EventRestored {
+			continue
+		}
+		if want := w.subject != "" && w.subject != ev.Subject; changed != want {
+			violated(13, "the subject was %q and is %q: reported is %v", w.subject, ev.Subject, changed)
+		}
+	}
+	if a := fx.settled; a != nil && ends != 1 {
+		violated(13, "an attempt settles with %d events that end it", ends)
+	}
+	w.subject = ""
+	for _, c := range []*credential{w.m.current, w.m.parked, w.m.refused} {
+		if c != nil {
+			w.subject = c.cred.Subject
+		}
 	}
 }
 
@@ -476,10 +505,10 @@ func (w *world) noteReady(kind string, before State) {
 // was there when the attempt began.
 func (w *world) noteEvents(fx effects, cause audience) {
 	for _, ev := range fx.events {
-		switch ev.Kind {
-		case Authenticated, Restored:
+		switch ev.Type {
+		case EventAuthenticated, EventRestored:
 			w.waits, w.refused, w.refusal = [codes]wait{}, nil, refusalNone
-		case Failed:
+		case EventFailed:
 			var e *Error
 			if !errors.As(ev.Err, &e) || e.RetryAfter <= 0 {
 				violated(11, "a failure does not say when the next attempt may be")

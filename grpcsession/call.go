@@ -16,117 +16,119 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// attempt is one time that a call is made. gRPC may send it more than once, as a
-// service config says; the attempt then knows about the last time.
+// attempt is one attempt of a call. gRPC may send it more than once, according to the
+// retry policy of a service config; the fields then describe the last time.
 type attempt struct {
-	mu        sync.Mutex       // guards all below
-	md        core.RPCMetadata // what the call carries
-	sent      bool             // its header was sent
-	unary     bool             // it is no stream
-	received  bool             // the server sent a message
-	otherwise bool             // it ended, and not with UNAUTHENTICATED
-	challenge string           // the WWW-Authenticate of the answer, if there was one
-	rejected  bool             // the session knows that the server refused it
+	mu           sync.Mutex       // guards all below
+	md           core.RPCMetadata // what the session adds to the call
+	sent         bool             // the header was sent
+	unary        bool             // the call is unary
+	received     bool             // the server sent a message
+	otherOutcome bool             // the call ended without UNAUTHENTICATED
+	challenge    string           // the WWW-Authenticate of the response, if there was one
+	rejected     bool             // the refusal was reported to the session
 }
 
-// begins is told that gRPC starts to send the call.
-func (a *attempt) begins(unary bool) {
+// onBegin is called when gRPC starts to send the call.
+func (a *attempt) onBegin(unary bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.md, a.sent, a.challenge, a.unary = core.RPCMetadata{}, false, "", unary
 }
 
-// carries is told what the session adds to the call.
-func (a *attempt) carries(md core.RPCMetadata) {
+// onMetadata is called with the metadata that the session adds to the call.
+func (a *attempt) onMetadata(md core.RPCMetadata) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.md = md
 }
 
-// isSent is told that the header of the call was sent.
-func (a *attempt) isSent() {
+// onHeaderSent is called when the header of the call was sent.
+func (a *attempt) onHeaderSent() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sent = true
 }
 
-// answered is told the trailer of the answer.
-func (a *attempt) answered(trailer metadata.MD) {
+// onTrailer is called with the trailer of the response.
+func (a *attempt) onTrailer(trailer metadata.MD) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.challenge = strings.Join(trailer.Get("www-authenticate"), ", ")
 }
 
-// receives is told that the server sent a message.
-func (a *attempt) receives() {
+// onMessage is called when the server has sent a message.
+func (a *attempt) onMessage() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.received = true
 }
 
-// ends is told how the call ended, before interceptors make something else of it.
-// If gRPC notices while it sends a message that the server has ended the call, err
-// is nil whatever the server said: without an error, only a unary call that has an
-// answer is known to have succeeded.
-func (a *attempt) ends(err error) {
+// onEnd is called with the result of the call, before interceptors can change it. If
+// gRPC notices while it sends a message that the server has ended the call, err is nil
+// whatever the status is. So a nil error means success only for a unary call that has
+// received a message.
+func (a *attempt) onEnd(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
-		a.otherwise = a.unary && a.received
+		a.otherOutcome = a.unary && a.received
 		return
 	}
-	a.otherwise = status.Code(err) != codes.Unauthenticated
+	a.otherOutcome = status.Code(err) != codes.Unauthenticated
 }
 
-// reject reports whether UNAUTHENTICATED, with which the call ended for its caller,
-// is the server's. It calls tell if this is the first time that it is.
-func (a *attempt) reject(tell func(c core.Credential, challenge string)) bool {
+// reportRefusal returns whether the server sent the status UNAUTHENTICATED with which
+// the call ended for its caller. If so, it calls report, once for an attempt.
+func (a *attempt) reportRefusal(report func(c core.Credential, challenge string)) bool {
 	a.mu.Lock()
-	refused, first := a.sent && !a.otherwise, !a.rejected
+	refused, first := a.sent && !a.otherOutcome, !a.rejected
 	a.rejected = a.rejected || refused
 	cred, challenge := a.md.Credential, a.challenge
 	a.mu.Unlock()
 	if refused && first {
-		tell(cred, challenge)
+		report(cred, challenge)
 	}
 	return refused
 }
 
-// observer tells attempts what becomes of them.
-type observer struct{ client *client }
+// statsHandler calls the methods of attempts when gRPC reports events.
+type statsHandler struct{ client *client }
 
 // TagRPC implements [stats.Handler].
-func (o observer) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (o statsHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return ctx
+}
 
 // HandleRPC implements [stats.Handler].
-func (o observer) HandleRPC(ctx context.Context, event stats.RPCStats) {
+func (o statsHandler) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	a := o.client.attempt(ctx)
 	if a == nil {
 		return
 	}
 	switch e := event.(type) {
 	case *stats.Begin:
-		a.begins(!e.IsClientStream && !e.IsServerStream)
+		a.onBegin(!e.IsClientStream && !e.IsServerStream)
 	case *stats.OutHeader:
-		a.isSent()
+		a.onHeaderSent()
 	case *stats.InPayload:
-		a.receives()
+		a.onMessage()
 	case *stats.InTrailer:
-		a.answered(e.Trailer)
+		a.onTrailer(e.Trailer)
 	case *stats.End:
-		a.ends(e.Error)
+		a.onEnd(e.Error)
 	}
 }
 
 // TagConn implements [stats.Handler].
-func (o observer) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+func (o statsHandler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
 	return ctx
 }
 
 // HandleConn implements [stats.Handler].
-func (o observer) HandleConn(context.Context, stats.ConnStats) {}
+func (o statsHandler) HandleConn(context.Context, stats.ConnStats) {}
 
-// begin returns a context for one attempt.
+// begin returns a new attempt and the context for it.
 func (c *client) begin(ctx context.Context) (context.Context, *attempt) {
 	a := &attempt{}
 	return context.WithValue(ctx, c, a), a
@@ -148,15 +150,15 @@ func (c *client) unary(
 	return err
 }
 
-// refused reports whether err, with which an attempt ended, is the server's
-// refusal of the session's credential. The session is told, once for an attempt. An
-// error that the server did not make is no refusal, whatever its code.
+// refused returns whether err, the result of an attempt, is the server's refusal of the
+// session's credential. It reports a refusal to the session, once for an attempt. An
+// error that the server did not send is not a refusal, whatever its code is.
 func (c *client) refused(a *attempt, err error) bool {
-	return status.Code(err) == codes.Unauthenticated && a.reject(c.session.Reject)
+	return status.Code(err) == codes.Unauthenticated && a.reportRefusal(c.session.Reject)
 }
 
-// mayRepeat reports whether a call that was refused can be repeated with another
-// credential. It waits for the credential.
+// mayRepeat waits for the session's next credential and returns whether a refused call
+// can be repeated with it.
 func (c *client) mayRepeat(ctx context.Context, a *attempt) bool {
 	a.mu.Lock()
 	md := a.md

@@ -38,7 +38,7 @@ func serve() (address string, stop func()) {
 	return listener.Addr().String(), server.Stop
 }
 
-// The server has revoked the session's token: it is renewed, and the call is
+// The server has revoked the session's token. The session renews it, and the call is
 // repeated.
 func ExampleDialOptions() {
 	address, stop := serve()
@@ -71,8 +71,8 @@ func ExampleDialOptions() {
 	// SERVING <nil>
 }
 
-// The session's own errors have status codes of their own, and are found in the
-// status error.
+// An error of the session is a status error with its own code. core.CodeOf finds the
+// code of the session in it.
 func ExampleDialOptions_errors() {
 	address, stop := serve()
 	defer stop()

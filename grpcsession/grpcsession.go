@@ -7,13 +7,13 @@
 //	)...)
 //
 // Each call carries the session's credential. If the server answers
-// UNAUTHENTICATED, the credential is renewed, once for all calls that it was
-// refused for, and the call is repeated once; a second refusal is the caller's.
-// [DialOptions] says which calls can be repeated, and which status codes the
-// session's own errors have.
+// UNAUTHENTICATED, the session renews the credential, once for all calls for which it
+// was refused, and the call is repeated once. A second refusal is returned to the
+// caller. [DialOptions] describes which calls can be repeated, and which status codes
+// the errors of the session have.
 //
-// The package does not encrypt connections and does not initialise or close the
-// session. It is for clients only.
+// The package is for clients only. It does not encrypt connections, and it does not
+// initialise or close the session.
 //
 // Read on in call.go.
 package grpcsession
@@ -28,30 +28,32 @@ import (
 )
 
 // DialOptions returns the options of a connection whose calls carry the
-// credential of s, which must not be nil. They work beside other options: chained
-// interceptors that are given before them see one call, however often it is sent,
-// and those that are given after them see each time that it is sent.
+// credential of s, which must not be nil. They can be combined with other options:
+// a chained interceptor that is given before them sees one call, however often it is
+// sent, and one that is given after them sees each repetition.
 //
-// A call with the status UNAUTHENTICATED is repeated once if the server refused
-// it and the session has another credential by then. The repetition waits for
-// the renewal, by the call's context at the longest; if the renewal fails, the
-// refusal is the caller's. This holds for calls of which the client sends one
-// message, unary ones and server streams, as long as the server has sent no
-// message and the caller has not seen its header. A stream of which the client
-// sends many messages is repeated before the first one only: if a message was sent,
-// the refusal is the caller's. With [core.Options.NoReplay], no call is repeated.
-// A refused credential is renewed in all of these cases.
+// A call with the status UNAUTHENTICATED is repeated once if the server refused it
+// and the session then has another credential. The repetition waits for the renewal
+// until the call's context ends. If the renewal fails, the refusal is returned to the
+// caller. Which calls are repeated:
 //
-// A call that fails before it is sent, because the session has no credential for
-// it, never counts as a refusal. Its error is a status error, and [errors.As] finds
-// the [core.Error] in it. The status codes are:
+//   - Unary calls and server streams, for which the client sends one message: as long
+//     as the server has sent no message and the caller has not read the header.
+//   - Streams for which the client sends many messages: only if it has not sent one.
+//   - With [core.Options.NoReplay]: none.
+//
+// In all of these cases the refused credential is renewed.
+//
+// If the session has no credential for a call, the call fails before it is sent, and
+// this is not a refusal. The error is a status error, and [errors.As] finds the
+// [core.Error] in it. The status codes are:
 //
 //	DeadlineExceeded  the call's deadline has passed
-//	Canceled          the call was cancelled, or the session is Closed
-//	Unavailable       Unavailable: the credential cannot be obtained at this time
-//	PermissionDenied  OriginRefused: the service is not one of the session's origins
-//	Unauthenticated   Denied or Interactive
-//	Internal          NotInitialized or BadConfig
+//	Canceled          the call was cancelled, or core.CodeClosed
+//	Unavailable       core.CodeUnavailable: the credential cannot be obtained now
+//	PermissionDenied  core.CodeOriginRefused: not an origin of the session
+//	Unauthenticated   core.CodeDenied or core.CodeInteractive
+//	Internal          core.CodeNotInitialized or core.CodeBadConfig
 //
 // FailedPrecondition is not among them, because gRPC allows the codes above only
 // (its proposal A54). A retry policy for UNAVAILABLE in a service config applies to
@@ -62,15 +64,14 @@ func DialOptions(s *core.Session) []grpc.DialOption {
 	c := &client{session: s, rpc: s.PerRPC()}
 	return []grpc.DialOption{
 		grpc.WithPerRPCCredentials(c),
-		grpc.WithStatsHandler(observer{c}),
+		grpc.WithStatsHandler(statsHandler{c}),
 		grpc.WithChainUnaryInterceptor(c.unary),
 		grpc.WithChainStreamInterceptor(c.stream),
 	}
 }
 
-// client is the session's part of a connection. Its calls carry an attempt in
-// their context, whose key is the client itself, so that two sessions can add to
-// one connection.
+// client adds a session to a connection. The context of each call has an attempt as
+// its value for the key client, so that one connection can have two sessions.
 type client struct {
 	session *core.Session
 	rpc     *core.PerRPC
@@ -87,7 +88,7 @@ func (c *client) GetRequestMetadata(
 		return nil, &callError{status: statusOf(ctx, err), err: err}
 	}
 	if a := c.attempt(ctx); a != nil {
-		a.carries(md)
+		a.onMetadata(md)
 	}
 	return md.Header, nil
 }
@@ -95,8 +96,8 @@ func (c *client) GetRequestMetadata(
 // RequireTransportSecurity implements [credentials.PerRPCCredentials].
 func (c *client) RequireTransportSecurity() bool { return c.rpc.RequireTransportSecurity() }
 
-// attempt returns the attempt that ctx belongs to, or nil: gRPC checks the health
-// of servers with calls of its own.
+// attempt returns the attempt of ctx. It is nil for the calls with which gRPC checks the
+// health of servers.
 func (c *client) attempt(ctx context.Context) *attempt {
 	a, _ := ctx.Value(c).(*attempt)
 	return a

@@ -85,7 +85,7 @@ func TestExpiredOnce(t *testing.T) {
 	s := ready(t, p, core.Options{})
 	server := start(t, func(string) error { return nil })
 	conn := server.dial(t, s)
-	require.Eventually(t, func() bool { return !s.Status().Valid }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Status().State == core.StateExpired }, time.Minute, time.Millisecond)
 	p.life = time.Hour // no attempt is under way
 
 	failed, err := together(func() error { return call(t.Context(), conn, "hello") })
@@ -145,7 +145,7 @@ func TestNoReplay(t *testing.T) {
 func TestRefusedWithoutAnother(t *testing.T) {
 	p := &issuer{fail: func(call int64) error {
 		if call > 1 {
-			return core.Errorf(core.Denied, "no more")
+			return core.Errorf(core.CodeDenied, "no more")
 		}
 		return nil
 	}}
@@ -155,7 +155,7 @@ func TestRefusedWithoutAnother(t *testing.T) {
 	require.Equal(t, codes.Unauthenticated, status.Code(err))
 	require.ErrorContains(t, err, "not this token")
 	err = call(t.Context(), conn, "x")
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	tokens, _ := server.seen()
 	require.Equal(t, []string{"t1"}, tokens)
 }
@@ -258,34 +258,34 @@ func TestStatusCodes(t *testing.T) {
 		code    core.Code
 	}{
 		"deadline": {
-			session(t, hangs, lazy), 50 * time.Millisecond, codes.DeadlineExceeded, core.Unavailable,
+			session(t, hangs, lazy), 50 * time.Millisecond, codes.DeadlineExceeded, core.CodeUnavailable,
 		},
 		"cancelled": {
-			session(t, hangs, lazy), -50 * time.Millisecond, codes.Canceled, core.Unavailable,
+			session(t, hangs, lazy), -50 * time.Millisecond, codes.Canceled, core.CodeUnavailable,
 		},
 		"outage": {
-			session(t, fails(core.Unavailable), lazy), 0, codes.Unavailable, core.Unavailable,
+			session(t, fails(core.CodeUnavailable), lazy), 0, codes.Unavailable, core.CodeUnavailable,
 		},
 		"issuer hangs": {
 			session(t, hangs, core.Options{Lazy: true, Timeout: 20 * time.Millisecond}),
-			0, codes.Unavailable, core.Unavailable,
+			0, codes.Unavailable, core.CodeUnavailable,
 		},
 		"denied": {
-			session(t, fails(core.Denied), lazy), 0, codes.Unauthenticated, core.Denied,
+			session(t, fails(core.CodeDenied), lazy), 0, codes.Unauthenticated, core.CodeDenied,
 		},
 		"interactive": {
-			session(t, fails(core.Interactive), lazy), 0, codes.Unauthenticated, core.Interactive,
+			session(t, fails(core.CodeInteractive), lazy), 0, codes.Unauthenticated, core.CodeInteractive,
 		},
 		"bad config": {
-			session(t, fails(core.BadConfig), lazy), 0, codes.Internal, core.BadConfig,
+			session(t, fails(core.CodeBadConfig), lazy), 0, codes.Internal, core.CodeBadConfig,
 		},
 		"not initialized": {
-			session(t, &issuer{}, core.Options{}), 0, codes.Internal, core.NotInitialized,
+			session(t, &issuer{}, core.Options{}), 0, codes.Internal, core.CodeNotInitialized,
 		},
-		"closed": {closed, 0, codes.Canceled, core.Closed},
+		"closed": {closed, 0, codes.Canceled, core.CodeClosed},
 		"origin refused": {
 			ready(t, &issuer{}, core.Options{Origins: []string{"https://other.test"}}),
-			0, codes.PermissionDenied, core.OriginRefused,
+			0, codes.PermissionDenied, core.CodeOriginRefused,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,9 +329,9 @@ func TestServiceConfigRetries(t *testing.T) {
 		fails  core.Code
 		want   codes.Code
 	}{
-		"retried":       {retries, core.Unavailable, codes.OK},
-		"no policy":     {`{}`, core.Unavailable, codes.Unavailable},
-		"not an outage": {retries, core.Denied, codes.Unauthenticated},
+		"retried":       {retries, core.CodeUnavailable, codes.OK},
+		"no policy":     {`{}`, core.CodeUnavailable, codes.Unavailable},
+		"not an outage": {retries, core.CodeDenied, codes.Unauthenticated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// callError is an error of the session as the status of a call. It wraps the
-// session's, so that a caller finds the [core.Code].
+// callError is the status error of a call for which the session returned an error. It
+// wraps that error, so that a caller finds the [core.Code].
 type callError struct {
 	status *status.Status
 	err    error
@@ -19,17 +19,17 @@ type callError struct {
 // Error returns the text of a status error.
 func (e *callError) Error() string { return e.status.Err().Error() }
 
-// GRPCStatus is what package status asks for.
+// GRPCStatus returns the status. Package status calls it.
 func (e *callError) GRPCStatus() *status.Status { return e.status }
 
 // Unwrap returns the session's error.
 func (e *callError) Unwrap() error { return e.err }
 
-// statusOf returns the status of a call that failed with an error of the session.
-// ctx is the call's.
+// statusOf returns the status of a call for which the session returned err. ctx is the
+// context of the call.
 func statusOf(ctx context.Context, err error) *status.Status {
 	code := core.CodeOf(err)
-	if gone := ctx.Err(); gone != nil && code == core.Unavailable {
+	if gone := ctx.Err(); gone != nil && code == core.CodeUnavailable {
 		return status.New(status.FromContextError(gone).Code(), err.Error())
 	}
 	return status.New(codeOf(code), err.Error())
@@ -39,14 +39,14 @@ func statusOf(ctx context.Context, err error) *status.Status {
 // that its proposal A54 does not list, such as FailedPrecondition, into Internal.
 func codeOf(code core.Code) codes.Code {
 	switch code {
-	case core.Unavailable:
+	case core.CodeUnavailable:
 		return codes.Unavailable
-	case core.Denied, core.Interactive:
+	case core.CodeDenied, core.CodeInteractive:
 		return codes.Unauthenticated
-	case core.OriginRefused:
+	case core.CodeOriginRefused:
 		return codes.PermissionDenied
-	case core.Closed:
-		return codes.Canceled // as calls of a grpc.ClientConn that is closed
+	case core.CodeClosed:
+		return codes.Canceled // like calls of a closed grpc.ClientConn
 	}
 	return codes.Internal
 }

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/authsession/authsession/internal/ctxmutex"
 )
 
 // stream is a [grpc.StreamClientInterceptor].
@@ -18,8 +20,8 @@ func (c *client) stream(
 	open grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	s := &clientStream{
-		client: c, ctx: ctx, single: !desc.ClientStreams,
-		receiving: make(chan struct{}, 1), sending: make(chan struct{}, 1),
+		client: c, ctx: ctx, oneMessage: !desc.ClientStreams,
+		receiving: ctxmutex.New(), sending: ctxmutex.New(),
 	}
 	s.open = func(ctx context.Context) (grpc.ClientStream, error) {
 		return open(ctx, desc, conn, method, opts...)
@@ -30,55 +32,60 @@ func (c *client) stream(
 	return s, nil
 }
 
-// clientStream is a stream that can be started once more until it is settled. It is
-// settled once the server's header or first message has reached the caller, once a
-// message was sent of a stream that may have more, and once it has ended or was
-// started again. From then on, all calls go to the stream that was started last.
+// clientStream is a stream that can be repeated, once, until it is settled. Each of
+// these settles it:
 //
-// Until it is settled, receiving is held while the caller waits for a message, and
-// sending while something is sent. The stream is started again with both held, the
-// former taken first, so that nothing is sent meanwhile on the one that was refused.
+//   - the caller has the server's header or first message
+//   - the client has sent a message and may send more
+//   - the stream has ended, or was repeated
+//
+// From then on, all calls go to the stream that was opened last.
+//
+// Until the stream is settled, receiving is locked while the caller waits for a
+// message, and sending while the client sends something. The stream is repeated with
+// both locked, receiving first, so that nothing is sent on the refused stream in the
+// meantime.
 type clientStream struct {
-	client *client
-	ctx    context.Context // the caller's
-	open   func(context.Context) (grpc.ClientStream, error)
-	single bool // the client sends one message
+	client     *client
+	ctx        context.Context // the caller's
+	open       func(context.Context) (grpc.ClientStream, error)
+	oneMessage bool // the client sends exactly one message
 
 	settled   atomic.Bool
-	last      atomic.Pointer[startedStream]
-	receiving chan struct{}
-	sending   chan struct{}
+	last      atomic.Pointer[openStream]
+	receiving ctxmutex.Mutex
+	sending   ctxmutex.Mutex
 
-	request atomic.Pointer[any] // what was sent of a single stream, until it is settled
+	request atomic.Pointer[any] // the message of the client, if oneMessage, until settled
 	closed  bool                // CloseSend was called; guarded by sending
 }
 
-// startedStream is a stream and the attempt that it is.
-type startedStream struct {
+// openStream is a stream and its attempt.
+type openStream struct {
 	grpc.ClientStream
 	attempt *attempt
 }
 
+// start opens the stream, for the first time or again.
 func (s *clientStream) start() error {
 	ctx, a := s.client.begin(s.ctx)
 	opened, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	s.last.Store(&startedStream{opened, a})
+	s.last.Store(&openStream{opened, a})
 	return nil
 }
 
-// take takes receiving or sending, unless the caller's context ends first.
-func (s *clientStream) take(turn chan struct{}) error {
-	select {
-	case turn <- struct{}{}:
-		return nil
-	case <-s.ctx.Done():
+// lock locks receiving or sending. The error is that of the caller's context.
+func (s *clientStream) lock(m ctxmutex.Mutex) error {
+	if m.Lock(s.ctx) != nil {
 		return status.FromContextError(s.ctx.Err()).Err()
 	}
+	return nil
 }
 
+// settle marks the stream as settled and drops the message that would be repeated.
 func (s *clientStream) settle() {
 	s.settled.Store(true)
 	s.request.Store(nil)
@@ -89,47 +96,48 @@ func (s *clientStream) RecvMsg(m any) error {
 	if s.settled.Load() {
 		return s.receive(m)
 	}
-	again, err := s.receiveFirst(m)
-	if again {
+	restarted, err := s.receiveFirst(m)
+	if restarted {
 		return s.receive(m)
 	}
 	return err
 }
 
-// receive receives a message of a stream that is not started again. If the server
-// refuses its credential, the session is told.
+// receive receives a message of a stream that will not be repeated. If the server
+// refuses its credential, receive reports that to the session.
 func (s *clientStream) receive(m any) error {
-	on := s.last.Load()
-	err := on.RecvMsg(m)
+	current := s.last.Load()
+	err := current.RecvMsg(m)
 	if err != nil {
-		s.client.refused(on.attempt, err)
+		s.client.refused(current.attempt, err)
 	}
 	return err
 }
 
-// receiveFirst receives the first message. again says that the stream was started
-// again instead: the wait for its message must not keep others from sending.
-func (s *clientStream) receiveFirst(m any) (again bool, err error) {
-	if err := s.take(s.receiving); err != nil {
+// receiveFirst receives the first message. restarted reports that the stream was
+// repeated instead. The caller then waits for the message without the lock, so that
+// other goroutines can send.
+func (s *clientStream) receiveFirst(m any) (restarted bool, err error) {
+	if err := s.lock(s.receiving); err != nil {
 		return false, err
 	}
-	defer func() { <-s.receiving }()
-	on := s.last.Load()
+	defer s.receiving.Unlock()
+	current := s.last.Load()
 	if s.settled.Load() {
 		return true, nil
 	}
-	if err = on.RecvMsg(m); err == nil {
+	if err = current.RecvMsg(m); err == nil {
 		s.settle()
 		return false, nil
 	}
-	err = s.restart(on, err)
+	err = s.restart(current, err)
 	return err == nil, err
 }
 
 // Header implements [grpc.ClientStream].
 func (s *clientStream) Header() (metadata.MD, error) {
-	on, settled := s.last.Load(), s.settled.Load()
-	md, err := on.Header()
+	current, settled := s.last.Load(), s.settled.Load()
+	md, err := current.Header()
 	switch {
 	case settled:
 		return md, err
@@ -137,23 +145,23 @@ func (s *clientStream) Header() (metadata.MD, error) {
 		s.settle()
 		return md, err
 	}
-	s.settleEnded(on)
-	if s.last.Load() == on {
+	s.settleEnded(current)
+	if s.last.Load() == current {
 		return md, err
 	}
 	return s.last.Load().Header()
 }
 
-// settleEnded settles a stream that ended without a header: it is started again if
+// settleEnded settles a stream that ended without a header. It repeats the stream if
 // the server refused it.
-func (s *clientStream) settleEnded(on *startedStream) {
-	if s.take(s.receiving) != nil {
+func (s *clientStream) settleEnded(current *openStream) {
+	if s.lock(s.receiving) != nil {
 		return
 	}
-	defer func() { <-s.receiving }()
+	defer s.receiving.Unlock()
 	if !s.settled.Load() {
-		// There is no message, and whoever receives later gets the same error.
-		_ = s.restart(on, on.RecvMsg(nil))
+		// There is no message, and a later RecvMsg returns the same error.
+		_ = s.restart(current, current.RecvMsg(nil))
 	}
 }
 
@@ -162,36 +170,36 @@ func (s *clientStream) SendMsg(m any) error {
 	if s.settled.Load() {
 		return s.last.Load().SendMsg(m)
 	}
-	on, err := s.sendFirst(m)
+	current, err := s.sendFirst(m)
 	if err != io.EOF {
 		return err
 	}
 	// The stream ended before the message was sent: there is no message to repeat.
-	if md, _ := on.Header(); md == nil {
-		s.settleEnded(on)
+	if md, _ := current.Header(); md == nil {
+		s.settleEnded(current)
 	}
-	if s.last.Load() == on {
+	if s.last.Load() == current {
 		return io.EOF
 	}
 	return s.last.Load().SendMsg(m)
 }
 
-// sendFirst sends a message of a stream that is not settled, and returns the stream
+// sendFirst sends a message of a stream that is not settled. It returns the open stream
 // that it used.
-func (s *clientStream) sendFirst(m any) (*startedStream, error) {
-	if err := s.take(s.sending); err != nil {
+func (s *clientStream) sendFirst(m any) (*openStream, error) {
+	if err := s.lock(s.sending); err != nil {
 		return nil, err
 	}
-	defer func() { <-s.sending }()
-	on := s.last.Load()
-	if s.single && !s.settled.Load() {
+	defer s.sending.Unlock()
+	current := s.last.Load()
+	if s.oneMessage && !s.settled.Load() {
 		s.request.Store(&m)
 	}
-	err := on.SendMsg(m)
-	if err == nil && !s.single {
+	err := current.SendMsg(m)
+	if err == nil && !s.oneMessage {
 		s.settle()
 	}
-	return on, err
+	return current, err
 }
 
 // CloseSend implements [grpc.ClientStream].
@@ -199,10 +207,10 @@ func (s *clientStream) CloseSend() error {
 	if s.settled.Load() {
 		return s.last.Load().CloseSend()
 	}
-	if err := s.take(s.sending); err != nil {
+	if err := s.lock(s.sending); err != nil {
 		return err
 	}
-	defer func() { <-s.sending }()
+	defer s.sending.Unlock()
 	s.closed = true
 	return s.last.Load().CloseSend()
 }
@@ -213,31 +221,31 @@ func (s *clientStream) Trailer() metadata.MD { return s.last.Load().Trailer() }
 // Context implements [grpc.ClientStream].
 func (s *clientStream) Context() context.Context { return s.last.Load().Context() }
 
-// restart settles a stream that ended with err. If err is a refusal, nothing is in
-// the way and there is another credential, the stream is started again, what was
-// sent of a single one is sent again, and the result is nil. Otherwise it is the
-// error for the caller. receiving is held.
-func (s *clientStream) restart(on *startedStream, err error) error {
+// restart settles a stream that ended with err. If err is a refusal, the stream can be
+// repeated and there is another credential, restart opens it again, sends the
+// client's message again if there was one, and returns nil. Otherwise it returns the
+// error for the caller. receiving is locked.
+func (s *clientStream) restart(current *openStream, err error) error {
 	defer s.settle()
-	if !s.client.refused(on.attempt, err) {
+	if !s.client.refused(current.attempt, err) {
 		return err
 	}
-	if s.take(s.sending) != nil {
+	if s.lock(s.sending) != nil {
 		return err
 	}
-	defer func() { <-s.sending }()
-	if s.settled.Load() || !s.client.mayRepeat(s.ctx, on.attempt) {
+	defer s.sending.Unlock()
+	if s.settled.Load() || !s.client.mayRepeat(s.ctx, current.attempt) {
 		return err
 	}
 	if err := s.start(); err != nil {
 		return err
 	}
-	again := s.last.Load()
+	next := s.last.Load()
 	if m := s.request.Load(); m != nil {
-		_ = again.SendMsg(*m) // RecvMsg says why it fails
+		_ = next.SendMsg(*m) // RecvMsg returns the reason if it fails
 	}
 	if s.closed {
-		_ = again.CloseSend() // as above
+		_ = next.CloseSend() // as above
 	}
 	return nil
 }

@@ -1,3 +1,5 @@
+// Read on in prompt.go.
+
 package plugins
 
 import (
@@ -7,36 +9,32 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/authsession/authsession/core"
-	wire "github.com/authsession/authsession/plugins/proto"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
+// The bounds of a credential, as far as core does not have them for every
+// provider.
 const (
-	maxYears      = 100 // that a credential lives
-	maxAttributes = 1000
-	maxOrigins    = 1000
-	maxShown      = 1024 // bytes of a subject, and of an attribute's name
-	maxAttribute  = 64 << 10
+	maxYears         = 100 // between now and a time
+	maxAttributes    = 1000
+	maxOrigins       = 1000
+	maxSubject       = 1024     // bytes of a subject, and of an attribute's name
+	maxAttribute     = 64 << 10 // bytes of an attribute's value
+	maxSignature     = 64 << 10 // bytes; more than any signature has
+	maxLearned       = 16       // headers of answers that Authorize asks for
+	maxLearnedHeader = 256      // bytes of such a header's name
 )
 
-// credential checks what a plugin obtained, as far as core does not do that
-// for every provider.
-func (r *remote) credential(m *v1.Credential) (core.Credential, error) {
-	if what := absurd(m); what != "" {
-		return core.Credential{}, r.bad("it answered with a credential whose %s: tell its author", what)
-	}
-	return wire.ToCredential(m), nil
-}
-
-// absurd says what in a credential cannot be meant; empty for nothing.
-func absurd(m *v1.Credential) string {
+// credentialFault returns what in a credential cannot be meant; an empty text if
+// there is nothing. The text ends a sentence that begins with "a credential
+// whose".
+func credentialFault(m *v1.Credential) string {
 	switch {
-	case absurdTime(m.GetExpiry()):
+	case isImplausible(m.GetExpiry()):
 		return "expiry is absurd"
-	case absurdTime(m.GetRenewAfter()):
+	case isImplausible(m.GetRenewAfter()):
 		return "renew_after is absurd"
-	case !shown(m.GetSubject(), maxShown):
+	case !isShortText(m.GetSubject(), maxSubject):
 		return "subject is too long or has control characters"
 	case len(m.GetOrigins()) > maxOrigins:
 		return "origins are too many"
@@ -44,15 +42,16 @@ func absurd(m *v1.Credential) string {
 		return "attributes are too many"
 	}
 	for name, value := range m.GetAttributes() {
-		if !shown(name, maxShown) || !shown(value, maxAttribute) {
+		if !isShortText(name, maxSubject) || !isShortText(value, maxAttribute) {
 			return "attributes are too long or have control characters"
 		}
 	}
 	return ""
 }
 
-// absurdTime tells times that no clock shows or no server means.
-func absurdTime(t *timestamppb.Timestamp) bool {
+// isImplausible reports whether t is out of range, or further from now than a
+// server means. An absent time is plausible.
+func isImplausible(t *timestamppb.Timestamp) bool {
 	if t == nil {
 		return false
 	}
@@ -63,6 +62,8 @@ func absurdTime(t *timestamppb.Timestamp) bool {
 	return at.Before(now.AddDate(-maxYears, 0, 0)) || at.After(now.AddDate(maxYears, 0, 0))
 }
 
-func shown(text string, limit int) bool {
+// isShortText reports whether text has at most limit bytes and no control
+// characters.
+func isShortText(text string, limit int) bool {
 	return len(text) <= limit && !strings.ContainsFunc(text, unicode.IsControl)
 }

@@ -1,3 +1,5 @@
+// Read on in signin.go.
+
 package plugins
 
 import (
@@ -9,40 +11,52 @@ import (
 )
 
 // Authenticate implements [core.Provider].
-func (r *remote) Authenticate(ctx context.Context, req core.Request) (cred core.Credential, err error) {
-	begin, err := r.begin(req)
+func (r *remote) Authenticate(ctx context.Context,
+	req core.Request) (cred core.Credential, err error) {
+	begin, err := r.newBegin(req)
 	if err != nil {
 		return cred, err
 	}
-	err = r.call(ctx, true, func(p *process) error {
+	err = r.call(ctx, true, func(in *instance) error {
 		// Nothing but begin is sent, so the stream is used like a single call,
 		// which is cheaper. More than one answer is an error of the protocol.
 		var m v1.AuthenticateResponse
-		err := p.conn.Invoke(ctx, v1.Provider_Authenticate_FullMethodName, first(begin), &m)
+		err := in.process.Conn().Invoke(ctx, v1.Provider_Authenticate_FullMethodName,
+			beginMessage(begin), &m)
 		if err == nil {
-			cred, err = r.outcome(ctx, &m)
+			cred, err = r.toOutcome(ctx, &m)
 		}
 		return err
 	})
 	return cred, err
 }
 
-func first(begin *v1.Begin) *v1.AuthenticateRequest {
+func (r *remote) newBegin(req core.Request) (*v1.Begin, error) {
+	begin := wire.FromRequest(r.open.Instance, req)
+	return begin, r.checkRequest(begin, "what the session tells its provider")
+}
+
+func beginMessage(begin *v1.Begin) *v1.AuthenticateRequest {
 	return &v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: begin}}
 }
 
-func (r *remote) begin(req core.Request) (*v1.Begin, error) {
-	begin := wire.FromRequest(r.open.Instance, req)
-	return begin, r.sendable(begin, "what the session tells its provider")
-}
-
-// outcome takes the last message.
-func (r *remote) outcome(ctx context.Context, m *v1.AuthenticateResponse) (core.Credential, error) {
+// toOutcome makes a credential or an error of the last message of a call.
+func (r *remote) toOutcome(ctx context.Context,
+	m *v1.AuthenticateResponse) (core.Credential, error) {
 	switch {
 	case m.GetError() != nil:
-		return core.Credential{}, &meant{r.meant(ctx, m.GetError())}
+		return core.Credential{}, &answerError{r.toError(ctx, m.GetError())}
 	case m.GetCredential() == nil:
-		return core.Credential{}, r.bad("it answered with neither a credential nor an error")
+		return core.Credential{}, r.badAnswer("it answered with neither a credential nor an error")
 	}
-	return r.credential(m.GetCredential())
+	return r.toCredential(m.GetCredential())
+}
+
+// toCredential checks what a plugin obtained.
+func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
+	if fault := credentialFault(m); fault != "" {
+		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
+			"tell its author", fault)
+	}
+	return wire.ToCredential(m), nil
 }

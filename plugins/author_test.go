@@ -31,18 +31,23 @@ type authorConfig struct {
 	Fault string      `json:"fault" doc:"What is wrong."`
 }
 
-var authorFactory = core.NewFactory(core.Info{Kind: "author", Summary: "Signs requests with a ticket."},
-	func(_ context.Context, _ core.Environment, cfg authorConfig) (core.Provider, error) { return &cfg, nil })
+var authorFactory = core.NewFactory(
+	core.Info{Kind: "author", Summary: "Signs requests with a ticket."},
+	func(_ context.Context, _ core.Environment, cfg authorConfig) (core.Provider, error) {
+		return &cfg, nil
+	})
 
 func authorBinary() Binary {
 	path, hash := self()
-	return Binary{Name: "author", Path: path, SHA256: hash, Args: []string{"author"}, Kinds: []string{"author"}}
+	return Binary{Name: "author", Path: path, SHA256: hash, Args: []string{"author"},
+		Kinds: []string{"author"}}
 }
 
 // pythonBinary is the same provider in Python, testdata/author.py with the files of the example.
 func pythonBinary(t *testing.T) Binary {
 	t.Helper()
-	if err := exec.Command("/usr/bin/python3", "-c", "import cryptography, google.protobuf, grpc").Run(); err != nil {
+	if err := exec.Command("/usr/bin/python3", "-c",
+		"import cryptography, google.protobuf, grpc").Run(); err != nil {
 		t.Skip("needs examples/plugin-python/install.sh")
 	}
 	dir := filepath.Join(t.TempDir(), "plugin")
@@ -70,7 +75,8 @@ func pythonBinary(t *testing.T) Binary {
 func authors(t *testing.T, test func(*testing.T, core.Factory)) {
 	t.Run("in the program", func(t *testing.T) { test(t, authorFactory) })
 	for name, binary := range map[string]func(*testing.T) Binary{
-		"as a plugin in Go": func(*testing.T) Binary { return authorBinary() }, "as a plugin in Python": pythonBinary,
+		"as a plugin in Go":     func(*testing.T) Binary { return authorBinary() },
+		"as a plugin in Python": pythonBinary,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := binary(t)
@@ -83,9 +89,10 @@ func authors(t *testing.T, test func(*testing.T, core.Factory)) {
 }
 
 // Authenticate buys a ticket. An input with the word revoked in it is refused.
-func (c *authorConfig) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+func (c *authorConfig) Authenticate(ctx context.Context,
+	req core.Request) (core.Credential, error) {
 	if strings.Contains(header(req.Inputs["subject"], "Authorization"), "revoked") {
-		return core.Credential{}, core.InputRefused("subject", core.Errorf(core.Denied, "invalid_grant"))
+		return core.Credential{}, core.InputRefused("subject", core.Errorf(core.CodeDenied, "invalid_grant"))
 	}
 	cred, err := (&ticketConfig{URL: c.URL, Key: c.Key}).Authenticate(ctx, req)
 	if c.Fault == "role" && err != nil {
@@ -102,22 +109,25 @@ func (c *authorConfig) Authenticate(ctx context.Context, req core.Request) (core
 }
 
 // Authorize says what it was told, once it knows the step of the API.
-func (c *authorConfig) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Learn: []string{"X-Step"}}
-	steps := out.Learned.Values("X-Step")
+func (c *authorConfig) Authorize(_ context.Context, _ core.Credential,
+	out core.Outgoing) (core.Attachment, error) {
+	a := core.Attachment{RememberHeaders: []string{"X-Step"}}
+	steps := out.Remembered.Values("X-Step")
 	if len(steps) == 0 || c.Fault == "rounds" {
 		return a, nil
 	}
 	sum := out.Digests[crypto.SHA256]
 	if c.Fault == "nothing" && out.ContentLength == 0 {
-		return a, core.Errorf(core.Unavailable, "there is nothing to sign")
+		return a, core.Errorf(core.CodeUnavailable, "there is nothing to sign")
 	}
 	for _, step := range steps {
-		if len(step) > 10 || strings.ContainsFunc(step, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return a, core.Errorf(core.Unavailable, "the API's step makes no sense")
+		notText := func(r rune) bool { return r <= ' ' || r > '~' }
+		if len(step) > 10 || strings.ContainsFunc(step, notText) {
+			return a, core.Errorf(core.CodeUnavailable, "the API's step makes no sense")
 		}
 	}
-	text := fmt.Sprintf("Steps %s %d %.8s %d %q", out.Host, out.ContentLength, fmt.Sprintf("%x", sum), len(out.Body), steps)
+	text := fmt.Sprintf("Steps %s %d %.8s %d %q", out.Host, out.ContentLength, fmt.Sprintf("%x", sum),
+		len(out.Body), steps)
 	a.Header = map[string]core.Secret{"Authorization": core.NewSecret(text)}
 	return a, nil
 }
@@ -131,16 +141,18 @@ func authorFixture(f core.Factory, fault string) providertest.Fixture {
 		Good: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"ticket": "row-7-seat-12", "seconds": 60}`)
 		}),
-		Learned: http.Header{"X-Step": {"1", "2"}},
+		Remembered: http.Header{"X-Step": {"1", "2"}},
 	}
 }
 
-// A provider in a plugin may begin with a round without a credential, read bodies and refuse inputs.
+// A provider in a plugin may begin with a round without a credential, read bodies and refuse
+// inputs.
 func TestConformanceOfAuthorizer(t *testing.T) {
 	authors(t, func(t *testing.T, f core.Factory) {
 		for _, r := range providertest.Check(t.Context(), authorFixture(f, "")) {
 			require.NoError(t, r.Err, r.Name)
-			if strings.HasPrefix(r.Name, "ability/") && r.Name != "ability/revoke" && r.Name != "ability/sign" {
+			if strings.HasPrefix(r.Name, "ability/") && r.Name != "ability/revoke" &&
+				r.Name != "ability/sign" {
 				require.Empty(t, r.Skipped, r.Name)
 			}
 		}
@@ -194,10 +206,11 @@ func testAuthorizer(t *testing.T, f core.Factory) {
 	office := httptest.NewServer(authorFixture(core.Factory{}, "").Good)
 	defer office.Close()
 	issued := 0
-	login := core.New("login", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		issued++
-		return token([]string{"", "T revoked", "T good"}[issued]), nil
-	}), nil)
+	login := core.New("login",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			issued++
+			return token([]string{"", "T revoked", "T good"}[issued]), nil
+		}), nil)
 	open := func(fault string) *core.Session {
 		p, err := f.Open(t.Context(), "", map[string]any{"url": office.URL, "key": "k", "fault": fault})
 		require.NoError(t, err)
@@ -216,12 +229,13 @@ func testAuthorizer(t *testing.T, f core.Factory) {
 	require.Zero(t, s.Status().Refusals)
 
 	for _, fault := range []string{"raw", "hash"} {
-		require.ErrorIs(t, open(fault).Init(t.Context()), core.BadConfig, fault)
+		require.ErrorIs(t, open(fault).Init(t.Context()), core.CodeBadConfig, fault)
 	}
-	alone, err := f.Open(t.Context(), "", map[string]any{"url": "http://127.0.0.1:1", "key": "k", "fault": "role"})
+	alone, err := f.Open(t.Context(), "", map[string]any{"url": "http://127.0.0.1:1", "key": "k",
+		"fault": "role"})
 	require.NoError(t, err)
 	err = core.New("alone", alone, nil).Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	var e *core.Error
 	require.True(t, errors.As(err, &e))
 	require.ErrorContains(t, err, `its input "subject" was refused, and it has none`)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 )
 
 // What is wrong with the entry itself is found before anything is looked at.
@@ -20,28 +21,33 @@ func TestBadEntry(t *testing.T) {
 	h, _ := newHost(t)
 	good := strings.Repeat("0", 64)
 	for want, b := range map[string]Binary{
-		"the name must be":                  {Name: "a b", Path: "/x", SHA256: good},
-		"is not absolute":                   {Name: "x", Path: "bin/x", SHA256: good},
-		`the path "" is not absolute`:       {Name: "x", SHA256: good},
-		"has 0 characters, want 64":         {Name: "x", Path: "/x"},
-		"has 63 characters, want 64":        {Name: "x", Path: "/x", SHA256: good[1:]},
-		"not hexadecimal":                   {Name: "x", Path: "/x", SHA256: strings.Repeat("g", 64)},
-		`the variable "A" cannot be passed`: {Name: "x", Path: "/x", SHA256: good, Env: []string{"A=secret"}},
-		`the variable "PLUGIN_CLIENT_`:      {Name: "x", Path: "/x", SHA256: good, Env: []string{"PLUGIN_CLIENT_CERT"}},
-		`the variable "AUTHSESSION_PLUG`:    {Name: "x", Path: "/x", SHA256: good, Env: []string{cookieKey}},
-		"contains a NUL":                    {Name: "x", Path: "/x", SHA256: good, Args: []string{"\x00"}},
-		`the kind "a" is empty, repeated`:   {Name: "x", Path: "/x", SHA256: good, Kinds: []string{"a", "a"}},
+		"the name must be":            {Name: "a b", Path: "/x", SHA256: good},
+		"is not absolute":             {Name: "x", Path: "bin/x", SHA256: good},
+		`the path "" is not absolute`: {Name: "x", SHA256: good},
+		"has 0 characters, want 64":   {Name: "x", Path: "/x"},
+		"has 63 characters, want 64":  {Name: "x", Path: "/x", SHA256: good[1:]},
+		"not hexadecimal":             {Name: "x", Path: "/x", SHA256: strings.Repeat("g", 64)},
+		`the variable "A" cannot be passed`: {Name: "x", Path: "/x", SHA256: good,
+			Env: []string{"A=secret"}},
+		`the variable "PLUGIN_CLIENT_`: {Name: "x", Path: "/x", SHA256: good,
+			Env: []string{"PLUGIN_CLIENT_CERT"}},
+		`the variable "AUTHSESSION_PLUG`: {Name: "x", Path: "/x", SHA256: good,
+			Env: []string{process.CookieKey}},
+		"contains a NUL": {Name: "x", Path: "/x", SHA256: good,
+			Args: []string{"\x00"}},
+		`the kind "a" is empty, repeated`: {Name: "x", Path: "/x", SHA256: good,
+			Kinds: []string{"a", "a"}},
 	} {
 		_, err := h.Factories(b)
-		require.ErrorIs(t, err, core.BadConfig, want)
+		require.ErrorIs(t, err, core.CodeBadConfig, want)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "plugin ")
 		_, err = h.Describe(t.Context(), b)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	}
 }
 
-// Each file that is no proper plugin is an error that names it and says what
+// Each file that is not a plugin is an error that names it and says what
 // to do, and nothing is executed that was not checked.
 func TestBadFile(t *testing.T) {
 	dir := t.TempDir()
@@ -58,23 +64,30 @@ func TestBadFile(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(open), 0o777))
 	link := filepath.Join(dir, "link")
 	require.NoError(t, os.Symlink(open, link))
-	elf := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\xff\x00" + strings.Repeat("\x00", 100)
+	elf := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) +
+		"\x02\x00\xff\x00" + strings.Repeat("\x00", 100)
 
 	for name, c := range map[string]struct {
 		path, sum, want string
 	}{
-		"missing":        {filepath.Join(dir, "nowhere"), "", "there is no such file"},
-		"directory":      {dir, "", "it is a directory"},
-		"device":         {"/dev/null", "", "not a regular file"},
-		"empty":          {write("empty", "", 0o700), sum(nil), "size of 0 bytes"},
-		"not executable": {write("plain", script, 0o600), sum([]byte(script)), "not executable (chmod u+x)"},
-		"wrong sum":      {write("other", script, 0o700), sum([]byte("x")), "the file's sha256 is " + sum([]byte(script))},
-		"open file":      {write("shared", script, 0o722), sum([]byte(script)), "the file may be written by others"},
-		"open folder":    {open, sum([]byte(script)), "the folder " + filepath.Dir(open) + " may be written by others"},
-		"link":           {link, sum([]byte(script)), "the folder " + filepath.Dir(open) + " may be written by others"},
-		"architecture":   {write("elf", elf, 0o700), sum([]byte(elf)), "no program for"},
-		"text":           {write("text", "hello", 0o700), sum([]byte("hello")), "no program for"},
-		"interpreter":    {write("odd", "#!/nowhere/sh\n", 0o700), sum([]byte("#!/nowhere/sh\n")), "the interpreter or loader"},
+		"missing":   {filepath.Join(dir, "nowhere"), "", "there is no such file"},
+		"directory": {dir, "", "it is a directory"},
+		"device":    {"/dev/null", "", "not a regular file"},
+		"empty":     {write("empty", "", 0o700), sum(nil), "size of 0 bytes"},
+		"not executable": {write("plain", script, 0o600), sum([]byte(script)),
+			"not executable (chmod u+x)"},
+		"wrong sum": {write("other", script, 0o700), sum([]byte("x")),
+			"the file's sha256 is " + sum([]byte(script))},
+		"open file": {write("shared", script, 0o722), sum([]byte(script)),
+			"the file may be written by others"},
+		"open folder": {open, sum([]byte(script)), "the folder " + filepath.Dir(open) +
+			" may be written by others"},
+		"link": {link, sum([]byte(script)), "the folder " + filepath.Dir(open) +
+			" may be written by others"},
+		"architecture": {write("elf", elf, 0o700), sum([]byte(elf)), "no program for"},
+		"text":         {write("text", "hello", 0o700), sum([]byte("hello")), "no program for"},
+		"interpreter": {write("odd", "#!/nowhere/sh\n", 0o700), sum([]byte("#!/nowhere/sh\n")),
+			"the interpreter or loader"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, _ := newHost(t)
@@ -83,7 +96,7 @@ func TestBadFile(t *testing.T) {
 				b.SHA256 = sum(nil)
 			}
 			_, err := h.Describe(t.Context(), b)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `plugin "broken"`)
 			require.ErrorContains(t, err, c.want)
 			require.NoFileExists(t, mark)
@@ -101,15 +114,15 @@ func TestBadProgram(t *testing.T) {
 		code core.Code
 		want string
 	}{
-		"bad-exit":    {core.BadConfig, "without the handshake of a plugin"},
-		"bad-noise":   {core.BadConfig, "printed something else before the handshake"},
-		"bad-line":    {core.BadConfig, "printed something else before the handshake"},
-		"bad-version": {core.BadConfig, "speaks version 7 of the protocol and this program speaks 1"},
-		"bad-core":    {core.BadConfig, "does not speak gRPC in the way of go-plugin"},
-		"bad-netrpc":  {core.BadConfig, "does not speak gRPC in the way of go-plugin"},
-		"bad-tls":     {core.BadConfig, "must support AutoMTLS"},
-		"bad-socket":  {core.BadConfig, "the plugin listens elsewhere"},
-		"bad-kinds":   {core.BadConfig, `serves no kind "test"; it serves: ticket`},
+		"bad-exit":    {core.CodeBadConfig, "without the handshake of a plugin"},
+		"bad-noise":   {core.CodeBadConfig, "printed something else before the handshake"},
+		"bad-line":    {core.CodeBadConfig, "printed something else before the handshake"},
+		"bad-version": {core.CodeBadConfig, "speaks version 7 of the protocol and this program speaks 1"},
+		"bad-core":    {core.CodeBadConfig, "does not speak gRPC in the way of go-plugin"},
+		"bad-netrpc":  {core.CodeBadConfig, "does not speak gRPC in the way of go-plugin"},
+		"bad-tls":     {core.CodeBadConfig, "must support AutoMTLS"},
+		"bad-socket":  {core.CodeBadConfig, "the plugin listens elsewhere"},
+		"bad-kinds":   {core.CodeBadConfig, `serves no kind "test"; it serves: ticket`},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			b := testBinary(mode)
@@ -136,8 +149,9 @@ func TestBadAnswer(t *testing.T) {
 		"huge":    "the credential is larger than 4 MiB",
 		"latin":   "the credential is not UTF-8 text",
 	} {
-		_, err := openTest(t, h, testBinary(), map[string]any{"do": do}).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable, do)
+		_, err := openTest(t, h, testBinary(), map[string]any{"do": do}).Authenticate(t.Context(),
+			core.Request{})
+		require.ErrorIs(t, err, core.CodeUnavailable, do)
 		require.ErrorContains(t, err, want)
 	}
 	for do, want := range map[string]string{
@@ -146,15 +160,19 @@ func TestBadAnswer(t *testing.T) {
 	} {
 		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": do}), nil)
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.Unavailable, do)
+		require.ErrorIs(t, err, core.CodeUnavailable, do)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := openTest(t, h, testBinary(), map[string]any{"do": "control"}).Authenticate(t.Context(), core.Request{})
+	_, err := openTest(t, h, testBinary(), map[string]any{"do": "control"}).Authenticate(t.Context(),
+		core.Request{})
 	require.EqualError(t, err, "unavailable: a[31mb; c")
-	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "", map[string]any{"do": "open-panic"})
+	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "",
+		map[string]any{"do": "open-panic"})
 	require.ErrorContains(t, err, "panicked (string)")
-	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "", map[string]any{"name": "\xff"})
-	require.ErrorIs(t, err, core.BadConfig)
-	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "", map[string]any{"name": strings.Repeat("x", 5<<20)})
-	require.ErrorIs(t, err, core.BadConfig)
+	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "",
+		map[string]any{"name": "\xff"})
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	_, err = factoryOf(t, h, testBinary(), "test").Open(t.Context(), "",
+		map[string]any{"name": strings.Repeat("x", 5<<20)})
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }

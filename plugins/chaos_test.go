@@ -23,7 +23,8 @@ import (
 )
 
 var (
-	chaosFor  = flag.Duration("chaos", 6*time.Second, "how long the chaos test runs; by hand: 1m and more")
+	chaosFor = flag.Duration("chaos", 6*time.Second,
+		"how long the chaos test runs; by hand: 1m and more")
 	chaosSeed = flag.Uint64("seed", 0, "of the chaos test; zero: another one each time")
 )
 
@@ -34,7 +35,7 @@ const (
 	chaosGrace    = 250 * time.Millisecond // of the scheduler of a busy machine
 )
 
-// chaos is a run: sessions over plugins under load, and a fiend.
+// chaos is a run: sessions over plugins under load, and what disturbs the plugins.
 type chaos struct {
 	rand     *rand.Rand
 	orders   []string // a file for each plugin: what its providers do wrong
@@ -70,15 +71,17 @@ func TestChaos(t *testing.T) {
 		wait.Go(func() { c.use(ctx, i) })
 	}
 	wait.Go(func() { c.control(ctx) })
-	c.fiend(ctx, h)
+	c.disturb(ctx, h)
 	wait.Wait()
-	t.Logf("%d requests, %d renewals, %d callers without a valid credential", c.requests.Load(), c.renewals.Load(), c.failed.Load())
+	t.Logf("%d requests, %d renewals, %d callers without a valid credential", c.requests.Load(),
+		c.renewals.Load(), c.failed.Load())
 	if err := c.wrong.Load(); err != nil {
 		require.NoError(t, *err)
 	}
 	require.Positive(t, c.renewals.Load())
 	late := time.Duration(c.lateness.Load())
-	require.Less(t, time.Duration(c.longest.Load()), chaosPatience+chaosGrace+2*late, "a caller waited past its context; timers were up to %v late", late)
+	require.Less(t, time.Duration(c.longest.Load()), chaosPatience+chaosGrace+2*late,
+		"a caller waited past its context; timers were up to %v late", late)
 
 	for _, path := range c.orders {
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
@@ -86,7 +89,7 @@ func TestChaos(t *testing.T) {
 	for pid := range pidsOf(h) {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
-	deadline, done := context.WithTimeout(t.Context(), 3*restartMax)
+	deadline, done := context.WithTimeout(t.Context(), 90*time.Second)
 	defer done()
 	for i, s := range c.sessions {
 		wait.Go(func() {
@@ -106,7 +109,8 @@ func TestChaos(t *testing.T) {
 		require.NoError(t, s.Close(t.Context()))
 	}
 	require.NoError(t, h.Close(t.Context()))
-	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 }, "no goroutine is left")
+	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 },
+		"no goroutine is left")
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "plugin-dir*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -125,13 +129,15 @@ func (c *chaos) open(t *testing.T, h *Host) {
 	for i := range chaosSessions {
 		n := i % chaosPlugins
 		f := factoryOf(t, h, c.chaosBin[n], "test")
-		p, err := f.Open(t.Context(), "", map[string]any{"key": "k", "orders": c.orders[n], "nope": "revoke"})
+		p, err := f.Open(t.Context(), "",
+			map[string]any{"key": "k", "orders": c.orders[n], "nope": "revoke"})
 		require.NoError(t, err)
-		s := core.New("s"+strconv.Itoa(i), p, &core.Options{Timeout: 3 * time.Second, Observe: func(ev core.Event) {
-			if ev.Kind == core.Authenticated {
-				c.renewals.Add(1)
-			}
-		}})
+		s := core.New("s"+strconv.Itoa(i), p,
+			&core.Options{Timeout: 3 * time.Second, Observe: func(ev core.Event) {
+				if ev.Type == core.EventAuthenticated {
+					c.renewals.Add(1)
+				}
+			}})
 		require.NoError(t, s.Init(t.Context()))
 		c.sessions = append(c.sessions, s)
 	}
@@ -142,7 +148,9 @@ func (c *chaos) use(ctx context.Context, i int) {
 	s := c.sessions[i]
 	r := rand.New(rand.NewPCG(uint64(i), 2))
 	for ctx.Err() == nil {
-		valid := time.Until(s.Status().Expiry) > 2*chaosGrace+time.Duration(c.lateness.Load()) && s.Status().State == core.StateReady
+		before := s.Status()
+		late := time.Duration(c.lateness.Load())
+		valid := time.Until(before.Expiry) > 2*chaosGrace+late && before.State.Ready()
 		call, cancel := context.WithTimeout(ctx, chaosPatience)
 		began := time.Now()
 		_, err := s.Credential(call)
@@ -153,13 +161,17 @@ func (c *chaos) use(ctx context.Context, i int) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil && valid:
+		// A busy machine can stop this goroutine until the credential has expired.
+		case err != nil && valid && time.Until(before.Expiry) > chaosGrace:
 			c.blame(err, "session %d had a valid credential", i)
 		case err != nil:
 			c.failed.Add(1)
 		}
+		pause := time.Duration(1+r.IntN(20)) * time.Millisecond
+		began = time.Now()
 		select {
-		case <-time.After(time.Duration(1+r.IntN(20)) * time.Millisecond):
+		case <-time.After(pause):
+			atLeast(&c.lateness, time.Since(began)-pause)
 		case <-ctx.Done():
 		}
 	}
@@ -191,8 +203,8 @@ func (c *chaos) blame(err error, format string, args ...any) {
 	}
 }
 
-// fiend does something to a plugin every now and then.
-func (c *chaos) fiend(ctx context.Context, h *Host) {
+// disturb does something to a plugin every now and then.
+func (c *chaos) disturb(ctx context.Context, h *Host) {
 	for ctx.Err() == nil {
 		n := c.rand.IntN(chaosPlugins)
 		order := ""
@@ -230,12 +242,10 @@ func pidsOf(h *Host) map[int]string {
 	out := map[int]string{}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, s := range h.sups {
-		s.mu.Lock()
-		if s.proc != nil {
-			out[s.proc.run.cmd.Process.Pid] = s.bin.Name
+	for name, key := range h.keys {
+		if pid := h.supervisors[key].PID(); pid != 0 {
+			out[pid] = name
 		}
-		s.mu.Unlock()
 	}
 	return out
 }

@@ -1,3 +1,5 @@
+// Read on in refusal.go.
+
 package plugins
 
 import (
@@ -8,8 +10,8 @@ import (
 )
 
 // Plugin returns the factories of a plugin that a configuration names, as
-// [Host.Factories] does. With it and DescribePlugin, a Host is what
-// config.Options.Plugins wants.
+// [Host.Factories] does. With it and DescribePlugin, a Host can be
+// config.Options.Plugins.
 func (h *Host) Plugin(p registry.Plugin) ([]core.Factory, error) { return h.Factories(Binary(p)) }
 
 // DescribePlugin starts a plugin that a configuration names, unless it runs,

@@ -19,7 +19,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// hostVariable makes the test binary a host that comes to some end.
+// hostVariable makes the test binary a host that ends in the way of its value.
 const hostVariable = "AUTHSESSION_TEST_HOST"
 
 // hostMain opens a plugin, prints its process id and that of the plugin's own
@@ -85,7 +85,8 @@ func TestHostEnds(t *testing.T) {
 				require.NoError(t, cmd.Process.Signal(c.signal))
 			}
 			_ = cmd.Wait()
-			eventually(t, func() bool { return !running(pids[0]) && !running(pids[1]) }, "the end of the plugin and its child")
+			eventually(t, func() bool { return !running(pids[0]) && !running(pids[1]) },
+				"the end of the plugin and its child")
 		})
 	}
 }

@@ -12,13 +12,16 @@
 //		Name: "ticket", Path: "/opt/acme/authsession-ticket", SHA256: "9f2c…",
 //	})
 //
-// Nothing is started by that. The first session that authenticates starts the
-// process; all sessions share it; it is stopped when idle, and started again
-// when it is needed, also after a crash or a hang. What a plugin does wrong is
-// an error of the one call, never more: see docs/security.md for what a plugin
-// can and cannot do, and docs/plugin-protocol.md for writing one in another
-// language.
+// That starts nothing. The first session that authenticates starts the process;
+// all sessions share it; it is stopped when idle, and started again when it is
+// needed, also after a crash or a hang. A fault of a plugin is an error of the
+// one call, never more: see docs/security.md for what a plugin can and cannot
+// do, and docs/plugin-protocol.md for writing one in another language.
 //
-// Read on in host.go, supervisor.go, process.go and remote.go, or in serve.go
-// for the other side.
+// Programs use [Host], [Binary] and [Description]; authors of plugins use
+// [Serve].
+//
+// The files come in this order: what both sides share, the host's side, the
+// plugin's side. The processes themselves are in plugins/internal/process.
+// Read on in binary.go.
 package plugins

@@ -1,3 +1,5 @@
+// Read on in host.go.
+
 package plugins
 
 import (
@@ -6,19 +8,21 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 	wire "github.com/authsession/authsession/plugins/proto"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
 // factory is the host's side of one kind of a plugin.
 type factory struct {
-	sup    *supervisor
-	plugin string
-	kind   string
+	processes *process.Supervisor
+	plugin    string
+	kind      string
 }
 
+// describe returns what is known of the kind: before the first start, its name.
 func (f *factory) describe() (core.Info, []core.Setting) {
-	d := f.sup.description()
+	d := descriptionOf(f.processes)
 	k := d.kind(f.kind)
 	if k == nil {
 		return core.Info{Kind: f.kind, Plugin: f.plugin}, nil
@@ -28,8 +32,9 @@ func (f *factory) describe() (core.Info, []core.Setting) {
 	return info, k.Settings
 }
 
+// check reports the faults of settings; before the first start, it finds none.
 func (f *factory) check(env core.Environment, settings map[string]any) error {
-	d := f.sup.description()
+	d := descriptionOf(f.processes)
 	if d == nil {
 		return nil
 	}
@@ -40,29 +45,33 @@ func (f *factory) check(env core.Environment, settings map[string]any) error {
 	return k.check(env, settings)
 }
 
-func (f *factory) open(ctx context.Context, env core.Environment, settings map[string]any) (core.Provider, error) {
+// open opens a provider in the plugin.
+func (f *factory) open(ctx context.Context, env core.Environment,
+	settings map[string]any) (core.Provider, error) {
 	object, err := wire.FromSettings(settings)
 	if err != nil {
-		return nil, f.own(err)
+		return nil, f.withKind(err)
 	}
-	r := newRemote(f, &v1.OpenRequest{Kind: f.kind, Environment: string(env), Settings: object})
+	open := &v1.OpenRequest{Kind: f.kind, Environment: string(env), Settings: object}
+	r := newRemote(f.processes, f.plugin, open)
 	if b, err := proto.Marshal(r.open); err != nil {
-		return nil, f.own(core.Errorf(core.BadConfig, "the settings are not UTF-8 text"))
+		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are not UTF-8 text"))
 	} else if len(b) > maxMessage {
-		return nil, f.own(core.Errorf(core.BadConfig, "the settings are larger than %d MiB", maxMessage>>20))
+		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are larger than %d MiB",
+			maxMessage>>20))
 	}
-	p, err := r.bound(ctx, true)
+	in, err := r.acquire(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	p.release()
+	in.process.Release()
 	return r, nil
 }
 
-// own adds the kind to an error, as a factory in the program does.
-func (f *factory) own(err error) error {
+// withKind adds the kind to an error, as a factory in the program does.
+func (f *factory) withKind(err error) error {
 	if e, ok := err.(*core.Error); ok {
-		e.Provider = f.kind
+		e.Kind = f.kind
 	}
 	return err
 }

@@ -30,9 +30,13 @@ func marshal(f *testing.F, m proto.Message) []byte {
 // good for checking settings.
 func FuzzDescription(f *testing.F) {
 	f.Add(marshal(f, &v1.DescribeResponse{Version: "1", Kinds: []*v1.Kind{
-		wire.FromInfo(ticketFactory.Info(), ticketFactory.Settings()), wire.FromInfo(testFactory.Info(), testFactory.Settings()),
+		wire.FromInfo(ticketFactory.Info(), ticketFactory.Settings()),
+		wire.FromInfo(testFactory.Info(), testFactory.Settings()),
 	}}))
-	f.Add(marshal(f, &v1.DescribeResponse{Kinds: []*v1.Kind{{Name: "a", Settings: []*v1.Setting{{Name: "b", Type: "list of map of object", Fields: []*v1.Setting{{Name: "c", Type: "any"}}}}}}}))
+	f.Add(marshal(f, &v1.DescribeResponse{
+		Kinds: []*v1.Kind{{Name: "a",
+			Settings: []*v1.Setting{{Name: "b", Type: "list of map of object",
+				Fields: []*v1.Setting{{Name: "c", Type: "any"}}}}}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m v1.DescribeResponse
 		if proto.Unmarshal(b, &m) != nil {
@@ -40,7 +44,7 @@ func FuzzDescription(f *testing.F) {
 		}
 		d, err := newDescription("fuzz", &m)
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `plugin "fuzz"`)
 			return
 		}
@@ -50,34 +54,8 @@ func FuzzDescription(f *testing.F) {
 			for _, s := range k.Settings {
 				settings[s.Name] = "text"
 			}
-			require.ErrorIs(t, k.check("", settings), core.BadConfig)
+			require.ErrorIs(t, k.check("", settings), core.CodeBadConfig)
 		}
-	})
-}
-
-// FuzzHandshake reads what a program prints first, and what it prints later.
-func FuzzHandshake(f *testing.F) {
-	f.Add("1|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 100) + "\nrest")
-	f.Add("\n\n{\"@level\":\"warn\",\"@message\":\"hello\"}\n[ERROR] x")
-	f.Fuzz(func(t *testing.T, text string) {
-		line, rest := firstLine(strings.NewReader(text))
-		require.LessOrEqual(t, len(line), maxHandshake)
-		after, err := io.ReadAll(rest)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(line)+len(after), len(text))
-		say := newLogger(nil, "fuzz")
-		r := &runner{bin: Binary{Name: "fuzz"}, say: say, dir: "/nowhere"}
-		if err := r.checkHello(line); err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
-		}
-		_, shown := levelOf(line)
-		shown = clean(shown, maxLine)
-		require.LessOrEqual(t, len(shown), maxLine+len("…"))
-		require.NotContains(t, shown, "\n")
-		say.lines(strings.NewReader(text), "stdout")
-		_ = stdioData([]byte(text))
-		_, _, err = r.PluginToHost("unix", text)
-		require.ErrorIs(t, err, core.BadConfig)
 	})
 }
 
@@ -92,14 +70,17 @@ func FuzzCredential(f *testing.F) {
 		if proto.Unmarshal(b, &m) != nil {
 			return
 		}
-		r := &remote{factory: &factory{plugin: "fuzz"}}
-		cred, err := r.credential(&m)
+		r := &remote{plugin: "fuzz"}
+		cred, err := r.toCredential(&m)
 		if err != nil {
 			require.ErrorContains(t, err, `plugin "fuzz"`)
 			return
 		}
 		require.Equal(t, m.GetExpiry() == nil, cred.Expiry.IsZero())
-		_ = core.New("x", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return cred, nil }), nil).Init(t.Context())
+		provider := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return cred, nil
+		})
+		_ = core.New("x", provider, nil).Init(t.Context())
 	})
 }
 
@@ -108,9 +89,10 @@ func FuzzServer(f *testing.F) {
 	object, err := wire.FromSettings(map[string]any{"name": "x", "key": core.NewSecret("k")})
 	require.NoError(f, err)
 	f.Add(marshal(f, &v1.OpenRequest{Instance: "1", Kind: "test", Settings: object}), byte(0))
-	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3, 4}, Inputs: map[string]*v1.Credential{"subject_token": nil}}), byte(1))
+	f.Add(marshal(f, &v1.Begin{Instance: "1", SignIn: true, Prompts: []v1.PromptKind{1, 2, 3, 4},
+		Inputs: map[string]*v1.Credential{"subject_token": nil}}), byte(1))
 	f.Add(marshal(f, wire.FromOutgoing("1", token("x"), core.Outgoing{Method: "GET"})), byte(2))
-	f.Add(marshal(f, wire.FromSignRequest("1", core.SignRequest{Digest: []byte{1}})), byte(3))
+	f.Add(marshal(f, wire.FromSignRequest("1", core.SignatureRequest{Digest: []byte{1}})), byte(3))
 	f.Fuzz(func(t *testing.T, b []byte, call byte) {
 		s, err := newServer([]core.Factory{ticketFactory, testFactory})
 		require.NoError(t, err)
@@ -126,7 +108,8 @@ func FuzzServer(f *testing.F) {
 		case 1:
 			var m v1.Begin
 			if proto.Unmarshal(b, &m) == nil {
-				err = s.Authenticate(&script{ctx: ctx, in: []*v1.AuthenticateRequest{{Message: &v1.AuthenticateRequest_Begin{Begin: &m}}}})
+				err = s.Authenticate(&script{ctx: ctx,
+					in: []*v1.AuthenticateRequest{{Message: &v1.AuthenticateRequest_Begin{Begin: &m}}}})
 			}
 		case 2:
 			var m v1.AuthorizeRequest
@@ -182,7 +165,10 @@ func (s *script) Send(m *v1.AuthenticateResponse) error {
 // FuzzPrompt shows a person what a plugin sends: it is refused, or fit to be
 // seen.
 func FuzzPrompt(f *testing.F) {
-	f.Add(marshal(f, wire.FromVisit(core.Visit{URL: "https://a.example/d", Code: "A-B", Direct: "https://a.example/d?c=A-B", Expires: time.Now()})))
+	f.Add(marshal(f, wire.FromVisit(core.DevicePrompt{
+		VerificationURI: "https://a.example/d", UserCode: "A-B", VerificationURIComplete: "https://a.example/d?c=A-B",
+		ExpiresAt: time.Now(),
+	})))
 	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_OPEN, Text: "https://a.example/\x1b"}))
 	f.Add(marshal(f, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_SHOW, Text: "a\nb\u202ec"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -197,19 +183,20 @@ func FuzzPrompt(f *testing.F) {
 			require.NotContains(t, text, " ")
 		}
 		fit := func(text string) {
-			require.False(t, strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }), "%q", text)
+			unprintable := func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }
+			require.False(t, strings.ContainsFunc(text, unprintable), "%q", text)
 		}
-		_, _ = show(t.Context(), &m, core.UI{
+		_, _ = answerPrompt(t.Context(), &m, core.UI{
 			Show: func(_ context.Context, text string) error { fit(text); return nil },
 			Ask: func(_ context.Context, text string, _ bool) (core.Secret, error) {
 				fit(text)
 				return core.Secret{}, nil
 			},
 			Open: func(_ context.Context, text string) error { page(text); fit(text); return nil },
-			Visit: func(_ context.Context, v core.Visit) error {
-				page(v.URL)
-				fit(v.URL + v.Code + v.Direct)
-				require.True(t, v.Expires.IsZero() || v.Expires.Year() > 1900)
+			ShowDevicePrompt: func(_ context.Context, v core.DevicePrompt) error {
+				page(v.VerificationURI)
+				fit(v.VerificationURI + v.UserCode + v.VerificationURIComplete)
+				require.True(t, v.ExpiresAt.IsZero() || v.ExpiresAt.Year() > 1900)
 				return nil
 			},
 		})

@@ -22,12 +22,14 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providerhttp"
+	"github.com/authsession/authsession/plugins/internal/process"
 )
 
 // TestMain makes the test binary its own plugin, so that nothing has to be
 // built and both ends run under the race detector.
 func TestMain(m *testing.M) {
-	if os.Getenv(cookieKey) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "bad-") {
+	if os.Getenv(process.CookieKey) != "" || len(os.Args) > 1 &&
+		strings.HasPrefix(os.Args[1], "bad-") {
 		pluginMain()
 		return
 	}
@@ -82,19 +84,21 @@ func (c *ticketConfig) Validate(core.Environment) error {
 	return nil
 }
 
-var ticketFactory = core.NewFactory(core.Info{Kind: "ticket", Summary: "Tickets of the ticket office."},
+var ticketFactory = core.NewFactory(
+	core.Info{Kind: "ticket", Summary: "Tickets of the ticket office."},
 	func(_ context.Context, _ core.Environment, cfg ticketConfig) (core.Provider, error) {
 		if strings.Contains(cfg.URL, "unopenable") {
-			return nil, core.Errorf(core.Denied, "the office is %q", "closed")
+			return nil, core.Errorf(core.CodeDenied, "the office is %q", "closed")
 		}
 		return &cfg, nil
 	})
 
 // Authenticate buys a ticket.
 func (c *ticketConfig) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, strings.NewReader(c.Key.Reveal()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL,
+		strings.NewReader(c.Key.Reveal()))
 	if err != nil {
-		return core.Credential{}, core.Errorf(core.BadConfig, "url is not a URL")
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "url is not a URL")
 	}
 	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
@@ -112,11 +116,13 @@ func (c *ticketConfig) Authenticate(ctx context.Context, _ core.Request) (core.C
 		Ticket  string
 		Seconds int
 	}
-	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" || strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no ticket")
+	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" ||
+		strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no ticket")
 	}
 	return core.Credential{
-		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Ticket " + answer.Ticket)}},
+		Attach: core.Attachment{Header: map[string]core.Secret{
+			"Authorization": core.NewSecret("Ticket " + answer.Ticket)}},
 		Expiry: time.Now().Add(time.Duration(answer.Seconds) * time.Second),
 	}, nil
 }
@@ -141,7 +147,8 @@ func sum(data []byte) string {
 // testBinary is the test binary as a plugin.
 func testBinary(mode ...string) Binary {
 	path, hash := self()
-	return Binary{Name: "tester", Path: path, SHA256: hash, Args: mode, Kinds: []string{"test", "ticket"}}
+	return Binary{Name: "tester", Path: path, SHA256: hash, Args: mode,
+		Kinds: []string{"test", "ticket"}}
 }
 
 // logBuffer collects a host's log.
@@ -166,7 +173,8 @@ func (b *logBuffer) String() string {
 func newHost(t *testing.T) (*Host, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
-	h := &Host{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), StartTimeout: 30 * time.Second}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h := &Host{Logger: logger, StartTimeout: 30 * time.Second}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -206,5 +214,6 @@ func eventually(t *testing.T, ok func() bool, what string) {
 func header(c core.Credential, name string) string { return c.Attach.Header[name].Reveal() }
 
 func token(text string) core.Credential {
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(text)}}}
+	return core.Credential{Attach: core.Attachment{
+		Header: map[string]core.Secret{"Authorization": core.NewSecret(text)}}}
 }

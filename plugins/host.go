@@ -1,3 +1,5 @@
+// Read on in config.go.
+
 package plugins
 
 import (
@@ -7,11 +9,14 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 )
 
 // Host runs plugins for one program: one process for each binary, whatever
-// the number of sessions. The zero Host is good; set the fields before its
+// the number of sessions. The zero Host is ready to use; set the fields before its
 // first use. It is safe for concurrent use. Close it at the end.
 type Host struct {
 	// Logger receives what happens to plugins and what they print. Nil:
@@ -20,18 +25,35 @@ type Host struct {
 	// StartTimeout bounds the start of a process, from the check of its file
 	// to its description. Zero or less: ten seconds.
 	StartTimeout time.Duration
-	// IdleTimeout is how long a process that nobody asks is kept. Zero or
-	// less: five minutes.
+	// IdleTimeout is how long a process without calls is kept. Zero or less: five
+	// minutes.
 	IdleTimeout time.Duration
-	// HangTimeout is how long a process that was asked may go without a sign
-	// of life before it counts as hung and is ended. It does not bound calls:
-	// a slow answer is no hang. Zero or less: five seconds.
+	// HangTimeout is how long a process that has calls may give no sign of life
+	// before it is ended. It does not bound calls: a process that answers slowly
+	// still gives signs of life. Zero or less: five seconds.
 	HangTimeout time.Duration
 
-	mu     sync.Mutex             // guards all below
-	sups   map[string]*supervisor // all that there ever were: their factories may still be used
-	named  map[string]string      // the key of sups that a name stands for
-	closed bool
+	mu sync.Mutex // guards all below
+	// supervisors has an entry for each program that there ever was, by its key:
+	// the factories of a replaced program may still be used.
+	supervisors map[string]*process.Supervisor
+	keys        map[string]string // the key of the program that a name stands for
+	closed      bool
+}
+
+// config returns what a supervisor of the plugin needs of h.
+func (h *Host) config(plugin string) process.Config {
+	describe := func(ctx context.Context,
+		conn grpc.ClientConnInterface) (process.Description, error) {
+		return askDescription(ctx, plugin, conn)
+	}
+	return process.Config{
+		StartTimeout: orDefault(h.StartTimeout, 10*time.Second),
+		IdleTimeout:  orDefault(h.IdleTimeout, 5*time.Minute),
+		HangTimeout:  orDefault(h.HangTimeout, 5*time.Second),
+		Describe:     describe,
+		Ping:         askSignOfLife,
+	}
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -41,15 +63,11 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-func (h *Host) startTimeout() time.Duration { return orDefault(h.StartTimeout, 10*time.Second) }
-func (h *Host) idleTimeout() time.Duration  { return orDefault(h.IdleTimeout, 5*time.Minute) }
-func (h *Host) hangTimeout() time.Duration  { return orDefault(h.HangTimeout, 5*time.Second) }
-
 // Factories returns a factory for each of the binary's kinds. It starts
-// nothing and reads no file: what is wrong with the file is reported by who
-// uses the factories first, or by [Host.Describe]. Until the plugin was
-// started once, a factory knows its kind alone and Check finds no fault. What
-// is wrong with b itself is [core.BadConfig].
+// nothing and reads no file: the first use of a factory, or [Host.Describe],
+// reports what is wrong with the file. Until the plugin was started once, a
+// factory knows its kind alone and Check finds no fault. What is wrong with b
+// itself is [core.CodeBadConfig].
 //
 // Called again with another binary of the same name, as after a configuration
 // was loaded again, it returns factories for a process of that one. The old
@@ -62,43 +80,44 @@ func (h *Host) Factories(b Binary) ([]core.Factory, error) {
 	}
 	var out []core.Factory
 	for _, kind := range b.kinds() {
-		f := &factory{sup: s, plugin: b.Name, kind: kind}
+		f := &factory{processes: s, plugin: b.Name, kind: kind}
 		out = append(out, core.ProxyFactory(f.describe, f.check, f.open))
 	}
 	return out, nil
 }
 
 // Describe starts the plugin unless it runs, and returns what it serves,
-// whether or not the binary's Kinds name it. An error is [core.BadConfig]
+// whether or not the binary's Kinds name it. An error is [core.CodeBadConfig]
 // where another binary or other settings of it are needed, and
-// [core.Unavailable] where trying again may help.
+// [core.CodeUnavailable] where trying again may help.
 func (h *Host) Describe(ctx context.Context, b Binary) (Description, error) {
 	s, err := h.supervisor(b)
 	if err != nil {
 		return Description{}, err
 	}
-	p, err := s.acquire(ctx)
+	p, err := s.Acquire(ctx)
 	if err != nil {
 		return Description{}, err
 	}
-	defer p.release()
-	return *s.description(), s.description().serves(b)
+	defer p.Release()
+	d := descriptionOf(s)
+	return *d, d.checkKinds(b)
 }
 
 // Close ends all processes and waits for their end, within ctx; then they are
-// killed. Afterwards, calls of providers are [core.Closed]. Close is
+// killed. Afterwards, calls of providers are [core.CodeClosed]. Close is
 // idempotent.
 func (h *Host) Close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
-	sups := h.sups
+	supervisors := h.supervisors
 	h.mu.Unlock()
-	var wait sync.WaitGroup
-	errs := make(chan error, len(sups))
-	for _, s := range sups {
-		wait.Go(func() { errs <- s.close(ctx) })
+	var group sync.WaitGroup
+	errs := make(chan error, len(supervisors))
+	for _, s := range supervisors {
+		group.Go(func() { errs <- s.Close(ctx) })
 	}
-	wait.Wait()
+	group.Wait()
 	close(errs)
 	var all []error
 	for err := range errs {
@@ -107,38 +126,39 @@ func (h *Host) Close(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// supervisor returns the one for a binary, and retires the one that had its
-// name before.
-func (h *Host) supervisor(b Binary) (*supervisor, error) {
+// supervisor returns the supervisor of a binary's processes. If the name stood
+// for another program before, that one is replaced.
+func (h *Host) supervisor(b Binary) (*process.Supervisor, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	key := b.key()
+	program := b.program()
+	key := program.Key()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, core.Errorf(core.Closed, "plugin %q: the host of plugins is closed", b.Name)
+		return nil, core.Errorf(core.CodeClosed, "plugin %q: the host of plugins is closed", b.Name)
 	}
-	if h.sups == nil {
-		h.sups, h.named = map[string]*supervisor{}, map[string]string{}
+	if h.supervisors == nil {
+		h.supervisors, h.keys = map[string]*process.Supervisor{}, map[string]string{}
 	}
-	s := h.sups[key]
+	s := h.supervisors[key]
 	if s == nil {
-		s = newSupervisor(h, b.clone())
-		h.sups[key] = s
+		s = process.NewSupervisor(program, h.config(b.Name), h.Logger)
+		h.supervisors[key] = s
 	}
-	before := h.named[b.Name]
-	h.named[b.Name] = key
-	s.retire(false)
-	if before != "" && before != key && !h.isNamed(before) {
-		h.sups[before].retire(true)
+	before := h.keys[b.Name]
+	h.keys[b.Name] = key
+	s.SetReplaced(false)
+	if before != "" && before != key && !h.hasName(before) {
+		h.supervisors[before].SetReplaced(true)
 	}
 	return s, nil
 }
 
-// isNamed reports whether a name stands for a key. h.mu is held.
-func (h *Host) isNamed(key string) bool {
-	for _, k := range h.named {
+// hasName reports whether a name stands for the program with a key. h.mu is held.
+func (h *Host) hasName(key string) bool {
+	for _, k := range h.keys {
 		if k == key {
 			return true
 		}

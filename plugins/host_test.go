@@ -20,7 +20,8 @@ import (
 func TestDescribe(t *testing.T) {
 	h, _ := newHost(t)
 	f := factoryOf(t, h, testBinary(), "ticket")
-	require.Equal(t, core.Info{Kind: "ticket", Plugin: "tester"}, f.Info(), "before the start, the kind alone is known")
+	require.Equal(t, core.Info{Kind: "ticket", Plugin: "tester"}, f.Info(),
+		"before the start, the kind alone is known")
 	require.Empty(t, f.Settings())
 	require.NoError(t, f.Check("", map[string]any{"misspelt": 1}), "nothing is started by Check")
 
@@ -41,7 +42,8 @@ func TestSameFaults(t *testing.T) {
 	f := factoryOf(t, h, testBinary(), "ticket")
 	for _, settings := range []map[string]any{
 		{},
-		{"url": "https://a.example", "key": core.NewSecret("k"), "klass": "first", "seats": []any{map[string]any{"row": "x"}, map[string]any{}}},
+		{"url": "https://a.example", "key": core.NewSecret("k"), "klass": "first",
+			"seats": []any{map[string]any{"row": "x"}, map[string]any{}}},
 		{"url": 7, "key": true, "class": "firts", "grace": "soon"},
 		{"url": "gopher://a.example", "key": "k"},
 		{"url": "https://unopenable.example", "key": "k"},
@@ -55,7 +57,8 @@ func TestSameFaults(t *testing.T) {
 		var faults, have core.Faults
 		require.Equal(t, errors.As(want, &faults), errors.As(got, &have))
 		require.Equal(t, faults, have)
-		if err := ticketFactory.Check("qa", settings); err != nil && !strings.Contains(err.Error(), "https") { // Validate is the plugin's
+		if err := ticketFactory.Check("qa", settings); err != nil &&
+			!strings.Contains(err.Error(), "https") { // Validate is the plugin's
 			require.Equal(t, err.Error(), f.Check("qa", settings).Error())
 		}
 	}
@@ -70,7 +73,7 @@ func TestSameErrors(t *testing.T) {
 		for _, f := range []core.Factory{testFactory, f} {
 			p, err := f.Open(t.Context(), "", map[string]any{"do": do, "key": "canary"})
 			require.NoError(t, err)
-			s := core.New("x", p, &core.Options{Provider: "test"})
+			s := core.New("x", p, &core.Options{Kind: "test"})
 			err = s.Init(t.Context())
 			require.Error(t, err)
 			var e *core.Error
@@ -88,11 +91,12 @@ func TestSameErrors(t *testing.T) {
 // wrote the plugin.
 func TestErrorsWithoutSecrets(t *testing.T) {
 	h, _ := newHost(t)
-	for name, key := range map[string]any{"plain": "canary-key", "from a file": core.NewSecret("canary-key")} {
+	for name, key := range map[string]any{"plain": "canary-key",
+		"from a file": core.NewSecret("canary-key")} {
 		t.Run(name, func(t *testing.T) {
 			p := openTest(t, h, testBinary(), map[string]any{"do": "leak", "key": key})
 			_, err := p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorContains(t, err, "the plugin's error repeats a secret and is not shown")
 			require.NotContains(t, err.Error(), "canary")
 		})
@@ -102,15 +106,17 @@ func TestErrorsWithoutSecrets(t *testing.T) {
 // One session with everything that a provider can be.
 func TestAbilities(t *testing.T) {
 	h, log := newHost(t)
-	p := openTest(t, h, testBinary(), map[string]any{"name": "me", "key": core.NewSecret("canary-key")})
+	p := openTest(t, h, testBinary(),
+		map[string]any{"name": "me", "key": core.NewSecret("canary-key")})
 	cred, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
 	require.Equal(t, "Test canary-key", header(cred, "Authorization"))
 	require.Equal(t, "me", cred.Subject)
 
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: cred, Challenge: "Bearer \xff"})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: cred,
+		Challenge: "Bearer \xff"})
 	require.NoError(t, err)
-	require.Equal(t, "renew renew ", again.Renewal.Reveal())
+	require.Equal(t, "renew renew ", again.RefreshState.Reveal())
 	require.Equal(t, "rejected", again.Attributes["reason"])
 	require.Equal(t, "Bearer ", again.Attributes["challenge"])
 	require.Equal(t, "false", again.Attributes["retry"])
@@ -118,16 +124,19 @@ func TestAbilities(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "true", again.Attributes["retry"])
 
-	a, err := p.(core.Authorizer).Authorize(t.Context(), cred, core.Outgoing{Method: "PUT", URL: "https://a.example/x", Header: http.Header{"X-Sent": {"1"}}, Digests: map[crypto.Hash][]byte{crypto.SHA256: {1}}})
+	a, err := p.(core.Authorizer).Authorize(t.Context(), cred,
+		core.Outgoing{Method: "PUT", URL: "https://a.example/x", Header: http.Header{"X-Sent": {"1"}},
+			Digests: map[crypto.Hash][]byte{crypto.SHA256: {1}}})
 	require.NoError(t, err)
 	require.Equal(t, "PUT https://a.example/x 1 01 Test canary-key", a.Header["Signature"].Reveal())
 
-	signature, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{Digest: []byte{2}, Hash: crypto.SHA384, PSSSalt: 3})
+	signature, err := p.(core.TLSSigner).SignDigest(t.Context(),
+		core.SignatureRequest{Digest: []byte{2}, Hash: crypto.SHA384, PSSSalt: 3})
 	require.NoError(t, err)
 	require.Equal(t, "SHA-384 02 3", string(signature))
 
 	err = p.(core.Revoker).Revoke(t.Context(), cred)
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.EqualError(t, err, "denied: revoking me")
 	require.NotContains(t, log.String(), "canary")
 }
@@ -140,17 +149,22 @@ func TestUnsupported(t *testing.T) {
 			return err
 		},
 		"sign": func(p core.Provider) error {
-			_, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{})
+			_, err := p.(core.TLSSigner).SignDigest(t.Context(), core.SignatureRequest{})
 			return err
 		},
-		"revoke": func(p core.Provider) error { return p.(core.Revoker).Revoke(t.Context(), core.Credential{}) },
+		"revoke": func(p core.Provider) error {
+			return p.(core.Revoker).Revoke(t.Context(),
+				core.Credential{})
+		},
 		"sign-in": func(p core.Provider) error {
-			_, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{})
+			_, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, core.UI{})
 			return err
 		},
 	} {
-		require.ErrorIs(t, call(openTest(t, h, testBinary(), map[string]any{"nope": ability})), errors.ErrUnsupported, ability)
-		bare, err := factoryOf(t, h, testBinary(), "ticket").Open(t.Context(), "", map[string]any{"url": "https://a.example", "key": "k"})
+		require.ErrorIs(t, call(openTest(t, h, testBinary(), map[string]any{"nope": ability})),
+			errors.ErrUnsupported, ability)
+		bare, err := factoryOf(t, h, testBinary(), "ticket").Open(t.Context(), "",
+			map[string]any{"url": "https://a.example", "key": "k"})
 		require.NoError(t, err)
 		require.ErrorIs(t, call(bare), errors.ErrUnsupported, ability)
 	}
@@ -171,7 +185,7 @@ func TestSignIn(t *testing.T) {
 	}
 	signIn := func(ctx context.Context, name string, ui core.UI) (core.Credential, error) {
 		p := openTest(t, h, testBinary(), map[string]any{"name": name, "do": "interactive"})
-		return p.(core.SignIn).SignIn(ctx, core.Request{}, ui)
+		return p.(core.InteractiveProvider).SignIn(ctx, core.Request{}, ui)
 	}
 	cred, err := signIn(t.Context(), "https://login.example/", ui)
 	require.NoError(t, err)
@@ -181,10 +195,10 @@ func TestSignIn(t *testing.T) {
 	_, err = signIn(t.Context(), "file:///etc/passwd", ui)
 	require.EqualError(t, err, "bad config: only web pages are opened")
 	_, err = signIn(t.Context(), "https://a.example", core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	ui.Open = nil
 	ui.Ask = func(context.Context, string, bool) (core.Secret, error) {
-		return core.Secret{}, core.Errorf(core.Denied, "no thanks")
+		return core.Secret{}, core.Errorf(core.CodeDenied, "no thanks")
 	}
 	_, err = signIn(t.Context(), "", ui)
 	require.EqualError(t, err, "denied: no thanks")
@@ -199,8 +213,11 @@ func TestSignIn(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	// In a session, after Authenticate said Interactive.
-	ui.Ask = func(context.Context, string, bool) (core.Secret, error) { return core.NewSecret("me"), nil }
-	s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": "interactive"}), &core.Options{UI: &ui})
+	ui.Ask = func(context.Context, string, bool) (core.Secret, error) {
+		return core.NewSecret("me"), nil
+	}
+	s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": "interactive"}),
+		&core.Options{UI: &ui})
 	require.NoError(t, s.Init(t.Context()))
 }
 
@@ -242,7 +259,8 @@ func TestSession(t *testing.T) {
 		}
 	}))
 	defer api.Close()
-	s := core.New("x", openTest(t, h, testBinary(), map[string]any{"key": "k"}), &core.Options{Lazy: true})
+	s := core.New("x", openTest(t, h, testBinary(), map[string]any{"key": "k"}),
+		&core.Options{Lazy: true})
 	defer s.Close(t.Context())
 	resp, err := s.Client().Get(api.URL)
 	require.NoError(t, err)
@@ -263,7 +281,8 @@ func TestLearn(t *testing.T) {
 	}))
 	defer api.Close()
 	get := func(learn string) (*http.Response, error) {
-		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"key": "k", "do": "learn " + learn}), &core.Options{Lazy: true})
+		s := core.New("x", openTest(t, h, testBinary(),
+			map[string]any{"key": "k", "do": "learn " + learn}), &core.Options{Lazy: true})
 		defer s.Close(t.Context())
 		return s.Client().Get(api.URL)
 	}
@@ -274,6 +293,6 @@ func TestLearn(t *testing.T) {
 	require.Equal(t, []string{"nonce:", "nonce:n-1"}, got)
 
 	_, err = get("1000")
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "it wants to learn more than it can use")
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/plugins/internal/process"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
@@ -28,18 +29,21 @@ func serveHostile() {
 	if err != nil {
 		panic(err)
 	}
-	go endWithHost(s)
+	go process.EndWithHost(func() { s.closeAll(closeLimit) })
 	serve(&hostile{s, strings.TrimPrefix(os.Args[1], "bad-answers-")})
 }
 
-func (h *hostile) Describe(ctx context.Context, m *v1.DescribeRequest) (*v1.DescribeResponse, error) {
+func (h *hostile) Describe(ctx context.Context,
+	m *v1.DescribeRequest) (*v1.DescribeResponse, error) {
 	switch h.mode {
 	case "nothing-described":
 		return &v1.DescribeResponse{}, nil
 	case "kind-twice":
 		return &v1.DescribeResponse{Kinds: []*v1.Kind{{Name: "test"}, {Name: "test"}}}, nil
 	case "odd-type":
-		return &v1.DescribeResponse{Kinds: []*v1.Kind{{Name: "test", Settings: []*v1.Setting{{Name: "a", Type: "list of lists"}}}}}, nil
+		return &v1.DescribeResponse{
+				Kinds: []*v1.Kind{{Name: "test", Settings: []*v1.Setting{{Name: "a", Type: "list of lists"}}}}},
+			nil
 	case "no-description":
 		return nil, status.Error(codes.Unimplemented, "no")
 	}
@@ -57,7 +61,9 @@ func (h *hostile) Open(ctx context.Context, m *v1.OpenRequest) (*v1.OpenResponse
 }
 
 func (h *hostile) Authenticate(stream v1.Provider_AuthenticateServer) error {
-	cred := &v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Credential{Credential: &v1.Credential{Attach: &v1.Attachment{Header: map[string]string{"A": "b"}}}}}
+	cred := &v1.AuthenticateResponse{
+		Message: &v1.AuthenticateResponse_Credential{
+			Credential: &v1.Credential{Attach: &v1.Attachment{Header: map[string]string{"A": "b"}}}}}
 	switch h.mode {
 	case "twice":
 		_ = stream.Send(cred)
@@ -67,14 +73,16 @@ func (h *hostile) Authenticate(stream v1.Provider_AuthenticateServer) error {
 	case "empty":
 		return stream.Send(&v1.AuthenticateResponse{})
 	case "unasked-prompt":
-		return stream.Send(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Text: "password?"}}})
+		return stream.Send(&v1.AuthenticateResponse{
+			Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Text: "password?"}}})
 	case "not-found":
 		return status.Error(codes.NotFound, "who?")
 	case "large-message":
 		return status.Error(codes.ResourceExhausted, "too large")
 	case "prompts":
 		for {
-			if err := stream.Send(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Text: "again?"}}}); err != nil {
+			if err := stream.Send(&v1.AuthenticateResponse{
+				Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Text: "again?"}}}); err != nil {
 				return err
 			}
 		}
@@ -92,11 +100,13 @@ func TestHostileAnswers(t *testing.T) {
 	}
 	for mode, want := range map[string]string{
 		"nothing-described": "bad config: plugin \"evil\": its description is faulty: it has no kind",
-		"kind-twice":        "bad config: plugin \"evil\": its description is faulty: a kind has no proper name, or that of another",
-		"odd-type":          "bad config: plugin \"evil\": its description is faulty: kind \"test\": the setting \"a\" has an unknown type",
-		"no-description":    "bad config: plugin \"evil\": it does not serve authsession.provider.v1",
-		"unknown-status":    "unavailable: plugin \"evil\": the call failed with status Unknown",
-		"odd-code":          "provider \"test\": unavailable: ab",
+		"kind-twice": `bad config: plugin "evil": its description is faulty: ` +
+			`a kind has no proper name, or that of another`,
+		"odd-type": `bad config: plugin "evil": its description is faulty: ` +
+			`kind "test": the setting "a" has an unknown type`,
+		"no-description": "bad config: plugin \"evil\": it does not serve authsession.provider.v1",
+		"unknown-status": "unavailable: plugin \"evil\": the call failed with status Unknown",
+		"odd-code":       "provider \"test\": unavailable: ab",
 	} {
 		_, err := open(mode)
 		require.ErrorContains(t, err, want)
@@ -113,7 +123,7 @@ func TestHostileAnswers(t *testing.T) {
 		p, err := open(mode)
 		require.NoError(t, err)
 		_, err = p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable, mode)
+		require.ErrorIs(t, err, core.CodeUnavailable, mode)
 		require.ErrorContains(t, err, want, mode)
 		require.ErrorContains(t, err, `plugin "evil"`)
 	}
@@ -124,8 +134,8 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		p, err := open(mode)
 		require.NoError(t, err)
-		_, err = p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{})
-		require.ErrorIs(t, err, core.Unavailable, mode)
+		_, err = p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, core.UI{})
+		require.ErrorIs(t, err, core.CodeUnavailable, mode)
 		require.ErrorContains(t, err, want, mode)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // personConfig makes a provider that needs a person, once.
 type personConfig struct {
-	Do     string `json:"do" default:"browser" doc:"How the person signs in: browser, visit, show, crash, paste."`
+	Do     string `json:"do" default:"browser" doc:"How: browser, visit, show, crash, paste."`
 	Page   string `json:"page" doc:"The page to visit."`
 	Code   string `json:"code" doc:"The code to enter there."`
 	Direct string `json:"direct" doc:"The page with the code in it."`
@@ -27,46 +27,50 @@ type personConfig struct {
 }
 
 var personFactory = core.NewFactory(core.Info{Kind: "person", Summary: "Needs a person."},
-	func(_ context.Context, _ core.Environment, cfg personConfig) (core.Provider, error) { return &cfg, nil })
+	func(_ context.Context, _ core.Environment, cfg personConfig) (core.Provider, error) {
+		return &cfg, nil
+	})
 
 // Authenticate goes on with what a person has begun.
 func (c *personConfig) Authenticate(_ context.Context, req core.Request) (core.Credential, error) {
-	if req.Previous.Renewal.IsZero() {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+	if req.Previous.RefreshState.IsZero() {
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	}
-	return c.credential(req.Previous.Renewal.Reveal()), nil
+	return c.credential(req.Previous.RefreshState.Reveal()), nil
 }
 
 func (c *personConfig) credential(who string) core.Credential {
 	cred := token("Person " + who)
-	cred.Renewal, cred.Subject = core.NewSecret(who), who
+	cred.RefreshState, cred.Subject = core.NewSecret(who), who
 	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid())}
 	return cred
 }
 
 // SignIn asks in the way that Do names.
-func (c *personConfig) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (c *personConfig) SignIn(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
 	switch c.Do {
 	case "visit":
-		v := core.Visit{URL: c.Page, Code: c.Code, Direct: c.Direct}
+		v := core.DevicePrompt{VerificationURI: c.Page, UserCode: c.Code, VerificationURIComplete: c.Direct}
 		if c.Years > 0 {
-			v.Expires = time.Date(2000+c.Years, 1, 2, 3, 4, 5, 0, time.UTC)
+			v.ExpiresAt = time.Date(2000+c.Years, 1, 2, 3, 4, 5, 0, time.UTC)
 		}
-		if ui.Visit == nil {
-			return c.credential("told"), ui.Show(ctx, "open "+v.URL+" and enter "+v.Code)
+		if ui.ShowDevicePrompt == nil {
+			return c.credential("told"), ui.Show(ctx, "open "+v.VerificationURI+" and enter "+v.UserCode)
 		}
-		return c.credential("visitor"), ui.Visit(ctx, v)
+		return c.credential("visitor"), ui.ShowDevicePrompt(ctx, v)
 	case "show":
 		return c.credential("reader"), ui.Show(ctx, c.Text)
 	}
 	if ui.Open == nil {
-		return core.Credential{}, core.Errorf(core.Interactive, "there is no browser")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "there is no browser")
 	}
 	return c.browse(ctx, req, ui)
 }
 
 // browse waits at a loopback address for the person's browser.
-func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
+func (c *personConfig) browse(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return core.Credential{}, err
@@ -82,7 +86,8 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 	})}
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()
-	if err := ui.Open(ctx, fmt.Sprintf("http://%s/?pid=%d&input=%s", l.Addr(), os.Getpid(), req.Inputs["actor_token"].Subject)); err != nil {
+	if err := ui.Open(ctx, fmt.Sprintf("http://%s/?pid=%d&input=%s", l.Addr(), os.Getpid(),
+		req.Inputs["actor_token"].Subject)); err != nil {
 		return core.Credential{}, err
 	}
 	switch c.Do {
@@ -100,11 +105,12 @@ func (c *personConfig) browse(ctx context.Context, req core.Request, ui core.UI)
 	select {
 	case who := <-came:
 		if who == "" {
-			return core.Credential{}, core.Errorf(core.Denied, "the person said no")
+			return core.Credential{}, core.Errorf(core.CodeDenied, "the person said no")
 		}
 		return c.credential(who), nil
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the person did not come: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the person did not come: %w",
+			context.Cause(ctx))
 	}
 }
 
@@ -145,8 +151,8 @@ func diary(lines *[]string) core.UI {
 	return core.UI{
 		Show: func(_ context.Context, m string) error { note("show %q", m); return nil },
 		Open: func(_ context.Context, u string) error { note("open %q", u); return nil },
-		Visit: func(_ context.Context, v core.Visit) error {
-			note("visit %q %q %q %v", v.URL, v.Code, v.Direct, v.Expires.Year())
+		ShowDevicePrompt: func(_ context.Context, v core.DevicePrompt) error {
+			note("visit %q %q %q %v", v.VerificationURI, v.UserCode, v.VerificationURIComplete, v.ExpiresAt.Year())
 			return nil
 		},
 		Ask: func(_ context.Context, q string, hidden bool) (core.Secret, error) {

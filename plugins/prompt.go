@@ -1,3 +1,5 @@
+// Read on in secrets.go.
+
 package plugins
 
 import (
@@ -18,9 +20,10 @@ const (
 	maxCode   = 256      // bytes of a code that a person enters
 )
 
-// show lets the person's program do what the plugin asks for. What a person
-// sees is made fit to be seen.
-func show(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error) {
+// answerPrompt lets the person's program do what the plugin asks for, and returns
+// the person's answer to a question. Texts are made fit for a terminal before
+// the program gets them.
+func answerPrompt(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error) {
 	switch kind := m.GetKind(); {
 	case kind == v1.PromptKind_PROMPT_KIND_SHOW && ui.Show != nil:
 		return "", ui.Show(ctx, readable(m.GetText(), maxPrompt))
@@ -28,55 +31,58 @@ func show(ctx context.Context, m *v1.Prompt, ui core.UI) (string, error) {
 		answer, err := ui.Ask(ctx, readable(m.GetText(), maxPrompt), m.GetHidden())
 		return answer.Reveal(), err
 	case kind == v1.PromptKind_PROMPT_KIND_OPEN && ui.Open != nil:
-		if !isPage(m.GetText()) {
-			return "", errPage
+		if !isPageURL(m.GetText()) {
+			return "", errNotAPage
 		}
 		return "", ui.Open(ctx, m.GetText())
-	case kind == v1.PromptKind_PROMPT_KIND_VISIT && ui.Visit != nil:
-		v, err := visit(m)
+	case kind == v1.PromptKind_PROMPT_KIND_VISIT && ui.ShowDevicePrompt != nil:
+		v, err := toVisit(m)
 		if err != nil {
 			return "", err
 		}
-		return "", ui.Visit(ctx, v)
+		return "", ui.ShowDevicePrompt(ctx, v)
 	}
-	return "", core.Errorf(core.Interactive, "the program cannot do that")
+	return "", core.Errorf(core.CodeInteractive, "the program cannot do that")
 }
 
-var errPage = core.Errorf(core.BadConfig, "only web pages are opened")
+var errNotAPage = core.Errorf(core.CodeBadConfig, "only web pages are opened")
 
-// visit checks the page that a person is asked to open. The URL with the code
-// in it, and the time, are done without where they make no sense.
-func visit(m *v1.Prompt) (core.Visit, error) {
+// toVisit checks the page that a person is asked to open. It leaves out the URL
+// with the code in it, and the time, where they make no sense.
+func toVisit(m *v1.Prompt) (core.DevicePrompt, error) {
 	v := wire.ToVisit(m)
-	if !isPage(v.URL) {
-		return v, errPage
+	if !isPageURL(v.VerificationURI) {
+		return v, errNotAPage
 	}
-	if len(v.Code) > maxCode || strings.ContainsFunc(v.Code, unprintable) {
-		return v, core.Errorf(core.Unavailable, "the code is too long, or not to be typed")
+	if len(v.UserCode) > maxCode || strings.ContainsFunc(v.UserCode, isUnprintable) {
+		return v, core.Errorf(core.CodeUnavailable, "the code is too long, or not to be typed")
 	}
-	if !isPage(v.Direct) {
-		v.Direct = ""
+	if !isPageURL(v.VerificationURIComplete) {
+		v.VerificationURIComplete = ""
 	}
-	if absurdTime(m.GetExpires()) {
-		v.Expires = time.Time{}
+	if isImplausible(m.GetExpires()) {
+		v.ExpiresAt = time.Time{}
 	}
 	return v, nil
 }
 
-// isPage reports whether text is the URL of a web page.
-func isPage(text string) bool {
-	if len(text) > maxPage || strings.ContainsFunc(text, func(c rune) bool { return c == ' ' || unprintable(c) }) {
+// isPageURL reports whether text is the URL of a web page that can be shown as it
+// is.
+func isPageURL(text string) bool {
+	isRefused := func(c rune) bool { return c == ' ' || isUnprintable(c) }
+	if len(text) > maxPage || strings.ContainsFunc(text, isRefused) {
 		return false
 	}
 	u, err := url.Parse(text)
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-// readable makes foreign text lines that a terminal can show: without control
-// characters, and without those that turn the direction of writing.
+// readable makes text of a plugin lines of at most limit bytes that a terminal can
+// show: without control characters, and without those that turn the direction of
+// writing.
 func readable(text string, limit int) string {
 	text = strings.Map(func(c rune) rune {
-		if c != '\n' && unprintable(c) {
+		if c != '\n' && isUnprintable(c) {
 			return ' '
 		}
 		return c
@@ -87,4 +93,4 @@ func readable(text string, limit int) string {
 	return text
 }
 
-func unprintable(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) }
+func isUnprintable(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) }

@@ -1,3 +1,5 @@
+// Read on in server.go.
+
 package plugins
 
 import (
@@ -9,24 +11,28 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/ctxmutex"
 	wire "github.com/authsession/authsession/plugins/proto"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
-// prompter carries a sign-in's questions to the host and the answers back.
+// prompter sends the prompts of a sign-in to the host and returns the replies. The
+// host replies to prompts in their order, also to one that was withdrawn.
 type prompter struct {
 	stream  v1.Provider_AuthenticateServer
-	turn    chan struct{} // holds one element while someone asks
-	replies chan *v1.Reply
-	read    sync.Once
-	given   int // prompts whose reply nobody waits for any more; guarded by turn
+	asking  ctxmutex.Mutex // held by the ask that waits for a reply
+	replies chan *v1.Reply // closed at the end of the stream
+	read    sync.Once      // starts receive
+	// withdrawn is how many prompts were withdrawn whose reply has not come yet.
+	// asking guards it.
+	withdrawn int
 }
 
 func newPrompter(stream v1.Provider_AuthenticateServer) *prompter {
-	return &prompter{stream: stream, turn: make(chan struct{}, 1), replies: make(chan *v1.Reply)}
+	return &prompter{stream: stream, asking: ctxmutex.New(), replies: make(chan *v1.Reply)}
 }
 
-// ui offers what the host's program can do.
+// ui returns a user interface with the prompts that the host's program can answer.
 func (p *prompter) ui(can []v1.PromptKind) core.UI {
 	var ui core.UI
 	if slices.Contains(can, v1.PromptKind_PROMPT_KIND_SHOW) {
@@ -37,7 +43,9 @@ func (p *prompter) ui(can []v1.PromptKind) core.UI {
 	}
 	if slices.Contains(can, v1.PromptKind_PROMPT_KIND_ASK) {
 		ui.Ask = func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
-			text, err := p.ask(ctx, &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_ASK, Text: prompt, Hidden: hidden})
+			text, err := p.ask(ctx, &v1.Prompt{
+				Kind: v1.PromptKind_PROMPT_KIND_ASK, Text: prompt, Hidden: hidden,
+			})
 			return core.NewSecret(text), err
 		}
 	}
@@ -48,7 +56,7 @@ func (p *prompter) ui(can []v1.PromptKind) core.UI {
 		}
 	}
 	if slices.Contains(can, v1.PromptKind_PROMPT_KIND_VISIT) {
-		ui.Visit = func(ctx context.Context, v core.Visit) error {
+		ui.ShowDevicePrompt = func(ctx context.Context, v core.DevicePrompt) error {
 			_, err := p.ask(ctx, wire.FromVisit(v))
 			return err
 		}
@@ -56,39 +64,47 @@ func (p *prompter) ui(can []v1.PromptKind) core.UI {
 	return ui
 }
 
+// ask sends a prompt and returns the reply. If ctx ends before, the prompt counts
+// as withdrawn: the host notices that when the next message comes.
 func (p *prompter) ask(ctx context.Context, prompt *v1.Prompt) (string, error) {
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case <-p.stream.Context().Done():
-		return "", context.Cause(p.stream.Context())
+	if err := p.lock(ctx); err != nil {
+		return "", err
 	}
+	defer p.asking.Unlock()
 	out := &v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: prompt}}
-	if err := sendable(out, "the prompt"); err != nil {
+	if err := checkMessage(out, "the prompt"); err != nil {
 		return "", err
 	}
 	if err := p.stream.Send(out); err != nil {
-		return "", gone(err)
+		return "", sendError(err)
 	}
 	p.read.Do(func() { go p.receive() })
 	for {
 		select {
 		case reply, ok := <-p.replies:
-			switch {
-			case !ok:
-				return "", core.Errorf(core.Unavailable, "the host left the sign-in")
-			case p.given > 0:
-				p.given--
+			if !ok {
+				return "", hostLeft()
+			}
+			if p.withdrawn > 0 {
+				p.withdrawn--
 				continue
 			}
 			return reply.GetText(), wire.ToError(reply.GetError())
 		case <-ctx.Done():
-			p.given++
+			p.withdrawn++
 			return "", context.Cause(ctx)
 		}
 	}
+}
+
+// lock locks asking. It stops waiting at the end of ctx, and at that of the
+// stream.
+func (p *prompter) lock(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ofStream := p.stream.Context()
+	defer context.AfterFunc(ofStream, func() { cancel(context.Cause(ofStream)) })()
+	return p.asking.Lock(ctx)
 }
 
 // receive reads replies until the stream ends.
@@ -111,9 +127,12 @@ func (p *prompter) receive() {
 	}
 }
 
-func gone(err error) error {
+func hostLeft() error { return core.Errorf(core.CodeUnavailable, "the host left the sign-in") }
+
+// sendError explains the error of a Send.
+func sendError(err error) error {
 	if status.Code(err) == codes.Canceled {
 		return context.Canceled
 	}
-	return core.Errorf(core.Unavailable, "the host left the sign-in")
+	return hostLeft()
 }

@@ -10,28 +10,29 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/authsession/authsession/plugins/internal/process"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
 // TestProtocolPage holds docs/plugin-protocol.md to the code: its numbers, its
-// variables, and that no call, code, ability or prompt is missing.
+// variables, and that no call, code, ability or prompt is missing. The numbers of
+// processes are held by the test of the same name in plugins/internal/process.
 func TestProtocolPage(t *testing.T) {
 	text, err := os.ReadFile("../docs/plugin-protocol.md")
 	require.NoError(t, err)
 	page := strings.Join(strings.Fields(string(text)), " ")
 	for _, want := range []string{
-		fmt.Sprintf("| `%s` | `%s`", cookieKey, cookieValue),
-		fmt.Sprintf("| 2 | `%d`, the version of this protocol", protocolVersion),
+		fmt.Sprintf("| `%s` | `%s`", process.CookieKey, process.CookieValue),
+		fmt.Sprintf("| 2 | `%d`, the version of this protocol", process.ProtocolVersion),
 		fmt.Sprintf("| a message, both ways | %d MiB", maxMessage>>20),
-		fmt.Sprintf("| the line | %d KiB", maxHandshake>>10),
 		fmt.Sprintf("| kinds | %d, with 10,000 settings in all", maxKinds),
-		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes, maxOrigins),
+		fmt.Sprintf("%d KiB; at most %d attributes and %d origins", maxAttribute>>10, maxAttributes,
+			maxOrigins),
 		fmt.Sprintf("| within %d years", maxYears),
 		fmt.Sprintf("| a signature | %d KiB", maxSignature>>10),
-		fmt.Sprintf("| %d; a message or a question is cut at %d KiB, a URL has %d KiB, a code %d bytes", maxPrompts, maxPrompt>>10, maxPage>>10, maxCode),
-		fmt.Sprintf("| headers to learn | %d, with names of %d bytes", maxLearn, maxLearnt),
-		fmt.Sprintf("cut after %d KiB and dropped beyond %d a second", maxLine>>10, lineRate),
-		fmt.Sprintf("from %d ms to %v s", restartBase.Milliseconds(), restartMax.Seconds()),
+		fmt.Sprintf("| %d; a message or a question is cut at %d KiB, a URL has %d KiB, a code %d bytes",
+			maxPrompts, maxPrompt>>10, maxPage>>10, maxCode),
+		fmt.Sprintf("| headers to learn | %d, with names of %d bytes", maxLearned, maxLearnedHeader),
 	} {
 		require.Contains(t, page, want)
 	}
@@ -41,18 +42,21 @@ func TestProtocolPage(t *testing.T) {
 		require.Contains(t, string(text), "\n### "+string(methods.Get(i).Name())+"\n")
 	}
 	var names []string
-	for enum, prefix := range map[protoreflect.Name]string{"Code": "CODE_", "Reason": "REASON_", "PromptKind": "PROMPT_KIND_"} {
+	for enum, prefix := range map[protoreflect.Name]string{"Code": "CODE_", "Reason": "REASON_",
+		"PromptKind": "PROMPT_KIND_"} {
 		values := file.Enums().ByName(enum).Values()
 		for i := range values.Len() {
-			if name := strings.TrimPrefix(string(values.Get(i).Name()), prefix); name != "UNSPECIFIED" && !forTheHost(name) {
+			if name := strings.TrimPrefix(string(values.Get(i).Name()), prefix); name != "UNSPECIFIED" &&
+				!forTheHost(name) {
 				names = append(names, name)
 			}
 		}
 	}
-	for _, m := range []protoreflect.Name{"Begin", "Prompt", "Credential", "Attachment", "AuthorizeRequest", "SignRequest", "Error"} {
+	for _, m := range []protoreflect.Name{"Begin", "Prompt", "Credential", "Attachment",
+		"AuthorizeRequest", "SignRequest", "Error"} {
 		fields := file.Messages().ByName(m).Fields()
 		for i := range fields.Len() {
-			if name := string(fields.Get(i).Name()); !slices.Contains([]string{"credential", "instance", "attach", "kind", "method"}, name) {
+			if name := string(fields.Get(i).Name()); !slices.Contains(inEachMessage, name) {
 				names = append(names, name)
 			}
 		}
@@ -62,7 +66,10 @@ func TestProtocolPage(t *testing.T) {
 	}
 }
 
-// forTheHost tells codes that no plugin sends.
+// inEachMessage are fields that the page does not explain one by one.
+var inEachMessage = []string{"credential", "instance", "attach", "kind", "method"}
+
+// forTheHost reports whether no plugin sends a code.
 func forTheHost(name string) bool {
 	return name == "NOT_INITIALIZED" || name == "CLOSED" || name == "ORIGIN_REFUSED"
 }

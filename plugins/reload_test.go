@@ -30,7 +30,8 @@ func TestReload(t *testing.T) {
 	at, file := filepath.Join(dir, "plugin"), filepath.Join(dir, "a.yaml")
 	configure := func(hash string) {
 		text := fmt.Sprintf("plugins:\n  tester: {path: %q, sha256: %q, kinds: [test]}\n"+
-			"sessions:\n  a: {provider: test, settings: {key: canary}}\n  b: {provider: test, settings: {key: other}}\n", at, hash)
+			"sessions:\n  a: {provider: test, settings: {key: canary}}\n"+
+			"  b: {provider: test, settings: {key: other}}\n", at, hash)
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	}
 	install := func(data []byte) {
@@ -39,7 +40,8 @@ func TestReload(t *testing.T) {
 	}
 	install(program)
 	configure(hash)
-	cfg, err := config.Load(t.Context(), config.Options{Files: []string{file}, Scope: new(core.Scope), Plugins: h, Environ: []string{}})
+	cfg, err := config.Load(t.Context(), config.Options{Files: []string{file}, Scope: new(core.Scope),
+		Plugins: h, Environ: []string{}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = cfg.Close(context.Background()) }) // the provider refuses to revoke
 
@@ -76,8 +78,9 @@ func TestReload(t *testing.T) {
 	}
 	install(append(program, "another release"...))
 	configure(sum([]byte("a mistake")))
-	require.NoError(t, cfg.Reload(t.Context()), "what is wrong with the file is found by who uses it")
-	eventually(t, func() bool { return strings.Contains(log.String(), "the file's sha256 is") }, "the refusal")
+	require.NoError(t, cfg.Reload(t.Context()), "the file is checked when it is used")
+	eventually(t, func() bool { return strings.Contains(log.String(), "the file's sha256 is") },
+		"the refusal")
 	require.Equal(t, first, pid())
 	configure(sum(append(program, "another release"...)))
 	require.NoError(t, cfg.Reload(t.Context()))

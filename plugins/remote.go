@@ -1,3 +1,5 @@
+// Read on in remote_abilities.go.
+
 package plugins
 
 import (
@@ -13,6 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/lazy"
+	"github.com/authsession/authsession/plugins/internal/process"
 	wire "github.com/authsession/authsession/plugins/proto"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
@@ -21,145 +25,185 @@ import (
 // answers [errors.ErrUnsupported] for those that the plugin's provider lacks.
 // It is opened again, with the same settings, in each new process.
 type remote struct {
-	*factory
-	open   *v1.OpenRequest // holds the settings, which may be secret; never written to
-	opened atomic.Pointer[opening]
-	turn   chan struct{} // holds one element while someone opens or closes
-	used   atomic.Bool   // counted by the supervisor
+	processes *process.Supervisor
+	plugin    string
+	kind      string
+	open      *v1.OpenRequest // has the settings, which may be secret; never written to
+
+	// instance is the provider in the last process that was used. It is replaced
+	// when the process is another one, and when the plugin has forgotten it.
+	instance atomic.Pointer[instance]
+	isUser   atomic.Bool // processes counts it as a user
 }
 
-// opening is what Open achieved in one process.
-type opening struct {
-	proc      *process
-	abilities []v1.Ability
+// instance is the plugin's provider in one process.
+type instance struct {
+	process *process.Process
+	client  v1.ProviderClient
+	// abilities opens the provider, once for all calls that wait for it. Its
+	// errors are *openError.
+	abilities *lazy.Value[[]v1.Ability]
 }
 
-func newRemote(f *factory, open *v1.OpenRequest) *remote {
+// openError is an error of opening a provider, unlike the end of a caller's
+// context.
+type openError struct {
+	error
+	isFault bool // of the process, so that opening in another one may succeed
+}
+
+func newRemote(s *process.Supervisor, plugin string, open *v1.OpenRequest) *remote {
 	open.Instance = rand.Text()
-	return &remote{factory: f, open: open, turn: make(chan struct{}, 1)}
+	return &remote{processes: s, plugin: plugin, kind: open.GetKind(), open: open}
 }
 
-// bound returns the process after opening the instance in it if need be. The
-// caller releases it.
-func (r *remote) bound(ctx context.Context, repeat bool) (*process, error) {
-	p, err := r.sup.acquire(ctx)
+// acquire returns the provider in the process, after starting the one and
+// opening the other if necessary. The caller releases the process. With
+// mayRepeat, a process that fails meanwhile is replaced once.
+func (r *remote) acquire(ctx context.Context, mayRepeat bool) (*instance, error) {
+	p, err := r.processes.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if o := r.opened.Load(); o != nil && o.proc == p {
-		return p, nil
+	in := r.instanceIn(p)
+	if _, err = in.abilities.Get(ctx); err == nil {
+		return in, nil
 	}
-	broke, err := r.openIn(ctx, p)
-	if err == nil {
-		return p, nil
+	p.Release()
+	failed, ok := err.(*openError)
+	if !ok { // another caller was opening it when ctx ended
+		return nil, r.processes.CallerLeft(ctx)
 	}
-	p.release()
-	if broke && repeat {
-		return r.bound(ctx, false)
+	if failed.isFault && mayRepeat {
+		return r.acquire(ctx, false)
 	}
-	return nil, err
+	return nil, failed.error
 }
 
-// openIn opens the instance in a process, once for all who ask. broke tells
-// that the process is to blame for the error.
-func (r *remote) openIn(ctx context.Context, p *process) (broke bool, err error) {
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return false, r.sup.left(ctx)
+// instanceIn returns the instance in p, which the caller has acquired.
+func (r *remote) instanceIn(p *process.Process) *instance {
+	for {
+		last := r.instance.Load()
+		if last != nil && last.process == p {
+			return last
+		}
+		in := &instance{process: p, client: v1.NewProviderClient(p.Conn())}
+		in.abilities = lazy.New(func(ctx context.Context) ([]v1.Ability, error) {
+			return r.openIn(ctx, in)
+		})
+		// A process that was lost meanwhile must not replace its successor: the
+		// provider would be opened a second time there.
+		if !r.processes.IsCurrent(p) || r.instance.CompareAndSwap(last, in) {
+			return in
+		}
 	}
-	if o := r.opened.Load(); o != nil && o.proc == p {
-		return false, nil
+}
+
+// openIn opens the provider in the process of in.
+func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error) {
+	if d := descriptionOf(r.processes); d.kind(r.kind) == nil {
+		return nil, &openError{error: d.missing(r.plugin, r.kind)}
 	}
-	if d := r.sup.description(); d.kind(r.kind) == nil {
-		return false, d.missing(r.plugin, r.kind)
-	}
-	m, err := p.client.Open(ctx, r.request())
+	m, err := in.client.Open(ctx, &v1.OpenRequest{
+		Instance: r.open.Instance, Kind: r.open.Kind,
+		Environment: r.open.Environment, Settings: r.open.Settings,
+	})
 	if err != nil {
-		err, broke = p.fault(ctx, err)
-		return broke, err
+		isFault, err := r.processes.CallError(ctx, in.process, err)
+		return nil, &openError{err, isFault}
 	}
 	if m.GetError() != nil {
-		err := r.meant(ctx, m.GetError())
-		err.Provider = r.kind
+		err := r.toError(ctx, m.GetError())
+		err.Kind = r.kind
+		return nil, &openError{error: err}
+	}
+	if !r.isUser.Swap(true) {
+		r.processes.AddUsers(1)
+	}
+	return m.GetAbilities(), nil
+}
+
+// call makes one call in the process that runs, or in the next one. It repeats
+// the call once where the plugin does not know the instance, and, with
+// mayRepeat, where the process failed.
+func (r *remote) call(ctx context.Context, mayRepeat bool, fn func(*instance) error) error {
+	again, err := r.callOnce(ctx, mayRepeat, fn)
+	if again {
+		_, err = r.callOnce(ctx, false, fn)
+	}
+	return err
+}
+
+// callOnce makes one attempt of call. again reports whether another attempt may
+// succeed.
+func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
+	fn func(*instance) error) (again bool, err error) {
+	in, err := r.acquire(ctx, mayRepeat)
+	if err != nil {
 		return false, err
 	}
-	if !r.used.Swap(true) {
-		r.sup.refer(1)
+	err = callAndRelease(in, fn)
+	if e, ok := err.(*answerError); ok {
+		return false, e.error
 	}
-	r.opened.Store(&opening{proc: p, abilities: m.GetAbilities()})
-	return false, nil
-}
-
-func (r *remote) request() *v1.OpenRequest {
-	return &v1.OpenRequest{Instance: r.open.Instance, Kind: r.open.Kind, Environment: r.open.Environment, Settings: r.open.Settings}
-}
-
-// call makes one call in the process that is there, or the next one. It is
-// repeated once where the plugin does not know the instance, and, with repeat,
-// where the process failed.
-func (r *remote) call(ctx context.Context, repeat bool, fn func(*process) error) error {
-	for again := true; ; again = false {
-		p, err := r.bound(ctx, repeat && again)
-		if err != nil {
-			return err
-		}
-		used := r.opened.Load()
-		err = held(p, fn)
-		var broke bool
-		switch {
-		case err == nil:
-			return nil
-		case isMeant(err):
-			return err.(*meant).error
-		case errors.Is(err, errors.ErrUnsupported):
-			return err
-		case status.Code(err) == codes.NotFound && ctx.Err() == nil:
-			r.opened.CompareAndSwap(used, nil) // a newer opening stays
-			if again {
-				continue
-			}
-			return core.Errorf(core.Unavailable, "plugin %q does not know the instance that it has opened", r.plugin)
-		default:
-			err, broke = p.fault(ctx, err)
-		}
-		if !broke || !repeat || !again {
-			return err
-		}
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return false, err
 	}
+	if status.Code(err) == codes.NotFound && ctx.Err() == nil {
+		r.instance.CompareAndSwap(in, nil) // unless another call has replaced it
+		return true, core.Errorf(core.CodeUnavailable,
+			"plugin %q does not know the instance that it has opened", r.plugin)
+	}
+	isFault, err := r.processes.CallError(ctx, in.process, err)
+	return isFault && mayRepeat, err
 }
 
-// meant is an error that the plugin's provider reported, or that the host has
-// about its answer: not one of the call.
-type meant struct{ error }
+// callAndRelease calls fn and releases the process, also after a panic.
+func callAndRelease(in *instance, fn func(*instance) error) error {
+	defer in.process.Release()
+	return fn(in)
+}
 
-func isMeant(err error) bool { _, ok := err.(*meant); return ok }
+// answerError is an error that the plugin's provider reported, or that the host
+// has about its answer: the call itself succeeded.
+type answerError struct{ error }
 
-// sameTime is how much earlier a plugin may notice the end of a call.
-const sameTime = 20 * time.Millisecond
+// badAnswer returns an error about an answer that the host refuses.
+func (r *remote) badAnswer(format string, args ...any) error {
+	return &answerError{core.Errorf(core.CodeUnavailable, "plugin %q: %w",
+		r.plugin, fmt.Errorf(format, args...))}
+}
 
-// meant makes an error of a message, with the same text as in the program.
-func (r *remote) meant(ctx context.Context, m *v1.Error) *core.Error {
-	e := r.withoutSecrets(wire.ToError(m).(*core.Error))
-	if end, ok := ctx.Deadline(); ok && e.Code == core.Unavailable && time.Until(end) < sameTime {
-		<-ctx.Done() // the plugin's clock has struck first
+// deadlineTolerance is how much earlier than the host a plugin may notice that
+// the deadline of a call has passed.
+const deadlineTolerance = 20 * time.Millisecond
+
+// toError makes an error of a message, with the same text as in the program.
+func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
+	var schema core.Setting
+	if k := descriptionOf(r.processes).kind(r.kind); k != nil {
+		schema.Fields = k.Settings
+	}
+	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), schema)
+	end, ok := ctx.Deadline()
+	if ok && e.Code == core.CodeUnavailable && time.Until(end) < deadlineTolerance {
+		<-ctx.Done() // the error is that of the deadline
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		e.Input = ""
-		e.Code, e.Err = core.Unavailable, &late{text: textOf(e.Err), cause: cause}
+		e.Code, e.Err = core.CodeUnavailable, &endedError{text: textOf(e.Err), cause: cause}
 	}
 	return e
 }
 
-// late is an error that came because the caller's context ended.
-type late struct {
+// endedError is an error that came because the caller's context ended.
+type endedError struct {
 	text  string
 	cause error
 }
 
-func (l *late) Error() string { return l.text }
-func (l *late) Unwrap() error { return l.cause }
+func (e *endedError) Error() string { return e.text }
+func (e *endedError) Unwrap() error { return e.cause }
 
 func textOf(err error) string {
 	if err == nil {
@@ -168,50 +212,42 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// bad is an answer that is refused.
-func (r *remote) bad(format string, args ...any) error {
-	return &meant{core.Errorf(core.Unavailable, "plugin %q: %w", r.plugin, fmt.Errorf(format, args...))}
-}
-
-// Close lets go of the instance. Whoever made the provider calls it once no
-// session uses it; registry does. A later call opens it again.
-func (r *remote) Close(ctx context.Context) error {
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return r.sup.left(ctx)
-	}
-	o := r.opened.Swap(nil)
-	if o != nil && o.proc.borrow() {
-		ctx, cancel := context.WithTimeout(ctx, farewell)
-		_, _ = o.proc.client.Close(ctx, r.closeRequest())
-		cancel()
-		o.proc.release()
-	}
-	if r.used.Swap(false) {
-		r.sup.refer(-1)
+// checkRequest reports why a request would not arrive. what names its content.
+func (r *remote) checkRequest(m proto.Message, what string) error {
+	if err := checkMessage(m, what); err != nil {
+		return core.Errorf(core.CodeUnavailable, "plugin %q: %w", r.plugin, err.(*core.Error).Err)
 	}
 	return nil
 }
 
-func (r *remote) closeRequest() *v1.CloseRequest { return &v1.CloseRequest{Instance: r.open.Instance} }
+// Close closes the provider in the plugin, after an opening that is under way.
+// The one that made the provider calls it when no session uses it; registry
+// does. A later call opens the provider again.
+func (r *remote) Close(ctx context.Context) error {
+	if in := r.instance.Load(); in != nil {
+		err := in.abilities.Close(ctx, func([]v1.Ability) { r.closeIn(ctx, in) })
+		if err != nil {
+			return r.processes.CallerLeft(ctx)
+		}
+	}
+	if r.isUser.Swap(false) {
+		r.processes.AddUsers(-1)
+	}
+	return nil
+}
+
+// closeIn closes the provider in the process of in, unless that is out of use.
+func (r *remote) closeIn(ctx context.Context, in *instance) {
+	if !r.processes.Borrow(in.process) {
+		return
+	}
+	defer in.process.Release()
+	ctx, cancel := context.WithTimeout(ctx, process.EndGrace)
+	defer cancel()
+	_, _ = in.client.Close(ctx, &v1.CloseRequest{Instance: r.open.Instance})
+}
 
 // String names the provider; its settings are not shown.
-func (r *remote) String() string { return fmt.Sprintf("provider %q of plugin %q", r.kind, r.plugin) }
-
-// sendable reports what would not arrive.
-func (r *remote) sendable(m proto.Message, what string) error {
-	err := sendable(m, what)
-	if err != nil {
-		return core.Errorf(core.Unavailable, "plugin %q: %w", r.plugin, err.(*core.Error).Err)
-	}
-	return nil
-}
-
-// held calls fn and lets go of the process that was acquired for it, also
-// after a panic.
-func held(p *process, fn func(*process) error) error {
-	defer p.release()
-	return fn(p)
+func (r *remote) String() string {
+	return fmt.Sprintf("provider %q of plugin %q", r.kind, r.plugin)
 }

@@ -1,3 +1,5 @@
+// Read on in remote.go.
+
 package plugins
 
 import (
@@ -9,11 +11,13 @@ import (
 )
 
 // secretsOf returns the secrets in a value: what a configuration took from a file
-// or a variable, and the texts that its setting calls secret.
+// or a variable, and the texts that the description s of its setting calls secret.
 func secretsOf(value *v1.Value, s core.Setting) (out []core.Secret) {
 	switch v := value.GetKind().(type) {
 	case *v1.Value_TextValue:
-		if s.Secret || s.Name == "" { // else it is described, and not as a secret
+		// A text that came from a reference is secret unless its setting is
+		// described, and not as a secret.
+		if s.Secret || s.Name == "" {
 			return []core.Secret{core.NewSecret(v.TextValue)}
 		}
 	case *v1.Value_StringValue:
@@ -37,8 +41,8 @@ func secretsIn(object *v1.Object, s core.Setting) (out []core.Secret) {
 	return out
 }
 
-// fieldOf returns the setting of a key in an object. For a map, it is that of the
-// map.
+// fieldOf returns the description of a key in an object. For a key of a map, which
+// has none, only whether the map is secret is known.
 func fieldOf(s core.Setting, key string) core.Setting {
 	if i := slices.IndexFunc(s.Fields, func(f core.Setting) bool { return f.Name == key }); i >= 0 {
 		return s.Fields[i]
@@ -46,29 +50,24 @@ func fieldOf(s core.Setting, key string) core.Setting {
 	return core.Setting{Secret: s.Secret}
 }
 
-// maxErrorText is how much of an error's text is compared with the secrets: more
-// than the protocol lets through.
-const maxErrorText = 128 << 10
+const (
+	// maxErrorText is how much of an error's text is compared with the secrets:
+	// more than the protocol lets through.
+	maxErrorText = 128 << 10
+	// minSecret is the length in bytes of the shortest secret that an error is
+	// searched for. A shorter one is found in words that do not mean it.
+	minSecret = 8
+)
 
-// minSecret is the length of a secret that is looked for in an error. A shorter one
-// is found in words that do not mean it.
-const minSecret = 8
-
-// withoutSecrets returns an error of a plugin without its text if that repeats a
-// secret of the settings. A plugin of an earlier version may not see to that
-// itself.
-func (r *remote) withoutSecrets(e *core.Error) *core.Error {
+// withoutSecrets replaces the text of a plugin's error if it repeats a secret of
+// the settings. A plugin of an earlier version may not do so itself. schema has
+// the settings' descriptions as its fields.
+func withoutSecrets(e *core.Error, settings *v1.Object, schema core.Setting) *core.Error {
 	var faults core.Faults
 	if e.Err == nil || errors.As(e.Err, &faults) { // faults name keys, and no values
 		return e
 	}
-	var schema core.Setting
-	if d := r.sup.description(); d != nil {
-		if k := d.kind(r.kind); k != nil {
-			schema.Fields = k.Settings
-		}
-	}
-	secrets := slices.DeleteFunc(secretsIn(r.open.GetSettings(), schema), func(s core.Secret) bool {
+	secrets := slices.DeleteFunc(secretsIn(settings, schema), func(s core.Secret) bool {
 		return len(s.Reveal()) < minSecret
 	})
 	text := e.Err.Error()

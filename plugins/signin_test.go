@@ -29,21 +29,26 @@ func TestPromptsToPersons(t *testing.T) {
 		settings map[string]any
 		want     string // what the person sees, or part of the error; empty: as in the program
 	}{
-		"all":           {map[string]any{"page": page, "code": "WDJB-MJHT", "direct": page + "?user_code=WDJB-MJHT", "years": 40}, ""},
+		"all": {map[string]any{"page": page, "code": "WDJB-MJHT",
+			"direct": page + "?user_code=WDJB-MJHT", "years": 40}, ""},
 		"page alone":    {map[string]any{"page": page}, ""},
 		"other letters": {map[string]any{"page": page, "code": "ключ 键"}, ""},
-		"no web page":   {map[string]any{"page": "file:///etc/passwd"}, "bad config: only web pages are opened"},
-		"script":        {map[string]any{"page": "javascript:alert(1)"}, "only web pages"},
-		"no host":       {map[string]any{"page": "https:///device"}, "only web pages"},
-		"a line break":  {map[string]any{"page": page + "\nx"}, "only web pages"},
-		"a long page":   {map[string]any{"page": page + long}, "only web pages"},
-		"escapes":       {map[string]any{"page": page, "code": "\x1b[2J"}, "not to be typed"},
-		"direction":     {map[string]any{"page": page, "code": "AB\u202eCD"}, "not to be typed"},
-		"a long code":   {map[string]any{"page": page, "code": long}, "not to be typed"},
-		"odd direct":    {map[string]any{"page": page, "code": "A", "direct": "data:text/html,x"}, `visit "https://id.example.com/device" "A" "" 1`},
-		"odd time":      {map[string]any{"page": page, "code": "A", "years": 900}, `visit "https://id.example.com/device" "A" "" 1`},
-		"lines":         {map[string]any{"do": "show", "text": "open the page\nand enter A"}, ""},
-		"hostile text":  {map[string]any{"do": "show", "text": "a\x1b[31mb\u202ec\r"}, `show "a [31mb c "`},
+		"no web page": {map[string]any{"page": "file:///etc/passwd"},
+			"bad config: only web pages are opened"},
+		"script":       {map[string]any{"page": "javascript:alert(1)"}, "only web pages"},
+		"no host":      {map[string]any{"page": "https:///device"}, "only web pages"},
+		"a line break": {map[string]any{"page": page + "\nx"}, "only web pages"},
+		"a long page":  {map[string]any{"page": page + long}, "only web pages"},
+		"escapes":      {map[string]any{"page": page, "code": "\x1b[2J"}, "not to be typed"},
+		"direction":    {map[string]any{"page": page, "code": "AB\u202eCD"}, "not to be typed"},
+		"a long code":  {map[string]any{"page": page, "code": long}, "not to be typed"},
+		"odd direct": {map[string]any{"page": page, "code": "A", "direct": "data:text/html,x"},
+			`visit "https://id.example.com/device" "A" "" 1`},
+		"odd time": {map[string]any{"page": page, "code": "A", "years": 900},
+			`visit "https://id.example.com/device" "A" "" 1`},
+		"lines": {map[string]any{"do": "show", "text": "open the page\nand enter A"}, ""},
+		"hostile text": {map[string]any{"do": "show", "text": "a\x1b[31mb\u202ec\r"},
+			`show "a [31mb c "`},
 	} {
 		settings := map[string]any{"do": "visit"}
 		for k, v := range c.settings {
@@ -51,7 +56,7 @@ func TestPromptsToPersons(t *testing.T) {
 		}
 		signIn := func(p core.Provider) string {
 			var seen []string
-			if _, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, diary(&seen)); err != nil {
+			if _, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, diary(&seen)); err != nil {
 				require.Empty(t, seen, name)
 				return err.Error()
 			}
@@ -73,8 +78,9 @@ func TestVisitFallsToShow(t *testing.T) {
 	h, _ := newHost(t)
 	var seen []string
 	ui := diary(&seen)
-	ui.Visit = nil
-	cred, err := openPerson(t, h, map[string]any{"do": "visit", "page": "https://a.example", "code": "K"}).(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
+	ui.ShowDevicePrompt = nil
+	cred, err := openPerson(t, h, map[string]any{"do": "visit", "page": "https://a.example",
+		"code": "K"}).(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, ui)
 	require.NoError(t, err)
 	require.Equal(t, "told", cred.Subject)
 	require.Equal(t, []string{`show "open https://a.example and enter K"`}, seen)
@@ -92,7 +98,8 @@ func TestSignInByBrowser(t *testing.T) {
 		<-time.After(time.Second)
 		return browser("ada")(ctx, u)
 	}}
-	s := core.New("x", openPerson(t, h, nil), &core.Options{UI: &ui, Timeout: 300 * time.Millisecond, Lazy: true})
+	s := core.New("x", openPerson(t, h, nil), &core.Options{UI: &ui, Timeout: 300 * time.Millisecond,
+		Lazy: true})
 	require.NoError(t, s.Init(t.Context()))
 	defer s.Close(t.Context())
 	require.Equal(t, "ada", s.Status().Subject)
@@ -124,10 +131,14 @@ func TestSignInByBrowser(t *testing.T) {
 func TestInputs(t *testing.T) {
 	h, _ := newHost(t)
 	var seen string
-	ui := core.UI{Open: func(ctx context.Context, u string) error { seen = u; return browser("ada")(ctx, u) }}
+	ui := core.UI{Open: func(ctx context.Context, u string) error {
+		seen = u
+		return browser("ada")(ctx, u)
+	}}
 	actor := token("x")
 	actor.Subject = "actor"
-	_, err := openPerson(t, h, nil).(core.SignIn).SignIn(t.Context(), core.Request{Inputs: map[string]core.Credential{"actor_token": actor}}, ui)
+	_, err := openPerson(t, h, nil).(core.InteractiveProvider).SignIn(t.Context(),
+		core.Request{Inputs: map[string]core.Credential{"actor_token": actor}}, ui)
 	require.NoError(t, err)
 	require.Contains(t, seen, "&input=actor")
 }
@@ -147,10 +158,10 @@ func TestSignInClosed(t *testing.T) {
 	conn, err := net.Dial("tcp", page.Host)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
-	before := p.(*remote).opened.Load().proc
+	before := p.(*remote).instance.Load().process
 
 	require.NoError(t, s.Close(t.Context()))
-	require.ErrorIs(t, <-failed, core.Closed)
+	require.ErrorIs(t, <-failed, core.CodeClosed)
 	eventually(t, func() bool {
 		conn, err := net.Dial("tcp", page.Host)
 		if err == nil {
@@ -163,7 +174,7 @@ func TestSignInClosed(t *testing.T) {
 	s.Reconfigure(p, &core.Options{UI: &ui})
 	require.NoError(t, s.Init(t.Context()))
 	require.NoError(t, s.Close(t.Context()))
-	require.Same(t, before, p.(*remote).opened.Load().proc)
+	require.Same(t, before, p.(*remote).instance.Load().process)
 }
 
 // A plugin that dies in a sign-in, by itself or by force, is an error at once,
@@ -198,7 +209,7 @@ func TestSignInKilled(t *testing.T) {
 		}}
 		start := time.Now()
 		_, err := p.SignIn(t.Context(), core.Request{}, ui)
-		require.ErrorIs(t, err, core.Unavailable, name)
+		require.ErrorIs(t, err, core.CodeUnavailable, name)
 		require.ErrorContains(t, err, `plugin "tester"`, name)
 		require.Less(t, time.Since(start), 10*time.Second, name)
 		<-asked
@@ -233,7 +244,8 @@ func TestTakenBack(t *testing.T) {
 				return core.NewSecret("too late"), nil
 			},
 		}
-		cred, err := openPerson(t, h, map[string]any{"do": "paste"}).(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
+		cred, err := openPerson(t, h, map[string]any{"do": "paste"}).(core.InteractiveProvider).SignIn(t.Context(),
+			core.Request{}, ui)
 		require.NoError(t, err, name)
 		require.Equal(t, "ada", cred.Subject, name)
 		close(end)
@@ -244,11 +256,20 @@ func TestTakenBack(t *testing.T) {
 // What goes wrong in the program's user interface is an error of the sign-in.
 func TestUserInterfaceFails(t *testing.T) {
 	h, _ := newHost(t)
-	p := openPerson(t, h, nil).(core.SignIn)
+	p := openPerson(t, h, nil).(core.InteractiveProvider)
 	for want, open := range map[string]func(context.Context, string) error{
-		"denied: not today": func(context.Context, string) error { return core.Errorf(core.Denied, "not today") },
-		"unavailable: the program's user interface panicked (string)": func(context.Context, string) error { panic("canary") },
-		"unavailable: no browser":                                     func(context.Context, string) error { return errors.New("no browser") },
+		"denied: not today": func(context.Context,
+			string) error {
+			return core.Errorf(core.CodeDenied, "not today")
+		},
+		"unavailable: the program's user interface panicked (string)": func(context.Context,
+			string) error {
+			panic("canary")
+		},
+		"unavailable: no browser": func(context.Context,
+			string) error {
+			return errors.New("no browser")
+		},
 	} {
 		_, err := p.SignIn(t.Context(), core.Request{}, core.UI{Open: open})
 		require.EqualError(t, err, want)

@@ -22,12 +22,12 @@ import (
 type testConfig struct {
 	Name string      `json:"name" default:"anyone" doc:"The subject."`
 	Do   string      `json:"do" doc:"What to do, such as crash."`
-	Once string      `json:"once" doc:"A file; while it is there, it is removed and Do is done, later not."`
+	Once string      `json:"once" doc:"A file that Do removes. Without it, nothing is done."`
 	Key  core.Secret `json:"key" doc:"A secret."`
 	Nope string      `json:"nope" doc:"An ability that is answered with ErrUnsupported."`
 	Mark string      `json:"mark" doc:"A file that Close makes."`
 
-	Orders string `json:"orders" doc:"A file that says what to do, in the place of Do; credentials live shortly."`
+	Orders string `json:"orders" doc:"A file with the text for Do; credentials are short."`
 }
 
 var testFactory = core.NewFactory(core.Info{Kind: "test", Summary: "Does what it is told."},
@@ -53,8 +53,10 @@ func (c *testConfig) todo() string {
 func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	cred := token("Test " + c.Key.Reveal())
 	cred.Subject = c.Name
-	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()), "reason": req.Reason.String(), "challenge": req.Challenge, "retry": strconv.FormatBool(req.MayRetry)}
-	cred.Renewal = core.NewSecret("renew " + req.Previous.Renewal.Reveal())
+	cred.Attributes = map[string]string{"pid": strconv.Itoa(os.Getpid()),
+		"reason": req.Reason.String(), "challenge": req.Challenge,
+		"retry": strconv.FormatBool(req.MayRetry)}
+	cred.RefreshState = core.NewSecret("renew " + req.Previous.RefreshState.Reveal())
 	cred.Expiry = time.Now().Add(time.Hour)
 	if c.Orders != "" {
 		cred.Expiry = time.Now().Add(2 * time.Second)
@@ -68,13 +70,14 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 		select {}
 	case "wait":
 		<-ctx.Done()
-		return core.Credential{}, core.Errorf(core.Unavailable, "waited: %w", ctx.Err())
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "waited: %w", ctx.Err())
 	case "interactive":
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	case "denied":
-		return core.Credential{}, &core.Error{Code: core.Denied, RetryAfter: time.Minute, Err: errors.New("not you")}
+		return core.Credential{}, &core.Error{Code: core.CodeDenied, RetryAfter: time.Minute,
+			Err: errors.New("not you")}
 	case "local":
-		return core.Credential{}, core.LocalErrorf(core.BadConfig, "no file")
+		return core.Credential{}, core.LocalErrorf(core.CodeBadConfig, "no file")
 	case "leak": // as a plugin of an earlier version
 		return core.Credential{}, errors.New("the server says: " + c.Key.Reveal())
 	case "plain":
@@ -123,7 +126,8 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 // garble writes garbage to all connections of this process.
 func garble() {
 	for fd := 3; fd < 64; fd++ {
-		if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(to, "socket:") {
+		if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil &&
+			strings.HasPrefix(to, "socket:") {
 			_, _ = syscall.Write(fd, []byte("HTTP/1.1 200 OK\r\n\r\n<html>garbage</html>"))
 		}
 	}
@@ -147,20 +151,24 @@ func (c *testConfig) lacks(ability string) error {
 	return nil
 }
 
-func (c *testConfig) Authorize(_ context.Context, cred core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (c *testConfig) Authorize(_ context.Context, cred core.Credential,
+	out core.Outgoing) (core.Attachment, error) {
 	if c.todo() == "crash-authorize" {
 		os.Exit(4)
 	}
 	if do, arg, _ := strings.Cut(c.todo(), " "); do == "learn" {
 		n, _ := strconv.Atoi(arg)
-		nonce := core.NewSecret("nonce:" + out.Learned.Get("Dpop-Nonce"))
-		return core.Attachment{Header: map[string]core.Secret{"Signature": nonce}, Learn: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
+		nonce := core.NewSecret("nonce:" + out.Remembered.Get("Dpop-Nonce"))
+		return core.Attachment{Header: map[string]core.Secret{"Signature": nonce},
+			RememberHeaders: slices.Repeat([]string{"DPoP-Nonce"}, n)}, nil
 	}
-	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"), out.Digests[crypto.SHA256], header(cred, "Authorization"))
-	return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret(text)}}, c.lacks("authorize")
+	text := fmt.Sprintf("%s %s %s %x %s", out.Method, out.URL, out.Header.Get("X-Sent"),
+		out.Digests[crypto.SHA256], header(cred, "Authorization"))
+	return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret(text)}},
+		c.lacks("authorize")
 }
 
-func (c *testConfig) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (c *testConfig) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	return fmt.Appendf(nil, "%v %x %d", req.Hash, req.Digest, req.PSSSalt), c.lacks("sign")
 }
 
@@ -171,15 +179,16 @@ func (c *testConfig) Revoke(_ context.Context, cred core.Credential) error {
 	if err := c.lacks("revoke"); err != nil {
 		return err
 	}
-	return core.Errorf(core.Denied, "revoking %s", cred.Subject)
+	return core.Errorf(core.CodeDenied, "revoking %s", cred.Subject)
 }
 
-func (c *testConfig) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Credential, error) {
+func (c *testConfig) SignIn(ctx context.Context, _ core.Request,
+	ui core.UI) (core.Credential, error) {
 	if err := c.lacks("sign-in"); err != nil {
 		return core.Credential{}, err
 	}
 	if ui.Ask == nil {
-		return core.Credential{}, core.Errorf(core.Interactive, "nobody to ask")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "nobody to ask")
 	}
 	if ui.Show != nil {
 		if err := ui.Show(ctx, "hello\x1b"); err != nil {
@@ -198,7 +207,7 @@ func (c *testConfig) SignIn(ctx context.Context, _ core.Request, ui core.UI) (co
 	return token("Person " + answer.Reveal()), nil
 }
 
-// Close lets go of the file that it makes.
+// Close makes a file, by which a test notices it.
 func (c *testConfig) Close(context.Context) error {
 	if c.Mark != "" {
 		return os.WriteFile(c.Mark, []byte("closed"), 0o600)
@@ -206,16 +215,24 @@ func (c *testConfig) Close(context.Context) error {
 	return nil
 }
 
-// misbehaviour are plugins that are none, by the first argument.
+// misbehaviour has programs that are not plugins, or not good ones, by the first argument.
 var misbehaviour = map[string]func(){
 	"bad-silent":  func() { select {} },
 	"bad-exit":    func() { os.Exit(1) },
 	"bad-noise":   func() { fmt.Println("hello, I am a friendly program"); Serve(testFactory) },
-	"bad-version": func() { fmt.Println("1|7|unix|/tmp/x|grpc|" + strings.Repeat("A", 100)); select {} },
-	"bad-core":    func() { fmt.Println("9|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 100)); select {} },
-	"bad-tls":     func() { fmt.Println("1|1|unix|/tmp/x|grpc|"); select {} },
-	"bad-socket":  func() { fmt.Println("1|1|unix|/run/docker.sock|grpc|" + strings.Repeat("A", 100)); select {} },
-	"bad-line":    func() { fmt.Print(strings.Repeat("x", 1<<20)); select {} },
+	"bad-version": func() { printAndHang("1|7|unix|/tmp/x|grpc|" + certificate + "\n") },
+	"bad-core":    func() { printAndHang("9|1|unix|/tmp/x|grpc|" + certificate + "\n") },
+	"bad-tls":     func() { printAndHang("1|1|unix|/tmp/x|grpc|\n") },
+	"bad-socket":  func() { printAndHang("1|1|unix|/run/docker.sock|grpc|" + certificate + "\n") },
+	"bad-line":    func() { printAndHang(strings.Repeat("x", 1<<20)) },
 	"bad-kinds":   func() { Serve(ticketFactory) },
-	"bad-netrpc":  func() { fmt.Println("1|1|unix|/tmp/x|netrpc|" + strings.Repeat("A", 100)); select {} },
+	"bad-netrpc":  func() { printAndHang("1|1|unix|/tmp/x|netrpc|" + certificate + "\n") },
+}
+
+// certificate is as long as the certificate of a handshake.
+var certificate = strings.Repeat("A", 100)
+
+func printAndHang(text string) {
+	fmt.Print(text)
+	select {}
 }

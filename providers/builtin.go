@@ -1,10 +1,8 @@
-// Package providers lists the providers that come with authsession, for
-// programs that want them all:
+// Package providers lists the providers of this module, for programs that use all of them:
 //
 //	cfg, err := config.Load(ctx, config.Options{Files: files, Factories: providers.Builtin()})
 //
-// A program that wants only some names their factories instead, and links no
-// more than those.
+// A program that uses only some of them names their factories instead; it does not link the others.
 package providers
 
 import (
@@ -18,8 +16,8 @@ import (
 	"github.com/authsession/authsession/providers/oauth2"
 )
 
-// Builtin returns the factories of all providers of this module, by kind in
-// alphabetical order. The slice is the caller's.
+// Builtin returns the factories of all providers of this module, in the alphabetical order of their
+// kinds. The slice is the caller's.
 func Builtin() []core.Factory {
 	return []core.Factory{
 		apikey.Factory,

@@ -1,7 +1,6 @@
 package providers_test
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -12,20 +11,6 @@ import (
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
 )
-
-func Example() {
-	for _, f := range providers.Builtin() {
-		fmt.Println(f.Info().Kind)
-	}
-	// Output:
-	// apikey
-	// basic
-	// bearer
-	// exec
-	// gs
-	// mtls
-	// oauth2
-}
 
 // Every provider has a page, and every setting a row on it.
 func TestEveryProviderHasAPage(t *testing.T) {
@@ -38,7 +23,9 @@ func TestEveryProviderHasAPage(t *testing.T) {
 		}
 	}
 	kinds := providers.Builtin()
-	require.True(t, slices.IsSortedFunc(kinds, func(a, b core.Factory) int { return strings.Compare(a.Info().Kind, b.Info().Kind) }))
+	require.True(t,
+		slices.IsSortedFunc(kinds,
+			func(a, b core.Factory) int { return strings.Compare(a.Info().Kind, b.Info().Kind) }))
 }
 
 func settingNames(list []core.Setting) []string {

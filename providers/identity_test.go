@@ -17,7 +17,8 @@ import (
 func TestIdentityOfBuiltinKinds(t *testing.T) {
 	page, err := os.ReadFile("../docs/configuration.md")
 	require.NoError(t, err)
-	_, table, ok := strings.Cut(string(page), "| kind | settings that say whose a credential is |\n| --- | --- |\n")
+	_, table, ok := strings.Cut(string(page),
+		"| kind | settings that say whose a credential is |\n| --- | --- |\n")
 	require.True(t, ok)
 	table, _, _ = strings.Cut(table, "\n\n")
 	names := regexp.MustCompile("`([^`]+)`")

@@ -41,16 +41,19 @@ func (c *recorder) take() string {
 }
 
 // placed is a kind whose provider names the origins in its settings.
-var placed = core.NewFactory(core.Info{Kind: "placed"}, func(_ context.Context, _ core.Environment, cfg struct {
-	Key     core.Secret `json:"key"`
-	Origins []string    `json:"origins"`
-}) (core.Provider, error) {
-	return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Origins: cfg.Origins, Attach: core.Attachment{
-			Header: map[string]core.Secret{"Authorization": cfg.Key},
-		}}, nil
-	}), nil
-})
+var placed = core.NewFactory(
+	core.Info{Kind: "placed"},
+	func(_ context.Context, _ core.Environment, cfg struct {
+		Key     core.Secret `json:"key"`
+		Origins []string    `json:"origins"`
+	}) (core.Provider, error) {
+		return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{Origins: cfg.Origins, Attach: core.Attachment{
+				Header: map[string]core.Secret{"Authorization": cfg.Key},
+			}}, nil
+		}), nil
+	},
+)
 
 // at is an entry whose options name its origins.
 func (c *recorder) at(name string, origins ...string) registry.Entry {
@@ -109,8 +112,12 @@ func TestClientChoosesByOrigin(t *testing.T) {
 		}
 	}
 	_, err = r.For("https://both.example/?key=secret")
-	require.EqualError(t, err, `bad config: 2 sessions have the origin https://both.example: "one", "two": `+
-		`use one of them by its name`)
+	require.EqualError(
+		t,
+		err,
+		`bad config: 2 sessions have the origin https://both.example: "one", "two": `+
+			`use one of them by its name`,
+	)
 
 	p, err := r.Session("p")
 	require.NoError(t, err)
@@ -126,9 +133,10 @@ func TestClientChoosesByOrigin(t *testing.T) {
 func TestForWantsAnAbsoluteURL(t *testing.T) {
 	r, err := registry.New(placed)
 	require.NoError(t, err)
-	for _, text := range []string{"", "/v1", "api.example.com", "secret@:x", "https://", "https://a.example:port", "\x00secret"} {
+	for _, text := range []string{"", "/v1", "api.example.com", "secret@:x", "https://",
+		"https://a.example:port", "\x00secret"} {
 		_, err := r.For(text)
-		require.ErrorIs(t, err, core.BadConfig, text)
+		require.ErrorIs(t, err, core.CodeBadConfig, text)
 		require.NotContains(t, err.Error(), "secret")
 	}
 }
@@ -143,11 +151,14 @@ func TestClientFollowsRedirectsWithOneSession(t *testing.T) {
 		c.at("a", "https://a.example", "https://a2.example"), c.at("b", "https://b.example"),
 	}))
 	for url, want := range map[string]string{
-		"https://a.example/?to=/home":                                          "a.example a, a.example a",
-		"https://a.example/?to=https://a2.example/":                            "a.example a, a2.example a",
-		"https://a.example/?to=https://b.example/":                             "a.example a, b.example",
-		"https://a.example/?to=https://x.example/":                             "a.example a, x.example",
-		"https://a.example/?to=https://b.example/%3Fto%3Dhttps://a.example/me": "a.example a, b.example, a.example",
+		"https://a.example/?to=/home": "a.example a, " +
+			"a.example a",
+		"https://a.example/?to=https://a2.example/": "a.example a, " +
+			"a2.example a",
+		"https://a.example/?to=https://b.example/": "a.example a, b.example",
+		"https://a.example/?to=https://x.example/": "a.example a, x.example",
+		"https://a.example/?to=https://b.example/%3Fto%3Dhttps://a.example/me": "a.example a, " +
+			"b.example, a.example",
 	} {
 		require.Empty(t, get(t, r.Client(), url), url)
 		require.Equal(t, want, c.take(), url)
@@ -166,10 +177,10 @@ func TestClientClosesTheBodyOfARefusedRequest(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://a.example/", body)
 	require.NoError(t, err)
 	_, err = r.Client().Transport.RoundTrip(req)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Equal(t, 1, body.closed)
 	_, err = r.Client().Transport.RoundTrip(&http.Request{})
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }
 
 // A reload is seen by the next request, and as a whole: an origin that moves from
@@ -186,7 +197,8 @@ func TestClientSeesAReload(t *testing.T) {
 	require.Empty(t, get(t, client, "https://b.example/"), "added")
 	require.NoError(t, r.Replace(ctx, []registry.Entry{c.at("b", "https://b.example")}))
 	require.Equal(t, "origin refused", get(t, client, "https://a.example/"), "removed")
-	require.NoError(t, r.Replace(ctx, []registry.Entry{c.at("c", "https://b.example"), c.at("a", "https://a.example")}))
+	require.NoError(t,
+		r.Replace(ctx, []registry.Entry{c.at("c", "https://b.example"), c.at("a", "https://a.example")}))
 	c.take()
 	require.Empty(t, get(t, client, "https://b.example/"), "moved")
 	require.Equal(t, "b.example c", c.take())
@@ -207,7 +219,8 @@ func TestClientSeesAReload(t *testing.T) {
 		}
 	})
 	for i := range 200 {
-		require.NoError(t, r.Replace(ctx, []registry.Entry{c.at(fmt.Sprint("s", i), "https://b.example")}))
+		require.NoError(t,
+			r.Replace(ctx, []registry.Entry{c.at(fmt.Sprint("s", i), "https://b.example")}))
 	}
 	close(done)
 	wg.Wait()
@@ -219,13 +232,15 @@ func TestSlotsOfRegisteredSessions(t *testing.T) {
 	ctx := t.Context()
 	info := core.Info{Kind: "late"}
 	check := func(core.Environment, map[string]any) error { return nil }
-	late := core.ProxyFactory(func() (core.Info, []core.Setting) { return info, nil }, check, placed.Open)
+	late := core.ProxyFactory(func() (core.Info, []core.Setting) { return info, nil }, check,
+		placed.Open)
 	typed := core.NewFactory(core.Info{Kind: "typed", Facade: true},
 		func(context.Context, core.Environment, struct{}) (core.Provider, error) { return nil, nil })
 	r, err := registry.New(placed, late, typed)
 	require.NoError(t, err)
 	var entries []registry.Entry
-	for _, name := range []string{"typed1", "typed2", "placed1", "placed2", "late1", "late2", "late3"} {
+	for _, name := range []string{"typed1", "typed2", "placed1", "placed2", "late1", "late2",
+		"late3"} {
 		entries = append(entries, registry.Entry{Name: name, Kind: name[:len(name)-1]})
 	}
 	require.NoError(t, r.Replace(ctx, entries))
@@ -287,9 +302,11 @@ func BenchmarkFor(b *testing.B) {
 			}
 		})
 		b.Run(fmt.Sprintf("sessions=%d/changed", n), func(b *testing.B) {
-			other := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-				return core.Credential{}, core.Errorf(core.Unavailable, "no")
-			})
+			other := core.ProviderFunc(
+				func(context.Context, core.Request) (core.Credential, error) {
+					return core.Credential{}, core.Errorf(core.CodeUnavailable, "no")
+				},
+			)
 			extra := core.New("extra", other, nil)
 			for b.Loop() {
 				extra.Reconfigure(other, nil)

@@ -30,15 +30,22 @@ func TestProvidersAreClosed(t *testing.T) {
 		ctx := t.Context()
 		var opened, closed atomic.Int64
 		gate := make(chan struct{}, 10)
-		f := core.NewFactory(core.Info{Kind: "held"}, func(context.Context, core.Environment, struct {
-			N int `json:"n"`
-		}) (core.Provider, error) {
-			opened.Add(1)
-			return held{func(context.Context, core.Request) (core.Credential, error) {
-				<-gate
-				return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("b")}}}, nil
-			}, &closed}, nil
-		})
+		f := core.NewFactory(
+			core.Info{Kind: "held"},
+			func(context.Context, core.Environment, struct {
+				N int `json:"n"`
+			}) (core.Provider, error) {
+				opened.Add(1)
+				return held{func(context.Context, core.Request) (core.Credential, error) {
+					<-gate
+					return core.Credential{
+						Attach: core.Attachment{
+							Header: map[string]core.Secret{"A": core.NewSecret("b")},
+						},
+					}, nil
+				}, &closed}, nil
+			},
+		)
 		r, err := New(f)
 		require.NoError(t, err)
 		entries := func(n int) []Entry {
@@ -81,25 +88,33 @@ func TestProvidersAreClosed(t *testing.T) {
 func TestLateUseOfAReplacedProvider(t *testing.T) {
 	ctx := context.Background()
 	for name, use := range map[string]func(*provider) error{
-		"authenticate": func(p *provider) error { _, err := p.Authenticate(ctx, core.Request{}); return err },
+		"authenticate": func(p *provider) error {
+			_,
+				err := p.Authenticate(ctx, core.Request{})
+			return err
+		},
 		"authorize": func(p *provider) error {
 			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})
 			return err
 		},
-		"sign":    func(p *provider) error { _, err := p.Sign(ctx, core.SignRequest{}); return err },
-		"revoke":  func(p *provider) error { return p.Revoke(ctx, core.Credential{}) },
-		"sign in": func(p *provider) error { _, err := p.SignIn(ctx, core.Request{}, core.UI{}); return err },
+		"sign":   func(p *provider) error { _, err := p.SignDigest(ctx, core.SignatureRequest{}); return err },
+		"revoke": func(p *provider) error { return p.Revoke(ctx, core.Credential{}) },
+		"sign in": func(p *provider) error {
+			_,
+				err := p.SignIn(ctx, core.Request{}, core.UI{})
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var opened, closed atomic.Int64
-				p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "held"},
+				p := newProvider(core.NewFactory(core.Info{Kind: "held"},
 					func(context.Context, core.Environment, struct{}) (core.Provider, error) {
 						opened.Add(1)
 						return held{func(context.Context, core.Request) (core.Credential, error) {
 							return core.Credential{}, nil
 						}, &closed}, nil
-					})}
+					}), "", nil)
 				_, err := p.Authenticate(ctx, core.Request{})
 				require.NoError(t, err)
 				synctest.Wait()
@@ -129,7 +144,7 @@ func (s slow) Authorize(
 ) (core.Attachment, error) {
 	<-s.gate
 	if s.closed.Load() > 0 {
-		return core.Attachment{}, core.Errorf(core.Unavailable, "closed")
+		return core.Attachment{}, core.Errorf(core.CodeUnavailable, "closed")
 	}
 	return core.Attachment{}, nil
 }
@@ -141,12 +156,12 @@ func TestReplacedProviderIsClosedAfterItsUse(t *testing.T) {
 		ctx := t.Context()
 		var closed atomic.Int64
 		gate := make(chan struct{})
-		p := &provider{turn: make(chan struct{}, 1), factory: core.NewFactory(core.Info{Kind: "slow"},
+		p := newProvider(core.NewFactory(core.Info{Kind: "slow"},
 			func(context.Context, core.Environment, struct{}) (core.Provider, error) {
 				return slow{held{func(context.Context, core.Request) (core.Credential, error) {
 					return core.Credential{}, nil
 				}, &closed}, gate}, nil
-			})}
+			}), "", nil)
 		errs := make(chan error, 1)
 		go func() {
 			_, err := p.Authorize(ctx, core.Credential{}, core.Outgoing{})

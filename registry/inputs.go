@@ -1,3 +1,5 @@
+// Read on in provider.go.
+
 package registry
 
 import (
@@ -22,35 +24,8 @@ func CheckInputs(entries []Entry) []InputFault {
 	if !anyInputs(entries) {
 		return nil
 	}
-	byName := make(map[string]Entry, len(entries))
-	for _, e := range entries {
-		byName[e.Name] = e
-	}
-	var names []string // when they are first needed
-	var faults []InputFault
-	for _, e := range entries {
-		for role, name := range e.Inputs {
-			if _, ok := byName[name]; ok {
-				continue
-			}
-			if names == nil {
-				names = slices.Sorted(maps.Keys(byName))
-			}
-			problem := "unknown session" + core.DidYouMean(name, names)
-			if len(names) <= listed {
-				problem += "; known: " + strings.Join(names, ", ")
-			}
-			faults = append(faults, InputFault{e.Name, role, problem})
-		}
-	}
-	for _, circle := range circles(byName) {
-		e := byName[circle[0]]
-		for role, name := range e.Inputs {
-			if name == circle[1] {
-				faults = append(faults, InputFault{e.Name, role, "the session would wait for itself: " + strings.Join(circle, " → ")})
-			}
-		}
-	}
+	byName := entriesByName(entries)
+	faults := append(unknownInputs(entries, byName), circularInputs(byName)...)
 	slices.SortFunc(faults, func(a, b InputFault) int {
 		return strings.Compare(a.Session+"\x00"+a.Role, b.Session+"\x00"+b.Role)
 	})
@@ -61,7 +36,57 @@ func anyInputs(entries []Entry) bool {
 	return slices.ContainsFunc(entries, func(e Entry) bool { return len(e.Inputs) > 0 })
 }
 
-// circles returns the ways from a session back to itself, one for each way in.
+func entriesByName(entries []Entry) map[string]Entry {
+	out := make(map[string]Entry, len(entries))
+	for _, e := range entries {
+		out[e.Name] = e
+	}
+	return out
+}
+
+// mostListed is the number of names up to which an error lists them.
+const mostListed = 10
+
+// unknownInputs reports the inputs that name no session.
+func unknownInputs(entries []Entry, byName map[string]Entry) (faults []InputFault) {
+	var names []string // sorted when they are first needed
+	for _, e := range entries {
+		for role, name := range e.Inputs {
+			if _, ok := byName[name]; ok {
+				continue
+			}
+			if names == nil {
+				names = slices.Sorted(maps.Keys(byName))
+			}
+			problem := "unknown session" + core.DidYouMean(name, names)
+			if len(names) <= mostListed {
+				problem += "; known: " + strings.Join(names, ", ")
+			}
+			faults = append(faults, InputFault{e.Name, role, problem})
+		}
+	}
+	return faults
+}
+
+// circularInputs reports the inputs by which a session would wait for itself,
+// each at the session where the circle was entered.
+func circularInputs(byName map[string]Entry) (faults []InputFault) {
+	for _, circle := range circles(byName) {
+		first, next := byName[circle[0]], circle[1]
+		for role, name := range first.Inputs {
+			if name == next {
+				problem := "the session would wait for itself: " + strings.Join(circle, " → ")
+				faults = append(faults, InputFault{first.Name, role, problem})
+			}
+		}
+	}
+	return faults
+}
+
+// circles returns the ways from a session through its inputs back to itself,
+// each with that session at both ends. It is a depth-first search: a session on
+// the way from the start to the current one closes a circle, and one that was
+// left is not searched again.
 func circles(entries map[string]Entry) (out [][]string) {
 	const onWay, done = 1, 2
 	state := make(map[string]int, len(entries))
@@ -89,32 +114,30 @@ func circles(entries map[string]Entry) (out [][]string) {
 	return out
 }
 
-// checkInputs returns what CheckInputs finds as errors.
-func checkInputs(entries []Entry) (errs []error) {
+// inputErrors returns what CheckInputs finds as errors.
+func inputErrors(entries []Entry) (errs []error) {
 	for _, f := range CheckInputs(entries) {
 		i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == f.Session })
-		errs = append(errs, entries[i].fault(core.Errorf(core.BadConfig, "the input %q: %s", f.Role, f.Problem)))
+		errs = append(errs, entries[i].annotate(
+			core.Errorf(core.CodeBadConfig, "the input %q: %s", f.Role, f.Problem)))
 	}
 	return errs
 }
 
-// inOrder returns entries so that each stands behind its inputs.
+// inOrder returns entries in an order in which each comes after its inputs.
 func inOrder(entries []Entry) []Entry {
 	if !anyInputs(entries) {
 		return entries
 	}
-	byName := make(map[string]Entry, len(entries))
-	for _, e := range entries {
-		byName[e.Name] = e
-	}
+	byName := entriesByName(entries)
 	out := make([]Entry, 0, len(entries))
-	put := make(map[string]bool, len(entries))
+	visited := make(map[string]bool, len(entries))
 	var visit func(e Entry)
 	visit = func(e Entry) {
-		if put[e.Name] {
+		if visited[e.Name] {
 			return
 		}
-		put[e.Name] = true
+		visited[e.Name] = true
 		for _, name := range e.Inputs {
 			visit(byName[name])
 		}
@@ -124,29 +147,4 @@ func inOrder(entries []Entry) []Entry {
 		visit(e)
 	}
 	return out
-}
-
-// options returns those that the session gets. e is a clone, and the sessions
-// of its inputs are in sessions.
-func (e Entry) options(p *provider, sessions map[string]*core.Session) core.Options {
-	f, opts := p.factory, e.Options
-	if opts.Facade == nil && (f.Info().Facade || !f.Described()) {
-		opts.Facade = p.facade
-	}
-	if opts.Store != nil && opts.StoreKey == "" && opts.StoreScope == "" {
-		opts.StoreScope = e.storeScope(f)
-		if opts.StoreFormerKey == "" { // that of versions for which all settings counted
-			opts.StoreFormerKey = e.Name + "-" + e.plainScope(f)
-		}
-	}
-	if len(e.Inputs) > 0 {
-		opts.Inputs = maps.Clone(opts.Inputs)
-		if opts.Inputs == nil {
-			opts.Inputs = make(map[string]*core.Session, len(e.Inputs))
-		}
-		for role, name := range e.Inputs {
-			opts.Inputs[role] = sessions[name]
-		}
-	}
-	return opts
 }

@@ -27,18 +27,25 @@ type echoSettings struct {
 
 // echo is a kind whose credential is its user and those of its inputs.
 func echo(kind string) core.Factory {
-	return core.NewFactory(core.Info{Kind: kind}, func(_ context.Context, _ core.Environment, c echoSettings) (core.Provider, error) {
-		return core.ProviderFunc(func(_ context.Context, req core.Request) (core.Credential, error) {
-			text := c.User
-			for _, role := range []string{"subject", "actor"} {
-				text += req.Inputs[role].Attach.Header["Authorization"].Reveal()
-			}
-			return core.Credential{
-				Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(text)}},
-				Expiry: time.Now().Add(time.Hour),
-			}, nil
-		}), nil
-	})
+	return core.NewFactory(
+		core.Info{Kind: kind},
+		func(_ context.Context, _ core.Environment, c echoSettings) (core.Provider, error) {
+			return core.ProviderFunc(
+				func(_ context.Context, req core.Request) (core.Credential, error) {
+					text := c.User
+					for _, role := range []string{"subject", "actor"} {
+						text += req.Inputs[role].Attach.Header["Authorization"].Reveal()
+					}
+					return core.Credential{
+						Attach: core.Attachment{
+							Header: map[string]core.Secret{"Authorization": core.NewSecret(text)},
+						},
+						Expiry: time.Now().Add(time.Hour),
+					}, nil
+				},
+			), nil
+		},
+	)
 }
 
 func newEcho(t *testing.T) *registry.Registry {
@@ -49,7 +56,13 @@ func newEcho(t *testing.T) *registry.Registry {
 }
 
 func echoEntry(name, user string, inputs map[string]string) registry.Entry {
-	return registry.Entry{Name: name, Kind: "echo", Settings: map[string]any{"user": user}, Inputs: inputs, Options: core.Options{Lazy: true}}
+	return registry.Entry{
+		Name:     name,
+		Kind:     "echo",
+		Settings: map[string]any{"user": user},
+		Inputs:   inputs,
+		Options:  core.Options{Lazy: true},
+	}
 }
 
 // carried is what the session's requests carry once it has renewed.
@@ -102,16 +115,22 @@ func TestInputsFaults(t *testing.T) {
 		entries []registry.Entry
 		want    string
 	}{
-		"unknown": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": "bb"}), echoEntry("b", "", nil)},
-			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "b"?; known: a, b`},
+		"unknown": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": "bb"}),
+			echoEntry("b", "", nil)},
+			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "b"?; ` +
+				`known: a, b`},
 		"empty": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": ""})},
-			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "a"?; known: a`},
+			`session "a" (echo): bad config: the input "subject": unknown session, did you mean "a"?; ` +
+				`known: a`},
 		"itself": {[]registry.Entry{echoEntry("a", "", map[string]string{"subject": "a"})},
 			`session "a" (echo): bad config: the input "subject": the session would wait for itself: a → a`},
-		"circle": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "d", "y": "b"}), echoEntry("b", "", map[string]string{"x": "c"}),
+		"circle": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "d", "y": "b"}),
+			echoEntry("b", "", map[string]string{"x": "c"}),
 			echoEntry("c", "", map[string]string{"x": "a", "y": "d"}), echoEntry("d", "", nil)},
-			`session "a" (echo): bad config: the input "y": the session would wait for itself: a → b → c → a`},
-		"two circles": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "a", "y": "b"}), echoEntry("b", "", map[string]string{"x": "a"})},
+			`session "a" (echo): bad config: the input "y": the session would wait for itself: a → b → c ` +
+				`→ a`},
+		"two circles": {[]registry.Entry{echoEntry("a", "", map[string]string{"x": "a", "y": "b"}),
+			echoEntry("b", "", map[string]string{"x": "a"})},
 			`session "a" (echo): bad config: the input "x": the session would wait for itself: a → a` + "\n" +
 				`session "a" (echo): bad config: the input "y": the session would wait for itself: a → b → a`},
 	} {
@@ -119,7 +138,7 @@ func TestInputsFaults(t *testing.T) {
 			reg := newEcho(t)
 			err := reg.Replace(context.Background(), c.entries)
 			require.EqualError(t, err, c.want)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.Equal(t, err, reg.Check(c.entries))
 			require.Empty(t, reg.Names())
 		})
@@ -137,19 +156,23 @@ func TestInputsFaults(t *testing.T) {
 func TestStoreThatChanges(t *testing.T) {
 	ctx := context.Background()
 	reg := newEcho(t)
-	asked := make(chan core.EventKind, 10)
-	observe := func(ev core.Event) { asked <- ev.Kind }
-	e := registry.Entry{Name: "a", Kind: "echo", Options: core.Options{Store: store.Memory(), Observe: observe}}
+	asked := make(chan core.EventType, 10)
+	observe := func(ev core.Event) { asked <- ev.Type }
+	e := registry.Entry{
+		Name:    "a",
+		Kind:    "echo",
+		Options: core.Options{Store: store.Memory(), Observe: observe},
+	}
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
 	s, err := reg.Session("a")
 	require.NoError(t, err)
 	require.NoError(t, s.Init(ctx))
-	require.Equal(t, core.Authenticated, <-asked)
+	require.Equal(t, core.EventAuthenticated, <-asked)
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
 	require.Empty(t, asked)
 	e.Options.Store = store.Memory()
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{e}))
-	require.Equal(t, core.Authenticated, <-asked)
+	require.Equal(t, core.EventAuthenticated, <-asked)
 }
 
 // closing is a provider that says when it is closed.
@@ -165,19 +188,35 @@ func (c closing) Close(context.Context) error { close(c.closed); return nil }
 func TestRestoredSessionClosesTheOldProvider(t *testing.T) {
 	ctx := context.Background()
 	closed := make(chan struct{})
-	reg, err := registry.New(echo("echo"), core.NewFactory(core.Info{Kind: "old"}, func(ctx context.Context, env core.Environment, c echoSettings) (core.Provider, error) {
-		p, err := echo("echo").Open(ctx, env, map[string]any{"user": "old"})
-		return closing{p, closed}, err
-	}))
+	reg, err := registry.New(
+		echo("echo"),
+		core.NewFactory(
+			core.Info{Kind: "old"},
+			func(ctx context.Context, env core.Environment, c echoSettings) (core.Provider, error) {
+				p, err := echo("echo").Open(ctx, env, map[string]any{"user": "old"})
+				return closing{p, closed}, err
+			},
+		),
+	)
 	require.NoError(t, err)
 	defer reg.Close(ctx)
-	opts := core.Options{Store: store.Memory(), StoreKey: "new", Provider: "echo"}
-	other := core.New("other", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("stored")}}, Expiry: time.Now().Add(time.Hour)}, nil
-	}), &opts)
+	opts := core.Options{Store: store.Memory(), StoreKey: "new", Kind: "echo"}
+	other := core.New(
+		"other",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{
+					Header: map[string]core.Secret{"Authorization": core.NewSecret("stored")},
+				},
+				Expiry: time.Now().Add(time.Hour),
+			}, nil
+		}),
+		&opts,
+	)
 	require.NoError(t, other.Init(ctx))
 
-	require.NoError(t, reg.Replace(ctx, []registry.Entry{{Name: "a", Kind: "old", Options: core.Options{Lazy: true}}}))
+	require.NoError(t,
+		reg.Replace(ctx, []registry.Entry{{Name: "a", Kind: "old", Options: core.Options{Lazy: true}}}))
 	a := carried(t, reg, "a")
 	require.Equal(t, "old", a())
 	opts.Lazy = true

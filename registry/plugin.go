@@ -1,3 +1,5 @@
+// Read on in entry.go.
+
 package registry
 
 // Plugin names a program that serves providers from a process of its own, as a
@@ -10,7 +12,8 @@ type Plugin struct {
 	Path string
 	// SHA256 is the checksum of the file: 64 hexadecimal digits.
 	SHA256 string
-	// Args are handed to the program. Others can see them: no secret here.
+	// Args are the program's arguments. Other users of the machine can see
+	// them, so that no secret belongs here.
 	Args []string
 	// Env names the variables of this process that the plugin gets. Nil: none.
 	Env []string

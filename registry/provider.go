@@ -1,55 +1,138 @@
+// Read on in abilities.go.
+
 package registry
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/lazy"
 )
 
-// provider stands for a provider that is opened when it is first needed. It
-// has all the optional abilities and answers [errors.ErrUnsupported] for those
-// that the opened provider lacks, which a session takes as absent.
+// provider is the proxy of a provider that is opened when it is first needed.
+// It has all the optional abilities, because the settings decide which of them
+// the opened provider has: oauth2 authorizes requests only with DPoP. For those
+// that it lacks, the proxy returns [errors.ErrUnsupported], which a session
+// treats as an absent ability.
+//
+// The opened provider is closed when its session is, or after a reload replaced
+// it. A replaced provider is still needed for as long as the session serves its
+// credential, so that its successor holds it: the successor's first credential
+// retires it, and the last call that uses it closes it.
 type provider struct {
 	factory  core.Factory
-	env      core.Environment
-	settings map[string]any
-	opened   atomic.Pointer[core.Provider]
-	turn     chan struct{} // holds one element while someone opens
-	retired  atomic.Bool   // a successor has taken its place; its last use closes it
+	opened   *lazy.Value[core.Provider]
+	replaced atomic.Bool // the last use closes the provider
 
-	mu     sync.Mutex  // guards all below
-	before []*provider // whose credential the session may still serve
-	uses   int         // calls into the opened provider, and those that open it
+	mu sync.Mutex // guards all below
+	// predecessors are the providers whose credential the session may still
+	// serve.
+	predecessors []*provider
+	uses         int // calls that use the opened provider or open it
 }
 
-// closeLimit bounds the closing of a provider that nobody waits for.
+// closeLimit bounds the closing of a provider that no caller waits for.
 const closeLimit = 10 * time.Second
 
-// replace makes p the successor of another one, which is closed once the
-// session has a credential of p: until then it serves the other's, and may ask
-// the other to authorize and to sign.
-func (p *provider) replace(old *provider) {
-	p.before = append(old.take(), old)
+func newProvider(f core.Factory, env core.Environment, settings map[string]any) *provider {
+	open := func(ctx context.Context) (core.Provider, error) {
+		opened, err := f.Open(ctx, env, settings)
+		if err != nil {
+			return nil, openError{err}
+		}
+		if opened == nil {
+			return nil, openError{core.Errorf(core.CodeBadConfig,
+				"the factory of kind %q made no provider", f.Info().Kind)}
+		}
+		return opened, nil
+	}
+	return &provider{factory: f, opened: lazy.New(open)}
 }
 
-// observe returns opts with an observer that closes p's predecessors when it
-// is time.
-func (p *provider) observe(opts core.Options) *core.Options {
+// openError marks the error of a factory, so that it is not taken for the end
+// of a caller's context.
+type openError struct{ err error }
+
+// Error implements error.
+func (e openError) Error() string { return e.err.Error() }
+
+// open returns the opened provider. Of several callers one opens it, and the
+// others wait, each until its own ctx ends. A failure is not remembered: the
+// session spaces its attempts.
+func (p *provider) open(ctx context.Context) (core.Provider, error) {
+	opened, err := p.opened.Get(ctx)
+	if err == nil {
+		return opened, nil
+	}
+	if failed, ok := err.(openError); ok {
+		return nil, failed.err
+	}
+	return nil, core.Errorf(core.CodeUnavailable, "waiting for the provider to open: %w", err)
+}
+
+// use begins a use of the provider, before it is opened, and returns the
+// function that ends it. That does not wait for the closing of a replaced
+// provider.
+func (p *provider) use() (end func()) {
+	p.mu.Lock()
+	p.uses++
+	p.mu.Unlock()
+	return p.endUse
+}
+
+func (p *provider) endUse() {
+	p.mu.Lock()
+	p.uses--
+	opened, ok := p.takeUnused()
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		closeOpened(ctx, opened)
+	}()
+}
+
+// takeUnused takes the opened provider if p is replaced and no call uses it.
+// Another use opens it again. The caller holds p.mu.
+func (p *provider) takeUnused() (core.Provider, bool) {
+	if p.uses > 0 || !p.replaced.Load() {
+		return nil, false
+	}
+	return p.opened.Take()
+}
+
+// succeed makes p the successor of old, which is retired once the session has a
+// credential of p. Until then the session serves old's credential, and may call
+// old to authorize and to sign.
+func (p *provider) succeed(old *provider) {
+	p.predecessors = append(old.takePredecessors(), old)
+}
+
+func (p *provider) takePredecessors() []*provider {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	taken := p.predecessors
+	p.predecessors = nil
+	return taken
+}
+
+// observing returns opts with an observer that retires p's predecessors at the
+// first credential of p.
+func (p *provider) observing(opts core.Options) *core.Options {
 	observe := opts.Observe
 	opts.Observe = func(ev core.Event) {
-		if ev.Kind == core.Authenticated || ev.Kind == core.Restored {
-			if olds := p.take(); len(olds) > 0 {
+		if ev.Type == core.EventAuthenticated || ev.Type == core.EventRestored {
+			if olds := p.takePredecessors(); len(olds) > 0 {
 				go func() {
 					ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 					defer cancel()
-					for _, old := range olds {
-						old.retire(ctx)
-					}
+					retireAll(ctx, olds)
 				}()
 			}
 		}
@@ -60,170 +143,37 @@ func (p *provider) observe(opts core.Options) *core.Options {
 	return &opts
 }
 
-func (p *provider) take() []*provider {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	olds := p.before
-	p.before = nil
-	return olds
-}
-
-// close lets go of what the opened provider holds, and of its predecessors.
-// Another use opens it again.
-func (p *provider) close(ctx context.Context) {
-	for _, old := range p.take() {
-		old.retire(ctx)
-	}
-	closeOpened(ctx, p.opened.Swap(nil))
-}
-
-// retire closes a provider for which there is a successor, now or after the last
-// of the calls that use it. A use that comes late, such as the revocation of a
-// credential that nobody needed any more, opens it only for itself.
+// retire closes a provider that has a successor, at once or after the last of
+// the calls that use it. A later use, such as the revocation of a credential
+// that no session needs any more, opens it for itself alone.
 func (p *provider) retire(ctx context.Context) {
-	p.retired.Store(true)
-	for _, old := range p.take() {
-		old.retire(ctx)
-	}
+	p.replaced.Store(true)
+	retireAll(ctx, p.takePredecessors())
 	p.mu.Lock()
-	opened := p.takeUnused()
+	opened, ok := p.takeUnused()
 	p.mu.Unlock()
-	closeOpened(ctx, opened)
+	if ok {
+		closeOpened(ctx, opened)
+	}
 }
 
-// takeUnused returns the opened provider if p is retired and nothing uses it;
-// another use opens it again. p.mu is held.
-func (p *provider) takeUnused() *core.Provider {
-	if p.uses > 0 || !p.retired.Load() {
-		return nil
+func retireAll(ctx context.Context, providers []*provider) {
+	for _, p := range providers {
+		p.retire(ctx)
 	}
-	return p.opened.Swap(nil)
 }
 
-func closeOpened(ctx context.Context, opened *core.Provider) {
-	if opened == nil {
-		return
+// close closes the opened provider and retires its predecessors. Another use
+// opens it again.
+func (p *provider) close(ctx context.Context) {
+	retireAll(ctx, p.takePredecessors())
+	if opened, ok := p.opened.Take(); ok {
+		closeOpened(ctx, opened)
 	}
-	if c, ok := (*opened).(core.Closer); ok {
+}
+
+func closeOpened(ctx context.Context, opened core.Provider) {
+	if c, ok := opened.(core.Closer); ok {
 		_ = c.Close(ctx)
 	}
-}
-
-// use begins a use of the provider, before it is opened, and returns what ends
-// it. The end does not wait for the closing of a retired provider.
-func (p *provider) use() (end func()) {
-	p.mu.Lock()
-	p.uses++
-	p.mu.Unlock()
-	return p.used
-}
-
-func (p *provider) used() {
-	p.mu.Lock()
-	p.uses--
-	opened := p.takeUnused()
-	p.mu.Unlock()
-	if opened == nil {
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-		defer cancel()
-		closeOpened(ctx, opened)
-	}()
-}
-
-// open returns the provider. Of several callers one opens it, and the others
-// wait, each until its own ctx ends. A failure is not remembered: the session
-// spaces its attempts.
-func (p *provider) open(ctx context.Context) (core.Provider, error) {
-	if opened := p.opened.Load(); opened != nil {
-		return *opened, nil
-	}
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return nil, core.Errorf(core.Unavailable, "waiting for the provider to open: %w", context.Cause(ctx))
-	}
-	if opened := p.opened.Load(); opened != nil {
-		return *opened, nil
-	}
-	opened, err := p.factory.Open(ctx, p.env, p.settings)
-	if err != nil {
-		return nil, err
-	}
-	if opened == nil {
-		return nil, core.Errorf(core.BadConfig, "the factory of kind %q made no provider", p.factory.Info().Kind)
-	}
-	p.opened.Store(&opened)
-	return opened, nil
-}
-
-// facade reports whether the kind has a facade, as far as that is known: what a
-// plugin serves is described once the plugin was started.
-func (p *provider) facade() bool { return p.factory.Info().Facade }
-
-// ability opens the provider and looks for one of its optional interfaces.
-func ability[A any](ctx context.Context, p *provider) (a A, err error) {
-	opened, err := p.open(ctx)
-	if err != nil {
-		return a, err
-	}
-	a, ok := opened.(A)
-	if !ok {
-		return a, fmt.Errorf("kind %q: %w", p.factory.Info().Kind, errors.ErrUnsupported)
-	}
-	return a, nil
-}
-
-// Authenticate implements [core.Provider].
-func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	defer p.use()()
-	opened, err := p.open(ctx)
-	if err != nil {
-		return core.Credential{}, err
-	}
-	return opened.Authenticate(ctx, req)
-}
-
-// Authorize implements [core.Authorizer].
-func (p *provider) Authorize(ctx context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	defer p.use()()
-	a, err := ability[core.Authorizer](ctx, p)
-	if err != nil {
-		return core.Attachment{}, err
-	}
-	return a.Authorize(ctx, c, out)
-}
-
-// Sign implements [core.Signer].
-func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
-	defer p.use()()
-	s, err := ability[core.Signer](ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return s.Sign(ctx, req)
-}
-
-// Revoke implements [core.Revoker]. It opens the provider if need be: the
-// credential may come from a store.
-func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	defer p.use()()
-	r, err := ability[core.Revoker](ctx, p)
-	if err != nil {
-		return err
-	}
-	return r.Revoke(ctx, c)
-}
-
-// SignIn implements [core.SignIn].
-func (p *provider) SignIn(ctx context.Context, req core.Request, ui core.UI) (core.Credential, error) {
-	defer p.use()()
-	s, err := ability[core.SignIn](ctx, p)
-	if err != nil {
-		return core.Credential{}, err
-	}
-	return s.SignIn(ctx, req, ui)
 }

@@ -1,20 +1,5 @@
-// Package registry holds the kinds of providers that a program knows and its
-// named sessions: one shared session for each name.
-//
-//	reg, err := registry.New(providers.Builtin()...)
-//	…
-//	err = reg.Replace(ctx, []registry.Entry{{
-//		Name: "prices", Kind: "apikey",
-//		Settings: map[string]any{"header": "X-API-Key", "key": core.NewSecret(key)},
-//	}})
-//	…
-//	s, err := reg.Session("prices")
-//
-// A set of sessions is exchanged as a whole: it is checked first, and a fault
-// anywhere changes nothing. Package registry/config makes such sets from files
-// and environment variables; this package reads neither.
-//
-// Read on in client.go.
+// Read on in replace.go.
+
 package registry
 
 import (
@@ -39,41 +24,14 @@ type Registry struct {
 	sessions atomic.Pointer[map[string]*core.Session]
 	index    atomic.Pointer[core.OriginIndex] // of sessions
 
-	mu        sync.Mutex // guards all below and writing sessions; never held across I/O
+	mu        sync.Mutex // guards all below and the writes above; not held across I/O
 	entries   map[string]Entry
 	providers map[string]*provider
 	closed    bool
 }
 
-// kinds are factories by kind. They are exchanged as a whole.
-type kinds struct {
-	factories map[string]core.Factory
-	names     []string // sorted
-}
-
-func newKinds(factories []core.Factory) (*kinds, error) {
-	k := &kinds{factories: make(map[string]core.Factory, len(factories))}
-	var errs []error
-	for i, f := range factories {
-		kind := f.Info().Kind
-		switch _, twice := k.factories[kind]; {
-		case kind == "":
-			errs = append(errs, core.Errorf(core.BadConfig, "factory %d of the registry has no kind", i))
-		case twice:
-			errs = append(errs, core.Errorf(core.BadConfig, "kind %q is in the registry twice", kind))
-		default:
-			k.factories[kind] = f
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	k.names = slices.Sorted(maps.Keys(k.factories))
-	return k, nil
-}
-
 // New returns a registry of these kinds, without sessions. A kind that occurs
-// twice, and the zero Factory, are errors of code [core.BadConfig].
+// twice, and the zero Factory, are errors of code [core.CodeBadConfig].
 func New(factories ...core.Factory) (*Registry, error) {
 	k, err := newKinds(factories)
 	if err != nil {
@@ -98,22 +56,13 @@ func (r *Registry) Kinds() []core.Info {
 }
 
 // Factory returns the factory of a kind. The error for an unknown one is
-// [core.BadConfig] and lists the known ones.
-func (r *Registry) Factory(kind string) (core.Factory, error) { return r.kinds.Load().factory(kind) }
-
-func (k *kinds) factory(kind string) (core.Factory, error) {
-	if f, ok := k.factories[kind]; ok {
-		return f, nil
-	}
-	if kind == "" {
-		return core.Factory{}, core.Errorf(core.BadConfig, "no provider is named; known: %s", strings.Join(k.names, ", "))
-	}
-	return core.Factory{}, core.Errorf(core.BadConfig, "unknown provider %q%s; known: %s (forgotten to give the factory to registry.New?)",
-		kind, core.DidYouMean(kind, k.names), strings.Join(k.names, ", "))
+// [core.CodeBadConfig] and lists the known ones.
+func (r *Registry) Factory(kind string) (core.Factory, error) {
+	return r.kinds.Load().factory(kind)
 }
 
 // Session returns the one shared session of that name. It takes no lock and
-// allocates nothing. An unknown name is [core.BadConfig]. The session of a
+// allocates nothing. An unknown name is [core.CodeBadConfig]. The session of a
 // name stays the same when [Registry.Replace] changes its settings; after the
 // name is removed, the session is closed and a later one of that name is
 // another.
@@ -129,55 +78,56 @@ func (r *Registry) Names() []string {
 	return slices.Sorted(maps.Keys(*r.sessions.Load()))
 }
 
-const (
-	searched = 10_000 // names among which a near one is looked for
-	listed   = 10     // names that an error lists
-)
+// mostSearched is the number of names up to which a similar one is looked for.
+const mostSearched = 10_000
 
+// unknown returns the error for a name that no session has.
 func (r *Registry) unknown(name string) error {
 	sessions := *r.sessions.Load()
 	var hint string
-	if len(sessions) <= searched {
+	if len(sessions) <= mostSearched {
 		names := slices.Sorted(maps.Keys(sessions))
 		hint = core.DidYouMean(name, names)
-		if hint == "" && 0 < len(names) && len(names) <= listed {
+		if hint == "" && 0 < len(names) && len(names) <= mostListed {
 			hint = "; known: " + strings.Join(names, ", ")
 		}
 	}
-	return core.Errorf(core.BadConfig, "no session is named %q%s", name, hint)
+	return core.Errorf(core.CodeBadConfig, "no session is named %q%s", name, hint)
 }
 
 // Close closes all sessions, several at a time, and returns their errors
-// joined. It returns by the end of ctx. Close is idempotent. Afterwards the
-// sessions can still be found, and answer [core.Closed]; the set can no longer
-// be changed.
+// joined. It returns by the end of ctx. Close is idempotent. Afterwards
+// [Registry.Session] still returns the sessions, which return [core.CodeClosed]; the
+// set can no longer be changed.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
-	var all []ending
+	var all []closing
 	for name, s := range *r.sessions.Load() {
-		all = append(all, ending{s, r.providers[name]})
+		all = append(all, closing{s, r.providers[name]})
 	}
 	r.mu.Unlock()
 	return closeAll(ctx, all)
 }
 
-// ending is a session that is to be closed, with its provider.
-type ending struct {
+// closing is a session that is to be closed, with its provider.
+type closing struct {
 	session  *core.Session
 	provider *provider
 }
 
-// closers is how many sessions are closed at a time.
-const closers = 32
+// closedAtOnce is how many sessions are closed at a time.
+const closedAtOnce = 32
 
-func closeAll(ctx context.Context, sessions []ending) error {
+// closeAll closes sessions, and each one's provider after it, and returns the
+// sessions' errors joined.
+func closeAll(ctx context.Context, sessions []closing) error {
 	var (
 		wait sync.WaitGroup
 		next atomic.Int64
 		errs = make([]error, len(sessions))
 	)
-	for range min(closers, len(sessions)) {
+	for range min(closedAtOnce, len(sessions)) {
 		wait.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(sessions)); i = next.Add(1) - 1 {
 				errs[i] = sessions[i].session.Close(ctx)
@@ -191,7 +141,8 @@ func closeAll(ctx context.Context, sessions []ending) error {
 
 // String returns the number of kinds and sessions.
 func (r *Registry) String() string {
-	return fmt.Sprintf("registry of %d kinds and %d sessions", len(r.kinds.Load().names), len(*r.sessions.Load()))
+	return fmt.Sprintf("registry of %d kinds and %d sessions",
+		len(r.kinds.Load().names), len(*r.sessions.Load()))
 }
 
 // Format writes what String returns, whatever the verb: settings may hold

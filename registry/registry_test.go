@@ -30,14 +30,16 @@ type fake struct {
 
 func (f fake) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{
-		"Authorization": core.NewSecret(fmt.Sprintf("%s:%s", cmp.Or(f.env, "any"), f.cfg.Key.Reveal())),
+		"Authorization": core.NewSecret(
+			fmt.Sprintf("%s:%s", cmp.Or(f.env, "any"), f.cfg.Key.Reveal()),
+		),
 	}}}, nil
 }
 
 func (f fake) Revoke(context.Context, core.Credential) error {
 	f.revoked.Add(1)
 	if f.cfg.Fail == "revoke" {
-		return core.Errorf(core.Unavailable, "not revoked")
+		return core.Errorf(core.CodeUnavailable, "not revoked")
 	}
 	return nil
 }
@@ -45,19 +47,26 @@ func (f fake) Revoke(context.Context, core.Credential) error {
 type counters struct{ opened, revoked atomic.Int64 }
 
 func factory(kind string, c *counters) core.Factory {
-	return core.NewFactory(core.Info{Kind: kind, Summary: "for tests"}, func(_ context.Context, env core.Environment, cfg settings) (core.Provider, error) {
-		if n := c.opened.Add(1); cfg.Fail == "open once" && n == 1 {
-			return nil, core.Errorf(core.Unavailable, "not yet")
-		}
-		if cfg.Fail == "nil" {
-			return nil, nil
-		}
-		return fake{env, cfg, &c.revoked}, nil
-	})
+	return core.NewFactory(
+		core.Info{Kind: kind, Summary: "for tests"},
+		func(_ context.Context, env core.Environment, cfg settings) (core.Provider, error) {
+			if n := c.opened.Add(1); cfg.Fail == "open once" && n == 1 {
+				return nil, core.Errorf(core.CodeUnavailable, "not yet")
+			}
+			if cfg.Fail == "nil" {
+				return nil, nil
+			}
+			return fake{env, cfg, &c.revoked}, nil
+		},
+	)
 }
 
 func entry(name, key string) registry.Entry {
-	return registry.Entry{Name: name, Kind: "fake", Settings: map[string]any{"key": core.NewSecret(key)}}
+	return registry.Entry{
+		Name:     name,
+		Kind:     "fake",
+		Settings: map[string]any{"key": core.NewSecret(key)},
+	}
 }
 
 func sent(t testing.TB, r *registry.Registry, name string) string {
@@ -73,17 +82,23 @@ func sent(t testing.TB, r *registry.Registry, name string) string {
 func TestNew(t *testing.T) {
 	var c counters
 	_, err := registry.New(factory("a", &c), factory("a", &c), core.Factory{})
-	require.EqualError(t, err, "bad config: kind \"a\" is in the registry twice\nbad config: factory 2 of the registry has no kind")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.EqualError(t, err,
+		"bad config: kind \"a\" is in the registry twice\n"+
+			"bad config: factory 2 of the registry has no kind")
+	require.ErrorIs(t, err, core.CodeBadConfig)
 
 	r, err := registry.New(factory("oauth2", &c), factory("apikey", &c))
 	require.NoError(t, err)
-	require.Equal(t, []core.Info{{Kind: "apikey", Summary: "for tests"}, {Kind: "oauth2", Summary: "for tests"}}, r.Kinds())
+	require.Equal(t,
+		[]core.Info{{Kind: "apikey", Summary: "for tests"}, {Kind: "oauth2", Summary: "for tests"}},
+		r.Kinds())
 	f, err := r.Factory("apikey")
 	require.NoError(t, err)
 	require.Len(t, f.Settings(), 2)
 	_, err = r.Factory("oauth")
-	require.EqualError(t, err, `bad config: unknown provider "oauth", did you mean "oauth2"?; known: apikey, oauth2 (forgotten to give the factory to registry.New?)`)
+	require.EqualError(t, err,
+		`bad config: unknown provider "oauth", did you mean "oauth2"?; known: apikey, oauth2 `+
+			`(forgotten to give the factory to registry.New?)`)
 	_, err = r.Factory("")
 	require.EqualError(t, err, "bad config: no provider is named; known: apikey, oauth2")
 	require.Equal(t, "registry of 2 kinds and 0 sessions", r.String())
@@ -94,7 +109,18 @@ func TestReplace(t *testing.T) {
 	var c counters
 	r, err := registry.New(factory("fake", &c))
 	require.NoError(t, err)
-	require.NoError(t, r.Replace(ctx, []registry.Entry{entry("same", "1"), entry("changed", "1"), entry("removed", "1"), entry("env", "1")}))
+	require.NoError(
+		t,
+		r.Replace(
+			ctx,
+			[]registry.Entry{
+				entry("same", "1"),
+				entry("changed", "1"),
+				entry("removed", "1"),
+				entry("env", "1"),
+			},
+		),
+	)
 	require.Zero(t, c.opened.Load(), "providers are opened at first use")
 	sessions := map[string]*core.Session{}
 	for _, name := range r.Names() {
@@ -105,7 +131,11 @@ func TestReplace(t *testing.T) {
 
 	env := entry("env", "1")
 	env.Environment = core.QA
-	require.NoError(t, r.Replace(ctx, []registry.Entry{entry("same", "1"), entry("changed", "2"), env, entry("new", "1")}))
+	require.NoError(
+		t,
+		r.Replace(ctx,
+			[]registry.Entry{entry("same", "1"), entry("changed", "2"), env, entry("new", "1")}),
+	)
 	require.Equal(t, []string{"changed", "env", "new", "same"}, r.Names())
 	for _, name := range []string{"same", "changed", "env"} {
 		s, err := r.Session(name)
@@ -117,12 +147,14 @@ func TestReplace(t *testing.T) {
 	require.Equal(t, uint64(1), sessions["same"].Status().Authentications)
 	require.Equal(t, core.QA, sessions["env"].Status().Environment)
 	for name, want := range map[string]string{"same": "any:1", "changed": "any:2", "env": "qa:1"} {
-		require.Eventually(t, func() bool { return sent(t, r, name) == want }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return sent(t, r, name) == want }, 5*time.Second,
+			time.Millisecond)
 	}
 
 	require.NoError(t, r.Add(ctx, entry("more", "1")))
 	require.Equal(t, []string{"changed", "env", "more", "new", "same"}, r.Names())
-	require.EqualError(t, r.Add(ctx, entry("more", "1")), `session "more" (fake): bad config: the name is taken`)
+	require.EqualError(t, r.Add(ctx, entry("more", "1")),
+		`session "more" (fake): bad config: the name is taken`)
 }
 
 func TestReplaceFaults(t *testing.T) {
@@ -134,10 +166,13 @@ func TestReplaceFaults(t *testing.T) {
 	origin := entry("origin", "1")
 	origin.Options.Origins = []string{"example.com"}
 	err = r.Replace(ctx, []registry.Entry{
-		{Name: "", Kind: "fake"}, {Name: "b", Kind: "fakke"}, entry("c", "1"), entry("c", "2"), origin,
+		{
+			Name: "",
+			Kind: "fake",
+		}, {Name: "b", Kind: "fakke"}, entry("c", "1"), entry("c", "2"), origin,
 		{Name: "d", Kind: "fake", Settings: map[string]any{"kee": "canary"}},
 	})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.EqualError(t, err, `provider "fake": bad config: a session has no name
 session "b" (fakke): bad config: unknown provider "fakke", did you mean "fake"?; known: fake (forgotten to give the factory to registry.New?)
 session "c" (fake): bad config: the name is taken
@@ -164,7 +199,8 @@ func TestUnchangedEntries(t *testing.T) {
 	require.NoError(t, r.Replace(ctx, make(nil)))
 	sent(t, r, "a")
 	require.NoError(t, r.Replace(ctx, make(nil)))
-	require.NoError(t, r.Replace(ctx, make(func(e *registry.Entry) { e.Options.Origins = []string{} })))
+	require.NoError(t,
+		r.Replace(ctx, make(func(e *registry.Entry) { e.Options.Origins = []string{} })))
 	s, _ := r.Session("a")
 	require.Equal(t, uint64(1), s.Status().Authentications)
 	for i, change := range []func(*registry.Entry){
@@ -175,7 +211,8 @@ func TestUnchangedEntries(t *testing.T) {
 		func(e *registry.Entry) { e.Options.Origins = []string{"https://a.example"} },
 	} {
 		require.NoError(t, r.Replace(ctx, make(change)))
-		require.Eventually(t, func() bool { return s.Status().Authentications == uint64(i+2) }, 5*time.Second, time.Millisecond, "change %d", i)
+		require.Eventually(t, func() bool { return s.Status().Authentications == uint64(i+2) },
+			5*time.Second, time.Millisecond, "change %d", i)
 	}
 }
 
@@ -227,7 +264,7 @@ func TestOpening(t *testing.T) {
 	require.NoError(t, r.Add(ctx, once, none))
 	s, _ := r.Session("once")
 	err = s.Init(ctx)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, `session "once" (fake): open: unavailable: not yet`)
 	require.NoError(t, s.Init(ctx), "a failure to open is not remembered")
 	s, _ = r.Session("none")
@@ -253,23 +290,28 @@ func TestClose(t *testing.T) {
 		wait.Go(func() { errs[i] = r.Close(ctx) })
 	}
 	wait.Wait()
-	require.ErrorContains(t, errors.Join(errs...), `session "s0" (fake): revoke: unavailable: not revoked`)
-	require.ErrorContains(t, errors.Join(errs...), `session "s1" (fake): revoke: unavailable: not revoked`)
+	require.ErrorContains(t, errors.Join(errs...),
+		`session "s0" (fake): revoke: unavailable: not revoked`)
+	require.ErrorContains(t, errors.Join(errs...),
+		`session "s1" (fake): revoke: unavailable: not revoked`)
 	require.Equal(t, int64(100), c.revoked.Load())
 	require.NoError(t, r.Close(ctx))
-	require.ErrorIs(t, r.Replace(ctx, nil), core.Closed)
+	require.ErrorIs(t, r.Replace(ctx, nil), core.CodeClosed)
 	s, err := r.Session("s5")
 	require.NoError(t, err)
 	_, err = s.Credential(ctx)
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 // TestCloseIsBounded closes sessions whose revocation hangs.
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := core.NewFactory(core.Info{Kind: "hangs"}, func(context.Context, core.Environment, struct{}) (core.Provider, error) {
-			return hanging{}, nil
-		})
+		hangs := core.NewFactory(
+			core.Info{Kind: "hangs"},
+			func(context.Context, core.Environment, struct{}) (core.Provider, error) {
+				return hanging{}, nil
+			},
+		)
 		r, err := registry.New(hangs)
 		require.NoError(t, err)
 		for i := range 10 {
@@ -288,7 +330,11 @@ func TestCloseIsBounded(t *testing.T) {
 type hanging struct{}
 
 func (hanging) Authenticate(context.Context, core.Request) (core.Credential, error) {
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("x")}}}, nil
+	return core.Credential{
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{"Authorization": core.NewSecret("x")},
+		},
+	}, nil
 }
 
 func (hanging) Revoke(ctx context.Context, _ core.Credential) error {

@@ -45,32 +45,49 @@ type accountSettings struct {
 
 // account is a kind whose tokens say which client and secret they are for.
 func account(kind string) core.Factory {
-	return core.NewFactory(core.Info{Kind: kind}, func(_ context.Context, _ core.Environment, c accountSettings) (core.Provider, error) {
-		return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			text := core.NewSecret(c.Client + "-" + c.Secret.Reveal())
-			return core.Credential{
-				Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": text}},
-				Expiry: time.Now().Add(time.Hour),
-			}, nil
-		}), nil
-	})
+	return core.NewFactory(
+		core.Info{Kind: kind},
+		func(_ context.Context, _ core.Environment, c accountSettings) (core.Provider, error) {
+			return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				text := core.NewSecret(c.Client + "-" + c.Secret.Reveal())
+				return core.Credential{
+					Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": text}},
+					Expiry: time.Now().Add(time.Hour),
+				}, nil
+			}), nil
+		},
+	)
 }
 
-func object(e *registry.Entry, name string) map[string]any { return e.Settings[name].(map[string]any) }
+func object(
+	e *registry.Entry, name string,
+) map[string]any {
+	return e.Settings[name].(map[string]any)
+}
 
 func TestStoreKey(t *testing.T) {
 	base := func() registry.Entry {
-		return registry.Entry{Name: "drive", Kind: "account", Environment: core.QA, Settings: map[string]any{
-			"issuer": "https://login.example.com", "client": "c", "version": 5, "secret": "s", "comment": "x",
-			"signer": map[string]any{"subject": "sam", "key": "k"},
-			"claims": map[string]any{"a": "1", "b": []any{"2", 3}},
-			"users":  []any{map[string]any{"name": "n", "password": "p"}, map[string]any{"name": "m"}},
-			"sites":  map[string]any{"eu": map[string]any{"tenant": "t", "color": "red"}},
-		}}
+		return registry.Entry{
+			Name:        "drive",
+			Kind:        "account",
+			Environment: core.QA,
+			Settings: map[string]any{
+				"issuer": "https://login.example.com", "client": "c", "version": 5, "secret": "s",
+				"comment": "x",
+				"signer":  map[string]any{"subject": "sam", "key": "k"},
+				"claims":  map[string]any{"a": "1", "b": []any{"2", 3}},
+				"users": []any{
+					map[string]any{"name": "n", "password": "p"},
+					map[string]any{"name": "m"},
+				},
+				"sites": map[string]any{"eu": map[string]any{"tenant": "t", "color": "red"}},
+			},
+		}
 	}
 	f := account("account")
 	want := base().StoreKey(f)
-	require.Equal(t, "drive-ae5cbb63742d8e87", want, "a program of another version must find what this one saved")
+	require.Equal(t, "drive-ae5cbb63742d8e87", want,
+		"a program of another version must find what this one saved")
 	for name, c := range map[string]struct {
 		change func(e *registry.Entry)
 		same   bool
@@ -84,39 +101,53 @@ func TestStoreKey(t *testing.T) {
 		"harmless":                  {func(e *registry.Entry) { e.Settings["comment"] = "y" }, true},
 		"harmless, new":             {func(e *registry.Entry) { e.Settings["retries"] = 5 }, true},
 		"harmless, from a variable": {func(e *registry.Entry) { e.Settings["comment"] = core.NewSecret("y") }, true},
-		"harmless, nested":          {func(e *registry.Entry) { object(e, "signer")["hint"] = "h" }, true},
-		"harmless, in a map":        {func(e *registry.Entry) { object(e, "sites")["eu"].(map[string]any)["color"] = "blue" }, true},
-		"harmless object":           {func(e *registry.Entry) { e.Settings["plain"] = map[string]any{"a": "b"} }, true},
-		"unknown":                   {func(e *registry.Entry) { e.Settings["other"] = "x" }, true},
-		"null":                      {func(e *registry.Entry) { e.Settings["nothing"] = nil }, true},
-		"number as float":           {func(e *registry.Entry) { e.Settings["version"] = 5.0 }, true},
-		"number as text":            {func(e *registry.Entry) { e.Settings["version"] = "5" }, true},
-		"number from a variable":    {func(e *registry.Entry) { e.Settings["version"] = core.NewSecret("5") }, true},
-		"default":                   {func(e *registry.Entry) { e.Settings["style"] = "plain" }, true},
-		"default as null":           {func(e *registry.Entry) { e.Settings["style"] = nil }, true},
-		"false":                     {func(e *registry.Entry) { e.Settings["bound"] = false }, true},
-		"false from a variable":     {func(e *registry.Entry) { e.Settings["bound"] = core.NewSecret("false") }, true},
-		"from a variable":           {func(e *registry.Entry) { e.Settings["client"] = core.NewSecret("c") }, true},
-		"maps of another type":      {func(e *registry.Entry) { e.Settings["signer"] = map[string]string{"subject": "sam"} }, true},
-		"options":                   {func(e *registry.Entry) { e.Options.Lazy, e.Options.Origins = true, []string{"https://a.example"} }, true},
-		"name":                      {func(e *registry.Entry) { e.Name = "drives" }, false},
-		"kind":                      {func(e *registry.Entry) { e.Kind = "other" }, false},
-		"environment":               {func(e *registry.Entry) { e.Environment = core.Prod }, false},
-		"inputs":                    {func(e *registry.Entry) { e.Inputs = map[string]string{"subject": "x"} }, false},
-		"issuer":                    {func(e *registry.Entry) { e.Settings["issuer"] = "https://other.example.com" }, false},
-		"issuer gone":               {func(e *registry.Entry) { delete(e.Settings, "issuer") }, false},
-		"client":                    {func(e *registry.Entry) { e.Settings["client"] = "d" }, false},
-		"client of a variable":      {func(e *registry.Entry) { e.Settings["client"] = core.NewSecret("d") }, false},
-		"not the default":           {func(e *registry.Entry) { e.Settings["style"] = "fancy" }, false},
-		"true":                      {func(e *registry.Entry) { e.Settings["bound"] = true }, false},
-		"number":                    {func(e *registry.Entry) { e.Settings["version"] = 6 }, false},
-		"nested":                    {func(e *registry.Entry) { object(e, "signer")["subject"] = "max" }, false},
-		"nested default":            {func(e *registry.Entry) { delete(e.Settings, "signer") }, false},
-		"in a map of anything":      {func(e *registry.Entry) { object(e, "claims")["a"] = "2" }, false},
-		"in a list of anything":     {func(e *registry.Entry) { object(e, "claims")["b"] = []any{"2", 4} }, false},
-		"in a list":                 {func(e *registry.Entry) { e.Settings["users"].([]any)[1].(map[string]any)["name"] = "o" }, false},
-		"in a map":                  {func(e *registry.Entry) { object(e, "sites")["eu"].(map[string]any)["tenant"] = "u" }, false},
-		"of another key":            {func(e *registry.Entry) { e.Settings["sites"] = map[string]any{"us": object(e, "sites")["eu"]} }, false},
+		"harmless, nested": {func(e *registry.Entry) { object(e, "signer")["hint"] = "h" },
+			true},
+		"harmless, in a map": {func(e *registry.Entry) {
+			object(e,
+				"sites")["eu"].(map[string]any)["color"] = "blue"
+		}, true},
+		"harmless object":        {func(e *registry.Entry) { e.Settings["plain"] = map[string]any{"a": "b"} }, true},
+		"unknown":                {func(e *registry.Entry) { e.Settings["other"] = "x" }, true},
+		"null":                   {func(e *registry.Entry) { e.Settings["nothing"] = nil }, true},
+		"number as float":        {func(e *registry.Entry) { e.Settings["version"] = 5.0 }, true},
+		"number as text":         {func(e *registry.Entry) { e.Settings["version"] = "5" }, true},
+		"number from a variable": {func(e *registry.Entry) { e.Settings["version"] = core.NewSecret("5") }, true},
+		"default":                {func(e *registry.Entry) { e.Settings["style"] = "plain" }, true},
+		"default as null":        {func(e *registry.Entry) { e.Settings["style"] = nil }, true},
+		"false":                  {func(e *registry.Entry) { e.Settings["bound"] = false }, true},
+		"false from a variable":  {func(e *registry.Entry) { e.Settings["bound"] = core.NewSecret("false") }, true},
+		"from a variable":        {func(e *registry.Entry) { e.Settings["client"] = core.NewSecret("c") }, true},
+		"maps of another type":   {func(e *registry.Entry) { e.Settings["signer"] = map[string]string{"subject": "sam"} }, true},
+		"options": {func(e *registry.Entry) {
+			e.Options.Lazy, e.Options.Origins = true,
+				[]string{"https://a.example"}
+		}, true},
+		"name":                 {func(e *registry.Entry) { e.Name = "drives" }, false},
+		"kind":                 {func(e *registry.Entry) { e.Kind = "other" }, false},
+		"environment":          {func(e *registry.Entry) { e.Environment = core.Prod }, false},
+		"inputs":               {func(e *registry.Entry) { e.Inputs = map[string]string{"subject": "x"} }, false},
+		"issuer":               {func(e *registry.Entry) { e.Settings["issuer"] = "https://other.example.com" }, false},
+		"issuer gone":          {func(e *registry.Entry) { delete(e.Settings, "issuer") }, false},
+		"client":               {func(e *registry.Entry) { e.Settings["client"] = "d" }, false},
+		"client of a variable": {func(e *registry.Entry) { e.Settings["client"] = core.NewSecret("d") }, false},
+		"not the default":      {func(e *registry.Entry) { e.Settings["style"] = "fancy" }, false},
+		"true":                 {func(e *registry.Entry) { e.Settings["bound"] = true }, false},
+		"number":               {func(e *registry.Entry) { e.Settings["version"] = 6 }, false},
+		"nested": {func(e *registry.Entry) { object(e, "signer")["subject"] = "max" },
+			false},
+		"nested default":       {func(e *registry.Entry) { delete(e.Settings, "signer") }, false},
+		"in a map of anything": {func(e *registry.Entry) { object(e, "claims")["a"] = "2" }, false},
+		"in a list of anything": {func(e *registry.Entry) {
+			object(e, "claims")["b"] = []any{"2",
+				4}
+		}, false},
+		"in a list": {func(e *registry.Entry) { e.Settings["users"].([]any)[1].(map[string]any)["name"] = "o" }, false},
+		"in a map": {func(e *registry.Entry) {
+			object(e,
+				"sites")["eu"].(map[string]any)["tenant"] = "u"
+		}, false},
+		"of another key": {func(e *registry.Entry) { e.Settings["sites"] = map[string]any{"us": object(e, "sites")["eu"]} }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := base()
@@ -141,17 +172,23 @@ func TestStoreKey(t *testing.T) {
 // count, but for secrets.
 func TestStoreKeyOfAKindThatNamesNone(t *testing.T) {
 	base := func() registry.Entry {
-		return registry.Entry{Name: "drive", Kind: "echo", Environment: core.QA, Settings: map[string]any{
-			"user": "u", "key": "secret", "wait": "5s", "count": 5, "keys": []any{"k1", "k2"},
-			"tls":    map[string]any{"roots": "r", "password": "p"},
-			"users":  []any{map[string]any{"Name": "n", "Password": "p"}},
-			"params": map[string]any{"a": "1", "b": "2"},
-		}}
+		return registry.Entry{
+			Name:        "drive",
+			Kind:        "echo",
+			Environment: core.QA,
+			Settings: map[string]any{
+				"user": "u", "key": "secret", "wait": "5s", "count": 5, "keys": []any{"k1", "k2"},
+				"tls":    map[string]any{"roots": "r", "password": "p"},
+				"users":  []any{map[string]any{"Name": "n", "Password": "p"}},
+				"params": map[string]any{"a": "1", "b": "2"},
+			},
+		}
 	}
 	f := echo("echo")
 	want := base().StoreKey(f)
 	require.Regexp(t, `^drive-[0-9a-f]{16}$`, want)
-	require.Equal(t, "drive-7eb4ef55681b4eb6", want, "a program of another version must find what this one saved")
+	require.Equal(t, "drive-7eb4ef55681b4eb6", want,
+		"a program of another version must find what this one saved")
 	for name, c := range map[string]struct {
 		change func(e *registry.Entry)
 		same   bool
@@ -165,24 +202,28 @@ func TestStoreKeyOfAKindThatNamesNone(t *testing.T) {
 		"secret in a list": {func(e *registry.Entry) {
 			e.Settings["users"] = []any{map[string]any{"Name": "m", "Password": "q"}}
 		}, true},
-		"number as float":         {func(e *registry.Entry) { e.Settings["count"] = 5.0 }, true},
-		"number as text":          {func(e *registry.Entry) { e.Settings["count"] = "5" }, true},
-		"null":                    {func(e *registry.Entry) { e.Settings["nothing"] = nil }, true},
-		"options":                 {func(e *registry.Entry) { e.Options.Lazy = true }, true},
-		"name":                    {func(e *registry.Entry) { e.Name = "drives" }, false},
-		"kind":                    {func(e *registry.Entry) { e.Kind = "other" }, false},
-		"environment":             {func(e *registry.Entry) { e.Environment = core.Prod }, false},
-		"inputs":                  {func(e *registry.Entry) { e.Inputs = map[string]string{"subject": "x"} }, false},
-		"setting":                 {func(e *registry.Entry) { e.Settings["user"] = "v" }, false},
-		"setting from a variable": {func(e *registry.Entry) { e.Settings["user"] = core.NewSecret("u") }, true},
-		"another variable":        {func(e *registry.Entry) { e.Settings["user"] = core.NewSecret("v") }, false},
-		"nested variable":         {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = core.NewSecret("x") }, false},
-		"number from a variable":  {func(e *registry.Entry) { e.Settings["count"] = core.NewSecret("5") }, true},
-		"unknown secret":          {func(e *registry.Entry) { e.Settings["other"] = core.NewSecret("x") }, true},
-		"setting gone":            {func(e *registry.Entry) { delete(e.Settings, "user") }, false},
-		"nested setting":          {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = "x" }, false},
-		"number":                  {func(e *registry.Entry) { e.Settings["count"] = 6 }, false},
-		"map":                     {func(e *registry.Entry) { e.Settings["params"].(map[string]any)["b"] = "3" }, false},
+		"number as float": {func(e *registry.Entry) { e.Settings["count"] = 5.0 }, true},
+		"number as text":  {func(e *registry.Entry) { e.Settings["count"] = "5" }, true},
+		"null":            {func(e *registry.Entry) { e.Settings["nothing"] = nil }, true},
+		"options":         {func(e *registry.Entry) { e.Options.Lazy = true }, true},
+		"name":            {func(e *registry.Entry) { e.Name = "drives" }, false},
+		"kind":            {func(e *registry.Entry) { e.Kind = "other" }, false},
+		"environment":     {func(e *registry.Entry) { e.Environment = core.Prod }, false},
+		"inputs":          {func(e *registry.Entry) { e.Inputs = map[string]string{"subject": "x"} }, false},
+		"setting":         {func(e *registry.Entry) { e.Settings["user"] = "v" }, false},
+		"setting from a variable": {func(e *registry.Entry) { e.Settings["user"] = core.NewSecret("u") },
+			true},
+		"another variable": {func(e *registry.Entry) { e.Settings["user"] = core.NewSecret("v") },
+			false},
+		"nested variable": {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = core.NewSecret("x") }, false},
+		"number from a variable": {func(e *registry.Entry) { e.Settings["count"] = core.NewSecret("5") },
+			true},
+		"unknown secret": {func(e *registry.Entry) { e.Settings["other"] = core.NewSecret("x") },
+			true},
+		"setting gone":   {func(e *registry.Entry) { delete(e.Settings, "user") }, false},
+		"nested setting": {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = "x" }, false},
+		"number":         {func(e *registry.Entry) { e.Settings["count"] = 6 }, false},
+		"map":            {func(e *registry.Entry) { e.Settings["params"].(map[string]any)["b"] = "3" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := base()
@@ -220,13 +261,13 @@ func TestStoreKeyOfAPlugin(t *testing.T) {
 }
 
 // events collects what sessions report.
-type events chan core.EventKind
+type events chan core.EventType
 
-func (e events) observe(ev core.Event) { e <- ev.Kind }
+func (e events) observe(ev core.Event) { e <- ev.Type }
 
 // next returns the next event. The test waits for it: events come after the
 // call that caused them has returned.
-func (e events) next(t *testing.T) core.EventKind {
+func (e events) next(t *testing.T) core.EventType {
 	t.Helper()
 	select {
 	case kind := <-e:
@@ -247,21 +288,34 @@ func TestStoreOfEntries(t *testing.T) {
 	seen := make(events, 10)
 	for i, c := range []struct {
 		entry registry.Entry
-		want  core.EventKind
+		want  core.EventType
 	}{
-		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "1"}, Options: own}, core.Authenticated},
-		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "2"}, Options: own}, core.Restored},
-		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "v", "key": "2"}, Options: own}, core.Authenticated},
-		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "w"}, Options: mine}, core.Authenticated},
-		{registry.Entry{Name: "b", Kind: "echo", Settings: map[string]any{"user": "x"}, Options: mine}, core.Restored},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c", "secret": "1"}, Options: own}, core.Authenticated},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c", "secret": "2"}, Options: own}, core.Restored},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c", "comment": "new"}, Options: own}, core.Restored},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "d"}, Options: own}, core.Authenticated},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c"}, Options: own}, core.Restored},
-		{registry.Entry{Name: "c", Kind: "account", Environment: core.QA, Settings: map[string]any{"client": "c"}, Options: own}, core.Authenticated},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "e"}, Options: scoped}, core.Authenticated},
-		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "f"}, Options: scoped}, core.Restored},
+		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "1"},
+			Options: own}, core.EventAuthenticated},
+		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "u", "key": "2"},
+			Options: own}, core.EventRestored},
+		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "v", "key": "2"},
+			Options: own}, core.EventAuthenticated},
+		{registry.Entry{Name: "a", Kind: "echo", Settings: map[string]any{"user": "w"}, Options: mine},
+			core.EventAuthenticated},
+		{registry.Entry{Name: "b", Kind: "echo", Settings: map[string]any{"user": "x"}, Options: mine},
+			core.EventRestored},
+		{registry.Entry{Name: "c", Kind: "account",
+			Settings: map[string]any{"client": "c", "secret": "1"}, Options: own}, core.EventAuthenticated},
+		{registry.Entry{Name: "c", Kind: "account",
+			Settings: map[string]any{"client": "c", "secret": "2"}, Options: own}, core.EventRestored},
+		{registry.Entry{Name: "c", Kind: "account",
+			Settings: map[string]any{"client": "c", "comment": "new"}, Options: own}, core.EventRestored},
+		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "d"},
+			Options: own}, core.EventAuthenticated},
+		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "c"},
+			Options: own}, core.EventRestored},
+		{registry.Entry{Name: "c", Kind: "account", Environment: core.QA,
+			Settings: map[string]any{"client": "c"}, Options: own}, core.EventAuthenticated},
+		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "e"},
+			Options: scoped}, core.EventAuthenticated},
+		{registry.Entry{Name: "c", Kind: "account", Settings: map[string]any{"client": "f"},
+			Options: scoped}, core.EventRestored},
 	} {
 		reg, err := registry.New(echo("echo"), account("account"))
 		require.NoError(t, err)
@@ -296,10 +350,21 @@ func TestStoreKeyOfAnEarlierVersion(t *testing.T) {
 		}
 		settings := map[string]any{"client": "c", "secret": "1", "comment": "x"}
 		const former = "drive-9c0f980caf21dc5c" // as that version made it
-		now := registry.Entry{Name: "drive", Kind: "account", Settings: settings}.StoreKey(account("account"))
+		now := registry.Entry{
+			Name:     "drive",
+			Kind:     "account",
+			Settings: settings,
+		}.StoreKey(
+			account("account"),
+		)
 		require.NotEqual(t, former, now)
 
-		require.NoError(t, start(registry.Entry{Settings: settings, Options: core.Options{StoreKey: former}}).Init(t.Context()))
+		require.NoError(
+			t,
+			start(
+				registry.Entry{Settings: settings, Options: core.Options{StoreKey: former}},
+			).Init(t.Context()),
+		)
 		require.NotEmpty(t, value(former))
 		s := start(registry.Entry{Settings: settings})
 		require.NoError(t, s.Init(t.Context()))
@@ -315,7 +380,12 @@ func TestStoreKeyOfAnEarlierVersion(t *testing.T) {
 
 		// A program may name the former key itself.
 		own := core.Options{StoreKey: "own"}
-		require.NoError(t, start(registry.Entry{Settings: map[string]any{"client": "o"}, Options: own}).Init(t.Context()))
+		require.NoError(
+			t,
+			start(
+				registry.Entry{Settings: map[string]any{"client": "o"}, Options: own},
+			).Init(t.Context()),
+		)
 		own = core.Options{StoreFormerKey: "own"}
 		s = start(registry.Entry{Settings: map[string]any{"client": "o"}, Options: own})
 		require.NoError(t, s.Init(t.Context()))
@@ -325,7 +395,8 @@ func TestStoreKeyOfAnEarlierVersion(t *testing.T) {
 		// A key of one's own has no former one.
 		settings["comment"] = "z"
 		saved := value(now)
-		for name, opts := range map[string]core.Options{"key": {StoreKey: "mine"}, "scope": {StoreScope: "acme"}} {
+		for name, opts := range map[string]core.Options{"key": {StoreKey: "mine"},
+			"scope": {StoreScope: "acme"}} {
 			s = start(registry.Entry{Settings: settings, Options: opts})
 			require.NoError(t, s.Init(t.Context()))
 			require.EqualValues(t, 1, s.Status().Authentications, name)

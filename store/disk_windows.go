@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// noFollow is the part of careful that refuses links.
+// noFollow is the part of openFlags that refuses links.
 const noFollow = 0
 
-// careful are flags for opening; Windows has none of them.
-const careful = 0
+// openFlags are flags for opening files. Windows has no such flags.
+const openFlags = 0
 
 const (
 	errHandleDiskFull = syscall.Errno(39)
@@ -20,30 +20,31 @@ const (
 	errSharing        = syscall.Errno(32)
 )
 
-// full reports whether err says that there is no room.
-func full(err error) bool {
+// isDiskFull reports whether err says that the disk is full.
+func isDiskFull(err error) bool {
 	return errors.Is(err, errDiskFull) || errors.Is(err, errHandleDiskFull)
 }
 
-// mendable reports whether err says what somebody must mend.
-func mendable(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) ||
-		errors.Is(err, syscall.ENOTDIR)
+// isConfigFault reports whether err names a problem that a person must correct.
+func isConfigFault(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// exposed reports nothing: the modes that Go shows on Windows are not the
-// permissions, which are those of the user's folder.
-func exposed(fs.FileInfo, fs.FileMode) bool { return false }
+// othersMay returns false: the modes that Go reports on Windows are not the
+// permissions, which the file inherits from the user's folder.
+func othersMay(fs.FileInfo, fs.FileMode) bool { return false }
 
-// syncDir does nothing: Windows flushes folders by itself.
+// syncDir does nothing: Windows writes folders to the disk without a request.
 func syncDir(string) {}
 
-// rename replaces a file. While another process reads it, Windows refuses, so
-// it is tried again for a moment.
+// rename replaces a file. Windows refuses that while another process reads the file,
+// so rename repeats the call for about a second.
 func rename(from, to string) error {
 	for wait := time.Millisecond; ; wait *= 2 {
 		err := os.Rename(from, to)
-		if err == nil || wait > 500*time.Millisecond || !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errSharing) {
+		shared := errors.Is(err, fs.ErrPermission) || errors.Is(err, errSharing)
+		if !shared || wait > 500*time.Millisecond {
 			return err
 		}
 		time.Sleep(wait)

@@ -23,7 +23,9 @@ func ExampleFile() {
 	provider := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 		asked++
 		return core.Credential{
-			Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer token")}},
+			Attach: core.Attachment{Header: map[string]core.Secret{
+				"Authorization": core.NewSecret("Bearer token"),
+			}},
 			Expiry: time.Now().Add(time.Hour),
 		}, nil
 	})
@@ -38,4 +40,29 @@ func ExampleFile() {
 	}
 	fmt.Println("asked", asked)
 	// Output: asked 1
+}
+
+// Two sessions share a credential, because they have the same store and the same key.
+func ExampleMemory() {
+	asked := 0
+	provider := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+		asked++
+		return core.Credential{
+			Attach: core.Attachment{Header: map[string]core.Secret{
+				"Authorization": core.NewSecret("Bearer token"),
+			}},
+			Expiry: time.Now().Add(time.Hour),
+		}, nil
+	})
+	opts := &core.Options{Store: store.Memory(), StoreKey: "drive"}
+	ctx := context.Background()
+	for _, name := range []string{"upload", "download"} {
+		s := core.New(name, provider, opts)
+		fmt.Println(name, s.Init(ctx), s.Close(ctx))
+	}
+	fmt.Println("asked", asked)
+	// Output:
+	// upload <nil> <nil>
+	// download <nil> <nil>
+	// asked 1
 }

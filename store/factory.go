@@ -8,19 +8,20 @@ import (
 )
 
 // Builtin returns the factories of the kinds of store in this package, for
-// registry/config.Options.Stores: "file" and "keyring". The slice is the caller's.
+// Options.Stores of package registry/config: "file" and "keyring". The caller may
+// change the slice.
 func Builtin() []core.StoreFactory {
 	return []core.StoreFactory{FileFactory, KeyringFactory}
 }
 
-// FileFactory makes the stores of [File]: the kind "file".
+// FileFactory is the kind of store "file". It makes stores with [File].
 var FileFactory = core.NewStoreFactory(
 	core.StoreInfo{Kind: "file", Summary: "encrypted files, one for each credential"},
 	func(_ context.Context, s fileSettings) (core.Store, error) {
 		return File(FileOptions{Dir: s.Path, KeyFile: s.KeyFile, Service: s.Service}), nil
 	})
 
-// KeyringFactory makes the stores of [Keyring]: the kind "keyring".
+// KeyringFactory is the kind of store "keyring". It makes stores with [Keyring].
 var KeyringFactory = core.NewStoreFactory(
 	core.StoreInfo{Kind: "keyring", Summary: "entries in the system's keyring"},
 	func(_ context.Context, s keyringSettings) (core.Store, error) {
@@ -34,7 +35,7 @@ type fileSettings struct {
 	Service string `json:"service" doc:"The name that the key goes by in the keyring. Without it: authsession."`
 }
 
-// Validate reports what means something else than its author expects.
+// Validate reports settings that do not have the effect that their author expects.
 func (s *fileSettings) Validate() error {
 	var faults core.Faults
 	for _, p := range []struct{ name, value string }{{"path", s.Path}, {"key_file", s.KeyFile}} {

@@ -13,54 +13,56 @@ import (
 
 // FileOptions configure [File]. The zero value is the recommended default.
 type FileOptions struct {
-	// Dir is the folder of the files. It is made, for this user alone, when
-	// something is first saved; one that others may write to is refused. It
-	// should be on a disk of this machine. Empty: "authsession/credentials" in
-	// the user's folder for settings (os.UserConfigDir).
+	// Dir is the folder of the files. The first Save or Lock creates it, readable
+	// by this user only. A folder that others may write to is an error. It should
+	// be on a local disk. Empty: "authsession/credentials" in the user's folder
+	// for settings (os.UserConfigDir).
 	Dir string
-	// KeyFile is a file of 32 random bytes that encrypts the others. It is
-	// made with mode 0600 if it is missing, and refused if others than its
-	// owner may read it. Empty: the key is in the system's keyring.
+	// KeyFile is the file of the key that encrypts the others, 32 random bytes. It
+	// is created with mode 0600 if it does not exist. A key file that others may
+	// read is an error. Empty: the key is in the system's keyring.
 	KeyFile string
-	// Service is the name in the keyring that the key goes by. Empty:
-	// "authsession". Unused with KeyFile.
+	// Service is the name in the keyring under which the key is kept. Empty:
+	// "authsession". It is unused with KeyFile.
 	Service string
-	// Timeout bounds each call into the keyring. Zero or less: five seconds.
-	// Unused with KeyFile.
+	// Timeout limits each call into the keyring. Zero or less: five seconds. It is
+	// unused with KeyFile.
 	Timeout time.Duration
 }
 
-// File returns a store of encrypted files, one for each key. A file is
-// replaced as a whole or not at all, whenever a process ends, and is for its
-// owner alone. It is encrypted with AES-256-GCM; docs/security.md says what
-// that is good for. Nothing is read or made before the store is first used.
+// File returns a store of encrypted files, one for each key. Only the owner may read
+// a file. Save replaces a file completely or not at all, even if the process is
+// killed. The encryption is AES-256-GCM; docs/security.md says what it protects
+// against. File itself reads and creates nothing.
 //
-// A file that cannot be read is renamed, to end in ".damaged" (one is kept),
-// and the error wraps [core.ErrDamaged] and names it. One that was encrypted
-// with another key, or written by a newer version, is left alone: its error is
-// [core.BadConfig].
+// Load renames a file that is damaged, so that its name ends in ".damaged" (the last
+// such file is kept). The error wraps [core.ErrDamaged] and has the new name. A file
+// that was encrypted with another key, or written by a newer version, is not
+// changed, and the error is [core.CodeBadConfig].
 //
-// Lock waits for the lock of a file beside the credential's, and then writes
-// and keeps the room that the next Save takes: a folder that cannot be written
-// to is [core.BadConfig], a full disk [core.Unavailable], before anything is
-// spent. Save by who does not hold the lock waits for it.
+// Lock locks a file whose name ends in ".lock", which is never removed. Then it
+// reserves the disk space for the next Save, as a file whose name ends in ".tmp". So
+// a folder that is not writable ([core.CodeBadConfig]) and a full disk
+// ([core.CodeUnavailable]) are found before a refresh token is spent. A process that is
+// killed may leave the file ".tmp"; the next Lock uses it again. A Save by a process
+// that does not hold the lock waits for the lock.
 //
-// The store is safe for concurrent use, by several processes too. Use one
-// value for one folder.
+// The store is safe for concurrent use by goroutines and by processes. A process
+// should make one store for a folder.
 func File(opts FileOptions) core.Store {
 	if opts.Service == "" {
-		opts.Service = app
+		opts.Service = appName
 	}
-	s := &files{dir: absolute(opts.Dir), held: map[string]*room{}}
+	s := &fileStore{dir: absolute(opts.Dir), held: map[string]*heldLock{}}
 	if opts.KeyFile != "" {
 		s.keys = &keyFile{path: absolute(opts.KeyFile)}
 	} else {
-		s.keys = &keyringKey{ring: newRing(opts.Service, opts.Timeout)}
+		s.keys = &keyringKey{service: newKeyringService(opts.Service, opts.Timeout)}
 	}
 	return s
 }
 
-// absolute keeps a path what it is when the program changes its folder.
+// absolute makes a path independent of later changes of the working directory.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); path != "" && err == nil {
 		return abs
@@ -68,35 +70,35 @@ func absolute(path string) string {
 	return path
 }
 
-// files implements [core.Store]. Read on in filelock.go.
-type files struct {
+// fileStore implements [core.Store]. Read on in filelock.go.
+type fileStore struct {
 	dir   string // empty: the default
-	keys  keys
-	turns turns
+	keys  keySource
+	locks namedLocks
 
 	mu   sync.Mutex // guards held
-	held map[string]*room
+	held map[string]*heldLock
 }
 
 const suffix = ".credential"
 
-// paths are where a key's files are.
+// paths are the files of a key, and their folder.
 type paths struct{ dir, file, temp, lock, damaged string }
 
-func (s *files) paths(key string) (p paths, err error) {
+func (s *fileStore) paths(key string) (p paths, err error) {
 	dir := s.dir
 	if dir == "" {
 		if dir, err = defaultDir(); err != nil {
 			return p, err
 		}
 	}
-	file := filepath.Join(dir, nameOf(key)+suffix)
+	file := filepath.Join(dir, safeName(key)+suffix)
 	return paths{dir, file, file + ".tmp", file + ".lock", file + ".damaged"}, nil
 }
 
 // Load implements [core.Store].
-func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := contextError(ctx); err != nil {
 		return core.Secret{}, err
 	}
 	p, err := s.paths(key)
@@ -107,24 +109,24 @@ func (s *files) Load(ctx context.Context, key string) (core.Secret, error) {
 	if !errors.Is(err, core.ErrDamaged) {
 		return value, err
 	}
-	// Put it aside when nobody is about to replace it, if it still is damaged.
-	done, e := s.exclusive(ctx, p)
+	// Rename the file under the lock, unless another process has replaced it.
+	unlock, e := s.lockReplacing(ctx, p)
 	if e != nil {
 		return core.Secret{}, e
 	}
-	defer done()
+	defer unlock()
 	if value, err = s.open(ctx, p, key); !errors.Is(err, core.ErrDamaged) {
 		return value, err
 	}
-	if e := exchange(p.dir, p.file, p.damaged); e != nil {
-		return core.Secret{}, fault(p.dir, e)
+	if e := replaceFile(p.dir, p.file, p.damaged); e != nil {
+		return core.Secret{}, fileError(p.dir, e)
 	}
-	return core.Secret{}, core.Errorf(core.Unavailable, "%w; the file is now %q", err, p.damaged)
+	return core.Secret{}, core.Errorf(core.CodeUnavailable, "%w; the file is now %q", err, p.damaged)
 }
 
-// open reads a key's file.
-func (s *files) open(ctx context.Context, p paths, key string) (core.Secret, error) {
-	file, _, err := read(p.dir, p.file, maxFile, careful)
+// open reads and decrypts the file of a key.
+func (s *fileStore) open(ctx context.Context, p paths, key string) (core.Secret, error) {
+	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if file == nil || err != nil {
 		return core.Secret{}, err
 	}
@@ -135,18 +137,21 @@ func (s *files) open(ctx context.Context, p paths, key string) (core.Secret, err
 	return sealer.open(key, file)
 }
 
-// sealerFor returns what can open a file, nil for none. The error is about the
-// file's head, or says that it wants another key.
-func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool) (*sealer, error) {
+// sealerFor returns the sealer with the key that file was encrypted with, or, if file
+// is nil, with the current key. create says whether a missing key is created. The
+// error says that the head of the file is damaged or that the key is another one.
+func (s *fileStore) sealerFor(
+	ctx context.Context, p paths, file []byte, create bool,
+) (*sealer, error) {
 	var id [idSize]byte
 	if file != nil {
-		switch err := check(file); {
+		switch err := checkHead(file); {
 		case err == nil:
-			id = keyOf(file)
+			id = keyIDOf(file)
 		case errors.Is(err, core.ErrDamaged):
 			return nil, err
 		default:
-			return nil, core.Errorf(core.BadConfig, "the file %q: %w", p.file, core.Cause(err))
+			return nil, core.Errorf(core.CodeBadConfig, "the file %q: %w", p.file, core.Cause(err))
 		}
 	}
 	sealer, err := s.keys.sealer(ctx, id, create)
@@ -154,19 +159,20 @@ func (s *files) sealerFor(ctx context.Context, p paths, file []byte, create bool
 	case err != nil:
 		return nil, err
 	case file != nil && sealer.id != id:
-		return nil, core.Errorf(core.BadConfig, "the file %q was encrypted with another key than that of %s: bring the old key back, or delete the file",
-			p.file, s.keys)
+		return nil, core.Errorf(core.CodeBadConfig, "the file %q was encrypted with another key "+
+			"than that of %s: bring the old key back, or delete the file", p.file, s.keys)
 	}
 	return sealer, nil
 }
 
 // Save implements [core.Store].
-func (s *files) Save(ctx context.Context, key string, value core.Secret) error {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	if n := len(value.Reveal()); n > maxValue {
-		return core.Errorf(core.BadConfig, "the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
+		return core.Errorf(core.CodeBadConfig,
+			"the credential is too large to be stored: %d bytes, at most %d", n, maxValue)
 	}
 	p, err := s.paths(key)
 	if err != nil {
@@ -175,30 +181,30 @@ func (s *files) Save(ctx context.Context, key string, value core.Secret) error {
 	if err := makeDir(p.dir); err != nil {
 		return err
 	}
-	done, err := s.exclusive(ctx, p)
+	unlock, err := s.lockReplacing(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer done()
-	sealer, err := s.saver(ctx, p)
+	defer unlock()
+	sealer, err := s.sealerForSave(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := write(p.temp, sealer.seal(key, value)); err != nil {
+	if err := writeFile(p.temp, sealer.seal(key, value)); err != nil {
 		_ = os.Remove(p.temp)
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
-	if err := exchange(p.dir, p.temp, p.file); err != nil {
+	if err := replaceFile(p.dir, p.temp, p.file); err != nil {
 		_ = os.Remove(p.temp)
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
 	return nil
 }
 
-// saver returns what a key's file is encrypted with. A file that is there and
-// is not ours to replace is an error.
-func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
-	file, _, err := read(p.dir, p.file, maxFile, careful)
+// sealerForSave returns the sealer for the next file of a key. A file that Save must
+// not replace, such as one of another key, is an error.
+func (s *fileStore) sealerForSave(ctx context.Context, p paths) (*sealer, error) {
+	file, _, err := readFile(p.dir, p.file, maxFile, openFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +216,8 @@ func (s *files) saver(ctx context.Context, p paths) (*sealer, error) {
 }
 
 // Delete implements [core.Store].
-func (s *files) Delete(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Delete(ctx context.Context, key string) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	p, err := s.paths(key)
@@ -223,7 +229,7 @@ func (s *files) Delete(ctx context.Context, key string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:
-		return fault(p.dir, err)
+		return fileError(p.dir, err)
 	}
 	syncDir(p.dir)
 	return nil

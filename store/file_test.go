@@ -24,7 +24,9 @@ var bg = context.Background()
 // options are those of a new store of files.
 func options(t testing.TB) store.FileOptions {
 	dir := t.TempDir()
-	return store.FileOptions{Dir: filepath.Join(dir, "credentials"), KeyFile: filepath.Join(dir, "key")}
+	return store.FileOptions{
+		Dir: filepath.Join(dir, "credentials"), KeyFile: filepath.Join(dir, "key"),
+	}
 }
 
 // only returns the one file of dir that matches.
@@ -36,7 +38,7 @@ func only(t testing.TB, dir, pattern string) string {
 	return list[0]
 }
 
-// content is what a file holds, nothing for what is no file.
+// content returns the content of a regular file, and nil for anything else.
 func content(path string) []byte {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -103,8 +105,8 @@ func TestFileModes(t *testing.T) {
 	}
 }
 
-// What is no credential of ours is refused or put aside, with the code that
-// says what to do.
+// A file that is not a credential of this store is refused or renamed, with the code that says what
+// to do.
 func TestFileFaults(t *testing.T) {
 	overwrite := func(data string) func(t *testing.T, path string, opts *store.FileOptions) {
 		return func(t *testing.T, path string, _ *store.FileOptions) {
@@ -124,7 +126,7 @@ func TestFileFaults(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		breakIt func(t *testing.T, path string, opts *store.FileOptions)
-		damaged bool // else the file stays, and the code is BadConfig
+		damaged bool // else the file stays, and the code is CodeBadConfig
 		want    string
 	}{
 		"empty":   {overwrite(""), true, "cut short"},
@@ -137,8 +139,10 @@ func TestFileFaults(t *testing.T) {
 		"nonce":   {flip(30), true, "it was changed"},
 		"text":    {flip(45), true, "it was changed"},
 		"tag":     {flip(-1), true, "it was changed"},
-		"half":    {func(t *testing.T, path string, _ *store.FileOptions) { require.NoError(t, os.Truncate(path, 50)) }, true, "it was changed"},
-		"zeros":   {overwrite(strings.Repeat("\x00", 100)), true, "no file of a store"},
+		"half": {func(t *testing.T, path string, _ *store.FileOptions) {
+			require.NoError(t, os.Truncate(path, 50))
+		}, true, "it was changed"},
+		"zeros": {overwrite(strings.Repeat("\x00", 100)), true, "no file of a store"},
 		"of a newer version": {func(t *testing.T, path string, _ *store.FileOptions) {
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -150,7 +154,9 @@ func TestFileFaults(t *testing.T) {
 			opts.KeyFile += "2"
 			require.NoError(t, os.WriteFile(opts.KeyFile, []byte(strings.Repeat("k", 32)), 0o600))
 		}, false, "was encrypted with another key than that of the key file"},
-		"no key": {func(t *testing.T, _ string, opts *store.FileOptions) { require.NoError(t, os.Remove(opts.KeyFile)) }, false, "is missing: bring it back"},
+		"no key": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.Remove(opts.KeyFile))
+		}, false, "is missing: bring it back"},
 		"short key": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.WriteFile(opts.KeyFile, []byte("k"), 0o600))
 		}, false, "want a key of 32 bytes, found 1"},
@@ -160,8 +166,10 @@ func TestFileFaults(t *testing.T) {
 		"key for all": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.Chmod(opts.KeyFile, 0o640))
 		}, false, "others may read the key file"},
-		"folder for all": {func(t *testing.T, _ string, opts *store.FileOptions) { require.NoError(t, os.Chmod(opts.Dir, 0o777)) }, false, "others may write to the folder"},
-		"too large":      {overwrite(strings.Repeat("x", 1<<20+100)), false, "is too large"},
+		"folder for all": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.Chmod(opts.Dir, 0o777))
+		}, false, "others may write to the folder"},
+		"too large": {overwrite(strings.Repeat("x", 1<<20+100)), false, "is too large"},
 		"folder": {func(t *testing.T, path string, _ *store.FileOptions) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
@@ -209,10 +217,10 @@ func TestFileFaults(t *testing.T) {
 			saveErr := s.Save(bg, "drive", core.NewSecret("next"))
 			for _, err := range []error{err, lockErr, saveErr} {
 				if err == nil {
-					continue // what is wrong is none of this call's business
+					continue // the fault does not concern this call
 				}
-				require.ErrorIs(t, err, core.BadConfig)
-				require.Equal(t, core.BadConfig, core.CodeOf(err))
+				require.ErrorIs(t, err, core.CodeBadConfig)
+				require.Equal(t, core.CodeBadConfig, core.CodeOf(err))
 				require.NotErrorIs(t, err, core.ErrDamaged)
 				require.ErrorContains(t, err, c.want)
 				require.NotContains(t, err.Error(), "canary")
@@ -224,19 +232,20 @@ func TestFileFaults(t *testing.T) {
 	}
 }
 
-// One file cannot stand for another one.
+// The file of one key cannot replace that of another key.
 func TestFileOfAnotherKey(t *testing.T) {
 	opts := options(t)
 	s := store.File(opts)
 	require.NoError(t, s.Save(bg, "a", core.NewSecret("one")))
 	require.NoError(t, s.Save(bg, "b", core.NewSecret("two")))
-	require.NoError(t, os.Rename(only(t, opts.Dir, "a-*.credential"), only(t, opts.Dir, "b-*.credential")))
+	first, second := only(t, opts.Dir, "a-*.credential"), only(t, opts.Dir, "b-*.credential")
+	require.NoError(t, os.Rename(first, second))
 	_, err := s.Load(bg, "b")
 	require.ErrorIs(t, err, core.ErrDamaged)
 	require.Empty(t, value(t, s, "a"))
 }
 
-// What a holder that crashed has left is used again or gone.
+// The files that a crashed holder of the lock has left are used again or removed.
 func TestFileLeftovers(t *testing.T) {
 	opts := options(t)
 	s := store.File(opts)
@@ -266,13 +275,13 @@ func TestFileRoomGrows(t *testing.T) {
 	unlock()
 	require.NoFileExists(t, only(t, opts.Dir, "*.credential")+".tmp")
 	err = s.Save(bg, "drive", core.NewSecret(strings.Repeat("x", 1<<20+1)))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "too large to be stored")
 	require.NoError(t, s.Save(bg, "drive", core.NewSecret(strings.Repeat("x", 1<<20))))
 	require.Len(t, value(t, s, "drive"), 1<<20)
 }
 
-// A folder that is somewhere impossible is found out by Lock.
+// Lock reports a folder that cannot be used.
 func TestFileFolder(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(base, "file"), nil, 0o600))
@@ -285,7 +294,7 @@ func TestFileFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := store.File(opts).Lock(bg, "drive")
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 	t.Run("relative", func(t *testing.T) {
@@ -293,7 +302,10 @@ func TestFileFolder(t *testing.T) {
 		s := store.File(store.FileOptions{Dir: "here", KeyFile: "key"})
 		t.Chdir(t.TempDir())
 		require.NoError(t, s.Save(bg, "drive", core.NewSecret("token")))
-		require.Equal(t, "token", value(t, store.File(store.FileOptions{Dir: filepath.Join(base, "here"), KeyFile: filepath.Join(base, "key")}), "drive"))
+		there := store.File(store.FileOptions{
+			Dir: filepath.Join(base, "here"), KeyFile: filepath.Join(base, "key"),
+		})
+		require.Equal(t, "token", value(t, there, "drive"))
 	})
 	t.Run("default", func(t *testing.T) {
 		home := t.TempDir()
@@ -309,7 +321,7 @@ func TestFileFolder(t *testing.T) {
 		t.Setenv("XDG_CONFIG_HOME", "")
 		t.Setenv("HOME", "")
 		_, err := store.File(store.FileOptions{}).Load(bg, "drive")
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "name the store's folder")
 	})
 }

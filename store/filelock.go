@@ -1,57 +1,65 @@
+// Read on in disk.go.
+
 package store
 
 import (
 	"context"
 	"os"
 	"sync"
+
+	"github.com/authsession/authsession/internal/ctxmutex"
 )
 
-// room is what the holder of a lock keeps for the next Save.
-type room struct {
-	turn chan struct{} // holds one element while a file is exchanged
-	gone chan struct{} // closed when the lock is let go
+// heldLock is a lock of a key's file that [core.Store.Lock] returned, until it is
+// released. The goroutine that holds it also holds the lock of the operating
+// system, so Save must not take that one again.
+type heldLock struct {
+	replacing ctxmutex.Mutex // held while the file is replaced
+	released  bool           // guarded by replacing
 }
 
-// minRoom is the least that is kept, in bytes.
-const minRoom = 8 << 10
+// minReserved is the least size of the space that Lock reserves, in bytes.
+const minReserved = 8 << 10
 
-// exclusive makes the caller the only one who exchanges a key's file: under
-// the lock that is held through s, or under one of its own.
-func (s *files) exclusive(ctx context.Context, p paths) (done func(), err error) {
+// lockReplacing gives the caller the exclusive right to replace a key's file: under
+// the lock that Lock returned, if one is held, and otherwise under a lock that it
+// takes for this purpose.
+func (s *fileStore) lockReplacing(ctx context.Context, p paths) (unlock func(), err error) {
 	for {
 		s.mu.Lock()
-		r := s.held[p.file]
+		l := s.held[p.file]
 		s.mu.Unlock()
-		if r == nil {
+		if l == nil {
 			return s.lock(ctx, p)
 		}
-		select {
-		case r.turn <- struct{}{}:
-			return func() { <-r.turn }, nil
-		case <-r.gone:
-		case <-ctx.Done():
-			return nil, ended(ctx)
+		if l.replacing.Lock(ctx) != nil {
+			return nil, contextError(ctx)
 		}
+		if !l.released {
+			return l.replacing.Unlock, nil
+		}
+		l.replacing.Unlock()
 	}
 }
 
-// lock takes the lock of a key's file.
-func (s *files) lock(ctx context.Context, p paths) (unlock func(), err error) {
-	leave, err := s.turns.take(ctx, p.file)
+// lock takes the lock of a key's file: first among the goroutines of this process,
+// then among all processes.
+func (s *fileStore) lock(ctx context.Context, p paths) (unlock func(), err error) {
+	unlockName, err := s.locks.lock(ctx, p.file)
 	if err != nil {
 		return nil, err
 	}
-	release, err := lockFile(ctx, p.dir, p.lock)
+	unlockFile, err := lockFile(ctx, p.dir, p.lock)
 	if err != nil {
-		leave()
+		unlockName()
 		return nil, err
 	}
-	return func() { release(); leave() }, nil
+	return func() { unlockFile(); unlockName() }, nil
 }
 
 // Lock implements core.Store.
-func (s *files) Lock(ctx context.Context, key string) (func(), error) {
-	if err := ended(ctx); err != nil {
+func (s *fileStore) Lock(ctx context.Context, key string) (func(), error) {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
 	p, err := s.paths(key)
@@ -70,32 +78,34 @@ func (s *files) Lock(ctx context.Context, key string) (func(), error) {
 		unlock()
 		return nil, err
 	}
-	r := &room{turn: make(chan struct{}, 1), gone: make(chan struct{})}
+	l := &heldLock{replacing: ctxmutex.New()}
 	s.mu.Lock()
-	s.held[p.file] = r
+	s.held[p.file] = l
 	s.mu.Unlock()
 	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		delete(s.held, p.file)
 		s.mu.Unlock()
-		r.turn <- struct{}{} // a Save that has begun comes to its end, and none begins
-		close(r.gone)
+		_ = l.replacing.Lock(context.Background()) // a Save that has begun completes first
+		l.released = true                          // and no other one begins under this lock
+		l.replacing.Unlock()
 		_ = os.Remove(p.temp)
 		unlock()
 	}), nil
 }
 
-// reserve finds out whether a Save would fail, and keeps the room for it.
-func (s *files) reserve(ctx context.Context, p paths) error {
-	if _, err := s.saver(ctx, p); err != nil {
+// reserve reports whether a Save would fail, and writes a file as large as the next
+// Save needs. Save overwrites that file, so that it needs no more space on the disk.
+func (s *fileStore) reserve(ctx context.Context, p paths) error {
+	if _, err := s.sealerForSave(ctx, p); err != nil {
 		return err
 	}
-	size := minRoom
+	size := minReserved
 	if info, err := os.Lstat(p.file); err == nil {
 		size = max(size, 2*int(info.Size()))
 	}
-	if err := write(p.temp, make([]byte, size)); err != nil {
-		return fault(p.dir, err)
+	if err := writeFile(p.temp, make([]byte, size)); err != nil {
+		return fileError(p.dir, err)
 	}
 	return nil
 }

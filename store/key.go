@@ -1,3 +1,5 @@
+// Read on in seal.go.
+
 package store
 
 import (
@@ -11,13 +13,13 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// keys hold the key that encrypts files.
-type keys interface {
-	// sealer returns what encrypts with the key. With create, a key that is
-	// missing is made; without, it is an error. A key that was remembered is
-	// looked up again if it is not the one of id; zero: any.
+// keySource is the place of the key that encrypts files.
+type keySource interface {
+	// sealer returns a sealer with the key. With create, it creates a missing key;
+	// otherwise a missing key is an error. If the key in memory does not have this
+	// id, sealer reads the key again. The zero id stands for any key.
 	sealer(ctx context.Context, id [idSize]byte, create bool) (*sealer, error)
-	fmt.Stringer // where the key is, in words
+	fmt.Stringer // describes the place, for errors
 }
 
 // keyFile is a key in a file.
@@ -31,7 +33,8 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 		return s, err
 	}
 	if !create {
-		return nil, core.Errorf(core.BadConfig, "%s is missing: bring it back, or delete what was encrypted with it", k)
+		return nil, core.Errorf(core.CodeBadConfig,
+			"%s is missing: bring it back, or delete what was encrypted with it", k)
 	}
 	dir := filepath.Dir(k.path)
 	if err := makeDir(dir); err != nil {
@@ -42,34 +45,35 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 		return nil, err
 	}
 	defer unlock()
-	if s, err := k.read(); s != nil || err != nil { // another one was faster
+	if s, err := k.read(); s != nil || err != nil { // another process has created it
 		return s, err
 	}
 	key := newKey()
-	if err := write(k.path+".tmp", key); err != nil {
-		return nil, fault(dir, err)
+	if err := writeFile(k.path+".tmp", key); err != nil {
+		return nil, fileError(dir, err)
 	}
-	if err := exchange(dir, k.path+".tmp", k.path); err != nil {
-		return nil, fault(dir, err)
+	if err := replaceFile(dir, k.path+".tmp", k.path); err != nil {
+		return nil, fileError(dir, err)
 	}
 	return newSealer(key)
 }
 
-// read returns nil for a file that is not there. It may be a link, as
-// Kubernetes makes them.
+// read returns nil if the file does not exist. The file may be a link, because
+// Kubernetes mounts secrets as links.
 func (k *keyFile) read() (*sealer, error) {
-	key, info, err := read(filepath.Dir(k.path), k.path, keySize, careful&^noFollow)
+	key, info, err := readFile(filepath.Dir(k.path), k.path, keySize, openFlags&^noFollow)
 	switch {
 	case err != nil:
 		return nil, err
 	case key == nil:
 		return nil, nil
-	case exposed(info, 0o077):
-		return nil, core.Errorf(core.BadConfig, "others may read %s: make a new one, as this one may be known, or take that from them (chmod 600)", k)
+	case othersMay(info, 0o077):
+		return nil, core.Errorf(core.CodeBadConfig, "others may read %s: make a new one, "+
+			"as this one may be known, or take that from them (chmod 600)", k)
 	}
 	s, err := newSealer(key)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
 	}
 	return s, nil
 }
@@ -80,16 +84,18 @@ func newKey() []byte {
 	return key
 }
 
-// keyringKey is a key in the system's keyring. It is remembered.
+// keyringKey is a key in the system's keyring. It is kept in memory after it was read.
 type keyringKey struct {
-	ring  *ring
-	known atomic.Pointer[sealer]
+	service *keyringService
+	known   atomic.Pointer[sealer]
 }
 
-// keyName is what the key goes by in the keyring, beside the service.
+// keyName is the name of the key's entry in the keyring.
 const keyName = "key of stored files"
 
-func (k *keyringKey) String() string { return fmt.Sprintf("the keyring's service %q", k.ring.service) }
+func (k *keyringKey) String() string {
+	return fmt.Sprintf("the keyring's service %q", k.service.name)
+}
 
 func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (*sealer, error) {
 	if s := k.known.Load(); s != nil && (id == [idSize]byte{} || id == s.id) {
@@ -100,37 +106,39 @@ func (k *keyringKey) sealer(ctx context.Context, id [idSize]byte, create bool) (
 		return s, err
 	}
 	if !create {
-		return nil, core.Errorf(core.BadConfig, "%s holds no key for stored files any more: bring it back, or delete what was encrypted with it", k)
+		return nil, core.Errorf(core.CodeBadConfig, "%s holds no key for stored files any more: "+
+			"bring it back, or delete what was encrypted with it", k)
 	}
-	unlock, err := k.ring.lock(ctx, keyName)
+	unlock, err := k.service.lock(ctx, keyName)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if s, err := k.read(ctx); s != nil || err != nil { // another one was faster
+	if s, err := k.read(ctx); s != nil || err != nil { // another process has created it
 		return s, err
 	}
-	if err := k.ring.set(ctx, keyName, base64.StdEncoding.EncodeToString(newKey())); err != nil {
+	if err := k.service.set(ctx, keyName, base64.StdEncoding.EncodeToString(newKey())); err != nil {
 		return nil, err
 	}
 	if s, err = k.read(ctx); s == nil && err == nil {
-		err = core.Errorf(core.Unavailable, "%s did not keep the key for stored files", k)
+		err = core.Errorf(core.CodeUnavailable, "%s did not keep the key for stored files", k)
 	}
 	return s, err
 }
 
 func (k *keyringKey) read(ctx context.Context) (*sealer, error) {
-	text, found, err := k.ring.get(ctx, keyName)
+	text, found, err := k.service.get(ctx, keyName)
 	if !found || err != nil {
 		return nil, err
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s holds something else than a key for stored files", k)
+		return nil, core.Errorf(core.CodeBadConfig,
+			"%s holds something else than a key for stored files", k)
 	}
 	s, err := newSealer(key)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "%s: %w", k, err)
+		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
 	}
 	k.known.Store(s)
 	return s, nil

@@ -1,3 +1,5 @@
+// Read on in keyringservice.go.
+
 package store
 
 import (
@@ -11,10 +13,11 @@ import (
 // KeyringOptions configure [Keyring]. The zero value is the recommended
 // default.
 type KeyringOptions struct {
-	// Service is the name that the credentials go by. Empty: "authsession".
+	// Service is the name in the keyring under which the credentials are kept.
+	// Empty: "authsession".
 	Service string
-	// Timeout bounds each call into the keyring, which may wait for a person
-	// to unlock it. Zero or less: five seconds.
+	// Timeout limits each call into the keyring, which may wait until a person
+	// unlocks it. Zero or less: five seconds.
 	Timeout time.Duration
 }
 
@@ -22,62 +25,62 @@ type KeyringOptions struct {
 // GNOME's or KDE's) on Linux and BSD, the Keychain on macOS, the Credential
 // Manager on Windows. Locks are files in the user's folder for caches.
 //
-// Where there is no keyring, as on most servers, the error is
-// [core.BadConfig] and says what to use instead. One that is locked, or does
-// not answer in time, is [core.Unavailable]; while a call is stuck, all others
-// of the process fail at once. Windows keeps at most 2,560 bytes and macOS
-// about 2,900: a larger credential is [core.BadConfig]. Use [File] for those,
-// whose key is in the keyring.
+// Most servers have no keyring: the error is then [core.CodeBadConfig] and says what to
+// use instead. If a keyring is locked or does not answer in time, the error is
+// [core.CodeUnavailable]. While a call has exceeded its time limit, all other calls of
+// the process fail at once. Windows stores at most 2,560 bytes and macOS about 2,900;
+// for a larger credential the error is [core.CodeBadConfig]. Use [File] then, which keeps
+// only its key in the keyring.
 //
-// The store is safe for concurrent use, by several processes too.
+// The store is safe for concurrent use by goroutines and by processes.
 func Keyring(opts KeyringOptions) core.Store {
 	if opts.Service == "" {
-		opts.Service = app
+		opts.Service = appName
 	}
-	return &keyrings{ring: newRing(opts.Service, opts.Timeout)}
+	return &keyringStore{service: newKeyringService(opts.Service, opts.Timeout)}
 }
 
-// keyrings implements [core.Store].
-type keyrings struct{ ring *ring }
+// keyringStore implements [core.Store].
+type keyringStore struct{ service *keyringService }
 
 // Load implements [core.Store].
-func (k *keyrings) Load(ctx context.Context, key string) (core.Secret, error) {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := contextError(ctx); err != nil {
 		return core.Secret{}, err
 	}
-	text, _, err := k.ring.get(ctx, nameOf(key))
+	text, _, err := k.service.get(ctx, safeName(key))
 	return core.NewSecret(text), err
 }
 
 // Save implements [core.Store].
-func (k *keyrings) Save(ctx context.Context, key string, value core.Secret) error {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
-	if value.IsZero() { // not every system keeps an empty text
-		return k.ring.delete(ctx, nameOf(key))
+	if value.IsZero() { // not every system can store an empty text
+		return k.service.delete(ctx, safeName(key))
 	}
-	return k.ring.set(ctx, nameOf(key), value.Reveal())
+	return k.service.set(ctx, safeName(key), value.Reveal())
 }
 
 // Delete implements [core.Store].
-func (k *keyrings) Delete(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Delete(ctx context.Context, key string) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
-	return k.ring.delete(ctx, nameOf(key))
+	return k.service.delete(ctx, safeName(key))
 }
 
 // Lock implements [core.Store].
-func (k *keyrings) Lock(ctx context.Context, key string) (func(), error) {
-	if err := ended(ctx); err != nil {
+func (k *keyringStore) Lock(ctx context.Context, key string) (func(), error) {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
-	unlock, err := k.ring.lock(ctx, nameOf(key))
+	unlock, err := k.service.lock(ctx, safeName(key))
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := k.ring.get(ctx, nameOf(key)); err != nil {
+	if _, _, err := k.service.get(ctx, safeName(key)); err != nil {
 		unlock()
 		return nil, err
 	}

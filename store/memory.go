@@ -7,20 +7,20 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Memory returns a store that lives as long as the process: for tests, and for
-// sessions that share a credential because they share the store and the key.
+// Memory returns a store in the memory of the process. It is for tests, and for
+// sessions that share a credential: those with the same store and the same key.
 // It is safe for concurrent use.
-func Memory() core.Store { return &memory{values: map[string]core.Secret{}} }
+func Memory() core.Store { return &memoryStore{values: map[string]core.Secret{}} }
 
-type memory struct {
-	turns  turns
+type memoryStore struct {
+	locks  namedLocks
 	mu     sync.Mutex // guards values
 	values map[string]core.Secret
 }
 
 // Load implements [core.Store].
-func (m *memory) Load(ctx context.Context, key string) (core.Secret, error) {
-	if err := ended(ctx); err != nil {
+func (m *memoryStore) Load(ctx context.Context, key string) (core.Secret, error) {
+	if err := contextError(ctx); err != nil {
 		return core.Secret{}, err
 	}
 	m.mu.Lock()
@@ -29,8 +29,8 @@ func (m *memory) Load(ctx context.Context, key string) (core.Secret, error) {
 }
 
 // Save implements [core.Store].
-func (m *memory) Save(ctx context.Context, key string, value core.Secret) error {
-	if err := ended(ctx); err != nil {
+func (m *memoryStore) Save(ctx context.Context, key string, value core.Secret) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -40,8 +40,8 @@ func (m *memory) Save(ctx context.Context, key string, value core.Secret) error 
 }
 
 // Delete implements [core.Store].
-func (m *memory) Delete(ctx context.Context, key string) error {
-	if err := ended(ctx); err != nil {
+func (m *memoryStore) Delete(ctx context.Context, key string) error {
+	if err := contextError(ctx); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -51,17 +51,17 @@ func (m *memory) Delete(ctx context.Context, key string) error {
 }
 
 // Lock implements [core.Store].
-func (m *memory) Lock(ctx context.Context, key string) (func(), error) {
-	if err := ended(ctx); err != nil {
+func (m *memoryStore) Lock(ctx context.Context, key string) (func(), error) {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
-	return m.turns.take(ctx, key)
+	return m.locks.lock(ctx, key)
 }
 
-// ended is an error if ctx is over.
-func ended(ctx context.Context) error {
+// contextError returns [core.CodeUnavailable] if ctx has ended, and otherwise nil.
+func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return core.Errorf(core.Unavailable, "the store: %w", context.Cause(ctx))
+	return core.Errorf(core.CodeUnavailable, "the store: %w", context.Cause(ctx))
 }

@@ -24,7 +24,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The test binary starts itself as the other processes; these say as what.
+// The test binary starts itself as other processes. These variables say in which role.
 const (
 	envRole = "STORE_TEST_ROLE"
 	envDir  = "STORE_TEST_DIR"
@@ -42,14 +42,16 @@ func TestMain(m *testing.M) {
 }
 
 func optionsIn(dir string) store.FileOptions {
-	return store.FileOptions{Dir: filepath.Join(dir, "credentials"), KeyFile: filepath.Join(dir, "key")}
+	return store.FileOptions{
+		Dir: filepath.Join(dir, "credentials"), KeyFile: filepath.Join(dir, "key"),
+	}
 }
 
-// long is a value that names its writer from the first byte to the last.
+// long returns a value in which each part has the number of its writer.
 func long(i int) string { return strings.Repeat(fmt.Sprintf("%d,", i), 3000) }
 
 var roles = map[string]func(store.FileOptions) error{
-	// saves without an end
+	// saves until it is killed
 	"saver": func(opts store.FileOptions) error {
 		s := store.File(opts)
 		for i := 0; ; i++ {
@@ -72,7 +74,7 @@ var roles = map[string]func(store.FileOptions) error{
 		fmt.Println("holding")
 		select {}
 	},
-	// saves one value under a key of its own
+	// saves one value under a key that no other process uses
 	"maker": func(opts store.FileOptions) error {
 		time.Sleep(time.Until(time.Unix(0, parse(os.Getenv("STORE_TEST_AT")))))
 		return store.File(opts).Save(bg, fmt.Sprint(os.Getpid()), core.NewSecret("made"))
@@ -99,7 +101,8 @@ var roles = map[string]func(store.FileOptions) error{
 	// may write 4 KiB files
 	"limited": func(opts store.FileOptions) error {
 		signal.Ignore(syscall.SIGXFSZ)
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}); err != nil {
+		limit := &syscall.Rlimit{Cur: 4096, Max: 4096}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, limit); err != nil {
 			return err
 		}
 		_, err := store.File(opts).Lock(bg, "drive")
@@ -124,8 +127,7 @@ func start(t *testing.T, role, dir string, env ...string) (*exec.Cmd, *bytes.Buf
 	return cmd, out
 }
 
-// A process that is killed while it saves leaves a whole file, and its lock to
-// the next.
+// If a process is killed while it saves, the file is complete and the lock is free.
 func TestFileSaverKilled(t *testing.T) {
 	dir := t.TempDir()
 	s := store.File(optionsIn(dir))
@@ -154,7 +156,7 @@ func TestFileSaverKilled(t *testing.T) {
 	require.NoFileExists(t, only(t, filepath.Join(dir, "credentials"), "*.credential")+".damaged")
 }
 
-// The lock of a process that is killed is the next one's at once.
+// The lock of a killed process is free at once.
 func TestFileHolderKilled(t *testing.T) {
 	dir := t.TempDir()
 	s := store.File(optionsIn(dir))
@@ -174,9 +176,9 @@ func TestFileHolderKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
 	defer cancel()
 	_, err := s.Lock(ctx, "drive")
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "another process holds")
-	require.ErrorIs(t, s.Save(ctx, "drive", core.NewSecret("x")), core.Unavailable)
+	require.ErrorIs(t, s.Save(ctx, "drive", core.NewSecret("x")), core.CodeUnavailable)
 
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
@@ -225,7 +227,7 @@ func TestFileProcessesCount(t *testing.T) {
 	require.Equal(t, strings.Repeat("x", 80), value(t, store.File(optionsIn(dir)), "count"))
 }
 
-// A disk that is full is found out by Lock, and passes.
+// Lock reports a full disk, and succeeds when there is space again.
 func TestFileNoRoom(t *testing.T) {
 	t.Run("limit", func(t *testing.T) {
 		cmd, out := start(t, "limited", t.TempDir())
@@ -242,14 +244,15 @@ func TestFileNoRoom(t *testing.T) {
 		require.NoError(t, err)
 		filler := filepath.Join(dir, "filler")
 		require.ErrorIs(t, os.WriteFile(filler, make([]byte, 100<<10), 0o600), syscall.ENOSPC)
-		require.NoError(t, s.Save(bg, "drive", core.NewSecret(strings.Repeat("x", 7000))), "the room was kept")
+		large := core.NewSecret(strings.Repeat("x", 7000))
+		require.NoError(t, s.Save(bg, "drive", large), "Lock has reserved the space")
 		held()
 		for range 2 {
 			f, _ := os.OpenFile(filler, os.O_APPEND|os.O_WRONLY, 0)
 			_, _ = f.Write(make([]byte, 100<<10))
 			_ = f.Close()
 			_, err = s.Lock(bg, "drive")
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorContains(t, err, dir)
 		}
 		require.Len(t, value(t, s, "drive"), 7000)
@@ -262,13 +265,14 @@ func TestFileNoRoom(t *testing.T) {
 		opts := optionsIn(t.TempDir())
 		require.NoError(t, store.File(opts).Save(bg, "drive", core.NewSecret("token")))
 		mount(t, opts.Dir, opts.Dir, "", syscall.MS_BIND, "")
-		require.NoError(t, syscall.Mount("", opts.Dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		const readOnly = syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY
+		require.NoError(t, syscall.Mount("", opts.Dir, "", readOnly, ""))
 		s := store.File(opts)
 		require.Equal(t, "token", value(t, s, "drive"))
 		_, err := s.Lock(bg, "drive")
-		require.ErrorIs(t, err, core.BadConfig)
-		require.ErrorIs(t, s.Save(bg, "drive", core.NewSecret("x")), core.BadConfig)
-		require.ErrorIs(t, s.Delete(bg, "drive"), core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
+		require.ErrorIs(t, s.Save(bg, "drive", core.NewSecret("x")), core.CodeBadConfig)
+		require.ErrorIs(t, s.Delete(bg, "drive"), core.CodeBadConfig)
 		require.ErrorContains(t, err, opts.Dir)
 	})
 }

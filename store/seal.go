@@ -1,3 +1,5 @@
+// Read on in keyring.go.
+
 package store
 
 import (
@@ -13,17 +15,18 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// A file begins with a head that is the same in every version:
+// A file begins with a head that has the same form in every version:
 //
 //	 0   8  "authsess"
 //	 8   1  the version, 1
 //	 9  16  the id of the key
-//	25   4  the CRC-32 of what stands before, big endian
+//	25   4  the CRC-32 of the bytes before it, big endian
 //
-// so that another key and a newer version are told from damage. In version 1
-// the rest is AES-256-GCM of the value: a random nonce of 12 bytes, the text,
-// and a tag of 16. What it authenticates besides is the head and the name of
-// the credential, so that one file cannot take the place of another.
+// The head distinguishes a file of another key or of a newer version from a damaged
+// one. In version 1 the rest is the value, encrypted with AES-256-GCM: a random nonce
+// of 12 bytes, the ciphertext, and a tag of 16 bytes. The additional authenticated
+// data are the head and the name of the credential, so that the file of one
+// credential cannot replace the file of another.
 const (
 	magic   = "authsess"
 	version = 1
@@ -40,7 +43,8 @@ type sealer struct {
 
 const keySize = 32
 
-// newSealer makes two independent things of a key: what encrypts, and the id.
+// newSealer derives two independent values from a key: the key of the cipher, and
+// the id.
 func newSealer(key []byte) (*sealer, error) {
 	if len(key) != keySize {
 		return nil, fmt.Errorf("want a key of %d bytes, found %d", keySize, len(key))
@@ -48,7 +52,7 @@ func newSealer(key []byte) (*sealer, error) {
 	derive := func(info string, size int) []byte {
 		out, err := hkdf.Expand(sha256.New, key, "authsession store "+info, size)
 		if err != nil {
-			panic(err) // only for sizes that are none
+			panic(err) // only if size is not valid
 		}
 		return out
 	}
@@ -70,39 +74,39 @@ func (s *sealer) seal(name string, value core.Secret) []byte {
 	out = append(out, version)
 	out = append(out, s.id[:]...)
 	out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out))
-	return s.aead.Seal(out, nil, []byte(value.Reveal()), bind(out[:head], name))
+	return s.aead.Seal(out, nil, []byte(value.Reveal()), additionalData(out[:head], name))
 }
 
-// bind is what the encryption authenticates besides the value.
-func bind(head []byte, name string) []byte { return append(bytes.Clone(head), name...) }
+// additionalData returns the data that the encryption authenticates besides the value.
+func additionalData(head []byte, name string) []byte { return append(bytes.Clone(head), name...) }
 
-// open returns the value of a file. Call check first: for a file that passed
-// it with this key, an error says that the file is damaged.
+// open returns the value of a file. If checkHead accepts the file and it has the id
+// of this key, an error of open means that the file is damaged.
 func (s *sealer) open(name string, file []byte) (core.Secret, error) {
-	if err := check(file); err != nil {
+	if err := checkHead(file); err != nil {
 		return core.Secret{}, err
 	}
-	value, err := s.aead.Open(nil, nil, file[head:], bind(file[:head], name))
+	value, err := s.aead.Open(nil, nil, file[head:], additionalData(file[:head], name))
 	if err != nil {
 		return core.Secret{}, fmt.Errorf("%w: it was changed, or is another's", core.ErrDamaged)
 	}
 	return core.NewSecret(string(value)), nil
 }
 
-// check looks at the head of a file. The error wraps [core.ErrDamaged], or is
-// [core.BadConfig] for a version that is not known.
-func check(file []byte) error {
+// checkHead checks the head of a file. The error wraps [core.ErrDamaged], or is
+// [core.CodeBadConfig] for an unknown version.
+func checkHead(file []byte) error {
 	switch {
 	case len(file) < head || string(file[:len(magic)]) != magic:
 		return fmt.Errorf("%w: it is no file of a store, or was cut short", core.ErrDamaged)
 	case binary.BigEndian.Uint32(file[head-4:head]) != crc32.ChecksumIEEE(file[:head-4]):
 		return fmt.Errorf("%w: its first bytes were changed", core.ErrDamaged)
 	case file[len(magic)] != version:
-		return core.Errorf(core.BadConfig, "it is of version %d, and this program knows version %d: update the program, or delete the file",
-			file[len(magic)], version)
+		return core.Errorf(core.CodeBadConfig, "it is of version %d, and this program knows "+
+			"version %d: update the program, or delete the file", file[len(magic)], version)
 	}
 	return nil
 }
 
-// keyOf is the id of the key of a file that passed check.
-func keyOf(file []byte) [idSize]byte { return [idSize]byte(file[len(magic)+1:]) }
+// keyIDOf returns the id of the key of a file that checkHead has accepted.
+func keyIDOf(file []byte) [idSize]byte { return [idSize]byte(file[len(magic)+1:]) }

@@ -1,20 +1,20 @@
-// Package store keeps credentials beyond the process: in encrypted files, in
-// the system's keyring, or, for tests, in memory.
+// Package store keeps credentials beyond the end of the process: in encrypted files,
+// in the system's keyring, or, for tests, in memory.
 //
 //	s := core.New("drive", provider, &core.Options{
 //		Store: store.File(store.FileOptions{}),
 //	})
 //
-// A session with a store takes its credential from there, also when the
-// program is started again, and shares it with other processes of the same
-// user: of all of them one renews, and the others take what it saved. All
-// stores here are [core.Store] values. Programs may bring their own; package
-// storetest checks them.
+// A session with a store reads its credential from the store when the program is
+// started again, and shares it with other processes of the same user: one of them
+// renews the credential, and the others read what it saved. All stores of this
+// package implement [core.Store]. A program can implement another store; package
+// storetest checks it.
 //
-// It is not a general store of secrets: it holds one small value for each
-// session, which only sessions read.
+// A store is for sessions only: it has one small value for each of them. It is not a
+// general store of secrets.
 //
-// Read on in file.go; factory.go makes the stores for configurations.
+// Read on in file.go. The stores for configuration files are in factory.go.
 package store
 
 import (
@@ -27,16 +27,17 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// app names the folder and the keyring service that are ours by default.
-const app = "authsession"
+// appName is the default name of the folder and of the keyring's service.
+const appName = "authsession"
 
-// maxValue is how large a value may be, in bytes. A file that is larger than
-// one with such a value was not written here.
+// maxValue is the largest size of a value, in bytes. A file that is larger than
+// maxFile was not written by this package.
 const maxValue = 1 << 20
 
-// nameOf makes a name for files and keyrings of a key, which may hold anything:
-// what is readable of it, and a hash that tells it from all others.
-func nameOf(key string) string {
+// safeName returns a name for a file or a keyring's entry. It consists of the
+// readable part of key, which may have any characters, and a hash that makes the
+// name unique.
+func safeName(key string) string {
 	readable := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
@@ -48,21 +49,23 @@ func nameOf(key string) string {
 	return readable + "-" + hex.EncodeToString(sum[:16])
 }
 
-// defaultDir is where files are kept: in the user's folder for settings, which
-// outlives a clean-up of caches.
+// defaultDir returns the default folder of the files. It is in the user's folder for
+// settings, because caches may be deleted at any time.
 func defaultDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", core.Errorf(core.BadConfig, "this user has no folder for settings (%w): name the store's folder", err)
+		return "", core.Errorf(core.CodeBadConfig,
+			"this user has no folder for settings (%w): name the store's folder", err)
 	}
-	return filepath.Join(dir, app, "credentials"), nil
+	return filepath.Join(dir, appName, "credentials"), nil
 }
 
-// lockDir is where the locks of what is no file are kept.
+// lockDir returns the folder of the lock files of keyring entries.
 func lockDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", core.Errorf(core.BadConfig, "this user has no folder for caches (%w), and the keyring's locks need one", err)
+		return "", core.Errorf(core.CodeBadConfig,
+			"this user has no folder for caches (%w), and the keyring's locks need one", err)
 	}
-	return filepath.Join(dir, app, "locks"), nil
+	return filepath.Join(dir, appName, "locks"), nil
 }

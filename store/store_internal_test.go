@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/ctxmutex"
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
 )
@@ -38,7 +39,7 @@ func TestSealVersion1(t *testing.T) {
 	require.Equal(t, "token", value.Reveal())
 }
 
-// FuzzOpen reads what is no file of ours, or was one.
+// FuzzOpen opens damaged files and files of other programs.
 func FuzzOpen(f *testing.F) {
 	s := testSealer(f, 'k')
 	good, err := base64.StdEncoding.DecodeString(written) // the same in all processes of the fuzzer
@@ -61,7 +62,7 @@ func FuzzOpen(f *testing.F) {
 		case errors.Is(err, core.ErrDamaged):
 			require.True(t, value.IsZero())
 		default:
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.NotEqual(t, byte(version), file[len(magic)])
 		}
 	})
@@ -69,15 +70,17 @@ func FuzzOpen(f *testing.F) {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,48}-[0-9a-f]{32}$`)
 
-// FuzzName makes names of files, which lead nowhere else.
+// FuzzName checks that a name of a file has no path and belongs to one key only.
 func FuzzName(f *testing.F) {
-	for _, key := range []string{"", "drive", "../../etc/passwd", "a\x00b", "CON", strings.Repeat("ü", 100), "\xff", "a/b", "A/B"} {
+	for _, key := range []string{
+		"", "drive", "../../etc/passwd", "a\x00b", "CON", strings.Repeat("ü", 100), "\xff", "a/b", "A/B",
+	} {
 		f.Add(key, key+"x")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		require.Regexp(t, plainName, nameOf(a))
-		require.Equal(t, a == b, nameOf(a) == nameOf(b))
-		require.False(t, a != b && strings.EqualFold(nameOf(a), nameOf(b)), "not by case alone")
+		require.Regexp(t, plainName, safeName(a))
+		require.Equal(t, a == b, safeName(a) == safeName(b))
+		require.False(t, a != b && strings.EqualFold(safeName(a), safeName(b)), "not by case alone")
 	})
 }
 
@@ -128,18 +131,19 @@ func (f *fakeRing) Delete(service, user string) error {
 	return nil
 }
 
-func newFake() (*fakeRing, *system) {
+func newFake() (*fakeRing, *systemKeyring) {
 	f := &fakeRing{values: map[string]string{}}
-	return f, &system{ring: f, absent: func() error { return nil }, slot: make(chan struct{}, 1)}
+	available := func() error { return nil }
+	return f, &systemKeyring{keyring: f, available: available, calling: ctxmutex.New()}
 }
 
-func keyringOf(sys *system) *keyrings {
-	k := Keyring(KeyringOptions{}).(*keyrings)
-	k.ring.system = sys
+func keyringOf(sys *systemKeyring) *keyringStore {
+	k := Keyring(KeyringOptions{}).(*keyringStore)
+	k.service.system = sys
 	return k
 }
 
-// A locked keyring holds nobody longer than the limit, and one call at most.
+// A locked keyring blocks a caller at most for the time limit, and only one call reaches it.
 func TestKeyringLocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, sys := newFake()
@@ -149,13 +153,13 @@ func TestKeyringLocked(t *testing.T) {
 		calls := f.calls.Load()
 		began := time.Now()
 		_, err := k.Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, "it is locked or does not answer: unlock it")
 		require.Equal(t, 5*time.Second, time.Since(began))
 		began = time.Now()
 		for range 3 {
 			_, err = keyringOf(sys).Load(t.Context(), "drive")
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		}
 		require.Zero(t, time.Since(began), "while one is stuck, the others fail at once")
 		require.Equal(t, calls+1, f.calls.Load())
@@ -176,10 +180,10 @@ func TestKeyringWaiters(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := k.Load(short, "drive")
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, time.Second, time.Since(began))
 		done := make(chan error, 1)
-		go func() { _, err := k.Load(t.Context(), "drive"); done <- err }() // waits for its turn
+		go func() { _, err := k.Load(t.Context(), "drive"); done <- err }() // waits for the first call
 		time.Sleep(time.Second)
 		close(f.locked)
 		require.NoError(t, <-done)
@@ -194,12 +198,12 @@ func TestKeyringFaults(t *testing.T) {
 		code   core.Code
 		want   string
 	}{
-		"no service":  {errors.New("The name org.freedesktop.secrets was not provided by any .service files"), false, core.BadConfig, "use a store of files with a key file instead"},
-		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.BadConfig, "there is no keyring here"},
-		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.BadConfig, "use a store of files"},
-		"too big":     {keyring.ErrSetDataTooBig, false, core.BadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
-		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.Unavailable, "the system's keyring is locked, or has no default collection: unlock it"},
-		"panic":       {nil, true, core.Unavailable, "locked or does not answer"},
+		"no service":  {errors.New("The name org.freedesktop.secrets was not provided by any .service files"), false, core.CodeBadConfig, "use a store of files with a key file instead"},
+		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.CodeBadConfig, "there is no keyring here"},
+		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.CodeBadConfig, "use a store of files"},
+		"too big":     {keyring.ErrSetDataTooBig, false, core.CodeBadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
+		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.CodeUnavailable, "the system's keyring is locked, or has no default collection: unlock it"},
+		"panic":       {nil, true, core.CodeUnavailable, "locked or does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -208,14 +212,15 @@ func TestKeyringFaults(t *testing.T) {
 			k := keyringOf(sys)
 			_, loadErr := k.Load(t.Context(), "drive")
 			_, lockErr := k.Lock(t.Context(), "drive")
-			for _, err := range []error{loadErr, lockErr, k.Save(t.Context(), "drive", core.NewSecret("canary")), k.Delete(t.Context(), "drive")} {
+			saveErr := k.Save(t.Context(), "drive", core.NewSecret("canary"))
+			for _, err := range []error{loadErr, lockErr, saveErr, k.Delete(t.Context(), "drive")} {
 				require.Equal(t, c.code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
 				require.NotContains(t, err.Error(), "canary")
 			}
 			f.err, f.panics = nil, false
 			unlock, err := k.Lock(t.Context(), "drive")
-			require.NoError(t, err, "the lock was let go")
+			require.NoError(t, err, "the lock was released")
 			unlock()
 		})
 	}
@@ -224,25 +229,25 @@ func TestKeyringFaults(t *testing.T) {
 // Without a bus nothing is called that would start one.
 func TestKeyringWithoutBus(t *testing.T) {
 	f, sys := newFake()
-	sys.absent = noBus
+	sys.available = checkBus
 	for _, address := range []string{"", "autolaunch:"} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		if noBus() == nil {
+		if checkBus() == nil {
 			t.Skip("this system needs no bus, or has one")
 		}
 		_, err := keyringOf(sys).Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "no session bus is running")
 	}
 	require.Zero(t, f.calls.Load())
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x")
-	require.NoError(t, noBus())
+	require.NoError(t, checkBus())
 }
 
 func TestCapacity(t *testing.T) {
-	require.Equal(t, 2560, capacity("windows", 40))
-	require.Equal(t, 2895, capacity("darwin", 40))
-	require.Equal(t, maxValue, capacity("linux", 40))
+	require.Equal(t, 2560, maxKeyringValue("windows", 40))
+	require.Equal(t, 2895, maxKeyringValue("darwin", 40))
+	require.Equal(t, maxValue, maxKeyringValue("linux", 40))
 }
 
 // The key of files is in the keyring: made once, remembered, looked up again
@@ -252,8 +257,8 @@ func TestFileKeyInKeyring(t *testing.T) {
 	f, sys := newFake()
 	dir := filepath.Join(t.TempDir(), "credentials")
 	open := func() core.Store {
-		s := File(FileOptions{Dir: dir, Service: "acme"}).(*files)
-		s.keys.(*keyringKey).ring.system = sys
+		s := File(FileOptions{Dir: dir, Service: "acme"}).(*fileStore)
+		s.keys.(*keyringKey).service.system = sys
 		return s
 	}
 	s, early := open(), open()
@@ -287,7 +292,7 @@ func TestFileKeyInKeyring(t *testing.T) {
 			delete(f.values, "acme/"+keyName)
 		}
 		_, err = open().Load(t.Context(), "drive")
-		require.ErrorIs(t, err, core.BadConfig, name)
+		require.ErrorIs(t, err, core.CodeBadConfig, name)
 		require.ErrorContains(t, err, c.want, name)
 	}
 	f.values["acme/"+keyName] = kept
@@ -296,6 +301,6 @@ func TestFileKeyInKeyring(t *testing.T) {
 
 	f.err = keyring.ErrUnsupportedPlatform
 	_, err = open().Lock(t.Context(), "drive")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "use a store of files with a key file instead")
 }

@@ -14,19 +14,21 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// longest bounds an answer, in bytes.
-const longest = 64 << 10
+// maxAnswer is the largest size of an answer, in bytes.
+const maxAnswer = 64 << 10
 
+// ask implements Ask of a [core.UI].
 func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
 	prompt = strings.TrimRight(clean(prompt, false), " ")
-	if err := u.begin(ctx); err != nil {
+	if err := u.lock(ctx); err != nil {
 		return core.Secret{}, err
 	}
-	defer u.end()
+	defer u.unlock()
 	in, file, tty := descriptor(u.opts.In)
 	if _, seen, screen := descriptor(u.opts.Out); file && !tty || seen && !screen {
-		return core.Secret{}, core.Errorf(core.Interactive,
-			"nobody can be asked %q without a terminal: run the program in one, with neither its input nor its errors redirected", prompt)
+		return core.Secret{}, core.Errorf(core.CodeInteractive,
+			"nobody can be asked %q without a terminal: run the program in one, "+
+				"with neither its input nor its errors redirected", prompt)
 	}
 	suffix := ": "
 	if strings.HasSuffix(prompt, "?") || strings.HasSuffix(prompt, ":") {
@@ -35,9 +37,9 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 	if err := u.write(prompt + suffix); err != nil {
 		return core.Secret{}, err
 	}
-	read := u.line
+	read := u.readLine
 	if hidden && tty {
-		read = func(ctx context.Context) (string, error) { return u.hidden(ctx, in) }
+		read = func(ctx context.Context) (string, error) { return u.readHidden(ctx, in) }
 	}
 	answer, err := read(ctx)
 	switch {
@@ -47,30 +49,30 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 		err = errors.New("the answer was broken off")
 	}
 	_ = u.write("\n")
-	return core.Secret{}, core.Errorf(core.Interactive, "nobody answered %q: %w", prompt, err)
+	return core.Secret{}, core.Errorf(core.CodeInteractive, "nobody answered %q: %w", prompt, err)
 }
 
-// line reads to the end of a line, which may be the end of the input.
-func (u *ui) line(ctx context.Context) (string, error) {
+// readLine reads to the end of the line or of the input.
+func (u *ui) readLine(ctx context.Context) (string, error) {
 	var answer []byte
 	for {
-		b, err := u.next(ctx)
+		b, err := u.nextByte(ctx)
 		switch {
 		case err == io.EOF && len(answer) > 0 || err == nil && b == '\n':
 			return strings.TrimSuffix(string(answer), "\r"), nil
 		case err != nil:
 			return "", err
-		case len(answer) == longest:
+		case len(answer) == maxAnswer:
 			return "", errors.New("the answer is too long")
 		}
 		answer = append(answer, b)
 	}
 }
 
-// hidden reads a line that is not echoed. The terminal is as before when it
-// returns: after Ctrl-C, which is a key here, after a signal that would have
-// ended the program, and when ctx ends.
-func (u *ui) hidden(ctx context.Context, fd int) (answer string, err error) {
+// readHidden reads a line without echo. It restores the mode of the terminal in every
+// case: after Ctrl-C, which is an ordinary key in raw mode, after a signal that ends
+// programs, and when ctx ends.
+func (u *ui) readHidden(ctx context.Context, fd int) (answer string, err error) {
 	caught, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	before, err := term.MakeRaw(fd)
@@ -86,17 +88,17 @@ func (u *ui) hidden(ctx context.Context, fd int) (answer string, err error) {
 	return answer, err
 }
 
-// keyboard is a terminal in raw mode, read key by key so that nothing that
-// follows the answer is lost.
+// keyboard reads from a terminal in raw mode. It reads one key at a time, so that the
+// input after the answer is not lost.
 type keyboard struct {
 	u   *ui
-	ctx context.Context // of the one question that it is made for
+	ctx context.Context // of the question
 }
 
 func (k keyboard) Write(p []byte) (int, error) { return k.u.opts.Out.Write(p) }
 
 func (k keyboard) Read(p []byte) (int, error) {
-	b, err := k.u.next(k.ctx)
+	b, err := k.u.nextByte(k.ctx)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -104,30 +106,30 @@ func (k keyboard) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// singleByte is what one read brought.
-type singleByte struct {
+// readResult is the result of reading one byte.
+type readResult struct {
 	b   byte
 	err error
 }
 
-// next returns the next byte of the input, or ctx's error. A read cannot be
-// taken back: the next call waits for the one that is under way.
-func (u *ui) next(ctx context.Context) (byte, error) {
+// nextByte returns the next byte of the input, or the error of ctx. A read that has
+// begun cannot be cancelled: if ctx ends, the next call of nextByte gets its result.
+func (u *ui) nextByte(ctx context.Context) (byte, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if u.left == nil {
-		came := make(chan singleByte, 1)
+	if u.pendingRead == nil {
+		result := make(chan readResult, 1)
 		go func() {
 			var p [1]byte
 			_, err := io.ReadFull(u.opts.In, p[:])
-			came <- singleByte{p[0], err}
+			result <- readResult{p[0], err}
 		}()
-		u.left = came
+		u.pendingRead = result
 	}
 	select {
-	case r := <-u.left:
-		u.left = nil
+	case r := <-u.pendingRead:
+		u.pendingRead = nil
 		return r.b, r.err
 	case <-ctx.Done():
 		return 0, ctx.Err()

@@ -33,7 +33,7 @@ func TestInvisible(t *testing.T) {
 		{"windows", "", ""},
 		{"windows", "SSH_CONNECTION", "SSH"},
 	} {
-		why := invisible(tt.goos, func(name string) string {
+		why := whyInvisible(tt.goos, func(name string) string {
 			if strings.Contains(" "+tt.variables+" ", " "+name+" ") {
 				return "set"
 			}
@@ -46,27 +46,27 @@ func TestInvisible(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		require.NoError(t, start(t.Context(), "https://a", func(string) error { return nil }))
-		err := start(t.Context(), "https://a", func(string) error { return errors.New("exit status 3") })
-		require.ErrorIs(t, err, core.Interactive)
+		require.NoError(t, startBrowser(t.Context(), "https://a", func(string) error { return nil }))
+		err := startBrowser(t.Context(), "https://a", func(string) error { return errors.New("exit status 3") })
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "the browser did not start: exit status 3")
 
 		closed := make(chan struct{})
 		lasting := func(string) error { <-closed; return errors.New("closed") }
 		began := time.Now()
-		require.NoError(t, start(t.Context(), "https://a", lasting), "a browser that runs has started")
-		require.Equal(t, patience, time.Since(began))
+		require.NoError(t, startBrowser(t.Context(), "https://a", lasting), "a browser that runs has started")
+		require.Equal(t, startTimeout, time.Since(began))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		err = start(ctx, "https://a", lasting)
-		require.ErrorIs(t, err, core.Interactive)
+		err = startBrowser(ctx, "https://a", lasting)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		close(closed)
 		synctest.Wait()
 	})
 }
 
-// TestSystem has a browser of its own, which prints.
+// TestSystem runs a browser that prints text.
 func TestSystem(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("starts the opener of Linux desktops")
@@ -79,12 +79,12 @@ func TestSystem(t *testing.T) {
 	ui := New(nil)
 	t.Setenv("DISPLAY", "")
 	err := ui.Open(t.Context(), "https://a")
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "no browser to open here: there is no desktop")
 
 	t.Setenv("DISPLAY", ":0")
 	err = ui.Open(t.Context(), "https://a")
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "executable file not found")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\necho noise; echo noise >&2\necho \"$1\" >'"+dir+"/opened'\n"), 0o700))
@@ -106,7 +106,7 @@ func TestBlocks(t *testing.T) {
 		{"windows", "WT_SESSION", "1", true},
 		{"windows", "TERM_PROGRAM", "vscode", true},
 	} {
-		got := blocks(tt.goos, func(name string) string {
+		got := canDrawBlocks(tt.goos, func(name string) string {
 			if name == tt.name {
 				return tt.value
 			}
@@ -122,24 +122,24 @@ func TestDraw(t *testing.T) {
 	code, err := qr.Encode(text, qr.L)
 	require.NoError(t, err)
 	for _, color := range []bool{true, false} {
-		drawn := draw(text, 80, 40, color)
+		drawn := drawQR(text, 80, 40, color)
 		require.Equal(t, color, strings.Contains(drawn, "\x1b"))
 		lines := strings.Split(strings.TrimSuffix(drawn, "\n"), "\n")
-		for y := -quiet; y < code.Size+quiet-1; y++ {
-			line := strings.TrimSuffix(strings.TrimPrefix(lines[(y+quiet)/2], "\x1b[97;40m"), "\x1b[0m")
+		for y := -quietZone; y < code.Size+quietZone-1; y++ {
+			line := strings.TrimSuffix(strings.TrimPrefix(lines[(y+quietZone)/2], "\x1b[97;40m"), "\x1b[0m")
 			runes := []rune(line)
-			require.Len(t, runes, code.Size+2*quiet)
-			for x := -quiet; x < code.Size+quiet; x++ {
+			require.Len(t, runes, code.Size+2*quietZone)
+			for x := -quietZone; x < code.Size+quietZone; x++ {
 				half := map[rune][2]bool{'█': {}, ' ': {true, true}, '▀': {false, true}, '▄': {true, false}}
-				black, known := half[runes[x+quiet]]
+				black, known := half[runes[x+quietZone]]
 				require.True(t, known)
-				require.Equal(t, code.Black(x, y), black[(y+quiet)%2], "module %d, %d", x, y)
+				require.Equal(t, code.Black(x, y), black[(y+quietZone)%2], "module %d, %d", x, y)
 			}
 		}
 		require.Less(t, len(lines), 40)
 	}
-	require.Empty(t, draw(text, code.Size+2*quiet-1, 40, true), "wider than the terminal")
-	require.NotEmpty(t, draw(text, code.Size+2*quiet, 40, true))
-	require.Empty(t, draw(text, 80, code.Size/2, true), "higher than the terminal")
-	require.Empty(t, draw(strings.Repeat("x", 5000), 1000, 1000, true), "longer than any code")
+	require.Empty(t, drawQR(text, code.Size+2*quietZone-1, 40, true), "wider than the terminal")
+	require.NotEmpty(t, drawQR(text, code.Size+2*quietZone, 40, true))
+	require.Empty(t, drawQR(text, 80, code.Size/2, true), "higher than the terminal")
+	require.Empty(t, drawQR(strings.Repeat("x", 5000), 1000, 1000, true), "longer than any code")
 }

@@ -2,17 +2,19 @@ package terminal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/terminal"
 )
 
-// A provider asks, and the person answers. A program passes nil to New.
+// A provider asks, and the person answers. Programs pass nil to New.
 func Example() {
 	ask := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{}, core.Errorf(core.Interactive, "a person must sign in")
+		return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
 	})
 	var screen strings.Builder
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: &screen})
@@ -26,7 +28,7 @@ func Example() {
 	// Who is there? signed in as ada
 }
 
-// person is a provider that believes every name.
+// person is a provider that accepts every name.
 type person struct{ core.Provider }
 
 func (person) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Credential, error) {
@@ -35,4 +37,35 @@ func (person) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Cred
 		Subject: name.Reveal(),
 		Attach:  core.Attachment{Header: map[string]core.Secret{"X-Name": name}},
 	}, err
+}
+
+// A program that is not a provider can use the functions of the UI as well. A job without a
+// terminal gets an error and does not wait.
+func ExampleNew() {
+	ctx := context.Background()
+	ui := terminal.New(&terminal.Options{In: strings.NewReader(""), Out: os.Stdout, NoQR: true})
+	err := ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://login.example.com/device", UserCode: "WDJB-MJHT"})
+	fmt.Println("error:", err)
+	_, err = terminal.New(&terminal.Options{In: nowhere()}).Ask(ctx, "Password", true)
+	fmt.Println("interactive:", errors.Is(err, core.CodeInteractive))
+	// Output:
+	// To sign in, open this page on any device:
+	//
+	//     https://login.example.com/device
+	//
+	// and enter this code, or check that it shows it:
+	//
+	//     WDJB-MJHT
+	//
+	// error: <nil>
+	// interactive: true
+}
+
+// nowhere returns the standard input of a job.
+func nowhere() *os.File {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	return f
 }

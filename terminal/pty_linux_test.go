@@ -152,7 +152,7 @@ func TestTerminalIsRestored(t *testing.T) {
 			p.silent(t)
 			end(t, p, cancel)
 			got := <-done
-			require.ErrorIs(t, got.err, core.Interactive)
+			require.ErrorIs(t, got.err, core.CodeInteractive)
 			require.ErrorContains(t, got.err, `nobody answered "Password"`)
 			require.Equal(t, name == "context", got.err != nil && ctx.Err() != nil)
 			require.Empty(t, got.answer.Reveal())
@@ -169,7 +169,7 @@ func (p *pty) press(t *testing.T, keys string) {
 }
 
 func TestTerminalVisit(t *testing.T) {
-	visit := core.Visit{URL: "https://login.example.com/device", Code: "WDJB-MJHT", Direct: "https://login.example.com/device?user_code=WDJB-MJHT"}
+	visit := core.DevicePrompt{VerificationURI: "https://login.example.com/device", UserCode: "WDJB-MJHT", VerificationURIComplete: "https://login.example.com/device?user_code=WDJB-MJHT"}
 	for _, tt := range []struct {
 		name          string
 		columns, rows uint16
@@ -189,12 +189,12 @@ func TestTerminalVisit(t *testing.T) {
 			t.Setenv("TERM", tt.term)
 			p := newPTY(t, tt.columns, tt.rows)
 			ui := terminal.New(&terminal.Options{In: p.tty, Out: p.tty, NoQR: tt.noQR})
-			require.NoError(t, ui.Visit(t.Context(), visit))
+			require.NoError(t, ui.ShowDevicePrompt(t.Context(), visit))
 			require.NoError(t, ui.Show(t.Context(), "shown"))
 			p.shows(t, "shown\n")
 			text := p.text()
-			require.Contains(t, text, visit.URL+"\n")
-			require.Contains(t, text, visit.Code+"\n")
+			require.Contains(t, text, visit.VerificationURI+"\n")
+			require.Contains(t, text, visit.UserCode+"\n")
 			require.Equal(t, tt.qr, strings.Contains(text, "Or scan:") && strings.Contains(text, "█ ▄▄▄▄▄ █"), text)
 			require.Equal(t, tt.color, strings.Contains(text, "\x1b["))
 		})

@@ -12,22 +12,22 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// quiet is the free margin of a QR code, in modules.
-const quiet = 2
+// quietZone is the width of the empty margin of a QR code, in modules.
+const quietZone = 2
 
-// qr returns the QR code of a visit, or nothing where it has no room or is not
-// wanted.
-func (u *ui) qr(v core.Visit) string {
-	columns, rows := size(u.opts.Out)
-	if u.opts.NoQR || columns == 0 || !blocks(runtime.GOOS, os.Getenv) {
+// qr returns the QR code of a visit. It returns "" if the terminal is too small or
+// Options.NoQR is set.
+func (u *ui) qr(v core.DevicePrompt) string {
+	columns, rows := terminalSize(u.opts.Out)
+	if u.opts.NoQR || columns == 0 || !canDrawBlocks(runtime.GOOS, os.Getenv) {
 		return ""
 	}
-	return draw(cmp.Or(v.Direct, v.URL), columns, rows, os.Getenv("NO_COLOR") == "")
+	return drawQR(cmp.Or(v.VerificationURIComplete, v.VerificationURI), columns, rows, os.Getenv("NO_COLOR") == "")
 }
 
-// blocks reports whether the terminal draws the half blocks of a QR code. The
-// old console of Windows has no letters for them.
-func blocks(goos string, env func(string) string) bool {
+// canDrawBlocks reports whether the terminal can draw the half blocks of a QR code. The
+// font of the old Windows console does not have them.
+func canDrawBlocks(goos string, env func(string) string) bool {
 	switch {
 	case env("TERM") == "dumb":
 		return false
@@ -37,16 +37,18 @@ func blocks(goos string, env func(string) string) bool {
 	return true
 }
 
-// draw draws the QR code of text, two modules in the height of a letter. In
-// color it is black on white whatever the terminal's own colors are; without,
-// it is light where the terminal's letters are. Empty: it has no room.
-func draw(text string, columns, rows int, color bool) string {
+// drawQR draws the QR code of text. A character is two modules high. With color, the
+// code is black on white in every terminal; without, its light modules have the color
+// of the terminal's text. If the code does not fit, drawQR returns "".
+func drawQR(text string, columns, rows int, color bool) string {
 	code, err := qr.Encode(text, qr.L)
-	if err != nil || code.Size+2*quiet > columns || code.Size/2+quiet+4 > rows {
+	if err != nil || code.Size+2*quietZone > columns || code.Size/2+quietZone+4 > rows {
 		return ""
 	}
 	var b strings.Builder
-	qrterminal.GenerateWithConfig(text, qrterminal.Config{Level: qr.L, Writer: &b, HalfBlocks: true, QuietZone: quiet})
+	qrterminal.GenerateWithConfig(text, qrterminal.Config{
+		Level: qr.L, Writer: &b, HalfBlocks: true, QuietZone: quietZone,
+	})
 	if !color {
 		return b.String()
 	}

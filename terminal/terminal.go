@@ -1,18 +1,19 @@
-// Package terminal lets a provider talk to the person at the terminal: it
-// shows links and codes, asks questions and opens the system's browser.
+// Package terminal implements a [core.UI] for terminals: it shows links and codes,
+// asks questions and opens the system's browser.
 //
 //	s := core.New("calendar", provider, &core.Options{UI: terminal.New(nil)})
 //	err := s.Init(ctx) // may ask the person to sign in
 //
-// Where nobody can answer, as in a job without a terminal, a question is an
-// error of code [core.Interactive] that says what to do, and never a hang.
+// If nobody can answer, as in a job without a terminal, a question returns an error of
+// code [core.CodeInteractive] at once. The error says what to do.
 //
-// Ctrl-C is the program's: one that wants it to end Init, and not the program,
-// passes a context of [os/signal.NotifyContext]. Only while a hidden answer is
-// typed it ends the question, so that the terminal echoes again.
+// The package does not handle Ctrl-C, with one exception: while a person types a hidden
+// answer, Ctrl-C ends the question, so that the terminal's echo is restored. A program
+// in which Ctrl-C should end Init, and not the program, passes a context of
+// [os/signal.NotifyContext].
 //
-// It is not a way to draw on the screen: what it writes are lines, and a QR
-// code where there is room for one. Read on in ask.go and browser.go.
+// The package writes lines of text, and a QR code if the terminal is large enough. It
+// is not a library for drawing on the screen. Read on in ask.go and browser.go.
 package terminal
 
 import (
@@ -24,31 +25,31 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/ctxmutex"
 )
 
-// Options say which terminal it is. Nil and the zero value are good. They are
-// copied.
+// Options configure [New]. The zero value is the recommended default. New copies them.
 type Options struct {
-	// In is where answers come from. Nil: os.Stdin. A file must be a terminal;
-	// any other reader is read as it is, byte by byte. A question whose context
-	// ends leaves one read behind, whose byte is the next question's.
+	// In is the input for answers. If it is a file, it must be a terminal. Any other
+	// reader is read byte by byte. If the context of a question ends, one read
+	// continues, and its byte belongs to the next question. Nil: os.Stdin.
 	In io.Reader
-	// Out is where lines go. Nil: os.Stderr, so that they are seen where the
-	// program's output goes to a file.
+	// Out receives the lines. Nil: os.Stderr, so that a person sees them even if the
+	// output of the program is redirected to a file.
 	Out io.Writer
-	// Browser opens a page on this machine. An error says that it cannot. Nil:
-	// the system's browser, if there is a desktop to show it on.
+	// Browser opens a page on this machine. It returns an error if it cannot. Nil:
+	// the system's browser, if there is a desktop.
 	Browser func(ctx context.Context, url string) error
-	// NoQR shows no QR code. False: there is one where Out is a terminal with
-	// room for it.
+	// NoQR suppresses QR codes. False: a QR code is shown if Out is a terminal that
+	// is large enough.
 	NoQR bool
 }
 
-// New returns the terminal as a [core.UI]. It is safe for concurrent use: what
-// several sessions show and ask comes one after the other. Errors are of code
-// [core.Interactive].
+// New returns a [core.UI] that uses the terminal. Nil options are the recommended
+// default. The UI is safe for concurrent use: the questions and messages of several
+// sessions do not overlap. Errors have the code [core.CodeInteractive].
 func New(opts *Options) *core.UI {
-	u := &ui{turn: make(chan struct{}, 1)}
+	u := &ui{inUse: ctxmutex.New()}
 	if opts != nil {
 		u.opts = *opts
 	}
@@ -59,69 +60,69 @@ func New(opts *Options) *core.UI {
 		u.opts.Out = os.Stderr
 	}
 	if u.opts.Browser == nil {
-		u.opts.Browser = system
+		u.opts.Browser = openSystemBrowser
 	}
-	return &core.UI{Show: u.show, Ask: u.ask, Open: u.open, Visit: u.visit}
+	return &core.UI{Show: u.show, Ask: u.ask, Open: u.open, ShowDevicePrompt: u.visit}
 }
 
+// ui has the functions of the UI that New returns.
 type ui struct {
-	opts Options
-	turn chan struct{}   // full while a call uses In or Out
-	left chan singleByte // a read that nobody has waited for, or nil; whose turn it is may use it
+	opts        Options
+	inUse       ctxmutex.Mutex  // locked while a call uses In or Out
+	pendingRead chan readResult // of a question whose context ended; nil: none; guarded by inUse
 }
 
-// begin waits for the turn. The caller calls end.
-func (u *ui) begin(ctx context.Context) error {
-	if ctx.Err() == nil {
-		select {
-		case u.turn <- struct{}{}:
-			return nil
-		case <-ctx.Done():
-		}
+// lock waits until no other call uses the terminal. The caller calls unlock.
+func (u *ui) lock(ctx context.Context) error {
+	if ctx.Err() == nil && u.inUse.Lock(ctx) == nil {
+		return nil
 	}
-	return core.Errorf(core.Interactive, "the terminal was busy: %w", ctx.Err())
+	return core.Errorf(core.CodeInteractive, "the terminal was busy: %w", ctx.Err())
 }
 
-func (u *ui) end() { <-u.turn }
+func (u *ui) unlock() { u.inUse.Unlock() }
 
-// write writes whole lines at once.
+// write writes text with one call, so that lines stay together.
 func (u *ui) write(text string) error {
 	if _, err := io.WriteString(u.opts.Out, text); err != nil {
-		return core.Errorf(core.Interactive, "nothing can be shown to the person: %w", err)
+		return core.Errorf(core.CodeInteractive, "nothing can be shown to the person: %w", err)
 	}
 	return nil
 }
 
+// show implements Show of a [core.UI].
 func (u *ui) show(ctx context.Context, message string) error {
-	if err := u.begin(ctx); err != nil {
+	if err := u.lock(ctx); err != nil {
 		return err
 	}
-	defer u.end()
+	defer u.unlock()
 	return u.write(clean(message, true) + "\n")
 }
 
-func (u *ui) visit(ctx context.Context, v core.Visit) error {
-	if err := u.begin(ctx); err != nil {
+// visit implements Visit of a [core.UI].
+func (u *ui) visit(ctx context.Context, v core.DevicePrompt) error {
+	if err := u.lock(ctx); err != nil {
 		return err
 	}
-	defer u.end()
-	v.URL, v.Code, v.Direct = clean(v.URL, false), clean(v.Code, false), clean(v.Direct, false)
+	defer u.unlock()
+	v.VerificationURI, v.UserCode, v.VerificationURIComplete = clean(v.VerificationURI, false), clean(v.UserCode, false), clean(v.VerificationURIComplete, false)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.URL)
-	if v.Code != "" {
-		fmt.Fprintf(&b, "\nand enter this code, or check that it shows it:\n\n    %s\n", v.Code)
+	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.VerificationURI)
+	if v.UserCode != "" {
+		fmt.Fprintf(&b, "\nand enter this code, or check that it shows it:\n\n    %s\n", v.UserCode)
 	}
 	if code := u.qr(v); code != "" {
 		fmt.Fprintf(&b, "\nOr scan:\n\n%s", code)
 	}
-	if left := time.Until(v.Expires); !v.Expires.IsZero() {
-		fmt.Fprintf(&b, "\nThere is time until %s (%s).\n", v.Expires.Local().Format("15:04"), roughly(left))
+	if left := time.Until(v.ExpiresAt); !v.ExpiresAt.IsZero() {
+		fmt.Fprintf(&b, "\nThere is time until %s (%s).\n",
+			v.ExpiresAt.Local().Format("15:04"), roughDuration(left))
 	}
 	return u.write(b.String() + "\n")
 }
 
-// roughly returns a time in the words of a person.
-func roughly(d time.Duration) string {
+// roughDuration returns a duration in seconds or minutes, as text for a person.
+func roughDuration(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return "it is over"

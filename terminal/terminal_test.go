@@ -59,7 +59,7 @@ func TestAskReader(t *testing.T) {
 					require.NoError(t, err)
 					return
 				}
-				require.ErrorIs(t, err, core.Interactive)
+				require.ErrorIs(t, err, core.CodeInteractive)
 				require.ErrorContains(t, err, tt.err)
 			})
 		}
@@ -76,7 +76,7 @@ func TestAskTwice(t *testing.T) {
 	}
 }
 
-// A file that is no terminal has nobody behind it, or nobody who sees.
+// If the input or the output is a file, no person can answer or read a question.
 func TestAskWithoutTerminal(t *testing.T) {
 	in, writer, err := os.Pipe()
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestAskWithoutTerminal(t *testing.T) {
 		for _, hidden := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				_, err := terminal.New(opts).Ask(t.Context(), "Code", hidden)
-				require.ErrorIs(t, err, core.Interactive)
+				require.ErrorIs(t, err, core.CodeInteractive)
 				require.ErrorContains(t, err, `nobody can be asked "Code" without a terminal: run the program in one`)
 			})
 		}
@@ -113,7 +113,7 @@ func TestAskEndsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := ui.Ask(ctx, "First", hidden)
-			require.ErrorIs(t, err, core.Interactive)
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			_, err = ui.Ask(ctx, "Second", hidden)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -140,8 +140,8 @@ func TestTurns(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for _, err := range []error{ui.Show(ctx, "x"), ui.Visit(ctx, core.Visit{URL: "https://x"})} {
-			require.ErrorIs(t, err, core.Interactive)
+		for _, err := range []error{ui.Show(ctx, "x"), ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://x"})} {
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		go func() { require.NoError(t, ui.Show(t.Context(), "after")) }()
@@ -156,10 +156,10 @@ func TestTurns(t *testing.T) {
 func TestVisit(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		visit core.Visit
+		visit core.DevicePrompt
 		want  string
 	}{
-		{"all", core.Visit{URL: "https://login.example.com/d\x1bevice", Code: "WDJB\n-MJHT", Direct: "https://login.example.com/device?code=WDJB-MJHT", Expires: time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC)}, `
+		{"all", core.DevicePrompt{VerificationURI: "https://login.example.com/d\x1bevice", UserCode: "WDJB\n-MJHT", VerificationURIComplete: "https://login.example.com/device?code=WDJB-MJHT", ExpiresAt: time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC)}, `
 To sign in, open this page on any device:
 
     https://login.example.com/device
@@ -171,14 +171,14 @@ and enter this code, or check that it shows it:
 There is time until 00:10 (10 minutes).
 
 `},
-		{"no code", core.Visit{URL: "https://login.example.com/x"}, `
+		{"no code", core.DevicePrompt{VerificationURI: "https://login.example.com/x"}, `
 To sign in, open this page on any device:
 
     https://login.example.com/x
 
 `},
-		{"soon", core.Visit{URL: "u", Expires: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n"},
-		{"late", core.Visit{URL: "u", Expires: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n"},
+		{"soon", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n"},
+		{"late", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // it is midnight, 2000-01-01 UTC
@@ -186,7 +186,7 @@ To sign in, open this page on any device:
 				time.Local = time.UTC
 				defer func() { time.Local = local }()
 				var out bytes.Buffer
-				require.NoError(t, terminal.New(&terminal.Options{Out: &out}).Visit(t.Context(), tt.visit))
+				require.NoError(t, terminal.New(&terminal.Options{Out: &out}).ShowDevicePrompt(t.Context(), tt.visit))
 				require.Equal(t, tt.want, out.String())
 			})
 		})
@@ -200,8 +200,8 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("disk on fire") 
 func TestNothingCanBeShown(t *testing.T) {
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: broken{}})
 	_, asked := ui.Ask(t.Context(), "Name", false)
-	for _, err := range []error{ui.Show(t.Context(), "x"), ui.Visit(t.Context(), core.Visit{URL: "x"}), asked} {
-		require.ErrorIs(t, err, core.Interactive)
+	for _, err := range []error{ui.Show(t.Context(), "x"), ui.ShowDevicePrompt(t.Context(), core.DevicePrompt{VerificationURI: "x"}), asked} {
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "disk on fire")
 	}
 }
@@ -216,14 +216,14 @@ func TestOpen(t *testing.T) {
 	}{
 		{"https", "https://login.example.com/authorize?x=1#y", t.Context(), 0},
 		{"http", "http://127.0.0.1:80/", t.Context(), 0},
-		{"file", "file:///etc/passwd", t.Context(), core.BadConfig},
-		{"script", "javascript:alert(1)", t.Context(), core.BadConfig},
-		{"program", "vscode://install", t.Context(), core.BadConfig},
-		{"flag", "--help", t.Context(), core.BadConfig},
-		{"no host", "https:///x", t.Context(), core.BadConfig},
-		{"control character", "https://a/\n", t.Context(), core.BadConfig},
-		{"empty", "", t.Context(), core.BadConfig},
-		{"too late", "https://a/", gone, core.Interactive},
+		{"file", "file:///etc/passwd", t.Context(), core.CodeBadConfig},
+		{"script", "javascript:alert(1)", t.Context(), core.CodeBadConfig},
+		{"program", "vscode://install", t.Context(), core.CodeBadConfig},
+		{"flag", "--help", t.Context(), core.CodeBadConfig},
+		{"no host", "https:///x", t.Context(), core.CodeBadConfig},
+		{"control character", "https://a/\n", t.Context(), core.CodeBadConfig},
+		{"empty", "", t.Context(), core.CodeBadConfig},
+		{"too late", "https://a/", gone, core.CodeInteractive},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var opened []string

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/term"
 )
 
-// clean removes what could make the terminal do or show something else than
-// text: control characters, and those that reverse, hide or break a line.
-// lines keeps line feeds; they become spaces otherwise.
+// clean removes the characters that could change the terminal or the way in which text
+// is shown: control characters, and those that reverse, hide or break a line. With
+// lines it keeps line feeds; otherwise it replaces them with spaces.
 func clean(text string, lines bool) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -26,8 +26,8 @@ func clean(text string, lines bool) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// descriptor returns the file descriptor of a terminal. file says that x is a
-// file, which may be something else.
+// descriptor returns the file descriptor of x. file reports whether x is a file, and
+// tty whether it is a terminal.
 func descriptor(x any) (fd int, file, tty bool) {
 	f, file := x.(*os.File)
 	if !file {
@@ -37,8 +37,9 @@ func descriptor(x any) (fd int, file, tty bool) {
 	return fd, true, term.IsTerminal(fd)
 }
 
-// size returns the columns and rows of a terminal; zero for anything else.
-func size(out io.Writer) (columns, rows int) {
+// terminalSize returns the columns and rows of a terminal. They are zero if out is not
+// a terminal.
+func terminalSize(out io.Writer) (columns, rows int) {
 	if fd, _, tty := descriptor(out); tty {
 		if columns, rows, err := term.GetSize(fd); err == nil {
 			return columns, rows

@@ -14,7 +14,7 @@ import (
 
 // AnswerError says what an answer that is not a success means: Denied for a
 // refusal (400, 401, 403, 404…), Unavailable for 408, 429 and 5xx with the
-// Retry-After of the answer, BadConfig for a redirect and for the OAuth error
+// Retry-After of the answer, CodeBadConfig for a redirect and for the OAuth error
 // codes that settings can mend. Of body it uses "error" and
 // "error_description" (RFC 6749 §5.2) as [core.Printable] lets them be shown:
 // not where they repeat a part of one of the secrets given.
@@ -23,7 +23,7 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 	if resp.StatusCode < 300 {
 		return nil
 	}
-	e := &core.Error{Code: core.Denied, RetryAfter: RetryAfter(resp.Header)}
+	e := &core.Error{Code: core.CodeDenied, RetryAfter: RetryAfter(resp.Header)}
 	var from string
 	if resp.Request != nil {
 		from = core.OriginText(resp.Request.URL) + " "
@@ -31,7 +31,7 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 	code, text := oauthError(body, secrets)
 	switch s := resp.StatusCode; {
 	case s < 400:
-		e.Code = core.BadConfig
+		e.Code = core.CodeBadConfig
 		to := "elsewhere"
 		if loc, err := resp.Location(); err == nil {
 			if place := shown(core.OriginText(loc), secrets); place != "" {
@@ -42,15 +42,15 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 		return e
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly,
 		s == http.StatusTooManyRequests, s >= 500:
-		e.Code = core.Unavailable
+		e.Code = core.CodeUnavailable
 	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
-		e.Code = core.BadConfig
+		e.Code = core.CodeBadConfig
 	default:
 		e.RetryAfter = 0
 	}
 	e.Code = oauthCode(code, e.Code)
 	e.Err = fmt.Errorf("%sanswers %d%s", from, resp.StatusCode, text)
-	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.Unavailable {
+	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.CodeUnavailable {
 		e.Err = &passing{e.Err}
 	}
 	return e
@@ -61,16 +61,16 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 func oauthCode(oauth string, otherwise core.Code) core.Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
-		return core.Denied
+		return core.CodeDenied
 	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request",
 		"unsupported_response_type", "invalid_dpop_proof":
-		return core.BadConfig
+		return core.CodeBadConfig
 	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending",
 		"use_dpop_nonce":
-		return core.Unavailable
+		return core.CodeUnavailable
 	case "interaction_required", "login_required", "consent_required",
 		"account_selection_required", "expired_token":
-		return core.Interactive
+		return core.CodeInteractive
 	}
 	return otherwise
 }
@@ -107,7 +107,7 @@ func AnswerCode(body []byte, secrets ...core.Secret) error {
 	if code == "" {
 		return nil
 	}
-	return core.Errorf(oauthCode(code, core.Denied), "the answer is an error%s", text)
+	return core.Errorf(oauthCode(code, core.CodeDenied), "the answer is an error%s", text)
 }
 
 // maxRetryAfter bounds what a server can make us wait.

@@ -63,6 +63,9 @@ type Options struct {
 // each time, as long as the request's context has time. It does not repeat a
 // request that was sent, nor one whose server has a certificate that cannot be
 // verified; see [Retry] for requests that spend nothing.
+//
+// The transport is wrapped by [core.Options.AuthTransport] for requests with the
+// context of a call into the provider (see [core.AuthTransport]).
 func NewClient(opts *Options) *http.Client {
 	var o Options
 	if opts != nil {
@@ -107,7 +110,7 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
-		return nil, core.Errorf(core.BadConfig, "%s is not https", core.OriginText(r.URL))
+		return nil, core.Errorf(core.CodeBadConfig, "%s is not https", core.OriginText(r.URL))
 	}
 	dials := maxDials
 	if o.mayRetry {
@@ -123,7 +126,7 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		err = netError(r.URL, err, connected)
-		if connected || try == dials || core.CodeOf(err) != core.Unavailable {
+		if connected || try == dials || core.CodeOf(err) != core.CodeUnavailable {
 			return nil, err
 		}
 		if !waitFor(r.Context(), pauseBefore(try)) {
@@ -136,15 +139,61 @@ func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // once sends r and reports whether a connection was opened for it: before,
-// nothing of the request can have left.
+// nothing of the request can have left. Of what [core.Options.AuthTransport] wraps
+// around the transport, that is not known unless it passes the request on.
 func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool, err error) {
-	var got atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
-	resp, err = o.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-	if err == nil {
-		resp.Request = r
+	w := &watched{base: o.base}
+	t, err := core.AuthTransport(r.Context(), w)
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, false, err
 	}
-	return resp, got.Load(), err
+	resp, err = t.RoundTrip(r)
+	if err == nil && resp == nil {
+		err = core.Errorf(core.CodeBadConfig, "Options.AuthTransport returned no answer")
+	}
+	if err != nil {
+		return nil, t != http.RoundTripper(w) && !w.passed.Load() || w.connected.Load(), w.reason(err)
+	}
+	if resp.Request = r; resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	return resp, true, nil
+}
+
+// watched is a transport for one request that knows how far the request got.
+type watched struct {
+	base      http.RoundTripper
+	passed    atomic.Bool // the request came here
+	connected atomic.Bool // a connection was opened for it
+	failed    atomic.Pointer[error]
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.passed.Store(true)
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) }}
+	resp, err := w.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err != nil {
+		w.failed.Store(&err)
+	}
+	return resp, err
+}
+
+// reason returns why a request failed with err: what the base said, in the place of
+// what a wrapper made of it. An error of a wrapper's own may quote the request, so
+// that its text is left out.
+func (w *watched) reason(err error) error {
+	var coded *core.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	if failed := w.failed.Load(); failed != nil {
+		return *failed
+	}
+	return core.Errorf(core.CodeUnavailable, "Options.AuthTransport failed with an error of its own (%T)", err)
 }
 
 // rewound returns r with its body from the start; nil if it has none to give.
@@ -173,7 +222,7 @@ type cappedBody struct {
 func (b *cappedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		from := core.OriginText(b.url)
-		return 0, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return 0, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	if len(p) > b.left {
 		p = p[:b.left]
@@ -225,16 +274,16 @@ func netError(u *url.URL, err error, connected bool) error {
 	switch {
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &name),
 		errors.As(err, &invalid):
-		return core.Errorf(core.BadConfig, "the certificate of %s: %w", from, err)
+		return core.Errorf(core.CodeBadConfig, "the certificate of %s: %w", from, err)
 	case errors.As(err, &record):
-		return core.Errorf(core.BadConfig, "%s does not speak TLS", from)
+		return core.Errorf(core.CodeBadConfig, "%s does not speak TLS", from)
 	case errors.As(err, &alert):
-		return core.Errorf(core.BadConfig, "%s refused the TLS handshake: %w", from, err)
+		return core.Errorf(core.CodeBadConfig, "%s refused the TLS handshake: %w", from, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		err = context.DeadlineExceeded // in the place of the client's words
-		return core.Errorf(core.Unavailable, "%s did not answer in time: %w", from, err)
+		return core.Errorf(core.CodeUnavailable, "%s did not answer in time: %w", from, err)
 	case errors.Is(err, context.Canceled):
-		return core.Errorf(core.Unavailable, "%s: %w", from, context.Canceled)
+		return core.Errorf(core.CodeUnavailable, "%s: %w", from, context.Canceled)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -246,7 +295,7 @@ func netError(u *url.URL, err error, connected bool) error {
 	case connected && broke && !late:
 		err = &passing{err}
 	case connected && !broke && !late: // the error quotes the answer, which may repeat a secret
-		return core.Errorf(core.Unavailable, "%s does not answer in HTTP", from)
+		return core.Errorf(core.CodeUnavailable, "%s does not answer in HTTP", from)
 	}
-	return core.Errorf(core.Unavailable, "%s: %w", from, err)
+	return core.Errorf(core.CodeUnavailable, "%s: %w", from, err)
 }

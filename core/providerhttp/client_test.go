@@ -77,32 +77,32 @@ func TestProviderRequests(t *testing.T) {
 		retry time.Duration
 	}{
 		{"ok", answer(200, `{"access_token":"x"}`), 0, "", 0},
-		{"invalid_client", answer(401, `{"error":"invalid_client","error_description":"unknown client"}`), core.Denied, "answers 401: invalid_client (unknown client)", 0},
-		{"400 invalid_client", answer(400, `{"error":"invalid_client"}`), core.Denied, "answers 400: invalid_client", 0},
-		{"403 without a body", answer(403, ""), core.Denied, "answers 403", 0},
-		{"invalid_scope", answer(400, `{"error":"invalid_scope"}`), core.BadConfig, "invalid_scope", 0},
-		{"invalid_target", answer(400, `{"error":"invalid_target"}`), core.BadConfig, "invalid_target", 0},
-		{"interaction_required", answer(400, `{"error":"interaction_required"}`), core.Interactive, "interaction_required", 0},
-		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), core.Denied, "the answer is an error: invalid_grant", 0},
-		{"the secret echoed", answer(400, `{"error":"invalid_client","error_description":"bad secret `+canary+`"}`), core.Denied, "answers 400: invalid_client", 0},
-		{"control characters", answer(400, `{"error":"invalid_client","error_description":"a\u001b[31mb\nc"}`), core.Denied, "(a[31mbc)", 0},
-		{"HTML", answer(400, `<html>`+canary), core.Denied, "answers 400", 0},
-		{"503", answer(503, "", "Retry-After", "7"), core.Unavailable, "answers 503; next attempt in 7s", 7 * time.Second},
-		{"429 with a date", answer(429, "", "Retry-After", "Mon, 01 Jan 2001 00:00:00 GMT"), core.Unavailable, "answers 429", 0},
-		{"429 absurd", answer(429, "", "Retry-After", "99999999999999999999999"), core.Unavailable, "answers 429", time.Hour},
-		{"429 nonsense", answer(429, "", "Retry-After", "-5"), core.Unavailable, "answers 429", 0},
-		{"404", answer(404, ""), core.BadConfig, "answers 404", 0},
-		{"redirect", answer(307, "", "Location", other.URL+"/x?a="+canary), core.BadConfig, "redirects to " + other.URL + " (307)", 0},
+		{"invalid_client", answer(401, `{"error":"invalid_client","error_description":"unknown client"}`), core.CodeDenied, "answers 401: invalid_client (unknown client)", 0},
+		{"400 invalid_client", answer(400, `{"error":"invalid_client"}`), core.CodeDenied, "answers 400: invalid_client", 0},
+		{"403 without a body", answer(403, ""), core.CodeDenied, "answers 403", 0},
+		{"invalid_scope", answer(400, `{"error":"invalid_scope"}`), core.CodeBadConfig, "invalid_scope", 0},
+		{"invalid_target", answer(400, `{"error":"invalid_target"}`), core.CodeBadConfig, "invalid_target", 0},
+		{"interaction_required", answer(400, `{"error":"interaction_required"}`), core.CodeInteractive, "interaction_required", 0},
+		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), core.CodeDenied, "the answer is an error: invalid_grant", 0},
+		{"the secret echoed", answer(400, `{"error":"invalid_client","error_description":"bad secret `+canary+`"}`), core.CodeDenied, "answers 400: invalid_client", 0},
+		{"control characters", answer(400, `{"error":"invalid_client","error_description":"a\u001b[31mb\nc"}`), core.CodeDenied, "(a[31mbc)", 0},
+		{"HTML", answer(400, `<html>`+canary), core.CodeDenied, "answers 400", 0},
+		{"503", answer(503, "", "Retry-After", "7"), core.CodeUnavailable, "answers 503; next attempt in 7s", 7 * time.Second},
+		{"429 with a date", answer(429, "", "Retry-After", "Mon, 01 Jan 2001 00:00:00 GMT"), core.CodeUnavailable, "answers 429", 0},
+		{"429 absurd", answer(429, "", "Retry-After", "99999999999999999999999"), core.CodeUnavailable, "answers 429", time.Hour},
+		{"429 nonsense", answer(429, "", "Retry-After", "-5"), core.CodeUnavailable, "answers 429", 0},
+		{"404", answer(404, ""), core.CodeBadConfig, "answers 404", 0},
+		{"redirect", answer(307, "", "Location", other.URL+"/x?a="+canary), core.CodeBadConfig, "redirects to " + other.URL + " (307)", 0},
 		{"10 MB", func(w http.ResponseWriter, r *http.Request) {
 			for range 10 {
 				_, _ = w.Write(make([]byte, 1<<20))
 			}
-		}, core.Unavailable, "more than 1024 KiB", 0},
-		{"reset", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, core.Unavailable, "EOF", 0},
+		}, core.CodeUnavailable, "more than 1024 KiB", 0},
+		{"reset", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, core.CodeUnavailable, "EOF", 0},
 		{"hang", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
-		}, core.Unavailable, "did not answer in time: context deadline exceeded", 0},
+		}, core.CodeUnavailable, "did not answer in time: context deadline exceeded", 0},
 		{"drip", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			for r.Context().Err() == nil {
@@ -113,7 +113,7 @@ func TestProviderRequests(t *testing.T) {
 				case <-time.After(20 * time.Millisecond):
 				}
 			}
-		}, core.Unavailable, "did not answer in time", 0},
+		}, core.CodeUnavailable, "did not answer in time", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -157,12 +157,12 @@ func TestProviderRequestsTLS(t *testing.T) {
 		code core.Code
 		want string
 	}{
-		{"self-signed", nil, srv.URL, core.BadConfig, "the certificate of " + srv.URL},
-		{"wrong host", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.BadConfig, "the certificate of https://localhost"},
-		{"trusted", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.BadConfig, "answers 404"},
-		{"not TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), core.BadConfig, "does not speak TLS"},
-		{"plain HTTP", nil, "http://token.example.com/x?" + canary, core.BadConfig, "http://token.example.com is not https"},
-		{"unreachable", nil, down.URL, core.Unavailable, "connection refused"},
+		{"self-signed", nil, srv.URL, core.CodeBadConfig, "the certificate of " + srv.URL},
+		{"wrong host", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.CodeBadConfig, "the certificate of https://localhost"},
+		{"trusted", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.CodeBadConfig, "answers 404"},
+		{"not TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), core.CodeBadConfig, "does not speak TLS"},
+		{"plain HTTP", nil, "http://token.example.com/x?" + canary, core.CodeBadConfig, "http://token.example.com is not https"},
+		{"unreachable", nil, down.URL, core.CodeUnavailable, "connection refused"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := exchange(t.Context(), providerhttp.NewClient(tc.opts), tc.url)

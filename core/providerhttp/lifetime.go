@@ -52,15 +52,15 @@ func (l Lifetime) Expiry() time.Time {
 
 // Authorization returns the credential that puts a scheme, such as Bearer, and a
 // token into the Authorization header (RFC 9110 §11.6.2) and ends with lifetime.
-// The error is [core.Unavailable] if token is empty or has characters that may
+// The error is [core.CodeUnavailable] if token is empty or has characters that may
 // not be sent, as a server can answer with anything.
 func Authorization(scheme string, token core.Secret, lifetime Lifetime) (core.Credential, error) {
 	text := token.Reveal()
 	if text == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no token")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		err := core.Errorf(core.Unavailable, "the answer's token has characters that may not be sent")
+		err := core.Errorf(core.CodeUnavailable, "the answer's token has characters that may not be sent")
 		return core.Credential{}, err
 	}
 	cred := core.Credential{Expiry: lifetime.Expiry()}

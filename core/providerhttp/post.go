@@ -39,8 +39,8 @@ type Call struct {
 // status. It ends with ctx.
 //
 // Errors are fit to be returned by a provider: those of [NewClient],
-// [AnswerError] and [AnswerCode], [core.Unavailable] for an answer that makes no
-// sense, and [core.BadConfig] for a URL or a value that cannot be sent. They
+// [AnswerError] and [AnswerCode], [core.CodeUnavailable] for an answer that makes no
+// sense, and [core.CodeBadConfig] for a URL or a value that cannot be sent. They
 // name the host, and repeat neither a secret of the call nor what could not be
 // read. Post is safe for concurrent use.
 func Post(ctx context.Context, req core.Request, c Call, answer any) error {
@@ -61,7 +61,7 @@ func Post(ctx context.Context, req core.Request, c Call, answer any) error {
 func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, strings.NewReader(body))
 	if err != nil || r.URL.Host == "" {
-		return core.Errorf(core.BadConfig, "the URL of the server is not an https URL")
+		return core.Errorf(core.CodeBadConfig, "the URL of the server is not an https URL")
 	}
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Accept", "application/json")
@@ -86,7 +86,7 @@ func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 		return core.Prefix(err, from)
 	}
 	if answer != nil && json.Unmarshal(text, answer) != nil {
-		return core.Errorf(core.Unavailable, "the answer of %s is not the expected JSON", from)
+		return core.Errorf(core.CodeUnavailable, "the answer of %s is not the expected JSON", from)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (c *Call) body() (text, kind string, err error) {
 		shown, ok := revealed(c.JSON)
 		b, err := json.Marshal(shown)
 		if err != nil || !ok {
-			return "", "", core.Errorf(core.BadConfig, "a value of the request cannot be sent as JSON")
+			return "", "", core.Errorf(core.CodeBadConfig, "a value of the request cannot be sent as JSON")
 		}
 		return string(b), "application/json", nil
 	}
@@ -111,7 +111,7 @@ func (c *Call) body() (text, kind string, err error) {
 		case string, bool, int, int64, float64:
 			form.Set(name, fmt.Sprint(v))
 		default:
-			return "", "", core.Errorf(core.BadConfig, "the parameter %q cannot be sent in a form", name)
+			return "", "", core.Errorf(core.CodeBadConfig, "the parameter %q cannot be sent in a form", name)
 		}
 	}
 	return form.Encode(), "application/x-www-form-urlencoded", nil

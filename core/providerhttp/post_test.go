@@ -74,7 +74,7 @@ func TestPostSends(t *testing.T) {
 			{URL: "\x00"}, {URL: "office"}, {URL: ""}, {URL: "http://office.example.com"},
 		} {
 			err := providerhttp.Post(t.Context(), core.Request{}, call, nil)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.Empty(t, body, "nothing is sent")
 		}
 	})
@@ -87,18 +87,18 @@ func TestPostReads(t *testing.T) {
 		code   core.Code
 		want   string
 	}{
-		"not JSON":     {200, "<html>", core.Unavailable, "is not the expected JSON"},
-		"nothing":      {200, "", core.Unavailable, "is not the expected JSON"},
-		"another type": {200, `{"token": ["c4n4ry-v4lu3"]}`, core.Unavailable, "is not the expected JSON"},
+		"not JSON":     {200, "<html>", core.CodeUnavailable, "is not the expected JSON"},
+		"nothing":      {200, "", core.CodeUnavailable, "is not the expected JSON"},
+		"another type": {200, `{"token": ["c4n4ry-v4lu3"]}`, core.CodeUnavailable, "is not the expected JSON"},
 		"an error": {
-			200, `{"error": "invalid_grant", "error_description": "spent"}`, core.Denied,
+			200, `{"error": "invalid_grant", "error_description": "spent"}`, core.CodeDenied,
 			": the answer is an error: invalid_grant (spent)",
 		},
-		"a refusal": {401, `{"error": "invalid_client"}`, core.Denied, " answers 401: invalid_client"},
+		"a refusal": {401, `{"error": "invalid_client"}`, core.CodeDenied, " answers 401: invalid_client"},
 		"a refusal that repeats the key": {
-			401, `{"error": "no", "error_description": "c4n4\u200bry-v4lu3"}`, core.Denied, " answers 401: no",
+			401, `{"error": "no", "error_description": "c4n4\u200bry-v4lu3"}`, core.CodeDenied, " answers 401: no",
 		},
-		"an outage": {500, "", core.Unavailable, " answers 500"},
+		"an outage": {500, "", core.CodeUnavailable, " answers 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -225,7 +225,7 @@ func TestAuthorization(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(time.Minute), c.Expiry, 10*time.Second)
 	for _, token := range []string{"", "a b", "a\r\nb", "é", "a\x00"} {
 		c, err := providerhttp.Authorization("Bearer", core.NewSecret(token), 0)
-		require.ErrorIs(t, err, core.Unavailable, "%q", token)
+		require.ErrorIs(t, err, core.CodeUnavailable, "%q", token)
 		require.Zero(t, c)
 	}
 }

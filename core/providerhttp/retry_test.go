@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	unavailable = core.Unavailable
-	badConfig   = core.BadConfig
+	unavailable = core.CodeUnavailable
+	badConfig   = core.CodeBadConfig
 )
 
 // cuts is a listener that closes the first connections without a word, so that
@@ -185,7 +185,7 @@ func TestRetry(t *testing.T) {
 		"503 for longer than the context lasts": {bad: status(503, "1"), mayRetry: true, short: true, requests: 1, code: unavailable},
 		"500":                                   {bad: status(500, ""), mayRetry: true, requests: 1, code: unavailable},
 		"429":                                   {bad: status(429, "1"), mayRetry: true, requests: 1, code: unavailable},
-		"a refusal":                             {bad: status(401, ""), mayRetry: true, requests: 1, code: core.Denied},
+		"a refusal":                             {bad: status(401, ""), mayRetry: true, requests: 1, code: core.CodeDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,15 +44,15 @@ func newFlaky(t *testing.T, breaks bool) *flaky {
 func (f *flaky) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	var answer struct{ Token core.Secret }
 	call := providerhttp.Call{
-		URL: f.URL, Form: map[string]any{"refresh_token": req.Previous.Renewal},
-		SpendsNothing: req.Previous.Renewal.IsZero(),
+		URL: f.URL, Form: map[string]any{"refresh_token": req.Previous.RefreshState},
+		SpendsNothing: req.Previous.RefreshState.IsZero(),
 	}
 	if err := providerhttp.Post(ctx, req, call, &answer); err != nil {
 		return core.Credential{}, err
 	}
 	h := map[string]core.Secret{"Authorization": answer.Token}
 	return core.Credential{
-		Attach: core.Attachment{Header: h}, Renewal: core.NewSecret("refresh"),
+		Attach: core.Attachment{Header: h}, RefreshState: core.NewSecret("refresh"),
 		Expiry: time.Now().Add(time.Hour),
 	}, nil
 }
@@ -74,15 +74,15 @@ func TestSessionOverAFlakyEndpoint(t *testing.T) {
 			f.fails.Store(1)
 			s.Reject(c, "")
 			_, err = s.Credential(t.Context())
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.EqualValues(t, 3, f.requests.Load(), "the refresh token was sent once")
 			require.NoError(t, s.Close(t.Context()))
 
 			s = core.New("api", f, nil)
 			f.fails.Store(3)
-			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 			require.EqualValues(t, 5, f.requests.Load())
-			require.ErrorIs(t, s.Init(t.Context()), core.Unavailable)
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 			require.EqualValues(t, 6, f.requests.Load(), "one request after a failure")
 			require.NoError(t, s.Close(t.Context()))
 		})

@@ -31,7 +31,9 @@ func (r *run) authorizes(p core.Provider, cred core.Credential) bool {
 		return false
 	}
 	_, err := r.call(r.ctx, func(ctx context.Context) error {
-		_, err := authorizer.Authorize(ctx, cred, withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/", Header: http.Header{}}, cred.Body, nil))
+		_, err := authorizer.Authorize(ctx, cred,
+			withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/",
+				Header: http.Header{}}, cred.Body, nil))
 		return err
 	})
 	return !absent(err)
@@ -60,7 +62,10 @@ func revoke(r *run) {
 	if !reflect.DeepEqual(before, toPlain(back)) {
 		r.errorf("Revoke has written to the credential")
 	}
-	if _, err := r.call(r.ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, core.Credential{}) }); errors.Is(err, errStuck) {
+	_, err = r.call(r.ctx, func(ctx context.Context) error {
+		return revoker.Revoke(ctx, core.Credential{})
+	})
+	if errors.Is(err, errStuck) {
 		r.errorf("Revoke of the zero credential did not return")
 	}
 	if r.Good == nil || r.Endpoint != "" {
@@ -69,7 +74,8 @@ func revoke(r *run) {
 	st.misbehave(r.hangs()["that does not answer"])
 	ctx, cancel := context.WithTimeout(r.ctx, short)
 	defer cancel()
-	if late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) }); errors.Is(err, errStuck) || late > prompt {
+	late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) })
+	if errors.Is(err, errStuck) || late > prompt {
 		r.errorf("Revoke was not back %v after the end of its context", prompt)
 	}
 }
@@ -86,8 +92,10 @@ func authorize(r *run) {
 	}
 	back, _ := copied(cred)
 	for _, out := range []core.Outgoing{
-		withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b", Header: http.Header{"Accept": {"*/*"}}}, back.Body, nil),
-		withBody(core.Outgoing{Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}}, back.Body, []byte("{}")),
+		withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b",
+			Header: http.Header{"Accept": {"*/*"}}}, back.Body, nil),
+		withBody(core.Outgoing{Method: http.MethodPost, URL: "https://api.example.com/v1/items",
+			Header: http.Header{}}, back.Body, []byte("{}")),
 	} {
 		before := out.Header.Clone()
 		var a core.Attachment
@@ -102,9 +110,10 @@ func authorize(r *run) {
 		case err != nil:
 			r.errorf("Authorize for %s: %w", out.Method, err)
 			return
-		case isEmpty(a) && len(a.Learn) == 0:
+		case isEmpty(a) && len(a.RememberHeaders) == 0:
 			r.errorf("Authorize for %s attaches nothing", out.Method)
-		case !maps.EqualFunc(before, out.Header, func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
+		case !maps.EqualFunc(before, out.Header,
+			func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
 			r.errorf("Authorize has written to Outgoing.Header")
 		}
 		r.sound("the authorized request's ", a)
@@ -116,21 +125,21 @@ func sign(r *run) {
 	if !ok {
 		return
 	}
-	signer, ok := p.(core.Signer)
+	signer, ok := p.(core.TLSSigner)
 	if !ok {
 		r.skipped = "the provider is no core.Signer"
 		return
 	}
 	back, _ := copied(cred)
 	digest := sha256.Sum256([]byte("providertest"))
-	req := core.SignRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
+	req := core.SignatureRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
 	public, hasKey := certificate(back)
 	if _, ok := public.(ed25519.PublicKey); ok {
 		req.Hash, req.Digest = 0, []byte("providertest")
 	}
 	var signature []byte
 	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
-		signature, err = signer.Sign(ctx, req)
+		signature, err = signer.SignDigest(ctx, req)
 		return err
 	})
 	switch {
@@ -147,7 +156,8 @@ func sign(r *run) {
 
 // certificate returns the leaf's public key and whether the private one is there.
 func certificate(c core.Credential) (public crypto.PublicKey, hasKey bool) {
-	for block, rest := pem.Decode([]byte(c.Attach.Cert.Reveal())); block != nil; block, rest = pem.Decode(rest) {
+	rest := []byte(c.Attach.Cert.Reveal())
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			hasKey = true
 		} else if leaf, err := x509.ParseCertificate(block.Bytes); err == nil && public == nil {
@@ -157,7 +167,7 @@ func certificate(c core.Credential) (public crypto.PublicKey, hasKey bool) {
 	return public, hasKey
 }
 
-func verifies(public crypto.PublicKey, req core.SignRequest, signature []byte) bool {
+func verifies(public crypto.PublicKey, req core.SignatureRequest, signature []byte) bool {
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:
 		return ecdsa.VerifyASN1(key, req.Digest, signature)

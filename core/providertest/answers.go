@@ -84,27 +84,30 @@ func list(codes []core.Code) string {
 }
 
 var (
-	denied      = []core.Code{core.Denied}
-	unavailable = []core.Code{core.Unavailable}
-	unusable    = []core.Code{core.Unavailable, core.BadConfig}
-	anyRefusal  = []core.Code{core.Unavailable, core.BadConfig, core.Denied}
+	denied      = []core.Code{core.CodeDenied}
+	unavailable = []core.Code{core.CodeUnavailable}
+	unusable    = []core.Code{core.CodeUnavailable, core.CodeBadConfig}
+	anyRefusal  = []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied}
 )
 
 func refused(r *run) {
 	const invalid = `{"error": "invalid_client", "error_description": "unknown client"}`
 	r.provoke(
-		misbehaviour{"401 with invalid_client", answer(401, invalid, kind, asJSON, "WWW-Authenticate", "Basic"), denied},
+		misbehaviour{"401 with invalid_client", answer(401, invalid, kind, asJSON, "WWW-Authenticate",
+			"Basic"), denied},
 		misbehaviour{"400 with invalid_client", answer(400, invalid, kind, asJSON), denied},
 		misbehaviour{"401 without a body", answer(401, ""), denied},
 		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), denied},
 		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), denied},
-		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.Denied, core.BadConfig}},
+		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.CodeDenied, core.CodeBadConfig}},
 	)
 }
 
 func refusedEcho(r *run) {
 	says := func(text string) string {
-		return fmt.Sprintf(`{"error": "invalid_client", "error_description": "the secret %s is wrong\u0000\r\n"}`, text)
+		const form = `{"error": "invalid_client", ` +
+			`"error_description": "the secret %s is wrong\u0000\r\n"}`
+		return fmt.Sprintf(form, text)
 	}
 	echo := says(r.canary)
 	var unseen strings.Builder
@@ -112,12 +115,16 @@ func refusedEcho(r *run) {
 		unseen.WriteString(string(c) + "\u200b")
 	}
 	r.provoke(
-		misbehaviour{"a refusal that repeats the secret between characters that nobody sees", answer(401, says(unseen.String()), kind, asJSON), denied},
-		misbehaviour{"a refusal that repeats the secret in upper case", answer(401, says(strings.ToUpper(r.canary)), kind, asJSON), denied},
-		misbehaviour{"a refusal that repeats half of the secret", answer(401, says(r.canary[:len(r.canary)/2]), kind, asJSON), denied},
+		misbehaviour{"a refusal that repeats the secret between characters that nobody sees",
+			answer(401, says(unseen.String()), kind, asJSON), denied},
+		misbehaviour{"a refusal that repeats the secret in upper case",
+			answer(401, says(strings.ToUpper(r.canary)), kind, asJSON), denied},
+		misbehaviour{"a refusal that repeats half of the secret",
+			answer(401, says(r.canary[:len(r.canary)/2]), kind, asJSON), denied},
 		misbehaviour{"a refusal that repeats the secret", answer(401, echo, kind, asJSON), denied},
 		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML), denied},
-		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML, "X-Echo", r.canary), anyRefusal},
+		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML,
+			"X-Echo", r.canary), anyRefusal},
 	)
 }
 
@@ -130,7 +137,8 @@ func unreachable(r *run) {
 
 func serverErrors(r *run) {
 	for _, status := range []int{500, 502, 503, 504} {
-		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, page, kind, asHTML), unavailable})
+		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, page, kind, asHTML),
+			unavailable})
 	}
 }
 
@@ -192,14 +200,20 @@ func garbage(r *run) {
 	r.provoke(
 		misbehaviour{"200 with a page", answer(200, page, kind, asHTML), unusable},
 		misbehaviour{"200 with nothing", answer(200, ""), unusable},
-		misbehaviour{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, unusable},
+		misbehaviour{"204", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(204)
+		}, unusable},
 		misbehaviour{"200 with an empty object", answer(200, "{}", kind, asJSON), unusable},
 		misbehaviour{"200 with null", answer(200, "null", kind, asJSON), unusable},
 		misbehaviour{"200 with a list", answer(200, `["a", 1]`, kind, asJSON), unusable},
-		misbehaviour{"200 with half an object", answer(200, `{"access_token": "abcdefgh`, kind, asJSON), unusable},
-		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", kind, "application/octet-stream"), unusable},
-		misbehaviour{"200 with an error", answer(200, `{"error": "invalid_grant", "error_description": "no"}`, kind, asJSON), anyRefusal},
-		misbehaviour{"a body shorter than its Content-Length", answer(200, `{"a":`, "Content-Length", "4000"), unavailable},
+		misbehaviour{"200 with half an object", answer(200, `{"access_token": "abcdefgh`, kind, asJSON),
+			unusable},
+		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", kind,
+			"application/octet-stream"), unusable},
+		misbehaviour{"200 with an error", answer(200,
+			`{"error": "invalid_grant", "error_description": "no"}`, kind, asJSON), anyRefusal},
+		misbehaviour{"a body shorter than its Content-Length",
+			answer(200, `{"a":`, "Content-Length", "4000"), unavailable},
 	)
 }
 
@@ -220,7 +234,8 @@ func reset(r *run) {
 	}
 	r.provoke(
 		misbehaviour{"a connection reset before the answer", hang(""), unavailable},
-		misbehaviour{"a connection reset within the answer", hang("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), unavailable},
+		misbehaviour{"a connection reset within the answer",
+			hang("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), unavailable},
 		misbehaviour{"an answer that is not HTTP", hang("220 mail.example.com ESMTP\r\n"), unusable},
 	)
 }
@@ -229,8 +244,10 @@ func reset(r *run) {
 func redirects(r *run) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		elsewhere := r.stage(nil)
-		for _, target := range []string{elsewhere.plain.url, strings.Replace(elsewhere.plain.url, "127.0.0.1", "localhost", 1)} {
-			r.provoke(misbehaviour{fmt.Sprintf("a redirect (%d) to another host", status), answer(status, "", "Location", target+"/token?x=1"), anyRefusal})
+		for _, target := range []string{elsewhere.plain.url, strings.Replace(elsewhere.plain.url,
+			"127.0.0.1", "localhost", 1)} {
+			r.provoke(misbehaviour{fmt.Sprintf("a redirect (%d) to another host", status),
+				answer(status, "", "Location", target+"/token?x=1"), anyRefusal})
 		}
 		if n := elsewhere.requests.Load(); n > 0 {
 			r.errorf("a redirect (%d) to another host: %d requests have followed it", status, n)

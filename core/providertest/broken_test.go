@@ -34,12 +34,16 @@ type desk struct {
 	client *http.Client
 }
 
-func newDesk(cfg settingsOfDesk) *desk { return &desk{cfg, providerhttp.NewClient(trusting(cfg.CA))} }
+func newDesk(cfg settingsOfDesk) *desk {
+	return &desk{cfg,
+		providerhttp.NewClient(trusting(cfg.CA))}
+}
 
 func (d *desk) fetch(ctx context.Context, client *http.Client) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.cfg.URL, strings.NewReader(d.cfg.Key.Reveal()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.cfg.URL,
+		strings.NewReader(d.cfg.Key.Reveal()))
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "url is no URL")
+		return nil, core.Errorf(core.CodeBadConfig, "url is no URL")
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -64,18 +68,24 @@ func (d *desk) Authenticate(ctx context.Context, _ core.Request) (core.Credentia
 func credentialOf(body []byte) (core.Credential, error) {
 	var answer struct{ Token, Renew string }
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Token == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer has no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no token")
 	}
-	if strings.ContainsFunc(answer.Token+answer.Renew, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the answer's token has characters that may not be sent")
+	if strings.ContainsFunc(answer.Token+answer.Renew, func(c rune) bool {
+		return c < ' ' ||
+			c == 0x7f
+	}) {
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
+			"the answer's token has characters that may not be sent")
 	}
 	return token(answer.Token, answer.Renew), nil
 }
 
 func token(text, renew string) core.Credential {
 	return core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}},
-		Renewal: core.NewSecret(renew), Expiry: time.Now().Add(time.Minute), Subject: "desk",
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)},
+		},
+		RefreshState: core.NewSecret(renew), Expiry: time.Now().Add(time.Minute), Subject: "desk",
 	}
 }
 
@@ -109,7 +119,8 @@ func (f fake) Check(env core.Environment, settings map[string]any) error {
 	return f.factory.Check(env, settings)
 }
 
-func (f fake) Open(ctx context.Context, env core.Environment, settings map[string]any) (core.Provider, error) {
+func (f fake) Open(ctx context.Context, env core.Environment,
+	settings map[string]any) (core.Provider, error) {
 	if f.open != nil {
 		return f.open(ctx, env, settings)
 	}
@@ -133,7 +144,8 @@ func visit(f core.Factory) Fixture {
 	return Fixture{
 		Factory: f,
 		Settings: func(s Server) map[string]any {
-			return map[string]any{"url": s.TLSURL, "ca": s.CA, "key": s.Secret, "deep": map[string]any{"count": 1}}
+			return map[string]any{"url": s.TLSURL, "ca": s.CA, "key": s.Secret,
+				"deep": map[string]any{"count": 1}}
 		},
 		Good: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			body, _ := io.ReadAll(req.Body)
@@ -163,14 +175,17 @@ func TestBrokenProviders(t *testing.T) {
 	out := log.Writer()
 	log.SetOutput(io.Discard) // one of the faults is to log
 	defer log.SetOutput(out)
-	rows := slices.Concat(brokenSettings, brokenCredentials, brokenCalls, brokenServers, brokenAbilities, brokenProofs, brokenSignIns, brokenEnds)
+	rows := slices.Concat(brokenSettings, brokenCredentials, brokenCalls, brokenServers,
+		brokenAbilities, brokenProofs, brokenSignIns, brokenEnds)
 	for _, row := range rows {
 		t.Run(row.check+"/"+row.fault, func(t *testing.T) {
 			k := newKit(visit(core.Factory{}), row.factory)
 			if row.fixture != nil {
 				row.fixture(&k.Fixture)
 			}
-			results := k.runAll(t.Context(), func(c check) bool { return c.name == row.check || slices.Contains(row.after, c.name) })
+			results := k.runAll(t.Context(), func(c check) bool {
+				return c.name == row.check || slices.Contains(row.after, c.name)
+			})
 			require.NotEmpty(t, results)
 			last := results[len(results)-1]
 			require.Equal(t, row.check, last.Name)
@@ -180,7 +195,9 @@ func TestBrokenProviders(t *testing.T) {
 		})
 	}
 	for _, c := range checks {
-		require.True(t, slices.ContainsFunc(rows, func(row broken) bool { return row.check == c.name }), "no broken provider for %s", c.name)
+		require.True(t, slices.ContainsFunc(rows, func(row broken) bool {
+			return row.check == c.name
+		}), "no broken provider for %s", c.name)
 		require.NotEmpty(t, c.promise, c.name)
 	}
 }
@@ -209,7 +226,9 @@ func spoiled(spoil func(*core.Credential)) core.Factory {
 // called takes the place of Authenticate.
 func called(fn func(context.Context, *desk, core.Request) (core.Credential, error)) core.Factory {
 	return office(func(d *desk) core.Provider {
-		return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) { return fn(ctx, d, req) })
+		return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
+			return fn(ctx, d, req)
+		})
 	})
 }
 
@@ -222,7 +241,7 @@ func failing(change func(*core.Error) error) core.Factory {
 		}
 		e, ok := err.(*core.Error)
 		if !ok {
-			e = &core.Error{Code: core.Unavailable, Err: err}
+			e = &core.Error{Code: core.CodeUnavailable, Err: err}
 		}
 		return core.Credential{}, change(e)
 	})
@@ -230,5 +249,7 @@ func failing(change func(*core.Error) error) core.Factory {
 
 // coded gives all errors one code.
 func coded(code core.Code) core.Factory {
-	return failing(func(e *core.Error) error { return &core.Error{Code: code, RetryAfter: e.RetryAfter, Err: e.Err} })
+	return failing(func(e *core.Error) error {
+		return &core.Error{Code: code, RetryAfter: e.RetryAfter, Err: e.Err}
+	})
 }

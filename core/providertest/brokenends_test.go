@@ -20,7 +20,7 @@ type able struct {
 	*desk
 	revoke    func(context.Context, core.Credential) error
 	authorize func(core.Outgoing) (core.Attachment, error)
-	sign      func(core.SignRequest) ([]byte, error)
+	sign      func(core.SignatureRequest) ([]byte, error)
 	signIn    func(context.Context, core.UI) (core.Credential, error)
 }
 
@@ -31,14 +31,15 @@ func (a *able) Revoke(ctx context.Context, c core.Credential) error {
 	return a.revoke(ctx, c)
 }
 
-func (a *able) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (a *able) Authorize(_ context.Context, _ core.Credential,
+	out core.Outgoing) (core.Attachment, error) {
 	if a.authorize == nil {
 		return core.Attachment{}, errors.ErrUnsupported
 	}
 	return a.authorize(out)
 }
 
-func (a *able) Sign(_ context.Context, req core.SignRequest) ([]byte, error) {
+func (a *able) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
 	if a.sign == nil {
 		return nil, errors.ErrUnsupported
 	}
@@ -62,9 +63,9 @@ func with(set func(*able)) core.Factory {
 
 // chain makes a factory whose credential has a certificate without its key,
 // which sign answers for.
-func chain(sign func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error)) core.Factory {
+func chain(sign func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error)) core.Factory {
 	return office(func(d *desk) core.Provider {
-		return &signing{able: able{desk: d, sign: func(req core.SignRequest) ([]byte, error) {
+		return &signing{able: able{desk: d, sign: func(req core.SignatureRequest) ([]byte, error) {
 			return sign(serverCert().PrivateKey.(*ecdsa.PrivateKey), req)
 		}}}
 	})
@@ -75,12 +76,13 @@ type signing struct{ able }
 func (s *signing) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
 	c, err := s.desk.Authenticate(ctx, req)
 	if err == nil {
-		c.Attach.Cert = core.NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: serverCert().Certificate[0]})))
+		c.Attach.Cert = core.NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+			Bytes: serverCert().Certificate[0]})))
 	}
 	return c, err
 }
 
-func signWell(key *ecdsa.PrivateKey, req core.SignRequest) ([]byte, error) {
+func signWell(key *ecdsa.PrivateKey, req core.SignatureRequest) ([]byte, error) {
 	return key.Sign(rand.Reader, req.Digest, req.Hash)
 }
 
@@ -88,85 +90,119 @@ func signWell(key *ecdsa.PrivateKey, req core.SignRequest) ([]byte, error) {
 var stuck = make(chan struct{})
 
 var brokenAbilities = []broken{
-	{check: "ability/revoke", fault: "error", says: "Revoke with a good server", factory: with(func(a *able) {
-		a.revoke = func(context.Context, core.Credential) error { return errNo }
-	})},
+	{check: "ability/revoke", fault: "error", says: "Revoke with a good server",
+		factory: with(func(a *able) {
+			a.revoke = func(context.Context, core.Credential) error { return errNo }
+		})},
 	{check: "ability/revoke", fault: "deaf", says: "Revoke was not back", factory: with(func(a *able) {
 		a.revoke = func(_ context.Context, c core.Credential) error {
 			_, err := a.fetch(context.Background(), a.client)
 			return err
 		}
 	})},
-	{check: "ability/revoke", fault: "written", says: "written to the credential", factory: with(func(a *able) {
-		a.revoke = func(_ context.Context, c core.Credential) error { clear(c.Attach.Header); return nil }
-	})},
-	{check: "ability/authorize", fault: "written", says: "written to Outgoing.Header", factory: with(func(a *able) {
-		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-			out.Header.Set("Date", "today")
-			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x")}}, nil
-		}
-	})},
-	{check: "ability/authorize", fault: "nothing", says: "attaches nothing", factory: with(func(a *able) {
-		a.authorize = func(core.Outgoing) (core.Attachment, error) { return core.Attachment{}, nil }
-	})},
-	{check: "ability/authorize", fault: "line break", says: "may not be sent", factory: with(func(a *able) {
-		a.authorize = func(core.Outgoing) (core.Attachment, error) {
-			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x\ny")}}, nil
-		}
-	})},
-	{check: "ability/sign", fault: "signature", says: "does not fit", factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) { return []byte("x"), nil })},
-	{check: "ability/sign", fault: "error", says: "Sign: ", factory: chain(func(*ecdsa.PrivateKey, core.SignRequest) ([]byte, error) { return nil, errNo })},
+	{check: "ability/revoke", fault: "written", says: "written to the credential",
+		factory: with(func(a *able) {
+			a.revoke = func(_ context.Context, c core.Credential) error {
+				clear(c.Attach.Header)
+				return nil
+			}
+		})},
+	{check: "ability/authorize", fault: "written", says: "written to Outgoing.Header",
+		factory: with(func(a *able) {
+			a.authorize = func(out core.Outgoing) (core.Attachment, error) {
+				out.Header.Set("Date", "today")
+				return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x")}}, nil
+			}
+		})},
+	{check: "ability/authorize", fault: "nothing", says: "attaches nothing",
+		factory: with(func(a *able) {
+			a.authorize = func(core.Outgoing) (core.Attachment, error) { return core.Attachment{}, nil }
+		})},
+	{check: "ability/authorize", fault: "line break", says: "may not be sent",
+		factory: with(func(a *able) {
+			a.authorize = func(core.Outgoing) (core.Attachment, error) {
+				return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x\ny")}}, nil
+			}
+		})},
+	{check: "ability/sign", fault: "signature", says: "does not fit",
+		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
+			return []byte("x"), nil
+		})},
+	{check: "ability/sign", fault: "error", says: "Sign: ",
+		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
+			return nil, errNo
+		})},
 }
 
 var brokenEnds = []broken{
-	{check: "session/life", fault: "once only", says: "Session.Init", factory: office(func(d *desk) core.Provider {
-		var used atomic.Bool
-		return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-			if req.Reason == core.Initial && used.Swap(true) {
-				return core.Credential{}, errNo
-			}
+	{check: "session/life", fault: "once only", says: "Session.Init",
+		factory: office(func(d *desk) core.Provider {
+			var used atomic.Bool
+			return core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
+				if req.Reason == core.ReasonInitial && used.Swap(true) {
+					return core.Credential{}, errNo
+				}
+				return d.Authenticate(ctx, req)
+			})
+		})},
+	{check: "session/life", fault: "no renewal", says: "a request of the session is answered 401",
+		factory: unless(func(req core.Request) bool {
+			return req.Reason == core.ReasonRejected
+		})},
+	{check: "session/refused", fault: "code", says: `want "denied"`, factory: coded(core.CodeUnavailable)},
+	{check: "close/goroutines", fault: "left", says: "goroutines are left",
+		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
+			go func() { <-stuck }()
 			return d.Authenticate(ctx, req)
-		})
-	})},
-	{check: "session/life", fault: "no renewal", says: "a request of the session is answered 401", factory: unless(func(req core.Request) bool { return req.Reason == core.Rejected })},
-	{check: "session/refused", fault: "code", says: `want "denied"`, factory: coded(core.Unavailable)},
-	{check: "close/goroutines", fault: "left", says: "goroutines are left", factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
-		go func() { <-stuck }()
-		return d.Authenticate(ctx, req)
-	})},
-	{check: "close/connections", fault: "idle", says: "connections to the server are left", factory: careless(insecure(true))},
+		})},
+	{check: "close/connections", fault: "idle", says: "connections to the server are left",
+		factory: careless(insecure(true))},
 
-	{check: "secrets/values", fault: "provider", says: "the provider as %v shows the planted secret", factory: office(func(d *desk) core.Provider {
-		return plainly{d, d.cfg.Key.Reveal()}
-	})},
-	{check: "secrets/values", fault: "subject", says: "Subject holds the credential's header", factory: spoiled(func(c *core.Credential) {
-		c.Subject = "who has " + c.Attach.Header["Authorization"].Reveal()
-	})},
-	{check: "secrets/values", fault: "attribute", says: `Attributes["token"] holds`, factory: spoiled(func(c *core.Credential) {
-		c.Attributes = map[string]string{"token": c.Renewal.Reveal()}
-	})},
-	{check: "secrets/errors", fault: "text", says: "shows the planted secret", after: []string{"server/refuses"},
-		factory: showing(func(e *core.Error, key string) error { return core.Errorf(e.Code, "%w with %q", e.Err, key) })},
+	{check: "secrets/values", fault: "provider", says: "the provider as %v shows the planted secret",
+		factory: office(func(d *desk) core.Provider {
+			return plainly{d, d.cfg.Key.Reveal()}
+		})},
+	{check: "secrets/values", fault: "subject", says: "Subject holds the credential's header",
+		factory: spoiled(func(c *core.Credential) {
+			c.Subject = "who has " + c.Attach.Header["Authorization"].Reveal()
+		})},
+	{check: "secrets/values", fault: "attribute", says: `Attributes["token"] holds`,
+		factory: spoiled(func(c *core.Credential) {
+			c.Attributes = map[string]string{"token": c.RefreshState.Reveal()}
+		})},
+	{check: "secrets/errors", fault: "text", says: "shows the planted secret",
+		after: []string{"server/refuses"},
+		factory: showing(func(e *core.Error, key string) error {
+			return core.Errorf(e.Code, "%w with %q", e.Err, key)
+		})},
 	{check: "secrets/errors", fault: "field", says: "as %#v", after: []string{"server/refuses"},
-		factory: showing(func(e *core.Error, key string) error { return core.Errorf(e.Code, "%w", &keyed{key}) })},
-	{check: "secrets/errors", fault: "base64", says: "shows the planted secret", after: []string{"server/refuses"},
+		factory: showing(func(e *core.Error, key string) error {
+			return core.Errorf(e.Code, "%w", &keyed{key})
+		})},
+	{check: "secrets/errors", fault: "base64", says: "shows the planted secret",
+		after: []string{"server/refuses"},
 		factory: showing(func(e *core.Error, key string) error {
 			req := http.Request{Header: http.Header{}}
 			req.SetBasicAuth("a client", key)
 			return core.Errorf(e.Code, "%s", req.Header.Get("Authorization"))
 		})},
-	{check: "secrets/log", fault: "log", says: "log shows the planted secret", after: []string{"credential/obtained"}, factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
-		log.Printf("the key is %s", d.cfg.Key.Reveal())
-		return d.Authenticate(ctx, req)
-	})},
-	{check: "errors/text", fault: "body", says: "has the body of an answer", after: []string{"server/errors"}, factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
-		body, err := d.fetch(ctx, d.client)
-		if err != nil {
-			return core.Credential{}, core.Errorf(core.CodeOf(err), "%w: %s", err, page)
-		}
-		return credentialOf(body)
-	})},
-	{check: "errors/text", fault: "lines", says: "control characters or several lines", after: []string{"server/errors"},
+	{check: "secrets/log", fault: "log", says: "log shows the planted secret",
+		after: []string{"credential/obtained"},
+		factory: called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
+			log.Printf("the key is %s", d.cfg.Key.Reveal())
+			return d.Authenticate(ctx, req)
+		})},
+	{check: "errors/text", fault: "body", says: "has the body of an answer",
+		after: []string{"server/errors"},
+		factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
+			body, err := d.fetch(ctx, d.client)
+			if err != nil {
+				return core.Credential{}, core.Errorf(core.CodeOf(err), "%w: %s", err, page)
+			}
+			return credentialOf(body)
+		})},
+	{check: "errors/text", fault: "lines", says: "control characters or several lines",
+		after:   []string{"server/errors"},
 		factory: failing(func(e *core.Error) error { return errors.Join(e, e) })},
 }
 

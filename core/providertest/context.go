@@ -70,8 +70,8 @@ func (r *run) inTime(what string, late time.Duration, err, cause error) {
 		r.errorf("%s: the call returned a credential", what)
 	case !errors.Is(err, cause):
 		r.errorf("%s: the error does not wrap %q: %w", what, cause, err)
-	case core.CodeOf(err) != core.Unavailable:
-		r.errorf("%s: the error's code is %q, want %q: %w", what, core.CodeOf(err), core.Unavailable, err)
+	case core.CodeOf(err) != core.CodeUnavailable:
+		r.errorf("%s: the error's code is %q, want %q: %w", what, core.CodeOf(err), core.CodeUnavailable, err)
 	}
 }
 
@@ -149,7 +149,7 @@ func concurrent(r *run) {
 	for i := range callers {
 		go func() {
 			req := core.Request{Reason: core.Reason(i % 3)}
-			if req.Reason != core.Initial {
+			if req.Reason != core.ReasonInitial {
 				req.Previous = cred
 			}
 			_, _, err := r.ask(r.ctx, p, req)
@@ -187,7 +187,8 @@ func neighbours(r *run) {
 		close(left)
 	}()
 	select {
-	case <-st.began: // the one that leaves is the first, whose context a careless provider lends to all
+	// the one that leaves is the first, whose context a careless provider lends to all
+	case <-st.began:
 	case <-time.After(settle):
 	}
 	const stayers = 3

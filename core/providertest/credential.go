@@ -32,7 +32,8 @@ func (r *run) sound(whose string, a core.Attachment) {
 			r.errorf("%sheader %q is empty, or has characters that may not be sent", whose, name)
 		}
 		switch strings.ToLower(name) {
-		case "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "content-type", "cookie", "set-cookie":
+		case "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
+			"content-type", "cookie", "set-cookie":
 			r.errorf("%sheader %q is no credential: it frames or routes the request", whose, name)
 		}
 	}
@@ -43,7 +44,8 @@ func (r *run) sound(whose string, a core.Attachment) {
 	}
 	for name, value := range a.Cookie {
 		if !isToken(name) || !isText(value.Reveal()) || strings.ContainsAny(value.Reveal(), `;,"\ `) {
-			r.errorf("%scookie %q is empty, or has characters that may not be sent (RFC 6265 §4.1.1)", whose, name)
+			r.errorf("%scookie %q is empty, or has characters that may not be sent (RFC 6265 §4.1.1)",
+				whose, name)
 		}
 	}
 }
@@ -58,7 +60,9 @@ func isToken(s string) bool {
 // isText reports whether s may be the value of a header: something, and no
 // control characters or spaces around it (RFC 9110 §5.5).
 func isText(s string) bool {
-	return s != "" && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+	return s != "" && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(c rune) bool {
+		return c < ' ' && c != '\t' || c == 0x7f
+	})
 }
 
 // farAway is how much later than now an expiry is believed.
@@ -87,7 +91,8 @@ func credentialOrigins(r *run) {
 	}
 	for _, o := range cred.Origins {
 		u, err := url.Parse(o)
-		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" ||
+		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+			u.Path != "" && u.Path != "/" ||
 			u.Scheme != "https" && u.Scheme != "http" {
 			r.errorf("Origins has %q, which is not an origin such as \"https://api.example.com\"", o)
 		}
@@ -108,7 +113,7 @@ func credentialPlain(r *run) {
 		}
 	}
 	each("Subject", cred.Subject)
-	each("Renewal", cred.Renewal.Reveal())
+	each("Renewal", cred.RefreshState.Reveal())
 	for name, value := range cred.Attributes {
 		each("an attribute", name+value)
 	}

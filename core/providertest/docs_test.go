@@ -19,8 +19,10 @@ func TestDocs(t *testing.T) {
 	require.NoError(t, err)
 
 	shown := 0
-	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
-		if strings.Contains(block[1], "// Authenticate trades") || strings.Contains(block[1], "TestConformance") {
+	code := regexp.MustCompile("(?s)```go\n(.*?)```")
+	for _, block := range code.FindAllStringSubmatch(string(page), -1) {
+		if strings.Contains(block[1], "// Authenticate trades") ||
+			strings.Contains(block[1], "TestConformance") {
 			require.Contains(t, string(source), block[1])
 			require.LessOrEqual(t, strings.Count(block[1], "\n"), 40)
 			shown++
@@ -47,7 +49,8 @@ func TestChecksPage(t *testing.T) {
 			proofs++
 		}
 	}
-	for _, m := range regexp.MustCompile("`([a-z]+/[a-z-]+)`").FindAllStringSubmatch(string(page), -1) {
+	check := regexp.MustCompile("`([a-z]+/[a-z-]+)`")
+	for _, m := range check.FindAllStringSubmatch(string(page), -1) {
 		require.True(t, known(m[1]), "there is no check %q", m[1])
 		proofs++
 	}

@@ -15,7 +15,8 @@ import (
 func (r *run) inputSessions() map[string]*core.Session {
 	sessions := make(map[string]*core.Session, len(r.Inputs))
 	for role, cred := range r.Inputs {
-		sessions[role] = core.New(role, core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return cred, nil }), nil)
+		holds := func(context.Context, core.Request) (core.Credential, error) { return cred, nil }
+		sessions[role] = core.New(role, core.ProviderFunc(holds), nil)
 	}
 	return sessions
 }
@@ -26,11 +27,20 @@ func strangeInputs(r *run) {
 	if !ok {
 		return
 	}
-	more := maps.Clone(r.Inputs)
-	if more == nil {
-		more = map[string]core.Credential{}
+	r.unknownRoles(p)
+	r.addSecret("an input", "secret-"+r.id)
+	roles := append([]string{"subject_token", "actor_token"}, r.withoutOne(p)...)
+	for _, role := range roles {
+		r.strangeHeaders(p, role)
 	}
-	more["a role that nobody knows"] = core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer unheard-of")}}}
+}
+
+// unknownRoles gives inputs of roles that no provider has.
+func (r *run) unknownRoles(p core.Provider) {
+	more := inputs(r.Inputs)
+	more["a role that nobody knows"] = core.Credential{Attach: core.Attachment{
+		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer unheard-of")},
+	}}
 	more[""] = core.Credential{}
 	before := toPlainAll(more)
 	if _, _, err := r.ask(r.ctx, p, core.Request{Inputs: more}); err != nil {
@@ -39,63 +49,87 @@ func strangeInputs(r *run) {
 	if !reflect.DeepEqual(before, toPlainAll(more)) {
 		r.errorf("Authenticate has written to Request.Inputs")
 	}
-	r.addSecret("an input", "secret-"+r.id)
-	roles := []string{"subject_token", "actor_token"}
+}
+
+// withoutOne leaves out each of the fixture's inputs in turn, and returns their roles.
+func (r *run) withoutOne(p core.Provider) []string {
+	var roles []string
 	for role := range r.Inputs {
 		roles = append(roles, role)
 		less := maps.Clone(r.Inputs)
 		delete(less, role)
-		if _, _, err := r.ask(r.ctx, p, core.Request{Inputs: less}); err != nil && core.CodeOf(err) != core.BadConfig {
-			r.errorf("Authenticate without the input %q reports %q, want %q: %w", role, core.CodeOf(err), core.BadConfig, err)
+		_, _, err := r.ask(r.ctx, p, core.Request{Inputs: less})
+		if err != nil && core.CodeOf(err) != core.CodeBadConfig {
+			r.errorf("Authenticate without the input %q reports %q, want %q: %w",
+				role, core.CodeOf(err), core.CodeBadConfig, err)
 		}
 	}
-	for _, role := range roles {
-		for _, strange := range []map[string]core.Secret{
-			nil, {"Authorization": {}}, {"Authorization": core.NewSecret("Basic secret-" + r.id)}, {"Authorization": core.NewSecret("Bearer \r\nsecret-" + r.id)},
-			{"authorization": core.NewSecret(strings.Repeat("secret-"+r.id+" ", 1000))}, {"X-Key": core.NewSecret("secret-" + r.id)},
-		} {
-			in := maps.Clone(r.Inputs)
-			if in == nil {
-				in = map[string]core.Credential{}
-			}
-			in[role] = core.Credential{Attach: core.Attachment{Header: strange}}
-			cred, _, err := r.ask(r.ctx, p, core.Request{Inputs: in}) // an error is fine, a panic is not
-			if err == nil {
-				r.sound("with a strange input, the credential's ", cred.Attach)
-			} else if what := r.leak(err.Error()); what != "" {
-				r.errorf("an error about the input %q shows %s", role, what)
-			}
+	return roles
+}
+
+// strangeHeaders gives inputs of a role whose header is not that of a bearer token. An error is
+// right, and so is a credential that does without; a panic is not.
+func (r *run) strangeHeaders(p core.Provider, role string) {
+	secret := "secret-" + r.id
+	for _, strange := range []map[string]core.Secret{
+		nil,
+		{"Authorization": {}},
+		{"Authorization": core.NewSecret("Basic " + secret)},
+		{"Authorization": core.NewSecret("Bearer \r\n" + secret)},
+		{"authorization": core.NewSecret(strings.Repeat(secret+" ", 1000))},
+		{"X-Key": core.NewSecret(secret)},
+	} {
+		in := inputs(r.Inputs)
+		in[role] = core.Credential{Attach: core.Attachment{Header: strange}}
+		cred, _, err := r.ask(r.ctx, p, core.Request{Inputs: in})
+		if err == nil {
+			r.sound("with a strange input, the credential's ", cred.Attach)
+		} else if what := r.leak(err.Error()); what != "" {
+			r.errorf("an error about the input %q shows %s", role, what)
 		}
 	}
 }
 
+// inputs returns a copy of m that can be written to, also of nil.
+func inputs(m map[string]core.Credential) map[string]core.Credential {
+	if m == nil {
+		return map[string]core.Credential{}
+	}
+	return maps.Clone(m)
+}
+
 // refusedInputs lets the server refuse, and sees which input the error blames.
 func refusedInputs(r *run) {
-	for _, inputs := range []map[string]core.Credential{r.Inputs, nil} {
-		for _, code := range []string{"invalid_grant", "invalid_request", "invalid_client", "invalid_target"} {
+	for _, given := range []map[string]core.Credential{r.Inputs, nil} {
+		for _, code := range []string{
+			"invalid_grant", "invalid_request", "invalid_client", "invalid_target",
+		} {
 			st := r.stage(answer(400, `{"error": "`+code+`"}`, kind, asJSON))
 			p := r.open(st.server())
 			if p == nil {
 				return
 			}
-			own := maps.Clone(inputs)
-			if own == nil {
-				own = map[string]core.Credential{}
-			}
-			_, err := r.call(r.ctx, func(ctx context.Context) error {
-				_, err := p.Authenticate(ctx, core.Request{Inputs: own})
-				return err
-			})
-			var e *core.Error
-			if !errors.As(err, &e) || e.Input == "" {
-				continue
-			}
-			if _, ok := inputs[e.Input]; !ok {
+			if role, ok := r.blamed(p, given); !ok {
 				r.errorf("with %d inputs and the answer %s, the error names the input %q as refused",
-					len(inputs), code, e.Input)
+					len(given), code, role)
 			}
 		}
 	}
+}
+
+// blamed authenticates with the inputs and returns the role that the error names as refused, and
+// false where no input has it.
+func (r *run) blamed(p core.Provider, given map[string]core.Credential) (role string, ok bool) {
+	_, err := r.call(r.ctx, func(ctx context.Context) error {
+		_, err := p.Authenticate(ctx, core.Request{Inputs: inputs(given)})
+		return err
+	})
+	var e *core.Error
+	if !errors.As(err, &e) || e.Input == "" {
+		return "", true
+	}
+	_, ok = given[e.Input]
+	return e.Input, ok
 }
 
 func toPlainAll(m map[string]core.Credential) map[string]plainCredential {

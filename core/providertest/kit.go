@@ -98,7 +98,9 @@ func (k *kit) runAll(ctx context.Context, want func(check) bool) []Result {
 	}
 	for name := range k.Waive {
 		if !known(name) {
-			results = append(results, Result{Name: "fixture", Promise: "a fixture waives checks that exist", Err: fmt.Errorf("Fixture.Waive: there is no check %q", name)})
+			results = append(results, Result{Name: "fixture",
+				Promise: "a fixture waives checks that exist",
+				Err:     fmt.Errorf("Fixture.Waive: there is no check %q", name)})
 		}
 	}
 	return results

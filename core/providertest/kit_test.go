@@ -47,8 +47,11 @@ func TestZeroFixture(t *testing.T) {
 
 func TestWaive(t *testing.T) {
 	f := visit(office(nil))
-	f.Waive = map[string]string{"server/refuses": "the desk never refuses", "server/refusse": "misspelt"}
-	results := newKit(f, coded(core.Unavailable)).runAll(t.Context(), func(c check) bool { return c.name == "server/refuses" })
+	f.Waive = map[string]string{"server/refuses": "the desk never refuses",
+		"server/refusse": "misspelt"}
+	results := newKit(f, coded(core.CodeUnavailable)).runAll(t.Context(), func(c check) bool {
+		return c.name == "server/refuses"
+	})
 	require.Equal(t, "the desk never refuses", find(t, results, "server/refuses").Skipped)
 	require.ErrorContains(t, find(t, results, "fixture").Err, `no check "server/refusse"`)
 }
@@ -72,7 +75,10 @@ func TestNoServer(t *testing.T) {
 			}), nil
 		})
 	skipped := 0
-	for _, r := range Check(t.Context(), Fixture{Factory: factory, Settings: func(s Server) map[string]any { return map[string]any{"token": s.Secret} }}) {
+	for _, r := range Check(t.Context(), Fixture{Factory: factory,
+		Settings: func(s Server) map[string]any {
+			return map[string]any{"token": s.Secret}
+		}}) {
 		require.NoError(t, r.Err, r.Name)
 		if r.Skipped == "the fixture has no server" {
 			skipped++
@@ -89,21 +95,26 @@ func TestAbilities(t *testing.T) {
 			return err
 		}
 		a.authorize = func(core.Outgoing) (core.Attachment, error) {
-			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("signed")}}, nil
+			return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("signed")}},
+				nil
 		}
 		a.signIn = func(ctx context.Context, _ core.UI) (core.Credential, error) {
 			return a.Authenticate(ctx, core.Request{})
 		}
 	})
 	requests := []string{"ability/concurrent", "ability/learn", "ability/body", "ability/rounds"}
-	people := []string{"person/nobody", "person/absent", "person/refuses", "person/signs-in", "person/shown"}
+	people := []string{"person/nobody", "person/absent", "person/refuses", "person/signs-in",
+		"person/shown"}
 	for name, c := range map[string]struct {
 		factory core.Factory
 		skipped []string
 	}{
 		"working": {working, []string{"ability/sign", "person/signs-in", "person/shown"}},
-		"proxy":   {with(func(*able) {}), slices.Concat([]string{"ability/revoke", "ability/authorize", "ability/sign"}, requests, people)},
-		"signing": {chain(signWell), slices.Concat([]string{"ability/revoke", "ability/authorize"}, requests, people)},
+		"proxy": {with(func(*able) {}),
+			slices.Concat([]string{"ability/revoke", "ability/authorize", "ability/sign"}, requests,
+				people)},
+		"signing": {chain(signWell), slices.Concat([]string{"ability/revoke", "ability/authorize"},
+			requests, people)},
 	} {
 		var skipped []string
 		for _, r := range Check(t.Context(), visit(c.factory)) {
@@ -134,10 +145,13 @@ func TestEndpoint(t *testing.T) {
 func TestCopied(t *testing.T) {
 	full := core.Credential{
 		Attach: core.Attachment{
-			Header: map[string]core.Secret{"A": core.NewSecret("1")}, Query: map[string]core.Secret{"b": core.NewSecret("2")},
-			Cookie: map[string]core.Secret{"c": core.NewSecret("3")}, Cert: core.NewSecret("4"), Roots: "5", Learn: []string{"9"},
+			Header: map[string]core.Secret{"A": core.NewSecret("1")},
+			Query:  map[string]core.Secret{"b": core.NewSecret("2")},
+			Cookie: map[string]core.Secret{"c": core.NewSecret("3")}, Cert: core.NewSecret("4"),
+			Roots: "5", RememberHeaders: []string{"9"},
 		},
-		Renewal: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(), Origins: []string{"https://a.example"},
+		RefreshState: core.NewSecret("6"), Expiry: time.Now(), RenewAfter: time.Now(),
+		Origins: []string{"https://a.example"},
 		Subject: "7", Attributes: map[string]string{"d": "8"},
 		Body: &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 10},
 	}
@@ -159,7 +173,8 @@ func requireFull(t *testing.T, v reflect.Value) {
 		if !field.IsExported() {
 			continue
 		}
-		require.False(t, v.Field(i).IsZero(), "%s.%s is not covered: teach plainCredential about it", v.Type(), field.Name)
+		require.False(t, v.Field(i).IsZero(), "%s.%s is not covered: teach plainCredential about it",
+			v.Type(), field.Name)
 		if field.Type == reflect.TypeFor[core.Attachment]() {
 			requireFull(t, v.Field(i))
 		}
@@ -183,7 +198,8 @@ func TestLeak(t *testing.T) {
 	} {
 		require.NotEmpty(t, k.leak(shown), name)
 	}
-	require.Empty(t, k.leak("short and harmless "+base64.StdEncoding.EncodeToString([]byte("something else entirely"))))
+	other := base64.StdEncoding.EncodeToString([]byte("something else entirely"))
+	require.Empty(t, k.leak("short and harmless "+other))
 
 	how, what := k.leakIn(struct{ Inner error }{errors.New(text)})
 	require.Equal(t, "Fixture.Secrets[0]", what)
@@ -200,12 +216,17 @@ func (panics) MarshalJSON() ([]byte, error) { panic("no") }
 // What settings show in the open, a credential may repeat.
 func TestPublicSettings(t *testing.T) {
 	f := visit(office(nil))
-	f.Settings = func(s Server) map[string]any { return map[string]any{"url": "https://public.example", "key": s.Secret} }
+	f.Settings = func(s Server) map[string]any {
+		return map[string]any{"url": "https://public.example", "key": s.Secret}
+	}
 	k := newKit(f, f.Factory)
 	k.learn(core.Credential{
 		Attach: core.Attachment{
-			Header: map[string]core.Secret{"X-App": core.NewSecret("https://public.example"), "X-Key": core.NewSecret("hidden-hidden")},
-			Cert:   core.NewSecret("-----BEGIN PRIVATE KEY-----\n" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\nd3h5ejAxMjM0NTY3ODk=\n-----END PRIVATE KEY-----\n"),
+			Header: map[string]core.Secret{"X-App": core.NewSecret("https://public.example"),
+				"X-Key": core.NewSecret("hidden-hidden")},
+			Cert: core.NewSecret("-----BEGIN PRIVATE KEY-----\n" +
+				"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\n" +
+				"d3h5ejAxMjM0NTY3ODk=\n-----END PRIVATE KEY-----\n"),
 		},
 	})
 	require.Empty(t, k.leak("https://public.example"))
@@ -213,12 +234,13 @@ func TestPublicSettings(t *testing.T) {
 	require.Equal(t, "the credential's private key", k.leak("d3h5ejAxMjM0NTY3ODk="))
 }
 
-// An Authorizer that begins with a round without a credential passes, as does one that reads bodies.
+// An Authorizer that begins with a round without a credential passes, as does one that reads
+// bodies.
 func TestRounds(t *testing.T) {
 	f := visit(with(func(a *able) {
 		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
-			at := core.Attachment{Learn: []string{"WWW-Authenticate"}}
-			if len(out.Learned.Values("WWW-Authenticate")) > 0 {
+			at := core.Attachment{RememberHeaders: []string{"WWW-Authenticate"}}
+			if len(out.Remembered.Values("WWW-Authenticate")) > 0 {
 				at.Header = map[string]core.Secret{"Authorization": core.NewSecret("Steps 1")}
 			}
 			return at, nil
@@ -248,7 +270,8 @@ func TestOneText(t *testing.T) {
 
 func TestEachText(t *testing.T) {
 	shout := func(s string) any { return s + "!" }
-	require.JSONEq(t, `{"a": "b!", "c": ["d!", 1, {"e": null}]}`, string(eachText([]byte(`{"a": "b", "c": ["d", 1, {"e": null}]}`), shout)))
+	require.JSONEq(t, `{"a": "b!", "c": ["d!", 1, {"e": null}]}`,
+		string(eachText([]byte(`{"a": "b", "c": ["d", 1, {"e": null}]}`), shout)))
 	require.Equal(t, "plain!", string(eachText([]byte("plain"), shout)))
 	require.Equal(t, "plain", string(eachText([]byte("plain"), func(string) any { return 1 })))
 }
@@ -264,9 +287,10 @@ func TestPerson(t *testing.T) {
 		require.NoError(t, r.Err, r.Name)
 		ran[r.Name] = r.Skipped == ""
 	}
-	for _, name := range []string{"person/nobody", "person/absent", "person/refuses", "person/signs-in", "person/shown", "session/life", "previous/stored"} {
+	for _, name := range []string{"person/nobody", "person/absent", "person/refuses",
+		"person/signs-in", "person/shown", "session/life", "previous/stored"} {
 		require.True(t, ran[name], name)
 	}
 	results := Check(t.Context(), visit(counters("")))
-	require.ErrorIs(t, find(t, results, "credential/obtained").Err, core.Interactive)
+	require.ErrorIs(t, find(t, results, "credential/obtained").Err, core.CodeInteractive)
 }

@@ -52,7 +52,8 @@ func (r *run) lives(visit func(*stage)) {
 			return
 		}
 		prepare(st)
-		s := core.New("providertest", p, &core.Options{Provider: r.factory.Info().Kind, Timeout: short, UI: r.person(r.at, true), Inputs: r.inputSessions()})
+		s := core.New("providertest", p, &core.Options{Kind: r.factory.Info().Kind, Timeout: short,
+			UI: r.person(r.at, true), Inputs: r.inputSessions()})
 		within := limit
 		if i < len(bad) {
 			within = prompt // Timeout does not bound a sign-in
@@ -98,6 +99,7 @@ func openQuiet(r *run) {
 	}
 	r.open(st.server())
 	if n := st.opened(); n > 0 {
-		r.errorf("Check and Open have made %d connections to the server; nothing is sent before Authenticate", n)
+		r.errorf("Check and Open have made %d connections to the server; "+
+			"nothing is sent before Authenticate", n)
 	}
 }

@@ -30,12 +30,15 @@ func (r *run) authorizer() (core.Authorizer, core.Credential, bool) {
 
 func outgoing(cred core.Credential, learned http.Header) core.Outgoing {
 	return withBody(core.Outgoing{
-		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{}, Learned: learned,
+		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{},
+		Remembered: learned,
 	}, cred.Body, nil)
 }
 
 // attach calls Authorize.
-func (r *run) attach(a core.Authorizer, cred core.Credential, out core.Outgoing) (got core.Attachment, err error) {
+func (r *run) attach(a core.Authorizer, cred core.Credential, out core.Outgoing) (
+	got core.Attachment, err error,
+) {
 	var own core.Attachment // the call's own, in case it never comes back
 	if _, err = r.call(r.ctx, func(ctx context.Context) (err error) {
 		own, err = a.Authorize(ctx, cred, out)
@@ -57,7 +60,7 @@ func authorizeConcurrently(r *run) {
 	for range callers {
 		go func() {
 			got, err := r.attach(a, cred, outgoing(cred, http.Header{"Dpop-Nonce": {"n-1"}}))
-			if err == nil && isEmpty(got) && len(got.Learn) == 0 {
+			if err == nil && isEmpty(got) && len(got.RememberHeaders) == 0 {
 				err = errors.New("it attaches nothing")
 			}
 			errs <- err
@@ -90,9 +93,10 @@ func learned(r *run) {
 		r.errorf("Authorize that has learned nothing: %w", err)
 		return
 	}
-	names := append(slices.Clone(first.Learn), "DPoP-Nonce", "X-Unheard-Of")
+	names := append(slices.Clone(first.RememberHeaders), "DPoP-Nonce", "X-Unheard-Of")
 	for _, value := range []string{
-		"", hostileMark + "\r\nX-Smuggled: 1", hostileMark + "\x00\x7f", hostileMark + strings.Repeat("a", 1<<20), hostileMark + "\u202e\u00e9",
+		"", hostileMark + "\r\nX-Smuggled: 1", hostileMark + "\x00\x7f",
+		hostileMark + strings.Repeat("a", 1<<20), hostileMark + "\u202e\u00e9",
 	} {
 		taught := http.Header{}
 		for _, name := range names {
@@ -101,7 +105,7 @@ func learned(r *run) {
 		before := taught.Clone()
 		got, err := r.attach(a, cred, outgoing(cred, taught))
 		if !reflect.DeepEqual(before, taught) {
-			r.errorf("Authorize has written to Outgoing.Learned")
+			r.errorf("Authorize has written to Outgoing.Remembered")
 		}
 		if err != nil {
 			if strings.Contains(err.Error(), hostileMark) {
@@ -110,14 +114,20 @@ func learned(r *run) {
 			continue
 		}
 		r.sound("with a hostile value learned, the authorized request's ", got)
-		size := 0
-		for _, part := range []map[string]core.Secret{got.Header, got.Query, got.Cookie} {
-			for name, value := range part {
-				size += len(name) + len(value.Reveal())
-			}
-		}
-		if size > maxProof {
-			r.errorf("with a hostile value learned, the authorized request's attachment has %d KiB", size>>10)
+		if size := sizeOf(got); size > maxProof {
+			r.errorf("with a hostile value learned, the authorized request's attachment has %d KiB",
+				size>>10)
 		}
 	}
+}
+
+// sizeOf returns how many bytes the names and values of an attachment have.
+func sizeOf(a core.Attachment) int {
+	size := 0
+	for _, part := range []map[string]core.Secret{a.Header, a.Query, a.Cookie} {
+		for name, value := range part {
+			size += len(name) + len(value.Reveal())
+		}
+	}
+	return size
 }

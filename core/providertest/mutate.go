@@ -131,11 +131,14 @@ func (r *run) alterations(fn func(string) any, look func(core.Credential, error)
 // so is a credential that is free of it.
 func controlCharacters(r *run) {
 	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
-		r.alterations(func(s string) any { return s[:len(s)/2] + smuggled + s[len(s)/2:] }, func(cred core.Credential, err error) {
+		r.alterations(func(s string) any {
+			return s[:len(s)/2] + smuggled + s[len(s)/2:]
+		}, func(cred core.Credential, err error) {
 			if err == nil {
 				r.sound("with a control character in the answer, the credential's ", cred.Attach)
 			}
-			if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""), func(c rune) bool { return c < ' ' }) {
+			if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""),
+				func(c rune) bool { return c < ' ' }) {
 				r.errorf("the credential's Subject or Origins has a control character of the answer")
 			}
 		})

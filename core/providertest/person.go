@@ -50,14 +50,14 @@ func (r *run) watched(ui core.UI) core.UI {
 	if ui.Open != nil {
 		out.Open = func(ctx context.Context, u string) error { note("Open", u); return ui.Open(ctx, u) }
 	}
-	if ui.Visit != nil {
-		out.Visit = func(ctx context.Context, v core.Visit) error {
-			note("Visit", v.URL)
-			note("Visit's code", v.Code)
-			if v.Direct != "" {
-				note("Visit", v.Direct)
+	if ui.ShowDevicePrompt != nil {
+		out.ShowDevicePrompt = func(ctx context.Context, v core.DevicePrompt) error {
+			note("Visit", v.VerificationURI)
+			note("Visit's code", v.UserCode)
+			if v.VerificationURIComplete != "" {
+				note("Visit", v.VerificationURIComplete)
 			}
-			return ui.Visit(ctx, v)
+			return ui.ShowDevicePrompt(ctx, v)
 		}
 	}
 	return out
@@ -65,9 +65,9 @@ func (r *run) watched(ui core.UI) core.UI {
 
 // absentUI is of a program that shows what it is given to nobody.
 var absentUI = core.UI{
-	Show:  func(context.Context, string) error { return nil },
-	Open:  func(context.Context, string) error { return nil },
-	Visit: func(context.Context, core.Visit) error { return nil },
+	Show:             func(context.Context, string) error { return nil },
+	Open:             func(context.Context, string) error { return nil },
+	ShowDevicePrompt: func(context.Context, core.DevicePrompt) error { return nil },
 	Ask: func(ctx context.Context, _ string, _ bool) (core.Secret, error) {
 		<-ctx.Done()
 		return core.Secret{}, context.Cause(ctx)
@@ -76,22 +76,26 @@ var absentUI = core.UI{
 
 // unwillingUI is of a person who says no to the program.
 var unwillingUI = core.UI{
-	Show:  func(context.Context, string) error { return errUnwilling },
-	Open:  func(context.Context, string) error { return errUnwilling },
-	Visit: func(context.Context, core.Visit) error { return errUnwilling },
-	Ask:   func(context.Context, string, bool) (core.Secret, error) { return core.Secret{}, errUnwilling },
+	Show:             func(context.Context, string) error { return errUnwilling },
+	Open:             func(context.Context, string) error { return errUnwilling },
+	ShowDevicePrompt: func(context.Context, core.DevicePrompt) error { return errUnwilling },
+	Ask: func(context.Context, string, bool) (core.Secret, error) {
+		return core.Secret{}, errUnwilling
+	},
 }
 
-var errUnwilling = core.Errorf(core.Denied, "the person does not want to")
+var errUnwilling = core.Errorf(core.CodeDenied, "the person does not want to")
 
 // signIn opens a provider that can sign a person in, and does it. False: it
 // cannot, which has been said.
-func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (core.Provider, core.Credential, time.Duration, error, bool) {
+func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (
+	core.Provider, core.Credential, time.Duration, error, bool,
+) {
 	p := r.open(r.stage(nil).server())
 	if p == nil {
 		return nil, core.Credential{}, 0, nil, false
 	}
-	in, ok := p.(core.SignIn)
+	in, ok := p.(core.InteractiveProvider)
 	if !ok {
 		r.skipped = "the provider is no core.SignIn"
 		return nil, core.Credential{}, 0, nil, false
@@ -124,8 +128,9 @@ func nobody(r *run) {
 		r.errorf("SignIn was not back %v after the end of its context", prompt)
 	case ctx.Err() != nil:
 		r.errorf("SignIn with nobody to ask waited until the end of its context")
-	case err != nil && core.CodeOf(err) != core.Interactive:
-		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err), core.Interactive, err)
+	case err != nil && core.CodeOf(err) != core.CodeInteractive:
+		r.errorf("SignIn with nobody to ask reports %q, want %q: %w", core.CodeOf(err),
+			core.CodeInteractive, err)
 	}
 }
 
@@ -133,7 +138,7 @@ func nobody(r *run) {
 func absentPerson(r *run) {
 	for part, ui := range map[string]core.UI{
 		"all of it": absentUI, "Show": {Show: absentUI.Show}, "Ask": {Ask: absentUI.Ask},
-		"Open": {Open: absentUI.Open}, "Visit": {Visit: absentUI.Visit},
+		"Open": {Open: absentUI.Open}, "Visit": {ShowDevicePrompt: absentUI.ShowDevicePrompt},
 	} {
 		ctx, cancel := context.WithTimeout(r.ctx, 3*short)
 		_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return r.watched(ui) })
@@ -145,7 +150,8 @@ func absentPerson(r *run) {
 		case errors.Is(err, errStuck) || late > prompt:
 			r.errorf("SignIn with a UI of %s: it was not back %v after the end of its context", part, prompt)
 		case late > 0 && err != nil && !errors.Is(err, context.DeadlineExceeded):
-			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part, context.DeadlineExceeded, err)
+			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part,
+				context.DeadlineExceeded, err)
 		}
 		if r.failed() {
 			return
@@ -193,7 +199,9 @@ func answers(address string) bool {
 
 // refusing has a person say no, to the program and at the server.
 func refusing(r *run) {
-	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI { return r.watched(unwillingUI) }}
+	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI {
+		return r.watched(unwillingUI)
+	}}
 	if r.Person != nil {
 		people["at the server"] = func(s Server) core.UI { return *r.person(s, false) }
 	}
@@ -208,8 +216,10 @@ func refusing(r *run) {
 			r.errorf("a person who says no %s: SignIn goes on waiting", where)
 		case where == "at the server" && err == nil:
 			r.errorf("a person who says no %s: SignIn returned a credential", where)
-		case err != nil && core.CodeOf(err) != core.Denied && (where == "at the server" || core.CodeOf(err) != core.Interactive):
-			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where, core.CodeOf(err), core.Denied, err)
+		case err != nil && core.CodeOf(err) != core.CodeDenied &&
+			(where == "at the server" || core.CodeOf(err) != core.CodeInteractive):
+			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where,
+				core.CodeOf(err), core.CodeDenied, err)
 		}
 	}
 }
@@ -237,11 +247,13 @@ func willing(r *run) {
 		r.errorf("the credential of a sign-in is another one after it was copied as plain data")
 	}
 	_, err = r.call(r.ctx, func(ctx context.Context) error {
-		_, err := p.Authenticate(ctx, core.Request{Reason: core.Expiring, Previous: back, Inputs: r.Inputs})
+		_, err := p.Authenticate(ctx, core.Request{Reason: core.ReasonExpiring, Previous: back,
+			Inputs: r.Inputs})
 		return err
 	})
-	if err != nil && core.CodeOf(err) != core.Interactive {
-		r.errorf("Authenticate with the credential of a sign-in in Previous: the code is %q, want a credential or %q: %w", core.CodeOf(err), core.Interactive, err)
+	if err != nil && core.CodeOf(err) != core.CodeInteractive {
+		r.errorf("Authenticate with the credential of a sign-in in Previous: "+
+			"the code is %q, want a credential or %q: %w", core.CodeOf(err), core.CodeInteractive, err)
 	}
 }
 
@@ -259,7 +271,8 @@ func shownTexts(r *run) {
 		switch u, err := url.Parse(s.text); {
 		case strings.ContainsFunc(s.text, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }):
 			problem = "has control characters"
-		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http"):
+		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" ||
+			u.Scheme != "https" && u.Scheme != "http"):
 			problem = "is no web page"
 		}
 		unescaped, _ := url.QueryUnescape(s.text)

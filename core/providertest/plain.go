@@ -27,10 +27,11 @@ type plainCredential struct {
 func toPlain(c core.Credential) plainCredential {
 	p := plainCredential{
 		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
-		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.Renewal.Reveal(),
+		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.RefreshState.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
-		Origins: append([]string(nil), c.Origins...), Subject: c.Subject, Attributes: maps.Clone(c.Attributes),
-		Learn: append([]string(nil), c.Attach.Learn...),
+		Origins: append([]string(nil), c.Origins...), Subject: c.Subject,
+		Attributes: maps.Clone(c.Attributes),
+		Learn:      append([]string(nil), c.Attach.RememberHeaders...),
 	}
 	if c.Body != nil {
 		p.Digests, p.RawBody = append([]crypto.Hash(nil), c.Body.Digests...), c.Body.Raw
@@ -50,9 +51,9 @@ func (p plainCredential) credential() core.Credential {
 	c := core.Credential{
 		Attach: core.Attachment{
 			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
-			Cert: core.NewSecret(p.Cert), Roots: p.Roots, Learn: p.Learn,
+			Cert: core.NewSecret(p.Cert), Roots: p.Roots, RememberHeaders: p.Learn,
 		},
-		Renewal: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
+		RefreshState: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
 		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
 	}
 	if len(p.Digests) > 0 || p.RawBody != 0 {

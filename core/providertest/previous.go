@@ -18,7 +18,8 @@ func previous(reason core.Reason, challenges ...string) func(*run) {
 		}
 		for _, challenge := range challenges {
 			before := toPlain(cred)
-			next, _, err := r.ask(r.ctx, p, core.Request{Reason: reason, Previous: cred, Challenge: challenge})
+			next, _, err := r.ask(r.ctx, p, core.Request{Reason: reason, Previous: cred,
+				Challenge: challenge})
 			if err != nil {
 				r.errorf("Authenticate with Reason %v and the credential in Previous: %w", reason, err)
 				return
@@ -39,13 +40,15 @@ func previousAbsent(r *run) {
 	if !ok {
 		return
 	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+	for _, reason := range []core.Reason{core.ReasonExpiring, core.ReasonRejected} {
 		if _, _, err := r.ask(r.ctx, p, core.Request{Reason: reason}); err != nil {
 			r.errorf("Authenticate with Reason %v and no Previous: %w", reason, err)
 		}
 	}
-	strange := core.Credential{Renewal: core.NewSecret("\x00{not from here"), Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
-	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.Expiring, Previous: strange}) // an error is fine, a panic is not
+	strange := core.Credential{RefreshState: core.NewSecret("\x00{not from here"),
+		Attributes: map[string]string{}, Expiry: time.Unix(1, 0)}
+	// an error is fine, a panic is not
+	_, _, _ = r.ask(r.ctx, p, core.Request{Reason: core.ReasonExpiring, Previous: strange})
 }
 
 // previousElsewhere lets a second provider renew what a first one obtained,
@@ -60,9 +63,10 @@ func previousElsewhere(r *run) {
 	if other == nil {
 		return
 	}
-	for _, reason := range []core.Reason{core.Expiring, core.Rejected} {
+	for _, reason := range []core.Reason{core.ReasonExpiring, core.ReasonRejected} {
 		if _, _, err := r.ask(r.ctx, other, core.Request{Reason: reason, Previous: back}); err != nil {
-			r.errorf("a newly opened provider, Reason %v, the copied credential of another in Previous: %w", reason, err)
+			r.errorf("a newly opened provider, Reason %v, "+
+				"the copied credential of another in Previous: %w", reason, err)
 		}
 	}
 }
@@ -77,7 +81,8 @@ func previousStored(r *run) {
 		if p == nil {
 			return
 		}
-		s := core.New("providertest", p, &core.Options{Store: store, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions()})
+		s := core.New("providertest", p, &core.Options{Store: store, Timeout: limit,
+			UI: r.person(r.at, true), Inputs: r.inputSessions()})
 		_, err := r.call(r.ctx, s.Init)
 		if err != nil {
 			r.errorf("Init of %s session with a store: %w", which, err)
@@ -85,7 +90,10 @@ func previousStored(r *run) {
 		}
 		if c, err := s.Credential(r.ctx); err == nil && which == "another" {
 			s.Reject(c, "")
-			_, err = r.call(r.ctx, func(ctx context.Context) error { _, err := s.Credential(ctx); return err })
+			_, err = r.call(r.ctx, func(ctx context.Context) error {
+				_, err := s.Credential(ctx)
+				return err
+			})
 			if err != nil {
 				r.errorf("a newly opened provider, the stored credential of another in Previous: %w", err)
 			}

@@ -62,11 +62,11 @@ type Fixture struct {
 	Person func(s Server, willing bool) core.UI
 	// Inputs are what every Request brings in its Inputs. Nil: nothing.
 	Inputs map[string]core.Credential
-	// Learned is what the API's 401 to a request without an Authorization header
+	// Remembered is what the API's 401 to a request without an Authorization header
 	// says, by canonical name, for an Authorizer whose first round carries no
 	// credential, such as the challenge of HTTP Digest. Nil: there is no such
 	// round.
-	Learned http.Header
+	Remembered http.Header
 	// Secrets are further texts that must never be shown, such as a password
 	// inside a file that the settings name. The kit adds Server.Secret and
 	// what credentials hold.

@@ -67,7 +67,8 @@ func bodies(r *run) {
 		return
 	}
 	post := core.Outgoing{
-		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{}, Learned: r.Learned.Clone(),
+		Method: http.MethodPost, URL: "https://api.example.com/v1/items", Header: http.Header{},
+		Remembered: r.Remembered.Clone(),
 	}
 	unread := withBody(post, nil, nil)
 	unread.ContentLength = -1
@@ -126,7 +127,7 @@ func rounds(r *run) {
 		if !isEmpty(got) {
 			return
 		}
-		if !r.answers(got.Learn, &known) {
+		if !r.answers(got.RememberHeaders, &known) {
 			return
 		}
 	}
@@ -139,7 +140,7 @@ func (r *run) answers(names []string, known *http.Header) bool {
 	news := false
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
-		values := r.Learned[name]
+		values := r.Remembered[name]
 		if len(values) == 0 || slices.Equal(values, (*known)[name]) {
 			continue
 		}
@@ -152,7 +153,7 @@ func (r *run) answers(names []string, known *http.Header) bool {
 	case len(names) == 0:
 		r.errorf("Authorize attaches nothing and names nothing in Learn")
 	case !news && len(*known) == 0:
-		r.errorf("Authorize attaches nothing, and Fixture.Learned has none of the headers in Learn")
+		r.errorf("Authorize attaches nothing, and Fixture.Remembered has none of the headers in RememberHeaders")
 	case !news:
 		r.errorf("Authorize attaches nothing, and asks for a round that brings nothing new")
 	}

@@ -135,7 +135,9 @@ func (r *run) open(s Server) core.Provider {
 // ask obtains a credential in the way of a session, from a person if it takes
 // one and the fixture has one, and notes what it returns. The duration is how
 // long after the end of ctx the call came back, zero if before.
-func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (cred core.Credential, late time.Duration, err error) {
+func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (
+	cred core.Credential, late time.Duration, err error,
+) {
 	var c core.Credential // the call's own, in case it never comes back
 	if req.Inputs == nil {
 		req.Inputs = r.Inputs
@@ -143,7 +145,7 @@ func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (cred 
 	ui := r.person(r.at, true)
 	late, err = r.call(ctx, func(ctx context.Context) (err error) {
 		c, err = p.Authenticate(ctx, req)
-		if in, ok := p.(core.SignIn); ok && ui != nil && core.CodeOf(err) == core.Interactive {
+		if in, ok := p.(core.InteractiveProvider); ok && ui != nil && core.CodeOf(err) == core.CodeInteractive {
 			c, err = in.SignIn(ctx, req, *ui)
 		}
 		return err

@@ -36,7 +36,8 @@ func (k *kit) addSecret(what, text string) {
 	if slices.ContainsFunc(k.secrets, func(s secret) bool { return s.forms[0] == text }) {
 		return
 	}
-	forms := []string{text, url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString([]byte(text))}
+	forms := []string{text, url.QueryEscape(text), url.PathEscape(text),
+		hex.EncodeToString([]byte(text))}
 	for _, quoted := range []string{strconv.Quote(text), marshalled(text)} {
 		forms = append(forms, quoted[1:len(quoted)-1])
 	}
@@ -81,8 +82,9 @@ func (k *kit) learn(c core.Credential) {
 			add(fmt.Sprintf("the credential's %s %q", part.what, name), text)
 		}
 	}
-	add("the credential's Renewal", c.Renewal.Reveal())
-	for block, rest := pem.Decode([]byte(c.Attach.Cert.Reveal())); block != nil; block, rest = pem.Decode(rest) {
+	add("the credential's Renewal", c.RefreshState.Reveal())
+	rest := []byte(c.Attach.Cert.Reveal())
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
 			continue
 		}
@@ -96,7 +98,9 @@ func (k *kit) learn(c core.Credential) {
 // may repeat them in the open.
 func (k *kit) publicSettings() []string {
 	var texts []string
-	walkSettings(k.factory.Settings(), k.settings(Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(), Secret: k.canary}), nil,
+	walkSettings(k.factory.Settings(),
+		k.settings(Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(),
+			Secret: k.canary}), nil,
 		func(_ []string, s core.Setting, text string) {
 			if !s.Secret && !strings.Contains(text, k.canary) {
 				texts = append(texts, text)
@@ -213,7 +217,8 @@ func secretsInValues(r *run) {
 		name  string
 		value any
 	}{
-		{"the provider", p}, {"the factory", r.factory}, {"the credential", cred}, {"a request", core.Request{Previous: cred}},
+		{"the provider", p}, {"the factory", r.factory}, {"the credential", cred},
+		{"a request", core.Request{Previous: cred}},
 	} {
 		if how, what := r.leakIn(v.value); what != "" {
 			r.errorf("%s as %s shows %s", v.name, how, what)
@@ -224,7 +229,8 @@ func secretsInValues(r *run) {
 			r.errorf("Attributes[%q] holds %s", name, what)
 		}
 	}
-	for name, text := range map[string]string{"Subject": cred.Subject, "Origins": strings.Join(cred.Origins, " "), "Roots": cred.Attach.Roots} {
+	for name, text := range map[string]string{"Subject": cred.Subject,
+		"Origins": strings.Join(cred.Origins, " "), "Roots": cred.Attach.Roots} {
 		if what := r.leak(text); what != "" {
 			r.errorf("the credential's %s holds %s", name, what)
 		}

@@ -44,7 +44,8 @@ type listener struct {
 // stage starts a server that misbehaves as bad says, nil for not at all. It
 // ends with the check.
 func (r *run) stage(bad http.HandlerFunc) *stage {
-	st := &stage{good: r.Good, endpoint: r.Endpoint, canary: r.canary, stop: make(chan struct{}), began: make(chan struct{}, 1)}
+	st := &stage{good: r.Good, endpoint: r.Endpoint, canary: r.canary, stop: make(chan struct{}),
+		began: make(chan struct{}, 1)}
 	if st.good == nil {
 		st.good = http.NotFoundHandler()
 	}
@@ -104,7 +105,8 @@ func (r *run) listen(h http.Handler, config *tls.Config) *listener {
 	l := &listener{conns: map[net.Conn]http.ConnState{}, url: "http://" + ln.Addr().String()}
 	l.server = http.Server{
 		Handler: h, ErrorLog: log.New(io.Discard, "", 0), ConnState: l.track,
-		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/2 cannot be hijacked
+		// HTTP/2 cannot be hijacked
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
 	if config != nil {
 		l.url = "https://" + ln.Addr().String()
@@ -164,7 +166,8 @@ func newCert() tls.Certificate {
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "providertest"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

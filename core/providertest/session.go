@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	expiring = core.Expiring
-	rejected = core.Rejected
+	expiring = core.ReasonExpiring
+	rejected = core.ReasonRejected
 )
 
 // hostileChallenge is what a broken server may send in WWW-Authenticate.
@@ -93,15 +93,17 @@ func (a *api) outcome() (requests int, problem string) {
 
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
-	a := &api{learned: r.Learned}
-	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()}, ClientAuth: tls.RequestClientCert})
+	a := &api{learned: r.Remembered}
+	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()},
+		ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(serverCA()))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
-		Provider: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(), Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Kind: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
+		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(),
+		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 
@@ -157,38 +159,43 @@ func sessionLife(r *run) {
 		return
 	}
 	a, s := r.session(p, &logs)
-	if _, err := s.Credential(r.ctx); !errors.Is(err, core.NotInitialized) {
-		r.errorf("before Init, Credential reports %v, want %q", err, core.NotInitialized)
+	if _, err := s.Credential(r.ctx); !errors.Is(err, core.CodeNotInitialized) {
+		r.errorf("before Init, Credential reports %v, want %q", err, core.CodeNotInitialized)
 	}
 	for range 2 {
 		if _, err := r.call(r.ctx, s.Init); err != nil {
 			r.errorf("Session.Init: %w", err)
 			return
 		}
-		r.send(a, s, p, false)
-		if !r.failed() {
-			before := s.Status().Authentications
-			r.send(a, s, p, true)
-			if n := s.Status().Authentications; n != before+1 {
-				r.errorf("a refusal led to %d new credentials, want 1", n-before)
-			}
-		}
-		if c, err := s.Credential(r.ctx); err == nil {
-			r.learn(c)
-		}
-		if how, leaked := r.leakIn(s.Status()); leaked != "" {
-			r.errorf("Status as %s shows %s", how, leaked)
-		}
+		r.sendAndRefuse(a, s, p)
 		if _, err := r.call(r.ctx, s.Close); err != nil {
 			r.errorf("Session.Close: %w", err)
 		}
 		a.want(core.Credential{}, false)
-		if _, err := r.get(s, a.url); !errors.Is(err, core.Closed) {
-			r.errorf("after Close, a request reports %v, want %q", err, core.Closed)
+		if _, err := r.get(s, a.url); !errors.Is(err, core.CodeClosed) {
+			r.errorf("after Close, a request reports %v, want %q", err, core.CodeClosed)
 		}
 	}
 	if leaked := r.leak(logs.String()); leaked != "" {
 		r.errorf("the session's log shows %s", leaked)
+	}
+}
+
+// sendAndRefuse sends a request that is answered, and one whose first credential is refused.
+func (r *run) sendAndRefuse(a *api, s *core.Session, p core.Provider) {
+	r.send(a, s, p, false)
+	if !r.failed() {
+		before := s.Status().Authentications
+		r.send(a, s, p, true)
+		if n := s.Status().Authentications; n != before+1 {
+			r.errorf("a refusal led to %d new credentials, want 1", n-before)
+		}
+	}
+	if c, err := s.Credential(r.ctx); err == nil {
+		r.learn(c)
+	}
+	if how, leaked := r.leakIn(s.Status()); leaked != "" {
+		r.errorf("Status as %s shows %s", how, leaked)
 	}
 }
 
@@ -200,8 +207,8 @@ func sessionRefused(r *run) {
 	}
 	a, s := r.session(p, &logs)
 	_, err := r.call(r.ctx, s.Init)
-	if !errors.Is(err, core.Denied) {
-		r.errorf("Session.Init reports %v, want %q", err, core.Denied)
+	if !errors.Is(err, core.CodeDenied) {
+		r.errorf("Session.Init reports %v, want %q", err, core.CodeDenied)
 	}
 	if _, err := r.get(s, a.url); err == nil {
 		r.errorf("a request of a session that has no credential was sent")

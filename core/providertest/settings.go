@@ -33,7 +33,8 @@ func settingsDocumented(r *run) {
 	look = func(list []core.Setting, path string) {
 		for i, s := range list {
 			at := path + s.Name
-			if s.Name == "" || slices.ContainsFunc(list[:i], func(o core.Setting) bool { return o.Name == s.Name }) {
+			if s.Name == "" || slices.ContainsFunc(list[:i],
+				func(o core.Setting) bool { return o.Name == s.Name }) {
 				r.errorf("a setting has an empty or repeated name: %q", at)
 			}
 			if strings.TrimSpace(s.Doc) == "" {
@@ -45,7 +46,7 @@ func settingsDocumented(r *run) {
 	look(r.factory.Settings(), "")
 }
 
-// faulty checks that settings are refused as they should be: BadConfig, the
+// faulty checks that settings are refused as they should be: CodeBadConfig, the
 // path named, and no value shown. It returns the error.
 func (r *run) faulty(what string, settings map[string]any, paths ...[]string) error {
 	err := r.factory.Check(r.Environment, settings)
@@ -54,8 +55,8 @@ func (r *run) faulty(what string, settings map[string]any, paths ...[]string) er
 		r.errorf("%s is accepted", what)
 		return nil
 	}
-	if code := core.CodeOf(err); code != core.BadConfig {
-		r.errorf("%s is reported as %q, want %q: %w", what, code, core.BadConfig, err)
+	if code := core.CodeOf(err); code != core.CodeBadConfig {
+		r.errorf("%s is reported as %q, want %q: %w", what, code, core.CodeBadConfig, err)
 	}
 	var faults core.Faults
 	if !errors.As(err, &faults) {
@@ -74,20 +75,23 @@ func (r *run) faulty(what string, settings map[string]any, paths ...[]string) er
 
 // idle is a server for checks that need settings and no server.
 func (r *run) idle() Server {
-	return Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(), Secret: r.canary}
+	return Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(),
+		Secret: r.canary}
 }
 
 func settingsUnknown(r *run) {
 	for _, s := range r.factory.Settings() {
 		settings := r.settings(r.idle())
 		misspelt := s.Name + "x"
-		if slices.ContainsFunc(r.factory.Settings(), func(o core.Setting) bool { return o.Name == misspelt }) {
+		if slices.ContainsFunc(r.factory.Settings(),
+			func(o core.Setting) bool { return o.Name == misspelt }) {
 			continue
 		}
 		settings[misspelt] = r.canary
 		err := r.faulty("the unknown key "+misspelt, settings, []string{misspelt})
 		if err != nil && !strings.Contains(err.Error(), s.Name+`"`) {
-			r.errorf("the error about the unknown key %q does not name the nearest known key %q: %w", misspelt, s.Name, err)
+			r.errorf("the error about the unknown key %q does not name the nearest known key %q: %w",
+				misspelt, s.Name, err)
 		}
 	}
 	settings := r.settings(r.idle())
@@ -154,7 +158,8 @@ func settingsEnvironment(r *run) {
 	}
 	wrong := []core.Environment{"", "providertest-nowhere"}
 	for _, env := range info.Environments {
-		if upper := core.Environment(strings.ToUpper(string(env))); !slices.Contains(info.Environments, upper) {
+		upper := core.Environment(strings.ToUpper(string(env)))
+		if !slices.Contains(info.Environments, upper) {
 			wrong = append(wrong, upper)
 		}
 	}
@@ -165,12 +170,13 @@ func settingsEnvironment(r *run) {
 			r.errorf("the environment %q is accepted", env)
 			continue
 		}
-		if code := core.CodeOf(err); code != core.BadConfig {
-			r.errorf("the environment %q is reported as %q, want %q", env, code, core.BadConfig)
+		if code := core.CodeOf(err); code != core.CodeBadConfig {
+			r.errorf("the environment %q is reported as %q, want %q", env, code, core.CodeBadConfig)
 		}
 		for _, known := range info.Environments {
 			if !strings.Contains(err.Error(), string(known)) {
-				r.errorf("the error about the environment %q does not name the known one %q: %w", env, known, err)
+				r.errorf("the error about the environment %q does not name the known one %q: %w", env, known,
+					err)
 			}
 		}
 	}
@@ -179,14 +185,15 @@ func settingsEnvironment(r *run) {
 // settingsSecret looks where the fixture put the planted secret.
 func settingsSecret(r *run) {
 	found := false
-	walkSettings(r.factory.Settings(), r.settings(r.idle()), nil, func(path []string, s core.Setting, text string) {
-		if strings.Contains(text, r.canary) {
-			found = true
-			if !s.Secret {
-				r.errorf("the setting %q holds the secret and is not a core.Secret", strings.Join(path, "."))
+	walkSettings(r.factory.Settings(), r.settings(r.idle()), nil,
+		func(path []string, s core.Setting, text string) {
+			if strings.Contains(text, r.canary) {
+				found = true
+				if !s.Secret {
+					r.errorf("the setting %q holds the secret and is not a core.Secret", strings.Join(path, "."))
+				}
 			}
-		}
-	})
+		})
 	if !found {
 		r.skipped = "the fixture puts Server.Secret into no setting"
 	}

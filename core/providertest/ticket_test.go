@@ -32,10 +32,10 @@ var Factory = core.NewFactory(core.Info{Kind: "ticket", Summary: "Tickets of the
 // Authenticate trades the stub of the last ticket for a new one. It buys one if
 // there is no stub, or if the office refuses it.
 func (c *Config) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if stub := req.Previous.Renewal; !stub.IsZero() {
+	if stub := req.Previous.RefreshState; !stub.IsZero() {
 		trade := providerhttp.Call{URL: c.URL + "/trade", JSON: map[string]any{"stub": stub}}
 		cred, err := ask(ctx, req, trade)
-		if core.CodeOf(err) != core.Denied {
+		if core.CodeOf(err) != core.CodeDenied {
 			return cred, err
 		}
 	}
@@ -53,7 +53,7 @@ func ask(ctx context.Context, req core.Request, call providerhttp.Call) (core.Cr
 		return core.Credential{}, err
 	}
 	cred, err := providerhttp.Authorization("Ticket", answer.Ticket, answer.Seconds)
-	cred.Renewal = answer.Stub
+	cred.RefreshState = answer.Stub
 	return cred, err
 }
 
@@ -94,18 +94,19 @@ func TestTrade(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Ticket row-7-seat-12", cred.Attach.Header["Authorization"].Reveal())
 	require.WithinDuration(t, time.Now().Add(time.Minute), cred.Expiry, 10*time.Second)
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred})
 	require.NoError(t, err)
 	require.Equal(t, []string{"/buy", "/trade"}, paths)
 
 	status = http.StatusUnauthorized
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred})
 	require.NoError(t, err)
 	require.Equal(t, []string{"/buy", "/trade", "/trade", "/buy"}, paths)
 
 	status = http.StatusServiceUnavailable
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: cred, MayRetry: true})
-	require.ErrorIs(t, err, core.Unavailable)
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: cred,
+		MayRetry: true})
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.Len(t, paths, 5, "a stub is good for one use")
 }
 

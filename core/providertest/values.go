@@ -39,7 +39,8 @@ func cloneValue(v reflect.Value) reflect.Value {
 }
 
 // walkSettings calls fn for every text in settings, with its description.
-func walkSettings(described []core.Setting, settings map[string]any, path []string, fn func([]string, core.Setting, string)) {
+func walkSettings(described []core.Setting, settings map[string]any, path []string,
+	fn func([]string, core.Setting, string)) {
 	for _, s := range described {
 		value, ok := settings[s.Name]
 		if !ok {

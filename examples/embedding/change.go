@@ -59,7 +59,7 @@ func changes(ctx context.Context, out io.Writer, cfg *config.Config, service, fi
 			return err
 		}
 		fmt.Fprintf(out, "%-7s  from %s to %s: %d requests so far, none failed\n",
-			step.session, before.Provider, session.Status().Provider, all.good.Load())
+			step.session, before.Kind, session.Status().Kind, all.good.Load())
 	}
 	return nil
 }

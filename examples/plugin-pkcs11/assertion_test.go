@@ -45,8 +45,7 @@ func TestClientAssertion(t *testing.T) {
 			}))
 			defer server.Close()
 			p, err := oauth2.New(oauth2.Config{
-				TokenURL:       server.URL,
-				ClientSettings: oauth2.ClientSettings{ClientID: "app", ClientAuth: "private_key_jwt", Signer: key},
+				TokenURL: server.URL, ClientID: "app", ClientAuth: "private_key_jwt", Signer: key,
 			})
 			require.NoError(t, err)
 			cred, err := p.Authenticate(t.Context(), core.Request{})

@@ -27,13 +27,13 @@ func (p *provider) chain(s *session) ([]*x509.Certificate, error) {
 	case p.Cert != "":
 		chain, err := parse([]byte(p.Cert))
 		if err != nil {
-			return nil, core.Errorf(core.BadConfig, "cert: %w", err)
+			return nil, core.Errorf(core.CodeBadConfig, "cert: %w", err)
 		}
 		return chain, nil
 	case p.CertFile != "":
 		chain, err := read(p.CertFile)
 		if err != nil {
-			return nil, core.Errorf(core.BadConfig, "cert_file: %w", err)
+			return nil, core.Errorf(core.CodeBadConfig, "cert_file: %w", err)
 		}
 		return chain, nil
 	}
@@ -96,9 +96,9 @@ func (p *provider) chainIn(s *session) ([]*x509.Certificate, error) {
 	}
 	switch {
 	case len(chain) == 0:
-		return nil, core.Errorf(core.BadConfig, "the token %q has no certificate for the key %q: put it there, or give cert or cert_file", p.Token, p.name())
+		return nil, core.Errorf(core.CodeBadConfig, "the token %q has no certificate for the key %q: put it there, or give cert or cert_file", p.Token, p.name())
 	case len(chain) > 1:
-		return nil, core.Errorf(core.BadConfig, "the token %q has several certificates for the key %q: give cert or cert_file", p.Token, p.name())
+		return nil, core.Errorf(core.CodeBadConfig, "the token %q has several certificates for the key %q: give cert or cert_file", p.Token, p.name())
 	}
 	for len(chain) <= maxChain {
 		issuer := issuerOf(chain[len(chain)-1], all)

@@ -38,10 +38,10 @@ func prefix(total, algorithm, oidLength byte, oid []byte, size int) []byte {
 
 // mechanism says how the token makes a signature with a key of that kind
 // (CKK_EC, CKK_RSA), and of what.
-func mechanism(kind uint, req core.SignRequest) (*pkcs11.Mechanism, []byte, error) {
+func mechanism(kind uint, req core.SignatureRequest) (*pkcs11.Mechanism, []byte, error) {
 	h, known := hashes[req.Hash]
 	if !known || len(req.Digest) != req.Hash.Size() {
-		return nil, nil, core.Errorf(core.BadConfig, "the token signs no digest of %d bytes made with %v", len(req.Digest), req.Hash)
+		return nil, nil, core.Errorf(core.CodeBadConfig, "the token signs no digest of %d bytes made with %v", len(req.Digest), req.Hash)
 	}
 	switch kind {
 	case pkcs11.CKK_EC:
@@ -53,7 +53,7 @@ func mechanism(kind uint, req core.SignRequest) (*pkcs11.Mechanism, []byte, erro
 		}
 		return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), append(bytes.Clone(h.prefix), req.Digest...), nil
 	}
-	return nil, nil, core.Errorf(core.BadConfig, "the private key is neither RSA nor ECDSA")
+	return nil, nil, core.Errorf(core.CodeBadConfig, "the private key is neither RSA nor ECDSA")
 }
 
 // encode makes of a token's signature what TLS sends: for ECDSA, the token
@@ -63,7 +63,7 @@ func encode(kind uint, signature []byte) ([]byte, error) {
 		return signature, nil
 	}
 	if len(signature) == 0 || len(signature)%2 != 0 {
-		return nil, core.Errorf(core.Unavailable, "the token made a signature of %d bytes", len(signature))
+		return nil, core.Errorf(core.CodeUnavailable, "the token made a signature of %d bytes", len(signature))
 	}
 	half := len(signature) / 2
 	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])})

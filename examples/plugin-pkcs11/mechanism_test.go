@@ -24,7 +24,7 @@ func TestPrefixes(t *testing.T) {
 	require.NoError(t, err)
 	for h := range hashes {
 		digest := make([]byte, h.Size())
-		_, input, err := mechanism(pkcs11.CKK_RSA, core.SignRequest{Digest: digest, Hash: h})
+		_, input, err := mechanism(pkcs11.CKK_RSA, core.SignatureRequest{Digest: digest, Hash: h})
 		require.NoError(t, err)
 		signature, err := rsa.SignPKCS1v15(nil, key, 0, input)
 		require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestEncode(t *testing.T) {
 		require.True(t, verifies(&key.PublicKey, make([]byte, 32), signature))
 		for _, odd := range [][]byte{nil, raw[1:]} {
 			_, err = encode(pkcs11.CKK_EC, odd)
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 		}
 	}
 }
@@ -53,11 +53,11 @@ func TestEncode(t *testing.T) {
 func TestWhatCannotBeSigned(t *testing.T) {
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	for _, req := range []core.SignRequest{
+	for _, req := range []core.SignatureRequest{
 		{}, {Digest: make([]byte, 32)}, {Digest: make([]byte, 31), Hash: crypto.SHA256}, {Digest: make([]byte, 32), Hash: crypto.BLAKE2s_256}, {Digest: make([]byte, 32), Hash: crypto.SHA256},
 	} {
 		_, _, err := mechanism(pkcs11.CKK_DSA, req)
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 	}
 	require.False(t, verifies(public, nil, nil))
 }

@@ -89,8 +89,8 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 	return beside(ctx, p.authenticate)
 }
 
-// Sign implements [core.Signer].
-func (p *provider) Sign(ctx context.Context, req core.SignRequest) ([]byte, error) {
+// Sign implements [core.TLSSigner].
+func (p *provider) SignDigest(ctx context.Context, req core.SignatureRequest) ([]byte, error) {
 	return beside(ctx, func() ([]byte, error) {
 		s, err := p.open()
 		if err != nil {
@@ -113,17 +113,17 @@ func (p *provider) authenticate() (core.Credential, error) {
 	}
 	leaf := chain[0]
 	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the certificate is valid from %s to %s only", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the certificate is valid from %s to %s only", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
 	}
 	var nonce [32]byte
 	_, _ = rand.Read(nonce[:])
 	sum := sha256.Sum256(nonce[:])
-	signature, err := s.sign(core.SignRequest{Digest: sum[:], Hash: crypto.SHA256})
+	signature, err := s.sign(core.SignatureRequest{Digest: sum[:], Hash: crypto.SHA256})
 	if err != nil {
 		return core.Credential{}, err
 	}
 	if !verifies(leaf.PublicKey, sum[:], signature) {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the key %q of the token %q is not that of the certificate", p.name(), p.Token)
+		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the key %q of the token %q is not that of the certificate", p.name(), p.Token)
 	}
 	cred := core.Credential{
 		Attach:  core.Attachment{Cert: core.NewSecret(text(chain)), Roots: p.CA},
@@ -147,7 +147,7 @@ func beside[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	}
 	var none T
 	if ctx.Err() != nil {
-		return none, core.Errorf(core.Unavailable, "the token was not asked: %w", context.Cause(ctx))
+		return none, core.Errorf(core.CodeUnavailable, "the token was not asked: %w", context.Cause(ctx))
 	}
 	done := make(chan outcome, 1)
 	go func() {
@@ -158,6 +158,6 @@ func beside[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.result, o.err
 	case <-ctx.Done():
-		return none, core.Errorf(core.Unavailable, "the token did not answer in time: %w", context.Cause(ctx))
+		return none, core.Errorf(core.CodeUnavailable, "the token did not answer in time: %w", context.Cause(ctx))
 	}
 }

@@ -27,7 +27,7 @@ func TestFaultySettings(t *testing.T) {
 			require.NoError(t, err)
 			settings[setting] = c.value
 			_, err = Factory.Open(t.Context(), "", settings)
-			require.Equal(t, core.BadConfig, core.CodeOf(err))
+			require.Equal(t, core.CodeBadConfig, core.CodeOf(err))
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, setting)
 		}

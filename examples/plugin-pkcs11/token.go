@@ -26,11 +26,11 @@ func load(path string) (*pkcs11.Ctx, error) {
 		return ctx, nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, core.Errorf(core.BadConfig, "module: %s is not there", path)
+		return nil, core.Errorf(core.CodeBadConfig, "module: %s is not there", path)
 	}
 	ctx := pkcs11.New(path)
 	if ctx == nil {
-		return nil, core.Errorf(core.BadConfig, "module: %s is no PKCS #11 library", path)
+		return nil, core.Errorf(core.CodeBadConfig, "module: %s is no PKCS #11 library", path)
 	}
 	if err := ctx.Initialize(); err != nil {
 		ctx.Destroy()
@@ -93,7 +93,7 @@ func (p *provider) slot(ctx *pkcs11.Ctx) (uint, error) {
 			return slot, nil
 		}
 	}
-	return 0, core.Errorf(core.Unavailable, "there is no token %q", p.Token)
+	return 0, core.Errorf(core.CodeUnavailable, "there is no token %q", p.Token)
 }
 
 // find finds the private key by its label, its id or both.
@@ -110,9 +110,9 @@ func (p *provider) find(s *session) error {
 	case err != nil:
 		return explain("looking for the key", err)
 	case len(found) == 0:
-		return core.Errorf(core.BadConfig, "the token %q has no private key %q", p.Token, p.name())
+		return core.Errorf(core.CodeBadConfig, "the token %q has no private key %q", p.Token, p.name())
 	case len(found) > 1:
-		return core.Errorf(core.BadConfig, "the token %q has several private keys %q: give key and key_id", p.Token, p.name())
+		return core.Errorf(core.CodeBadConfig, "the token %q has several private keys %q: give key and key_id", p.Token, p.name())
 	}
 	s.key = found[0]
 	for _, kind := range []uint{pkcs11.CKK_EC, pkcs11.CKK_RSA} {
@@ -126,7 +126,7 @@ func (p *provider) find(s *session) error {
 			return err
 		}
 	}
-	return core.Errorf(core.BadConfig, "the private key %q is neither RSA nor ECDSA", p.name())
+	return core.Errorf(core.CodeBadConfig, "the private key %q is neither RSA nor ECDSA", p.name())
 }
 
 // search returns at most limit objects.
@@ -180,7 +180,7 @@ func (s *session) certificates() ([]stored, error) {
 }
 
 // sign makes one signature with the key.
-func (s *session) sign(req core.SignRequest) ([]byte, error) {
+func (s *session) sign(req core.SignatureRequest) ([]byte, error) {
 	how, what, err := mechanism(s.kind, req)
 	if err != nil {
 		return nil, err
@@ -197,14 +197,14 @@ func (s *session) sign(req core.SignRequest) ([]byte, error) {
 
 // explain gives an error of the token its code.
 func explain(doing string, err error) error {
-	code := core.Unavailable
+	code := core.CodeUnavailable
 	var e pkcs11.Error
 	if errors.As(err, &e) {
 		switch e {
 		case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_PIN_LOCKED:
-			code = core.Denied
+			code = core.CodeDenied
 		case pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_USER_PIN_NOT_INITIALIZED:
-			code = core.BadConfig
+			code = core.CodeBadConfig
 		}
 	}
 	return core.Errorf(code, "%s: %w", doing, err)

@@ -139,7 +139,7 @@ func notHere(t *testing.T) {
 // reach says who nginx sees: once with the session's client and once with its
 // TLS configuration alone.
 func reach(t *testing.T, p core.Provider, address string, root *authority, want string) {
-	s := core.New("api", p, &core.Options{Provider: "pkcs11", Origins: []string{address}})
+	s := core.New("api", p, &core.Options{Kind: "pkcs11", Origins: []string{address}})
 	require.NoError(t, s.Init(t.Context()))
 	defer func() { require.NoError(t, s.Close(context.Background())) }()
 	cred, err := s.Credential(t.Context())
@@ -169,7 +169,7 @@ func reach(t *testing.T, p core.Provider, address string, root *authority, want 
 func holdsNoKey(t *testing.T, cred core.Credential, certificates int) {
 	t.Helper()
 	require.Empty(t, cred.Attach.Header)
-	require.True(t, cred.Renewal.IsZero())
+	require.True(t, cred.RefreshState.IsZero())
 	rest := []byte(cred.Attach.Cert.Reveal())
 	for range certificates {
 		var block *pem.Block
@@ -200,7 +200,7 @@ func TestSign(t *testing.T) {
 		for h := range hashes {
 			digest := make([]byte, h.Size())
 			sign := func(salt int) []byte {
-				signature, err := p.(core.Signer).Sign(t.Context(), core.SignRequest{Digest: digest, Hash: h, PSSSalt: salt})
+				signature, err := p.(core.TLSSigner).SignDigest(t.Context(), core.SignatureRequest{Digest: digest, Hash: h, PSSSalt: salt})
 				require.NoError(t, err, "%s %v %d", name, h, salt)
 				return signature
 			}
@@ -245,19 +245,19 @@ func TestWhatGoesWrong(t *testing.T) {
 		code     core.Code
 		want     string
 	}{
-		"no library":        {map[string]any{"module": "/nowhere/lib.so"}, core.BadConfig, "is not there"},
-		"not a library":     {map[string]any{"module": self(t)}, core.BadConfig, "is no PKCS #11 library"},
-		"another token":     {map[string]any{"token": "acne"}, core.Unavailable, `there is no token "acne"`},
-		"another key":       {map[string]any{"key": "ecdsb"}, core.BadConfig, `has no private key "ecdsb"`},
-		"another id":        {map[string]any{"key_id": "02"}, core.BadConfig, `has no private key "ecdsa"`},
-		"another type":      {map[string]any{"key": "rsa"}, core.BadConfig, "is not that of the certificate"},
-		"a key not its own": {map[string]any{"cert": another}, core.BadConfig, "is not that of the certificate"},
-		"expired":           {map[string]any{"cert": ca.issue(t, "old", keys["ecdsa"], 2*time.Hour)}, core.BadConfig, "the certificate is valid from"},
-		"no file":           {map[string]any{"cert": "", "cert_file": "/nowhere/client.pem"}, core.BadConfig, "cert_file: open /nowhere/client.pem"},
-		"a key in the file": {map[string]any{"cert": "", "cert_file": keyed}, core.BadConfig, "cert_file: want certificates only"},
-		"none in the token": {map[string]any{"cert": ""}, core.BadConfig, `has no certificate for the key "ecdsa"`},
-		"two in the token":  {map[string]any{"cert": "", "key": "rsa"}, core.BadConfig, `has several certificates for the key "rsa"`},
-		"a wrong PIN":       {map[string]any{"pin": core.NewSecret("Pin1111ForTheTest")}, core.Denied, "CKR_PIN_INCORRECT"},
+		"no library":        {map[string]any{"module": "/nowhere/lib.so"}, core.CodeBadConfig, "is not there"},
+		"not a library":     {map[string]any{"module": self(t)}, core.CodeBadConfig, "is no PKCS #11 library"},
+		"another token":     {map[string]any{"token": "acne"}, core.CodeUnavailable, `there is no token "acne"`},
+		"another key":       {map[string]any{"key": "ecdsb"}, core.CodeBadConfig, `has no private key "ecdsb"`},
+		"another id":        {map[string]any{"key_id": "02"}, core.CodeBadConfig, `has no private key "ecdsa"`},
+		"another type":      {map[string]any{"key": "rsa"}, core.CodeBadConfig, "is not that of the certificate"},
+		"a key not its own": {map[string]any{"cert": another}, core.CodeBadConfig, "is not that of the certificate"},
+		"expired":           {map[string]any{"cert": ca.issue(t, "old", keys["ecdsa"], 2*time.Hour)}, core.CodeBadConfig, "the certificate is valid from"},
+		"no file":           {map[string]any{"cert": "", "cert_file": "/nowhere/client.pem"}, core.CodeBadConfig, "cert_file: open /nowhere/client.pem"},
+		"a key in the file": {map[string]any{"cert": "", "cert_file": keyed}, core.CodeBadConfig, "cert_file: want certificates only"},
+		"none in the token": {map[string]any{"cert": ""}, core.CodeBadConfig, `has no certificate for the key "ecdsa"`},
+		"two in the token":  {map[string]any{"cert": "", "key": "rsa"}, core.CodeBadConfig, `has several certificates for the key "rsa"`},
+		"a wrong PIN":       {map[string]any{"pin": core.NewSecret("Pin1111ForTheTest")}, core.CodeDenied, "CKR_PIN_INCORRECT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := settings(map[string]any{"key": "ecdsa", "cert": cert})

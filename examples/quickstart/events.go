@@ -42,9 +42,13 @@ func (l *eventLines) end() {
 
 // describe says in one line what happened to a session.
 func describe(ev core.Event) string {
-	line := fmt.Sprintf("event: session %q (%s) %v", ev.Session, ev.Provider, ev.Kind)
-	switch ev.Kind {
-	case core.Authenticated, core.Failed:
+	line := fmt.Sprintf("event: session %q (%s) %v", ev.Session, ev.Kind, ev.Type)
+	switch {
+	case ev.Type == core.EventWaiting:
+		line += fmt.Sprintf(" for the %v, at most %v", ev.WaitFor, ev.Wait.Round(time.Second))
+	case ev.Type == core.EventSubjectChanged:
+		line += fmt.Sprintf(" from %q to %q", ev.OldSubject, ev.Subject)
+	case ev.Type.EndsAttempt():
 		line += fmt.Sprintf(" after %v (%v)", ev.Took.Round(time.Millisecond), ev.Reason)
 	}
 	if !ev.Expiry.IsZero() {

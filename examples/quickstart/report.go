@@ -38,7 +38,7 @@ func report(ctx context.Context, out io.Writer, opts config.Options, get string)
 			failed++
 		}
 		st := session.Status()
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, st.Provider, cmp.Or(string(st.Environment), "-"), result)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, st.Kind, cmp.Or(string(st.Environment), "-"), result)
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d sessions failed", failed, len(names))

@@ -103,7 +103,7 @@ func callers(ctx context.Context, out io.Writer, cfg *config.Config) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\n", name, session.Status().Provider, you)
+			fmt.Fprintf(table, "%s\t%s\t%s\n", name, session.Status().Kind, you)
 			return nil
 		})
 		if err != nil {
@@ -189,7 +189,7 @@ func closed(ctx context.Context, out io.Writer, s *core.Session) error {
 	}
 	_, err := whoami(ctx, core.Client(), api)
 	var refusal *core.Error // Code says what to do next
-	if !errors.As(err, &refusal) || refusal.Code != core.Closed {
+	if !errors.As(err, &refusal) || refusal.Code != core.CodeClosed {
 		return fmt.Errorf("a closed session was used: %v", err)
 	}
 	fmt.Fprintf(out, "closed\t%v\n", refusal)

@@ -1,5 +1,6 @@
-// Readme is the program in README.md: a configuration, one request. Write the file
-// authsession.yaml that README.md shows, with an API of yours, and run it beside that file.
+// Readme is the program in README.md: it loads a configuration and sends one request. To run it,
+// write the file authsession.yaml that README.md shows, with the names of your API, into the
+// working directory.
 package main
 
 import (
@@ -21,11 +22,12 @@ func main() {
 func run(ctx context.Context) error {
 	cfg, err := authsession.Load(ctx, nil) // reads authsession.yaml
 	if err != nil {
-		return err // every fault of the file, with line and column
+		return err // all faults of the file, with line and column
 	}
 	defer cfg.Close(ctx)
 
-	resp, err := core.Client().Get("https://reports.example.com/v1/today") // with a token, renewed when it is time
+	// The request carries a token, which is renewed before it expires.
+	resp, err := core.Client().Get("https://reports.example.com/v1/today")
 	if err != nil {
 		return err
 	}

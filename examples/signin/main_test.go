@@ -74,5 +74,5 @@ func TestSignsInOnce(t *testing.T) {
 func TestWithoutAPerson(t *testing.T) {
 	t.Chdir("../..")
 	err := start(t.Context(), nil, nil, io.Discard)
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 }

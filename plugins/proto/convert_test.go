@@ -38,7 +38,11 @@ func addUnknown(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.IsMap() && f.MapValue().Message() != nil:
-			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool { addUnknown(v.Message()); return true })
+			v.Map().Range(func(_ protoreflect.MapKey,
+				v protoreflect.Value) bool {
+				addUnknown(v.Message())
+				return true
+			})
 		case f.IsList() && f.Message() != nil:
 			for i := range v.List().Len() {
 				addUnknown(v.List().Get(i).Message())
@@ -60,13 +64,17 @@ func secrets(pairs ...string) map[string]core.Secret {
 
 var everything = core.Credential{
 	Attach: core.Attachment{
-		Header: secrets("Authorization", "Bearer abc", "X-Key", "ключ"), Query: secrets("key", "a&b"), Cookie: secrets("sid", "1"),
-		Cert: core.NewSecret("-----BEGIN CERTIFICATE-----\n"), Roots: "-----BEGIN CERTIFICATE-----\nroots",
-		Learn: []string{"DPoP-Nonce"},
+		Header: secrets("Authorization", "Bearer abc", "X-Key", "ключ"), Query: secrets("key", "a&b"),
+		Cookie:          secrets("sid", "1"),
+		Cert:            core.NewSecret("-----BEGIN CERTIFICATE-----\n"),
+		Roots:           "-----BEGIN CERTIFICATE-----\nroots",
+		RememberHeaders: []string{"DPoP-Nonce"},
 	},
-	Renewal: core.NewSecret("refresh"), Expiry: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC), RenewAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-	Origins: []string{"https://api.example.com", "https://b.example.com:8443"}, Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com/v1"},
-	Body: &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 1 << 10},
+	RefreshState: core.NewSecret("refresh"), Expiry: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC),
+	RenewAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+	Origins:    []string{"https://api.example.com", "https://b.example.com:8443"}, Subject: "ada",
+	Attributes: map[string]string{"base_url": "https://api.example.com/v1"},
+	Body:       &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 1 << 10},
 }
 
 // TestNothingIsForgotten sees to it that the tests below fill in every field
@@ -91,7 +99,8 @@ func full(t *testing.T, v reflect.Value) {
 			continue // not together with Secret: the last of settings has it
 		}
 		require.False(t, v.Field(i).IsZero(), "%s.%s is not tested", v.Type(), f.Name)
-		if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]() && f.Type != reflect.TypeFor[core.Secret]() {
+		if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]() &&
+			f.Type != reflect.TypeFor[core.Secret]() {
 			full(t, v.Field(i))
 		}
 	}
@@ -141,17 +150,18 @@ func TestTimes(t *testing.T) {
 }
 
 var request = core.Request{
-	Reason: core.Rejected, Previous: everything, Challenge: "Bearer", MayRetry: true,
+	Reason: core.ReasonRejected, Previous: everything, Challenge: "Bearer", MayRetry: true,
 	Inputs: map[string]core.Credential{"subject_token": everything, "actor_token": {}},
 }
 
 func TestRequest(t *testing.T) {
 	for _, r := range []core.Request{
-		{}, request, {Reason: core.Expiring, Previous: everything}, {Reason: core.Rejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
+		{}, request, {Reason: core.ReasonExpiring, Previous: everything},
+		{Reason: core.ReasonRejected, Previous: everything, Challenge: `Bearer error="invalid_token"`},
 	} {
 		m := over(t, FromRequest("7", r))
 		require.Equal(t, "7", m.GetInstance())
-		require.Equal(t, r.Reason == core.Initial, m.GetPrevious() == nil)
+		require.Equal(t, r.Reason == core.ReasonInitial, m.GetPrevious() == nil)
 		back := ToRequest(m)
 		require.True(t, same(r.Previous, back.Previous))
 		require.Len(t, back.Inputs, len(r.Inputs))
@@ -163,18 +173,21 @@ func TestRequest(t *testing.T) {
 		require.Equal(t, r, back)
 	}
 	require.False(t, ToRequest(&v1.Begin{}).MayRetry, "a host of an earlier version does not send it")
-	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: 257}).Reason)
-	require.Equal(t, core.Initial, ToRequest(&v1.Begin{Reason: -1}).Reason)
-	hostile := over(t, FromRequest("", core.Request{Challenge: "Bearer\x00\r\n\xff realm=" + strings.Repeat("x", 1<<20)})).GetChallenge()
+	require.Equal(t, core.ReasonInitial, ToRequest(&v1.Begin{Reason: 257}).Reason)
+	require.Equal(t, core.ReasonInitial, ToRequest(&v1.Begin{Reason: -1}).Reason)
+	challenge := "Bearer\x00\r\n\xff realm=" + strings.Repeat("x", 1<<20)
+	hostile := over(t, FromRequest("", core.Request{Challenge: challenge})).GetChallenge()
 	require.True(t, strings.HasPrefix(hostile, "Bearer realm=xxx"))
 	require.Less(t, len(hostile), maxChallenge+10)
 }
 
 var outgoing = core.Outgoing{
-	Method: "POST", URL: "https://api.example.com/v1?q=1", Host: "tenant.example.com", ContentLength: 2,
-	Header: http.Header{"Accept": {"a", "b"}, "X-None": {}}, Body: []byte("hi"),
+	Method: "POST", URL: "https://api.example.com/v1?q=1", Host: "tenant.example.com",
+	ContentLength: 2,
+	Header:        http.Header{"Accept": {"a", "b"}, "X-None": {}}, Body: []byte("hi"),
 	Digests: map[crypto.Hash][]byte{crypto.SHA256: make([]byte, 32), crypto.SHA512: {1}},
-	Learned: http.Header{"Dpop-Nonce": {"n-1"}, "Www-Authenticate": {"Basic", "Digest nonce=1, qop=auth"}},
+	Remembered: http.Header{"Dpop-Nonce": {"n-1"},
+		"Www-Authenticate": {"Basic", "Digest nonce=1, qop=auth"}},
 }
 
 func TestOutgoing(t *testing.T) {
@@ -193,26 +206,30 @@ func TestOutgoing(t *testing.T) {
 	}
 	require.Equal(t, core.Outgoing{Header: http.Header{}, ContentLength: -1}, ToOutgoing(nil))
 
-	foreign := core.Outgoing{Learned: http.Header{"Dpop-Nonce": {"\xff\xfe"}, "\xff": {"x"}, "X-Ok": {"\xff", "é"}}}
+	foreign := core.Outgoing{Remembered: http.Header{"Dpop-Nonce": {"\xff\xfe"}, "\xff": {"x"},
+		"X-Ok": {"\xff", "é"}}}
 	m := over(t, FromOutgoing("7", everything, foreign))
 	require.Equal(t, map[string]string{"X-Ok": "é"}, m.GetLearned())
-	require.Equal(t, http.Header{"X-Ok": {"é"}}, ToOutgoing(m).Learned)
-	require.Len(t, foreign.Learned, 3, "the caller's map was written to")
+	require.Equal(t, http.Header{"X-Ok": {"é"}}, ToOutgoing(m).Remembered)
+	require.Len(t, foreign.Remembered, 3, "the caller's map was written to")
 }
 
-// A plugin of an earlier version reads the first of the values that were learned, and no digest. What
-// an earlier host sends is read as far as it goes.
+// A plugin of an earlier version reads the first of the values that were learned, and no digest.
+// What an earlier host sends is read as far as it goes.
 func TestOutgoingAcrossVersions(t *testing.T) {
 	m := over(t, FromOutgoing("7", everything, outgoing))
-	require.Equal(t, map[string]string{"Dpop-Nonce": "n-1", "Www-Authenticate": "Basic"}, m.GetLearned())
-	require.Nil(t, m.ProtoReflect().Descriptor().Fields().ByNumber(6), "the number of body_sha256 is not used again")
+	require.Equal(t, map[string]string{"Dpop-Nonce": "n-1", "Www-Authenticate": "Basic"},
+		m.GetLearned())
+	require.Nil(t, m.ProtoReflect().Descriptor().Fields().ByNumber(6),
+		"the number of body_sha256 is not used again")
 
 	// instance "7", method "GET", url "https://a/", body_sha256 of two bytes, learned {"Nonce": "n"}
 	old := "\x0a\x017\x1a\x03GET\x22\x0ahttps://a/\x32\x02\x01\x02\x3a\x0a\x0a\x05Nonce\x12\x01n"
 	var earlier v1.AuthorizeRequest
 	require.NoError(t, proto.Unmarshal([]byte(old), &earlier))
 	require.Equal(t, core.Outgoing{
-		Method: "GET", URL: "https://a/", Header: http.Header{}, ContentLength: -1, Learned: http.Header{"Nonce": {"n"}},
+		Method: "GET", URL: "https://a/", Header: http.Header{}, ContentLength: -1,
+		Remembered: http.Header{"Nonce": {"n"}},
 	}, ToOutgoing(&earlier))
 }
 
@@ -225,20 +242,22 @@ func TestBodyNeeds(t *testing.T) {
 	require.Zero(t, ToCredential(&v1.Credential{}).Body)
 }
 
-var visit = core.Visit{
-	URL: "https://id.example.com/device", Code: "WDJB-MJHT", Direct: "https://id.example.com/device?user_code=WDJB-MJHT",
-	Expires: time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
+var visit = core.DevicePrompt{
+	VerificationURI: "https://id.example.com/device", UserCode: "WDJB-MJHT",
+	VerificationURIComplete: "https://id.example.com/device?user_code=WDJB-MJHT",
+	ExpiresAt:               time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
 }
 
 func TestVisit(t *testing.T) {
-	for _, v := range []core.Visit{visit, {}} {
+	for _, v := range []core.DevicePrompt{visit, {}} {
 		m := over(t, FromVisit(v))
 		require.Equal(t, v1.PromptKind_PROMPT_KIND_VISIT, m.GetKind())
 		require.Equal(t, v, ToVisit(m))
 	}
 }
 
-var signature = core.SignRequest{Credential: everything, Digest: []byte{1, 2, 3}, Hash: crypto.SHA384, PSSSalt: 48}
+var signature = core.SignatureRequest{Credential: everything, Digest: []byte{1, 2, 3},
+	Hash: crypto.SHA384, PSSSalt: 48}
 
 func TestSignRequest(t *testing.T) {
 	for h := crypto.Hash(0); h <= crypto.BLAKE2b_512; h++ {
@@ -254,9 +273,10 @@ func TestSignRequest(t *testing.T) {
 			require.Equal(t, r, back)
 		}
 	}
-	for _, hash := range []string{"sha-256", "SHA-256 ", "unknown hash value 0", strings.Repeat("\n", 1000)} {
+	for _, hash := range []string{"sha-256", "SHA-256 ", "unknown hash value 0",
+		strings.Repeat("\n", 1000)} {
 		_, err := ToSignRequest(&v1.SignRequest{Hash: hash})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.Less(t, len(err.Error()), 150)
 		require.NotContains(t, err.Error(), "\n")
 	}
@@ -265,7 +285,8 @@ func TestSignRequest(t *testing.T) {
 var settings = []core.Setting{
 	{Name: "plain", Type: "string"},
 	{
-		Name: "server", Type: "object", Doc: "Where.", Default: "x", Enum: []string{"a", "b"}, Required: true, Secret: true,
+		Name: "server", Type: "object", Doc: "Where.", Default: "x", Enum: []string{"a", "b"},
+		Required: true, Secret: true,
 		Fields: []core.Setting{{Name: "url", Type: "list of string", Doc: "The URL."}},
 	},
 	{Name: "account", Type: "string", Identity: true},
@@ -291,10 +312,12 @@ func TestInfo(t *testing.T) {
 
 func TestInfoIsMadeFitToShow(t *testing.T) {
 	long := strings.Repeat("é", 1<<16) + "\x1b[2J\u202e"
-	info, list := ToInfo(&v1.Kind{Name: "a\nb" + long, Summary: long, Environments: []string{long}, Settings: []*v1.Setting{
-		nil, {Name: long, Type: long, Doc: long, Default: long, Enum: []string{"\x00", long}},
-	}})
-	for _, text := range []string{info.Kind, info.Summary, string(info.Environments[0]), list[1].Name, list[1].Type, list[1].Doc, list[1].Default, list[1].Enum[1]} {
+	info, list := ToInfo(&v1.Kind{Name: "a\nb" + long, Summary: long, Environments: []string{long},
+		Settings: []*v1.Setting{
+			nil, {Name: long, Type: long, Doc: long, Default: long, Enum: []string{"\x00", long}},
+		}})
+	for _, text := range []string{info.Kind, info.Summary, string(info.Environments[0]), list[1].Name,
+		list[1].Type, list[1].Doc, list[1].Default, list[1].Enum[1]} {
 		require.LessOrEqual(t, len([]rune(text)), maxText+1)
 		require.Equal(t, text, printable(text, maxText+1))
 	}

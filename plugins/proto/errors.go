@@ -1,3 +1,5 @@
+// This is the last file.
+
 package proto
 
 import (
@@ -13,11 +15,9 @@ import (
 )
 
 const (
-	maxText  = 2000      // runes of an error's text
-	maxName  = 200       // runes of a name or a key
-	maxFault = 64 << 10  // bytes of all faults that are sent
-	maxHeard = 128 << 10 // bytes of all faults that are read
-	maxRetry = time.Hour
+	maxSentFaults = 64 << 10  // bytes of all faults
+	maxReadFaults = 128 << 10 // bytes of all faults
+	maxRetry      = time.Hour
 )
 
 // FromError makes a message of an error, cut to a sensible length. Nil gives
@@ -37,16 +37,18 @@ func FromError(err error) *v1.Error {
 			m.RetryAfter = durationpb.New(min(e.RetryAfter, maxRetry))
 		}
 		m.Local, m.Input = e.Local, printable(e.Input, maxName)
-		if e == err { // its code is said once
+		if e == err { // else its code is part of the text of err
 			m.Op, cause = printable(e.Op, maxName), e.Err
 		}
 	}
 	faults := faultsOf(err)
-	for _, f := range cut(len(faults), func(i int) core.Fault { return faults[i] }, maxFault) {
+	at := func(i int) core.Fault { return faults[i] }
+	for _, f := range cutFaults(len(faults), at, maxSentFaults) {
 		m.Faults = append(m.Faults, &v1.Fault{Path: f.Path, Problem: f.Problem})
 	}
 	if cause != nil && (len(faults) == 0 || cause.Error() != faults.Error()) {
-		m.Message = printable(strings.ReplaceAll(cause.Error(), "\n", "; "), maxText) // as errors.Join has it
+		oneLine := strings.ReplaceAll(cause.Error(), "\n", "; ") // errors.Join makes lines
+		m.Message = printable(oneLine, maxText)
 	}
 	return m
 }
@@ -64,15 +66,18 @@ func faultsOf(err error) core.Faults {
 	return nil
 }
 
-// ToError is the way back: the same code and the same text, made printable
-// and cut to a sensible length. Nil gives nil.
+// ToError makes an error of a message: the same code and the same text, made
+// printable and cut to a sensible length. Nil gives nil.
 func ToError(m *v1.Error) error {
 	if m == nil {
 		return nil
 	}
-	e := &core.Error{Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal(), Input: printable(m.GetInput(), maxName)}
-	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.OriginRefused) {
-		e.Code = core.Unavailable
+	e := &core.Error{
+		Code: core.Code(m.GetCode()), Op: printable(m.GetOp(), maxName), Local: m.GetLocal(),
+		Input: printable(m.GetInput(), maxName),
+	}
+	if m.GetCode() <= 0 || m.GetCode() > v1.Code(core.CodeOriginRefused) {
+		e.Code = core.CodeUnavailable
 	}
 	if d := m.GetRetryAfter(); d != nil && d.CheckValid() == nil {
 		e.RetryAfter = min(max(0, d.AsDuration()), maxRetry)
@@ -82,29 +87,32 @@ func ToError(m *v1.Error) error {
 	case len(faults) > 0 && (text == "" || text == faults.Error()):
 		e.Err = faults
 	case len(faults) > 0:
-		e.Err = &described{text, faults}
+		e.Err = &faultsError{text, faults}
 	case text != "":
 		e.Err = errors.New(text)
 	}
 	return e
 }
 
-// described is an error about faults that has a text of its own.
-type described struct {
+// faultsError is an error about faults that has a text of its own.
+type faultsError struct {
 	text   string
 	faults core.Faults
 }
 
-func (d *described) Error() string { return d.text }
-func (d *described) Unwrap() error { return d.faults }
+func (e *faultsError) Error() string { return e.text }
+func (e *faultsError) Unwrap() error { return e.faults }
 
 func toFaults(list []*v1.Fault) core.Faults {
-	return cut(len(list), func(i int) core.Fault { return core.Fault{Path: list[i].GetPath(), Problem: list[i].GetProblem()} }, maxHeard)
+	at := func(i int) core.Fault {
+		return core.Fault{Path: list[i].GetPath(), Problem: list[i].GetProblem()}
+	}
+	return cutFaults(len(list), at, maxReadFaults)
 }
 
-// cut makes n faults printable and leaves out those beyond a limit of bytes,
-// saying so.
-func cut(n int, at func(int) core.Fault, limit int) core.Faults {
+// cutFaults returns n faults, made printable. Instead of those beyond limit bytes,
+// the last one says how many there are.
+func cutFaults(n int, at func(int) core.Fault, limit int) core.Faults {
 	var out core.Faults
 	for i := range n {
 		f := at(i)
@@ -122,6 +130,3 @@ func cut(n int, at func(int) core.Fault, limit int) core.Faults {
 	}
 	return out
 }
-
-// printable makes foreign text fit to be shown.
-func printable(s string, limit int) string { return core.Printable(s, limit) }

@@ -19,7 +19,10 @@ import (
 // saidBy is what a factory says about an error of its provider.
 func saidBy(t *testing.T, err error) (text string, said core.Error) {
 	t.Helper()
-	f := core.NewFactory(core.Info{Kind: "kind"}, func(context.Context, core.Environment, struct{}) (core.Provider, error) { return nil, err })
+	open := func(context.Context, core.Environment, struct{}) (core.Provider, error) {
+		return nil, err
+	}
+	f := core.NewFactory(core.Info{Kind: "kind"}, open)
 	_, got := f.Open(t.Context(), "", nil)
 	var e *core.Error
 	require.ErrorAs(t, got, &e)
@@ -29,32 +32,35 @@ func saidBy(t *testing.T, err error) (text string, said core.Error) {
 }
 
 func TestErrorsSayTheSameOnBothSides(t *testing.T) {
-	coded := core.Errorf(core.Denied, "the key is not known")
+	coded := core.Errorf(core.CodeDenied, "the key is not known")
 	faults := core.Faults{{Path: []string{"a", "0", "b.c"}, Problem: "missing"}, {Problem: "odd"}}
 	for name, err := range map[string]error{
-		"plain":               errors.New("no route"),
-		"a code":              core.Denied,
-		"a code, wrapped":     fmt.Errorf("asking: %w", core.Interactive),
-		"coded":               coded,
-		"coded, no cause":     &core.Error{Code: core.Interactive},
-		"coded, no code":      &core.Error{Err: errors.New("x")},
-		"coded, wrapped":      fmt.Errorf("asking: %w", coded),
-		"coded, joined":       fmt.Errorf("%w; %w", errors.New("first"), coded),
-		"coded twice":         core.Errorf(core.Unavailable, "asking: %w", coded),
-		"with an operation":   &core.Error{Op: "sign", Code: core.BadConfig, Err: errors.New("no key")},
-		"to be tried later":   &core.Error{Code: core.Unavailable, RetryAfter: 7 * time.Second, Err: errors.New("busy")},
-		"later, wrapped":      fmt.Errorf("asking: %w", &core.Error{Code: core.Unavailable, RetryAfter: time.Minute, Err: errors.New("busy")}),
-		"local":               core.LocalErrorf(core.BadConfig, "no file"),
-		"local, wrapped":      fmt.Errorf("asking: %w", core.LocalErrorf(core.Unavailable, "no file")),
-		"not local any more":  core.Errorf(core.Unavailable, "asking: %w", core.LocalErrorf(core.Denied, "no file")),
+		"plain":             errors.New("no route"),
+		"a code":            core.CodeDenied,
+		"a code, wrapped":   fmt.Errorf("asking: %w", core.CodeInteractive),
+		"coded":             coded,
+		"coded, no cause":   &core.Error{Code: core.CodeInteractive},
+		"coded, no code":    &core.Error{Err: errors.New("x")},
+		"coded, wrapped":    fmt.Errorf("asking: %w", coded),
+		"coded, joined":     fmt.Errorf("%w; %w", errors.New("first"), coded),
+		"coded twice":       core.Errorf(core.CodeUnavailable, "asking: %w", coded),
+		"with an operation": &core.Error{Op: "sign", Code: core.CodeBadConfig, Err: errors.New("no key")},
+		"to be tried later": &core.Error{Code: core.CodeUnavailable, RetryAfter: 7 * time.Second,
+			Err: errors.New("busy")},
+		"later, wrapped": fmt.Errorf("asking: %w",
+			&core.Error{Code: core.CodeUnavailable, RetryAfter: time.Minute, Err: errors.New("busy")}),
+		"local":          core.LocalErrorf(core.CodeBadConfig, "no file"),
+		"local, wrapped": fmt.Errorf("asking: %w", core.LocalErrorf(core.CodeUnavailable, "no file")),
+		"not local any more": core.Errorf(core.CodeUnavailable, "asking: %w",
+			core.LocalErrorf(core.CodeDenied, "no file")),
 		"an input":            core.InputRefused("subject_token", coded),
 		"an input, wrapped":   fmt.Errorf("asking: %w", core.InputRefused("subject_token", coded)),
 		"an input, prefixed":  core.Prefix(core.InputRefused("subject_token", coded), "asking"),
 		"faults":              faults,
-		"faults, coded":       &core.Error{Code: core.BadConfig, Err: faults},
-		"faults, described":   core.Errorf(core.BadConfig, "the settings: %w", faults),
+		"faults, coded":       &core.Error{Code: core.CodeBadConfig, Err: faults},
+		"faults, described":   core.Errorf(core.CodeBadConfig, "the settings: %w", faults),
 		"a fault":             core.Faultf("a.b", "missing"),
-		"a fault, coded":      core.Errorf(core.BadConfig, "%w", core.Faultf("a.b", "missing")),
+		"a fault, coded":      core.Errorf(core.CodeBadConfig, "%w", core.Faultf("a.b", "missing")),
 		"a context that ends": context.Canceled,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,21 +72,24 @@ func TestErrorsSayTheSameOnBothSides(t *testing.T) {
 			require.Equal(t, faultsOf(err), faultsOf(back))
 		})
 	}
-	require.EqualError(t, ToError(FromError(errors.Join(errors.New("first"), coded))), "denied: first; denied: the key is not known")
+	require.EqualError(t, ToError(FromError(errors.Join(errors.New("first"), coded))),
+		"denied: first; denied: the key is not known")
 	require.NoError(t, ToError(nil))
 	require.Nil(t, FromError(nil))
 }
 
 func TestCodesOfErrors(t *testing.T) {
 	for sent, want := range map[v1.Code]core.Code{
-		0: core.Unavailable, 1: core.BadConfig, 2: core.Unavailable, 3: core.Denied, 4: core.Interactive, 5: core.NotInitialized, 6: core.Closed, 7: core.OriginRefused,
-		8: core.Unavailable, -1: core.Unavailable, 257: core.Unavailable, 1 << 30: core.Unavailable,
+		0: core.CodeUnavailable, 1: core.CodeBadConfig, 2: core.CodeUnavailable, 3: core.CodeDenied, 4: core.CodeInteractive,
+		5: core.CodeNotInitialized, 6: core.CodeClosed, 7: core.CodeOriginRefused,
+		8: core.CodeUnavailable, -1: core.CodeUnavailable, 257: core.CodeUnavailable, 1 << 30: core.CodeUnavailable,
 	} {
 		require.Equal(t, want, core.CodeOf(ToError(&v1.Error{Code: sent})), int32(sent))
 	}
 	for number, name := range v1.Code_name {
 		if number != 0 {
-			require.Equal(t, strings.ToLower(strings.TrimPrefix(name, "CODE_")), strings.ReplaceAll(core.Code(number).Error(), " ", "_"))
+			require.Equal(t, strings.ToLower(strings.TrimPrefix(name, "CODE_")),
+				strings.ReplaceAll(core.Code(number).Error(), " ", "_"))
 		}
 	}
 }
@@ -111,17 +120,20 @@ func TestHostileErrors(t *testing.T) {
 	}
 	paths := make([]string, 10_000)
 	for name, m := range map[string]*v1.Error{
-		"a long message":            {Code: 3, Message: long},
-		"a long operation":          {Code: 3, Op: long, Message: "x"},
-		"control characters":        {Code: 3, Op: "\x1b]0;", Message: "a\r\nset-cookie: b\x00\x7f\u0085\u2028\u202e", Faults: []*v1.Fault{{Path: []string{"\n"}, Problem: "\t"}}},
-		"many faults":               {Code: 1, Faults: many},
-		"faults of many keys":       {Code: 1, Faults: []*v1.Fault{{Path: paths, Problem: "x"}}},
-		"faults of long keys":       {Code: 1, Faults: []*v1.Fault{{Path: []string{long}, Problem: long}, nil}},
+		"a long message":   {Code: 3, Message: long},
+		"a long operation": {Code: 3, Op: long, Message: "x"},
+		"control characters": {Code: 3, Op: "\x1b]0;",
+			Message: "a\r\nset-cookie: b\x00\x7f\u0085\u2028\u202e",
+			Faults:  []*v1.Fault{{Path: []string{"\n"}, Problem: "\t"}}},
+		"many faults":         {Code: 1, Faults: many},
+		"faults of many keys": {Code: 1, Faults: []*v1.Fault{{Path: paths, Problem: "x"}}},
+		"faults of long keys": {Code: 1, Faults: []*v1.Fault{{Path: []string{long}, Problem: long},
+			nil}},
 		"faults and a long message": {Code: 1, Message: long, Faults: many},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := ToError(m).Error()
-			require.Less(t, len(text), 3*maxHeard)
+			require.Less(t, len(text), 3*maxReadFaults)
 			require.True(t, text == printable(text, len(text)), "not printable")
 		})
 	}
@@ -131,8 +143,8 @@ func TestHostileErrors(t *testing.T) {
 // TestLocalOfErrors checks the member of the protocol, and that an error
 // without it, as of an earlier version, is one of a server.
 func TestLocalOfErrors(t *testing.T) {
-	require.True(t, FromError(core.LocalErrorf(core.Denied, "x")).GetLocal())
-	require.False(t, FromError(core.Errorf(core.Denied, "x")).GetLocal())
+	require.True(t, FromError(core.LocalErrorf(core.CodeDenied, "x")).GetLocal())
+	require.False(t, FromError(core.Errorf(core.CodeDenied, "x")).GetLocal())
 	for _, sent := range []bool{true, false} {
 		var e *core.Error
 		require.ErrorAs(t, ToError(&v1.Error{Code: 1, Local: sent}), &e)
@@ -147,16 +159,18 @@ func TestErrorsCanBeSent(t *testing.T) {
 	for i := range faults {
 		faults[i] = core.Fault{Path: []string{long[:1000], "\xff"}, Problem: long[:10_000]}
 	}
-	for _, err := range []error{errors.New(long), core.Errorf(core.Denied, "%s", long), faults, core.Errorf(core.BadConfig, "%s: %w", long, faults), &core.Error{Op: long}} {
+	for _, err := range []error{errors.New(long), core.Errorf(core.CodeDenied, "%s", long), faults,
+		core.Errorf(core.CodeBadConfig, "%s: %w", long, faults), &core.Error{Op: long}} {
 		b, failed := proto.Marshal(FromError(err))
 		require.NoError(t, failed)
-		require.Less(t, len(b), 2*maxFault)
+		require.Less(t, len(b), 2*maxSentFaults)
 	}
 }
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "abc": "abc", "abcdef": "abcde…", "a\nb": "ab", "\xff": "", "a\x00bcdef": "abcde…", "ééééé": "ééééé", "éééééé": "ééééé…", "a\u200eb": "ab",
+		"": "", "abc": "abc", "abcdef": "abcde…", "a\nb": "ab", "\xff": "", "a\x00bcdef": "abcde…",
+		"ééééé": "ééééé", "éééééé": "ééééé…", "a\u200eb": "ab",
 	} {
 		require.Equal(t, want, printable(in, 5), "%q", in)
 	}

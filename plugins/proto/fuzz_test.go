@@ -19,12 +19,19 @@ func FuzzPluginSends(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(b)
 	}
-	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Credential{Credential: FromCredential(everything)}})
-	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Error{Error: FromError(core.Faults{{Path: []string{"a"}, Problem: "missing"}})}})
-	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_ASK, Text: "?", Hidden: true}}})
+	add(&v1.AuthenticateResponse{
+		Message: &v1.AuthenticateResponse_Credential{Credential: FromCredential(everything)}})
+	add(&v1.AuthenticateResponse{
+		Message: &v1.AuthenticateResponse_Error{
+			Error: FromError(core.Faults{{Path: []string{"a"}, Problem: "missing"}})}})
+	add(&v1.AuthenticateResponse{
+		Message: &v1.AuthenticateResponse_Prompt{
+			Prompt: &v1.Prompt{Kind: v1.PromptKind_PROMPT_KIND_ASK, Text: "?", Hidden: true}}})
 	add(&v1.AuthenticateResponse{Message: &v1.AuthenticateResponse_Prompt{Prompt: FromVisit(visit)}})
-	add(&v1.DescribeResponse{Kinds: []*v1.Kind{FromInfo(core.Info{Kind: "k", Environments: []core.Environment{core.QA}}, settings)}})
-	add(&v1.AuthorizeResponse{Attachment: FromAttachment(everything.Attach), Error: FromError(core.Denied)})
+	add(&v1.DescribeResponse{Kinds: []*v1.Kind{
+		FromInfo(core.Info{Kind: "k", Environments: []core.Environment{core.QA}}, settings)}})
+	add(&v1.AuthorizeResponse{Attachment: FromAttachment(everything.Attach),
+		Error: FromError(core.CodeDenied)})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got v1.AuthenticateResponse
 		if proto.Unmarshal(b, &got) == nil {
@@ -45,7 +52,8 @@ func FuzzPluginSends(f *testing.F) {
 		var attached v1.AuthorizeResponse
 		if proto.Unmarshal(b, &attached) == nil {
 			a := ToAttachment(attached.GetAttachment())
-			require.True(t, same(core.Credential{Attach: a}, core.Credential{Attach: ToAttachment(sent(t, FromAttachment(a)))}))
+			require.True(t, same(core.Credential{Attach: a},
+				core.Credential{Attach: ToAttachment(sent(t, FromAttachment(a)))}))
 			failure(t, attached.GetError())
 		}
 	})
@@ -58,11 +66,15 @@ func FuzzHostSends(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(b)
 	}
-	object, err := FromSettings(map[string]any{"a": nested(5), "b": []any{1, 1.5, nil, true, core.NewSecret("s")}})
+	object, err := FromSettings(
+		map[string]any{"a": nested(5), "b": []any{1, 1.5, nil, true, core.NewSecret("s")}})
 	require.NoError(f, err)
 	add(&v1.OpenRequest{Instance: "1", Kind: "k", Settings: object})
-	add(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Begin{Begin: FromRequest("1", request)}})
-	add(&v1.AuthenticateRequest{Message: &v1.AuthenticateRequest_Reply{Reply: &v1.Reply{Text: "x", Error: FromError(core.Interactive)}}})
+	add(&v1.AuthenticateRequest{
+		Message: &v1.AuthenticateRequest_Begin{Begin: FromRequest("1", request)}})
+	add(&v1.AuthenticateRequest{
+		Message: &v1.AuthenticateRequest_Reply{
+			Reply: &v1.Reply{Text: "x", Error: FromError(core.CodeInteractive)}}})
 	add(FromOutgoing("1", everything, outgoing))
 	add(FromSignRequest("1", signature))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -74,7 +86,7 @@ func FuzzHostSends(f *testing.F) {
 				_, err = ToSettings(sent(t, object))
 				require.NoError(t, err)
 			} else {
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 			}
 		}
 		var ask v1.AuthenticateRequest
@@ -91,7 +103,7 @@ func FuzzHostSends(f *testing.F) {
 			o := ToOutgoing(&out)
 			again := ToOutgoing(sent(t, FromOutgoing("", core.Credential{}, o)))
 			require.Len(t, again.Header, len(o.Header))
-			require.Equal(t, o.Learned, again.Learned)
+			require.Equal(t, o.Remembered, again.Remembered)
 		}
 		var sign v1.SignRequest
 		if proto.Unmarshal(b, &sign) == nil {
@@ -126,7 +138,7 @@ func failure(t *testing.T, m *v1.Error) {
 	again := ToError(sent(t, FromError(err)))
 	require.Equal(t, core.CodeOf(err), core.CodeOf(again))
 	var faults core.Faults
-	if !errors.As(err, &faults) || len(faults.Error()) < maxFault/2 {
+	if !errors.As(err, &faults) || len(faults.Error()) < maxSentFaults/2 {
 		require.Equal(t, err.Error(), again.Error())
 	}
 }

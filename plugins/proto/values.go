@@ -1,3 +1,5 @@
+// Read on in errors.go.
+
 package proto
 
 import (
@@ -14,8 +16,8 @@ import (
 )
 
 // FromSettings makes a message of settings: what a decoder of JSON or YAML
-// makes of an object, with core.Secret for what came from a reference.
-// Anything else in it is core.BadConfig, with the path.
+// makes of an object, with core.Secret for what came from a reference. Any other
+// type is core.CodeBadConfig, with the path. nil gives an empty object.
 func FromSettings(settings map[string]any) (*v1.Object, error) {
 	v, err := fromValue(settings, nil)
 	if err != nil {
@@ -24,25 +26,28 @@ func FromSettings(settings map[string]any) (*v1.Object, error) {
 	return v.GetObjectValue(), nil
 }
 
-func unfit(path []string, format string, args ...any) error {
-	return &core.Error{Code: core.BadConfig, Err: core.Faults{{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)}}}
+// badSetting returns an error about the setting at a path.
+func badSetting(path []string, format string, args ...any) error {
+	fault := core.Fault{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)}
+	return &core.Error{Code: core.CodeBadConfig, Err: core.Faults{fault}}
 }
 
+// fromValue makes a message of a value. path is where the value stands.
 func fromValue(value any, path []string) (*v1.Value, error) {
 	if len(path) > maxDepth {
-		return nil, unfit(path[:1], "the setting is nested deeper than %d", maxDepth)
+		return nil, badSetting(path[:1], "the setting is nested deeper than %d", maxDepth)
 	}
 	switch v := value.(type) {
 	case nil:
 		return &v1.Value{Kind: &v1.Value_NullValue{NullValue: true}}, nil
 	case core.Secret:
-		if !utf8.ValidString(v.Reveal()) {
-			return nil, unfit(path, "the text is not UTF-8")
+		if err := checkText(v.Reveal(), path); err != nil {
+			return nil, err
 		}
 		return &v1.Value{Kind: &v1.Value_TextValue{TextValue: v.Reveal()}}, nil
 	case string:
-		if !utf8.ValidString(v) {
-			return nil, unfit(path, "the text is not UTF-8")
+		if err := checkText(v, path); err != nil {
+			return nil, err
 		}
 		return &v1.Value{Kind: &v1.Value_StringValue{StringValue: v}}, nil
 	case bool:
@@ -50,7 +55,19 @@ func fromValue(value any, path []string) (*v1.Value, error) {
 	case map[string]any:
 		return fromObject(v, path)
 	}
-	v := reflect.ValueOf(value)
+	return fromReflected(reflect.ValueOf(value), path)
+}
+
+func checkText(text string, path []string) error {
+	if !utf8.ValidString(text) {
+		return badSetting(path, "the text is not UTF-8")
+	}
+	return nil
+}
+
+// fromReflected is fromValue for types of which there are many: numbers, lists
+// and maps.
+func fromReflected(v reflect.Value, path []string) (*v1.Value, error) {
 	switch {
 	case v.CanInt():
 		return &v1.Value{Kind: &v1.Value_IntValue{IntValue: v.Int()}}, nil
@@ -61,14 +78,7 @@ func fromValue(value any, path []string) (*v1.Value, error) {
 	case v.CanFloat():
 		return &v1.Value{Kind: &v1.Value_DoubleValue{DoubleValue: v.Float()}}, nil
 	case v.Kind() == reflect.Slice:
-		list := make([]*v1.Value, v.Len())
-		for i := range list {
-			var err error
-			if list[i], err = fromValue(v.Index(i).Interface(), append(path, strconv.Itoa(i))); err != nil {
-				return nil, err
-			}
-		}
-		return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: list}}}, nil
+		return fromList(v, path)
 	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
 		m := make(map[string]any, v.Len())
 		for it := v.MapRange(); it.Next(); {
@@ -76,14 +86,26 @@ func fromValue(value any, path []string) (*v1.Value, error) {
 		}
 		return fromObject(m, path)
 	}
-	return nil, unfit(path, "want plain data, found %T", value)
+	return nil, badSetting(path, "want plain data, found %s", v.Type())
+}
+
+func fromList(v reflect.Value, path []string) (*v1.Value, error) {
+	list := make([]*v1.Value, v.Len())
+	for i := range list {
+		var err error
+		list[i], err = fromValue(v.Index(i).Interface(), append(path, strconv.Itoa(i)))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: list}}}, nil
 }
 
 func fromObject(m map[string]any, path []string) (*v1.Value, error) {
 	fields := make(map[string]*v1.Value, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if !utf8.ValidString(key) {
-			return nil, unfit(path, "the key %q is not UTF-8", key)
+			return nil, badSetting(path, "the key %q is not UTF-8", key)
 		}
 		var err error
 		if fields[key], err = fromValue(m[key], append(path, key)); err != nil {
@@ -93,8 +115,9 @@ func fromObject(m map[string]any, path []string) (*v1.Value, error) {
 	return &v1.Value{Kind: &v1.Value_ObjectValue{ObjectValue: &v1.Object{Fields: fields}}}, nil
 }
 
-// ToSettings is the way back. Text becomes a core.Secret, which core's decoder
-// reads as the setting's type.
+// ToSettings makes settings of a message. What came from a reference becomes a
+// core.Secret, which core's decoder reads as the setting's type. A message that
+// is nested too deeply, or has an unknown kind of value, is core.CodeBadConfig.
 func ToSettings(m *v1.Object) (map[string]any, error) {
 	return toObject(m, 0)
 }
@@ -113,7 +136,7 @@ func toObject(m *v1.Object, depth int) (map[string]any, error) {
 
 func toValue(m *v1.Value, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, core.Errorf(core.BadConfig, "the settings are nested deeper than %d", maxDepth)
+		return nil, core.Errorf(core.CodeBadConfig, "the settings are nested deeper than %d", maxDepth)
 	}
 	switch v := m.GetKind().(type) {
 	case nil, *v1.Value_NullValue:
@@ -140,5 +163,5 @@ func toValue(m *v1.Value, depth int) (any, error) {
 	case *v1.Value_ObjectValue:
 		return toObject(v.ObjectValue, depth)
 	}
-	return nil, core.Errorf(core.BadConfig, "the settings hold a value of an unknown kind")
+	return nil, core.Errorf(core.CodeBadConfig, "the settings hold a value of an unknown kind")
 }

@@ -16,11 +16,15 @@ func TestSettings(t *testing.T) {
 	type text []string
 	type name string
 	m, err := FromSettings(map[string]any{
-		"null": nil, "yes": true, "no": false, "int": -7, "int8": int8(8), "uint": uint(9), "huge": uint64(math.MaxUint64), "float": 1.5, "f32": float32(0.5),
-		"text": "x", "empty": "", "secret": core.NewSecret("s"), "none": core.Secret{}, "dotted.key": "y", "": "z", "ünï": "u",
-		"list": []any{1, "a", nil, []any{}}, "strings": []string{"p", "q"}, "named": text{"r"}, "nothing": []any(nil),
-		"object": map[string]any{"in": map[string]any{"deep": []map[string]any{{"er": 1.0}}}}, "bare": map[string]any(nil),
-		"wait": time.Second, "headers": map[name]string{"A": "b"},
+		"null": nil, "yes": true, "no": false, "int": -7, "int8": int8(8), "uint": uint(9),
+		"huge": uint64(math.MaxUint64), "float": 1.5, "f32": float32(0.5),
+		"text": "x", "empty": "", "secret": core.NewSecret("s"), "none": core.Secret{}, "dotted.key": "y",
+		"": "z", "ünï": "u",
+		"list": []any{1, "a", nil, []any{}}, "strings": []string{"p", "q"}, "named": text{"r"},
+		"nothing": []any(nil),
+		"object":  map[string]any{"in": map[string]any{"deep": []map[string]any{{"er": 1.0}}}},
+		"bare":    map[string]any(nil),
+		"wait":    time.Second, "headers": map[name]string{"A": "b"},
 	})
 	require.NoError(t, err)
 	got, err := ToSettings(over(t, m))
@@ -29,11 +33,14 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, core.Secret{}, got["none"])
 	delete(got, "secret")
 	require.Equal(t, map[string]any{
-		"null": nil, "yes": true, "no": false, "int": int64(-7), "int8": int64(8), "uint": int64(9), "huge": float64(math.MaxUint64), "float": 1.5, "f32": 0.5,
+		"null": nil, "yes": true, "no": false, "int": int64(-7), "int8": int64(8), "uint": int64(9),
+		"huge": float64(math.MaxUint64), "float": 1.5, "f32": 0.5,
 		"text": "x", "empty": "", "none": core.Secret{}, "dotted.key": "y", "": "z", "ünï": "u",
-		"list": []any{int64(1), "a", nil, []any{}}, "strings": []any{"p", "q"}, "named": []any{"r"}, "nothing": []any{},
-		"object": map[string]any{"in": map[string]any{"deep": []any{map[string]any{"er": 1.0}}}}, "bare": map[string]any{},
-		"wait": int64(time.Second), "headers": map[string]any{"A": "b"},
+		"list": []any{int64(1), "a", nil, []any{}}, "strings": []any{"p", "q"}, "named": []any{"r"},
+		"nothing": []any{},
+		"object":  map[string]any{"in": map[string]any{"deep": []any{map[string]any{"er": 1.0}}}},
+		"bare":    map[string]any{},
+		"wait":    int64(time.Second), "headers": map[string]any{"A": "b"},
 	}, got)
 
 	for _, none := range []*v1.Object{nil, {}} {
@@ -48,7 +55,8 @@ func TestSettings(t *testing.T) {
 
 // TestTextIsReadAsTheTypeAsksFor sends a variable's text through the protocol.
 func TestTextIsReadAsTheTypeAsksFor(t *testing.T) {
-	m, err := FromSettings(map[string]any{"on": core.NewSecret("true"), "n": core.NewSecret("42"), "wait": core.NewSecret("30s")})
+	m, err := FromSettings(map[string]any{"on": core.NewSecret("true"), "n": core.NewSecret("42"),
+		"wait": core.NewSecret("30s")})
 	require.NoError(t, err)
 	got, err := ToSettings(over(t, m))
 	require.NoError(t, err)
@@ -81,16 +89,17 @@ func TestSettingsThatCannotBeSent(t *testing.T) {
 		path  []string
 	}{
 		"a type that no decoder makes": {[]any{struct{}{}}, []string{"a", "0"}},
-		"a map whose keys are no text": {map[string]any{"b": map[int]string{1: "canary"}}, []string{"a", "b"}},
-		"a channel":                    {make(chan int), []string{"a"}},
-		"bytes that are no text":       {"canary\xff", []string{"a"}},
-		"a secret that is no text":     {core.NewSecret("canary\xff"), []string{"a"}},
-		"a key that is no text":        {map[string]any{"\xff": "canary"}, []string{"a"}},
-		"too deep":                     {nested(maxDepth), []string{"a"}},
+		"a map whose keys are no text": {map[string]any{"b": map[int]string{1: "canary"}},
+			[]string{"a", "b"}},
+		"a channel":                {make(chan int), []string{"a"}},
+		"bytes that are no text":   {"canary\xff", []string{"a"}},
+		"a secret that is no text": {core.NewSecret("canary\xff"), []string{"a"}},
+		"a key that is no text":    {map[string]any{"\xff": "canary"}, []string{"a"}},
+		"too deep":                 {nested(maxDepth), []string{"a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := FromSettings(map[string]any{"a": c.value})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			var faults core.Faults
 			require.ErrorAs(t, err, &faults)
 			require.Equal(t, c.path, faults[0].Path)
@@ -106,7 +115,8 @@ func TestSettingsThatCannotBeSent(t *testing.T) {
 func TestSettingsThatAreTooDeepToRead(t *testing.T) {
 	for name, wrap := range map[string]func(*v1.Value) *v1.Value{
 		"objects": func(v *v1.Value) *v1.Value {
-			return &v1.Value{Kind: &v1.Value_ObjectValue{ObjectValue: &v1.Object{Fields: map[string]*v1.Value{"k": v}}}}
+			return &v1.Value{Kind: &v1.Value_ObjectValue{
+				ObjectValue: &v1.Object{Fields: map[string]*v1.Value{"k": v}}}}
 		},
 		"lists": func(v *v1.Value) *v1.Value {
 			return &v1.Value{Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: []*v1.Value{v}}}}
@@ -117,17 +127,20 @@ func TestSettingsThatAreTooDeepToRead(t *testing.T) {
 			v = wrap(v)
 		}
 		_, err := ToSettings(&v1.Object{Fields: map[string]*v1.Value{"k": v}})
-		require.ErrorIs(t, err, core.BadConfig, name)
+		require.ErrorIs(t, err, core.CodeBadConfig, name)
 	}
 }
 
 func TestOddValues(t *testing.T) {
 	got, err := ToSettings(&v1.Object{Fields: map[string]*v1.Value{
-		"nil": nil, "empty": {}, "list": {Kind: &v1.Value_ListValue{}}, "object": {Kind: &v1.Value_ObjectValue{}}, "nan": {Kind: &v1.Value_DoubleValue{DoubleValue: math.Inf(1)}},
-		"nulls": {Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: []*v1.Value{nil, {}}}}},
+		"nil": nil, "empty": {}, "list": {Kind: &v1.Value_ListValue{}},
+		"object": {Kind: &v1.Value_ObjectValue{}},
+		"nan":    {Kind: &v1.Value_DoubleValue{DoubleValue: math.Inf(1)}},
+		"nulls":  {Kind: &v1.Value_ListValue{ListValue: &v1.List{Values: []*v1.Value{nil, {}}}}},
 	}})
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
-		"nil": nil, "empty": nil, "list": []any{}, "object": map[string]any{}, "nan": math.Inf(1), "nulls": []any{nil, nil},
+		"nil": nil, "empty": nil, "list": []any{}, "object": map[string]any{}, "nan": math.Inf(1),
+		"nulls": []any{nil, nil},
 	}, got)
 }

@@ -1,12 +1,11 @@
-// Package apikey authenticates with fixed keys: in a header, a query parameter
-// or a cookie, one or several at once.
+// Package apikey is the provider for APIs that take fixed keys: in a header, a query parameter or a
+// cookie, one or several at once.
 //
 //	provider: apikey
 //	settings: {header: X-API-Key, key: "${env:PRICES_KEY}"}
 //
-// A key does not expire and cannot be renewed: after a refusal, the same key
-// is used again. For a key in a file that changes see package bearer; for one
-// that a program prints, package exec.
+// A key does not expire and cannot be renewed: after a refusal, the provider returns the same key.
+// For a key in a file that changes see package bearer; for one that a program prints, package exec.
 package apikey
 
 import (
@@ -17,22 +16,23 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
-// Config are the settings: one key, or several in Keys, or both.
+// Config is the settings: one key in the embedded Place, several in Keys, or both.
 type Config struct {
 	Place
 	Keys    []Place `json:"keys" doc:"Several keys, each an object with header, query or cookie, prefix and key."`
 	BaseURL string  `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The keys are then sent to its origin only."`
-	Subject string  `json:"subject" doc:"Who the keys stand for, for logs. Not a secret."`
+	Subject string  `json:"subject" doc:"The owner of the keys, for logs. Not a secret."`
 }
 
-// Place is one key and where it goes: exactly one of Header, Query and Cookie
-// is set.
+// Place is one key and where it is sent: exactly one of Header, Query and Cookie is set.
 type Place struct {
 	Header string      `json:"header" doc:"The header that carries the key."`
-	Query  string      `json:"query" doc:"The query parameter that carries the key. URLs end up in the logs of servers: prefer a header."`
+	Query  string      `json:"query" doc:"The query parameter that carries the key. Servers write URLs to their logs: prefer a header."`
 	Cookie string      `json:"cookie" doc:"The cookie that carries the key."`
 	Prefix string      `json:"prefix" doc:"Text before the key, as \"ApiKey \"; a space at its end counts."`
 	Key    core.Secret `json:"key" doc:"The key."`
@@ -44,10 +44,10 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig].
 // The provider is safe for concurrent use and sends nothing.
 func New(cfg Config) (core.Provider, error) {
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	cred := core.Credential{Subject: cfg.Subject}
@@ -64,21 +64,21 @@ func New(cfg Config) (core.Provider, error) {
 		}
 		(*into)[name] = core.NewSecret(p.Prefix + p.Key.Reveal())
 	}
-	attach.Address(&cred, cfg.BaseURL)
+	baseurl.Apply(&cred, cfg.BaseURL)
 	return core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		return cred, attach.Ended(ctx)
+		return cred, faults.ContextEnded(ctx)
 	}), nil
 }
 
-// Validate reports the faults of c. It is called by the factory; the
-// environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	seen := map[string]bool{}
 	check := func(at string, p Place) {
 		setting, err := p.check()
 		if err == nil && seen[p.slot()] {
-			setting, _ = p.where()
+			setting, _ = p.target()
 			err = errors.New("another key has this place")
 		}
 		if err != nil {
@@ -93,7 +93,7 @@ func (c *Config) Validate(core.Environment) error {
 	for i, p := range c.Keys {
 		check("keys."+strconv.Itoa(i)+".", p)
 	}
-	if err := attach.Base(c.BaseURL); err != nil {
+	if err := baseurl.Check(c.BaseURL); err != nil {
 		faults = append(faults, core.Faultf("base_url", "%v", err))
 	}
 	return errors.Join(faults...)
@@ -107,14 +107,16 @@ func (c *Config) places() []Place {
 	return append([]Place{c.Place}, c.Keys...)
 }
 
-// slot is the same text for two places that are one.
+// slot returns a text that is equal for two places in which one key would replace the other.
 func (p Place) slot() string {
 	return textproto.CanonicalMIMEHeaderKey(p.Header) + "?" + p.Query + ";" + p.Cookie
 }
 
-// where returns the setting that says where the key goes.
-func (p Place) where() (setting string, err error) {
-	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query}, {"cookie", p.Cookie}} {
+// target returns the name of the setting that says where the key is sent. If there is none or
+// several, it returns the setting at fault and the error.
+func (p Place) target() (setting string, err error) {
+	for _, place := range []struct{ setting, name string }{{"header", p.Header}, {"query", p.Query},
+		{"cookie", p.Cookie}} {
 		if place.name == "" {
 			continue
 		}
@@ -129,31 +131,31 @@ func (p Place) where() (setting string, err error) {
 	return setting, nil
 }
 
-// check returns what is wrong with p, and the setting that is at fault.
+// check returns what is wrong with p, and the name of the setting at fault.
 func (p Place) check() (setting string, err error) {
-	where, err := p.where()
+	target, err := p.target()
 	switch {
 	case err != nil:
-		return where, err
+		return target, err
 	case p.Key.IsZero():
 		return "key", errors.New("missing")
 	case strings.TrimLeft(p.Prefix, " \t") != p.Prefix:
 		return "prefix", errors.New("starts with a space")
 	}
-	value := attach.HeaderValue
-	switch where {
+	checkValue := headers.Value
+	switch target {
 	case "header":
-		err = attach.HeaderName(p.Header)
+		err = headers.Name(p.Header)
 	case "query":
-		err = attach.QueryName(p.Query)
+		err = headers.QueryName(p.Query)
 	case "cookie":
-		err, value = attach.CookieName(p.Cookie), attach.CookieValue
+		err, checkValue = headers.CookieName(p.Cookie), headers.CookieValue
 	}
 	if err != nil {
-		return where, err
+		return target, err
 	}
-	if err := value(p.Key.Reveal()); err != nil {
+	if err := checkValue(p.Key.Reveal()); err != nil {
 		return "key", err
 	}
-	return "prefix", value(p.Prefix + p.Key.Reveal())
+	return "prefix", checkValue(p.Prefix + p.Key.Reveal())
 }

@@ -19,7 +19,10 @@ type object = map[string]any
 
 func TestConformance(t *testing.T) {
 	for name, settings := range map[string]func(string) object{
-		"header": func(s string) object { return object{"header": "X-API-Key", "key": s, "prefix": "ApiKey "} },
+		"header": func(s string) object {
+			return object{"header": "X-API-Key", "key": s,
+				"prefix": "ApiKey "}
+		},
 		"several": func(s string) object {
 			return object{"base_url": "https://api.example.com/v1", "keys": []any{
 				object{"query": "key", "key": s}, object{"cookie": "sid", "key": s + "2"},
@@ -55,32 +58,46 @@ func TestCheck(t *testing.T) {
 		{"two places", key(object{"header": "X", "query": "k"}), "query: name only one"},
 		{"three places", key(object{"header": "X", "cookie": "k"}), "cookie: name only one"},
 		{"bad name", key(object{"header": "X Key"}), "header: is not the name of a header"},
-		{"reserved name", key(object{"header": "host"}), "header: the header Host is not for credentials"},
-		{"reserved cookies", key(object{"header": "Cookie"}), "header: the header Cookie is not for credentials"},
+		{"reserved name", key(object{"header": "host"}),
+			"header: the header Host is not for credentials"},
+		{"reserved cookies", key(object{"header": "Cookie"}),
+			"header: the header Cookie is not for credentials"},
 		{"bad query", key(object{"query": "a\nb"}), "query: is not the name"},
 		{"bad cookie", key(object{"cookie": "a=b"}), "cookie: is not the name"},
-		{"line break after", object{"header": "X", "key": "hunter2\n"}, "key: has a space or line break around it"},
-		{"control character", object{"header": "X", "key": "hun\x00ter2"}, "key: has a control character"},
-		{"key for no cookie", object{"cookie": "X", "key": "hun;ter2"}, "key: has a character that a cookie cannot hold"},
-		{"huge", object{"header": "X", "key": strings.Repeat("hunter2", 10<<10)}, "key: is larger than 64 KiB"},
+		{"line break after", object{"header": "X", "key": "hunter2\n"},
+			"key: has a space or line break around it"},
+		{"control character", object{"header": "X", "key": "hun\x00ter2"},
+			"key: has a control character"},
+		{"key for no cookie", object{"cookie": "X", "key": "hun;ter2"},
+			"key: has a character that a cookie cannot hold"},
+		{"huge", object{"header": "X", "key": strings.Repeat("hunter2", 10<<10)},
+			"key: is larger than 64 KiB"},
 		{"prefix", key(object{"header": "X", "prefix": "A\nB "}), "prefix: has a control character"},
-		{"prefix with space first", key(object{"header": "X", "prefix": " A"}), "prefix: starts with a space"},
-		{"prefix of a cookie", key(object{"cookie": "X", "prefix": "A "}), "prefix: has a character that a cookie cannot hold"},
-		{"in a list", object{"keys": []any{key(object{"header": "X"}), object{"query": "q"}}}, "keys.1.key: missing"},
-		{"in a list, unknown", object{"keys": []any{key(object{"heder": "X"})}}, `keys.0.heder: unknown key, did you mean "header"?`},
-		{"the same twice", object{"header": "X-Key", "key": "a", "keys": []any{key(object{"header": "x-key"})}}, "keys.0.header: another key has this place"},
-		{"base URL", key(object{"header": "X", "base_url": "api.example.com"}), "base_url: want the address"},
-		{"all at once", object{"header": "X", "base_url": "x", "keys": []any{object{"query": "q"}}}, "key: missing; keys.0.key: missing; base_url: want"},
+		{"prefix with space first", key(object{"header": "X", "prefix": " A"}),
+			"prefix: starts with a space"},
+		{"prefix of a cookie", key(object{"cookie": "X", "prefix": "A "}),
+			"prefix: has a character that a cookie cannot hold"},
+		{"in a list", object{"keys": []any{key(object{"header": "X"}), object{"query": "q"}}},
+			"keys.1.key: missing"},
+		{"in a list, unknown", object{"keys": []any{key(object{"heder": "X"})}},
+			`keys.0.heder: unknown key, did you mean "header"?`},
+		{"the same twice",
+			object{"header": "X-Key", "key": "a", "keys": []any{key(object{"header": "x-key"})}},
+			"keys.0.header: another key has this place"},
+		{"base URL", key(object{"header": "X", "base_url": "api.example.com"}),
+			"base_url: want the address"},
+		{"all at once", object{"header": "X", "base_url": "x", "keys": []any{object{"query": "q"}}},
+			"key: missing; keys.0.key: missing; base_url: want"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := apikey.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 			var faults core.Faults
 			require.ErrorAs(t, err, &faults)
 			_, err = apikey.Factory.Open(t.Context(), "", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -95,15 +112,17 @@ func TestSession(t *testing.T) {
 	var seen []string
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cookie, _ := r.Cookie("sid")
-		seen = append(seen, fmt.Sprint(r.Header.Get("X-Api-Key"), "|", r.URL.Query().Get("key"), "|", cookie))
+		seen = append(seen,
+			fmt.Sprint(r.Header.Get("X-Api-Key"), "|", r.URL.Query().Get("key"), "|", cookie))
 		if len(seen) == 1 {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}))
 	defer api.Close()
 	p, err := apikey.Factory.Open(t.Context(), "", object{
-		"header": "X-API-Key", "prefix": "ApiKey ", "key": "one", "base_url": api.URL + "/v1", "subject": "the desk",
-		"keys": []any{object{"query": "key", "key": "t&wo"}, object{"cookie": "sid", "key": "three"}},
+		"header": "X-API-Key", "prefix": "ApiKey ", "key": "one", "base_url": api.URL + "/v1",
+		"subject": "the desk",
+		"keys":    []any{object{"query": "key", "key": "t&wo"}, object{"cookie": "sid", "key": "three"}},
 	})
 	require.NoError(t, err)
 	s := core.New("prices", p, nil)
@@ -121,7 +140,7 @@ func TestSession(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "one")
 	_, err = s.Client().Get("http://127.0.0.1:1/v1")
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }
 
 // The settings of a config file, and what a request then carries.
@@ -132,7 +151,8 @@ func Example() {
 	defer api.Close()
 
 	ctx := context.Background()
-	provider, err := apikey.Factory.Open(ctx, "", map[string]any{"header": "X-API-Key", "key": "s3cret"})
+	provider, err := apikey.Factory.Open(ctx, "",
+		map[string]any{"header": "X-API-Key", "key": "s3cret"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,12 +1,12 @@
-// Package basic authenticates with a user name and a password in each request:
-// HTTP Basic (RFC 7617), in UTF-8.
+// Package basic is the provider for APIs that take a user name and a password in each request: HTTP
+// Basic (RFC 7617), in UTF-8.
 //
 //	provider: basic
 //	settings: {username: reports, password: "${env:REPORTS_PASSWORD}"}
 //
-// The password does not expire and cannot be renewed: after a refusal, the
-// same one is used again. It is not for token endpoints of OAuth; package
-// oauth2 authenticates to those itself.
+// The password does not expire and cannot be renewed: after a refusal, the provider returns the
+// same one. The package is not for token endpoints of OAuth; package oauth2 authenticates to those
+// itself.
 package basic
 
 import (
@@ -18,14 +18,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/faults"
 )
 
-// Config are the settings. One of Username and Password may be empty, as some
-// APIs take a token in the place of the other.
+// Config is the settings. One of Username and Password may be empty, as some APIs take a token in
+// place of the other.
 type Config struct {
 	Username core.Secret `json:"username" required:"true" doc:"The user's name, without a colon. It may be \"\"."`
-	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\", where the name is a token."`
+	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\" if the name is a token."`
 	BaseURL  string      `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The password is then sent to its origin only."`
 	Subject  string      `json:"subject" doc:"Who the user is, for logs. Default: the user's name, unless the password is empty."`
 }
@@ -36,10 +37,10 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig].
 // The provider is safe for concurrent use and sends nothing.
 func New(cfg Config) (core.Provider, error) {
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	user, password := cfg.Username.Reveal(), cfg.Password.Reveal()
@@ -49,14 +50,14 @@ func New(cfg Config) (core.Provider, error) {
 		cred.Subject = user
 	}
 	cred.Attach.Header = map[string]core.Secret{"Authorization": core.NewSecret(value)}
-	attach.Address(&cred, cfg.BaseURL)
+	baseurl.Apply(&cred, cfg.BaseURL)
 	return core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		return cred, attach.Ended(ctx)
+		return cred, faults.ContextEnded(ctx)
 	}), nil
 }
 
-// Validate reports the faults of c. It is called by the factory; the
-// environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	var faults []error
 	add := func(setting string, err error) {
@@ -64,23 +65,24 @@ func (c *Config) Validate(core.Environment) error {
 			faults = append(faults, core.Faultf(setting, "%v", err))
 		}
 	}
-	add("username", text(c.Username.Reveal()))
-	add("password", text(c.Password.Reveal()))
+	add("username", checkText(c.Username.Reveal()))
+	add("password", checkText(c.Password.Reveal()))
 	if strings.ContainsRune(c.Username.Reveal(), ':') {
 		add("username", errors.New("has a colon, which HTTP Basic cannot send"))
 	}
 	if c.Username.IsZero() && c.Password.IsZero() {
 		add("username", errors.New("name and password are both empty"))
 	}
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 
-// maxText keeps the header, which is a third longer, within what is sent.
+// maxText is the size of the longest user name or password in bytes. The header, in base64, is a
+// third longer.
 const maxText = 16 << 10
 
-// text checks a name or a password (RFC 7617 §2).
-func text(s string) error {
+// checkText checks a user name or a password (RFC 7617 §2).
+func checkText(s string) error {
 	switch {
 	case len(s) > maxText:
 		return errors.New("is larger than 16 KiB")

@@ -44,13 +44,15 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := basic.Factory.Check("", object{"username": c.user, "password": c.password})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 	_, err := basic.New(basic.Config{BaseURL: "x"})
-	require.EqualError(t, err, "bad config: username: name and password are both empty; base_url: want the address of the API, such as https://api.example.com/v1")
+	require.EqualError(t, err,
+		"bad config: username: name and password are both empty; base_url: want the address of the API, "+
+			"such as https://api.example.com/v1")
 }
 
 func TestCredential(t *testing.T) {
@@ -63,14 +65,15 @@ func TestCredential(t *testing.T) {
 		{"subject", "tok", "", "desk", "Basic dG9rOg==", "desk"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := basic.Factory.Open(t.Context(), "", object{"username": c.user, "password": c.password, "subject": c.subject})
+			p, err := basic.Factory.Open(t.Context(), "",
+				object{"username": c.user, "password": c.password, "subject": c.subject})
 			require.NoError(t, err)
 			first, err := p.Authenticate(t.Context(), core.Request{})
 			require.NoError(t, err)
 			require.Equal(t, c.want, first.Attach.Header["Authorization"].Reveal())
 			require.Equal(t, c.wantSubject, first.Subject)
 			require.Zero(t, first.Expiry)
-			again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: first})
+			again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: first})
 			require.NoError(t, err)
 			require.Equal(t, first, again)
 		})
@@ -81,12 +84,14 @@ func TestSession(t *testing.T) {
 	requests := 0
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++
-		if user, password, ok := r.BasicAuth(); !ok || user != "reports" || password != "grün" || requests == 1 {
+		if user, password, ok := r.BasicAuth(); !ok || user != "reports" || password != "grün" ||
+			requests == 1 {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}))
 	defer api.Close()
-	p, err := basic.New(basic.Config{Username: core.NewSecret("reports"), Password: core.NewSecret("grün"), BaseURL: api.URL})
+	p, err := basic.New(basic.Config{Username: core.NewSecret("reports"),
+		Password: core.NewSecret("grün"), BaseURL: api.URL})
 	require.NoError(t, err)
 	s := core.New("reports", p, nil)
 	require.NoError(t, s.Init(t.Context()))
@@ -108,7 +113,8 @@ func Example() {
 	defer api.Close()
 
 	ctx := context.Background()
-	provider, err := basic.Factory.Open(ctx, "", map[string]any{"username": "Aladdin", "password": "open sesame"})
+	provider, err := basic.Factory.Open(ctx, "",
+		map[string]any{"username": "Aladdin", "password": "open sesame"})
 	if err != nil {
 		fmt.Println(err)
 		return

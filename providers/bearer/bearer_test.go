@@ -66,14 +66,15 @@ func TestCheck(t *testing.T) {
 		{"both", object{"token": "a", "token_file": "f"}, "token: give either token or token_file"},
 		{"line break", object{"token": "hunter2\n"}, "token: has a space or line break around it"},
 		{"control character", object{"token": "hun\x1bter2"}, "token: has a control character"},
-		{"two words", object{"token": "Bearer hunter2"}, "token: has a character that a token cannot hold"},
+		{"two words", object{"token": "Bearer hunter2"},
+			"token: has a character that a token cannot hold"},
 		{"too often", object{"token_file": "f", "interval": "1ms"}, "interval: want at least 1s"},
 		{"no interval", object{"token_file": "f", "interval": "often"}, "interval: want a duration"},
 		{"base URL", object{"token": "a", "base_url": "x"}, "base_url: want the address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := bearer.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -87,7 +88,8 @@ func TestFileRefused(t *testing.T) {
 		{"missing", "no/such/token", "does not exist"},
 		{"empty", tokenFile(t, ""), "is empty"},
 		{"blank", tokenFile(t, " \n"), "is empty"},
-		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))), "is larger than 1024 KiB"},
+		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))),
+			"is larger than 1024 KiB"},
 		{"large", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 20<<10))), "is larger than 64 KiB"},
 		{"binary", tokenFile(t, "hun\x00ter2"), "has a control character"},
 		{"two lines", tokenFile(t, "hunter2\nhunter2\n"), "has a control character or line break"},
@@ -96,7 +98,8 @@ func TestFileRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := bearer.New(bearer.Config{TokenFile: c.path})
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: core.BadConfig, core.Expiring: core.Unavailable, core.Rejected: core.Unavailable} {
+			for reason, code := range map[core.Reason]core.Code{core.ReasonInitial: core.CodeBadConfig,
+				core.ReasonExpiring: core.CodeUnavailable, core.ReasonRejected: core.CodeUnavailable} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
@@ -123,10 +126,11 @@ func TestExpiry(t *testing.T) {
 			{"opaque", "opaque", time.Time{}, 0, 0},
 			{"JWT", jwt(now.Add(time.Hour)), now.Add(time.Hour), 0, 0},
 			{"just over", jwt(now.Add(-time.Minute)), now.Add(4 * time.Minute), 0, 0},
-			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.Denied, core.Unavailable},
+			{"long over", jwt(now.Add(-time.Hour)), time.Time{}, core.CodeDenied, core.CodeUnavailable},
 		} {
 			write(t, path, c.token)
-			for cfg, code := range map[*bearer.Config]core.Code{{Token: core.NewSecret(c.token)}: c.value, {TokenFile: path}: c.file} {
+			for cfg, code := range map[*bearer.Config]core.Code{{Token: core.NewSecret(c.token)}: c.value,
+				{TokenFile: path}: c.file} {
 				p, err := bearer.New(*cfg)
 				require.NoError(t, err)
 				cred, err := p.Authenticate(t.Context(), core.Request{})
@@ -167,14 +171,14 @@ func TestSessionPastTheEndOfItsToken(t *testing.T) {
 				for at := time.Duration(0); at < 14*time.Minute; at += 10 * time.Second {
 					_, err := s.Credential(t.Context())
 					require.NoError(t, err, "after %v", at)
-					require.True(t, s.Status().Valid)
+					require.Contains(t, []core.State{core.StateFresh, core.StateStale}, s.Status().State)
 					require.False(t, s.Status().Expiry.IsZero())
 					time.Sleep(10 * time.Second)
 				}
 				time.Sleep(90 * time.Second) // to 15:30
 				_, err = s.Credential(t.Context())
 				require.ErrorContains(t, err, "expired at")
-				require.False(t, s.Status().Valid)
+				require.Equal(t, core.StateExpired, s.Status().State)
 			})
 		})
 	}

@@ -48,3 +48,34 @@ func Example() {
 	defer resp.Body.Close()
 	// Output: the API sees: Bearer tok-4711
 }
+
+// A program writes the settings as a literal: here the command prints the JSON of an AWS
+// credential_process, and two headers carry its fields.
+func ExampleNew() {
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	provider, err := exec.New(exec.Config{
+		Command: program,
+		Env: map[string]core.Secret{
+			"AUTHSESSION_ROLE": core.NewSecret("print"),
+			"AUTHSESSION_TEXT": core.NewSecret(
+				`{"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": "s3cret"}`),
+		},
+		Output:  exec.AWS,
+		Headers: map[string]string{"X-Key-Id": "{AccessKeyId}", "X-Key": "{SecretAccessKey}"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cred, err := provider.Authenticate(context.Background(), core.Request{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cred.Attach.Header["X-Key-Id"].Reveal(), cred.Attach.Header["X-Key"])
+	// Output: AKID REDACTED
+}

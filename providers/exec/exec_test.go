@@ -25,7 +25,8 @@ func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Fixture{
 		Factory: exec.Factory,
 		Settings: func(s providertest.Server) map[string]any {
-			return object{"command": self, "env": object{roleVar: "print", textVar: s.Secret, raceVar: raceText}}
+			return object{"command": self,
+				"env": object{roleVar: "print", textVar: s.Secret, raceVar: raceText}}
 		},
 	})
 }
@@ -45,32 +46,44 @@ func TestCheck(t *testing.T) {
 	}{
 		{"no command", object{}, "command: missing"},
 		{"empty command", object{"command": ""}, "command: is empty"},
-		{"relative command", object{"command": "./get-token"}, "command: want an absolute path, or a name"},
+		{"relative command", object{"command": "./get-token"},
+			"command: want an absolute path, or a name"},
 		{"NUL in the command", object{"command": "a\x00b"}, "command: has a NUL"},
 		{"NUL in an argument", with(object{"args": []any{"a", "b\x00"}}), "args.1: has a NUL"},
 		{"args as one text", with(object{"args": "a b"}), "args: want list of string"},
-		{"variable without name", with(object{"env": object{"A=B": "x"}}), "env: is not the name of a variable"},
+		{"variable without name", with(object{"env": object{"A=B": "x"}}),
+			"env: is not the name of a variable"},
 		{"NUL in a variable", with(object{"env": object{"A": "hunter2\x00"}}), "env.A: has a NUL"},
 		{"pass_env", with(object{"pass_env": []any{"A", ""}}), "pass_env.1: is not the name"},
 		{"dir", with(object{"dir": "a\x00"}), "dir: has a NUL"},
-		{"output", with(object{"output": "exec"}), "output: want one of auto, execcredential, aws, token"},
+		{"output", with(object{"output": "exec"}),
+			"output: want one of auto, execcredential, aws, token"},
 		{"header", with(object{"header": "Host"}), "header: the header Host is not for credentials"},
 		{"prefix", with(object{"prefix": "a\n"}), "prefix: has a control character"},
 		{"prefix as template", with(object{"prefix": "{token}"}), "prefix: has a { in it: use headers"},
-		{"headers and header", with(object{"header": "X", "headers": object{"Y": "{token}"}}), "headers: give either headers or header and prefix"},
-		{"headers, bad name", with(object{"headers": object{"X Y": "{token}"}}), "headers.X Y: is not the name of a header"},
-		{"headers, no field", with(object{"headers": object{"X": "static"}}), "headers.X: names no field, as {token} does"},
-		{"headers, unknown field", with(object{"headers": object{"X": "{tokn}"}}), `headers.X: there is no such field, did you mean "token"?`},
-		{"headers, field of another output", with(object{"output": "token", "headers": object{"X": "{AccessKeyId}"}}), "headers.X: there is no such field; known: {token}"},
-		{"headers, open brace", with(object{"headers": object{"X": "{token"}}), "headers.X: a { is not closed"},
-		{"headers, line break", with(object{"headers": object{"X": "a\n{token}"}}), "headers.X: has a control character"},
-		{"aws without headers", with(object{"output": "aws"}), "headers: missing: an AWS document has no token"},
+		{"headers and header", with(object{"header": "X", "headers": object{"Y": "{token}"}}),
+			"headers: give either headers or header and prefix"},
+		{"headers, bad name", with(object{"headers": object{"X Y": "{token}"}}),
+			"headers.X Y: is not the name of a header"},
+		{"headers, no field", with(object{"headers": object{"X": "static"}}),
+			"headers.X: names no field, as {token} does"},
+		{"headers, unknown field", with(object{"headers": object{"X": "{tokn}"}}),
+			`headers.X: there is no such field, did you mean "token"?`},
+		{"headers, field of another output",
+			with(object{"output": "token", "headers": object{"X": "{AccessKeyId}"}}),
+			"headers.X: there is no such field; known: {token}"},
+		{"headers, open brace", with(object{"headers": object{"X": "{token"}}),
+			"headers.X: a { is not closed"},
+		{"headers, line break", with(object{"headers": object{"X": "a\n{token}"}}),
+			"headers.X: has a control character"},
+		{"aws without headers", with(object{"output": "aws"}),
+			"headers: missing: an AWS document has no token"},
 		{"lifetime", with(object{"lifetime": "soon"}), "lifetime: want a duration"},
 		{"base URL", with(object{"base_url": "x"}), "base_url: want the address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := exec.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -93,7 +106,8 @@ func TestEnvironment(t *testing.T) {
 	require.Contains(t, env, "PATH=")
 	require.NotContains(t, env, "hunter2")
 	require.NotContains(t, env, "AUTHSESSION_PASSED")
-	require.Contains(t, env, `KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`)
+	require.Contains(t, env,
+		`KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`)
 
 	cfg.PassEnv, cfg.Output = []string{"AUTHSESSION_PASSED", "AUTHSESSION_NOT_SET"}, exec.Token
 	env = decoded(t, cfg)
@@ -114,7 +128,7 @@ func TestSurroundings(t *testing.T) {
 	require.Equal(t, want, got)
 	cfg.Dir = filepath.Join(cfg.Dir, "none")
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "cannot be started")
 	var coded *core.Error
 	require.ErrorAs(t, err, &coded)
@@ -135,12 +149,12 @@ func TestLookUp(t *testing.T) {
 	require.NoError(t, err, "it is looked up once")
 
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "is not found")
 	t.Chdir(filepath.Dir(self))
 	t.Setenv("PATH", ".")
 	_, err = run(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "is in the current folder only")
 }
 
@@ -162,7 +176,7 @@ func TestNotAProgram(t *testing.T) {
 				c.want = "" // what is executable is told by the name there
 			}
 			_, err := run(t, exec.Config{Command: c.path})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			var coded *core.Error
 			require.ErrorAs(t, err, &coded)
@@ -173,13 +187,14 @@ func TestNotAProgram(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	for status, code := range map[string]core.Code{
-		"1": core.Unavailable, "2": core.Unavailable, "75": core.Unavailable,
-		"64": core.BadConfig, "78": core.BadConfig, "77": core.Denied,
+		"1": core.CodeUnavailable, "2": core.CodeUnavailable, "75": core.CodeUnavailable,
+		"64": core.CodeBadConfig, "78": core.CodeBadConfig, "77": core.CodeDenied,
 	} {
 		t.Run(status, func(t *testing.T) {
 			_, err := run(t, command(t, "exit", status))
 			require.Equal(t, code, core.CodeOf(err))
-			require.ErrorContains(t, err, "ended with status "+status+"; what it wrote to its standard error is not shown")
+			require.ErrorContains(t, err,
+				"ended with status "+status+"; what it wrote to its standard error is not shown")
 			require.NotContains(t, err.Error(), "hunter2")
 			var coded *core.Error
 			require.ErrorAs(t, err, &coded)
@@ -190,7 +205,7 @@ func TestStatus(t *testing.T) {
 
 func TestFlood(t *testing.T) {
 	_, err := run(t, command(t, "flood", ""))
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "prints more than 1024 KiB")
 	require.NotContains(t, err.Error(), "hunter2")
 }
@@ -208,7 +223,8 @@ func TestSession(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	p, err := exec.Factory.Open(t.Context(), "", object{
-		"command": self, "env": object{roleVar: "print", textVar: "a-token\n", raceVar: raceText}, "header": "X-Token", "lifetime": "1h", "subject": "desk", "base_url": api.URL,
+		"command": self, "env": object{roleVar: "print", textVar: "a-token\n", raceVar: raceText},
+		"header": "X-Token", "lifetime": "1h", "subject": "desk", "base_url": api.URL,
 	})
 	require.NoError(t, err)
 	s := core.New("prices", p, nil)

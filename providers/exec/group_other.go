@@ -1,5 +1,9 @@
 //go:build !unix
 
+// The processes of a command where there are no process groups.
+//
+// Read on in run.go.
+
 package exec
 
 import (
@@ -8,15 +12,14 @@ import (
 	"os/exec"
 )
 
-// ownGroup leaves a command as it is: without process groups, the command
-// alone is killed when its context ends. What it has started goes on, though
-// nobody waits for it.
-func ownGroup(*exec.Cmd) {}
+// startGroup does nothing: without process groups, only the command itself is killed when its
+// context ends. The processes that it started continue; the provider does not wait for them.
+func startGroup(*exec.Cmd) {}
 
-// endGroup kills the command.
-func endGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
+// killGroup kills the command.
+func killGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
 
-// transient reports whether starting a program may work later.
-func transient(err error) bool {
+// isTransient reports whether a later start of the program may succeed.
+func isTransient(err error) bool {
 	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission)
 }

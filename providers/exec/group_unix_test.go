@@ -57,7 +57,7 @@ func TestContext(t *testing.T) {
 	cancel(why)
 	err = <-done
 	require.Less(t, time.Since(began), 2*time.Second)
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, why)
 	require.ErrorContains(t, err, "was ended, its time was up")
 	gone(t, conn)
@@ -86,6 +86,6 @@ func TestLeftBehind(t *testing.T) {
 
 func TestSignal(t *testing.T) {
 	_, err := run(t, command(t, "die", ""))
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorContains(t, err, "was ended by a signal")
 }

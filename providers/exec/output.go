@@ -1,3 +1,7 @@
+// What a command prints, and the credential that is made of it.
+//
+// Read on in group_unix.go.
+
 package exec
 
 import (
@@ -7,30 +11,33 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/certs"
+	"github.com/authsession/authsession/providers/internal/headers"
+	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
-// soon is when to run a command again whose credential has expired by our
-// clock, but not by so much that it must be useless.
-const soon = 10 * time.Second
+// retryExpired is the time until the command is run again if its credential has expired by this
+// machine's clock, but may be valid by the API's.
+const retryExpired = 10 * time.Second
 
-// answer is what a command printed, whatever the format.
-type answer struct {
-	values map[string]string // by field
-	cert   core.Secret       // PEM, with the key
-	expiry time.Time
-	aws    bool
+// output is what a command printed, in any of the formats.
+type output struct {
+	values map[string]string // by the name of the field
+	cert   core.Secret       // the client certificate and its key, in PEM; zero: none
+	expiry time.Time         // zero: unknown
+	aws    bool              // whether it is an AWS document
 }
 
-// credential makes a credential of what the command printed.
+// credential returns the credential of what the command printed.
 func (p *provider) credential(ctx context.Context, printed []byte) (core.Credential, error) {
 	a, err := parse(ctx, printed, p.cfg.Output)
 	if err != nil {
 		return core.Credential{}, err
 	}
 	if a.aws && len(p.cfg.Headers) == 0 {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the command prints an AWS document: name the headers that carry its fields")
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
+			"the command prints an AWS document: name the headers that carry its fields")
 	}
 	cred := core.Credential{Subject: p.cfg.Subject}
 	cred.Attach.Cert = a.cert
@@ -38,34 +45,36 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 		return core.Credential{}, err
 	}
 	if len(cred.Attach.Header) == 0 && a.cert.IsZero() {
-		return core.Credential{}, core.Errorf(core.BadConfig, "the command prints none of the fields that headers names")
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
+			"the command prints none of the fields that headers names")
 	}
 	if a.aws {
-		document, _ := json.Marshal(a.values) // strings only
-		cred.Renewal = core.NewSecret(string(document))
+		document, _ := json.Marshal(a.values) // cannot fail, as the values are strings
+		cred.RefreshState = core.NewSecret(string(document))
 	}
-	var over bool
-	if cred.Expiry, over = attach.Expiry(a.expiry); over {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
+	var ended bool
+	if cred.Expiry, ended = jwtexpiry.Until(a.expiry); ended {
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
+			"the command prints a credential that expired at %s", a.expiry.UTC().Format(time.RFC3339))
 	}
 	switch {
 	case cred.Expiry.After(a.expiry):
-		cred.RenewAfter = time.Now().Add(soon)
+		cred.RenewAfter = time.Now().Add(retryExpired)
 	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
 		cred.Expiry = time.Now().Add(p.cfg.Lifetime)
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 
-// parse reads what a command printed. Errors quote none of it.
-func parse(ctx context.Context, printed []byte, format Format) (answer, error) {
+// parse parses what a command printed. Its errors contain nothing of it.
+func parse(ctx context.Context, printed []byte, format Format) (output, error) {
 	printed = bytes.TrimSpace(printed)
 	if len(printed) == 0 {
-		return answer{}, core.Errorf(core.Unavailable, "the command prints nothing")
+		return output{}, core.Errorf(core.CodeUnavailable, "the command prints nothing")
 	}
 	if format == Auto {
-		format = look(printed)
+		format = detectFormat(printed)
 	}
 	switch format {
 	case ExecCredential:
@@ -74,16 +83,17 @@ func parse(ctx context.Context, printed []byte, format Format) (answer, error) {
 		return parseAWS(printed)
 	case Token:
 		token := string(printed)
-		if err := attach.Token(token); err != nil {
-			return answer{}, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+		if err := headers.Token(token); err != nil {
+			return output{}, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
 		}
-		return answer{values: map[string]string{fieldToken: token}, expiry: attach.TokenExpiry(token)}, nil
+		return output{values: map[string]string{fieldToken: token}, expiry: jwtexpiry.Of(token)}, nil
 	}
-	return answer{}, core.Errorf(core.Unavailable, "the command prints JSON that is neither an ExecCredential nor an AWS document")
+	return output{}, core.Errorf(core.CodeUnavailable,
+		"the command prints JSON that is neither an ExecCredential nor an AWS document")
 }
 
-// look tells the format of what was printed; "" for JSON of another kind.
-func look(printed []byte) Format {
+// detectFormat returns the format of what was printed; "" for JSON of another kind.
+func detectFormat(printed []byte) Format {
 	if printed[0] != '{' && printed[0] != '[' {
 		return Token
 	}
@@ -100,10 +110,10 @@ func look(printed []byte) Format {
 	return ""
 }
 
-// parseExecCredential reads the document of
+// parseExecCredential parses the document of
 // https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
 // v1beta1 has the same fields.
-func parseExecCredential(ctx context.Context, printed []byte) (a answer, err error) {
+func parseExecCredential(ctx context.Context, printed []byte) (a output, err error) {
 	var doc struct {
 		APIVersion string `json:"apiVersion"`
 		Kind       string `json:"kind"`
@@ -115,23 +125,28 @@ func parseExecCredential(ctx context.Context, printed []byte) (a answer, err err
 		} `json:"status"`
 	}
 	if json.Unmarshal(printed, &doc) != nil {
-		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints cannot be read")
+		return a, core.Errorf(core.CodeUnavailable,
+			"the ExecCredential that the command prints cannot be read")
 	}
 	const group = "client.authentication.k8s.io/"
 	switch {
-	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" && doc.APIVersion != group+"v1beta1":
-		return a, core.Errorf(core.Unavailable, "the command does not print an ExecCredential of %sv1", group)
+	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" &&
+		doc.APIVersion != group+"v1beta1":
+		return a, core.Errorf(core.CodeUnavailable, "the command does not print an ExecCredential of %sv1",
+			group)
 	case doc.Status == nil || doc.Status.Token == "" && doc.Status.Cert == "" && doc.Status.Key == "":
-		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints holds no credential")
+		return a, core.Errorf(core.CodeUnavailable,
+			"the ExecCredential that the command prints holds no credential")
 	case (doc.Status.Cert == "") != (doc.Status.Key == ""):
-		return a, core.Errorf(core.Unavailable, "the ExecCredential that the command prints has only one of certificate and key")
+		return a, core.Errorf(core.CodeUnavailable,
+			"the ExecCredential that the command prints has only one of certificate and key")
 	}
 	a.values = map[string]string{fieldToken: doc.Status.Token}
 	if doc.Status.Token != "" {
-		if err := attach.Token(doc.Status.Token); err != nil {
-			return a, core.Errorf(core.Unavailable, "the token that the command prints %w", err)
+		if err := headers.Token(doc.Status.Token); err != nil {
+			return a, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
 		}
-		a.expiry = attach.TokenExpiry(doc.Status.Token)
+		a.expiry = jwtexpiry.Of(doc.Status.Token)
 	}
 	if doc.Status.Expiry != nil {
 		a.expiry = *doc.Status.Expiry
@@ -139,9 +154,11 @@ func parseExecCredential(ctx context.Context, printed []byte) (a answer, err err
 	if doc.Status.Cert == "" {
 		return a, nil
 	}
-	b, err := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}.Load(ctx, false)
+	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}
+	b, err := pair.Load(ctx, false)
 	if err != nil {
-		return answer{}, core.Errorf(core.Unavailable, "the ExecCredential that the command prints: %w", plain(err))
+		return output{}, core.Errorf(core.CodeUnavailable, "the ExecCredential that the command prints: %w",
+			core.Cause(err))
 	}
 	a.cert = b.Cert
 	if a.expiry.IsZero() || b.Leaf.NotAfter.Before(a.expiry) {
@@ -150,17 +167,9 @@ func parseExecCredential(ctx context.Context, printed []byte) (a answer, err err
 	return a, nil
 }
 
-// plain takes the code off an error about settings that are none.
-func plain(err error) error {
-	if e, ok := err.(*core.Error); ok && e.Err != nil {
-		return e.Err
-	}
-	return err
-}
-
-// parseAWS reads the document of
+// parseAWS parses the document of
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html.
-func parseAWS(printed []byte) (answer, error) {
+func parseAWS(printed []byte) (output, error) {
 	var doc struct {
 		Version         json.Number
 		AccessKeyId     string
@@ -169,21 +178,28 @@ func parseAWS(printed []byte) (answer, error) {
 		Expiration      *time.Time
 	}
 	if json.Unmarshal(printed, &doc) != nil {
-		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints cannot be read")
+		return output{}, core.Errorf(core.CodeUnavailable,
+			"the AWS document that the command prints cannot be read")
 	}
 	switch {
 	case doc.Version != "1":
-		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints is not of version 1")
+		return output{}, core.Errorf(core.CodeUnavailable,
+			"the AWS document that the command prints is not of version 1")
 	case doc.AccessKeyId == "" || doc.SecretAccessKey == "":
-		return answer{}, core.Errorf(core.Unavailable, "the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
+		return output{}, core.Errorf(core.CodeUnavailable,
+			"the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
 	}
-	a := answer{aws: true, values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey}}
+	a := output{
+		aws:    true,
+		values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey},
+	}
 	if doc.SessionToken != "" {
 		a.values[fieldSession] = doc.SessionToken
 	}
 	for _, value := range a.values {
-		if err := attach.Token(value); err != nil {
-			return answer{}, core.Errorf(core.Unavailable, "a field of the AWS document that the command prints %w", err)
+		if err := headers.Token(value); err != nil {
+			return output{}, core.Errorf(core.CodeUnavailable,
+				"a field of the AWS document that the command prints %w", err)
 		}
 	}
 	if doc.Expiration != nil {

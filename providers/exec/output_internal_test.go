@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
+	"github.com/authsession/authsession/providers/internal/headers"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +25,9 @@ func document(t testing.TB, doc object) string {
 
 func execCredential(t testing.TB, status object) string {
 	t.Helper()
-	return document(t, object{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "spec": object{}, "status": status})
+	return document(t,
+		object{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+			"spec": object{}, "status": status})
 }
 
 func awsDocument(t testing.TB, more object) string {
@@ -60,7 +62,8 @@ func revealed(c core.Credential) map[string]string {
 
 func TestHeaders(t *testing.T) {
 	prefix, none := "Key ", ""
-	aws := map[string]string{"X-Key": "{AccessKeyId}:{SecretAccessKey}", "X-Amz-Security-Token": "{SessionToken}"}
+	aws := map[string]string{"X-Key": "{AccessKeyId}:{SecretAccessKey}",
+		"X-Amz-Security-Token": "{SessionToken}"}
 	for _, c := range []struct {
 		name    string
 		cfg     Config
@@ -68,14 +71,19 @@ func TestHeaders(t *testing.T) {
 		want    map[string]string
 	}{
 		{"token", Config{}, "tok\n", map[string]string{"Authorization": "Bearer tok"}},
-		{"token by name", Config{Output: Token}, "\r\ntok\r\n", map[string]string{"Authorization": "Bearer tok"}},
+		{"token by name", Config{Output: Token}, "\r\ntok\r\n",
+			map[string]string{"Authorization": "Bearer tok"}},
 		{"header", Config{Header: "X-Token"}, "tok", map[string]string{"X-Token": "tok"}},
 		{"prefix", Config{Prefix: &prefix}, "tok", map[string]string{"Authorization": "Key tok"}},
 		{"no prefix", Config{Prefix: &none}, "tok", map[string]string{"Authorization": "tok"}},
-		{"several", Config{Headers: map[string]string{"A": "{token}", "B": "b={token};"}}, "tok", map[string]string{"A": "tok", "B": "b=tok;"}},
-		{"ExecCredential", Config{}, execCredential(t, object{"token": "tok"}), map[string]string{"Authorization": "Bearer tok"}},
-		{"AWS", Config{Headers: aws}, awsDocument(t, object{"SessionToken": "sess"}), map[string]string{"X-Key": "AKID:s/k+y", "X-Amz-Security-Token": "sess"}},
-		{"AWS without session", Config{Output: AWS, Headers: aws}, awsDocument(t, nil), map[string]string{"X-Key": "AKID:s/k+y"}},
+		{"several", Config{Headers: map[string]string{"A": "{token}", "B": "b={token};"}}, "tok",
+			map[string]string{"A": "tok", "B": "b=tok;"}},
+		{"ExecCredential", Config{}, execCredential(t, object{"token": "tok"}),
+			map[string]string{"Authorization": "Bearer tok"}},
+		{"AWS", Config{Headers: aws}, awsDocument(t, object{"SessionToken": "sess"}),
+			map[string]string{"X-Key": "AKID:s/k+y", "X-Amz-Security-Token": "sess"}},
+		{"AWS without session", Config{Output: AWS, Headers: aws}, awsDocument(t, nil),
+			map[string]string{"X-Key": "AKID:s/k+y"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cred, err := newProvider(t, c.cfg).made(t, c.printed)
@@ -88,9 +96,11 @@ func TestHeaders(t *testing.T) {
 
 // The fields of an AWS document are there for a provider that signs.
 func TestRenewalHoldsTheDocument(t *testing.T) {
-	cred, err := newProvider(t, Config{Headers: map[string]string{"X": "{AccessKeyId}"}}).made(t, awsDocument(t, object{"SessionToken": "sess"}))
+	cred, err := newProvider(t, Config{Headers: map[string]string{"X": "{AccessKeyId}"}}).made(t,
+		awsDocument(t, object{"SessionToken": "sess"}))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"AccessKeyId": "AKID", "SecretAccessKey": "s/k+y", "SessionToken": "sess"}`, cred.Renewal.Reveal())
+	require.JSONEq(t, `{"AccessKeyId": "AKID", "SecretAccessKey": "s/k+y", "SessionToken": "sess"}`,
+		cred.RefreshState.Reveal())
 }
 
 func TestCertificate(t *testing.T) {
@@ -104,20 +114,25 @@ func TestCertificate(t *testing.T) {
 	require.Empty(t, cred.Attach.Header)
 	require.True(t, pair.X509.NotAfter.Equal(cred.Expiry))
 
-	status["token"], status["expirationTimestamp"] = "tok", time.Now().Add(time.Minute).Format(time.RFC3339)
+	status["token"], status["expirationTimestamp"] = "tok",
+		time.Now().Add(time.Minute).Format(time.RFC3339)
 	cred, err = newProvider(t, Config{}).made(t, execCredential(t, status))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"Authorization": "Bearer tok"}, revealed(cred))
 	require.False(t, cred.Attach.Cert.IsZero())
 	require.WithinDuration(t, time.Now().Add(time.Minute), cred.Expiry, 5*time.Second)
 
-	for want, key := range map[string]string{"do not belong together": string(other.Key), "holds no PEM": "hunter2", "only one of certificate and key": ""} {
-		_, err = newProvider(t, Config{}).made(t, execCredential(t, object{"clientCertificateData": string(pair.Cert), "clientKeyData": key}))
-		require.Equal(t, core.Unavailable, core.CodeOf(err))
+	for want, key := range map[string]string{"do not belong together": string(other.Key),
+		"holds no PEM": "hunter2", "only one of certificate and key": ""} {
+		_, err = newProvider(t, Config{}).made(t,
+			execCredential(t, object{"clientCertificateData": string(pair.Cert), "clientKeyData": key}))
+		require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
-	_, err = newProvider(t, Config{}).made(t, execCredential(t, object{"clientCertificateData": string(other.Cert), "clientKeyData": string(other.Key)}))
+	_, err = newProvider(t, Config{}).made(t,
+		execCredential(t,
+			object{"clientCertificateData": string(other.Cert), "clientKeyData": string(other.Key)}))
 	require.ErrorContains(t, err, "expired at")
 }
 
@@ -126,7 +141,9 @@ func TestExpiry(t *testing.T) {
 		now := time.Now()
 		at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 		jwt := func(d time.Duration) string {
-			return "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp": %d}`, now.Add(d).Unix())) + ".c2ln"
+			return "e30." +
+				base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp": %d}`, now.Add(d).Unix())) +
+				".c2ln"
 		}
 		aws := map[string]string{"X": "{AccessKeyId}"}
 		for _, c := range []struct {
@@ -140,31 +157,42 @@ func TestExpiry(t *testing.T) {
 			{"none", Config{}, "tok", 0, 0, 0},
 			{"lifetime", Config{Lifetime: time.Hour}, "tok", time.Hour, 0, 0},
 			{"JWT", Config{Lifetime: time.Hour}, jwt(time.Minute), time.Minute, 0, 0},
-			{"ExecCredential", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(time.Minute)}), time.Minute, 0, 0},
-			{"its word before the JWT's", Config{}, execCredential(t, object{"token": jwt(time.Hour), "expirationTimestamp": at(time.Minute)}), time.Minute, 0, 0},
-			{"JWT in ExecCredential", Config{}, execCredential(t, object{"token": jwt(time.Hour)}), time.Hour, 0, 0},
-			{"null", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": nil}), 0, 0, 0},
-			{"AWS", Config{Headers: aws}, awsDocument(t, object{"Expiration": at(time.Minute)}), time.Minute, 0, 0},
-			{"just over", Config{Lifetime: time.Hour}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Minute)}), 4 * time.Minute, 10 * time.Second, 0},
+			{"ExecCredential", Config{},
+				execCredential(t, object{"token": "tok", "expirationTimestamp": at(time.Minute)}), time.Minute,
+				0, 0},
+			{"its word before the JWT's", Config{},
+				execCredential(t, object{"token": jwt(time.Hour), "expirationTimestamp": at(time.Minute)}),
+				time.Minute, 0, 0},
+			{"JWT in ExecCredential", Config{}, execCredential(t, object{"token": jwt(time.Hour)}),
+				time.Hour, 0, 0},
+			{"null", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": nil}), 0, 0,
+				0},
+			{"AWS", Config{Headers: aws}, awsDocument(t, object{"Expiration": at(time.Minute)}), time.Minute,
+				0, 0},
+			{"just over", Config{Lifetime: time.Hour},
+				execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Minute)}),
+				4 * time.Minute, 10 * time.Second, 0},
 			{"JWT just over", Config{}, jwt(-time.Minute), 4 * time.Minute, 10 * time.Second, 0},
-			{"long over", Config{}, execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Hour)}), 0, 0, core.Unavailable},
+			{"long over", Config{},
+				execCredential(t, object{"token": "tok", "expirationTimestamp": at(-time.Hour)}), 0, 0,
+				core.CodeUnavailable},
 		} {
 			cred, err := newProvider(t, c.cfg).made(t, c.printed)
 			require.Equal(t, c.code, core.CodeOf(err), c.name)
-			for want, got := range map[time.Duration]time.Time{c.want: cred.Expiry, c.renewAfter: cred.RenewAfter} {
-				if want == 0 && c.want != c.renewAfter {
-					continue
-				}
-				require.Equal(t, want == 0, got.IsZero(), c.name)
-			}
-			if c.want != 0 {
-				require.True(t, now.Add(c.want).Equal(cred.Expiry), c.name)
-			}
-			if c.renewAfter != 0 {
-				require.True(t, now.Add(c.renewAfter).Equal(cred.RenewAfter), c.name)
-			}
+			requireAfter(t, c.name, now, c.want, cred.Expiry)
+			requireAfter(t, c.name, now, c.renewAfter, cred.RenewAfter)
 		}
 	})
+}
+
+// requireAfter requires that at is d after now, or zero if d is zero.
+func requireAfter(t *testing.T, name string, now time.Time, d time.Duration, at time.Time) {
+	t.Helper()
+	if d == 0 {
+		require.Zero(t, at, name)
+		return
+	}
+	require.True(t, now.Add(d).Equal(at), name)
 }
 
 func TestGarbage(t *testing.T) {
@@ -174,30 +202,39 @@ func TestGarbage(t *testing.T) {
 		{"two lines", "hunter2\nhunter2", "the token that the command prints has a control character"},
 		{"two words", "Token: hunter2", "the token that the command prints has a character"},
 		{"HTML", "<html>hunter2 sign in</html>", "the token that the command prints has a character"},
-		{"JSON of another kind", `{"access_token": "hunter2"}`, "neither an ExecCredential nor an AWS document"},
+		{"JSON of another kind", `{"access_token": "hunter2"}`,
+			"neither an ExecCredential nor an AWS document"},
 		{"a list", `["hunter2"]`, "neither"},
 		{"JSON cut short", `{"kind": "ExecCredential", "hunter2`, "neither"},
 		{"two documents", awsDocument(t, nil) + awsDocument(t, nil), "neither"},
-		{"other version of the API", `{"kind": "ExecCredential", "apiVersion": "hunter2"}`, "does not print an ExecCredential of client.authentication.k8s.io/v1"},
-		{"no status", `{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}`, "holds no credential"},
+		{"other version of the API", `{"kind": "ExecCredential", "apiVersion": "hunter2"}`,
+			"does not print an ExecCredential of client.authentication.k8s.io/v1"},
+		{"no status", `{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}`,
+			"holds no credential"},
 		{"empty status", execCredential(t, object{}), "holds no credential"},
 		{"token of another type", execCredential(t, object{"token": 5}), "cannot be read"},
-		{"time of another kind", execCredential(t, object{"token": "hunter2", "expirationTimestamp": "soon"}), "cannot be read"},
-		{"control characters", execCredential(t, object{"token": "hunter2\r\nX: y"}), "has a control character"},
+		{"time of another kind",
+			execCredential(t, object{"token": "hunter2", "expirationTimestamp": "soon"}), "cannot be read"},
+		{"control characters", execCredential(t, object{"token": "hunter2\r\nX: y"}),
+			"has a control character"},
 		{"AWS version 2", awsDocument(t, object{"Version": 2}), "is not of version 1"},
-		{"AWS without key", awsDocument(t, object{"SecretAccessKey": ""}), "lacks AccessKeyId or SecretAccessKey"},
+		{"AWS without key", awsDocument(t, object{"SecretAccessKey": ""}),
+			"lacks AccessKeyId or SecretAccessKey"},
 		{"AWS of other types", awsDocument(t, object{"AccessKeyId": 5}), "cannot be read"},
-		{"AWS with control characters", awsDocument(t, object{"SecretAccessKey": "hunter2\n"}), "a field of the AWS document that the command prints has a space"},
+		{"AWS with control characters", awsDocument(t, object{"SecretAccessKey": "hunter2\n"}),
+			"a field of the AWS document that the command prints has a space"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := newProvider(t, Config{Headers: aws}).made(t, c.printed)
-			require.Equal(t, core.Unavailable, core.CodeOf(err))
+			require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 	for name, printed := range map[string]string{"execcredential": "tok", "aws": "tok"} {
-		cfg := Config{Output: Format(name), Headers: map[string]string{"X": map[string]string{"execcredential": "{token}", "aws": "{AccessKeyId}"}[name]}}
+		cfg := Config{Output: Format(name),
+			Headers: map[string]string{"X": map[string]string{"execcredential": "{token}",
+				"aws": "{AccessKeyId}"}[name]}}
 		_, err := newProvider(t, cfg).made(t, printed)
 		require.ErrorContains(t, err, "cannot be read")
 	}
@@ -206,33 +243,38 @@ func TestGarbage(t *testing.T) {
 // What the settings do not fit is a matter of the settings.
 func TestSettingsThatDoNotFit(t *testing.T) {
 	_, err := newProvider(t, Config{}).made(t, awsDocument(t, nil))
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "name the headers that carry its fields")
-	_, err = newProvider(t, Config{Headers: map[string]string{"X": "{token}"}}).made(t, awsDocument(t, nil))
-	require.ErrorIs(t, err, core.BadConfig)
+	_, err = newProvider(t, Config{Headers: map[string]string{"X": "{token}"}}).made(t,
+		awsDocument(t, nil))
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "none of the fields that headers names")
 }
 
 func FuzzExecCredential(f *testing.F) {
 	pair := certstest.NewCA(f, "root").Issue(f, certstest.Options{})
-	f.Add([]byte(execCredential(f, object{"token": "tok", "expirationTimestamp": "2030-01-02T03:04:05Z"})))
-	f.Add([]byte(execCredential(f, object{"clientCertificateData": string(pair.Cert), "clientKeyData": string(pair.Key)})))
+	f.Add([]byte(execCredential(f,
+		object{"token": "tok", "expirationTimestamp": "2030-01-02T03:04:05Z"})))
+	f.Add([]byte(execCredential(f,
+		object{"clientCertificateData": string(pair.Cert), "clientKeyData": string(pair.Key)})))
 	f.Add([]byte(awsDocument(f, object{"SessionToken": "s", "Expiration": "2030-01-02T03:04:05Z"})))
 	f.Add([]byte("tok\n"))
 	f.Add([]byte(`{"kind": "ExecCredential", "status": {"token": "\u0000"}}`))
 	f.Fuzz(func(t *testing.T, printed []byte) {
-		p := newProvider(t, Config{Headers: map[string]string{"X-Token": "{token}", "X-Key": "{AccessKeyId} {SecretAccessKey} {SessionToken}"}})
+		p := newProvider(t,
+			Config{Headers: map[string]string{"X-Token": "{token}",
+				"X-Key": "{AccessKeyId} {SecretAccessKey} {SessionToken}"}})
 		for _, format := range []Format{Auto, ExecCredential, AWS, Token} {
 			p.cfg.Output = format
 			cred, err := p.credential(t.Context(), printed)
 			if err != nil {
-				require.Contains(t, []core.Code{core.Unavailable, core.BadConfig}, core.CodeOf(err))
+				require.Contains(t, []core.Code{core.CodeUnavailable, core.CodeBadConfig}, core.CodeOf(err))
 				continue
 			}
 			require.True(t, len(cred.Attach.Header) > 0 || !cred.Attach.Cert.IsZero())
 			require.True(t, cred.Expiry.IsZero() || cred.Expiry.After(time.Now().Add(-time.Minute)))
 			for _, value := range cred.Attach.Header {
-				require.NoError(t, attach.HeaderValue(value.Reveal()))
+				require.NoError(t, headers.Value(value.Reveal()))
 			}
 		}
 	})

@@ -1,3 +1,7 @@
+// The templates of headers.
+//
+// Read on in output.go.
+
 package exec
 
 import (
@@ -7,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // The fields that a template may name, as the documents spell them.
@@ -23,8 +27,7 @@ var (
 	awsFields   = []string{fieldKeyID, fieldKey, fieldSession}
 )
 
-// walk calls text for what stands between the fields of a template and field
-// for each {field}.
+// walk calls field for each {field} of a template, and text for each text between them, in order.
 func walk(template string, text func(string), field func(string)) error {
 	for template != "" {
 		before, rest, found := strings.Cut(template, "{")
@@ -44,24 +47,25 @@ func walk(template string, text func(string), field func(string)) error {
 	return nil
 }
 
-// checkTemplate reports what is wrong with a template for an output.
+// checkTemplate reports what is wrong with a template for a format of output.
 func checkTemplate(template string, output Format) error {
-	known := tokenFields
+	allowed := tokenFields
 	switch output {
 	case AWS:
-		known = awsFields
+		allowed = awsFields
 	case Auto:
-		known = append(slices.Clone(tokenFields), awsFields...)
+		allowed = append(slices.Clone(tokenFields), awsFields...)
 	}
-	var all strings.Builder
+	var sample strings.Builder // the template with one letter for each field
 	var unknown error
 	fields := 0
-	err := walk(template, func(s string) { all.WriteString(s) }, func(name string) {
+	err := walk(template, func(s string) { sample.WriteString(s) }, func(name string) {
 		fields++
-		if !slices.Contains(known, name) {
-			unknown = fmt.Errorf("there is no such field%s; known: {%s}", core.DidYouMean(name, known), strings.Join(known, "}, {"))
+		if !slices.Contains(allowed, name) {
+			unknown = fmt.Errorf("there is no such field%s; known: {%s}", core.DidYouMean(name, allowed),
+				strings.Join(allowed, "}, {"))
 		}
-		all.WriteString("x")
+		sample.WriteString("x")
 	})
 	switch {
 	case err != nil:
@@ -69,37 +73,37 @@ func checkTemplate(template string, output Format) error {
 	case unknown != nil:
 		return unknown
 	case fields == 0:
-		return errors.New("names no field, as {" + known[0] + "} does")
+		return errors.New("names no field, as {" + allowed[0] + "} does")
 	}
-	return attach.HeaderValue(all.String())
+	return headers.Value(sample.String())
 }
 
-// checkText reports what is wrong with a prefix.
-func checkText(prefix string) error {
+// checkPrefix reports what is wrong with a prefix.
+func checkPrefix(prefix string) error {
 	if strings.Contains(prefix, "{") {
 		return errors.New("has a { in it: use headers")
 	}
-	return attach.HeaderValue(prefix + "x")
+	return headers.Value(prefix + "x")
 }
 
-// fill makes headers of templates. One that names a field that is not there,
-// as the session token of long-lived AWS keys, is left out.
+// fill returns the headers of the templates. It leaves out a header whose template names a field
+// that is absent, such as the session token of long-lived AWS keys.
 func fill(templates map[string]string, values map[string]string) (map[string]core.Secret, error) {
-	headers := map[string]core.Secret{}
+	filled := map[string]core.Secret{}
 	for name, template := range templates {
-		var out strings.Builder
+		var value strings.Builder
 		absent := false
-		_ = walk(template, func(s string) { out.WriteString(s) }, func(field string) {
+		_ = walk(template, func(s string) { value.WriteString(s) }, func(field string) {
 			absent = absent || values[field] == ""
-			out.WriteString(values[field])
+			value.WriteString(values[field])
 		})
 		if absent {
 			continue
 		}
-		if err := attach.HeaderValue(out.String()); err != nil {
-			return nil, core.Errorf(core.Unavailable, "what the command printed %w", err)
+		if err := headers.Value(value.String()); err != nil {
+			return nil, core.Errorf(core.CodeUnavailable, "what the command printed %w", err)
 		}
-		headers[name] = core.NewSecret(out.String())
+		filled[name] = core.NewSecret(value.String())
 	}
-	return headers, nil
+	return filled, nil
 }

@@ -1,3 +1,7 @@
+// The bodies of calls and answers.
+//
+// Read on in errors.go.
+
 package gs
 
 import (
@@ -18,7 +22,7 @@ const (
 	msgpackType = "application/x-msgpack"
 )
 
-// encode makes the body of a payload, and its Content-Type.
+// encode returns the body of a payload and its Content-Type. packed asks for MessagePack.
 func encode(payload any, packed bool) ([]byte, string, error) {
 	raw, isRaw := payload.([]byte)
 	var buf bytes.Buffer
@@ -37,28 +41,28 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 		e.SetSortMapKeys(true)
 		e.UseCompactInts(true)
 		if err := e.Encode(payload); err != nil {
-			return nil, "", core.Errorf(core.BadConfig, "the payload is no MessagePack: %w", err)
+			return nil, "", core.Errorf(core.CodeBadConfig, "the payload cannot be encoded as MessagePack: %w", err)
 		}
 		return buf.Bytes(), msgpackType, nil
 	}
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(payload); err != nil {
-		return nil, "", core.Errorf(core.BadConfig, "the payload is no JSON: %w", err)
+		return nil, "", core.Errorf(core.CodeBadConfig, "the payload cannot be encoded as JSON: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), jsonType, nil
 }
 
-// checkOut reports an out that no answer can be read into, before anything is
-// sent.
+// checkOut reports an out that no answer can be decoded into. It is called before anything is sent.
 func checkOut(out any) error {
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		return core.Errorf(core.BadConfig, "the answer cannot be read into a %T: want a pointer that is not nil", out)
+		return core.Errorf(core.CodeBadConfig,
+			"the answer cannot be read into a %T: want a pointer that is not nil", out)
 	}
 	return nil
 }
 
-// decode reads the body of an answer into out.
+// decode decodes the body of an answer into out, as [Session.Get] says.
 func decode(contentType string, body []byte, out any) error {
 	if out == nil || len(body) == 0 {
 		return nil
@@ -71,7 +75,7 @@ func decode(contentType string, body []byte, out any) error {
 	switch {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		if err := json.Unmarshal(body, out); err != nil {
-			return core.Errorf(core.Unavailable, "the answer's JSON does not fit: %w", err)
+			return core.Errorf(core.CodeUnavailable, "the answer's JSON does not fit: %w", err)
 		}
 		return nil
 	case media == msgpackType || media == "application/msgpack":
@@ -83,12 +87,13 @@ func decode(contentType string, body []byte, out any) error {
 	case *any:
 		*v = body
 	default:
-		return core.Errorf(core.BadConfig, "the answer is of type %q, not JSON or MessagePack: read it into a *[]byte", media)
+		return core.Errorf(core.CodeBadConfig,
+			"the answer is of type %q, not JSON or MessagePack: read it into a *[]byte", media)
 	}
 	return nil
 }
 
-// unpack reads MessagePack, by the json tags of structs.
+// unpack decodes MessagePack, with the json tags of structs.
 func unpack(body []byte, out any) (err error) {
 	if err := checkPacked(body); err != nil {
 		return err
@@ -98,16 +103,16 @@ func unpack(body []byte, out any) (err error) {
 	d.UseLooseInterfaceDecoding(true)
 	defer func() {
 		if r := recover(); r != nil {
-			err = core.Errorf(core.Unavailable, "the answer's MessagePack cannot be read")
+			err = core.Errorf(core.CodeUnavailable, "the answer's MessagePack cannot be read")
 		}
 	}()
 	if err := d.Decode(out); err != nil {
-		return core.Errorf(core.Unavailable, "the answer's MessagePack does not fit: %w", err)
+		return core.Errorf(core.CodeUnavailable, "the answer's MessagePack does not fit: %w", err)
 	}
 	return nil
 }
 
-// msgpackText shows a MessagePack document as JSON, or nothing if it is none.
+// msgpackText returns a MessagePack document as JSON, or nothing if body is not MessagePack.
 func msgpackText(body []byte) []byte {
 	var v any
 	if unpack(body, &v) != nil {
@@ -120,21 +125,22 @@ func msgpackText(body []byte) []byte {
 	return text
 }
 
-// queryOf encodes a payload as a query: what its JSON says, where a list
-// repeats its key and null is left out.
+// queryOf returns the query of a payload: url.Values, or a value whose JSON is an object. A list
+// repeats its key, and null is omitted.
 func queryOf(payload any) (string, error) {
 	if values, ok := payload.(url.Values); ok {
 		return values.Encode(), nil
 	}
 	text, err := json.Marshal(payload)
 	if err != nil {
-		return "", core.Errorf(core.BadConfig, "the payload: %w", err)
+		return "", core.Errorf(core.CodeBadConfig, "the payload: %w", err)
 	}
 	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&fields); err != nil {
-		return "", core.Errorf(core.BadConfig, "the payload of a query must be an object, not %T", payload)
+		return "", core.Errorf(core.CodeBadConfig, "the payload of a query must be an object, not %T",
+			payload)
 	}
 	values := make(url.Values, len(fields))
 	for name, field := range fields {
@@ -142,15 +148,24 @@ func queryOf(payload any) (string, error) {
 		if !ok {
 			list = []any{field}
 		}
-		for _, v := range list {
-			switch v.(type) {
-			case nil:
-			case string, bool, json.Number:
-				values.Add(name, fmt.Sprint(v))
-			default:
-				return "", core.Errorf(core.BadConfig, "the payload's %q cannot be part of a query: put it in the body", name)
-			}
+		if err := addToQuery(values, name, list); err != nil {
+			return "", err
 		}
 	}
 	return values.Encode(), nil
+}
+
+// addToQuery adds the values of a list to a query.
+func addToQuery(values url.Values, name string, list []any) error {
+	for _, v := range list {
+		switch v.(type) {
+		case nil:
+		case string, bool, json.Number:
+			values.Add(name, fmt.Sprint(v))
+		default:
+			return core.Errorf(core.CodeBadConfig,
+				"the payload's %q cannot be part of a query: put it in the body", name)
+		}
+	}
+	return nil
 }

@@ -1,3 +1,7 @@
+// The calls of the REST client.
+//
+// Read on in rest.go.
+
 package gs
 
 import (
@@ -10,76 +14,69 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Call holds what one call wants otherwise. Nil and the zero Call are the
-// defaults. The methods copy it and write to nothing but *RequestID.
+// Call has the options of one call. Nil and the zero Call are the defaults. The methods copy the
+// Call and change only *RequestID.
 type Call struct {
-	// Payload of Get and Delete: url.Values, or a struct or map of strings,
-	// numbers, booleans and lists of them, which goes into the query; a list
-	// repeats its key. Nil: none.
+	// Payload of Get and Delete, which is sent in the query: url.Values, or a struct or map of
+	// strings, numbers, booleans and lists of them. A list repeats its key. Nil: none.
 	Payload any
-	// InBody puts the payload of Get and Delete into the body instead.
+	// InBody sends the payload of Get and Delete in the body.
 	InBody bool
-	// MsgPack sends the payload as MessagePack and asks for the same. It is
-	// encoded like JSON, by the json tags; a time.Time becomes a MessagePack
-	// timestamp.
+	// MsgPack sends the payload as MessagePack and requests the answer in it. The json tags of structs
+	// apply; a time.Time becomes a MessagePack timestamp.
 	MsgPack bool
-	// Header holds further headers. They win over the session's.
+	// Header has further headers. They replace those of the session.
 	Header http.Header
-	// Domain is where the call goes: one of the session's domains, or the URL
-	// of an API on one of its hosts. Empty: the session's domain.
+	// Domain is the domain of the call: one of the session's domains, or the URL of an API on one of
+	// its hosts. Empty: the session's domain.
 	Domain Domain
-	// APIVersion is the first part of the path, such as "v2". Empty: the
-	// session's.
+	// APIVersion is the first part of the path, such as "v2". Empty: that of the session.
 	APIVersion string
-	// NoVersion leaves the version out of the path.
+	// NoVersion omits the version from the path.
 	NoVersion bool
-	// Timeout bounds each attempt, the answer's body included. Zero or less:
-	// 65 seconds.
+	// Timeout is the time limit of each attempt, which includes reading the answer. Zero or less: 65
+	// seconds.
 	Timeout time.Duration
-	// NoRetry hands the first failure to the caller.
+	// NoRetry returns the first failure, without a second attempt.
 	NoRetry bool
-	// MaxBody bounds the answer in bytes. Zero or less: 256 MiB.
+	// MaxBody is the size of the largest answer in bytes. Zero or less: 256 MiB.
 	MaxBody int64
-	// RequestID, if not nil, is set to the answer's x-dash-requestid, also
-	// when the call fails.
+	// RequestID, if not nil, is set to the answer's x-dash-requestid, also if the call fails.
 	RequestID *string
 }
 
 const (
 	defaultCallTimeout       = 65 * time.Second
 	defaultMaxBody     int64 = 256 << 20
-	requestID                = "X-Dash-Requestid"
 )
 
-// Get reads path into out, as the other methods do:
+// Get requests path and decodes the answer into out. For all methods:
 //
-//   - A JSON or MessagePack answer is decoded into the value that out points
-//     to. An answer of another type goes into a *[]byte or *string, and into
-//     *any as []byte. A *[]byte takes every answer as it came. Nil out drops
-//     it, and an answer without a body leaves out as it is.
-//   - The path is joined to the domain and the API's version. It may have a
-//     query.
-//   - Errors are [*APIError] for an answer that is not a success, and
-//     [core.Error] where there was none: [core.OriginRefused] for a domain that
-//     is not the session's, before anything is sent, [core.Closed] after Close.
+//   - A JSON or MessagePack answer is decoded into the value that out points to. An answer of
+//     another type is stored in a *[]byte or *string, and in *any as []byte. A *[]byte receives any
+//     answer undecoded. If out is nil, the answer is ignored; an answer without a body does not
+//     change *out.
+//   - The path is appended to the domain and the API's version. It may have a query.
+//   - The error is [*APIError] for an answer that is not a success, and [core.Error] if there was
+//     none: [core.CodeOriginRefused] for a domain that is not the session's, before anything is sent,
+//     and [core.CodeClosed] after Close.
 //
-// Get, Put and Delete are repeated after 429, 500, 502, 503 and 504 and after
-// connection errors: four attempts at most, with growing pauses or the
-// Retry-After of the answer, none later than two minutes after the first.
+// Get, Put and Delete are repeated after 429, 500, 502, 503 and 504 and after connection errors: at
+// most four attempts, with increasing pauses or the Retry-After of the answer, the last one at most
+// two minutes after the first.
 func (s *Session) Get(ctx context.Context, path string, out any, call *Call) error {
 	return s.do(ctx, http.MethodGet, path, nil, out, call)
 }
 
-// Post sends payload to path and reads the answer into out, as [Session.Get]
-// says. The payload is sent as JSON, or as MessagePack with Call.MsgPack; a
-// []byte as it is, under the Content-Type of Call.Header or, without one,
-// application/octet-stream; nil as no body. It is repeated only after a 401,
+// Post sends payload to path and decodes the answer into out, as [Session.Get] says. It sends the
+// payload as JSON, or as MessagePack with Call.MsgPack; a []byte unchanged, with the Content-Type
+// of Call.Header or application/octet-stream; and nil as no body. It is repeated only after a 401,
 // with a new token.
 func (s *Session) Post(ctx context.Context, path string, payload, out any, call *Call) error {
 	return s.do(ctx, http.MethodPost, path, payload, out, call)
 }
 
-// Put is like [Session.Post], and repeated like [Session.Get].
+// Put is like [Session.Post], and is repeated like [Session.Get].
 func (s *Session) Put(ctx context.Context, path string, payload, out any, call *Call) error {
 	return s.do(ctx, http.MethodPut, path, payload, out, call)
 }
@@ -89,9 +86,9 @@ func (s *Session) Delete(ctx context.Context, path string, out any, call *Call) 
 	return s.do(ctx, http.MethodDelete, path, nil, out, call)
 }
 
-// target returns the URL of a call.
-func (s *Session) target(attrs map[string]string, path string, c *Call) (*url.URL, error) {
-	base, err := s.base(attrs, c.Domain)
+// callURL returns the URL of a call. attrs are the attributes of the credential.
+func (s *Session) callURL(attrs map[string]string, path string, c *Call) (*url.URL, error) {
+	base, err := s.domainURL(attrs, c.Domain)
 	if err != nil {
 		return nil, err
 	}
@@ -100,47 +97,48 @@ func (s *Session) target(attrs map[string]string, path string, c *Call) (*url.UR
 		version = attrs[attrAPIVersion]
 	}
 	if !isVersion(version) {
-		return nil, core.Errorf(core.BadConfig, "the API version %q is no name, such as \"v1\"", version)
+		return nil, core.Errorf(core.CodeBadConfig, "the API version %q is not a name, such as \"v1\"", version)
 	}
 	if version != "" && !c.NoVersion {
 		base += "/" + version
 	}
 	u, err := url.Parse(base + "/" + strings.TrimPrefix(path, "/"))
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "the path cannot be part of a URL")
+		return nil, core.Errorf(core.CodeBadConfig, "the path cannot be part of a URL")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
 }
 
-// base returns the URL of a domain, without a slash at its end.
-func (s *Session) base(attrs map[string]string, d Domain) (string, error) {
+// domainURL returns the URL of a domain, without a slash at its end.
+func (s *Session) domainURL(attrs map[string]string, d Domain) (string, error) {
 	base := attrs[attrBaseURL]
 	switch {
 	case base == "":
-		return "", core.Errorf(core.BadConfig, "session %q names no base_url: is it of the provider gs?", s.core.Name())
+		return "", core.Errorf(core.CodeBadConfig, "session %q names no base_url: is it of the provider gs?",
+			s.core.Name())
 	case d == "":
 		return base, nil
 	case attrs[attrDomain+string(d)] != "":
 		return attrs[attrDomain+string(d)], nil
 	case !strings.Contains(string(d), "://"):
-		return "", core.Errorf(core.BadConfig, "session %q has no domain %q", s.core.Name(), d)
+		return "", core.Errorf(core.CodeBadConfig, "session %q has no domain %q", s.core.Name(), d)
 	}
-	own := strings.TrimRight(string(d), "/")
-	if err := checkURL(own); err != nil {
-		return "", core.Errorf(core.OriginRefused, "the domain of the call: %w", err)
+	custom := strings.TrimRight(string(d), "/")
+	if err := checkURL(custom); err != nil {
+		return "", core.Errorf(core.CodeOriginRefused, "the domain of the call: %w", err)
 	}
 	if len(s.core.Status().Origins) > 0 {
-		return own, nil // the session itself refuses what is not among them
+		return custom, nil // the session itself refuses other origins
 	}
-	if a, b := mustHost(own), mustHost(base); a != b {
-		return "", core.Errorf(core.OriginRefused, "%s is not the host of session %q", a, s.core.Name())
+	if a, b := originOf(custom), originOf(base); a != b {
+		return "", core.Errorf(core.CodeOriginRefused, "%s is not the host of session %q", a, s.core.Name())
 	}
-	return own, nil
+	return custom, nil
 }
 
-// mustHost returns the scheme and host of a URL that has been checked.
-func mustHost(s string) string {
+// originOf returns the scheme and host of a URL that checkURL accepts.
+func originOf(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
 		return ""

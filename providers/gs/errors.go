@@ -1,3 +1,7 @@
+// The errors of calls.
+//
+// Read on in session.go.
+
 package gs
 
 import (
@@ -13,15 +17,15 @@ import (
 	"github.com/authsession/authsession/core/providerhttp"
 )
 
-// Kind says what an API's refusal is about. It is itself an error, so that
-// errors.Is(err, gs.RateLimited) asks for it.
+// Kind is the kind of an [APIError]. It is itself an error, so that errors.Is(err, gs.RateLimited)
+// tests for it.
 type Kind uint8
 
 // The kinds.
 const (
 	_                Kind = iota
 	RequestFailed         // any answer that is not a success
-	NotAuthenticated      // 401, also after the token was renewed
+	NotAuthenticated      // 401, after the token was renewed
 	NotAuthorized         // 403: the application lacks a scope or an entitlement
 	RateLimited           // 429
 	ServerFailed          // 500
@@ -30,30 +34,28 @@ const (
 
 // Error returns the kind in words.
 func (k Kind) Error() string {
-	names := [...]string{"unknown", "request failed", "not authenticated", "not authorized", "rate limited", "server failed", "timed out"}
+	names := [...]string{"unknown", "request failed", "not authenticated", "not authorized",
+		"rate limited", "server failed", "timed out"}
 	if int(k) < len(names) {
 		return names[k]
 	}
 	return names[0]
 }
 
-// APIError is an API's answer that is not a success. It is what the methods of
-// [Session] return for one; a request that found no answer is a [core.Error]
-// instead.
+// APIError is an answer of the API that is not a success. The methods of [Session] return it; if
+// there was no answer, they return a [core.Error].
 type APIError struct {
 	Status    int
 	Method    string
 	URL       string // without the query
 	RequestID string // the answer's x-dash-requestid; empty: none
-	// Message is the text of the answer: at most 2048 characters, printable, and
-	// without the session's secrets. Empty for HTML, for binary data, and if it
-	// repeats a secret in another form than its own.
+	// Message is the text of the answer: at most 2048 printable characters, without the session's
+	// secrets. It is empty for HTML, for binary data, and if the text contains an encoded secret.
 	Message    string
 	RetryAfter time.Duration // the answer's Retry-After; zero: none
 }
 
-// Error returns one line: the request, the status, the request's id and the
-// message.
+// Error returns one line with the request, the status, the request's id and the message.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "gs: %s %s: %d", e.Method, e.URL, e.Status)
@@ -69,7 +71,7 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Kind returns the kind that e's status stands for.
+// Kind returns the kind of e's status.
 func (e *APIError) Kind() Kind {
 	switch e.Status {
 	case http.StatusUnauthorized:
@@ -86,26 +88,31 @@ func (e *APIError) Kind() Kind {
 	return RequestFailed
 }
 
-// Is reports whether target is e's kind, or [RequestFailed], which all are.
+// Is reports whether target is the kind of e, or [RequestFailed], the kind of all.
 func (e *APIError) Is(target error) bool {
 	k, ok := target.(Kind)
 	return ok && (k == RequestFailed || k == e.Kind())
 }
 
+// requestID is the header with the id of a request.
+const requestID = "X-Dash-Requestid"
+
 const (
 	maxMessage = 2 << 10  // characters of a message that are kept
-	maxRefusal = 64 << 10 // bytes of a refusal that are read
+	maxRefusal = 64 << 10 // bytes of an error answer that are read
 	maxID      = 200      // characters of a request id
 )
 
-// refusal makes an error of an answer. It reads the body and does not close
-// it. secrets are those of the session.
-func refusal(method string, u *url.URL, resp *http.Response, secrets []core.Secret) *APIError {
+// answerError returns the error of an answer. It reads the body and does not close it. secrets are
+// those of the session.
+func answerError(method string, u *url.URL, resp *http.Response, secrets []core.Secret) *APIError {
 	e := &APIError{
-		Status: resp.StatusCode, Method: method, URL: withoutQuery(u), RetryAfter: providerhttp.RetryAfter(resp.Header),
-		RequestID: clean(resp.Header.Get(requestID), maxID, secrets),
+		Status: resp.StatusCode, Method: method, URL: withoutQuery(u),
+		RetryAfter: providerhttp.RetryAfter(resp.Header),
+		RequestID:  printable(resp.Header.Get(requestID), maxID, secrets),
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what there is of it will do
+	// an incomplete body is used as far as it goes
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if media == msgpackType {
 		body = msgpackText(body)
@@ -113,7 +120,7 @@ func refusal(method string, u *url.URL, resp *http.Response, secrets []core.Secr
 	if isHTML(media, body) || isBinary(media) {
 		return e
 	}
-	e.Message = clean(string(body), maxMessage, secrets)
+	e.Message = printable(string(body), maxMessage, secrets)
 	return e
 }
 
@@ -127,15 +134,16 @@ func isHTML(media string, body []byte) bool {
 
 func isBinary(media string) bool {
 	switch {
-	case media == "", media == msgpackType, strings.HasPrefix(media, "text/"), strings.Contains(media, "json"), strings.Contains(media, "xml"):
+	case media == "", media == msgpackType, strings.HasPrefix(media, "text/"),
+		strings.Contains(media, "json"), strings.Contains(media, "xml"):
 		return false
 	}
 	return true
 }
 
-// clean makes foreign text fit for an error. Where it repeats a secret as it
-// is, it says REDACTED; where it does so in another way, nothing is left.
-func clean(s string, limit int, secrets []core.Secret) string {
+// printable returns text of an answer, for an error. It replaces a secret by REDACTED, and returns
+// nothing if the text contains an encoded secret.
+func printable(s string, limit int, secrets []core.Secret) string {
 	s = strings.TrimSpace(core.Printable(s, maxRefusal))
 	for _, secret := range secrets {
 		s = strings.ReplaceAll(s, secret.Reveal(), "REDACTED")
@@ -143,8 +151,8 @@ func clean(s string, limit int, secrets []core.Secret) string {
 	return core.Printable(s, limit, secrets...)
 }
 
-// secretsOf returns the texts of a credential that no error may show: all but
-// the headers that say which program asks.
+// secretsOf returns the texts of a credential that no error may contain: all except the headers
+// that name the program.
 func secretsOf(c core.Credential) []core.Secret {
 	var list []core.Secret
 	add := func(s core.Secret) {
@@ -167,6 +175,6 @@ func secretsOf(c core.Credential) []core.Secret {
 }
 
 func withoutQuery(u *url.URL) string {
-	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
-	return bare.String()
+	short := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return short.String()
 }

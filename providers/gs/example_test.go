@@ -16,11 +16,13 @@ func servers() *httptest.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /as/token.oauth2", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token": "token-of-%s", "token_type": "Bearer", "expires_in": 7199}`, r.PostFormValue("client_id"))
+		fmt.Fprintf(w, `{"access_token": "token-of-%s", "token_type": "Bearer", "expires_in": 7199}`,
+			r.PostFormValue("client_id"))
 	})
 	mux.HandleFunc("GET /v1/users/self", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"name": "%s", "application": "%s"}`, r.Header.Get("Authorization"), r.Header.Get("X-Application"))
+		fmt.Fprintf(w, `{"name": "%s", "application": "%s"}`, r.Header.Get("Authorization"),
+			r.Header.Get("X-Application"))
 	})
 	return httptest.NewServer(mux)
 }

@@ -29,7 +29,7 @@ type api struct {
 	mu      sync.Mutex
 	tokens  int
 	calls   []seen
-	token   http.HandlerFunc // nil: a good answer
+	token   http.HandlerFunc // nil: a token
 	handler http.HandlerFunc
 }
 
@@ -56,7 +56,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		token(w, r)
 	case isToken:
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token": "secret-token-%d", "token_type": "Bearer", "expires_in": 7199}`, n)
+		fmt.Fprintf(w, `{"access_token": "secret-token-%d", "token_type": "Bearer", "expires_in": 7199}`,
+			n)
 	default:
 		a.handler(w, r)
 	}
@@ -116,33 +117,42 @@ func TestRetryRule(t *testing.T) {
 		min, max time.Duration
 		want     error
 	}{
-		"503 once":          {failing(1, 503), nil, get, 2, 250 * time.Millisecond, time.Second, nil},
-		"504 twice":         {failing(2, 504), nil, get, 3, 750 * time.Millisecond, 3 * time.Second, nil},
-		"502 for ever":      {failing(99, 502), nil, get, 4, 1750 * time.Millisecond, 6 * time.Second, gs.RequestFailed},
-		"Retry-After":       {failing(1, 429, "Retry-After", "20"), nil, get, 2, 20 * time.Second, 21 * time.Second, nil},
-		"Retry-After, long": {failing(1, 429, "Retry-After", "31"), nil, get, 1, 0, time.Second, gs.RateLimited},
-		"404":               {failing(1, 404), nil, get, 1, 0, time.Second, gs.RequestFailed},
-		"501":               {failing(1, 501), nil, get, 1, 0, time.Second, gs.RequestFailed},
-		"POST":              {failing(1, 503), nil, post, 1, 0, time.Second, gs.RequestFailed},
+		"503 once":  {failing(1, 503), nil, get, 2, 250 * time.Millisecond, time.Second, nil},
+		"504 twice": {failing(2, 504), nil, get, 3, 750 * time.Millisecond, 3 * time.Second, nil},
+		"502 for ever": {failing(99, 502), nil, get, 4, 1750 * time.Millisecond, 6 * time.Second,
+			gs.RequestFailed},
+		"Retry-After": {failing(1, 429, "Retry-After", "20"), nil, get, 2, 20 * time.Second,
+			21 * time.Second, nil},
+		"Retry-After, long": {failing(1, 429, "Retry-After", "31"), nil, get, 1, 0, time.Second,
+			gs.RateLimited},
+		"404":  {failing(1, 404), nil, get, 1, 0, time.Second, gs.RequestFailed},
+		"501":  {failing(1, 501), nil, get, 1, 0, time.Second, gs.RequestFailed},
+		"POST": {failing(1, 503), nil, post, 1, 0, time.Second, gs.RequestFailed},
 		"PUT": {failing(1, 500), nil, func(ctx context.Context, s *gs.Session) error {
 			return s.Put(ctx, "/x", map[string]int{"a": 1}, nil, nil)
 		}, 2, 250 * time.Millisecond, time.Second, nil},
-		"DELETE": {failing(1, 500), nil, func(ctx context.Context, s *gs.Session) error { return s.Delete(ctx, "/x", nil, nil) }, 2, 0, time.Second, nil},
+		"DELETE": {failing(1, 500), nil,
+			func(ctx context.Context, s *gs.Session) error { return s.Delete(ctx, "/x", nil, nil) }, 2, 0,
+			time.Second, nil},
 		"off for the call": {failing(1, 503), nil, func(ctx context.Context, s *gs.Session) error {
 			return s.Get(ctx, "/x", nil, &gs.Call{NoRetry: true})
 		}, 1, 0, time.Second, gs.RequestFailed},
-		"off for the session": {failing(1, 500), func(c *gs.Config) { c.NoRetry = true }, get, 1, 0, time.Second, gs.ServerFailed},
-		"no time left": {failing(1, 429, "Retry-After", "20"), nil, func(ctx context.Context, s *gs.Session) error {
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			return get(ctx, s)
-		}, 1, 0, time.Second, gs.RateLimited},
+		"off for the session": {failing(1, 500), func(c *gs.Config) { c.NoRetry = true }, get, 1, 0,
+			time.Second, gs.ServerFailed},
+		"no time left": {failing(1, 429, "Retry-After", "20"), nil,
+			func(ctx context.Context, s *gs.Session) error {
+				ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+				defer cancel()
+				return get(ctx, s)
+			}, 1, 0, time.Second, gs.RateLimited},
 		"broken connections": {hangUp(2), nil, get, 3, 750 * time.Millisecond, 3 * time.Second, nil},
-		"broken POST":        {hangUp(1), nil, post, 1, 0, time.Second, core.Unavailable},
-		"hanging": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil, func(ctx context.Context, s *gs.Session) error {
-			return s.Get(ctx, "/x", nil, &gs.Call{Timeout: 3 * time.Second})
-		}, 1, 3 * time.Second, 4 * time.Second, context.DeadlineExceeded},
-		"hanging, by default": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil, get, 1, 65 * time.Second, 66 * time.Second, core.Unavailable},
+		"broken POST":        {hangUp(1), nil, post, 1, 0, time.Second, core.CodeUnavailable},
+		"hanging": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil,
+			func(ctx context.Context, s *gs.Session) error {
+				return s.Get(ctx, "/x", nil, &gs.Call{Timeout: 3 * time.Second})
+			}, 1, 3 * time.Second, 4 * time.Second, context.DeadlineExceeded},
+		"hanging, by default": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			nil, get, 1, 65 * time.Second, 66 * time.Second, core.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -177,7 +187,8 @@ func hangUp(n int) http.HandlerFunc {
 		if err != nil {
 			panic(err)
 		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{")
+		_, _ = io.WriteString(conn,
+			"HTTP/1.1 200 OK\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{")
 		_ = conn.Close()
 	}
 }
@@ -203,24 +214,31 @@ func TestAPIErrors(t *testing.T) {
 		kind              gs.Kind
 		message           string
 	}{
-		"401":             {401, "application/json", `{"error":"x"}`, gs.NotAuthenticated, `{"error":"x"}`},
-		"403":             {403, "application/json", `{"messages":["no"]}`, gs.NotAuthorized, `{"messages":["no"]}`},
-		"404":             {404, "text/plain", "none", gs.RequestFailed, "none"},
-		"429":             {429, "", "", gs.RateLimited, ""},
-		"500 as HTML":     {500, "text/html; charset=utf-8", "<h1>boom</h1>", gs.ServerFailed, ""},
-		"500, no type":    {500, "", "<!DOCTYPE html><p>boom", gs.ServerFailed, ""},
-		"504":             {504, "application/json", `{}`, gs.TimedOut, `{}`},
-		"300":             {304, "", "", gs.RequestFailed, ""},
-		"binary":          {400, "application/octet-stream", "\x00\x01", gs.RequestFailed, ""},
-		"control":         {400, "text/plain", "a\r\n\x1b[2Jb\xff\u202e!", gs.RequestFailed, "a[2Jb!"},
-		"long":            {400, "text/plain", long, gs.RequestFailed, long[:2048] + "…"},
-		"token":           {400, "application/json", `{"you sent":"Bearer secret-token-1"}`, gs.RequestFailed, `{"you sent":"Bearer REDACTED"}`},
-		"token, then cut": {400, "text/plain", strings.Repeat("secret-token-1", 64<<10/14) + "secret-token-1", gs.RequestFailed, strings.Repeat("REDACTED", 256) + "…"},
-		"token in parts":  {400, "text/plain", "you sent secret\u200b-tok\u00aden-1", gs.RequestFailed, "you sent REDACTED"},
-		"token in hex":    {400, "text/plain", "you sent " + hex.EncodeToString([]byte("secret-token-1")), gs.RequestFailed, ""},
-		"half a token":    {400, "text/plain", "you sent ret-toke", gs.RequestFailed, ""},
-		"msgpack":         {400, "application/x-msgpack", "\x81\xa1a\x01", gs.RequestFailed, `{"a":1}`},
-		"broken msgpack":  {400, "application/x-msgpack", "\x81\xa1", gs.RequestFailed, ""},
+		"401": {401, "application/json", `{"error":"x"}`, gs.NotAuthenticated,
+			`{"error":"x"}`},
+		"403": {403, "application/json", `{"messages":["no"]}`, gs.NotAuthorized,
+			`{"messages":["no"]}`},
+		"404":          {404, "text/plain", "none", gs.RequestFailed, "none"},
+		"429":          {429, "", "", gs.RateLimited, ""},
+		"500 as HTML":  {500, "text/html; charset=utf-8", "<h1>boom</h1>", gs.ServerFailed, ""},
+		"500, no type": {500, "", "<!DOCTYPE html><p>boom", gs.ServerFailed, ""},
+		"504":          {504, "application/json", `{}`, gs.TimedOut, `{}`},
+		"300":          {304, "", "", gs.RequestFailed, ""},
+		"binary":       {400, "application/octet-stream", "\x00\x01", gs.RequestFailed, ""},
+		"control":      {400, "text/plain", "a\r\n\x1b[2Jb\xff\u202e!", gs.RequestFailed, "a[2Jb!"},
+		"long":         {400, "text/plain", long, gs.RequestFailed, long[:2048] + "…"},
+		"token": {400, "application/json", `{"you sent":"Bearer secret-token-1"}`,
+			gs.RequestFailed, `{"you sent":"Bearer REDACTED"}`},
+		"token, then cut": {400, "text/plain",
+			strings.Repeat("secret-token-1", 64<<10/14) + "secret-token-1", gs.RequestFailed,
+			strings.Repeat("REDACTED", 256) + "…"},
+		"token in parts": {400, "text/plain", "you sent secret\u200b-tok\u00aden-1", gs.RequestFailed,
+			"you sent REDACTED"},
+		"token in hex": {400, "text/plain", "you sent " + hex.EncodeToString([]byte("secret-token-1")),
+			gs.RequestFailed, ""},
+		"half a token":   {400, "text/plain", "you sent ret-toke", gs.RequestFailed, ""},
+		"msgpack":        {400, "application/x-msgpack", "\x81\xa1a\x01", gs.RequestFailed, `{"a":1}`},
+		"broken msgpack": {400, "application/x-msgpack", "\x81\xa1", gs.RequestFailed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -236,7 +254,7 @@ func TestAPIErrors(t *testing.T) {
 				require.ErrorAs(t, err, &e)
 				require.ErrorIs(t, err, c.kind)
 				require.ErrorIs(t, err, gs.RequestFailed)
-				require.NotErrorIs(t, err, core.Denied)
+				require.NotErrorIs(t, err, core.CodeDenied)
 				require.Equal(t, gs.APIError{
 					Status: c.status, Method: "GET", URL: "https://api.gs.com/v1/users/self", RequestID: "req-7",
 					Message: c.message, RetryAfter: 3 * time.Second,
@@ -248,7 +266,8 @@ func TestAPIErrors(t *testing.T) {
 		})
 	}
 	require.Equal(t, "gs: GET https://a/v1/x: 404 Not Found, request r: gone",
-		(&gs.APIError{Status: 404, Method: "GET", URL: "https://a/v1/x", RequestID: "r", Message: "gone"}).Error())
+		(&gs.APIError{Status: 404, Method: "GET", URL: "https://a/v1/x", RequestID: "r",
+			Message: "gone"}).Error())
 	require.Equal(t, "rate limited", gs.RateLimited.Error())
 	require.Equal(t, "unknown", gs.Kind(99).Error())
 }
@@ -279,12 +298,12 @@ func TestAnswers(t *testing.T) {
 		"CSV as text":        {"text/csv", "a,b", &text, ptr("a,b"), 0},
 		"CSV as anything":    {"text/csv", "a,b", &whatever, ptr(any([]byte("a,b"))), 0},
 		"JSON as anything":   {"application/json", "[1]", &whatever, ptr(any([]any{1.0})), 0},
-		"CSV as a struct":    {"text/csv", "a,b", &u, &user{}, core.BadConfig},
-		"broken JSON":        {"application/json", `{"id":`, &u, &user{}, core.Unavailable},
-		"another JSON":       {"application/json", `{"size":"three"}`, &u, &user{}, core.Unavailable},
-		"broken MessagePack": {"application/x-msgpack", "\x81\xa2i", &u, &user{}, core.Unavailable},
+		"CSV as a struct":    {"text/csv", "a,b", &u, &user{}, core.CodeBadConfig},
+		"broken JSON":        {"application/json", `{"id":`, &u, &user{}, core.CodeUnavailable},
+		"another JSON":       {"application/json", `{"size":"three"}`, &u, &user{}, core.CodeUnavailable},
+		"broken MessagePack": {"application/x-msgpack", "\x81\xa2i", &u, &user{}, core.CodeUnavailable},
 		"nothing":            {"application/json", "", &u, &user{}, 0},
-		"too much":           {"text/plain", strings.Repeat("x", 101), &text, ptr(""), core.Unavailable},
+		"too much":           {"text/plain", strings.Repeat("x", 101), &text, ptr(""), core.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -306,7 +325,7 @@ func TestAnswers(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
-// A bound that is no bound does not empty the answer.
+// The largest limit does not overflow.
 func TestBoundless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newAPI(t, answer(200, "text/plain", "all of it")).session(t, nil)
@@ -328,14 +347,16 @@ func TestPayloads(t *testing.T) {
 		want    string
 		code    core.Code
 	}{
-		"struct":      {filter{Name: "A B", IDs: []string{"x", "y"}}, "/v1/x?p=0&id=x&id=y&name=A+B", 0},
-		"pointer":     {&filter{Name: "a", Limit: 7, Live: ptr(false)}, "/v1/x?p=0&limit=7&live=false&name=a", 0},
-		"values":      {map[string][]string{"b": {"2"}, "a": {"1", "3"}}, "/v1/x?p=0&a=1&a=3&b=2", 0},
-		"large":       {map[string]any{"n": int64(12345678901234567)}, "/v1/x?p=0&n=12345678901234567", 0},
+		"struct": {filter{Name: "A B", IDs: []string{"x", "y"}}, "/v1/x?p=0&id=x&id=y&name=A+B", 0},
+		"pointer": {&filter{Name: "a", Limit: 7, Live: ptr(false)},
+			"/v1/x?p=0&limit=7&live=false&name=a", 0},
+		"values": {map[string][]string{"b": {"2"}, "a": {"1", "3"}}, "/v1/x?p=0&a=1&a=3&b=2", 0},
+		"large": {map[string]any{"n": int64(12345678901234567)}, "/v1/x?p=0&n=12345678901234567",
+			0},
 		"empty":       {map[string]any{}, "/v1/x?p=0", 0},
-		"nested":      {map[string]any{"a": map[string]any{}}, "", core.BadConfig},
-		"no object":   {[]int{1}, "", core.BadConfig},
-		"unencodable": {map[string]any{"f": func() {}}, "", core.BadConfig},
+		"nested":      {map[string]any{"a": map[string]any{}}, "", core.CodeBadConfig},
+		"no object":   {[]int{1}, "", core.CodeBadConfig},
+		"unencodable": {map[string]any{"f": func() {}}, "", core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -371,8 +392,9 @@ func TestMsgPackBothWays(t *testing.T) {
 		require.Equal(t, "application/x-msgpack", a.requests()[0].header.Get("Content-Type"))
 		var back map[string]any
 		require.Error(t, json.Unmarshal(a.requests()[0].body, &back))
-		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, &gs.Call{MsgPack: true}), core.BadConfig)
-		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, nil), core.BadConfig)
+		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, &gs.Call{MsgPack: true}),
+			core.CodeBadConfig)
+		require.ErrorIs(t, s.Post(t.Context(), "/mp", func() {}, nil, nil), core.CodeBadConfig)
 		require.Len(t, a.requests(), 1)
 	})
 }

@@ -19,12 +19,15 @@ func TestPackedDepth(t *testing.T) {
 	require.NoError(t, checkPacked(nest(maxDepth-1)))
 	require.Error(t, checkPacked(nest(maxDepth)))
 	require.Error(t, checkPacked(bytes.Repeat([]byte{0x91}, 64<<20)))
-	for _, short := range []string{"", "\xc1", "\xdd", "\xdd\xff\xff\xff\xff", "\xa5abc", "\xc9\x00\x00\x00\x05\x01", "\xd8\x01"} {
+	for _, short := range []string{"", "\xc1", "\xdd", "\xdd\xff\xff\xff\xff", "\xa5abc",
+		"\xc9\x00\x00\x00\x05\x01", "\xd8\x01"} {
 		require.Error(t, checkPacked([]byte(short)), "%q", short)
 	}
 	for _, v := range []any{
-		nil, true, 1, -1, -200, 1 << 40, 1.5, float32(2), "x", strings.Repeat("x", 300), strings.Repeat("x", 70000),
-		[]byte("x"), bytes.Repeat([]byte("x"), 300), make([]int, 20), make([]int, 70000), map[string]any{"a": []any{map[string]int{"b": 1}}},
+		nil, true, 1, -1, -200, 1 << 40, 1.5, float32(2), "x", strings.Repeat("x", 300),
+		strings.Repeat("x", 70000),
+		[]byte("x"), bytes.Repeat([]byte("x"), 300), make([]int, 20), make([]int, 70000),
+		map[string]any{"a": []any{map[string]int{"b": 1}}},
 	} {
 		b, err := msgpack.Marshal(v)
 		require.NoError(t, err)
@@ -35,7 +38,8 @@ func TestPackedDepth(t *testing.T) {
 
 // No answer crashes, and none that the walk refuses is decoded.
 func FuzzAnswer(f *testing.F) {
-	for _, seed := range []string{`{"id":"x","n":[1,2]}`, "\x82\xa2id\xa1x\xa1n\x92\x01\x02", "\xdc\xff\xff", "\xc7\x03\x05abc", "\xd6\xff\x00\x00\x00\x00", "", "\x91\x91\x91"} {
+	for _, seed := range []string{`{"id":"x","n":[1,2]}`, "\x82\xa2id\xa1x\xa1n\x92\x01\x02",
+		"\xdc\xff\xff", "\xc7\x03\x05abc", "\xd6\xff\x00\x00\x00\x00", "", "\x91\x91\x91"} {
 		f.Add(msgpackType, []byte(seed))
 		f.Add("application/json", []byte(seed))
 	}
@@ -70,12 +74,18 @@ func FuzzRefusal(f *testing.F) {
 			body = append(body, secret...)
 		}
 		u := &url.URL{Scheme: "https", Host: "api.example.com", Path: "/x", RawQuery: "q=" + secret}
-		resp := &http.Response{StatusCode: 400, Header: http.Header{"Content-Type": {contentType}, requestID: {id}}, Body: io.NopCloser(bytes.NewReader(body))}
-		cred := core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": bearer(core.NewSecret(secret))}}}
-		e := refusal("GET", u, resp, secretsOf(cred))
+		resp := &http.Response{StatusCode: 400,
+			Header: http.Header{"Content-Type": {contentType}, requestID: {id}},
+			Body:   io.NopCloser(bytes.NewReader(body))}
+		cred := core.Credential{
+			Attach: core.Attachment{
+				Header: map[string]core.Secret{"Authorization": bearer(core.NewSecret(secret))}}}
+		e := answerError("GET", u, resp, secretsOf(cred))
 		text := e.Error()
 		require.LessOrEqual(t, len(e.Message), maxMessage+len("…"))
-		require.False(t, strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '…' }), "%q", text)
+		require.False(t,
+			strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '…' }), "%q",
+			text)
 		if !strings.Contains("gs: GET https://api.example.com/x: 400 Bad Request, request ", secret) {
 			require.NotContains(t, text, secret)
 		}

@@ -23,26 +23,27 @@ func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, fine)
 		ctx := t.Context()
-		s, err := gs.Get(gs.QA, gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots}, nil)
+		s, err := gs.Get(gs.QA,
+			gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots}, nil)
 		require.NoError(t, err)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.NotInitialized)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeNotInitialized)
 		_, _, err = s.WebSocket(ctx, "/x", nil)
-		require.ErrorIs(t, err, core.NotInitialized)
+		require.ErrorIs(t, err, core.CodeNotInitialized)
 		require.Zero(t, a.dials.Load())
 
 		require.NoError(t, s.Init(ctx))
 		require.NoError(t, s.Init(ctx))
 		require.NoError(t, s.Get(ctx, "/x", nil, nil))
 		require.Equal(t, 1, a.tokens)
-		require.Equal(t, "gs", s.Core().Status().Provider)
+		require.Equal(t, "gs", s.Core().Status().Kind)
 		require.Equal(t, gs.QA, s.Core().Status().Environment)
 
 		require.NoError(t, s.Close(ctx))
 		require.NoError(t, s.Close(ctx))
 		dials := a.dials.Load()
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.Closed)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeClosed)
 		_, _, err = s.WebSocket(ctx, "/x", nil)
-		require.ErrorIs(t, err, core.Closed)
+		require.ErrorIs(t, err, core.CodeClosed)
 		require.Equal(t, dials, a.dials.Load())
 
 		require.NoError(t, s.Init(ctx))
@@ -64,7 +65,8 @@ func TestBusyLogin(t *testing.T) {
 				a.mu.Unlock()
 				answer(503, "text/plain", "busy")(w, r)
 			}
-			p, err := gs.Factory.Open(t.Context(), gs.Prod, map[string]any{"client_id": "id", "client_secret": "sec", "ca": a.roots})
+			p, err := gs.Factory.Open(t.Context(), gs.Prod,
+				map[string]any{"client_id": "id", "client_secret": "sec", "ca": a.roots})
 			require.NoError(t, err)
 			_, err = p.Authenticate(t.Context(), core.Request{MayRetry: mayRetry})
 			if mayRetry {
@@ -72,7 +74,7 @@ func TestBusyLogin(t *testing.T) {
 				require.Equal(t, 2, a.tokens)
 				return
 			}
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.Equal(t, 1, a.tokens)
 		})
 	}
@@ -87,12 +89,14 @@ func TestFailedInit(t *testing.T) {
 		before := a.session(t, nil)
 		gs.SetCurrent(before)
 		defer gs.SetCurrent(nil)
-		a.token = answer(401, "application/json", `{"error":"invalid_client","error_description":"sec is wrong"}`)
-		bad := gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots, Activities: true}
+		a.token = answer(401, "application/json",
+			`{"error":"invalid_client","error_description":"sec is wrong"}`)
+		bad := gs.Config{ClientID: "id", ClientSecret: core.NewSecret("sec"), CA: a.roots,
+			Activities: true}
 
 		s, err := gs.Use(ctx, gs.Prod, bad, nil)
 		require.Nil(t, s)
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.NotContains(t, err.Error(), "sec is")
 		current, err := gs.Current(ctx)
 		require.NoError(t, err)
@@ -102,9 +106,9 @@ func TestFailedInit(t *testing.T) {
 		require.NoError(t, err)
 		ran := false
 		err = gs.Do(ctx, s, func(context.Context) error { ran = true; return nil })
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.False(t, ran)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.NotInitialized)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, nil), core.CodeNotInitialized)
 		require.Empty(t, a.requests(), "nothing goes out without a credential")
 
 		a.token = nil
@@ -117,7 +121,7 @@ func TestFailedInit(t *testing.T) {
 func TestCurrent(t *testing.T) {
 	ctx := t.Context()
 	_, err := gs.Current(ctx)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	s, err := gs.Get(gs.Dev, gs.Config{Token: core.NewSecret("tok")}, nil)
 	require.NoError(t, err)
 	require.Nil(t, gs.SetCurrent(s))
@@ -152,7 +156,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 	for name, cfg := range map[string]gs.Config{
 		"dev":     {ClientID: "id", ClientSecret: core.NewSecret("sec")},
 		"mds web": {ClientID: "id", ClientSecret: core.NewSecret("sec"), Domain: gs.MDSWeb},
-		"own":     {ClientID: "id", ClientSecret: core.NewSecret("sec"), APIURL: apiURL, TokenURL: authURL},
+		"own": {ClientID: "id", ClientSecret: core.NewSecret("sec"), APIURL: apiURL,
+			TokenURL: authURL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -161,11 +166,12 @@ func TestCertificatesAreVerified(t *testing.T) {
 					s, err := gs.Get(env, cfg, nil)
 					require.NoError(t, err)
 					err = s.Init(t.Context())
-					require.ErrorIs(t, err, core.BadConfig)
+					require.ErrorIs(t, err, core.CodeBadConfig)
 					require.ErrorContains(t, err, "certificate")
 
 					pass := cfg
-					pass.ClientID, pass.ClientSecret, pass.TokenURL, pass.Token = "", core.Secret{}, "", core.NewSecret("tok")
+					pass.ClientID, pass.ClientSecret, pass.TokenURL, pass.Token = "", core.Secret{}, "",
+						core.NewSecret("tok")
 					s, err = gs.Get(env, pass, nil)
 					require.NoError(t, err)
 					require.NoError(t, s.Init(t.Context()))
@@ -182,7 +188,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 // Cookies of the token endpoint and ~/.netrc play no part.
 func TestNothingAmbient(t *testing.T) {
 	home := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(home, ".netrc"), []byte("default login u password p\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(home, ".netrc"), []byte("default login u password p\n"), 0o600))
 	t.Setenv("HOME", home)
 	t.Setenv("NETRC", filepath.Join(home, ".netrc"))
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +206,8 @@ func TestNothingAmbient(t *testing.T) {
 		require.NoError(t, s.Get(t.Context(), "/x", nil, nil))
 		require.Len(t, seen, 2)
 		for _, h := range seen {
-			require.Empty(t, h.Values("Authorization"), "a session's credential never goes to its own token endpoint")
+			require.Empty(t, h.Values("Authorization"),
+				"a session's credential never goes to its own token endpoint")
 			require.Empty(t, h.Values("Cookie"))
 		}
 		for _, r := range a.requests() {
@@ -226,22 +234,27 @@ func TestForeignDomains(t *testing.T) {
 		})
 		ctx := t.Context()
 		dials := a.dials.Load()
-		for _, d := range []gs.Domain{"https://evil.example.com", "https://api.gs.com.evil.example.com", "https://api.gs.com:8443",
-			"http://api.gs.com", "https://u@api.gs.com", "https://api.gs.com@evil.example.com", "https://api.marquee-qa.gs.com", "ftp://api.gs.com"} {
+		for _, d := range []gs.Domain{"https://evil.example.com", "https://api.gs.com.evil.example.com",
+			"https://api.gs.com:8443",
+			"http://api.gs.com", "https://u@api.gs.com", "https://api.gs.com@evil.example.com",
+			"https://api.marquee-qa.gs.com", "ftp://api.gs.com"} {
 			call := &gs.Call{Domain: d}
-			require.ErrorIs(t, s.Get(ctx, "/x", nil, call), core.OriginRefused, d)
-			require.ErrorIs(t, s.Post(ctx, "/x", 1, nil, call), core.OriginRefused, d)
+			require.ErrorIs(t, s.Get(ctx, "/x", nil, call), core.CodeOriginRefused, d)
+			require.ErrorIs(t, s.Post(ctx, "/x", 1, nil, call), core.CodeOriginRefused, d)
 			_, _, err := s.WebSocket(ctx, "/x", call)
-			require.ErrorIs(t, err, core.OriginRefused, d)
+			require.ErrorIs(t, err, core.CodeOriginRefused, d)
 		}
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: "mds_west"}), core.BadConfig)
-		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSEast}), core.BadConfig)
-		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: "https://us-east.data.gsapis.com"}), core.OriginRefused)
-		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{APIVersion: "v1/../.."}), core.BadConfig)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: "mds_west"}), core.CodeBadConfig)
+		require.ErrorIs(t, cookies.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSEast}), core.CodeBadConfig)
+		require.ErrorIs(t,
+			cookies.Get(ctx, "/x", nil, &gs.Call{Domain: "https://us-east.data.gsapis.com"}),
+			core.CodeOriginRefused)
+		require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{APIVersion: "v1/../.."}), core.CodeBadConfig)
 		require.Equal(t, dials, a.dials.Load())
 
 		require.NoError(t, s.Get(ctx, "/x", nil, &gs.Call{Domain: gs.MDSWeb, APIVersion: "v2"}))
-		require.NoError(t, cookies.Get(ctx, "//y@z", nil, &gs.Call{Domain: gs.MarqueeWeb, NoVersion: true}))
+		require.NoError(t,
+			cookies.Get(ctx, "//y@z", nil, &gs.Call{Domain: gs.MarqueeWeb, NoVersion: true}))
 		got := a.requests()
 		require.Equal(t, "data.gs.com/v2/x", got[0].host+got[0].target)
 		require.Equal(t, "marquee.gs.com//y@z", got[1].host+got[1].target)
@@ -257,16 +270,17 @@ func TestCallsThatCannotWork(t *testing.T) {
 		a := newAPI(t, fine)
 		s := a.session(t, nil)
 		ctx, began := t.Context(), time.Now()
-		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}}, {"": {"a"}}, {"X-A\r\n": nil}} {
-			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.BadConfig, "%q", h)
+		for _, h := range []http.Header{{"X-A": {"a\r\nX-B: c"}}, {"X-A": {"a", "\x00"}}, {"X A": {"a"}},
+			{"": {"a"}}, {"X-A\r\n": nil}} {
+			require.ErrorIs(t, s.Get(ctx, "/x", nil, &gs.Call{Header: h}), core.CodeBadConfig, "%q", h)
 			_, _, err := s.WebSocket(ctx, "/x", &gs.Call{Header: h})
-			require.ErrorIs(t, err, core.BadConfig, "%q", h)
+			require.ErrorIs(t, err, core.CodeBadConfig, "%q", h)
 		}
 		for _, path := range []string{"/x\r\nX-B: c", "/%zz"} {
-			require.ErrorIs(t, s.Get(ctx, path, nil, nil), core.BadConfig, "%q", path)
+			require.ErrorIs(t, s.Get(ctx, path, nil, nil), core.CodeBadConfig, "%q", path)
 		}
 		for _, out := range []any{struct{}{}, map[string]any{}, (*string)(nil), "x"} {
-			require.ErrorIs(t, s.Post(ctx, "/x", 1, out, nil), core.BadConfig, "%T", out)
+			require.ErrorIs(t, s.Post(ctx, "/x", 1, out, nil), core.CodeBadConfig, "%T", out)
 		}
 		require.Empty(t, a.requests())
 		require.Zero(t, time.Since(began))
@@ -289,7 +303,8 @@ func TestRedirectElsewhere(t *testing.T) {
 		}
 		for _, r := range a.requests() {
 			if r.host != "api.gs.com" {
-				require.Empty(t, r.header.Get("Authorization")+r.header.Get("Cookie")+r.header.Get("X-Marquee-Csrf-Token"))
+				require.Empty(t,
+					r.header.Get("Authorization")+r.header.Get("Cookie")+r.header.Get("X-Marquee-Csrf-Token"))
 			}
 		}
 		require.Len(t, a.requests(), 4)
@@ -306,7 +321,8 @@ func TestFrom(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, reg.Replace(ctx, []registry.Entry{{
 			Name: "gs-qa", Kind: "gs", Environment: gs.QA,
-			Settings: map[string]any{"token": "tok", "domain": "mds_east", "api_version": "v3", "ca": a.roots},
+			Settings: map[string]any{"token": "tok", "domain": "mds_east", "api_version": "v3",
+				"ca": a.roots},
 		}}))
 		made, err := reg.Session("gs-qa")
 		require.NoError(t, err)
@@ -323,24 +339,30 @@ func TestFrom(t *testing.T) {
 		require.Equal(t, "api.marquee-qa.gs.com/v3/x", a.requests()[1].host+a.requests()[1].target)
 		require.NoError(t, made.Close(ctx))
 	})
-	other := core.New("other", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}},
-			Attributes: map[string]string{"base_url": "https://127.0.0.1:1"}}, nil
-	}), nil)
+	other := core.New("other",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach:     core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}},
+				Attributes: map[string]string{"base_url": "https://127.0.0.1:1"}}, nil
+		}), nil)
 	require.NoError(t, other.Init(t.Context()))
 	s := gs.From(other)
-	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{Domain: "https://127.0.0.1:2"}), core.OriginRefused)
-	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{NoRetry: true}), core.Unavailable)
+	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{Domain: "https://127.0.0.1:2"}),
+		core.CodeOriginRefused)
+	require.ErrorIs(t, s.Get(t.Context(), "/x", nil, &gs.Call{NoRetry: true}), core.CodeUnavailable)
 
-	plain := core.New("plain", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-	}), nil)
+	plain := core.New("plain",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+		}), nil)
 	require.NoError(t, plain.Init(t.Context()))
-	require.ErrorContains(t, gs.From(plain).Get(t.Context(), "/x", nil, nil), `session "plain" names no base_url`)
+	require.ErrorContains(t, gs.From(plain).Get(t.Context(), "/x", nil, nil),
+		`session "plain" names no base_url`)
 }
 
 // The program is announced when the settings ask for it: once for each
-// authentication that the facade made, and its failure is nobody's.
+// authentication that the facade made, and its failure is ignored.
 func TestActivities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, answer(500, "text/plain", "no"))

@@ -1,3 +1,7 @@
+// A check of MessagePack before it is decoded.
+//
+// Read on in body.go.
+
 package gs
 
 import (
@@ -6,16 +10,18 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// maxDepth is how deep lists and maps may nest in MessagePack. The decoder
-// recurses, and a stack that overflows ends the process.
+// maxDepth is how deep lists and maps of MessagePack may be nested. The decoder is recursive, and a
+// stack overflow ends the process.
 const maxDepth = 1000
 
-var errPacked = core.Errorf(core.Unavailable, "the answer's MessagePack is cut short or nested too deep")
+var errPacked = core.Errorf(core.CodeUnavailable,
+	"the answer's MessagePack is cut short or nested too deep")
 
-// checkPacked walks over one MessagePack value without recursion and reports
-// what the decoder should not see.
+// checkPacked reports a MessagePack value that is incomplete or nested too deep. It does not
+// recurse: open has the number of values that are still missing at each level, from the outermost
+// to the innermost.
 func checkPacked(b []byte) error {
-	open := []uint64{1} // how many values are still to come, level by level
+	open := []uint64{1}
 	for len(open) > 0 {
 		if open[len(open)-1] == 0 {
 			open = open[:len(open)-1]
@@ -36,8 +42,8 @@ func checkPacked(b []byte) error {
 	return nil
 }
 
-// packedItem returns how long the value that b begins with is, and how many
-// values it contains, which follow it.
+// packedItem returns the size in bytes of the value at the start of b, without the values that it
+// contains, and the number of those, which follow it. A map contains two values for each entry.
 func packedItem(b []byte) (size, values uint64, ok bool) {
 	if len(b) == 0 {
 		return 0, 0, false
@@ -61,7 +67,7 @@ func packedItem(b []byte) (size, values uint64, ok bool) {
 	return packedLong(b)
 }
 
-// packedLong is packedItem for what has its length in front.
+// packedLong is packedItem for values that begin with a length.
 func packedLong(b []byte) (size, values uint64, ok bool) {
 	length := func(width int) (uint64, bool) {
 		if len(b) < 1+width {

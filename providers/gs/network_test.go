@@ -43,9 +43,10 @@ func newNetwork(t *testing.T, h http.Handler) *network {
 	n := &network{conns: make(chan net.Conn), done: make(chan struct{})}
 	n.makeCA(t)
 	server := &http.Server{
-		Handler:   h,
-		TLSConfig: &tls.Config{GetCertificate: n.certificate, SessionTicketsDisabled: true, MinVersion: tls.VersionTLS12},
-		ErrorLog:  log.New(io.Discard, "", 0),
+		Handler: h,
+		TLSConfig: &tls.Config{GetCertificate: n.certificate, SessionTicketsDisabled: true,
+			MinVersion: tls.VersionTLS12},
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan struct{})
 	go func() {
@@ -129,7 +130,7 @@ func (b *buffered) Write(p []byte) (int, error) {
 	}
 }
 
-// A deadline for writing never matters: what is written is taken at once.
+// A deadline for writing has no effect: a write never blocks.
 func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
 func (b *buffered) SetDeadline(t time.Time) error    { return b.SetReadDeadline(t) }
 
@@ -163,15 +164,17 @@ func (n *network) Close() error {
 func (n *network) Addr() net.Addr { return &net.TCPAddr{} }
 
 // The bubble's clock starts in the year 2000.
-var certStart, certEnd = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+var certStart, certEnd = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC),
+	time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (n *network) makeCA(t *testing.T) {
 	var err error
 	n.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: certStart, NotAfter: certEnd,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: certStart,
+		NotAfter: certEnd,
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, n.key.Public(), n.key)
 	require.NoError(t, err)
@@ -185,7 +188,8 @@ func (n *network) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{hello.ServerName}, NotBefore: certStart, NotAfter: certEnd}
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{hello.ServerName},
+		NotBefore: certStart, NotAfter: certEnd}
 	der, err := x509.CreateCertificate(rand.Reader, template, n.ca, key.Public(), n.key)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }

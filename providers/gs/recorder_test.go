@@ -101,7 +101,8 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if m.Status == http.StatusSwitchingProtocols {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
-			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+			fmt.Fprint(conn,
+				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 			_ = conn.Close()
 		}
 		return
@@ -143,7 +144,8 @@ func (r *recorder) requests(t *testing.T, exchanges []exchange, hosts hosts) (di
 	}
 	for i := len(exchanges); i < len(r.got); i++ { // a repetition must be one
 		last := r.got[len(exchanges)-1]
-		if r.got[i].method != last.method || r.got[i].target != last.target || string(r.got[i].body) != string(last.body) {
+		if r.got[i].method != last.method || r.got[i].target != last.target ||
+			string(r.got[i].body) != string(last.body) {
 			diffs = append(diffs, fmt.Sprintf("request %d is not a repetition", i+1))
 		}
 	}
@@ -169,7 +171,8 @@ func sameTarget(a, b string) bool {
 }
 
 // ofNoMatter are headers that belong to the client library.
-var ofNoMatter = []string{"Host", "User-Agent", "Accept-Encoding", "Connection", "Content-Length", "Upgrade",
+var ofNoMatter = []string{"Host", "User-Agent", "Accept-Encoding", "Connection", "Content-Length",
+	"Upgrade",
 	"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions"}
 
 func headerDiffs(got http.Header, recorded [][2]string) (diffs []string) {
@@ -230,7 +233,8 @@ func sameBody(t *testing.T, got seen, want message) bool {
 func versionless(v any) {
 	doc, _ := v.(map[string]any)
 	parameters, _ := doc["parameters"].(map[string]any)
-	for _, name := range []string{"gsQuantVersion", "pythonVersion", "authsessionVersion", "goVersion"} {
+	for _, name := range []string{"gsQuantVersion", "pythonVersion", "authsessionVersion",
+		"goVersion"} {
 		delete(parameters, name)
 	}
 }

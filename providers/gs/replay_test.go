@@ -19,12 +19,16 @@ import (
 // The faults of GsSession that make us differ from the recording, and the one
 // thing that its documentation promises and its handshakes lack.
 const (
-	staleAuthorization = "The token request after a 401 carries the stale Authorization; strict servers refuse it."
-	noRetries          = "The REST layer retries some endpoints and reads no Retry-After. Ours: one retry rule for idempotent calls, Retry-After honoured, bounded, off by option."
-	bodyInErrors       = "Errors carry the response body, whatever it holds."
-	oneRequest         = "One 503 of the token endpoint fails the login. Ours: a login that spends nothing is sent once more."
-	afterClose         = "A call after close, or before init, fails with an attribute error of None."
-	headersOnEvery     = "Headers on every request: Authorization, X-Application, X-Version. The recorded handshake has the first only."
+	staleAuthorization = "The token request after a 401 carries the stale Authorization; strict " +
+		"servers refuse it."
+	noRetries = "The REST layer retries some endpoints and reads no Retry-After. Ours: one " +
+		"retry rule for idempotent calls, Retry-After honoured, bounded, off by option."
+	bodyInErrors = "Errors carry the response body, whatever it holds."
+	oneRequest   = "One 503 of the token endpoint fails the login. Ours: a login that spends " +
+		"nothing is sent once more."
+	afterClose     = "A call after close, or before init, fails with an attribute error of None."
+	headersOnEvery = "Headers on every request: Authorization, X-Application, X-Version. The " +
+		"recorded handshake has the first only."
 )
 
 // step is our side of one recorded step.
@@ -87,7 +91,9 @@ func replay(t *testing.T, sc scenario, steps []step) {
 				diffs = append(diffs, "another result")
 			}
 		default:
-			diffs = append(diffs, errorDiffs(err, want.Raises.Type, want.Raises.Status, want.Raises.Message, want.Raises.Context)...)
+			diffs = append(diffs,
+				errorDiffs(err, want.Raises.Type, want.Raises.Status, want.Raises.Message,
+					want.Raises.Context)...)
 		}
 		for _, d := range diffs {
 			require.NotEmpty(t, ours.differs[d], "step %d, %s: %s", i+1, want.Call, d)
@@ -114,15 +120,16 @@ func sameResult(got, want any) bool {
 // errorDiffs compares an error with a recorded exception.
 func errorDiffs(err error, kind string, status int, message, where string) (diffs []string) {
 	kinds := map[string]error{
-		"MqRequestError": gs.RequestFailed, "MqAuthorizationError": gs.NotAuthorized, "MqRateLimitedError": gs.RateLimited,
+		"MqRequestError": gs.RequestFailed, "MqAuthorizationError": gs.NotAuthorized,
+		"MqRateLimitedError":    gs.RateLimited,
 		"MqInternalServerError": gs.ServerFailed, "MqTimeoutError": gs.TimedOut,
-		"MqUninitialisedError": core.BadConfig, "MqError": core.BadConfig,
-		"KeyError": core.Unavailable, "JSONDecodeError": core.Unavailable, // a token answer that is none
+		"MqUninitialisedError": core.CodeBadConfig, "MqError": core.CodeBadConfig,
+		"KeyError": core.CodeUnavailable, "JSONDecodeError": core.CodeUnavailable, // a token answer that is none
 	}
 	var api *gs.APIError
 	switch {
 	case kind == "MqAuthenticationError": // of the token endpoint
-		if !errors.Is(err, core.Denied) && !errors.Is(err, core.Unavailable) {
+		if !errors.Is(err, core.CodeDenied) && !errors.Is(err, core.CodeUnavailable) {
 			diffs = append(diffs, "the error's code is "+core.CodeOf(err).Error())
 		}
 		if err == nil || !strings.Contains(err.Error(), message) {
@@ -204,7 +211,8 @@ func TestReplayFaultsAreUsed(t *testing.T) {
 			}
 		}
 	}
-	for _, fault := range []string{staleAuthorization, noRetries, bodyInErrors, oneRequest, afterClose, headersOnEvery} {
+	for _, fault := range []string{staleAuthorization, noRetries, bodyInErrors, oneRequest, afterClose,
+		headersOnEvery} {
 		require.True(t, slices.Contains(used, fault), fault)
 	}
 }

@@ -14,7 +14,8 @@ var (
 	retried = map[string]string{"+3 requests": noRetries}
 	noBody  = map[string]string{"the error has no body": bodyInErrors}
 	busy    = map[string]string{"the error has no body": bodyInErrors, "+1 requests": oneRequest}
-	renewed = map[string]string{`request 2: Authorization is "", recorded "Bearer tok-1"`: staleAuthorization}
+	renewed = map[string]string{
+		`request 2: Authorization is "", recorded "Bearer tok-1"`: staleAuthorization}
 )
 
 // replays has our side of each scenario, step by step, in the order of the
@@ -23,7 +24,8 @@ var replays = map[string][]step{
 	"client_credentials_full": {
 		{do: useFull},
 		{do: get("/users/self", nil)},
-		{do: get("/assets", &gs.Call{Payload: map[string]any{"name": "A B", "limit": 2, "id": []string{"x", "y"}}})},
+		{do: get("/assets",
+			&gs.Call{Payload: map[string]any{"name": "A B", "limit": 2, "id": []string{"x", "y"}}})},
 		{do: get("/x", &gs.Call{Header: http.Header{"X-Extra": {"1"}}, NoVersion: true})},
 		{do: func(w *world) (any, error) {
 			var id string
@@ -36,7 +38,8 @@ var replays = map[string][]step{
 			D string `json:"d"`
 		}{1, "2026-01-02"}, nil)},
 		{do: post("/empty", nil, nil)},
-		{do: post("/raw", []byte("bytes-payload"), &gs.Call{Header: http.Header{"content-type": {"application/octet-stream"}}})},
+		{do: post("/raw", []byte("bytes-payload"),
+			&gs.Call{Header: http.Header{"content-type": {"application/octet-stream"}}})},
 		{do: post("/mp", map[string]any{"a": []int{1, 2}}, &gs.Call{MsgPack: true})},
 		{do: func(w *world) (any, error) {
 			return w.current(func(s *gs.Session, out *any) error {
@@ -89,7 +92,7 @@ var replays = map[string][]step{
 		{do: func(w *world) (any, error) {
 			s, err := w.get(gs.Dev, w.client("id-1", "sec"))
 			err = errors.Join(err, s.Init(w.ctx), w.within(s, "/one"))
-			return map[string]any{"still_open": s.Core().Status().State == core.StateReady}, err
+			return map[string]any{"still_open": s.Core().Status().State.Ready()}, err
 		}},
 	},
 	"pass_through_token": {
@@ -103,12 +106,14 @@ var replays = map[string][]step{
 		}, hosts: hosts{auth: "idfs.gs.com", api: "api.gs.com"}},
 		{do: get("/users/self", nil), hosts: hosts{api: "api.gs.com"}},
 		{do: func(w *world) (any, error) {
-			return w.use(gs.Dev, w.config(gs.Config{ClientID: "id-1", ClientSecret: core.NewSecret("sec"), Domain: gs.MDSEast}))
+			return w.use(gs.Dev,
+				w.config(gs.Config{ClientID: "id-1", ClientSecret: core.NewSecret("sec"), Domain: gs.MDSEast}))
 		}, hosts: hosts{auth: "idfs-dev.nimbus.gs.com:9031"}},
 		{do: get("/users/self", nil), hosts: hosts{api: "dev.us-east.data.gsapis.com"}},
 		{do: func(w *world) (any, error) {
 			c := w.client("id-1", "sec")
-			c.Scopes, c.Application, c.APIVersion = []string{gs.RunAnalytics, gs.ModifyContent}, "my-app", "v2"
+			c.Scopes, c.Application, c.APIVersion = []string{gs.RunAnalytics, gs.ModifyContent}, "my-app",
+				"v2"
 			return w.use(gs.Dev, c)
 		}},
 		{do: get("/users/self", nil)},
@@ -144,7 +149,10 @@ func get(path string, call *gs.Call) func(*world) (any, error) {
 
 func post(path string, payload any, call *gs.Call) func(*world) (any, error) {
 	return func(w *world) (any, error) {
-		return w.current(func(s *gs.Session, out *any) error { return s.Post(w.ctx, path, payload, out, call) })
+		return w.current(func(s *gs.Session,
+			out *any) error {
+			return s.Post(w.ctx, path, payload, out, call)
+		})
 	}
 }
 
@@ -208,7 +216,8 @@ func passThrough(token, api string) func(*world) (any, error) {
 			return nil, err
 		}
 		var out any
-		err = gs.Do(w.ctx, s, func(ctx context.Context) error { return s.Get(ctx, "/users/self", &out, nil) })
+		err = gs.Do(w.ctx, s,
+			func(ctx context.Context) error { return s.Get(ctx, "/users/self", &out, nil) })
 		return out, err
 	}
 }
@@ -219,14 +228,16 @@ func handshake(w *world) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, header, err := s.WebSocket(w.ctx, "/websocket", &gs.Call{Header: http.Header{"X-WS": {"1"}}})
+	target, header, err := s.WebSocket(w.ctx, "/websocket",
+		&gs.Call{Header: http.Header{"X-WS": {"1"}}})
 	if err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(target, "wss://") {
 		return nil, errors.New("the target is " + target)
 	}
-	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, "https"+strings.TrimPrefix(target, "wss"), nil)
+	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet,
+		"https"+strings.TrimPrefix(target, "wss"), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,3 +1,7 @@
+// How a call is sent, and when it is repeated.
+//
+// Read on in websocket.go.
+
 package gs
 
 import (
@@ -17,15 +21,15 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// The retry rule: pauses of 0.5 s, 1 s, 2 s on average, or what the API asks
-// for, as long as that is no more than maxPause.
+// The limits of retries. The pauses are 0.5 s, 1 s and 2 s on average, or the Retry-After of the
+// answer.
 const (
-	maxTries = 4
-	maxPause = 30 * time.Second
-	maxTotal = 2 * time.Minute
+	maxAttempts   = 4
+	maxPause      = 30 * time.Second // a call whose pause would be longer fails
+	maxRetryDelay = 2 * time.Minute  // between the first attempt and the last
 )
 
-// request is a call made ready: everything that its attempts share.
+// request is what all attempts of a call have in common.
 type request struct {
 	method string
 	url    *url.URL
@@ -33,10 +37,10 @@ type request struct {
 	body   []byte
 	out    any
 	call   Call
-	again  bool // may be repeated
+	retry  bool // whether the call may be repeated
 }
 
-// do makes a call: once, or as often as the retry rule allows.
+// do makes a call, and repeats it if it may be repeated and the failure may pass.
 func (s *Session) do(ctx context.Context, method, path string, payload, out any, call *Call) error {
 	var c Call
 	if call != nil {
@@ -47,37 +51,40 @@ func (s *Session) do(ctx context.Context, method, path string, payload, out any,
 		return err
 	}
 	r := &request{method: method, out: out, call: c}
-	if r.url, err = s.target(cred.Attributes, path, &c); err != nil {
+	if r.url, err = s.callURL(cred.Attributes, path, &c); err != nil {
 		return err
 	}
-	if err := r.fill(payload); err != nil {
+	if err := r.setPayload(payload); err != nil {
 		return err
 	}
 	if err := checkOut(out); err != nil {
 		return err
 	}
-	r.again = method != http.MethodPost && !c.NoRetry && cred.Attributes[attrNoRetry] != "true"
+	r.retry = method != http.MethodPost && !c.NoRetry && cred.Attributes[attrNoRetry] != "true"
 
 	began := time.Now()
-	pauses := backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: maxPause}
-	for try := 1; ; try++ {
+	pauses := backoff.ExponentialBackOff{
+		InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2,
+		MaxInterval: maxPause,
+	}
+	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, r)
-		if err == nil || !r.again || try == maxTries || !passing(err) {
-			return unwrapPassing(err)
+		if err == nil || !r.retry || attempt == maxAttempts || !mayPass(err) {
+			return unwrapTemporary(err)
 		}
 		wait := pauses.NextBackOff()
 		var api *APIError
 		if errors.As(err, &api) {
 			wait = max(wait, api.RetryAfter)
 		}
-		if wait > maxPause || time.Since(began)+wait > maxTotal || !pause(ctx, wait) {
-			return unwrapPassing(err)
+		if wait > maxPause || time.Since(began)+wait > maxRetryDelay || !sleep(ctx, wait) {
+			return unwrapTemporary(err)
 		}
 	}
 }
 
-// fill puts the payload where the method wants it.
-func (r *request) fill(payload any) error {
+// setPayload puts the payload into the body or the query, and sets the headers.
+func (r *request) setPayload(payload any) error {
 	r.header = make(http.Header, len(r.call.Header)+2)
 	hasBody := r.method == http.MethodPost || r.method == http.MethodPut
 	if !hasBody && r.call.InBody {
@@ -110,8 +117,8 @@ func (r *request) fill(payload any) error {
 	return checkHeader(r.call.Header)
 }
 
-// attempt sends the request once; the session's transport repeats it once more
-// where a 401 tells that the token has ended.
+// attempt sends the request once. After a 401, the session's transport repeats it once with a new
+// token.
 func (s *Session) attempt(parent context.Context, r *request) error {
 	timeout := r.call.Timeout
 	if timeout <= 0 {
@@ -125,16 +132,17 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 	}
 	var body io.Reader
 	if len(r.body) > 0 {
-		body = bytes.NewReader(r.body) // which http.NewRequest can rewind
+		// http.NewRequest sets GetBody for it, so that the transport can repeat it
+		body = bytes.NewReader(r.body)
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
 	if err != nil {
-		return core.Errorf(core.BadConfig, "the request: %w", err)
+		return core.Errorf(core.CodeBadConfig, "the request: %w", err)
 	}
 	req.Header = maps.Clone(r.header)
 	resp, err := s.core.Client().Do(req)
 	if err != nil {
-		return r.broken(ctx, err)
+		return r.connectionError(ctx, err)
 	}
 	defer resp.Body.Close()
 	if r.call.RequestID != nil {
@@ -145,13 +153,13 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 		if now, err := s.core.Credential(ctx); err == nil {
 			secrets = append(secrets, secretsOf(now)...)
 		}
-		return refusal(r.method, r.url, resp, secrets)
+		return answerError(r.method, r.url, resp, secrets)
 	}
-	return r.read(ctx, resp)
+	return r.readAnswer(ctx, resp)
 }
 
-// read takes the answer in.
-func (r *request) read(ctx context.Context, resp *http.Response) error {
+// readAnswer reads the answer and decodes it into r.out.
+func (r *request) readAnswer(ctx context.Context, resp *http.Response) error {
 	limit := r.call.MaxBody
 	if limit <= 0 {
 		limit = defaultMaxBody
@@ -160,53 +168,53 @@ func (r *request) read(ctx context.Context, resp *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:
-		return r.broken(ctx, &url.Error{URL: r.url.String(), Err: err})
+		return r.connectionError(ctx, &url.Error{URL: r.url.String(), Err: err})
 	case int64(len(body)) > limit:
-		return r.errorf(core.Errorf(core.Unavailable, "the answer is larger than %d bytes", limit))
+		return r.annotate(core.Errorf(core.CodeUnavailable, "the answer is larger than %d bytes", limit))
 	}
 	if err := decode(resp.Header.Get("Content-Type"), body, r.out); err != nil {
-		return r.errorf(err)
+		return r.annotate(err)
 	}
 	return nil
 }
 
-// errorf names the request in an error, without its query.
-func (r *request) errorf(err error) error {
+// annotate adds the request to an error, without its query.
+func (r *request) annotate(err error) error {
 	return fmt.Errorf("gs: %s %s: %w", r.method, withoutQuery(r.url), err)
 }
 
-// broken is the error of a request that found no answer. It counts as passing
-// unless the session refused to send it, time ran out or no retry can help.
-func (r *request) broken(ctx context.Context, err error) error {
+// connectionError returns the error of a request without an answer. It is a *temporaryError if
+// another attempt may succeed: not if the session refused to send the request, if the context has
+// ended, or if the error has a code that no retry changes.
+func (r *request) connectionError(ctx context.Context, err error) error {
 	var refused *core.Error
 	if errors.As(err, &refused) {
 		return refused
 	}
 	ended := ctx.Err() != nil
 	err = providerhttp.ClientError(err)
-	out := r.errorf(err)
-	if ended || core.CodeOf(err) != core.Unavailable {
+	out := r.annotate(err)
+	if ended || core.CodeOf(err) != core.CodeUnavailable {
 		return out
 	}
-	return &passingError{out}
+	return &temporaryError{out}
 }
 
-// passingError marks the error of a connection that a later attempt may not
-// meet.
-type passingError struct{ error }
+// temporaryError marks the error of a connection after which another attempt may succeed.
+type temporaryError struct{ error }
 
-func (e *passingError) Unwrap() error { return e.error }
+func (e *temporaryError) Unwrap() error { return e.error }
 
-func unwrapPassing(err error) error {
-	if e, ok := err.(*passingError); ok {
+func unwrapTemporary(err error) error {
+	if e, ok := err.(*temporaryError); ok {
 		return e.error
 	}
 	return err
 }
 
-// passing reports whether a later attempt may fare better.
-func passing(err error) bool {
-	if _, ok := err.(*passingError); ok {
+// mayPass reports whether another attempt may succeed.
+func mayPass(err error) bool {
+	if _, ok := err.(*temporaryError); ok {
 		return true
 	}
 	var api *APIError
@@ -221,8 +229,8 @@ func passing(err error) bool {
 	return false
 }
 
-// pause waits, unless ctx will end before.
-func pause(ctx context.Context, d time.Duration) bool {
+// sleep waits for d and reports whether it did. It does not wait if ctx would end first.
+func sleep(ctx context.Context, d time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false
 	}

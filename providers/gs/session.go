@@ -1,3 +1,7 @@
+// The facade: one session of the Marquee APIs.
+//
+// Read on in call.go.
+
 package gs
 
 import (
@@ -10,30 +14,29 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Session is a [core.Session] with the methods that the Marquee APIs want: a
-// typed REST client (call.go) and WebSocket handshakes (websocket.go). It
-// holds nothing but that session, so that any number of them may stand for the
-// same one. It is safe for concurrent use. Make it with [Get], [Use] or [From]:
-// the zero Session has no session to stand for.
+// Session is a [core.Session] with methods for the Marquee APIs: a REST client (call.go) and
+// WebSocket handshakes (websocket.go). It holds nothing but that session; several values may refer
+// to the same one. It is safe for concurrent use. Make it with [Get], [Use] or [From]; the zero
+// Session cannot be used.
 type Session struct{ core *core.Session }
 
-// Get creates a session for an environment. Nothing is sent: [Session.Init],
-// [Use] or [Do] authenticate it. Nil options are the defaults of [core.New].
-// The session's kind is "gs", whatever opts say. An unknown environment and bad
-// settings are [core.BadConfig].
+// Get creates a session for an environment. It sends nothing: [Session.Init], [Use] and [Do]
+// authenticate the session. Nil options are the defaults of [core.New]. Get sets the kind of the
+// session to "gs". The error is [core.CodeBadConfig] for an unknown environment and for settings that
+// are not valid.
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
-		return nil, &core.Error{Provider: kind, Op: "open", Code: core.BadConfig, Err: err}
+		return nil, &core.Error{Kind: kind, Op: "open", Code: core.CodeBadConfig, Err: err}
 	}
 	p, err := open(context.Background(), env, cfg)
 	if err != nil {
-		return nil, &core.Error{Provider: kind, Op: "open", Code: core.CodeOf(err), Err: err}
+		return nil, &core.Error{Kind: kind, Op: "open", Code: core.CodeOf(err), Err: err}
 	}
 	var o core.Options
 	if opts != nil {
 		o = *opts
 	}
-	o.Provider, o.Facade = kind, func() bool { return true }
+	o.Kind, o.Facade = kind, func() bool { return true }
 	if o.Environment == "" {
 		o.Environment = env
 	}
@@ -42,18 +45,18 @@ func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error)
 
 // check reports the faults of an environment and its settings together.
 func check(env core.Environment, cfg Config) error {
-	known := Factory.Info().Environments
-	if !slices.Contains(known, env) {
+	if !slices.Contains(Factory.Info().Environments, env) {
 		names := []string{string(Dev), string(QA), string(Prod)}
-		return fmt.Errorf("unknown environment %q%s; known: %s", env, core.DidYouMean(string(env), names), strings.Join(names, ", "))
+		return fmt.Errorf("unknown environment %q%s; known: %s", env, core.DidYouMean(string(env), names),
+			strings.Join(names, ", "))
 	}
 	return cfg.Validate(env)
 }
 
-// From returns the facade of a session that was made elsewhere: by a registry
-// from a config file, in this process or by a plugin. What it needs to know
-// travels in the credential's attributes; a session of another kind, without
-// them, fails its calls with [core.BadConfig]. Nil gives nil.
+// From returns the facade of a session that was made elsewhere: by a registry from a config file,
+// with the provider in this process or in a plugin. The facade reads the attributes of the
+// credential. For a session of another kind, which lacks them, its calls return [core.CodeBadConfig].
+// From returns nil for nil.
 func From(s *core.Session) *Session {
 	if s == nil {
 		return nil
@@ -61,9 +64,10 @@ func From(s *core.Session) *Session {
 	return &Session{core: s}
 }
 
-// Use creates a session, authenticates it and makes it the process's current gs
-// session. If that fails, the current session stays what it was.
-func Use(ctx context.Context, env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
+// Use creates a session, authenticates it and makes it the process's current gs session. If that
+// fails, the current session does not change.
+func Use(ctx context.Context, env core.Environment, cfg Config,
+	opts *core.Options) (*Session, error) {
 	s, err := Get(env, cfg, opts)
 	if err != nil {
 		return nil, err
@@ -75,17 +79,17 @@ func Use(ctx context.Context, env core.Environment, cfg Config, opts *core.Optio
 	return s, nil
 }
 
-// Current returns the innermost gs session of ctx, also through blocks of
-// sessions of other kinds, otherwise the process's, otherwise
-// [core.NotInitialized]. Every goroutine sees the process's.
+// Current returns the current gs session: that of the innermost block of [Do] in ctx, otherwise
+// that of the process, which all goroutines share. Blocks of sessions of other kinds do not matter.
+// If there is none, the error is [core.CodeNotInitialized].
 func Current(ctx context.Context) (*Session, error) {
 	s, err := core.CurrentOf(ctx, kind)
 	return From(s), err
 }
 
-// SetCurrent makes s the process's current gs session and returns the one before,
-// which it does not close; nil if there was none. Nil sets none. Current sessions
-// of other kinds stay, and blocks of [Do] keep their own session.
+// SetCurrent makes s the process's current gs session and returns the previous one, which it does
+// not close; nil if there was none. If s is nil, there is no current gs session afterwards. Current
+// sessions of other kinds and those of blocks of [Do] do not change.
 func SetCurrent(s *Session) (previous *Session) {
 	if s == nil {
 		return From(core.SetCurrentOf(kind, nil))
@@ -93,10 +97,9 @@ func SetCurrent(s *Session) (previous *Session) {
 	return From(core.SetCurrentOf(kind, s.core))
 }
 
-// Do runs fn with a context in which s is current. It authenticates s unless it
-// already is, and at the end, also of a panic, closes what it authenticated.
-// If that fails, fn is not run and nothing is current that was not before. If s
-// is nil, the error is [core.BadConfig].
+// Do runs fn with a context in which s is current. If s is not authenticated, Do authenticates it,
+// and closes it after fn has returned or panicked. If the authentication fails, Do does not run fn.
+// If s is nil, the error is [core.CodeBadConfig].
 func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
 	if s == nil {
 		return core.Do(ctx, nil, fn)
@@ -110,7 +113,7 @@ func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
 	})
 }
 
-// Init authenticates the session unless it already is.
+// Init authenticates the session if it is not authenticated.
 func (s *Session) Init(ctx context.Context) error {
 	ready := s.ready()
 	if err := s.core.Init(ctx); err != nil {
@@ -122,15 +125,15 @@ func (s *Session) Init(ctx context.Context) error {
 	return nil
 }
 
-// Close drops the token and closes idle connections; nothing is sent. Further
-// use is [core.Closed] until the next Init.
+// Close forgets the token and closes idle connections. It sends nothing. Until the next Init, all
+// calls return [core.CodeClosed].
 func (s *Session) Close(ctx context.Context) error { return s.core.Close(ctx) }
 
-// Core returns the session that s stands for.
+// Core returns the session that s refers to.
 func (s *Session) Core() *core.Session { return s.core }
 
-// Client returns an HTTP client whose requests carry the session's credential,
-// for what the methods of s do not offer. It knows no base URL and no retries.
+// Client returns an HTTP client that adds the session's credential to requests, for requests that
+// the methods of s cannot make. It has no base URL and does not retry.
 func (s *Session) Client() *http.Client { return s.core.Client() }
 
-func (s *Session) ready() bool { return s.core.Status().State == core.StateReady }
+func (s *Session) ready() bool { return s.core.Status().State.Ready() }

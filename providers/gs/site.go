@@ -1,14 +1,16 @@
+// The environments and their servers.
+//
+// Read on in config.go.
+
 package gs
 
 import (
-	"fmt"
-	"maps"
-	"net"
+	"errors"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/baseurl"
 )
 
 // The environments of the Marquee APIs.
@@ -18,7 +20,7 @@ const (
 	Prod = core.Prod
 )
 
-// Domain names one of the hosts that an environment's APIs live on.
+// Domain names one of the hosts of an environment's APIs.
 type Domain string
 
 // The domains.
@@ -26,17 +28,17 @@ const (
 	App        Domain = "app"         // the default
 	MDSEast    Domain = "mds_east"    // market data, US east
 	MDSWeb     Domain = "mds_web"     // market data, web
-	MarqueeWeb Domain = "marquee_web" // the web site's own
+	MarqueeWeb Domain = "marquee_web" // the API of the web site
 )
 
-// site is where one environment's servers are.
-type site struct {
+// serverSet is the URLs of one environment's servers.
+type serverSet struct {
 	tokenURL string
 	domains  map[Domain]string
 }
 
-// sites are the environments. Nobody writes to it.
-var sites = map[core.Environment]site{
+// environments are the servers of each environment. The map does not change.
+var environments = map[core.Environment]serverSet{
 	Prod: {"https://idfs.gs.com/as/token.oauth2", map[Domain]string{
 		App:        "https://api.gs.com",
 		MDSEast:    "https://us-east.data.gsapis.com",
@@ -57,23 +59,8 @@ var sites = map[core.Environment]site{
 	}},
 }
 
-// site returns where the settings' requests go. An API of one's own is the
-// only domain then; cookies go to hosts of gs.com alone, as in a browser.
-func (c *Config) site(env core.Environment) site {
-	if c.APIURL != "" {
-		return site{c.TokenURL, map[Domain]string{App: strings.TrimRight(c.APIURL, "/")}}
-	}
-	at := sites[env]
-	if !c.usesCookies() {
-		return at
-	}
-	at.domains = maps.Clone(at.domains)
-	maps.DeleteFunc(at.domains, func(_ Domain, u string) bool { return !strings.HasSuffix(u, ".gs.com") })
-	return at
-}
-
 // origins returns the scheme, host and port of each domain, sorted.
-func (s site) origins() []string {
+func (s serverSet) origins() []string {
 	var list []string
 	for _, u := range s.domains {
 		if parsed, err := url.Parse(u); err == nil {
@@ -84,22 +71,17 @@ func (s site) origins() []string {
 	return slices.Compact(list)
 }
 
-// checkURL reports what is wrong with the URL of a server. The text does not
-// quote it and fits behind the setting's name.
+// checkURL reports what is wrong with the URL of a server. The error is a phrase that follows the
+// name of the setting; it does not contain the URL.
 func checkURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("want a URL, such as \"https://api.example.com\"")
+		return errors.New("want a URL, such as \"https://api.example.com\"")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return fmt.Errorf("must not hold a user, a query or a fragment")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return fmt.Errorf("must be https; plain http is for the loopback alone")
+		return errors.New("must not hold a user, a query or a fragment")
+	case u.Scheme == "http" && !baseurl.IsLoopback(u.Hostname()):
+		return errors.New("must be https; plain http is for the loopback alone")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }

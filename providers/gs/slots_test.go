@@ -19,19 +19,21 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 	current := func(ctx context.Context) *core.Session {
 		s, err := gs.Current(ctx)
 		if err != nil {
-			require.ErrorIs(t, err, core.NotInitialized)
+			require.ErrorIs(t, err, core.CodeNotInitialized)
 			return nil
 		}
 		return s.Core()
 	}
 	token := gs.Config{Token: core.NewSecret("tok")}
-	prices := core.New("prices", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
-	}), &core.Options{Provider: "apikey"})
+	prices := core.New("prices",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Header: map[string]core.Secret{"X-Key": core.NewSecret("k")}}}, nil
+		}), &core.Options{Kind: "apikey"})
 
-	prod, err := gs.Use(ctx, gs.Prod, token, &core.Options{Provider: "a name of my own"})
+	prod, err := gs.Use(ctx, gs.Prod, token, &core.Options{Kind: "a name of my own"})
 	require.NoError(t, err)
-	require.Equal(t, "gs", prod.Core().Status().Provider)
+	require.Equal(t, "gs", prod.Core().Status().Kind)
 	require.NoError(t, core.Use(ctx, prices))
 	require.Same(t, prod.Core(), current(ctx))
 	last, err := core.Current(ctx)
@@ -57,7 +59,8 @@ func TestCurrentBesideOtherKinds(t *testing.T) {
 	require.Nil(t, gs.SetCurrent(qa))
 	core.SetCurrent(nil)
 	require.Nil(t, current(ctx), "core's nil empties all")
-	require.ErrorIs(t, gs.Do(ctx, nil, func(context.Context) error { t.Error("ran"); return nil }), core.BadConfig)
+	require.ErrorIs(t, gs.Do(ctx, nil, func(context.Context) error { t.Error("ran"); return nil }),
+		core.CodeBadConfig)
 }
 
 // TestCurrentOfAHandMadeSession has a session that the program made of the
@@ -66,13 +69,13 @@ func TestCurrentOfAHandMadeSession(t *testing.T) {
 	ctx := t.Context()
 	p, err := gs.Factory.Open(ctx, gs.Prod, map[string]any{"token": "tok"})
 	require.NoError(t, err)
-	s := core.New("mine", p, &core.Options{Provider: "gs"})
+	s := core.New("mine", p, &core.Options{Kind: "gs"})
 	core.SetCurrent(s)
 	found, err := gs.Current(ctx)
 	require.NoError(t, err)
 	require.Same(t, s, found.Core())
 	require.Same(t, s, gs.SetCurrent(nil).Core())
 	_, err = core.Current(ctx)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.True(t, gs.Factory.Info().Facade)
 }

@@ -1,3 +1,5 @@
+// WebSocket handshakes, and the announcement of the program. This is the last file.
+
 package gs
 
 import (
@@ -7,16 +9,15 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/authsession/authsession/core"
 )
 
-// WebSocket returns the URL (wss, on the session's domain and version) and the
-// headers of a handshake (RFC 6455 §4.1), for any WebSocket library to dial.
-// Of call, Domain, APIVersion, NoVersion and Header count. If the API refuses
-// the handshake with a 401, call Core().Reject and ask again. The headers hold
-// the credential: do not log them. Errors are those of [Session.Get].
-func (s *Session) WebSocket(ctx context.Context, path string, call *Call) (target string, header http.Header, err error) {
+// WebSocket returns the URL (wss, on the session's domain and version) and the headers of a
+// handshake (RFC 6455 §4.1), for any WebSocket library. Of call, it uses Domain, APIVersion,
+// NoVersion and Header. If the API refuses the handshake with a 401, call Core().Reject and then
+// WebSocket again. The headers contain the credential: do not log them. Errors are those of
+// [Session.Get].
+func (s *Session) WebSocket(ctx context.Context, path string,
+	call *Call) (target string, header http.Header, err error) {
 	var c Call
 	if call != nil {
 		c = *call
@@ -25,7 +26,7 @@ func (s *Session) WebSocket(ctx context.Context, path string, call *Call) (targe
 	if err != nil {
 		return "", nil, err
 	}
-	u, err := s.target(cred.Attributes, path, &c)
+	u, err := s.callURL(cred.Attributes, path, &c)
 	if err != nil {
 		return "", nil, err
 	}
@@ -43,11 +44,11 @@ func (s *Session) WebSocket(ctx context.Context, path string, call *Call) (targe
 	return r.URL.String(), maps.Clone(r.Header), nil
 }
 
-// announceTimeout bounds the announcement, which nobody should wait for long.
+// announceTimeout is the time limit of the announcement.
 const announceTimeout = 10 * time.Second
 
-// announce tells the API which program has authenticated, if the settings ask
-// for it. It is a courtesy: a failure is ignored.
+// announce tells the API which program has authenticated, if the settings ask for it. It ignores
+// errors, as the session works without the announcement.
 func (s *Session) announce(ctx context.Context) {
 	cred, err := s.core.Credential(ctx)
 	if err != nil || cred.Attributes[attrActivities] != "true" {
@@ -64,5 +65,3 @@ func (s *Session) announce(ctx context.Context) {
 		},
 	}, nil, &Call{Timeout: announceTimeout})
 }
-
-var _ core.Provider = (*provider)(nil)

@@ -16,7 +16,7 @@ import (
 	"github.com/authsession/authsession/providers/mtls"
 )
 
-// The settings of a config file, and who the session then speaks for.
+// The settings of a config file, and the subject of the session.
 func Example() {
 	cert, key := selfSigned("spread-desk")
 	ctx := context.Background()
@@ -33,6 +33,29 @@ func Example() {
 	defer s.Close(ctx)
 	fmt.Println("the certificate of", s.Status().Subject)
 	// Output: the certificate of spread-desk
+}
+
+// A program writes the settings as a literal. A certificate without its key is a fault of the
+// settings.
+func ExampleNew() {
+	cert, key := selfSigned("spread-desk")
+	provider, err := mtls.New(mtls.Config{Cert: core.NewSecret(cert), Key: core.NewSecret(key)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cred, err := provider.Authenticate(context.Background(), core.Request{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cred.Subject, time.Until(cred.Expiry).Round(time.Hour))
+
+	_, err = mtls.New(mtls.Config{Cert: core.NewSecret(cert)})
+	fmt.Println(err)
+	// Output:
+	// spread-desk 1h0m0s
+	// bad config: cert: holds no private key
 }
 
 func selfSigned(name string) (cert, key string) {

@@ -1,13 +1,13 @@
-// Package mtls authenticates with a client certificate in the TLS handshake
-// (RFC 8446 §4.4.2), from files, from text in the settings or from PKCS #12.
+// Package mtls is the provider for APIs that require a client certificate in the TLS handshake (RFC
+// 8446 §4.4.2). The certificate is in files, in the settings or in PKCS #12.
 //
 //	provider: mtls
 //	settings: {cert_file: client.pem, key_file: client.key, ca_file: api-ca.pem}
 //
-// The files are read again every few seconds while the session is in use. A
-// certificate that was exchanged is used by new connections; requests under
-// way end on their old ones. A pair of which only one half has been exchanged
-// is not used. A certificate that has expired is an error.
+// The provider reads the files again every few seconds while the session is in use. New connections
+// use a certificate that has been replaced; requests that are running finish on their connections.
+// While only one of certificate and key has been replaced, the provider uses the old pair. A
+// certificate that has expired is an error.
 package mtls
 
 import (
@@ -17,52 +17,56 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
+	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/certs"
+	"github.com/authsession/authsession/providers/internal/faults"
 )
 
-// Config are the settings: certificate and key in PEM, each as a file or as
-// text, or both as PKCS #12.
+// Config is the settings: certificate and key in PEM, each as a file or as text, or both in PKCS
+// #12.
 type Config struct {
 	CertFile    string        `json:"cert_file" identity:"true" doc:"PEM file with the certificate, then its issuers; it may hold the key too."`
-	Cert        core.Secret   `json:"cert" doc:"The same as text, in the place of cert_file."`
+	Cert        core.Secret   `json:"cert" doc:"The same as text, in place of cert_file."`
 	KeyFile     string        `json:"key_file" doc:"PEM file with the private key, not encrypted. Default: cert_file."`
-	Key         core.Secret   `json:"key" doc:"The same as text, in the place of key_file."`
+	Key         core.Secret   `json:"key" doc:"The same as text, in place of key_file."`
 	CAFile      string        `json:"ca_file" doc:"PEM file with the roots that the API's server is verified against. Default: the system's."`
-	CA          core.Secret   `json:"ca" doc:"The same as text, in the place of ca_file."`
-	P12File     string        `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in the place of cert and key."`
-	P12         core.Secret   `json:"p12" doc:"The same in base64, in the place of p12_file."`
-	P12Password core.Secret   `json:"p12_password" doc:"What opens the PKCS #12. Default: the empty password."`
+	CA          core.Secret   `json:"ca" doc:"The same as text, in place of ca_file."`
+	P12File     string        `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in place of cert and key."`
+	P12         core.Secret   `json:"p12" doc:"The same in base64, in place of p12_file."`
+	P12Password core.Secret   `json:"p12_password" doc:"The password of the PKCS #12. Default: the empty password."`
 	Interval    time.Duration `json:"interval" default:"10s" doc:"How often the files are read again, at least 1s."`
-	BaseURL     string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The certificate is then shown to its origin only."`
-	Subject     string        `json:"subject" doc:"Who the certificate stands for, for logs. Default: its SPIFFE id, or else its common name."`
+	BaseURL     string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The certificate is then presented to its origin only."`
+	Subject     string        `json:"subject" doc:"The owner of the certificate, for logs. Default: its SPIFFE id, or else its common name."`
 }
 
 // Factory makes providers of kind "mtls".
 var Factory = core.NewFactory(
-	core.Info{Kind: "mtls", Summary: "A client certificate, from files that may rotate, from text or from PKCS #12."},
+	core.Info{
+		Kind:    "mtls",
+		Summary: "A client certificate, from files that may rotate, from text or from PKCS #12.",
+	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.BadConfig].
-// An Interval of zero means ten seconds. The provider is safe for concurrent
-// use and reads its files at each Authenticate.
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An Interval of zero
+// means ten seconds. The provider is safe for concurrent use and reads its files at each
+// Authenticate.
 //
-// What is wrong with a file is [core.BadConfig] at first. Once there was a
-// good certificate it is [core.Unavailable], as files are exchanged one by
-// one; but a certificate that has expired or is not valid yet stays BadConfig.
+// A fault of a file is [core.CodeBadConfig] the first time. After a certificate was loaded it is
+// [core.CodeUnavailable], as files are replaced one by one; only a certificate that has expired or is
+// not yet valid stays CodeBadConfig.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 10 * time.Second
 	}
-	if err := attach.BadConfig(cfg.Validate("")); err != nil {
+	if err := faults.BadConfig(cfg.Validate("")); err != nil {
 		return nil, err
 	}
 	return &provider{cfg, cfg.certs()}, nil
 }
 
-// Validate reports the faults of c. It is called by the factory; the
-// environment does not matter.
+// Validate reports, as core faults, what is wrong with the settings. The environment does not
+// matter.
 func (c *Config) Validate(core.Environment) error {
 	faults := []error{c.certs().Check("")}
 	add := func(setting string, err error) {
@@ -76,7 +80,7 @@ func (c *Config) Validate(core.Environment) error {
 	if c.Interval < time.Second {
 		add("interval", errors.New("want at least 1s"))
 	}
-	add("base_url", attach.Base(c.BaseURL))
+	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
 }
 
@@ -92,13 +96,12 @@ type provider struct {
 	certs certs.Config
 }
 
-// Authenticate implements [core.Provider]: it returns what the certificate is
-// now.
+// Authenticate returns the certificate as it is now.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if err := attach.Ended(ctx); err != nil {
+	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
-	b, err := p.certs.Load(ctx, req.Reason != core.Initial)
+	b, err := p.certs.Load(ctx, req.Reason != core.ReasonInitial)
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -113,12 +116,12 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if cred.Subject == "" {
 		cred.Subject = subject(b.Leaf)
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, p.cfg.BaseURL)
 	return cred, nil
 }
 
-// subject returns who a certificate speaks for: its SPIFFE id (SPIFFE
-// X509-SVID §2), its common name, or the first of its DNS names.
+// subject returns the name of a certificate's owner: the SPIFFE id (SPIFFE X509-SVID §2), the
+// common name, or the first DNS name.
 func subject(leaf *x509.Certificate) string {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" {

@@ -12,9 +12,9 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providertest"
-	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
 	"github.com/authsession/authsession/providers/mtls"
+	"github.com/authsession/authsession/providers/oauth2"
 	"github.com/stretchr/testify/require"
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -57,15 +57,17 @@ func TestConformance(t *testing.T) {
 			Settings: func(s providertest.Server) map[string]any {
 				p12, err := pkcs12.Modern.Encode(pair.Signer, pair.X509, nil, s.Secret)
 				require.NoError(t, err)
-				return object{"p12": base64.StdEncoding.EncodeToString(p12), "p12_password": s.Secret, "ca": string(ca.PEM)}
+				return object{"p12": base64.StdEncoding.EncodeToString(p12), "p12_password": s.Secret,
+					"ca": string(ca.PEM)}
 			},
 		})
 	})
 }
 
-// The settings of package certs are all here, word by word.
-func TestSettingsAreThoseOfCerts(t *testing.T) {
-	ours, theirs := reflect.TypeFor[mtls.Config](), reflect.TypeFor[certs.Config]()
+// TestCertificateSettings checks that the settings of a certificate have the names that they have
+// in oauth2.
+func TestCertificateSettings(t *testing.T) {
+	ours, theirs := reflect.TypeFor[mtls.Config](), reflect.TypeFor[oauth2.Certificates]()
 	for i := range theirs.NumField() {
 		want := theirs.Field(i)
 		got, ok := ours.FieldByName(want.Name)
@@ -85,14 +87,15 @@ func TestCheck(t *testing.T) {
 		{"roots alone", object{"ca_file": "f"}, "cert_file: missing"},
 		{"key alone", object{"key_file": "f"}, "cert: a key is given without a certificate"},
 		{"cert twice", object{"cert_file": "f", "cert": "x"}, "cert: give either cert or cert_file"},
-		{"inline garbage", object{"cert": "hunter2", "key": "hunter2"}, "cert: holds no PEM; key: holds no PEM"},
+		{"inline garbage", object{"cert": "hunter2", "key": "hunter2"},
+			"cert: holds no PEM; key: holds no PEM"},
 		{"too often", object{"cert_file": "f", "interval": "10ms"}, "interval: want at least 1s"},
 		{"base URL", object{"cert_file": "f", "base_url": "x"}, "base_url: want the address"},
 		{"misspelt", object{"cert_fil": "f"}, `cert_fil: unknown key, did you mean "cert_file"?`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := mtls.Factory.Check("", c.settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 			require.NotContains(t, err.Error(), "\n")
@@ -118,7 +121,9 @@ func TestCredential(t *testing.T) {
 		{"setting", "desk", pair, "desk"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := mtls.New(mtls.Config{Cert: core.NewSecret(string(c.pair.Cert)), Key: core.NewSecret(string(c.pair.Key)), CA: core.NewSecret(string(ca.PEM)), Subject: c.subject})
+			p, err := mtls.New(mtls.Config{Cert: core.NewSecret(string(c.pair.Cert)),
+				Key: core.NewSecret(string(c.pair.Key)), CA: core.NewSecret(string(ca.PEM)),
+				Subject: c.subject})
 			require.NoError(t, err)
 			cred, err := p.Authenticate(t.Context(), core.Request{})
 			require.NoError(t, err)
@@ -138,7 +143,7 @@ func TestFilesThatDidNotChange(t *testing.T) {
 	first, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(10*time.Second), first.RenewAfter, 5*time.Second)
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: first})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: first})
 	require.NoError(t, err)
 	require.True(t, first.Attach.Cert.Equal(again.Attach.Cert))
 }
@@ -154,17 +159,19 @@ func TestBadFiles(t *testing.T) {
 		want           string
 		first, renewal core.Code
 	}{
-		{"torn", pair.Cert, other.Key, "do not belong together", core.BadConfig, core.Unavailable},
-		{"cut short", pair.Cert[:200], pair.Key, "damaged or cut short", core.BadConfig, core.Unavailable},
-		{"empty key", pair.Cert, nil, "is empty", core.BadConfig, core.Unavailable},
-		{"expired", past.Cert, past.Key, "expired at", core.BadConfig, core.BadConfig},
-		{"not yet valid", future.Cert, future.Key, "is not valid before", core.BadConfig, core.BadConfig},
+		{"torn", pair.Cert, other.Key, "do not belong together", core.CodeBadConfig, core.CodeUnavailable},
+		{"cut short", pair.Cert[:200], pair.Key, "damaged or cut short", core.CodeBadConfig,
+			core.CodeUnavailable},
+		{"empty key", pair.Cert, nil, "is empty", core.CodeBadConfig, core.CodeUnavailable},
+		{"expired", past.Cert, past.Key, "expired at", core.CodeBadConfig, core.CodeBadConfig},
+		{"not yet valid", future.Cert, future.Key, "is not valid before", core.CodeBadConfig, core.CodeBadConfig},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := newFiles(t, certstest.Pair{Cert: c.cert, Key: c.key})
 			p, err := mtls.Factory.Open(t.Context(), "", files.settings())
 			require.NoError(t, err)
-			for reason, code := range map[core.Reason]core.Code{core.Initial: c.first, core.Expiring: c.renewal, core.Rejected: c.renewal} {
+			for reason, code := range map[core.Reason]core.Code{core.ReasonInitial: c.first,
+				core.ReasonExpiring: c.renewal, core.ReasonRejected: c.renewal} {
 				_, err = p.Authenticate(t.Context(), core.Request{Reason: reason})
 				require.Equal(t, code, core.CodeOf(err))
 				require.ErrorContains(t, err, c.want)
@@ -192,7 +199,7 @@ func TestSessionPastTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(5 * time.Second)
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "expired at")
 
 		next := ca.Issue(t, certstest.Options{NotAfter: time.Now().Add(24 * time.Hour)})
@@ -208,7 +215,8 @@ func TestSessionPastTheEnd(t *testing.T) {
 func TestSessionTornPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := certstest.NewCA(t, "root")
-		one, two := ca.Issue(t, certstest.Options{Name: "one"}), ca.Issue(t, certstest.Options{Name: "two"})
+		one, two := ca.Issue(t, certstest.Options{Name: "one"}),
+			ca.Issue(t, certstest.Options{Name: "two"})
 		files := newFiles(t, one)
 		p, err := mtls.Factory.Open(t.Context(), "", files.settings())
 		require.NoError(t, err)
@@ -219,7 +227,7 @@ func TestSessionTornPair(t *testing.T) {
 		write(t, files.cert, two.Cert)
 		time.Sleep(15 * time.Second)
 		require.Equal(t, "one", s.Status().Subject)
-		require.ErrorIs(t, s.Status().LastError, core.Unavailable)
+		require.ErrorIs(t, s.Status().LastError, core.CodeUnavailable)
 		write(t, files.key, two.Key)
 		time.Sleep(15 * time.Second)
 		require.Equal(t, "two", s.Status().Subject)

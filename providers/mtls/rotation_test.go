@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// api is a TLS server that wants a certificate of a CA and counts by whom and
+// api is a TLS server that requires a certificate of a CA and counts by whom and
 // on which connection it is called.
 type api struct {
 	*httptest.Server
@@ -34,7 +34,8 @@ type call struct{ name, from string }
 
 func newAPI(t *testing.T, ca *certstest.CA) *api {
 	a := &api{calls: make(chan call, 1), hold: make(chan struct{})}
-	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		name := r.TLS.PeerCertificates[0].Subject.CommonName
 		if r.URL.Path == "/hold" {
 			a.calls <- call{name, r.RemoteAddr}
@@ -71,7 +72,8 @@ func (a *api) call(client *http.Client, path string) (call, error) {
 // under way end on the old ones, nothing fails meanwhile.
 func TestRotation(t *testing.T) {
 	ca := certstest.NewCA(t, "root")
-	one, two := ca.Issue(t, certstest.Options{Name: "one"}), ca.Issue(t, certstest.Options{Name: "two"})
+	one, two := ca.Issue(t, certstest.Options{Name: "one"}),
+		ca.Issue(t, certstest.Options{Name: "two"})
 	a := newAPI(t, ca)
 	files := newFiles(t, one)
 	roots := filepath.Join(t.TempDir(), "ca.pem")
@@ -129,11 +131,13 @@ func TestRotation(t *testing.T) {
 		}
 		return c
 	}
-	require.Eventually(t, func() bool { return s.Status().LastError != nil }, 20*time.Second, 20*time.Millisecond)
-	require.ErrorIs(t, s.Status().LastError, core.Unavailable)
+	require.Eventually(t, func() bool { return s.Status().LastError != nil }, 20*time.Second,
+		20*time.Millisecond)
+	require.ErrorIs(t, s.Status().LastError, core.CodeUnavailable)
 	require.Equal(t, "one", now().name)
 	write(t, files.key, two.Key) // whole again
-	require.Eventually(t, func() bool { return now().name == "two" }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return now().name == "two" }, 20*time.Second,
+		20*time.Millisecond)
 	require.NotEqual(t, first.from, now().from)
 	close(stop)
 	for range cap(failures) {
@@ -164,7 +168,8 @@ func TestStrangers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pair := c.issuer.Issue(t, certstest.Options{Name: "client"})
-			p, err := mtls.New(mtls.Config{Cert: core.NewSecret(string(pair.Cert) + string(pair.Key)), CA: core.NewSecret(string(c.roots.PEM))})
+			p, err := mtls.New(mtls.Config{Cert: core.NewSecret(string(pair.Cert) + string(pair.Key)),
+				CA: core.NewSecret(string(c.roots.PEM))})
 			require.NoError(t, err)
 			s := core.New("api", p, nil)
 			require.NoError(t, s.Init(t.Context()))

@@ -22,7 +22,6 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/certs/certstest"
-	"github.com/authsession/authsession/providers/internal/jose"
 	"github.com/authsession/authsession/providers/oauth2"
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -45,13 +44,16 @@ func keyPEM(t *testing.T, key crypto.Signer) string {
 
 // checkAssertion verifies a JWT as an authorization server does (RFC 7523 §3)
 // and returns its header and claims.
-func checkAssertion(t *testing.T, text string, public any, algorithm, audience string, lifetime time.Duration) (gojose.Header, jwt.Claims) {
+func checkAssertion(t *testing.T, text string, public any, algorithm, audience string,
+	lifetime time.Duration) (gojose.Header, jwt.Claims) {
 	t.Helper()
-	token, err := jwt.ParseSigned(text, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(algorithm)})
+	token, err := jwt.ParseSigned(text,
+		[]gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(algorithm)})
 	require.NoError(t, err)
 	var claims jwt.Claims
 	require.NoError(t, token.Claims(public, &claims))
-	require.NoError(t, claims.Validate(jwt.Expected{AnyAudience: jwt.Audience{audience}, Time: time.Now()}))
+	require.NoError(t,
+		claims.Validate(jwt.Expected{AnyAudience: jwt.Audience{audience}, Time: time.Now()}))
 	require.Len(t, claims.Audience, 1)
 	require.WithinDuration(t, time.Now(), claims.IssuedAt.Time(), 5*time.Second)
 	require.Equal(t, lifetime, claims.Expiry.Time().Sub(claims.IssuedAt.Time()))
@@ -70,16 +72,22 @@ func TestAssertions(t *testing.T) {
 		kid        string
 		discovered bool
 	}{
-		{"EC", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey), "id": "k1"}}, ecKey.Public(), "ES256", "", time.Minute, "k1", false},
-		{"RSA", map[string]any{"client_key": map[string]any{"text": keyPEM(t, rsaKey), "algorithm": "PS256"}}, rsaKey.Public(), "PS256", "", time.Minute, "", false},
+		{"EC", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey), "id": "k1"}},
+			ecKey.Public(), "ES256", "", time.Minute, "k1", false},
+		{"RSA", map[string]any{"client_key": map[string]any{"text": keyPEM(t, rsaKey),
+			"algorithm": "PS256"}}, rsaKey.Public(), "PS256", "", time.Minute, "", false},
 		{"Ed25519 and all settings", map[string]any{
 			"client_auth": "private_key_jwt", "client_key": map[string]any{"text": keyPEM(t, edKey)},
 			"client_assertion": map[string]any{"audience": "urn:server", "lifetime": "5m"},
 		}, edKey.Public(), "EdDSA", "urn:server", 5 * time.Minute, "", false},
-		{"an issuer is the audience", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)}}, ecKey.Public(), "ES256", "issuer", time.Minute, "", true},
-		{"secret", map[string]any{"client_auth": "client_secret_jwt", "client_secret": longKey}, []byte(longKey), "HS256", "", time.Minute, "", false},
+		{"an issuer is the audience",
+			map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)}}, ecKey.Public(), "ES256",
+			"issuer", time.Minute, "", true},
+		{"secret", map[string]any{"client_auth": "client_secret_jwt", "client_secret": longKey},
+			[]byte(longKey), "HS256", "", time.Minute, "", false},
 		{"secret with HS512", map[string]any{
-			"client_auth": "client_secret_jwt", "client_secret": longKey, "client_assertion": map[string]any{"algorithm": "HS512"},
+			"client_auth": "client_secret_jwt", "client_secret": longKey,
+			"client_assertion": map[string]any{"algorithm": "HS512"},
 		}, []byte(longKey), "HS512", "", time.Minute, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +100,8 @@ func TestAssertions(t *testing.T) {
 			want := s.URL + "/token"
 			if tt.discovered {
 				settings["token_url"], settings["issuer"], want = nil, s.URL, s.URL
-				s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{"issuer": s.URL, "token_endpoint": s.URL + "/token"}
+				s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{"issuer": s.URL,
+					"token_endpoint": s.URL + "/token"}
 			}
 			if tt.audience != "" && !tt.discovered {
 				want = tt.audience
@@ -101,7 +110,7 @@ func TestAssertions(t *testing.T) {
 			p := s.open(t, settings)
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			require.NoError(t, err)
-			c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+			c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 			require.NoError(t, err, "refreshing is authenticated in the same way")
 			require.NoError(t, p.(core.Revoker).Revoke(t.Context(), c), "so is revoking")
 			all := append(s.seen("/token"), s.seen("/revoke")...)
@@ -112,8 +121,10 @@ func TestAssertions(t *testing.T) {
 				require.Empty(t, r.auth)
 				require.NotContains(t, r.form, "client_secret")
 				require.Equal(t, clientID, r.form.Get("client_id"))
-				require.Equal(t, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", r.form.Get("client_assertion_type"))
-				header, claims := checkAssertion(t, r.form.Get("client_assertion"), tt.public, tt.algorithm, want, tt.lifetime)
+				require.Equal(t, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+					r.form.Get("client_assertion_type"))
+				header, claims := checkAssertion(t, r.form.Get("client_assertion"), tt.public, tt.algorithm,
+					want, tt.lifetime)
 				require.Equal(t, tt.kid, header.KeyID)
 				require.Equal(t, []string{clientID, clientID}, []string{claims.Issuer, claims.Subject})
 				ids[claims.ID] = true
@@ -130,33 +141,36 @@ func TestKeyRotates(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "client.pem")
 	p := s.open(t, map[string]any{"client_secret": nil, "client_key": map[string]any{"file": file}})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "client_key: file")
 	for i, key := range []crypto.Signer{ecKey, edKey} {
 		require.NoError(t, os.WriteFile(file, []byte(keyPEM(t, key)), 0o600))
 		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.NoError(t, err)
-		checkAssertion(t, s.seen("/token")[i].form.Get("client_assertion"), key.Public(), []string{"ES256", "EdDSA"}[i], s.URL+"/token", time.Minute)
+		checkAssertion(t, s.seen("/token")[i].form.Get("client_assertion"), key.Public(),
+			[]string{"ES256", "EdDSA"}[i], s.URL+"/token", time.Minute)
 	}
 }
 
 func TestSigner(t *testing.T) {
 	s := newServer(t)
 	s.proof = func(*http.Request) bool { return true }
-	cfg := oauth2.Config{TokenURL: s.URL + "/token", ClientSettings: oauth2.ClientSettings{
-		ClientID: clientID, Signer: struct{ crypto.Signer }{ecKey}, ClientKey: jose.KeyConfig{ID: "hsm-1"},
-	}}
+	cfg := oauth2.Config{TokenURL: s.URL + "/token",
+		ClientID: clientID, Signer: struct{ crypto.Signer }{ecKey},
+		ClientKey: oauth2.PrivateKey{ID: "hsm-1"},
+	}
 	p, err := oauth2.New(cfg)
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	header, _ := checkAssertion(t, s.seen("/token")[0].form.Get("client_assertion"), ecKey.Public(), "ES256", s.URL+"/token", time.Minute)
+	header, _ := checkAssertion(t, s.seen("/token")[0].form.Get("client_assertion"), ecKey.Public(),
+		"ES256", s.URL+"/token", time.Minute)
 	require.Equal(t, "hsm-1", header.KeyID)
 
 	cfg.ClientKey.Algorithm = "RS256"
 	_, err = oauth2.New(cfg)
 	require.ErrorContains(t, err, "client_key: the key is EC P-256 and cannot sign with RS256")
-	cfg.ClientKey = jose.KeyConfig{File: "x"}
+	cfg.ClientKey = oauth2.PrivateKey{File: "x"}
 	_, err = oauth2.New(cfg)
 	require.ErrorContains(t, err, "client_key: the program gives a Signer")
 }
@@ -169,17 +183,34 @@ func TestClientFaults(t *testing.T) {
 		settings map[string]any
 		fault    string
 	}{
-		{"no key", map[string]any{"client_auth": "private_key_jwt"}, "client_key: missing; client_auth is private_key_jwt"},
-		{"short key", map[string]any{"client_key": map[string]any{"text": keyPEM(t, short)}}, "client_key.text: the RSA key has 1024 bits"},
-		{"wrong key", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey), "algorithm": "RS256"}}, "cannot sign with RS256"},
-		{"key and secret", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)}, "client_secret": "hunter2"}, "client_secret: is not used; client_auth is private_key_jwt"},
-		{"short secret", map[string]any{"client_auth": "client_secret_jwt", "client_secret": "hunter2"}, "client_secret: the secret is shorter than the 32 bytes that HS256 needs"},
-		{"no secret", map[string]any{"client_auth": "client_secret_jwt"}, "client_secret: missing; client_auth is client_secret_jwt"},
-		{"algorithm of a secret", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)}, "client_assertion": map[string]any{"algorithm": "HS256"}}, "client_assertion.algorithm: is for client_secret_jwt"},
-		{"lifetime", map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)}, "client_assertion": map[string]any{"lifetime": "2h"}}, "client_assertion.lifetime: want 1s to 1h"},
-		{"no certificate", map[string]any{"client_auth": "self_signed_tls_client_auth"}, "tls: has no certificate; client_auth is self_signed_tls_client_auth"},
-		{"nothing to be bound to", map[string]any{"client_secret": "hunter2", "certificate_bound": true}, "certificate_bound: tls has no certificate"},
-		{"an old name", map[string]any{"client_secret": "hunter2", "client_auth": "basic"}, "client_auth: want one of client_secret_basic"},
+		{"no key", map[string]any{"client_auth": "private_key_jwt"},
+			"client_key: missing; client_auth is private_key_jwt"},
+		{"short key", map[string]any{"client_key": map[string]any{"text": keyPEM(t, short)}},
+			"client_key.text: the RSA key has 1024 bits"},
+		{"wrong key",
+			map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey), "algorithm": "RS256"}},
+			"cannot sign with RS256"},
+		{"key and secret",
+			map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)},
+				"client_secret": "hunter2"}, "client_secret: is not used; client_auth is private_key_jwt"},
+		{"short secret", map[string]any{"client_auth": "client_secret_jwt", "client_secret": "hunter2"},
+			"client_secret: the secret is shorter than the 32 bytes that HS256 needs"},
+		{"no secret", map[string]any{"client_auth": "client_secret_jwt"},
+			"client_secret: missing; client_auth is client_secret_jwt"},
+		{"algorithm of a secret",
+			map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)},
+				"client_assertion": map[string]any{"algorithm": "HS256"}},
+			"client_assertion.algorithm: is for client_secret_jwt"},
+		{"lifetime",
+			map[string]any{"client_key": map[string]any{"text": keyPEM(t, ecKey)},
+				"client_assertion": map[string]any{"lifetime": "2h"}},
+			"client_assertion.lifetime: want 1s to 1h"},
+		{"no certificate", map[string]any{"client_auth": "self_signed_tls_client_auth"},
+			"tls: has no certificate; client_auth is self_signed_tls_client_auth"},
+		{"nothing to be bound to", map[string]any{"client_secret": "hunter2", "certificate_bound": true},
+			"certificate_bound: tls has no certificate"},
+		{"an old name", map[string]any{"client_secret": "hunter2", "client_auth": "basic"},
+			"client_auth: want one of client_secret_basic"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			settings := map[string]any{"token_url": "https://login.example.com/token", "client_id": "app"}
@@ -187,7 +218,7 @@ func TestClientFaults(t *testing.T) {
 				settings[name] = value
 			}
 			err := oauth2.Factory.Check("", settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.fault)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -210,7 +241,8 @@ func TestCertificateBound(t *testing.T) {
 		case "/.well-known/oauth-authorization-server":
 			writeJSON(w, 200, map[string]any{
 				"issuer": host, "token_endpoint": host + "/token", "revocation_endpoint": host + "/revoke",
-				"mtls_endpoint_aliases": map[string]any{"token_endpoint": host + "/mtls/token", "revocation_endpoint": "http://example.com/"},
+				"mtls_endpoint_aliases": map[string]any{"token_endpoint": host + "/mtls/token",
+					"revocation_endpoint": "http://example.com/"},
 			})
 		case "/mtls/token":
 			aliased = append(aliased, seen+" "+r.PostForm.Encode())
@@ -220,7 +252,8 @@ func TestCertificateBound(t *testing.T) {
 			writeJSON(w, 200, map[string]any{"access_token": "at"})
 		}
 	}))
-	srv.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, certstest.Options{Name: "login"}).TLS(t)}, ClientAuth: tls.RequestClientCert}
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Issue(t,
+		certstest.Options{Name: "login"}).TLS(t)}, ClientAuth: tls.RequestClientCert}
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -229,7 +262,8 @@ func TestCertificateBound(t *testing.T) {
 	own := certstest.NewCA(t, "ourselves").Issue(t, certstest.Options{Name: "app"})
 	open := func(more map[string]any) core.Provider {
 		settings := map[string]any{
-			"issuer": host, "client_id": "app", "tls": map[string]any{"ca": string(ca.PEM), "cert": string(own.Cert), "key": string(own.Key)},
+			"issuer": host, "client_id": "app",
+			"tls": map[string]any{"ca": string(ca.PEM), "cert": string(own.Cert), "key": string(own.Key)},
 		}
 		for name, value := range more {
 			settings[name] = value
@@ -241,7 +275,8 @@ func TestCertificateBound(t *testing.T) {
 	for name, more := range map[string]map[string]any{
 		"by default":  {},
 		"self-signed": {"client_auth": "self_signed_tls_client_auth"},
-		"a secret":    {"client_secret": "s", "client_auth": "client_secret_post", "certificate_bound": true},
+		"a secret": {"client_secret": "s", "client_auth": "client_secret_post",
+			"certificate_bound": true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			aliased, plain = nil, nil
@@ -272,11 +307,17 @@ func TestServerLacks(t *testing.T) {
 		code               core.Code
 		metadata           map[string]any
 	}{
-		{"grant", "unsupported_grant_type", "the server does not offer the grant client_credentials, but authorization_code", core.BadConfig, map[string]any{"grant_types_supported": []string{"authorization_code"}}},
-		{"grant of the client", "unauthorized_client", "does not offer the grant", core.BadConfig, map[string]any{"grant_types_supported": []string{"authorization_code\x1b"}}},
-		{"method", "invalid_client", "the server does not offer the client_auth client_secret_basic, but none", core.BadConfig, map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}},
-		{"a wrong secret", "invalid_client", "invalid_client", core.Denied, map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}}},
-		{"nothing said", "unsupported_grant_type", "unsupported_grant_type", core.BadConfig, nil},
+		{"grant", "unsupported_grant_type",
+			"the server does not offer the grant client_credentials, but authorization_code", core.CodeBadConfig,
+			map[string]any{"grant_types_supported": []string{"authorization_code"}}},
+		{"grant of the client", "unauthorized_client", "does not offer the grant", core.CodeBadConfig,
+			map[string]any{"grant_types_supported": []string{"authorization_code\x1b"}}},
+		{"method", "invalid_client",
+			"the server does not offer the client_auth client_secret_basic, but none", core.CodeBadConfig,
+			map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}},
+		{"a wrong secret", "invalid_client", "invalid_client", core.CodeDenied,
+			map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}}},
+		{"nothing said", "unsupported_grant_type", "unsupported_grant_type", core.CodeBadConfig, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
@@ -285,8 +326,12 @@ func TestServerLacks(t *testing.T) {
 				doc[name] = value
 			}
 			s.metadata["/.well-known/oauth-authorization-server"] = doc
-			s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 400, map[string]any{"error": tt.answer}) }
-			_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL}).Authenticate(t.Context(), core.Request{})
+			s.override = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, 400, map[string]any{"error": tt.answer})
+			}
+			_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL}).Authenticate(t.Context(),
+				core.Request{})
 			require.ErrorIs(t, err, tt.code)
 			require.ErrorContains(t, err, tt.text)
 			require.NotContains(t, err.Error(), "\x1b")

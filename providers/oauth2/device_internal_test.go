@@ -42,8 +42,9 @@ func (p *polls) RoundTrip(r *http.Request) (*http.Response, error) {
 		status = 503
 	}
 	return &http.Response{
-		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Retry-After": {"30"}},
-		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {"application/json"}, "Retry-After": {"30"}},
+		Body:       io.NopCloser(strings.NewReader(body)), Request: r,
 	}, nil
 }
 
@@ -67,22 +68,25 @@ func TestPollTimes(t *testing.T) {
 		"timeouts":     {5, 600, []string{"", "", "", pending, granted}, []int{5, 15, 35, 75, 80}, 0, ""},
 		"unavailable":  {5, 600, []string{"503", granted}, []int{5, 35}, 0, ""},
 		"never longer": {50, 600, []string{"", "", granted}, []int{50, 110, 170}, 0, ""},
-		"expires":      {5, 12, nil, []int{5, 10}, core.Interactive, "sign in again"},
-		"said expired": {5, 600, []string{`{"error":"expired_token"}`}, []int{5}, core.Interactive, "sign in again"},
-		"denied":       {5, 600, []string{pending, `{"error":"access_denied"}`}, []int{5, 10}, core.Denied, "refused"},
+		"expires":      {5, 12, nil, []int{5, 10}, core.CodeInteractive, "sign in again"},
+		"said expired": {5, 600, []string{`{"error":"expired_token"}`}, []int{5}, core.CodeInteractive,
+			"sign in again"},
+		"denied": {5, 600, []string{pending, `{"error":"access_denied"}`}, []int{5, 10},
+			core.CodeDenied, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
 				transport := &polls{began: now, answers: tt.answers}
-				d := device{
+				d := deviceAuthorization{
 					code: core.NewSecret("dc"), interval: time.Duration(tt.interval) * time.Second,
-					visit: core.Visit{Expires: now.Add(time.Duration(tt.life) * time.Second)},
+					visit: core.DevicePrompt{ExpiresAt: now.Add(time.Duration(tt.life) * time.Second)},
 				}
-				ctx, cancel := context.WithDeadline(t.Context(), d.visit.Expires)
+				ctx, cancel := context.WithDeadline(t.Context(), d.visit.ExpiresAt)
 				defer cancel()
-				client := &grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}}
-				_, err := poll(ctx, client, d)
+				client := &grant.Client{TokenURL: "https://l/token", ID: "app",
+					HTTP: &http.Client{Transport: transport}}
+				_, err := pollToken(ctx, client, d)
 				if tt.code == 0 {
 					require.NoError(t, err)
 				} else {
@@ -104,10 +108,12 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		transport := &polls{began: time.Now()}
-		_, err := poll(ctx, &grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}}, device{
-			interval: 5 * time.Second, visit: core.Visit{Expires: time.Now().Add(time.Hour)},
-		})
-		require.ErrorIs(t, err, core.Interactive)
+		_, err := pollToken(ctx,
+			&grant.Client{TokenURL: "https://l/token", ID: "app", HTTP: &http.Client{Transport: transport}},
+			deviceAuthorization{
+				interval: 5 * time.Second, visit: core.DevicePrompt{ExpiresAt: time.Now().Add(time.Hour)},
+			})
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "nobody finished")
 		require.Len(t, transport.at, 1)
@@ -128,26 +134,28 @@ func FuzzDeviceAnswer(f *testing.F) {
 			return
 		}
 		now := time.Now()
-		d, err := readDevice(fields, now)
+		d, err := parseDeviceAnswer(fields, now)
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			return
 		}
 		require.False(t, d.code.IsZero())
-		require.True(t, d.interval >= time.Second && d.interval <= maxPause)
-		require.WithinRange(t, d.visit.Expires, now.Add(time.Second), now.Add(maxCode*time.Second))
-		for _, link := range []string{d.visit.URL, d.visit.Direct} {
+		require.True(t, d.interval >= time.Second && d.interval <= maxInterval)
+		require.WithinRange(t, d.visit.ExpiresAt, now.Add(time.Second),
+			now.Add(maxCodeLifetime*time.Second))
+		for _, link := range []string{d.visit.VerificationURI, d.visit.VerificationURIComplete} {
 			require.True(t, link == "" || strings.HasPrefix(strings.ToLower(link), "http"))
 			require.NotContains(t, link, "\x1b")
 		}
-		require.NotEmpty(t, d.visit.URL)
-		require.NotContains(t, d.visit.Code, "\x1b")
+		require.NotEmpty(t, d.visit.VerificationURI)
+		require.NotContains(t, d.visit.UserCode, "\x1b")
 	})
 }
 
 func FuzzBrowserAnswer(f *testing.F) {
 	for _, seed := range []string{
-		"code=c&iss=https://l", "error=access_denied", "code=a&code=b", "iss=x&code=c", "error=%1b%5b2J&error_description=the-state", "",
+		"code=c&iss=https://l", "error=access_denied", "code=a&code=b", "iss=x&code=c",
+		"error=%1b%5b2J&error_description=the-state", "",
 	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
@@ -172,7 +180,8 @@ func FuzzBrowserAnswer(f *testing.F) {
 }
 
 func FuzzIDToken(f *testing.F) {
-	keys, err := readKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	keys, err := parseKeys(
+		[]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	require.NoError(f, err)
 	for _, seed := range []string{
 		"", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
@@ -181,7 +190,8 @@ func FuzzIDToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		_, err := checkIDToken(t.Context(), keys, token, expected{issuer: "https://l", clientID: "app"})
+		_, err := checkIDToken(t.Context(), keys, token,
+			expectation{issuer: "https://l", clientID: "app"})
 		require.Error(t, err, "nobody has the key")
 		require.NotZero(t, core.CodeOf(err))
 		if len(token) > 30 {
@@ -194,13 +204,14 @@ func FuzzKeys(f *testing.F) {
 	for _, seed := range []string{
 		`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`,
 		`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AAAA"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},7,null]}`,
-		`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) + `","e":"AQAB","use":"enc","x5c":["AAAA"]}]}`,
+		`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) +
+			`","e":"AQAB","use":"enc","x5c":["AAAA"]}]}`,
 		`{}`, `[]`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		keys, err := readKeys(body)
+		keys, err := parseKeys(body)
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
 			require.Empty(t, keys)
@@ -220,15 +231,20 @@ func TestKeys(t *testing.T) {
 		keys int
 		code core.Code
 	}{
-		"no kid, unknown beside": {`{"keys":[{"kty":"XYZ"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`, 1, 0},
-		"too short":              {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 171) + `","e":"AQAB"}]}`, 0, core.BadConfig},
-		"long enough":            {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) + `","e":"AQAB"}]}`, 1, 0},
-		"for encryption":         {`{"keys":[{"kty":"RSA","use":"enc","n":"` + strings.Repeat("_", 342) + `","e":"AQAB"}]}`, 0, core.BadConfig},
-		"shared secret":          {`{"keys":[{"kty":"oct","k":"AAAA"}]}`, 0, core.BadConfig},
-		"not on the curve":       {`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, 0, core.BadConfig},
-		"a page":                 {`<html>`, 0, core.Unavailable},
+		"no kid, unknown beside": {
+			`{"keys":[{"kty":"XYZ"},{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`, 1, 0},
+		"too short": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 171) +
+			`","e":"AQAB"}]}`, 0, core.CodeBadConfig},
+		"long enough": {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) +
+			`","e":"AQAB"}]}`, 1, 0},
+		"for encryption": {`{"keys":[{"kty":"RSA","use":"enc","n":"` + strings.Repeat("_", 342) +
+			`","e":"AQAB"}]}`, 0, core.CodeBadConfig},
+		"shared secret": {`{"keys":[{"kty":"oct","k":"AAAA"}]}`, 0, core.CodeBadConfig},
+		"not on the curve": {`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, 0,
+			core.CodeBadConfig},
+		"a page": {`<html>`, 0, core.CodeUnavailable},
 	} {
-		keys, err := readKeys([]byte(tt.body))
+		keys, err := parseKeys([]byte(tt.body))
 		require.Len(t, keys, tt.keys, name)
 		if tt.code != 0 {
 			require.True(t, errors.Is(err, tt.code), name)

@@ -16,30 +16,34 @@ func TestDevice(t *testing.T) {
 			t.Parallel() // each waits for a second
 			s := newPeople(t)
 			s.device = []map[string]any{{"error": "authorization_pending"}}
-			p := s.open(t, map[string]any{"grant": "device_code", "authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
+			p := s.open(t,
+				map[string]any{"grant": "device_code",
+					"authorization_params": map[string]any{"login_hint": "ada"}, "audience": "aud"})
 			_, err := p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.Interactive)
+			require.ErrorIs(t, err, core.CodeInteractive)
 			require.Empty(t, s.seen("/token"))
 
-			var visit core.Visit
+			var visit core.DevicePrompt
 			var message string
 			ui := core.UI{Show: func(_ context.Context, m string) error { message = m; return nil }}
 			if useVisit {
-				ui.Visit = func(_ context.Context, v core.Visit) error { visit = v; return nil }
+				ui.ShowDevicePrompt = func(_ context.Context, v core.DevicePrompt) error { visit = v; return nil }
 			}
-			c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, ui)
+			c, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, ui)
 			require.NoError(t, err)
 			require.Equal(t, "person-1", c.Subject)
-			require.False(t, c.Renewal.IsZero())
+			require.False(t, c.RefreshState.IsZero())
 			if useVisit {
-				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"}, []string{visit.URL, visit.Code, visit.Direct})
-				require.WithinDuration(t, time.Now().Add(15*time.Minute), visit.Expires, 20*time.Second)
+				require.Equal(t, []string{s.URL + "/go", "WDJB-MJHT", s.URL + "/go?user_code=WDJB-MJHT"},
+					[]string{visit.VerificationURI, visit.UserCode, visit.VerificationURIComplete})
+				require.WithinDuration(t, time.Now().Add(15*time.Minute), visit.ExpiresAt, 20*time.Second)
 				require.Empty(t, message)
 			} else {
 				require.True(t, contains(message, s.URL+"/go\n", "WDJB-MJHT"), message)
 			}
 			asked := s.seen("/device")[0].form
-			for name, want := range map[string]string{"client_id": clientID, "scope": "openid read", "login_hint": "ada", "audience": "aud"} {
+			for name, want := range map[string]string{"client_id": clientID, "scope": "openid read",
+				"login_hint": "ada", "audience": "aud"} {
 				require.Equal(t, want, asked.Get(name))
 			}
 			polls := s.seen("/token")
@@ -55,19 +59,20 @@ func TestDeviceRefusals(t *testing.T) {
 		body map[string]any
 		code core.Code
 	}{
-		"access_denied":       {map[string]any{"error": "access_denied"}, core.Denied},
-		"expired_token":       {map[string]any{"error": "expired_token"}, core.Interactive},
-		"invalid_grant":       {map[string]any{"error": "invalid_grant"}, core.Denied},
-		"invalid_client":      {map[string]any{"error": "invalid_client"}, core.Denied},
-		"unsupported_grant":   {map[string]any{"error": "unsupported_grant_type"}, core.BadConfig},
-		"unauthorized_client": {map[string]any{"error": "unauthorized_client"}, core.Denied},
-		"something":           {map[string]any{"error": "something"}, core.Denied},
+		"access_denied":       {map[string]any{"error": "access_denied"}, core.CodeDenied},
+		"expired_token":       {map[string]any{"error": "expired_token"}, core.CodeInteractive},
+		"invalid_grant":       {map[string]any{"error": "invalid_grant"}, core.CodeDenied},
+		"invalid_client":      {map[string]any{"error": "invalid_client"}, core.CodeDenied},
+		"unsupported_grant":   {map[string]any{"error": "unsupported_grant_type"}, core.CodeBadConfig},
+		"unauthorized_client": {map[string]any{"error": "unauthorized_client"}, core.CodeDenied},
+		"something":           {map[string]any{"error": "something"}, core.CodeDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newPeople(t)
 			s.device = []map[string]any{tt.body}
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
+				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			requireNoText(t, err, "the-device-code")
 		})
@@ -80,17 +85,19 @@ func shows() core.UI {
 
 func TestDeviceWithoutAPerson(t *testing.T) {
 	s := newPeople(t)
-	p := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn)
+	p := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Empty(t, s.seen("/device"))
-	_, err = p.SignIn(t.Context(), core.Request{}, core.UI{Show: func(context.Context, string) error { return errBrowser }})
-	require.ErrorIs(t, err, core.Interactive)
+	_, err = p.SignIn(t.Context(), core.Request{},
+		core.UI{Show: func(context.Context, string) error { return errBrowser }})
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorIs(t, err, errBrowser)
 	require.Empty(t, s.seen("/token"))
 	s.set(func() { delete(s.meta, "device_authorization_endpoint") })
-	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
-	require.ErrorIs(t, err, core.BadConfig)
+	_, err = s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
+		core.Request{}, shows())
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "device_authorization_url")
 }
 
@@ -100,29 +107,38 @@ func TestDeviceAnswers(t *testing.T) {
 		change map[string]any
 		code   core.Code
 	}{
-		"no code":        {map[string]any{"device_code": nil}, core.Unavailable},
-		"no user code":   {map[string]any{"user_code": ""}, core.Unavailable},
-		"number":         {map[string]any{"device_code": 7}, core.Unavailable},
-		"no end":         {map[string]any{"expires_in": nil}, core.Unavailable},
-		"ended":          {map[string]any{"expires_in": -1}, core.Unavailable},
-		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.BadConfig},
-		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.BadConfig},
-		"no URL":         {map[string]any{"verification_uri": nil}, core.BadConfig},
-		"http":           {map[string]any{"verification_uri": "http://login.example.com/go"}, core.BadConfig},
-		"script":         {map[string]any{"verification_uri": "javascript:alert(1)"}, core.BadConfig},
-		"file":           {map[string]any{"verification_uri": "file:///etc/passwd"}, core.BadConfig},
-		"escape in URL":  {map[string]any{"verification_uri": "https://login.example.com/\x1b[2J"}, core.BadConfig},
-		"user in URL":    {map[string]any{"verification_uri": "https://bank.example.com@evil.example.com/"}, core.BadConfig},
-		"other letters":  {map[string]any{"verification_uri": "https://l\u043egin.example.com/"}, core.BadConfig},
+		"no code":        {map[string]any{"device_code": nil}, core.CodeUnavailable},
+		"no user code":   {map[string]any{"user_code": ""}, core.CodeUnavailable},
+		"number":         {map[string]any{"device_code": 7}, core.CodeUnavailable},
+		"no end":         {map[string]any{"expires_in": nil}, core.CodeUnavailable},
+		"ended":          {map[string]any{"expires_in": -1}, core.CodeUnavailable},
+		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.CodeBadConfig},
+		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.CodeBadConfig},
+		"no URL":         {map[string]any{"verification_uri": nil}, core.CodeBadConfig},
+		"http": {map[string]any{"verification_uri": "http://login.example.com/go"},
+			core.CodeBadConfig},
+		"script": {map[string]any{"verification_uri": "javascript:alert(1)"}, core.CodeBadConfig},
+		"file":   {map[string]any{"verification_uri": "file:///etc/passwd"}, core.CodeBadConfig},
+		"escape in URL": {map[string]any{"verification_uri": "https://login.example.com/\x1b[2J"},
+			core.CodeBadConfig},
+		"user in URL": {map[string]any{"verification_uri": "https://bank.example.com@evil.example.com/"},
+			core.CodeBadConfig},
+		"other letters": {map[string]any{"verification_uri": "https://l\u043egin.example.com/"},
+			core.CodeBadConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)
-			answer := map[string]any{"device_code": "d", "user_code": "u", "verification_uri": "https://l/go", "expires_in": 60}
+			answer := map[string]any{"device_code": "d", "user_code": "u",
+				"verification_uri": "https://l/go", "expires_in": 60}
 			for key, value := range tt.change {
 				answer[key] = value
 			}
-			s.override["/device"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, answer) }
-			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.SignIn).SignIn(t.Context(), core.Request{}, shows())
+			s.override["/device"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, 200, answer)
+			}
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).SignIn(t.Context(),
+				core.Request{}, shows())
 			require.ErrorIs(t, err, tt.code)
 			require.NotContains(t, err.Error(), "\x1b")
 			require.Empty(t, s.seen("/token"))

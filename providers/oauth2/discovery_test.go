@@ -22,13 +22,15 @@ func TestDiscovery(t *testing.T) {
 		{"RFC 8414", "", rfc8414, []string{rfc8414}},
 		{"OpenID Connect", "", oidc, []string{rfc8414, oidc}},
 		{"RFC 8414 with a path", "/realms/a", rfc8414 + "/realms/a", []string{rfc8414 + "/realms/a"}},
-		{"OpenID Connect with a path", "/realms/a", "/realms/a" + oidc, []string{rfc8414 + "/realms/a", "/realms/a" + oidc}},
+		{"OpenID Connect with a path", "/realms/a", "/realms/a" + oidc,
+			[]string{rfc8414 + "/realms/a", "/realms/a" + oidc}},
 		{"slash at the end", "/", oidc, []string{rfc8414, oidc}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
 			s.metadata[tt.place] = map[string]any{
-				"issuer": s.URL + tt.path, "token_endpoint": s.URL + "/token", "revocation_endpoint": s.URL + "/revoke",
+				"issuer": s.URL + tt.path, "token_endpoint": s.URL + "/token",
+				"revocation_endpoint": s.URL + "/revoke",
 			}
 			p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL + tt.path})
 			var c core.Credential
@@ -54,21 +56,32 @@ func TestDiscoveryRefuses(t *testing.T) {
 		code   core.Code
 		text   string
 	}{
-		{"no metadata", func(s *server, _ map[string]any) { clear(s.metadata) }, core.BadConfig, "publishes no metadata"},
-		{"another issuer", func(_ *server, doc map[string]any) { doc["issuer"] = "https://evil.example.com" }, core.BadConfig, `is for "https://evil.example.com"`},
-		{"slash more", func(s *server, doc map[string]any) { doc["issuer"] = s.URL + "/" }, core.BadConfig, "to the letter"},
-		{"no issuer", func(_ *server, doc map[string]any) { delete(doc, "issuer") }, core.BadConfig, `is for ""`},
-		{"no token endpoint", func(_ *server, doc map[string]any) { delete(doc, "token_endpoint") }, core.BadConfig, "token_endpoint is missing"},
-		{"plain HTTP", func(_ *server, doc map[string]any) { doc["token_endpoint"] = "http://login.example.com" }, core.BadConfig, "token_endpoint is not https"},
-		{"wrong type", func(_ *server, doc map[string]any) { doc["token_endpoint"] = 5 }, core.Unavailable, "not a JSON object of strings"},
-		{"huge", func(_ *server, doc map[string]any) { doc["x"] = strings.Repeat("x", 2<<20) }, core.Unavailable, "more than 1024 KiB"},
+		{"no metadata", func(s *server, _ map[string]any) { clear(s.metadata) }, core.CodeBadConfig,
+			"publishes no metadata"},
+		{"another issuer",
+			func(_ *server, doc map[string]any) { doc["issuer"] = "https://evil.example.com" },
+			core.CodeBadConfig, `is for "https://evil.example.com"`},
+		{"slash more", func(s *server, doc map[string]any) { doc["issuer"] = s.URL + "/" },
+			core.CodeBadConfig, "to the letter"},
+		{"no issuer", func(_ *server, doc map[string]any) { delete(doc, "issuer") }, core.CodeBadConfig,
+			`is for ""`},
+		{"no token endpoint", func(_ *server, doc map[string]any) { delete(doc, "token_endpoint") },
+			core.CodeBadConfig, "token_endpoint is missing"},
+		{"plain HTTP",
+			func(_ *server, doc map[string]any) { doc["token_endpoint"] = "http://login.example.com" },
+			core.CodeBadConfig, "token_endpoint is not https"},
+		{"wrong type", func(_ *server, doc map[string]any) { doc["token_endpoint"] = 5 },
+			core.CodeUnavailable, "not a JSON object of strings"},
+		{"huge", func(_ *server, doc map[string]any) { doc["x"] = strings.Repeat("x", 2<<20) },
+			core.CodeUnavailable, "more than 1024 KiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
 			doc := map[string]any{"issuer": s.URL, "token_endpoint": s.URL + "/token"}
 			s.metadata[oidc] = doc
 			tt.change(s, doc)
-			_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL}).Authenticate(t.Context(), core.Request{})
+			_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL}).Authenticate(t.Context(),
+				core.Request{})
 			require.ErrorIs(t, err, tt.code)
 			require.ErrorContains(t, err, tt.text)
 			require.Empty(t, s.seen("/token"), "nothing is sent")
@@ -81,7 +94,7 @@ func TestDiscoveryUnreachable(t *testing.T) {
 	p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL})
 	s.Close()
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 }
 
 // TestDiscoveryAgain: an endpoint that fails may have moved.
@@ -91,9 +104,10 @@ func TestDiscoveryAgain(t *testing.T) {
 	s.metadata[rfc8414] = doc
 	p := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	s.set(func() { doc["token_endpoint"] = s.URL + "/token" })
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported, "the metadata names no endpoint")
+	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported,
+		"the metadata names no endpoint")
 }

@@ -1,3 +1,7 @@
+// Tokens that are bound to a key of the session (DPoP, RFC 9449).
+//
+// Read on in idtoken.go.
+
 package oauth2
 
 import (
@@ -11,139 +15,119 @@ import (
 	"github.com/authsession/authsession/providers/internal/dpop"
 )
 
-// DPoPSettings bind tokens to a key of the session's own (RFC 9449).
-type DPoPSettings struct {
-	DPoP          bool   `json:"dpop" identity:"true" doc:"Binds tokens to a key of the session: each request carries a proof that it has the key (DPoP, RFC 9449)."`
-	DPoPAlgorithm string `json:"dpop_algorithm" default:"ES256" enum:"ES256,EdDSA,RS256,PS256" doc:"What the proofs are signed with."`
-}
-
-func (c *DPoPSettings) validate() error {
+// checkDPoP reports, as core faults, what is wrong with the settings of DPoP.
+func (c *Config) checkDPoP() error {
 	if c.DPoPAlgorithm != "" && !slices.Contains(dpop.Algorithms, c.DPoPAlgorithm) {
 		return core.Faultf("dpop_algorithm", "want one of %s", strings.Join(dpop.Algorithms, ", "))
 	}
 	return nil
 }
 
-// algorithm returns what the proofs are signed with.
-func (c *DPoPSettings) algorithm() string {
+// proofAlgorithm returns the algorithm that signs proofs.
+func (c *Config) proofAlgorithm() string {
 	if c.DPoPAlgorithm == "" {
 		return dpop.ES256
 	}
 	return c.DPoPAlgorithm
 }
 
-// key returns the DPoP key of a session, which it keeps in the renewal of its
-// credential: the one that is there, or a new one where there is none, or one
-// of another algorithm than the settings want. It returns nil where tokens are
-// not bound. Whoever asks for a token with it puts the key into the renewal of
-// the credential.
-func (c *DPoPSettings) key(r renewal) (*dpop.Key, error) {
-	if !c.DPoP {
-		return nil, nil
-	}
-	if !r.Key.IsZero() {
-		if key, err := dpop.ParseKey(r.Key); err == nil && key.Algorithm() == c.algorithm() {
+// proofKey returns the DPoP key of a session: the one in previous, or a new one if previous has no
+// key of the configured algorithm.
+func (c *Config) proofKey(previous renewal) (*dpop.Key, error) {
+	if !previous.Key.IsZero() {
+		if key, err := dpop.ParseKey(previous.Key); err == nil && key.Algorithm() == c.proofAlgorithm() {
 			return key, nil
 		}
 	}
-	return dpop.NewKey(c.algorithm())
+	return dpop.NewKey(c.proofAlgorithm())
 }
 
-// takes reports, as an error, that the server takes no proofs of this
-// algorithm (RFC 9449 §5.1). Nil supported: it does not say.
-func (c *Config) takes(supported []string) error {
-	if !c.DPoP || len(supported) == 0 || slices.Contains(supported, c.algorithm()) {
+// bind adds proofs to the token requests of conn, if the settings ask for DPoP. It uses the key in
+// previous or a new one; conn.credential stores that key in the renewal of the credential, so that
+// the session's next call finds it. nonce is the server's last nonce.
+func (conn *connection) bind(nonce *dpop.Nonce, previous renewal) error {
+	c := conn.cfg
+	if !c.DPoP {
 		return nil
 	}
-	return core.Errorf(core.BadConfig, "the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm", c.list(supported), c.algorithm())
-}
-
-// bind makes the token requests of conn carry proofs, if tokens are to be bound:
-// with the session's key, which the credentials of conn keep.
-func (p *provider) bind(conn *connection, before renewal) error {
-	if err := p.cfg.takes(conn.meta.ProofAlgorithms); err != nil {
+	if supported := conn.meta.ProofAlgorithms; omits(supported, c.proofAlgorithm()) { // RFC 9449 §5.1
+		return core.Errorf(core.CodeBadConfig,
+			"the server takes DPoP proofs signed with %q, not %s: set dpop_algorithm",
+			c.printable(supported), c.proofAlgorithm())
+	}
+	key, err := c.proofKey(previous)
+	if err != nil {
 		return err
 	}
-	key, err := p.cfg.key(before)
-	if key == nil || err != nil {
-		return err
-	}
-	conn.key, conn.client.Prover = key, dpop.Prover{Key: key, Nonce: &p.nonce}
+	conn.key, conn.client.Prover = key, dpop.Prover{Key: key, Nonce: nonce}
 	return nil
 }
 
-// connectNew is connect for a sign-in, which begins with a key of its own.
-func (p *provider) connectNew(ctx context.Context, req core.Request) (*connection, error) {
-	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry})
-	if err != nil {
-		return nil, err
-	}
-	return conn, p.bind(conn, renewal{})
-}
+// proofAuthorizer implements [core.Authorizer] for tokens that are bound to a key: each request
+// needs a new proof.
+type proofAuthorizer struct{ keys keyCache }
 
-// bound is a provider of tokens that are bound to a key: each request needs a
-// proof of its own, so that it is a [core.Authorizer].
-type bound struct {
-	*provider
-	keys parsedKeys
-}
-
-// Authorize returns the token and a proof for one request (RFC 9449 §7.1), with
-// the nonce that the API said last. The error is Denied for a credential
-// without token or key, such as one of the time before dpop was set.
-func (b *bound) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+// Authorize returns the token and a proof for one request (RFC 9449 §7.1), with the last nonce of
+// the API. The error is Denied for a credential without a token or a key, such as one from before
+// dpop was set.
+func (a *proofAuthorizer) Authorize(_ context.Context, c core.Credential,
+	out core.Outgoing) (core.Attachment, error) {
 	header := c.Attach.Header["Authorization"]
 	token, ok := strings.CutPrefix(header.Reveal(), "DPoP ")
 	if !ok {
-		return core.Attachment{}, core.Errorf(core.Denied, "the credential holds no DPoP token: it is from before dpop was set")
+		return core.Attachment{}, core.Errorf(core.CodeDenied,
+			"the credential holds no DPoP token: it is from before dpop was set")
 	}
-	key, err := b.keys.of(c.Renewal)
+	key, err := a.keys.get(c.RefreshState)
 	if err != nil {
 		return core.Attachment{}, err
 	}
 	proof, err := key.Proof(dpop.Claims{
-		Method: out.Method, URL: out.URL, Token: core.NewSecret(token), Nonce: out.Learned.Get(dpop.NonceHeader),
+		Method: out.Method, URL: out.URL, Token: core.NewSecret(token),
+		Nonce: out.Remembered.Get(dpop.NonceHeader),
 	})
 	if err != nil {
 		return core.Attachment{}, err
 	}
 	return core.Attachment{
-		Header: map[string]core.Secret{"Authorization": header, "DPoP": proof},
-		Learn:  []string{dpop.NonceHeader},
+		Header:          map[string]core.Secret{"Authorization": header, "DPoP": proof},
+		RememberHeaders: []string{dpop.NonceHeader},
 	}, nil
 }
 
-// maxParsed is how many credentials' keys are kept ready. A session has one,
-// and two while it renews.
-const maxParsed = 4
+// maxCachedKeys is how many keys a keyCache holds. A session has one credential, and two while it
+// renews.
+const maxCachedKeys = 4
 
-// parsedKeys are keys, ready for use, by the hash of the renewal that they are
-// from. The zero value is ready. It is safe for concurrent use; the list is
-// exchanged as a whole.
-type parsedKeys struct{ list atomic.Pointer[[]parsedKey] }
+// keyCache holds parsed keys, newest first, so that a request does not parse the key in the renewal
+// again. Invariant: a stored list is never changed; get stores a new one. The zero value
+// is ready for use. It is safe for concurrent use.
+type keyCache struct{ list atomic.Pointer[[]cachedKey] }
 
-type parsedKey struct {
-	of  [sha256.Size]byte
-	key *dpop.Key
+// cachedKey is a key and the hash of the sealed renewal that holds it.
+type cachedKey struct {
+	hash [sha256.Size]byte
+	key  *dpop.Key
 }
 
-// of returns the key in a renewal. The error is Denied.
-func (p *parsedKeys) of(sealed core.Secret) (*dpop.Key, error) {
+// get returns the key in a sealed renewal. The error is Denied.
+func (k *keyCache) get(sealed core.Secret) (*dpop.Key, error) {
 	hash := sha256.Sum256([]byte(sealed.Reveal()))
-	var known []parsedKey
-	if list := p.list.Load(); list != nil {
-		known = *list
+	var cached []cachedKey
+	if list := k.list.Load(); list != nil {
+		cached = *list
 	}
-	for i := range known {
-		if known[i].of == hash {
-			return known[i].key, nil
+	for i := range cached {
+		if cached[i].hash == hash {
+			return cached[i].key, nil
 		}
 	}
 	key, err := dpop.ParseKey(unseal(sealed).Key)
 	if err != nil {
-		return nil, core.Errorf(core.Denied, "the credential holds no key for its proofs: %w", err)
+		return nil, core.Errorf(core.CodeDenied, "the credential holds no key for its proofs: %w", err)
 	}
-	next := append([]parsedKey{{hash, key}}, known[:min(len(known), maxParsed-1)]...)
-	p.list.Store(&next) // an entry that is lost to a race is parsed again
+	// Two goroutines may store at once; the entry that is then missing is parsed again.
+	list := append([]cachedKey{{hash, key}}, cached[:min(len(cached), maxCachedKeys-1)]...)
+	k.list.Store(&list)
 	return key, nil
 }

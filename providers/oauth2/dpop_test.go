@@ -31,7 +31,9 @@ func TestBoundConformance(t *testing.T) {
 				writeJSON(w, 400, map[string]any{"error": "invalid_dpop_proof"})
 				return
 			}
-			writeJSON(w, 200, map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600, "refresh_token": "a-refresh-token"})
+			writeJSON(w, 200,
+				map[string]any{"access_token": "an-access-token", "token_type": "DPoP", "expires_in": 3600,
+					"refresh_token": "a-refresh-token"})
 		}),
 	})
 }
@@ -50,8 +52,8 @@ func post(t *testing.T, s *core.Session, url, body string, stream bool) int {
 	return resp.StatusCode
 }
 
-// TestBoundSession is DPoP end to end, with the nonces of both servers, each
-// good for one proof. The servers refuse a proof that they have seen.
+// TestBoundSession checks DPoP with a session, an authorization server and an API. Each server
+// accepts a nonce for one proof, and no proof twice.
 func TestBoundSession(t *testing.T) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		t.Run(algorithm, func(t *testing.T) {
@@ -71,10 +73,12 @@ func TestBoundSession(t *testing.T) {
 
 			before, err := session.Credential(t.Context())
 			require.NoError(t, err)
-			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} }) // all access tokens end
+			// all access tokens end
+			s.set(func() { s.bound = map[string]string{refreshOf(t, before): s.bound[tokenOf(before)]} })
 			require.Equal(t, 200, post(t, session, s.api.URL+"/items", "replayed", false))
 			require.Equal(t, "replayed", s.bodies[len(s.bodies)-1])
-			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants, "the refresh token is bound to the same key")
+			require.Equal(t, []string{"client_credentials", "refresh_token"}, s.grants,
+				"the refresh token is bound to the same key")
 			after, err := session.Credential(t.Context())
 			require.NoError(t, err)
 			require.NotEqual(t, tokenOf(before), tokenOf(after))
@@ -87,10 +91,10 @@ func tokenOf(c core.Credential) string {
 	return strings.TrimPrefix(c.Attach.Header["Authorization"].Reveal(), "DPoP ")
 }
 
-// refreshOf looks into the renewal, which is nobody's business but here.
+// refreshOf looks into the renewal, which is opaque outside of the provider.
 func refreshOf(t *testing.T, c core.Credential) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(c.Renewal.Reveal(), `"refresh_token":"`)
+	_, rest, ok := strings.Cut(c.RefreshState.Reveal(), `"refresh_token":"`)
 	require.True(t, ok)
 	token, _, _ := strings.Cut(rest, `"`)
 	return token
@@ -153,35 +157,43 @@ func TestBoundRedirect(t *testing.T) {
 	require.Equal(t, []string{"moved"}, s.bodies, "another address, another proof")
 }
 
+// TestBoundTogether checks a provider that serves more sessions at once than its cache has keys.
 func TestBoundTogether(t *testing.T) {
 	s := newBoundServers(t)
 	p := s.open(t, nil)
-	var all sync.WaitGroup
-	for range 6 { // sessions, more than keys are kept ready
-		all.Go(func() {
+	var sessions sync.WaitGroup
+	for range 6 {
+		sessions.Go(func() {
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			for range 20 {
-				r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
-				a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: r.Method, URL: r.URL.String()})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for name, value := range a.Header {
-					r.Header.Set(name, value.Reveal())
-				}
-				w := httptest.NewRecorder()
-				if s.call(w, r); w.Code != 200 {
-					t.Error("refused:", w.Header())
-				}
+				callBound(t, s, p, c)
 			}
 		})
 	}
-	all.Wait()
+	sessions.Wait()
+}
+
+// callBound sends a request with the credential and a proof to the API. It may be called in any
+// goroutine.
+func callBound(t *testing.T, s *boundServers, p core.Provider, c core.Credential) {
+	r := httptest.NewRequest(http.MethodGet, s.api.URL+"/", nil)
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: r.Method, URL: r.URL.String()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for name, value := range a.Header {
+		r.Header.Set(name, value.Reveal())
+	}
+	w := httptest.NewRecorder()
+	if s.call(w, r); w.Code != 200 {
+		t.Error("refused:", w.Header())
+	}
 }
 
 // TestKeyOfSession checks where the key lives, and what becomes of it.
@@ -190,7 +202,7 @@ func TestKeyOfSession(t *testing.T) {
 	s.refresh = true
 	first, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	again := core.Request{Reason: core.Expiring, Previous: first}
+	again := core.Request{Reason: core.ReasonExpiring, Previous: first}
 
 	t.Run("another process renews", func(t *testing.T) {
 		second, err := s.open(t, nil).Authenticate(t.Context(), again)
@@ -204,7 +216,8 @@ func TestKeyOfSession(t *testing.T) {
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
 	t.Run("another algorithm wants another key", func(t *testing.T) {
-		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(), again)
+		other, err := s.open(t, map[string]any{"dpop_algorithm": "EdDSA"}).Authenticate(t.Context(),
+			again)
 		require.NoError(t, err)
 		require.NotEqual(t, s.bound[tokenOf(first)], s.bound[tokenOf(other)])
 	})
@@ -222,7 +235,7 @@ func TestKeyOfSession(t *testing.T) {
 		p := s.open(t, nil)
 		one, err := p.Authenticate(t.Context(), core.Request{})
 		require.NoError(t, err)
-		two, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: one})
+		two, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: one})
 		require.NoError(t, err)
 		require.Equal(t, s.bound[tokenOf(one)], s.bound[tokenOf(two)])
 	})
@@ -235,16 +248,19 @@ func TestForeignCredential(t *testing.T) {
 	p := s.open(t, nil)
 	good, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	bearer := core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer a-token")}}
+	bearer := core.Attachment{
+		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " +
+			"a-token")}}
 	for name, c := range map[string]core.Credential{
 		"zero":        {},
-		"a bearer":    {Attach: bearer, Renewal: good.Renewal},
+		"a bearer":    {Attach: bearer, RefreshState: good.RefreshState},
 		"no key":      {Attach: good.Attach},
-		"a plain one": {Attach: good.Attach, Renewal: core.NewSecret("a-refresh-token")},
-		"a torn key":  {Attach: good.Attach, Renewal: core.NewSecret(good.Renewal.Reveal()[:60])},
+		"a plain one": {Attach: good.Attach, RefreshState: core.NewSecret("a-refresh-token")},
+		"a torn key":  {Attach: good.Attach, RefreshState: core.NewSecret(good.RefreshState.Reveal()[:60])},
 	} {
-		_, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL})
-		require.ErrorIs(t, err, core.Denied, name)
+		_, err := p.(core.Authorizer).Authorize(t.Context(), c,
+			core.Outgoing{Method: "GET", URL: s.api.URL})
+		require.ErrorIs(t, err, core.CodeDenied, name)
 	}
 	// As if a store had kept it from before dpop was set.
 	first := true
@@ -261,7 +277,7 @@ func TestForeignCredential(t *testing.T) {
 	require.NoError(t, session.Init(t.Context()))
 	defer session.Close(t.Context())
 	_, err = session.Client().Get(s.api.URL)
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.Equal(t, 200, post(t, session, s.api.URL, "next", false))
 }
 
@@ -270,7 +286,7 @@ func TestBoundFaults(t *testing.T) {
 		s := newBoundServers(t)
 		s.answer["token_type"] = "Bearer"
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "does not support DPoP")
 		require.Equal(t, 1, s.tokens)
 	})
@@ -278,41 +294,44 @@ func TestBoundFaults(t *testing.T) {
 		s := newBoundServers(t)
 		s.loginWants.fast = 10 * time.Minute
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.Regexp(t, `clock is (10m0s|9m59s) behind`, err.Error())
 	})
 	t.Run("a nonce that does not help", func(t *testing.T) {
 		s := newBoundServers(t)
 		s.loginWants.nonce = `"quoted"`
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, 2, s.tokens)
 	})
 	t.Run("an algorithm that the server does not take", func(t *testing.T) {
 		s := newServer(t)
 		s.metadata["/.well-known/oauth-authorization-server"] = map[string]any{
-			"issuer": s.URL, "token_endpoint": s.URL + "/token", "dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
+			"issuer": s.URL, "token_endpoint": s.URL + "/token",
+			"dpop_signing_alg_values_supported": []string{"ES256", "PS256"},
 		}
-		p := s.open(t, map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
+		p := s.open(t,
+			map[string]any{"issuer": s.URL, "token_url": nil, "dpop": true, "dpop_algorithm": "EdDSA"})
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, `signed with "ES256, PS256", not EdDSA: set dpop_algorithm`)
 		require.Empty(t, s.seen("/token"))
 	})
 	t.Run("settings", func(t *testing.T) {
 		s := newServer(t)
-		_, err := oauth2.Factory.Open(t.Context(), "", s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
-		require.ErrorIs(t, err, core.BadConfig)
+		_, err := oauth2.Factory.Open(t.Context(), "",
+			s.settings(map[string]any{"dpop": true, "dpop_algorithm": "HS256"}))
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "dpop_algorithm")
 		_, err = oauth2.New(oauth2.Config{
-			TokenURL: s.URL, ClientSettings: oauth2.ClientSettings{ClientID: "a", ClientSecret: core.NewSecret(secret)},
-			DPoPSettings: oauth2.DPoPSettings{DPoP: true, DPoPAlgorithm: "none"},
+			TokenURL: s.URL, ClientID: "a", ClientSecret: core.NewSecret(secret),
+			DPoP: true, DPoPAlgorithm: "none",
 		})
 		require.ErrorContains(t, err, "dpop_algorithm: want one of ES256, EdDSA, RS256, PS256")
 	})
 	t.Run("for x/oauth2", func(t *testing.T) {
 		_, err := oauth2.TokenSource(t.Context(), newBoundServers(t).session(t, nil)).Token()
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "a proof for each request")
 	})
 	t.Run("without dpop, no Authorizer", func(t *testing.T) {
@@ -327,17 +346,18 @@ func TestNothingShown(t *testing.T) {
 	p := s.open(t, nil)
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	_, private, ok := strings.Cut(c.Renewal.Reveal(), `"d":"`)
+	_, private, ok := strings.Cut(c.RefreshState.Reveal(), `"d":"`)
 	require.True(t, ok)
 	private, _, _ = strings.Cut(private, `"`)
 	s.set(func() { s.loginWants.nonce = "n" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
-	a, err := p.(core.Authorizer).Authorize(t.Context(), c, core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
+	a, err := p.(core.Authorizer).Authorize(t.Context(), c,
+		core.Outgoing{Method: "GET", URL: s.api.URL + "/?key=1"})
 	require.NoError(t, err)
 	require.NotContains(t, a.Header["DPoP"].Reveal(), private)
 	s.set(func() { s.loginWants.fast = time.Hour })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	requireClean(t, err)
 	require.NotContains(t, err.Error(), private)
 	require.NotContains(t, err.Error(), "eyJ", "the server's echo of the proof is not shown")

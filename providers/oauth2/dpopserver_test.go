@@ -31,12 +31,14 @@ type proofs struct {
 
 // check returns the thumbprint of the key, or the error code for what is wrong.
 func (p *proofs) check(r *http.Request, token string) (thumbprint, code string) {
-	jws, err := jose.ParseSignedCompact(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
+	jws, err := jose.ParseSignedCompact(r.Header.Get("DPoP"),
+		[]jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
 	if err != nil || len(r.Header.Values("DPoP")) != 1 {
 		return "", "invalid_dpop_proof"
 	}
 	header := jws.Signatures[0].Protected
-	if header.ExtraHeaders[jose.HeaderType] != "dpop+jwt" || header.JSONWebKey == nil || !header.JSONWebKey.IsPublic() {
+	if header.ExtraHeaders[jose.HeaderType] != "dpop+jwt" || header.JSONWebKey == nil ||
+		!header.JSONWebKey.IsPublic() {
 		return "", "invalid_dpop_proof"
 	}
 	body, err := jws.Verify(header.JSONWebKey)
@@ -48,7 +50,8 @@ func (p *proofs) check(r *http.Request, token string) (thumbprint, code string) 
 	if err != nil || json.Unmarshal(body, &raw) != nil {
 		return "", "invalid_dpop_proof"
 	}
-	for name, into := range map[string]*string{"jti": &c.ID, "htm": &c.Method, "htu": &c.Target, "ath": &c.Hash, "nonce": &c.Nonce} {
+	for name, into := range map[string]*string{"jti": &c.ID, "htm": &c.Method, "htu": &c.Target,
+		"ath": &c.Hash, "nonce": &c.Nonce} {
 		*into, _ = raw[name].(string)
 	}
 	issued, _ := raw["iat"].(float64)
@@ -58,7 +61,8 @@ func (p *proofs) check(r *http.Request, token string) (thumbprint, code string) 
 		sum := sha256.Sum256([]byte(token))
 		hash = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	if c.Method != r.Method || c.Target != "http://"+r.Host+r.URL.EscapedPath() || c.Hash != hash || off > time.Minute || c.ID == "" || p.seen[c.ID] {
+	if c.Method != r.Method || c.Target != "http://"+r.Host+r.URL.EscapedPath() || c.Hash != hash ||
+		off > time.Minute || c.ID == "" || p.seen[c.ID] {
 		return "", "invalid_dpop_proof"
 	}
 	if c.Nonce != p.nonce {
@@ -93,14 +97,15 @@ type boundServers struct {
 	answer     map[string]any    // what is other in a token answer
 	refresh    bool              // a refresh token is given, another each time
 	grants     []string          // of the token requests that were good
-	tokens     int               // token requests, good or not
-	calls      int               // requests to the API, good or not
+	tokens     int               // token requests, also refused ones
+	calls      int               // requests to the API, also refused ones
 	bodies     []string          // of the calls that were good
 }
 
 func newBoundServers(t *testing.T) *boundServers {
 	t.Helper()
-	s := &boundServers{bound: map[string]string{}, answer: map[string]any{}, loginWants: proofs{seen: map[string]bool{}}, apiWants: proofs{seen: map[string]bool{}}}
+	s := &boundServers{bound: map[string]string{}, answer: map[string]any{},
+		loginWants: proofs{seen: map[string]bool{}}, apiWants: proofs{seen: map[string]bool{}}}
 	s.login = httptest.NewServer(http.HandlerFunc(s.token))
 	s.api = httptest.NewServer(http.HandlerFunc(s.call))
 	t.Cleanup(s.login.Close)
@@ -133,7 +138,8 @@ func (s *boundServers) token(w http.ResponseWriter, r *http.Request) {
 		code = "invalid_grant"
 	}
 	if code != "" {
-		writeJSON(w, 400, map[string]any{"error": code, "error_description": "a proof of " + r.Header.Get("DPoP")})
+		writeJSON(w, 400,
+			map[string]any{"error": code, "error_description": "a proof of " + r.Header.Get("DPoP")})
 		return
 	}
 	delete(s.bound, refresh)
@@ -174,7 +180,8 @@ func (s *boundServers) call(w http.ResponseWriter, r *http.Request) {
 // open makes a provider for s, with dpop.
 func (s *boundServers) open(t *testing.T, changes map[string]any) core.Provider {
 	t.Helper()
-	settings := map[string]any{"token_url": s.login.URL + "/token", "client_id": clientID, "client_secret": secret, "dpop": true}
+	settings := map[string]any{"token_url": s.login.URL + "/token", "client_id": clientID,
+		"client_secret": secret, "dpop": true}
 	maps.Copy(settings, changes)
 	p, err := oauth2.Factory.Open(t.Context(), "", settings)
 	require.NoError(t, err)

@@ -16,7 +16,8 @@ import (
 func Example() {
 	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println("token request:", r.FormValue("grant_type"), r.FormValue("scope"))
-		fmt.Fprint(w, `{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer", "expires_in": 3600}`)
+		fmt.Fprint(w,
+			`{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer", "expires_in": 3600}`)
 	}))
 	defer login.Close()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,10 +58,57 @@ func Example() {
 	// seen: Bearer 2YotnFZFEjr1zCsicMWpAA
 }
 
+// A program writes the settings as a literal: a client that authenticates with its private key, for
+// a token that is bound to a key of the session.
+func ExampleNew() {
+	_, err := oauth2.New(oauth2.Config{
+		Issuer:    "https://login.example.com",
+		ClientID:  "my-app",
+		ClientKey: oauth2.PrivateKey{File: "/run/secrets/client.pem", ID: "2026-11"},
+		Scopes:    []string{"invoices.read"},
+		TLS:       oauth2.Certificates{CAFile: "/etc/ssl/login-ca.pem"},
+		DPoP:      true,
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// New reports all faults of the settings at once. Nothing is sent before the session's Init.
+func ExampleNew_faults() {
+	_, err := oauth2.New(oauth2.Config{
+		Grant:    oauth2.AuthorizationCode,
+		Issuer:   "http://login.example.com",
+		ClientID: "my-app",
+		Redirect: oauth2.Redirect{Path: "callback"},
+	})
+	fmt.Println(err)
+	// Output: bad config: issuer: is not https; redirect.path: is not a plain path, such as /callback
+}
+
+// Settings of a person who signs in with the browser of this machine.
+func ExampleConfig() {
+	cfg := oauth2.Config{
+		Grant:    oauth2.AuthorizationCode,
+		Issuer:   "https://login.example.com",
+		ClientID: "my-app",
+		Scopes:   []string{"openid", "invoices.read"},
+		Redirect: oauth2.Redirect{Port: 8400, Path: "/callback"},
+	}
+	provider, err := oauth2.New(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = provider.Authenticate(context.Background(), core.Request{})
+	fmt.Println(err)
+	// Output: interactive: a person must sign in
+}
+
 // A library that takes a token source gets the session's token.
 func ExampleTokenSource() {
 	ctx := context.Background()
-	s := core.New("maps", oauth2.FromTokenSource(xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})), nil)
+	s := core.New("maps",
+		oauth2.FromTokenSource(xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})), nil)
 	if err := s.Init(ctx); err != nil {
 		fmt.Println(err)
 		return
@@ -76,7 +124,8 @@ func ExampleTokenSource() {
 func ExampleFromTokenSource() {
 	ctx := context.Background()
 	source := xoauth2.StaticTokenSource(&xoauth2.Token{AccessToken: "a-token"})
-	s := core.New("maps", oauth2.FromTokenSource(source), &core.Options{Origins: []string{"https://maps.example.com"}})
+	s := core.New("maps", oauth2.FromTokenSource(source),
+		&core.Options{Origins: []string{"https://maps.example.com"}})
 	if err := s.Init(ctx); err != nil {
 		fmt.Println(err)
 		return

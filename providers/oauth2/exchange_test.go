@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/jose"
 	"github.com/authsession/authsession/providers/oauth2"
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -27,18 +26,23 @@ const (
 
 func TestJWTBearer(t *testing.T) {
 	s := newServer(t)
-	p := s.open(t, map[string]any{"grant": "jwt_bearer", "scopes": []any{"a"}, "assertion": map[string]any{
-		"subject": "alice", "audience": "urn:server", "lifetime": "2m", "claims": map[string]any{"tenant": "t1", "deep": map[string]any{"n": 1}},
-		"key": map[string]any{"text": keyPEM(t, ecKey), "id": "k1"},
-	}})
+	p := s.open(t,
+		map[string]any{"grant": "jwt_bearer", "scopes": []any{"a"}, "assertion": map[string]any{
+			"subject": "alice", "audience": "urn:server", "lifetime": "2m",
+			"claims": map[string]any{"tenant": "t1", "deep": map[string]any{"n": 1}},
+			"key":    map[string]any{"text": keyPEM(t, ecKey), "id": "k1"},
+		}})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
 	require.Equal(t, "alice", c.Subject)
 	got := s.seen("/token")[0]
 	require.NotEmpty(t, got.auth, "the client authenticates besides")
-	require.Equal(t, []string{bearerURN, "a"}, []string{got.form.Get("grant_type"), got.form.Get("scope")})
-	header, claims := checkAssertion(t, got.form.Get("assertion"), ecKey.Public(), "ES256", "urn:server", 2*time.Minute)
-	require.Equal(t, []string{"k1", clientID, "alice"}, []string{header.KeyID, claims.Issuer, claims.Subject})
+	require.Equal(t, []string{bearerURN, "a"},
+		[]string{got.form.Get("grant_type"), got.form.Get("scope")})
+	header, claims := checkAssertion(t, got.form.Get("assertion"), ecKey.Public(), "ES256",
+		"urn:server", 2*time.Minute)
+	require.Equal(t, []string{"k1", clientID, "alice"},
+		[]string{header.KeyID, claims.Issuer, claims.Subject})
 	token, err := jwt.ParseSigned(got.form.Get("assertion"), []gojose.SignatureAlgorithm{"ES256"})
 	require.NoError(t, err)
 	var more map[string]any
@@ -50,7 +54,8 @@ func TestJWTBearer(t *testing.T) {
 		s := newServer(t)
 		s.proof = func(r *http.Request) bool { return r.PostForm.Has("client_assertion") }
 		c, err := s.open(t, map[string]any{
-			"grant": "jwt_bearer", "client_secret": nil, "client_key": map[string]any{"text": keyPEM(t, rsaKey)},
+			"grant": "jwt_bearer", "client_secret": nil,
+			"client_key": map[string]any{"text": keyPEM(t, rsaKey)},
 		}).Authenticate(t.Context(), core.Request{})
 		require.NoError(t, err)
 		require.Equal(t, clientID, c.Subject)
@@ -64,9 +69,11 @@ func TestJWTBearer(t *testing.T) {
 		s := newServer(t)
 		s.proof = func(*http.Request) bool { return true }
 		file := filepath.Join(t.TempDir(), "jwt")
-		p := s.open(t, map[string]any{"grant": "jwt_bearer", "client_secret": nil, "assertion": map[string]any{"file": file}})
+		p := s.open(t,
+			map[string]any{"grant": "jwt_bearer", "client_secret": nil,
+				"assertion": map[string]any{"file": file}})
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "assertion: file")
 		for i, text := range []string{"one", "two"} {
 			require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
@@ -76,14 +83,15 @@ func TestJWTBearer(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(file, []byte("two words"), 0o600))
 		_, err = p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.NotContains(t, err.Error(), "words")
 	})
 }
 
 func TestTokenExchange(t *testing.T) {
 	input := func(value string) core.Credential {
-		return core.Credential{Subject: "alice", Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(value)}}}
+		return core.Credential{Subject: "alice",
+			Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(value)}}}
 	}
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("from-file\n"), 0o600))
@@ -98,13 +106,18 @@ func TestTokenExchange(t *testing.T) {
 			"subject_token": "st", "subject_token_type": accessType, "audience": "api",
 		}, clientID},
 		{"file, types and actor", map[string]any{
-			"subject_token_file": file, "subject_token_type": "jwt", "actor_token": "at", "actor_token_type": "urn:own", "requested_token_type": "access_token",
+			"subject_token_file": file, "subject_token_type": "jwt", "actor_token": "at",
+			"actor_token_type": "urn:own", "requested_token_type": "access_token",
 		}, nil, map[string]string{
-			"subject_token": "from-file", "subject_token_type": jwtType, "actor_token": "at", "actor_token_type": "urn:own", "requested_token_type": accessType,
+			"subject_token": "from-file", "subject_token_type": jwtType, "actor_token": "at",
+			"actor_token_type": "urn:own", "requested_token_type": accessType,
 		}, clientID},
-		{"inputs", nil, map[string]core.Credential{"subject_token": input("Bearer s1"), "actor_token": input("dpop a1")}, map[string]string{
-			"subject_token": "s1", "subject_token_type": accessType, "actor_token": "a1", "actor_token_type": accessType,
-		}, "alice"},
+		{"inputs", nil,
+			map[string]core.Credential{"subject_token": input("Bearer s1"), "actor_token": input("dpop a1")},
+			map[string]string{
+				"subject_token": "s1", "subject_token_type": accessType, "actor_token": "a1",
+				"actor_token_type": accessType,
+			}, "alice"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
@@ -128,10 +141,14 @@ func TestTokenExchange(t *testing.T) {
 		inputs   map[string]core.Credential
 		text     string
 	}{
-		"no subject":          {nil, nil, "there is no subject token"},
-		"twice":               {map[string]any{"subject_token": "st"}, map[string]core.Credential{"subject_token": input("Bearer s1")}, "subject_token is given as a setting and in inputs"},
-		"an API key as input": {nil, map[string]core.Credential{"subject_token": input("Basic eDp5")}, "the session for subject_token has no token"},
-		"no file":             {map[string]any{"subject_token_file": file + "x"}, nil, "subject_token: file"},
+		"no subject": {nil, nil, "there is no subject token"},
+		"twice": {map[string]any{"subject_token": "st"},
+			map[string]core.Credential{"subject_token": input("Bearer s1")},
+			"subject_token is given as a setting and in inputs"},
+		"an API key as input": {nil, map[string]core.Credential{"subject_token": input("Basic eDp5")},
+			"the session for subject_token has no token"},
+		"no file": {map[string]any{"subject_token_file": file + "x"}, nil,
+			"subject_token: file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -140,7 +157,7 @@ func TestTokenExchange(t *testing.T) {
 				settings[name] = value
 			}
 			_, err := s.open(t, settings).Authenticate(t.Context(), core.Request{Inputs: tt.inputs})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.text)
 			require.Empty(t, s.seen("/token"))
 		})
@@ -154,10 +171,17 @@ func TestTokenExchangeAnswers(t *testing.T) {
 		code   core.Code
 		text   string
 	}{
-		"not an access token": {200, map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": jwtType}, core.BadConfig, "no access token (token_type N_A"},
-		"another type":        {200, map[string]any{"access_token": "x", "token_type": "Bearer", "issued_token_type": accessType}, core.BadConfig, "another type of token than requested_token_type"},
-		"an ended subject":    {400, map[string]any{"error": "invalid_request", "error_description": "subject-canary"}, core.Denied, "one of the tokens may have ended"},
-		"a target":            {400, map[string]any{"error": "invalid_target"}, core.BadConfig, "invalid_target"},
+		"not an access token": {200,
+			map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": jwtType},
+			core.CodeBadConfig, "not an access token (token_type N_A"},
+		"another type": {200,
+			map[string]any{"access_token": "x", "token_type": "Bearer", "issued_token_type": accessType},
+			core.CodeBadConfig, "another type of token than requested_token_type"},
+		"an ended subject": {400,
+			map[string]any{"error": "invalid_request", "error_description": "subject-canary"}, core.CodeDenied,
+			"one of the tokens may have ended"},
+		"a target": {400, map[string]any{"error": "invalid_target"}, core.CodeBadConfig,
+			"invalid_target"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -176,7 +200,9 @@ func TestTokenExchangeAnswers(t *testing.T) {
 // one that the server refused, is rejected there (RFC 8693 §2.2.2).
 func TestExchangeNamesTheInput(t *testing.T) {
 	input := func(text string) core.Credential {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}}}
+		return core.Credential{
+			Attach: core.Attachment{
+				Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + text)}}}
 	}
 	subject := map[string]core.Credential{"subject_token": input("s")}
 	both := map[string]core.Credential{"subject_token": input("s"), "actor_token": input("a")}
@@ -196,14 +222,17 @@ func TestExchangeNamesTheInput(t *testing.T) {
 		{"invalid_request", map[string]any{"subject_token": "s"}, nil, ""},
 	} {
 		s := newServer(t)
-		s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 400, map[string]any{"error": tt.answer}) }
+		s.override = func(w http.ResponseWriter,
+			_ *http.Request) {
+			writeJSON(w, 400, map[string]any{"error": tt.answer})
+		}
 		settings := map[string]any{"grant": "token_exchange"}
 		maps.Copy(settings, tt.settings)
 		_, err := s.open(t, settings).Authenticate(t.Context(), core.Request{Inputs: tt.inputs})
 		var e *core.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tt.want, e.Input, tt.answer)
-		require.Contains(t, []core.Code{core.Denied, core.BadConfig}, e.Code)
+		require.Contains(t, []core.Code{core.CodeDenied, core.CodeBadConfig}, e.Code)
 	}
 }
 
@@ -217,13 +246,19 @@ func TestExchangeOfARevokedInput(t *testing.T) {
 			writeJSON(w, 400, map[string]any{"error": "invalid_grant"})
 			return
 		}
-		writeJSON(w, 200, map[string]any{"access_token": "orders", "token_type": "Bearer", "expires_in": 60, "issued_token_type": accessType})
+		writeJSON(w, 200,
+			map[string]any{"access_token": "orders", "token_type": "Bearer", "expires_in": 60,
+				"issued_token_type": accessType})
 	}
 	n := 0
-	front := core.New("front", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		n++
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer f", n))}}}, nil
-	}), nil)
+	front := core.New("front",
+		core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+			n++
+			return core.Credential{
+					Attach: core.Attachment{
+						Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer f", n))}}},
+				nil
+		}), nil)
 	orders := core.New("orders", s.open(t, map[string]any{"grant": "token_exchange"}), &core.Options{
 		Inputs: map[string]*core.Session{"subject_token": front},
 	})
@@ -240,10 +275,10 @@ func TestExchangeRefreshes(t *testing.T) {
 	p := s.open(t, map[string]any{"grant": "token_exchange", "subject_token": "st"})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	s.set(func() { s.refresh = "spent" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	var types []string
 	for _, r := range s.seen("/token") {
@@ -258,24 +293,47 @@ func TestExchangeFaults(t *testing.T) {
 		settings map[string]any
 		fault    string
 	}{
-		{"nothing to trade", map[string]any{"grant": "jwt_bearer"}, "assertion: missing; the grant jwt_bearer needs a file, a text or a key"},
-		{"two assertions", map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": "x", "text": "y"}}, "assertion: give either text or file"},
-		{"a JWT and claims", map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": "x", "subject": "y"}}, "a JWT that is given says all"},
-		{"own claims", map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"claims": map[string]any{"exp": 1}, "key": map[string]any{"file": "x"}}}, "assertion.claims.exp: belongs to the grant"},
-		{"a key that is none", map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"key": map[string]any{"text": "x"}}}, "assertion.key.text: holds no PEM"},
-		{"lifetime", map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"lifetime": "2h", "file": "x"}}, "assertion.lifetime: want 1s to 1h"},
-		{"another grant", map[string]any{"assertion": map[string]any{"subject": "x"}, "subject_token": "x", "actor_token_file": "y"}, "assertion: is for the grant jwt_bearer; subject_token: is for the grant token_exchange; actor_token: is for the grant token_exchange"},
-		{"two subjects", map[string]any{"grant": "token_exchange", "subject_token": "x", "subject_token_file": "y"}, "subject_token: give either subject_token or subject_token_file"},
-		{"type", map[string]any{"grant": "token_exchange", "subject_token_type": "a b"}, "subject_token_type: is not the name or the URI"},
-		{"reserved", map[string]any{"params": map[string]any{"subject_token": "x"}}, "params.subject_token: belongs to the grant"},
+		{"nothing to trade", map[string]any{"grant": "jwt_bearer"},
+			"assertion: missing; the grant jwt_bearer needs a file, a text or a key"},
+		{"two assertions",
+			map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": "x", "text": "y"}},
+			"assertion: give either text or file"},
+		{"a JWT and claims",
+			map[string]any{"grant": "jwt_bearer", "assertion": map[string]any{"file": "x", "subject": "y"}},
+			"the other settings are for a JWT that is made"},
+		{"own claims",
+			map[string]any{"grant": "jwt_bearer",
+				"assertion": map[string]any{"claims": map[string]any{"exp": 1},
+					"key": map[string]any{"file": "x"}}}, "assertion.claims.exp: belongs to the grant"},
+		{"a key that is none",
+			map[string]any{"grant": "jwt_bearer",
+				"assertion": map[string]any{"key": map[string]any{"text": "x"}}},
+			"assertion.key.text: holds no PEM"},
+		{"lifetime",
+			map[string]any{"grant": "jwt_bearer",
+				"assertion": map[string]any{"lifetime": "2h", "file": "x"}},
+			"assertion.lifetime: want 1s to 1h"},
+		{"another grant",
+			map[string]any{"assertion": map[string]any{"subject": "x"}, "subject_token": "x",
+				"actor_token_file": "y"},
+			"assertion: is for the grant jwt_bearer; subject_token: is for the grant token_exchange; " +
+				"actor_token: is for the grant token_exchange"},
+		{"two subjects",
+			map[string]any{"grant": "token_exchange", "subject_token": "x", "subject_token_file": "y"},
+			"subject_token: give either subject_token or subject_token_file"},
+		{"type", map[string]any{"grant": "token_exchange", "subject_token_type": "a b"},
+			"subject_token_type: is not the name or the URI"},
+		{"reserved", map[string]any{"params": map[string]any{"subject_token": "x"}},
+			"params.subject_token: belongs to the grant"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			settings := map[string]any{"token_url": "https://login.example.com/token", "client_id": "app", "client_secret": "s"}
+			settings := map[string]any{"token_url": "https://login.example.com/token", "client_id": "app",
+				"client_secret": "s"}
 			for name, value := range tt.settings {
 				settings[name] = value
 			}
 			err := oauth2.Factory.Check("", settings)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, tt.fault)
 		})
 	}
@@ -288,16 +346,17 @@ func TestClaimsAreCopied(t *testing.T) {
 	claims := map[string]any{"tenant": core.NewSecret("t1"), "list": []any{core.NewSecret("a"), 1}}
 	p, err := oauth2.New(oauth2.Config{
 		Grant: oauth2.JWTBearer, TokenURL: s.URL + "/token",
-		ClientSettings: oauth2.ClientSettings{ClientID: clientID, ClientSecret: core.NewSecret(secret)},
-		ExchangeSettings: oauth2.ExchangeSettings{Assertion: oauth2.BearerAssertion{
-			Claims: claims, Key: jose.KeyConfig{Text: core.NewSecret(keyPEM(t, ecKey))},
-		}},
+		ClientID: clientID, ClientSecret: core.NewSecret(secret),
+		Assertion: oauth2.BearerAssertion{
+			Claims: claims, Key: oauth2.PrivateKey{Text: core.NewSecret(keyPEM(t, ecKey))},
+		},
 	})
 	require.NoError(t, err)
 	claims["tenant"], claims["list"].([]any)[0] = "t2", "b"
 	_, err = p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	token, err := jwt.ParseSigned(s.seen("/token")[0].form.Get("assertion"), []gojose.SignatureAlgorithm{"ES256"})
+	token, err := jwt.ParseSigned(s.seen("/token")[0].form.Get("assertion"),
+		[]gojose.SignatureAlgorithm{"ES256"})
 	require.NoError(t, err)
 	var got map[string]any
 	require.NoError(t, token.Claims(ecKey.Public(), &got))

@@ -23,12 +23,18 @@ func TestHostileWords(t *testing.T) {
 			m["token_endpoint_auth_methods_supported"] = []string{hidden}
 			s.override = refusing("invalid_client", "")
 		},
-		"a description": func(s *server, _ map[string]any) { s.override = refusing("invalid_client", hidden) },
-		"a code":        func(s *server, _ map[string]any) { s.override = refusing(hidden, "") },
+		"a description": func(s *server, _ map[string]any) {
+			s.override = refusing("invalid_client",
+				hidden)
+		},
+		"a code": func(s *server, _ map[string]any) { s.override = refusing(hidden, "") },
 		"a description in hex": func(s *server, _ map[string]any) {
 			s.override = refusing("invalid_client", hex.EncodeToString([]byte(secret)))
 		},
-		"a description in halves": func(s *server, _ map[string]any) { s.override = refusing("x "+secret[:9], secret[5:]) },
+		"a description in halves": func(s *server, _ map[string]any) {
+			s.override = refusing(
+				"x "+secret[:9], secret[5:])
+		},
 		"where it redirects": func(s *server, _ map[string]any) {
 			s.override = func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", "https://"+hex.EncodeToString([]byte(secret))+".example/")

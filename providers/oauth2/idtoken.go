@@ -1,3 +1,7 @@
+// ID tokens (OpenID Connect Core 1.0 §2) and the keys that they are signed with.
+//
+// Read on in grant.go.
+
 package oauth2
 
 import (
@@ -8,7 +12,6 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -21,67 +24,36 @@ import (
 )
 
 const (
-	// skew is how far this machine's clock and the server's may differ.
-	skew = 5 * time.Minute
-	// minRSA is the smallest RSA key in bits that may sign (RFC 7518 §3.3).
-	minRSA = 2048
-	// maxKeys bounds the keys of a server that are tried.
+	// clockSkew is how far this machine's clock and the server's may differ.
+	clockSkew = 5 * time.Minute
+	// minRSABits is the size of the smallest RSA key that may sign (RFC 7518 §3.3).
+	minRSABits = 2048
+	// maxKeys is how many keys of a server are tried.
 	maxKeys = 100
+	// maxSubject is the size of the longest subject in bytes (OpenID Connect Core 1.0 §2).
+	maxSubject = 255
 )
 
-// signatures are the algorithms that an ID token may be signed with. None of
-// them is "none", and none is made with a secret that others share.
-var signatures = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+// idTokenAlgorithms are the algorithms that an ID token may be signed with. "none" is not among
+// them, and neither is an algorithm with a shared secret.
+var idTokenAlgorithms = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
+	oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 }
 
-// shown are the claims that become attributes of the credential.
-var shown = []string{"email", "preferred_username"}
+// attributeClaims are the claims that become attributes of the credential.
+var attributeClaims = []string{"email", "preferred_username"}
 
-// person is whom an ID token speaks of.
+// person is the person that an ID token is about.
 type person struct {
 	subject    string
 	attributes map[string]string
 }
 
-// idClaims are the claims that we look at beside those that go-oidc reads.
-type idClaims struct {
-	AuthorizedParty string  `json:"azp"`
-	NotBefore       float64 `json:"nbf"`
-}
-
-// expected is what an ID token must say.
-type expected struct {
-	issuer, clientID string
-	nonce            string        // of the sign-in; empty: none was sent
-	access           core.Secret   // the access token that came with it
-	subject          string        // who it was before; empty: anybody
-	secrets          []core.Secret // that no error may repeat
-}
-
-// identify fetches the server's keys and checks the ID token that came with an
-// access token (OpenID Connect Core 1.0 §3.1.3.7).
-func (p *provider) identify(ctx context.Context, conn *connection, token grant.Token, want expected) (person, error) {
-	if err := p.usable("jwks", conn.meta.JWKSURI); err != nil {
-		return person{}, err
-	}
-	var keys []crypto.PublicKey
-	err := providerhttp.Retry(ctx, conn.req, func() (err error) {
-		keys, err = p.fetchKeys(ctx, conn.client.HTTP, conn.meta.JWKSURI)
-		return err
-	})
-	if err != nil {
-		return person{}, err
-	}
-	want.secrets = append(p.cfg.secrets(), token.Access, token.Refresh)
-	want.issuer, want.clientID, want.access = conn.meta.Issuer, p.cfg.ClientID, token.Access
-	return checkIDToken(ctx, keys, token.ID.Reveal(), want)
-}
-
-// sign makes cred that of the person.
-func (who person) sign(cred *core.Credential) {
+// addTo makes cred a credential of the person.
+func (who person) addTo(cred *core.Credential) {
 	cred.Subject = who.subject
-	for _, name := range shown {
+	for _, name := range attributeClaims {
 		if value := who.attributes[name]; value != "" {
 			if cred.Attributes == nil {
 				cred.Attributes = map[string]string{}
@@ -91,114 +63,150 @@ func (who person) sign(cred *core.Credential) {
 	}
 }
 
-// checkIDToken checks an ID token: its signature with go-oidc, what it says
-// here, for the sake of the codes.
-func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string, want expected) (person, error) {
-	_, err := jose.ParseSignedCompact(idToken, asymmetric())
+// extraClaims are the claims that checkIDToken needs besides those of oidc.IDToken.
+type extraClaims struct {
+	AuthorizedParty string  `json:"azp"`
+	NotBefore       float64 `json:"nbf"`
+}
+
+// expectation is what an ID token must contain.
+type expectation struct {
+	issuer, clientID string
+	nonce            string        // of the sign-in; empty: the sign-in sent none
+	access           core.Secret   // the access token that was issued with the ID token
+	subject          string        // the subject of the session so far; empty: any
+	secrets          []core.Secret // texts that no error may repeat
+}
+
+// identify fetches the server's keys and checks the ID token that was issued with an access token
+// (OpenID Connect Core 1.0 §3.1.3.7).
+func (conn *connection) identify(ctx context.Context, token grant.Token,
+	want expectation) (person, error) {
+	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
+		return person{}, err
+	}
+	var keys []crypto.PublicKey
+	err := providerhttp.Retry(ctx, conn.req, func() (err error) {
+		keys, err = fetchKeys(ctx, conn)
+		return err
+	})
 	if err != nil {
-		return person{}, core.Errorf(core.BadConfig, "the ID token is not signed with an algorithm of %v", signatures)
+		return person{}, err
+	}
+	want.secrets = append(conn.cfg.secrets(), token.Access, token.Refresh)
+	want.issuer, want.clientID, want.access = conn.meta.Issuer, conn.cfg.ClientID, token.Access
+	return checkIDToken(ctx, keys, token.ID.Reveal(), want)
+}
+
+// checkIDToken checks an ID token. go-oidc verifies the signature; expectation.check compares the
+// claims, as go-oidc's errors neither have codes nor leave out the claims' values.
+func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
+	want expectation) (person, error) {
+	algorithms := make([]jose.SignatureAlgorithm, len(idTokenAlgorithms))
+	for i, name := range idTokenAlgorithms {
+		algorithms[i] = jose.SignatureAlgorithm(name)
+	}
+	if _, err := jose.ParseSignedCompact(idToken, algorithms); err != nil {
+		return person{}, core.Errorf(core.CodeBadConfig,
+			"the ID token is not signed with an algorithm of %v", idTokenAlgorithms)
 	}
 	verifier := oidc.NewVerifier(want.issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
-		SupportedSigningAlgs: signatures, SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true,
+		SupportedSigningAlgs: idTokenAlgorithms,
+		SkipClientIDCheck:    true, SkipIssuerCheck: true, SkipExpiryCheck: true, // see check
 	})
 	token, err := verifier.Verify(ctx, idToken)
-	if err != nil { // the text may quote the token
-		return person{}, core.Errorf(core.Denied, "the ID token is not signed by a key of the issuer, or not readable")
+	if err != nil { // not wrapped, as its text may quote the token
+		return person{}, core.Errorf(core.CodeDenied,
+			"the ID token is not signed by a key of the issuer, or not readable")
 	}
-	var claims idClaims
+	var extra extraClaims
 	var all map[string]any
-	if token.Claims(&claims) != nil || token.Claims(&all) != nil {
-		return person{}, core.Errorf(core.BadConfig, "the ID token has claims of the wrong type")
+	if token.Claims(&extra) != nil || token.Claims(&all) != nil {
+		return person{}, core.Errorf(core.CodeBadConfig, "the ID token has claims of the wrong type")
 	}
-	if err := want.check(token, claims); err != nil {
+	if err := want.check(token, extra); err != nil {
 		return person{}, err
 	}
 	who := person{subject: token.Subject, attributes: map[string]string{}}
-	for _, name := range shown {
-		if text, _ := all[name].(string); text != "" && plainText(text) {
+	for _, name := range attributeClaims {
+		if text, _ := all[name].(string); text != "" && isPlainText(text) {
 			who.attributes[name] = text
 		}
 	}
 	return who, nil
 }
 
-func asymmetric() []jose.SignatureAlgorithm {
-	list := make([]jose.SignatureAlgorithm, len(signatures))
-	for i, name := range signatures {
-		list[i] = jose.SignatureAlgorithm(name)
+// check compares the claims of a token with what it must contain. Its codes say what to do: an ID
+// token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig), one of
+// another sign-in or person may be an attack (Denied).
+func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
+	if err := want.checkParties(token, extra); err != nil {
+		return err
 	}
-	return list
-}
-
-// check compares what the token says with what it must say.
-func (want expected) check(token *oidc.IDToken, claims idClaims) error {
 	now := time.Now()
 	switch {
-	case token.Issuer != want.issuer:
-		return core.Errorf(core.BadConfig, "the ID token is of issuer %q, not of %.200q", core.Printable(token.Issuer, 200, want.secrets...), want.issuer)
-	case !slices.Contains(token.Audience, want.clientID):
-		return core.Errorf(core.BadConfig, "the ID token is for another client than client_id")
-	case claims.AuthorizedParty != "" && claims.AuthorizedParty != want.clientID,
-		claims.AuthorizedParty == "" && len(token.Audience) > 1:
-		return core.Errorf(core.BadConfig, "the ID token was not issued to client_id")
-	case token.Expiry.Add(skew).Before(now):
-		return core.Errorf(core.BadConfig, "the ID token ended at %s, and it is %s here: is this machine's clock right?", stamp(token.Expiry), stamp(now))
-	case claims.NotBefore > float64(now.Add(skew).Unix()):
-		return core.Errorf(core.BadConfig, "the ID token begins after %s, the time here: is this machine's clock right?", stamp(now))
-	case subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(want.nonce)) != 1 && want.nonce != "":
-		return core.Errorf(core.Denied, "the ID token belongs to another sign-in: its nonce is not ours")
+	case token.Expiry.Add(clockSkew).Before(now):
+		return core.Errorf(core.CodeBadConfig,
+			"the ID token ended at %s, and it is %s here: is this machine's clock right?",
+			formatTime(token.Expiry), formatTime(now))
+	case extra.NotBefore > float64(now.Add(clockSkew).Unix()):
+		return core.Errorf(core.CodeBadConfig,
+			"the ID token begins after %s, the time here: is this machine's clock right?", formatTime(now))
+	case want.nonce != "" && subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(want.nonce)) != 1:
+		return core.Errorf(core.CodeDenied, "the ID token belongs to another sign-in: its nonce is not ours")
 	case token.AccessTokenHash != "" && token.VerifyAccessToken(want.access.Reveal()) != nil:
-		return core.Errorf(core.Denied, "the ID token belongs to another access token")
-	case token.Subject == "" || len(token.Subject) > 255 || !plainText(token.Subject):
-		return core.Errorf(core.BadConfig, "the ID token names no subject")
+		return core.Errorf(core.CodeDenied, "the ID token belongs to another access token")
+	case token.Subject == "" || len(token.Subject) > maxSubject || !isPlainText(token.Subject):
+		return core.Errorf(core.CodeBadConfig, "the ID token names no subject")
 	case want.subject != "" && token.Subject != want.subject:
-		return core.Errorf(core.Denied, "the renewed ID token is for another person")
+		return core.Errorf(core.CodeDenied, "the renewed ID token is for another person")
 	}
 	return nil
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// plainText reports whether s can be shown: no control characters, and short.
-func plainText(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return false
-		}
+// checkParties compares the issuer and the client of a token.
+func (want expectation) checkParties(token *oidc.IDToken, extra extraClaims) error {
+	switch {
+	case token.Issuer != want.issuer:
+		return core.Errorf(core.CodeBadConfig, "the ID token is of issuer %q, not of %.200q",
+			core.Printable(token.Issuer, 200, want.secrets...), want.issuer)
+	case !slices.Contains(token.Audience, want.clientID):
+		return core.Errorf(core.CodeBadConfig, "the ID token is for another client than client_id")
+	case extra.AuthorizedParty != "" && extra.AuthorizedParty != want.clientID,
+		extra.AuthorizedParty == "" && len(token.Audience) > 1:
+		return core.Errorf(core.CodeBadConfig, "the ID token was not issued to client_id")
 	}
-	return len(s) <= 1024
+	return nil
 }
 
-// fetchKeys gets the server's keys (RFC 7517 §5).
-func (p *provider) fetchKeys(ctx context.Context, web *http.Client, place string) ([]crypto.PublicKey, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place, nil)
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// fetchKeys fetches the server's keys (RFC 7517 §5).
+func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.meta.JWKSURI, nil)
 	if err != nil {
-		return nil, core.Errorf(core.BadConfig, "jwks_url is not a URL")
+		return nil, core.Errorf(core.CodeBadConfig, "jwks_url is not a URL")
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := web.Do(req)
-	if err != nil {
-		return nil, providerhttp.ClientError(err)
-	}
-	defer resp.Body.Close()
-	if err := providerhttp.AnswerError(resp, nil, p.cfg.secrets()...); err != nil {
+	body, refused, err := getDocument(conn.client.HTTP, req, conn.cfg.secrets())
+	switch {
+	case refused:
 		return nil, core.Prefix(err, "the keys of the issuer")
+	case err != nil:
+		return nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, providerhttp.ClientError(err)
-	}
-	return readKeys(body)
+	return parseKeys(body)
 }
 
-// readKeys reads a JWK Set. Keys that cannot verify a signature, are too short
-// or unknown are left out (RFC 7517 §5).
-func readKeys(body []byte) ([]crypto.PublicKey, error) {
+// parseKeys parses a JWK Set. It skips keys that cannot verify a signature, are too short or of an
+// unknown type (RFC 7517 §5).
+func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, core.Errorf(core.Unavailable, "the keys of the issuer are not a JWK Set (RFC 7517 §5)")
+		return nil, core.Errorf(core.CodeUnavailable,
+			"the keys of the issuer are not a JWK Set (RFC 7517 §5)")
 	}
 	var keys []crypto.PublicKey
 	for _, raw := range set.Keys[:min(len(set.Keys), maxKeys)] {
@@ -208,7 +216,7 @@ func readKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 		switch public := key.Key.(type) {
 		case *rsa.PublicKey:
-			if public.N.BitLen() >= minRSA {
+			if public.N.BitLen() >= minRSABits {
 				keys = append(keys, public)
 			}
 		case *ecdsa.PublicKey, ed25519.PublicKey:
@@ -216,7 +224,7 @@ func readKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, core.Errorf(core.BadConfig, "the issuer publishes no key that could sign an ID token")
+		return nil, core.Errorf(core.CodeBadConfig, "the issuer publishes no key that could sign an ID token")
 	}
 	return keys, nil
 }

@@ -20,50 +20,66 @@ func TestIDTokens(t *testing.T) {
 		code   core.Code // 0: good
 		text   string
 	}{
-		"no at_hash": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "at_hash") } }, 0, ""},
+		"no at_hash": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "at_hash") } }, 0,
+			""},
 		"several": {func(s *people) {
 			s.claims = func(c map[string]any) { c["aud"], c["azp"] = []string{"x", clientID}, clientID }
 		}, 0, ""},
-		"just ended":     {set("exp", time.Now().Add(-4*time.Minute).Unix()), 0, ""},
-		"soon":           {set("nbf", time.Now().Add(4*time.Minute).Unix()), 0, ""},
-		"odd email":      {set("email", 7), 0, ""},
-		"ended":          {set("exp", time.Now().Add(-10*time.Minute).Unix()), core.BadConfig, "clock"},
-		"no end":         {func(s *people) { s.claims = func(c map[string]any) { delete(c, "exp") } }, core.BadConfig, "clock"},
-		"not yet":        {set("nbf", time.Now().Add(10*time.Minute).Unix()), core.BadConfig, "clock"},
-		"other audience": {set("aud", "other"), core.BadConfig, "another client"},
-		"other party":    {set("azp", "other"), core.BadConfig, "not issued to client_id"},
-		"no party":       {set("aud", []string{"x", clientID}), core.BadConfig, "not issued to client_id"},
-		"other issuer":   {set("iss", "https://evil.example.com"), core.BadConfig, "issuer"},
-		"other nonce":    {set("nonce", "of another session"), core.Denied, "nonce"},
-		"no nonce":       {func(s *people) { s.claims = func(c map[string]any) { delete(c, "nonce") } }, core.Denied, "nonce"},
-		"other at_hash":  {set("at_hash", "AAAA"), core.Denied, "another access token"},
-		"no subject":     {set("sub", ""), core.BadConfig, "no subject"},
-		"bad subject":    {set("sub", "a\nb"), core.BadConfig, "no subject"},
-		"bad claims":     {set("azp", 7), core.BadConfig, "wrong type"},
+		"just ended": {set("exp", time.Now().Add(-4*time.Minute).Unix()), 0, ""},
+		"soon":       {set("nbf", time.Now().Add(4*time.Minute).Unix()), 0, ""},
+		"odd email":  {set("email", 7), 0, ""},
+		"ended":      {set("exp", time.Now().Add(-10*time.Minute).Unix()), core.CodeBadConfig, "clock"},
+		"no end": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "exp") } },
+			core.CodeBadConfig, "clock"},
+		"not yet":        {set("nbf", time.Now().Add(10*time.Minute).Unix()), core.CodeBadConfig, "clock"},
+		"other audience": {set("aud", "other"), core.CodeBadConfig, "another client"},
+		"other party":    {set("azp", "other"), core.CodeBadConfig, "not issued to client_id"},
+		"no party": {set("aud", []string{"x", clientID}), core.CodeBadConfig,
+			"not issued to client_id"},
+		"other issuer": {set("iss", "https://evil.example.com"), core.CodeBadConfig, "issuer"},
+		"other nonce":  {set("nonce", "of another session"), core.CodeDenied, "nonce"},
+		"no nonce": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "nonce") } },
+			core.CodeDenied, "nonce"},
+		"other at_hash": {set("at_hash", "AAAA"), core.CodeDenied, "another access token"},
+		"no subject":    {set("sub", ""), core.CodeBadConfig, "no subject"},
+		"bad subject":   {set("sub", "a\nb"), core.CodeBadConfig, "no subject"},
+		"bad claims":    {set("azp", 7), core.CodeBadConfig, "wrong type"},
 		"alg none": {func(s *people) {
 			s.sign = func(text string) string {
-				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(text, ".")[1] + "."
+				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
+					strings.Split(text, ".")[1] + "."
 			}
-		}, core.BadConfig, "algorithm"},
+		}, core.CodeBadConfig, "algorithm"},
 		"alg HS256": {func(s *people) {
 			s.sign = func(text string) string {
-				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + strings.Split(text, ".")[1] + ".AAAA"
+				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." +
+					strings.Split(text, ".")[1] + ".AAAA"
 			}
-		}, core.BadConfig, "algorithm"},
+		}, core.CodeBadConfig, "algorithm"},
 		"bad signature": {func(s *people) {
-			s.sign = func(text string) string { return text[:strings.LastIndex(text, ".")+1] + strings.Repeat("A", 86) }
-		}, core.Denied, "not signed by a key"},
-		"nonsense": {func(s *people) { s.sign = func(string) string { return "nonsense" } }, core.BadConfig, "not signed"},
+			s.sign = func(text string) string {
+				return text[:strings.LastIndex(text, ".")+1] +
+					strings.Repeat("A", 86)
+			}
+		}, core.CodeDenied, "not signed by a key"},
+		"nonsense": {func(s *people) { s.sign = func(string) string { return "nonsense" } },
+			core.CodeBadConfig, "not signed"},
 		"no keys": {func(s *people) {
-			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, map[string]any{"keys": []any{}}) }
-		}, core.BadConfig, "publishes no key"},
+			s.override["/jwks"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, 200, map[string]any{"keys": []any{}})
+			}
+		}, core.CodeBadConfig, "publishes no key"},
 		"no JWK set": {func(s *people) {
-			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }
-		}, core.Unavailable, "JWK Set"},
+			s.override["/jwks"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				_, _ = w.Write([]byte("<html>"))
+			}
+		}, core.CodeUnavailable, "JWK Set"},
 		"keys later": {func(s *people) {
 			s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 503, nil) }
-		}, core.Unavailable, "503"},
-		"no place for keys": {func(s *people) { delete(s.meta, "jwks_uri") }, core.BadConfig, "jwks_url"},
+		}, core.CodeUnavailable, "503"},
+		"no place for keys": {func(s *people) { delete(s.meta, "jwks_uri") }, core.CodeBadConfig, "jwks_url"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)
@@ -104,7 +120,7 @@ func TestRenewedIDToken(t *testing.T) {
 	s.set(func() {
 		s.override["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 503, nil) }
 	})
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err, "a refresh token that rotated must not be lost for want of keys")
 	require.Equal(t, "person-1", again.Subject)
 	require.Equal(t, c.Attributes, again.Attributes)
@@ -113,7 +129,7 @@ func TestRenewedIDToken(t *testing.T) {
 		delete(s.override, "/jwks")
 		s.claims = func(c map[string]any) { c["sub"] = "person-2" }
 	})
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: again})
-	require.ErrorIs(t, err, core.Denied)
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: again})
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "another person")
 }

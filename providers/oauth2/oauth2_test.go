@@ -21,30 +21,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	for name, more := range map[string]map[string]any{
 		"client credentials": {},
-		"post and more":      {"client_auth": "client_secret_post", "audience": "api", "resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
-		"refresh token":      {"grant": "refresh_token", "refresh_token": "the-first-refresh-token"},
-		"discovery":          {"token_url": nil},
-		"private key":        {"client_secret": nil, "client_key": map[string]any{"text": keyPEM(t, ecKey)}},
-		"JWT bearer":         {"grant": "jwt_bearer", "assertion": map[string]any{"key": map[string]any{"text": keyPEM(t, ecKey)}}},
-		"token exchange":     {"grant": "token_exchange", "subject_token": "the-subject-token"},
+		"post and more": {"client_auth": "client_secret_post", "audience": "api",
+			"resource": []any{"https://api.example.com"}, "scopes": []any{"read"}},
+		"refresh token": {"grant": "refresh_token", "refresh_token": "the-first-refresh-token"},
+		"discovery":     {"token_url": nil, "issuer": ""},
+		"private key": {"client_secret": nil,
+			"client_key": map[string]any{"text": keyPEM(t, ecKey)}},
+		"JWT bearer": {"grant": "jwt_bearer",
+			"assertion": map[string]any{"key": map[string]any{"text": keyPEM(t, ecKey)}}},
+		"token exchange": {"grant": "token_exchange", "subject_token": "the-subject-token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			providertest.Run(t, providertest.Fixture{
 				Factory: oauth2.Factory,
 				Settings: func(s providertest.Server) map[string]any {
-					settings := map[string]any{
-						"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret, "tls": map[string]any{"ca": s.CA},
-					}
-					for key, value := range more {
-						if settings[key] = value; value == nil {
-							delete(settings, key)
-						}
-					}
-					if name == "private key" {
+					settings := with(map[string]any{
+						"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret,
+						"tls": map[string]any{"ca": s.CA},
+					}, more)
+					if name == "private key" { // the secret of the kit must be somewhere
 						settings["params"] = map[string]any{"pin": s.Secret}
 					}
-					if more["token_url"] == nil && name == "discovery" {
-						delete(settings, "token_url")
+					if name == "discovery" {
 						settings["issuer"] = s.TLSURL
 					}
 					return settings
@@ -57,14 +55,18 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// good is an authorization server that trusts everybody.
+// good is an authorization server that does not authenticate its clients.
 func good(w http.ResponseWriter, r *http.Request) {
 	host := "https://" + r.Host
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		writeJSON(w, 200, map[string]any{"issuer": host, "token_endpoint": host + "/token", "revocation_endpoint": host + "/revoke"})
+		writeJSON(w, 200,
+			map[string]any{"issuer": host, "token_endpoint": host + "/token",
+				"revocation_endpoint": host + "/revoke"})
 	case "/token":
-		writeJSON(w, 200, map[string]any{"access_token": "an-access-token", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "a-refresh-token"})
+		writeJSON(w, 200,
+			map[string]any{"access_token": "an-access-token", "token_type": "Bearer", "expires_in": 3600,
+				"refresh_token": "a-refresh-token"})
 	case "/revoke":
 	default:
 		http.NotFound(w, r)
@@ -83,9 +85,11 @@ func TestTokenRequest(t *testing.T) {
 			"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret},
 		}, false},
 		{"all parameters", map[string]any{
-			"scopes": []any{"a", "b"}, "audience": "aud", "resource": []any{"https://x", "urn:y"}, "params": map[string]any{"tenant": "t1"},
+			"scopes": []any{"a", "b"}, "audience": "aud", "resource": []any{"https://x", "urn:y"},
+			"params": map[string]any{"tenant": "t1"},
 		}, url.Values{
-			"grant_type": {"client_credentials"}, "scope": {"a b"}, "audience": {"aud"}, "resource": {"https://x", "urn:y"}, "tenant": {"t1"},
+			"grant_type": {"client_credentials"}, "scope": {"a b"}, "audience": {"aud"},
+			"resource": {"https://x", "urn:y"}, "tenant": {"t1"},
 		}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +110,9 @@ func TestTokenRequest(t *testing.T) {
 
 func TestBaseURL(t *testing.T) {
 	s := newServer(t)
-	c, err := s.open(t, map[string]any{"base_url": "https://api.example.com/v2"}).Authenticate(t.Context(), core.Request{})
+	c, err := s.open(t,
+		map[string]any{"base_url": "https://api.example.com/v2"}).Authenticate(t.Context(),
+		core.Request{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"base_url": "https://api.example.com/v2"}, c.Attributes)
 	require.Equal(t, []string{"https://api.example.com"}, c.Origins)
@@ -118,22 +124,24 @@ func TestRefreshAfterClientCredentials(t *testing.T) {
 	p := s.open(t, map[string]any{"scopes": []any{"a"}, "audience": "aud"})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	first := c.Renewal
+	first := c.RefreshState
 	require.False(t, first.IsZero())
 
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
-	require.False(t, c.Renewal.Equal(first), "the server rotates")
+	require.False(t, c.RefreshState.Equal(first), "the server rotates")
 	got := s.seen("/token")
-	require.Equal(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Reveal()}, "audience": {"aud"}}, got[1].form)
+	require.Equal(t,
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Reveal()},
+			"audience": {"aud"}}, got[1].form)
 
 	s.set(func() { s.rotate = false })
-	kept, err := p.Authenticate(t.Context(), core.Request{Reason: core.Rejected, Previous: c})
+	kept, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonRejected, Previous: c})
 	require.NoError(t, err)
-	require.True(t, kept.Renewal.Equal(c.Renewal), "the server returned none: the old one is kept")
+	require.True(t, kept.RefreshState.Equal(c.RefreshState), "the server returned none: the old one is kept")
 
 	s.set(func() { s.refresh = "spent by somebody else" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: kept})
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: kept})
 	require.NoError(t, err, "the client's credentials still do")
 	got = s.seen("/token")
 	require.Len(t, got, 5)
@@ -149,15 +157,15 @@ func TestRefreshDoesNotFallBack(t *testing.T) {
 		code   core.Code
 		sent   int
 	}{
-		{"server down", 503, nil, core.Unavailable, 1},
-		{"client refused", 401, map[string]any{"error": "invalid_client"}, core.Denied, 1},
-		{"empty refusal", 400, nil, core.Denied, 2},
+		{"server down", 503, nil, core.CodeUnavailable, 1},
+		{"client refused", 401, map[string]any{"error": "invalid_client"}, core.CodeDenied, 1},
+		{"empty refusal", 400, nil, core.CodeDenied, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
 			s.override = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, tt.status, tt.body) }
 			_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{
-				Reason: core.Expiring, Previous: core.Credential{Renewal: core.NewSecret("rt")},
+				Reason: core.ReasonExpiring, Previous: core.Credential{RefreshState: core.NewSecret("rt")},
 			})
 			require.ErrorIs(t, err, tt.code)
 			require.Len(t, s.seen("/token"), tt.sent)
@@ -168,33 +176,57 @@ func TestRefreshDoesNotFallBack(t *testing.T) {
 func TestRefreshGrant(t *testing.T) {
 	s := newServer(t)
 	s.refresh, s.rotate = "configured", true
-	p := s.open(t, map[string]any{"grant": "refresh_token", "refresh_token": "configured", "scopes": []any{"a"}})
+	p := s.open(t,
+		map[string]any{"grant": "refresh_token", "refresh_token": "configured", "scopes": []any{"a"}})
 	c, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
-	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	c, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err, "the rotated one is used")
 	require.Equal(t, "a", s.seen("/token")[0].form.Get("scope"))
 
 	s.set(func() { s.refresh = "another" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
-	require.ErrorIs(t, err, core.Denied)
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "invalid_grant")
 	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
 
 	s.set(func() { s.refresh = "configured" })
 	before := len(s.seen("/token"))
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: core.Credential{Renewal: core.NewSecret("revoked")}})
+	_, err = p.Authenticate(t.Context(),
+		core.Request{Reason: core.ReasonExpiring,
+			Previous: core.Credential{RefreshState: core.NewSecret("revoked")}})
 	require.NoError(t, err, "the one in the settings is tried where the stored one is refused")
 	require.Len(t, s.seen("/token"), before+2)
+}
+
+// TestRefreshTokenOfTheSettings checks that a refused token of the settings is not sent a second
+// time, and that it is not revoked with the tokens that were obtained with it.
+func TestRefreshTokenOfTheSettings(t *testing.T) {
+	s := newServer(t)
+	s.refresh = "configured" // which the server does not replace
+	p := s.open(t, map[string]any{
+		"grant": "refresh_token", "refresh_token": "configured", "revocation_url": s.URL + "/revoke",
+	})
+	c, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	require.ErrorIs(t, p.(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
+	require.Empty(t, s.seen("/revoke"))
+
+	s.set(func() { s.refresh = "another" })
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
+	require.ErrorIs(t, err, core.CodeDenied)
+	require.Len(t, s.seen("/token"), 2)
 }
 
 func TestWrongSecret(t *testing.T) {
 	s := newServer(t)
 	s.override = func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, 401, map[string]any{"error": "invalid_client", "error_description": r.Header.Get("Authorization") + " " + secret})
+		writeJSON(w, 401,
+			map[string]any{"error": "invalid_client",
+				"error_description": r.Header.Get("Authorization") + " " + secret})
 	}
 	_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	require.ErrorContains(t, err, "invalid_client")
 	requireClean(t, err)
 	require.Len(t, s.seen("/token"), 1, "no other way of authentication is tried")
@@ -209,15 +241,16 @@ func TestRevoke(t *testing.T) {
 	r := p.(core.Revoker)
 	require.NoError(t, r.Revoke(t.Context(), c))
 	require.Equal(t, []string{"refresh_token", "access_token"}, s.revoked)
-	require.Contains(t, c.Attach.Header["Authorization"].Reveal(), s.seen("/revoke")[1].form.Get("token"))
+	require.Contains(t, c.Attach.Header["Authorization"].Reveal(),
+		s.seen("/revoke")[1].form.Get("token"))
 	require.NoError(t, r.Revoke(t.Context(), core.Credential{}), "nothing to revoke")
 
 	require.ErrorIs(t, s.open(t, nil).(core.Revoker).Revoke(t.Context(), c), errors.ErrUnsupported)
 	gone := s.open(t, map[string]any{"revocation_url": s.URL + "/gone"})
-	require.ErrorIs(t, gone.(core.Revoker).Revoke(t.Context(), c), core.BadConfig)
+	require.ErrorIs(t, gone.(core.Revoker).Revoke(t.Context(), c), core.CodeBadConfig)
 }
 
-// TestSession renews, survives a 401 and revokes at the end, in a real session.
+// TestSession checks renewal, a 401 and the revocation at the end with a session.
 func TestSession(t *testing.T) {
 	s := newServer(t)
 	s.expiresIn = "garbage"
@@ -231,7 +264,8 @@ func TestSession(t *testing.T) {
 		}
 	}))
 	t.Cleanup(api.Close)
-	session := core.New("api", s.open(t, map[string]any{"revocation_url": s.URL + "/revoke"}), &core.Options{Origins: []string{api.URL}})
+	session := core.New("api", s.open(t, map[string]any{"revocation_url": s.URL + "/revoke"}),
+		&core.Options{Origins: []string{api.URL}})
 	ctx := t.Context()
 	get := func() error {
 		resp, err := session.Client().Get(api.URL)
@@ -241,7 +275,7 @@ func TestSession(t *testing.T) {
 		require.Equal(t, 200, resp.StatusCode)
 		return resp.Body.Close()
 	}
-	require.ErrorIs(t, get(), core.NotInitialized)
+	require.ErrorIs(t, get(), core.CodeNotInitialized)
 	require.NoError(t, session.Init(ctx))
 	require.NoError(t, get())
 	require.NoError(t, get())

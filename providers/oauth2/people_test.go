@@ -25,8 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// people is an authorization server that signs in whoever comes, with a public
-// client, as strict as RFC 6749, 7636, 8628 and 9126 let it be.
+// people is an authorization server with a public client that signs in any person. It refuses what
+// RFC 6749, 7636, 8628 and 9126 let a server refuse.
 type people struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey
@@ -48,11 +48,13 @@ func newPeople(t *testing.T) *people {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	s := &people{key: key, codes: map[string]url.Values{}, pushed: map[string]url.Values{}, override: map[string]http.HandlerFunc{}}
+	s := &people{key: key, codes: map[string]url.Values{}, pushed: map[string]url.Values{},
+		override: map[string]http.HandlerFunc{}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	s.meta = map[string]any{
-		"issuer": s.URL, "authorization_endpoint": s.URL + "/authorize?tenant=t1", "token_endpoint": s.URL + "/token",
+		"issuer": s.URL, "authorization_endpoint": s.URL + "/authorize?tenant=t1",
+		"token_endpoint":                s.URL + "/token",
 		"device_authorization_endpoint": s.URL + "/device", "jwks_uri": s.URL + "/jwks",
 		"authorization_response_iss_parameter_supported": true,
 	}
@@ -79,7 +81,8 @@ func (s *people) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/oauth-authorization-server":
 		writeJSON(w, 200, s.meta)
 	case "/jwks":
-		writeJSON(w, 200, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.key.Public(), Algorithm: "ES256"}}})
+		writeJSON(w, 200,
+			jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.key.Public(), Algorithm: "ES256"}}})
 	case "/par":
 		name := "urn:ietf:params:oauth:request_uri:" + rand.Text()
 		s.pushed[name] = maps.Clone(r.PostForm)
@@ -104,7 +107,8 @@ func (s *people) authorize(w http.ResponseWriter, r *http.Request) {
 		form = s.pushed[name]
 		delete(s.pushed, name)
 	}
-	if form.Get("response_type") != "code" || form.Get("code_challenge_method") != "S256" || form.Get("client_id") != clientID || r.URL.Query().Get("tenant") != "t1" {
+	if form.Get("response_type") != "code" || form.Get("code_challenge_method") != "S256" ||
+		form.Get("client_id") != clientID || r.URL.Query().Get("tenant") != "t1" {
 		http.Error(w, "not a good request", 400)
 		return
 	}
@@ -125,7 +129,8 @@ func (s *people) token(w http.ResponseWriter, r *http.Request) {
 		asked, ok := s.codes[form.Get("code")]
 		delete(s.codes, form.Get("code"))
 		sum := sha256.Sum256([]byte(form.Get("code_verifier")))
-		if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != asked.Get("code_challenge") || form.Get("redirect_uri") != asked.Get("redirect_uri") || form.Has("scope") {
+		if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != asked.Get("code_challenge") ||
+			form.Get("redirect_uri") != asked.Get("redirect_uri") || form.Has("scope") {
 			writeJSON(w, 400, map[string]any{"error": "invalid_grant"})
 			return
 		}
@@ -149,7 +154,8 @@ func (s *people) token(w http.ResponseWriter, r *http.Request) {
 	s.refresh = "rt-" + rand.Text()
 	access := "at-" + rand.Text()
 	writeJSON(w, 200, map[string]any{
-		"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": s.refresh, "id_token": s.idToken(access, nonce),
+		"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": s.refresh,
+		"id_token": s.idToken(access, nonce),
 	})
 }
 
@@ -157,8 +163,10 @@ func (s *people) token(w http.ResponseWriter, r *http.Request) {
 func (s *people) idToken(access, nonce string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims := map[string]any{
-		"iss": s.URL, "sub": "person-1", "aud": clientID, "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
-		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "email": "ada@example.com", "preferred_username": "ada",
+		"iss": s.URL, "sub": "person-1", "aud": clientID, "exp": time.Now().Add(time.Hour).Unix(),
+		"iat":     time.Now().Unix(),
+		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "email": "ada@example.com",
+		"preferred_username": "ada",
 	}
 	if nonce != "" {
 		claims["nonce"] = nonce
@@ -188,7 +196,8 @@ func (s *people) idToken(access, nonce string) string {
 // open makes a provider that signs people in.
 func (s *people) open(t *testing.T, changes map[string]any) core.Provider {
 	t.Helper()
-	settings := map[string]any{"grant": "authorization_code", "issuer": s.URL, "client_id": clientID, "scopes": []any{"openid", "read"}}
+	settings := map[string]any{"grant": "authorization_code", "issuer": s.URL, "client_id": clientID,
+		"scopes": []any{"openid", "read"}}
 	for name, value := range changes {
 		if settings[name] = value; value == nil {
 			delete(settings, name)
@@ -218,7 +227,8 @@ type window struct {
 	pages chan string
 }
 
-var web = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+var web = &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
+	Timeout: 20 * time.Second}
 
 func newWindow() *window { return &window{pages: make(chan string, 10)} }
 
@@ -244,7 +254,7 @@ func (w *window) ui() core.UI {
 func signIn(t *testing.T, p core.Provider) (core.Credential, string, error) {
 	t.Helper()
 	w := newWindow()
-	c, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, w.ui())
+	c, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, w.ui())
 	select {
 	case page := <-w.pages:
 		return c, page, err

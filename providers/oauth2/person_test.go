@@ -39,7 +39,8 @@ func TestSignInConformance(t *testing.T) {
 		Person: func(s providertest.Server, willing bool) core.UI {
 			roots := x509.NewCertPool()
 			roots.AppendCertsFromPEM([]byte(s.CA))
-			browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
+			browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+				TLSClientConfig: &tls.Config{RootCAs: roots}}}
 			return core.UI{Open: func(ctx context.Context, link string) error {
 				if !willing {
 					link += "&unwilling=yes"

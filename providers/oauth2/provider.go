@@ -1,192 +1,170 @@
+// The provider: one call of the session after the other, put together from the parts above.
+//
+// Read on in tokensource.go.
+
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"net/http"
-	"net/url"
+	"maps"
+	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/providers/internal/attach"
-	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/dpop"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
-// provider holds the settings and, once discovered, what the server says about
-// itself; no token.
+// provider holds the settings and what the server publishes; it keeps no token.
 type provider struct {
-	cfg  Config
-	meta atomic.Pointer[metadata]
-	// nonce is the one that the server said last, for the next proof.
-	nonce dpop.Nonce
+	cfg    Config
+	grant  *grantType
+	server discovery
+	nonce  dpop.Nonce // the server's last nonce, for the next proof of a token request
 }
 
-// Authenticate asks the token endpoint for an access token.
+// The abilities that only some settings call for are in types of their own, as a session asks a
+// provider's type for its abilities.
+type (
+	signInProvider struct{ *provider }
+	boundProvider  struct {
+		*provider
+		proofAuthorizer
+	}
+	boundSignInProvider struct {
+		signInProvider
+		proofAuthorizer
+	}
+)
+
+// newProvider returns a provider with the abilities that cfg calls for. It copies the lists and
+// maps of cfg, which are the caller's. cfg must be valid.
+func newProvider(cfg Config) core.Provider {
+	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
+	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
+	cfg.Assertion.Claims, _ = revealSecrets(cfg.Assertion.Claims).(map[string]any)
+	g := grantNamed(cfg.Grant)
+	p := &provider{cfg: cfg, grant: g}
+	p.server.cfg = &p.cfg
+	switch {
+	case cfg.DPoP && g.signIn != nil:
+		return &boundSignInProvider{signInProvider: signInProvider{p}}
+	case cfg.DPoP:
+		return &boundProvider{provider: p}
+	case g.signIn != nil:
+		return signInProvider{p}
+	}
+	return p
+}
+
+// Authenticate requests an access token: with the refresh token of the previous credential if there
+// is one, otherwise in the way of the grant.
 func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
-	if signsIn(p.cfg.Grant) && req.Previous.Renewal.IsZero() {
+	if p.grant.signIn != nil && req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, errSignIn
 	}
-	conn, err := p.connect(ctx, req)
+	conn, err := p.server.connect(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	before := unseal(req.Previous.Renewal)
-	if err := p.bind(conn, before); err != nil {
+	previous := unseal(req.Previous.RefreshState)
+	if err := conn.bind(&p.nonce, previous); err != nil {
 		return core.Credential{}, err
 	}
-	token, err := p.token(ctx, conn, before.Refresh, req.Inputs)
+	token, err := p.token(ctx, conn, previous.Refresh)
 	if err != nil {
-		return core.Credential{}, p.failed(conn, err)
+		return core.Credential{}, p.annotate(conn, err)
 	}
-	if signsIn(p.cfg.Grant) {
-		return p.again(ctx, conn, token, req.Previous)
+	if p.grant.signIn != nil {
+		return conn.renewedCredential(ctx, token, req.Previous)
 	}
-	cred := p.credential(conn, token)
-	if who := req.Inputs[subjectToken].Subject; who != "" && p.cfg.Grant == TokenExchange {
-		cred.Subject = who
+	cred := conn.credential(token)
+	cred.Subject = p.cfg.ClientID
+	if p.grant.subject != nil {
+		cred.Subject = cmp.Or(p.grant.subject(&p.cfg, req.Inputs), p.cfg.ClientID)
 	}
 	return cred, nil
 }
 
-// failed returns the error of a token request, or of what goes into it.
-func (p *provider) failed(conn *connection, err error) error {
+func (p *provider) token(ctx context.Context, conn *connection,
+	refresh core.Secret) (grant.Token, error) {
+	request := func() (grant.Token, error) { return p.grant.request(ctx, conn, conn.req.Inputs) }
+	if refresh.IsZero() {
+		return request()
+	}
+	conn.sent = true
+	return p.grant.renew(ctx, conn, refresh, request)
+}
+
+// annotate completes the error of a token request. An error of a local file is returned as local
+// only if this call has sent nothing: core.Error.Local means that no server was asked. After an
+// error that is not a refusal, the metadata is fetched again, as the endpoint may have moved.
+func (p *provider) annotate(conn *connection, err error) error {
 	var e *core.Error
 	switch {
 	case errors.As(err, &e) && e.Local && !conn.sent:
 		return err
 	case e != nil && e.Local:
-		err = core.Errorf(core.CodeOf(err), "%w", core.Cause(err)) // the server was asked before
-	case core.CodeOf(err) != core.Denied:
-		p.meta.Store(nil) // the endpoint may have moved
+		err = core.Errorf(core.CodeOf(err), "%w", core.Cause(err))
+	case core.CodeOf(err) != core.CodeDenied:
+		p.server.forget()
 	}
-	return conn.meta.explain(err, &p.cfg)
+	return p.explain(conn.meta, err)
 }
 
-// credential makes the credential of a token that conn obtained.
-func (p *provider) credential(conn *connection, token grant.Token) core.Credential {
-	cred := core.Credential{
-		Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": token.Header()}},
-		Renewal: renewal{token.Refresh, conn.key.Secret()}.seal(),
-		Expiry:  token.Expiry,
-		Subject: p.cfg.ClientID,
+// explain adds to a refusal what the server publishes about itself, if that is the reason: it does
+// not offer the grant, or the way in which the client authenticates. The lists are consulted after
+// a refusal only, as servers publish incomplete ones.
+func (p *provider) explain(m *metadata, err error) error {
+	if core.CodeOf(err) != core.CodeDenied && core.CodeOf(err) != core.CodeBadConfig {
+		return err
 	}
-	if p.cfg.Grant == JWTBearer && !p.cfg.Assertion.given() {
-		cred.Subject = p.cfg.assertionSubject()
+	refused := func(code string) bool {
+		return grant.ErrorCode(err, code) || grant.ErrorCode(err, "unauthorized_client")
 	}
-	attach.Address(&cred, p.cfg.BaseURL)
-	p.cfg.present(&cred, conn.own)
-	return cred
+	method := p.cfg.authMethod()
+	switch {
+	case omits(m.GrantTypes, p.grant.parameter) && refused("unsupported_grant_type"):
+		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the grant %s, but %s",
+			core.Cause(err), p.grant.name, p.cfg.printable(m.GrantTypes))
+	case omits(m.AuthMethods, method) && refused("invalid_client"):
+		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the client_auth %s, but %s",
+			core.Cause(err), method, p.cfg.printable(m.AuthMethods))
+	}
+	return err
 }
 
-// token makes the request that the grant and an earlier refresh token ask for.
-func (p *provider) token(ctx context.Context, conn *connection, refresh core.Secret, inputs map[string]core.Credential) (grant.Token, error) {
-	conn.sent = conn.sent || !refresh.IsZero()
-	if signsIn(p.cfg.Grant) {
-		return p.renewSignIn(ctx, conn, refresh)
+// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its connection asks for no
+// renewal, whatever req says.
+func (p signInProvider) SignIn(ctx context.Context, req core.Request,
+	ui core.UI) (core.Credential, error) {
+	if ctx.Err() != nil {
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the sign-in did not begin: %w",
+			context.Cause(ctx))
 	}
-	if p.cfg.Grant == RefreshToken {
-		if own := p.cfg.RefreshToken; !refresh.IsZero() && !refresh.Equal(own) {
-			token, err := conn.client.Refresh(ctx, refresh)
-			if !grant.ErrorCode(err, "invalid_grant") {
-				return token, err
-			} // somebody may have put another into the settings since
-		}
-		return conn.client.Refresh(ctx, p.cfg.RefreshToken)
+	if err := p.grant.signIn.checkUI(ui); err != nil {
+		return core.Credential{}, err
 	}
-	if !refresh.IsZero() {
-		again := *conn.client
-		again.Scopes = nil // those that were granted, which may be fewer (RFC 6749 §6)
-		token, err := again.Refresh(ctx, refresh)
-		// A spent refresh token is refused in many ways; a refused client
-		// would be refused again.
-		if err == nil || core.CodeOf(err) == core.Unavailable || grant.ErrorCode(err, "invalid_client") {
-			return token, err
-		}
-	}
-	switch p.cfg.Grant {
-	case JWTBearer:
-		return p.jwtBearer(ctx, conn)
-	case TokenExchange:
-		return p.tokenExchange(ctx, conn, inputs)
-	}
-	return conn.client.ClientCredentials(ctx)
-}
-
-// connection is the client of the authorization server for one call of the
-// provider.
-type connection struct {
-	client *grant.Client // with the token endpoint
-	own    certs.Bundle  // what the client shows in TLS
-	meta   *metadata     // what the server says about itself; without an issuer, what the settings say
-	key    *dpop.Key     // what the tokens are bound to; nil: nothing (see bind)
-	req    core.Request  // what the session asks, for core.Retry
-	sent   bool          // something was sent in this call of the provider
-}
-
-// connect makes the client of the authorization server for one request of the
-// session, with certificates and keys as they are in their files now, and then
-// discovers the server's endpoints unless they are known.
-func (p *provider) connect(ctx context.Context, req core.Request) (*connection, error) {
-	web, own, err := p.cfg.web(ctx, req)
+	conn, err := p.server.connect(ctx, core.Request{MayRetry: req.MayRetry})
 	if err != nil {
-		return nil, err
+		return core.Credential{}, err
 	}
-	signer, err := p.cfg.assertionSigner()
-	if err != nil {
-		return nil, err
+	if err := conn.bind(&p.nonce, renewal{}); err != nil {
+		return core.Credential{}, err
 	}
-	conn := &connection{own: own, req: req, sent: p.cfg.Issuer != "" && p.meta.Load() == nil}
-	meta, err := p.endpoints(ctx, conn, web)
-	if err != nil {
-		return nil, err
-	}
-	c := &grant.Client{
-		TokenURL: meta.TokenEndpoint, ID: p.cfg.ClientID, Auth: p.cfg.auth(meta, signer), Scopes: p.cfg.Scopes,
-		Params: url.Values{}, HTTP: web, MayRetry: req.MayRetry,
-	}
-	for name, value := range p.cfg.Params {
-		c.Params.Set(name, value.Reveal())
-		c.Secrets = append(c.Secrets, value)
-	}
-	if p.cfg.Audience != "" {
-		c.Params.Set("audience", p.cfg.Audience)
-	}
-	if len(p.cfg.Resource) > 0 {
-		c.Params["resource"] = p.cfg.Resource
-	}
-	conn.client, conn.meta = c, meta
-	return conn, nil
+	return p.grant.signIn.run(ctx, conn, ui)
 }
 
-// endpoints returns where the server's endpoints are: those of the settings,
-// and for the rest what the issuer says.
-func (p *provider) endpoints(ctx context.Context, conn *connection, web *http.Client) (*metadata, error) {
-	m := metadata{TokenEndpoint: p.cfg.TokenURL}
-	if p.cfg.Issuer != "" {
-		said, err := p.metadata(ctx, conn.req, web)
-		if err != nil {
-			return nil, err
-		}
-		m = said.seenBy(&p.cfg.ClientSettings)
-	}
-	if p.cfg.RevocationURL != "" {
-		m.RevocationEndpoint = p.cfg.RevocationURL
-	}
-	p.cfg.SignInSettings.override(&m)
-	return &m, nil
-}
-
-// Revoke ends the tokens of c at the server (RFC 7009): the refresh token that
-// came with it, and the access token. With the grant refresh_token it does
-// nothing, as the token in the settings could end with them.
+// Revoke revokes the tokens of c at the server (RFC 7009): the refresh token that was issued with
+// it, and the access token. The error wraps [errors.ErrUnsupported] if the server has no revocation
+// endpoint, or if the grant keeps its tokens.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	if p.cfg.Grant == RefreshToken || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
+	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	conn, err := p.connect(ctx, core.Request{Reason: core.Expiring})
+	conn, err := p.server.connect(ctx, core.Request{Reason: core.ReasonExpiring})
 	if err != nil {
 		return err
 	}
@@ -194,13 +172,12 @@ func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
 	if endpoint == "" {
 		return errors.ErrUnsupported
 	}
-	_, text, _ := strings.Cut(c.Attach.Header["Authorization"].Reveal(), " ")
-	access := core.NewSecret(text)
+	_, access, _ := strings.Cut(c.Attach.Header["Authorization"].Reveal(), " ")
 	var first error
 	for _, t := range []struct {
 		token core.Secret
 		hint  string
-	}{{unseal(c.Renewal).Refresh, "refresh_token"}, {access, "access_token"}} {
+	}{{unseal(c.RefreshState).Refresh, "refresh_token"}, {core.NewSecret(access), "access_token"}} {
 		if t.token.IsZero() {
 			continue
 		}

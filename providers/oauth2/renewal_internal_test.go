@@ -13,10 +13,12 @@ func TestRenewal(t *testing.T) {
 	key, err := dpop.NewKey("")
 	require.NoError(t, err)
 	refresh := core.NewSecret(`r-"<&>\{}`)
-	for _, r := range []renewal{{}, {Refresh: refresh}, {Key: key.Secret()}, {Refresh: refresh, Key: key.Secret()}} {
+	for _, r := range []renewal{{}, {Refresh: refresh}, {Key: key.Secret()},
+		{Refresh: refresh, Key: key.Secret()}} {
 		require.Equal(t, r, unseal(r.seal()))
 	}
-	require.Equal(t, refresh, renewal{Refresh: refresh}.seal(), "a refresh token alone is its own text")
+	require.Equal(t, refresh, renewal{Refresh: refresh}.seal(),
+		"a refresh token alone is its own text")
 	require.True(t, renewal{}.seal().IsZero())
 	require.Equal(t, refresh, renewal{Refresh: refresh, Key: core.NewSecret("no JSON")}.seal())
 }
@@ -29,7 +31,8 @@ func TestForeignRenewal(t *testing.T) {
 	good := renewal{core.NewSecret("r"), key.Secret()}.seal().Reveal()
 	require.True(t, strings.HasPrefix(good, envelopeStart))
 	for _, text := range []string{
-		good[:len(good)-1], strings.Replace(good, `:1`, `:2`, 1), `{"authsession":"1"}`, envelopeStart, `{"authsession":1}`,
+		good[:len(good)-1], strings.Replace(good, `:1`, `:2`, 1), `{"authsession":"1"}`, envelopeStart,
+		`{"authsession":1}`,
 	} {
 		require.Equal(t, renewal{}, unseal(core.NewSecret(text)), text)
 	}
@@ -37,7 +40,9 @@ func TestForeignRenewal(t *testing.T) {
 
 // FuzzRenewal checks that what was read once is written and read as the same.
 func FuzzRenewal(f *testing.F) {
-	for _, s := range []string{"", "r", `{"a":1}`, `{"authsession":1,"refresh_token":"r","dpop_key":{"kty":"EC"}}`, `{"authsession":1,"dpop_key":"}"}`, `{"authsession":9}`} {
+	for _, s := range []string{"", "r", `{"a":1}`,
+		`{"authsession":1,"refresh_token":"r","dpop_key":{"kty":"EC"}}`,
+		`{"authsession":1,"dpop_key":"}"}`, `{"authsession":9}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -32,7 +32,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	type settings = map[string]any
 	key := settings{"text": keyPEM(t, ecKey)}
 	assertion := func(a settings) settings { return settings{"grant": "jwt_bearer", "assertion": a} }
-	previous := core.Credential{Renewal: core.NewSecret("rt-1")}
+	previous := core.Credential{RefreshState: core.NewSecret("rt-1")}
 	for name, tc := range map[string]struct {
 		settings settings
 		previous core.Credential
@@ -41,13 +41,17 @@ func TestWhatIsRepeated(t *testing.T) {
 	}{
 		"client credentials": {settings: settings{}, again: true},
 		"with an assertion": {
-			settings: settings{"client_secret": nil, "client_key": key}, again: true, differs: "client_assertion",
+			settings: settings{"client_secret": nil, "client_key": key}, again: true,
+			differs: "client_assertion",
 		},
-		"an assertion that is made":    {settings: assertion(settings{"key": key}), again: true, differs: "assertion"},
-		"an assertion that is given":   {settings: assertion(settings{"file": given})},
-		"a refresh token":              {settings: settings{"grant": "refresh_token", "refresh_token": "rt-0"}},
+		"an assertion that is made": {settings: assertion(settings{"key": key}), again: true,
+			differs: "assertion"},
+		"an assertion that is given": {settings: assertion(settings{"file": given})},
+		"a refresh token": {settings: settings{"grant": "refresh_token",
+			"refresh_token": "rt-0"}},
 		"a refresh token that rotates": {settings: settings{}, previous: previous},
-		"a subject's token":            {settings: settings{"grant": "token_exchange", "subject_token": "st-1"}},
+		"a subject's token": {settings: settings{"grant": "token_exchange",
+			"subject_token": "st-1"}},
 	} {
 		for kind, bad := range map[string]http.HandlerFunc{
 			"503":   busy,
@@ -65,7 +69,7 @@ func TestWhatIsRepeated(t *testing.T) {
 				_, err := s.open(t, tc.settings).Authenticate(t.Context(), req)
 				sent := s.seen("/token")
 				if !tc.again {
-					require.ErrorIs(t, err, core.Unavailable)
+					require.ErrorIs(t, err, core.CodeUnavailable)
 					require.Len(t, sent, 1)
 					return
 				}
@@ -82,7 +86,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		s := newServer(t)
 		s.override = cutOff
 		_, err := s.open(t, nil).Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Len(t, s.seen("/token"), 1)
 	})
 }
@@ -97,11 +101,11 @@ func TestDocumentsAreRepeated(t *testing.T) {
 				delete(s.override, path) // which the server's lock guards
 				cutOff(w, r)
 			}
-			p := s.open(t, nil).(core.SignIn)
+			p := s.open(t, nil).(core.InteractiveProvider)
 			_, err := p.SignIn(t.Context(), core.Request{MayRetry: mayRetry}, newWindow().ui())
 			require.Equal(t, mayRetry, err == nil, "%s: %v", path, err)
 			if !mayRetry {
-				require.ErrorIs(t, err, core.Unavailable)
+				require.ErrorIs(t, err, core.CodeUnavailable)
 			}
 		}
 	}
@@ -149,11 +153,11 @@ func TestLocalFaults(t *testing.T) {
 		require.False(t, local(err), "the server was asked for its endpoints")
 		for range 3 {
 			_, err = p.Authenticate(t.Context(), core.Request{})
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.True(t, local(err))
 		}
 		require.Len(t, s.seen(rfc8414), 1)
-		spent := core.Credential{Renewal: core.NewSecret("spent")}
+		spent := core.Credential{RefreshState: core.NewSecret("spent")}
 		_, err = p.Authenticate(t.Context(), core.Request{Previous: spent})
 		require.ErrorContains(t, err, "subject_token: file")
 		require.False(t, local(err), "a refresh token was sent")
@@ -171,7 +175,7 @@ func TestLocalFaults(t *testing.T) {
 		s.Close()
 		began := time.Now()
 		_, err := p.Authenticate(t.Context(), core.Request{})
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.False(t, local(err))
 		require.Less(t, time.Since(began), 2*time.Second)
 		require.False(t, strings.Contains(err.Error(), secret))

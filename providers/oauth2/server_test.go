@@ -21,8 +21,7 @@ const (
 	secret   = "s+e c/r&t=é%41"
 )
 
-// server is an authorization server for one client, as strict as RFC 6749
-// lets it be.
+// server is an authorization server for one client. It refuses what RFC 6749 lets a server refuse.
 type server struct {
 	*httptest.Server
 	mu        sync.Mutex // guards all below
@@ -79,10 +78,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
-	answer := map[string]any{"access_token": "at-" + rand.Text(), "token_type": "bearer", "expires_in": s.expiresIn}
+	answer := map[string]any{"access_token": "at-" + rand.Text(), "token_type": "bearer",
+		"expires_in": s.expiresIn}
 	switch grant := r.PostForm.Get("grant_type"); {
 	case !s.authenticated(r):
-		writeJSON(w, 401, map[string]any{"error": "invalid_client", "error_description": "no: " + r.Header.Get("Authorization") + secret})
+		writeJSON(w, 401,
+			map[string]any{"error": "invalid_client",
+				"error_description": "no: " + r.Header.Get("Authorization") + secret})
 		return
 	case grant == "refresh_token" && r.PostForm.Get("refresh_token") != s.refresh:
 		writeJSON(w, 400, map[string]any{"error": "invalid_grant"})
@@ -134,9 +136,10 @@ func (s *server) set(change func()) {
 	change()
 }
 
-// settings are good settings for s, with changes.
+// settings returns valid settings for s, with changes.
 func (s *server) settings(changes map[string]any) map[string]any {
-	settings := map[string]any{"token_url": s.URL + "/token", "client_id": clientID, "client_secret": secret}
+	settings := map[string]any{"token_url": s.URL + "/token", "client_id": clientID,
+		"client_secret": secret}
 	for name, value := range changes {
 		if value == nil {
 			delete(settings, name)
@@ -157,7 +160,10 @@ func (s *server) open(t *testing.T, changes map[string]any) core.Provider {
 
 func requireClean(t *testing.T, err error) {
 	t.Helper()
-	for _, text := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
-		require.False(t, strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)), "an error shows the secret")
+	for _, text := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err),
+		fmt.Sprintf("%#v", err)} {
+		require.False(t,
+			strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)),
+			"an error shows the secret")
 	}
 }

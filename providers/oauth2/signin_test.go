@@ -18,11 +18,12 @@ import (
 func TestSignIn(t *testing.T) {
 	s := newPeople(t)
 	p := s.open(t, map[string]any{
-		"authorization_params": map[string]any{"prompt": "login"}, "audience": "aud", "resource": []any{"https://api.example.com"},
+		"authorization_params": map[string]any{"prompt": "login"}, "audience": "aud",
+		"resource": []any{"https://api.example.com"},
 		"base_url": "https://api.example.com/v2", "redirect": map[string]any{"path": "/callback"},
 	})
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.Empty(t, s.seen("/token"), "nothing is sent before the person is there")
 
 	c, page, err := signIn(t, p)
@@ -31,12 +32,15 @@ func TestSignIn(t *testing.T) {
 	require.Contains(t, page, "127.0.0.1", "the page names the server")
 	require.Contains(t, c.Attach.Header["Authorization"].Reveal(), "Bearer at-")
 	require.Equal(t, "person-1", c.Subject)
-	require.Equal(t, map[string]string{"base_url": "https://api.example.com/v2", "email": "ada@example.com", "preferred_username": "ada"}, c.Attributes)
+	require.Equal(t,
+		map[string]string{"base_url": "https://api.example.com/v2", "email": "ada@example.com",
+			"preferred_username": "ada"}, c.Attributes)
 	require.WithinDuration(t, time.Now().Add(time.Hour), c.Expiry, 10*time.Second)
 
 	asked := s.seen("/authorize")[0].form
 	for name, want := range map[string]string{
-		"tenant": "t1", "prompt": "login", "audience": "aud", "resource": "https://api.example.com", "scope": "openid read",
+		"tenant": "t1", "prompt": "login", "audience": "aud", "resource": "https://api.example.com",
+		"scope": "openid read",
 	} {
 		require.Equal(t, want, asked.Get(name))
 	}
@@ -46,37 +50,40 @@ func TestSignIn(t *testing.T) {
 	require.True(t, strings.HasSuffix(asked.Get("redirect_uri"), "/callback"))
 	require.Empty(t, s.seen("/token")[0].auth, "a public client")
 
-	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: c})
+	again, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: c})
 	require.NoError(t, err)
 	require.Equal(t, c.Subject, again.Subject)
 	require.Equal(t, c.Attributes, again.Attributes)
-	require.False(t, again.Renewal.Equal(c.Renewal))
+	require.False(t, again.RefreshState.Equal(c.RefreshState))
 
 	s.set(func() { s.refresh = "spent by somebody else" })
-	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: again})
-	require.ErrorIs(t, err, core.Interactive)
+	_, err = p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: again})
+	require.ErrorIs(t, err, core.CodeInteractive)
 }
 
 func TestRefusedRenewals(t *testing.T) {
 	s := newPeople(t)
 	p := s.open(t, nil)
-	previous := core.Credential{Renewal: core.NewSecret("rt"), Subject: "person-1"}
+	previous := core.Credential{RefreshState: core.NewSecret("rt"), Subject: "person-1"}
 	for name, tt := range map[string]struct {
 		status int
 		body   map[string]any
 		code   core.Code
 	}{
-		"spent":             {400, map[string]any{"error": "invalid_grant"}, core.Interactive},
-		"spent, vaguely":    {400, map[string]any{"error": "invalid_request"}, core.Interactive},
-		"a page":            {403, nil, core.Interactive},
-		"no such client":    {401, map[string]any{"error": "invalid_client"}, core.Denied},
-		"later":             {503, nil, core.Unavailable},
-		"no token endpoint": {404, nil, core.BadConfig},
+		"spent":             {400, map[string]any{"error": "invalid_grant"}, core.CodeInteractive},
+		"spent, vaguely":    {400, map[string]any{"error": "invalid_request"}, core.CodeInteractive},
+		"a page":            {403, nil, core.CodeInteractive},
+		"no such client":    {401, map[string]any{"error": "invalid_client"}, core.CodeDenied},
+		"later":             {503, nil, core.CodeUnavailable},
+		"no token endpoint": {404, nil, core.CodeBadConfig},
 	} {
 		s.set(func() {
-			s.override["/token"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, tt.status, tt.body) }
+			s.override["/token"] = func(w http.ResponseWriter,
+				_ *http.Request) {
+				writeJSON(w, tt.status, tt.body)
+			}
 		})
-		_, err := p.Authenticate(t.Context(), core.Request{Reason: core.Expiring, Previous: previous})
+		_, err := p.Authenticate(t.Context(), core.Request{Reason: core.ReasonExpiring, Previous: previous})
 		require.ErrorIs(t, err, tt.code, name)
 	}
 }
@@ -86,7 +93,8 @@ func TestPushedRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)
 			if changes == nil {
-				s.meta["pushed_authorization_request_endpoint"], s.meta["require_pushed_authorization_requests"] = s.URL+"/par", true
+				s.meta["pushed_authorization_request_endpoint"],
+					s.meta["require_pushed_authorization_requests"] = s.URL+"/par", true
 			} else {
 				changes["pushed_authorization_url"] = s.URL + "/par"
 			}
@@ -102,14 +110,16 @@ func TestPushedRequest(t *testing.T) {
 	}
 	s := newPeople(t)
 	s.meta["require_pushed_authorization_requests"] = true
-	_, err := s.open(t, nil).(core.SignIn).SignIn(t.Context(), core.Request{}, newWindow().ui())
-	require.ErrorIs(t, err, core.BadConfig)
+	_, err := s.open(t, nil).(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, newWindow().ui())
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	for _, answer := range []map[string]any{{}, {"request_uri": "x\ny"}, {"request_uri": 7}} {
 		s.set(func() {
 			s.override["/par"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 201, answer) }
 		})
-		_, err = s.open(t, map[string]any{"pushed_authorization_url": s.URL + "/par"}).(core.SignIn).SignIn(t.Context(), core.Request{}, newWindow().ui())
-		require.ErrorIs(t, err, core.Unavailable)
+		_, err = s.open(t,
+			map[string]any{"pushed_authorization_url": s.URL + "/par"}).(core.InteractiveProvider).SignIn(t.Context(),
+			core.Request{}, newWindow().ui())
+		require.ErrorIs(t, err, core.CodeUnavailable)
 	}
 }
 
@@ -120,18 +130,34 @@ func TestAnswersInTheBrowser(t *testing.T) {
 		code   core.Code
 		page   string
 	}{
-		"denied":             {func(v url.Values) { v.Del("code"); v.Set("error", "access_denied") }, core.Denied, "Not signed in"},
-		"later":              {func(v url.Values) { v.Del("code"); v.Set("error", "temporarily_unavailable") }, core.Unavailable, "did not work"},
-		"bad scope":          {func(v url.Values) { v.Del("code"); v.Set("error", "invalid_scope") }, core.BadConfig, "did not work"},
-		"login required":     {func(v url.Values) { v.Del("code"); v.Set("error", "login_required") }, core.Interactive, "did not work"},
-		"unknown error":      {func(v url.Values) { v.Set("error", "\x1b[2Jx") }, core.Denied, "Not signed in"},
-		"neither":            {func(v url.Values) { v.Del("code") }, core.Unavailable, "did not work"},
-		"mix-up":             {func(v url.Values) { v.Set("iss", "https://evil.example.com") }, core.Denied, "Not signed in"},
-		"no iss":             {func(v url.Values) { v.Del("iss") }, core.Denied, "Not signed in"},
-		"denied without iss": {func(v url.Values) { v.Del("iss"); v.Del("code"); v.Set("error", "access_denied") }, core.Denied, "Not signed in"},
-		"empty iss":          {func(v url.Values) { v.Set("iss", "") }, core.Denied, "Not signed in"},
-		"two codes":          {func(v url.Values) { v.Add("code", "other") }, core.Denied, "Not signed in"},
-		"somebody's code":    {func(v url.Values) { v.Set("code", "injected") }, core.Denied, "Not signed in"},
+		"denied": {func(v url.Values) { v.Del("code"); v.Set("error", "access_denied") },
+			core.CodeDenied, "Not signed in"},
+		"later": {func(v url.Values) {
+			v.Del("code")
+			v.Set("error",
+				"temporarily_unavailable")
+		}, core.CodeUnavailable, "did not work"},
+		"bad scope": {func(v url.Values) { v.Del("code"); v.Set("error", "invalid_scope") },
+			core.CodeBadConfig, "did not work"},
+		"login required": {func(v url.Values) { v.Del("code"); v.Set("error", "login_required") },
+			core.CodeInteractive, "did not work"},
+		"unknown error": {func(v url.Values) { v.Set("error", "\x1b[2Jx") }, core.CodeDenied,
+			"Not signed in"},
+		"neither": {func(v url.Values) { v.Del("code") }, core.CodeUnavailable, "did not work"},
+		"mix-up": {func(v url.Values) { v.Set("iss", "https://evil.example.com") },
+			core.CodeDenied, "Not signed in"},
+		"no iss": {func(v url.Values) { v.Del("iss") }, core.CodeDenied, "Not signed in"},
+		"denied without iss": {func(v url.Values) {
+			v.Del("iss")
+			v.Del("code")
+			v.Set("error",
+				"access_denied")
+		}, core.CodeDenied, "Not signed in"},
+		"empty iss": {func(v url.Values) { v.Set("iss", "") }, core.CodeDenied, "Not signed in"},
+		"two codes": {func(v url.Values) { v.Add("code", "other") }, core.CodeDenied,
+			"Not signed in"},
+		"somebody's code": {func(v url.Values) { v.Set("code", "injected") }, core.CodeDenied,
+			"Not signed in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newPeople(t)
@@ -156,15 +182,15 @@ func TestInjectedAndReplayedCode(t *testing.T) {
 	stolen := make(chan string, 1)
 	s.answer = func(v url.Values) { stolen <- v.Get("code"); v.Set("code", "none") }
 	_, _, err := signIn(t, s.open(t, nil))
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	code := <-stolen
 	s.set(func() { s.answer = func(v url.Values) { v.Set("code", code) } })
 	for range 2 { // injected, then replayed
 		c, page, err := signIn(t, s.open(t, nil))
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.ErrorContains(t, err, "did not take the code")
 		require.Contains(t, page, "Not signed in")
-		require.Zero(t, c.Renewal)
+		require.Zero(t, c.RefreshState)
 		requireNoText(t, err, code)
 	}
 }
@@ -186,17 +212,18 @@ func TestTabs(t *testing.T) {
 	s.answer = func(v url.Values) {
 		redirect += "?" + v.Encode()
 	}
-	_, err := p.(core.SignIn).SignIn(t.Context(), core.Request{}, core.UI{Show: func(_ context.Context, message string) error {
-		link := message[strings.Index(message, "http"):]
-		u, err := url.Parse(link)
-		require.NoError(t, err)
-		redirect = u.Query().Get("redirect_uri")
-		go func() {
-			foreign <- visit(redirect + "?code=x&state=of-another")
-			last <- visit(link)
-		}()
-		return nil
-	}})
+	_, err := p.(core.InteractiveProvider).SignIn(t.Context(), core.Request{},
+		core.UI{Show: func(_ context.Context, message string) error {
+			link := message[strings.Index(message, "http"):]
+			u, err := url.Parse(link)
+			require.NoError(t, err)
+			redirect = u.Query().Get("redirect_uri")
+			go func() {
+				foreign <- visit(redirect + "?code=x&state=of-another")
+				last <- visit(link)
+			}()
+			return nil
+		}})
 	require.NoError(t, err)
 	require.Contains(t, <-foreign, "Another sign-in")
 	require.Contains(t, <-second, "Already answered")
@@ -206,16 +233,16 @@ func TestTabs(t *testing.T) {
 
 func TestWaysToThePerson(t *testing.T) {
 	s := newPeople(t)
-	p := s.open(t, nil).(core.SignIn)
+	p := s.open(t, nil).(core.InteractiveProvider)
 	_, err := p.SignIn(t.Context(), core.Request{}, core.UI{})
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "device_code")
 	require.Empty(t, s.seen("/.well-known/oauth-authorization-server"), "something was sent")
 
 	broken := func(context.Context, string) error { return errBrowser }
 	for _, ui := range []core.UI{{Open: broken}, {Show: broken}, {Open: broken, Show: broken}} {
 		_, err = p.SignIn(t.Context(), core.Request{}, ui)
-		require.ErrorIs(t, err, core.Interactive)
+		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorIs(t, err, errBrowser)
 		require.ErrorContains(t, err, "device_code")
 	}
@@ -237,8 +264,10 @@ func TestRedirectPortTaken(t *testing.T) {
 	defer taken.Close()
 	s := newPeople(t)
 	port := taken.Addr().(*net.TCPAddr).Port
-	_, err = s.open(t, map[string]any{"redirect": map[string]any{"port": port}}).(core.SignIn).SignIn(t.Context(), core.Request{}, newWindow().ui())
-	require.ErrorIs(t, err, core.BadConfig)
+	_, err = s.open(t,
+		map[string]any{"redirect": map[string]any{"port": port}}).(core.InteractiveProvider).SignIn(t.Context(),
+		core.Request{}, newWindow().ui())
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, fmt.Sprint("redirect port ", port))
 }
 
@@ -247,12 +276,13 @@ func TestClosedTab(t *testing.T) {
 	s := newPeople(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var link string
-	_, err := s.open(t, nil).(core.SignIn).SignIn(ctx, core.Request{}, core.UI{Open: func(_ context.Context, l string) error {
-		link = l
-		cancel()
-		return nil
-	}})
-	require.ErrorIs(t, err, core.Unavailable)
+	_, err := s.open(t, nil).(core.InteractiveProvider).SignIn(ctx, core.Request{},
+		core.UI{Open: func(_ context.Context, l string) error {
+			link = l
+			cancel()
+			return nil
+		}})
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Contains(t, visit(link), "refused", "the listener is still there")
 }
@@ -268,11 +298,17 @@ func TestSessionSignsIn(t *testing.T) {
 		go func() { outcome <- session.Init(t.Context()) }()
 	}
 	<-begun
-	require.NoError(t, session.Close(t.Context()))
-	for range 10 {
-		require.ErrorIs(t, <-outcome, core.Closed)
-	}
 	require.Empty(t, begun, "one sign-in at a time")
+	require.NoError(t, session.Close(t.Context()))
+	for closed := 0; closed < 10; {
+		select {
+		case err := <-outcome:
+			require.ErrorIs(t, err, core.CodeClosed)
+			closed++
+		case <-begun: // by a caller whose Init began after Close, on a busy machine
+			require.NoError(t, session.Close(t.Context()))
+		}
+	}
 
 	go func() { outcome <- session.Init(t.Context()) }()
 	page := visit(<-begun)
@@ -282,54 +318,63 @@ func TestSessionSignsIn(t *testing.T) {
 	require.NoError(t, session.Close(t.Context()))
 
 	session = core.New("nobody", s.open(t, nil), nil)
-	require.ErrorIs(t, session.Init(t.Context()), core.Interactive)
+	require.ErrorIs(t, session.Init(t.Context()), core.CodeInteractive)
 }
 
 func TestSignInSettings(t *testing.T) {
-	base := map[string]any{"grant": "authorization_code", "issuer": "https://login.example.com", "client_id": "app"}
+	base := map[string]any{"grant": "authorization_code", "issuer": "https://login.example.com",
+		"client_id": "app"}
 	for name, tt := range map[string]struct {
 		changes map[string]any
 		want    string
 	}{
-		"good":              {nil, ""},
-		"device":            {map[string]any{"grant": "device_code"}, ""},
-		"without issuer":    {map[string]any{"issuer": nil, "token_url": "https://l/t", "authorization_url": "https://l/a"}, ""},
-		"no endpoint":       {map[string]any{"issuer": nil, "token_url": "https://l/t"}, "authorization_url: missing"},
-		"no device":         {map[string]any{"grant": "device_code", "issuer": nil, "token_url": "https://l/t"}, "device_authorization_url: missing"},
-		"http":              {map[string]any{"authorization_url": "http://l.example.com/a"}, "authorization_url: is not https"},
-		"other grant":       {map[string]any{"device_authorization_url": "https://l/d"}, "device_authorization_url: is for the grant device_code"},
-		"params":            {map[string]any{"authorization_params": map[string]any{"state": "x"}}, "authorization_params.state: belongs to the grant"},
-		"client_id":         {map[string]any{"authorization_params": map[string]any{"client_id": "x"}}, "authorization_params.client_id: belongs to the grant"},
-		"port":              {map[string]any{"redirect": map[string]any{"port": 65536}}, "redirect.port: want 0 to 65535"},
-		"path":              {map[string]any{"redirect": map[string]any{"path": "callback"}}, "redirect.path: is not a plain path"},
-		"path with a query": {map[string]any{"redirect": map[string]any{"path": "/a?b=c"}}, "redirect.path: is not a plain path"},
-		"path as a host":    {map[string]any{"redirect": map[string]any{"path": "//evil.example.com/"}}, "redirect.path: is not a plain path"},
-		"host":              {map[string]any{"redirect": map[string]any{"host": "0.0.0.0"}}, "redirect.host"},
-		"keys of nobody":    {map[string]any{"issuer": nil, "token_url": "https://l/t", "authorization_url": "https://l/a", "jwks_url": "https://l/j"}, "jwks_url: needs issuer"},
-		"for a program":     {map[string]any{"grant": "client_credentials", "client_secret": "s", "authorization_params": map[string]any{"prompt": "login"}}, "authorization_params: is for the grants"},
+		"good":   {nil, ""},
+		"device": {map[string]any{"grant": "device_code"}, ""},
+		"without issuer": {map[string]any{"issuer": nil, "token_url": "https://l/t",
+			"authorization_url": "https://l/a"}, ""},
+		"no endpoint": {map[string]any{"issuer": nil, "token_url": "https://l/t"},
+			"authorization_url: missing"},
+		"no device": {map[string]any{"grant": "device_code", "issuer": nil,
+			"token_url": "https://l/t"}, "device_authorization_url: missing"},
+		"http": {map[string]any{"authorization_url": "http://l.example.com/a"},
+			"authorization_url: is not https"},
+		"other grant": {map[string]any{"device_authorization_url": "https://l/d"},
+			"device_authorization_url: is for the grant device_code"},
+		"params": {map[string]any{"authorization_params": map[string]any{"state": "x"}},
+			"authorization_params.state: belongs to the grant"},
+		"client_id": {map[string]any{"authorization_params": map[string]any{"client_id": "x"}},
+			"authorization_params.client_id: belongs to the grant"},
+		"port": {map[string]any{"redirect": map[string]any{"port": 65536}},
+			"redirect.port: want 0 to 65535"},
+		"path": {map[string]any{"redirect": map[string]any{"path": "callback"}},
+			"redirect.path: is not a plain path"},
+		"path with a query": {map[string]any{"redirect": map[string]any{"path": "/a?b=c"}},
+			"redirect.path: is not a plain path"},
+		"path as a host": {map[string]any{"redirect": map[string]any{"path": "//evil.example.com/"}},
+			"redirect.path: is not a plain path"},
+		"host": {map[string]any{"redirect": map[string]any{"host": "0.0.0.0"}},
+			"redirect.host"},
+		"keys of nobody": {map[string]any{"issuer": nil, "token_url": "https://l/t",
+			"authorization_url": "https://l/a", "jwks_url": "https://l/j"}, "jwks_url: needs issuer"},
+		"for a program": {map[string]any{"grant": "client_credentials", "client_secret": "s",
+			"authorization_params": map[string]any{"prompt": "login"}},
+			"authorization_params: is for the grants"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			settings := map[string]any{}
-			for _, from := range []map[string]any{base, tt.changes} {
-				for key, value := range from {
-					if settings[key] = value; value == nil {
-						delete(settings, key)
-					}
-				}
-			}
-			p, err := oauth2.Factory.Open(t.Context(), "", settings)
+			p, err := oauth2.Factory.Open(t.Context(), "", with(base, tt.changes))
 			if tt.want != "" {
-				require.ErrorIs(t, err, core.BadConfig)
+				require.ErrorIs(t, err, core.CodeBadConfig)
 				require.ErrorContains(t, err, tt.want)
 				return
 			}
 			require.NoError(t, err)
-			require.Implements(t, (*core.SignIn)(nil), p)
+			require.Implements(t, (*core.InteractiveProvider)(nil), p)
 		})
 	}
-	p, err := oauth2.Factory.Open(t.Context(), "", map[string]any{"token_url": "https://l/t", "client_id": "app", "client_secret": "s"})
+	p, err := oauth2.Factory.Open(t.Context(), "",
+		map[string]any{"token_url": "https://l/t", "client_id": "app", "client_secret": "s"})
 	require.NoError(t, err)
-	require.NotImplements(t, (*core.SignIn)(nil), p, "a program needs no person")
+	require.NotImplements(t, (*core.InteractiveProvider)(nil), p, "a program needs no person")
 }
 
 func requireNoText(t *testing.T, err error, secret string) {

@@ -32,7 +32,7 @@ func TestTLS(t *testing.T) {
 	srv.TLS = &tls.Config{
 		Certificates: []tls.Certificate{ca.Issue(t, certstest.Options{Name: "login"}).TLS(t)},
 		ClientAuth:   tls.RequireAnyClientCert,
-		ClientCAs:    other.Pool(), // announced to clients; ours comes from elsewhere
+		ClientCAs:    other.Pool(), // announced to clients; the client's issuer is not among them
 	}
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
@@ -47,12 +47,13 @@ func TestTLS(t *testing.T) {
 	}
 	settings := map[string]any{
 		"token_url": srv.URL, "client_id": "app",
-		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"), "key_file": at("key.pem")},
+		"tls": map[string]any{"ca": string(ca.PEM), "cert_file": at("cert.pem"),
+			"key_file": at("key.pem")},
 	}
 	p, err := oauth2.Factory.Open(t.Context(), "", settings)
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "does not exist")
 
 	for _, name := range []string{"one", "two"} {
@@ -69,6 +70,6 @@ func TestTLS(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.BadConfig, "the server is not trusted")
+	require.ErrorIs(t, err, core.CodeBadConfig, "the server is not trusted")
 	require.Len(t, names, 2)
 }

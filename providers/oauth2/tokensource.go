@@ -1,3 +1,5 @@
+// Sessions as token sources of golang.org/x/oauth2, and the other way round.
+
 package oauth2
 
 import (
@@ -12,22 +14,21 @@ import (
 	xoauth2 "golang.org/x/oauth2"
 )
 
-// TokenSource makes a session's token available to code that takes an
-// [xoauth2.TokenSource]. Each Token call asks the session, which renews the
-// token in good time; ctx bounds every one of these calls, as their interface
-// has no context of its own. The source is safe for concurrent use.
+// TokenSource returns a token source for code that takes an [xoauth2.TokenSource]. Each call of
+// Token asks s, which renews the token before it expires. ctx bounds every call, as Token takes no
+// context. The source is safe for concurrent use.
 //
-// What x/oauth2 makes of it is less than the session's own client:
-//   - Hand the source to [xoauth2.Transport] as it is. xoauth2.NewClient and
-//     ReuseTokenSource keep a copy of the token until ten seconds before its
-//     expiry, so that they miss an earlier renewal.
-//   - x/oauth2 sends the token wherever the request goes, redirects to other
-//     hosts included: the session's origins do not bind it.
-//   - It does not tell the session about a 401. Call [core.Session.Reject].
+// A token source does less than the session's own client:
+//   - Give the source to [xoauth2.Transport] as it is. xoauth2.NewClient and ReuseTokenSource keep
+//     a copy of the token until ten seconds before its expiry, so that they miss an earlier
+//     renewal.
+//   - x/oauth2 sends the token wherever the request goes, also to the host of a redirect: the
+//     session's origins have no effect.
+//   - x/oauth2 does not tell the session about a 401. Call [core.Session.Reject].
 //
-// Token reports [core.BadConfig] for a session whose credential is not one
-// value in an Authorization header, such as an API key in a query, and for one
-// that is bound to a key (DPoP).
+// Token returns [core.CodeBadConfig] for a session whose credential is not one value in an
+// Authorization header, such as an API key in a query, and for one whose token is bound to a key
+// (DPoP).
 func TokenSource(ctx context.Context, s *core.Session) xoauth2.TokenSource {
 	return &sessionSource{ctx, s}
 }
@@ -46,60 +47,66 @@ func (s *sessionSource) Token() (*xoauth2.Token, error) {
 	kind, value, ok := strings.Cut(c.Attach.Header["Authorization"].Reveal(), " ")
 	if !ok || len(c.Attach.Header) > 1 || len(c.Attach.Query) > 0 || len(c.Attach.Cookie) > 0 {
 		return nil, &core.Error{
-			Session: s.session.Name(), Code: core.BadConfig,
+			Session: s.session.Name(), Code: core.CodeBadConfig,
 			Err: errors.New("its credential is more, or other, than a token in an Authorization header"),
 		}
 	}
 	if strings.EqualFold(kind, "DPoP") {
 		return nil, &core.Error{
-			Session: s.session.Name(), Code: core.BadConfig,
+			Session: s.session.Name(), Code: core.CodeBadConfig,
 			Err: errors.New("its token needs a proof for each request (DPoP), which x/oauth2 does not make"),
 		}
 	}
 	return &xoauth2.Token{AccessToken: value, TokenType: kind, Expiry: c.Expiry}, nil
 }
 
-// FromTokenSource makes a provider of a token source that the program has
-// already, so that a session keeps its token and binds it to its origins:
+// FromTokenSource returns a provider for a token source that the program already has, so that a
+// session keeps its token and sends it to its own origins only:
 //
-//	s := core.New("maps", oauth2.FromTokenSource(ts), &core.Options{Origins: []string{"https://maps.example.com"}})
+//	s := core.New("maps", oauth2.FromTokenSource(ts), &core.Options{
+//		Origins: []string{"https://maps.example.com"},
+//	})
 //
-// What the source can do stays as it is. It takes no context: a caller whose
-// context ends is answered, while the source goes on until it returns, and
-// later callers wait for that same call. It cannot be told to renew: a token
-// that the API refused comes back as long as the source holds it, and the
-// session spaces such refusals. Renewal begins when the source hands out
-// another token, which for ReuseTokenSource is ten seconds before the expiry.
-// Nothing is revoked.
+// The provider is limited by the interface of ts:
+//   - Token takes no context. If the context of a caller ends, the caller gets an error and Token
+//     continues; later callers wait for the same call.
+//   - The source cannot be told to renew. A token that the API refused is returned again as long as
+//     the source holds it, and the session increases the time between its attempts. Renewal begins
+//     when the source returns another token, which for ReuseTokenSource is ten seconds before the
+//     expiry.
+//   - Nothing is revoked.
 //
-// An answer of the token endpoint (xoauth2.RetrieveError) is reported with its
-// error code and nothing else of its body, as [core.Denied] or what its status says; any other error of the
-// source is [core.Unavailable] unless it has a code, and is shown as it is.
+// An answer of the token endpoint (xoauth2.RetrieveError) is reported with its error code and
+// without its body, as [core.CodeDenied] or as its status says. Any other error of the source is
+// [core.CodeUnavailable] unless it has a code; its text is reported as it is.
 func FromTokenSource(ts xoauth2.TokenSource) core.Provider { return &sourceProvider{source: ts} }
 
 type sourceProvider struct {
 	source xoauth2.TokenSource
-	mu     sync.Mutex // guards call
-	call   *sourceCall
+	mu     sync.Mutex  // guards call
+	call   *sourceCall // the call that is running; nil: none
 }
 
-// sourceCall is one call of Token under way.
+// sourceCall is a call of Token. token and err are written before done is closed, and read after.
 type sourceCall struct {
-	done  chan struct{} // closed when the others are set
+	done  chan struct{}
 	token *xoauth2.Token
 	err   error
 }
 
-// Authenticate asks the source.
-func (p *sourceProvider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+// Authenticate calls Token, or waits for a call that is running.
+func (p *sourceProvider) Authenticate(ctx context.Context,
+	_ core.Request) (core.Credential, error) {
 	if ctx.Err() != nil {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source: %w",
+			context.Cause(ctx))
 	}
 	call := p.join()
 	select {
 	case <-call.done:
 	case <-ctx.Done():
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source did not answer: %w", context.Cause(ctx))
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source did not answer: %w",
+			context.Cause(ctx))
 	}
 	if call.err != nil {
 		return core.Credential{}, sourceError(call.err)
@@ -107,7 +114,7 @@ func (p *sourceProvider) Authenticate(ctx context.Context, _ core.Request) (core
 	return fromToken(call.token)
 }
 
-// join returns the call under way, or starts one.
+// join returns the running call, or starts one.
 func (p *sourceProvider) join() *sourceCall {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +128,7 @@ func (p *sourceProvider) join() *sourceCall {
 func (p *sourceProvider) run(call *sourceCall) {
 	defer func() {
 		if r := recover(); r != nil {
-			call.token, call.err = nil, core.Errorf(core.Unavailable, "the token source panicked (%T)", r)
+			call.token, call.err = nil, core.Errorf(core.CodeUnavailable, "the token source panicked (%T)", r)
 		}
 		p.mu.Lock()
 		p.call = nil
@@ -131,54 +138,57 @@ func (p *sourceProvider) run(call *sourceCall) {
 	call.token, call.err = p.source.Token()
 }
 
-// sourceError gives an error of a token source its code and takes the body of
-// an answer out of it.
+// sourceError gives an error of a token source a code. Of an answer of the token endpoint it keeps
+// only the error code: the secrets that the rest of the body may repeat are not known here.
 func sourceError(err error) error {
 	var coded *core.Error
-	var refusal *xoauth2.RetrieveError
-	switch {
-	case errors.As(err, &coded):
-		return err
-	case errors.As(err, &refusal):
-		// Of the answer, the error code alone, if it is a word: the secrets that
-		// the rest may repeat are not known here.
-		var body []byte
-		if isErrorCode(refusal.ErrorCode) {
-			body, _ = json.Marshal(map[string]string{"error": refusal.ErrorCode})
-		}
-		if refusal.Response != nil {
-			err = providerhttp.AnswerError(refusal.Response, body)
-		}
-		if errors.As(err, &refusal) || err == nil {
-			err = providerhttp.AnswerCode(body)
-		}
-		if err == nil {
-			err = core.Errorf(core.Unavailable, "the token endpoint answers with an error")
-		}
+	if errors.As(err, &coded) {
 		return err
 	}
-	return core.Errorf(core.Unavailable, "the token source: %w", providerhttp.ClientError(err))
+	var answer *xoauth2.RetrieveError
+	if !errors.As(err, &answer) {
+		return core.Errorf(core.CodeUnavailable, "the token source: %w", providerhttp.ClientError(err))
+	}
+	var body []byte
+	if isErrorCode(answer.ErrorCode) {
+		body, _ = json.Marshal(map[string]string{"error": answer.ErrorCode})
+	}
+	if answer.Response != nil {
+		err = providerhttp.AnswerError(answer.Response, body)
+	} else {
+		err = nil
+	}
+	if err == nil { // no response, or an error with a status of success
+		err = providerhttp.AnswerCode(body)
+	}
+	if err == nil {
+		err = core.Errorf(core.CodeUnavailable, "the token endpoint answers with an error")
+	}
+	return err
 }
 
-// isErrorCode reports whether s is a code of RFC 6749 §5.2 or one of those that
-// are registered beside them: words of small letters.
+// isErrorCode reports whether s looks like a code of RFC 6749 §5.2 or of the registry of OAuth
+// errors: lower-case words that are joined by underscores.
 func isErrorCode(s string) bool {
-	return len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" && strings.Contains(s, "_")
+	return len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" &&
+		strings.Contains(s, "_")
 }
 
-// fromToken makes a credential of a token of any type that goes into an
-// Authorization header as it is.
+// fromToken returns the credential of a token. Any type is accepted that goes into an Authorization
+// header as it is.
 func fromToken(t *xoauth2.Token) (core.Credential, error) {
 	if t == nil || t.AccessToken == "" {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the token source returned no token")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the token source returned no token")
 	}
 	kind := t.Type()
 	if strings.EqualFold(kind, "DPoP") || strings.EqualFold(kind, "MAC") {
-		return core.Credential{}, core.Errorf(core.BadConfig, "tokens of type %s need a signature on each request", kind)
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
+			"tokens of type %s need a signature on each request", kind)
 	}
 	value := kind + " " + t.AccessToken
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return core.Credential{}, core.Errorf(core.Unavailable, "the source's token has characters that may not be sent")
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
+			"the source's token has characters that may not be sent")
 	}
 	return core.Credential{
 		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(value)}},

@@ -35,12 +35,15 @@ func static(header string) core.Provider {
 
 func TestTokenSource(t *testing.T) {
 	var got string
-	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		got = r.Header.Get("Authorization")
+	}))
 	t.Cleanup(api.Close)
 	s := core.New("api", static("Bearer a-token"), nil)
 	ts := oauth2.TokenSource(t.Context(), s)
 	_, err := ts.Token()
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.NoError(t, s.Init(t.Context()))
 	token, err := ts.Token()
 	require.NoError(t, err)
@@ -55,7 +58,7 @@ func TestTokenSource(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	require.NoError(t, s.Close(t.Context()))
 	_, err = ts.Token()
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 }
 
 func TestTokenSourceOfOtherCredentials(t *testing.T) {
@@ -64,17 +67,22 @@ func TestTokenSourceOfOtherCredentials(t *testing.T) {
 		Cookie: map[string]core.Secret{"c": core.NewSecret("v")},
 	}}
 	for name, p := range map[string]core.Provider{
-		"no scheme":         static("hunter2"),
-		"more than a token": core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return more, nil }),
-		"an API key in a query": core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			return core.Credential{Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
+		"no scheme": static("hunter2"),
+		"more than a token": core.ProviderFunc(func(context.Context, core.Request) (core.Credential,
+			error) {
+			return more, nil
+		}),
+		"an API key in a query": core.ProviderFunc(func(context.Context,
+			core.Request) (core.Credential, error) {
+			return core.Credential{
+				Attach: core.Attachment{Query: map[string]core.Secret{"key": core.NewSecret("hunter2")}}}, nil
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := core.New("api", p, nil)
 			require.NoError(t, s.Init(t.Context()))
 			_, err := oauth2.TokenSource(t.Context(), s).Token()
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, `session "api"`)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
@@ -91,21 +99,26 @@ func TestFromTokenSource(t *testing.T) {
 		code   core.Code
 		text   string
 	}{
-		{"bearer", &xoauth2.Token{AccessToken: "a", TokenType: "bearer", Expiry: expiry}, nil, "Bearer a", 0, ""},
+		{"bearer", &xoauth2.Token{AccessToken: "a", TokenType: "bearer", Expiry: expiry}, nil, "Bearer a",
+			0, ""},
 		{"no type", &xoauth2.Token{AccessToken: "a", Expiry: expiry}, nil, "Bearer a", 0, ""},
-		{"nil", nil, nil, "", core.Unavailable, "no token"},
-		{"empty", &xoauth2.Token{}, nil, "", core.Unavailable, "no token"},
-		{"DPoP", &xoauth2.Token{AccessToken: "a", TokenType: "DPoP"}, nil, "", core.BadConfig, "DPoP"},
-		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.Unavailable, "may not be sent"},
-		{"coded", nil, core.Errorf(core.Interactive, "sign in"), "", core.Interactive, "sign in"},
-		{"other", nil, errors.New("the disk is full"), "", core.Unavailable, "the disk is full"},
-		{"refused", nil, refusal(401, "invalid_client"), "", core.Denied, "answers 401: invalid_client"},
-		{"wrapped", nil, fmt.Errorf("body: %w", refusal(503, "")), "", core.Unavailable, "answers 503"},
-		{"error at 200", nil, refusal(200, "invalid_grant"), "", core.Denied, "invalid_grant"},
-		{"without answer", nil, &xoauth2.RetrieveError{}, "", core.Unavailable, "answers with an error"},
+		{"nil", nil, nil, "", core.CodeUnavailable, "no token"},
+		{"empty", &xoauth2.Token{}, nil, "", core.CodeUnavailable, "no token"},
+		{"DPoP", &xoauth2.Token{AccessToken: "a", TokenType: "DPoP"}, nil, "", core.CodeBadConfig, "DPoP"},
+		{"control character", &xoauth2.Token{AccessToken: "a\r\nb"}, nil, "", core.CodeUnavailable,
+			"may not be sent"},
+		{"coded", nil, core.Errorf(core.CodeInteractive, "sign in"), "", core.CodeInteractive, "sign in"},
+		{"other", nil, errors.New("the disk is full"), "", core.CodeUnavailable, "the disk is full"},
+		{"refused", nil, refusal(401, "invalid_client"), "", core.CodeDenied, "answers 401: invalid_client"},
+		{"wrapped", nil, fmt.Errorf("body: %w", refusal(503, "")), "", core.CodeUnavailable, "answers 503"},
+		{"error at 200", nil, refusal(200, "invalid_grant"), "", core.CodeDenied, "invalid_grant"},
+		{"without answer", nil, &xoauth2.RetrieveError{}, "", core.CodeUnavailable, "answers with an error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) { return tt.token, tt.err }))
+			p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
+				return tt.token,
+					tt.err
+			}))
 			c, err := p.Authenticate(t.Context(), core.Request{})
 			if tt.code != 0 {
 				require.ErrorIs(t, err, tt.code)
@@ -141,7 +154,7 @@ func TestFromTokenSourceThatHangs(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := p.Authenticate(ctx, core.Request{})
 			cancel()
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		require.Equal(t, 2*time.Second, time.Since(start))
@@ -155,7 +168,7 @@ func TestFromTokenSourceThatHangs(t *testing.T) {
 func TestFromTokenSourceThatPanics(t *testing.T) {
 	p := oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) { panic("hunter2") }))
 	_, err := p.Authenticate(t.Context(), core.Request{})
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
@@ -171,7 +184,8 @@ func TestFromTokenSourceConformance(t *testing.T) {
 			ctx := context.WithValue(context.Background(), xoauth2.HTTPClient, providerhttp.NewClient(nil))
 			return oauth2.FromTokenSource(sourceFunc(func() (*xoauth2.Token, error) {
 				return (&clientcredentials.Config{
-					ClientID: "app", ClientSecret: c.Secret.Reveal(), TokenURL: c.URL, AuthStyle: xoauth2.AuthStyleInHeader,
+					ClientID: "app", ClientSecret: c.Secret.Reveal(), TokenURL: c.URL,
+					AuthStyle: xoauth2.AuthStyleInHeader,
 				}).Token(ctx)
 			})), nil
 		})

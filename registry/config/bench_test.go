@@ -42,7 +42,10 @@ func TestThousandSessions(t *testing.T) {
 	opts.Files = []string{thousand(t)}
 	cfg := load(t, opts)
 	require.Len(t, cfg.Registry().Names(), 1000)
-	require.Equal(t, "qa application-number-0042-qa not-a-secret-but-as-long-as-one-0042 post read_positions read_prices run_analytics", header(t, cfg, "session-0042"))
+	require.Equal(t,
+		"qa application-number-0042-qa not-a-secret-but-as-long-as-one-0042 post read_positions "+
+			"read_prices run_analytics",
+		header(t, cfg, "session-0042"))
 	s, _ := cfg.Session("session-0042")
 	require.NoError(t, cfg.Reload(context.Background()))
 	same, _ := cfg.Session("session-0042")
@@ -53,7 +56,12 @@ func TestThousandSessions(t *testing.T) {
 // BenchmarkLoad loads and checks 1,000 sessions; BenchmarkKoanf is what koanf
 // alone takes to read the same file, unchecked.
 func BenchmarkLoad(b *testing.B) {
-	opts := config.Options{Files: []string{thousand(b)}, Factories: factories(), Scope: new(core.Scope), Environ: []string{}}
+	opts := config.Options{
+		Files:     []string{thousand(b)},
+		Factories: factories(),
+		Scope:     new(core.Scope),
+		Environ:   []string{},
+	}
 	for b.Loop() {
 		if _, err := config.Load(context.Background(), opts); err != nil {
 			b.Fatal(err)

@@ -1,3 +1,5 @@
+// Read on in source.go.
+
 package config
 
 import (
@@ -8,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/registry"
 )
 
 // Check reports every fault of the files in every environment: each that a session of the files
@@ -16,111 +17,39 @@ import (
 // needs no secret, starts no plugin, makes no store and no session. Its error is that of [Load]; a
 // fault that is not there in all environments of its session names the first that has it.
 //
-// The value of a reference may have any type. What is wrong with it, with the settings of a plugin
-// that was not started, and with what a provider finds only in settings that are complete, is for
-// Load to find. Options.Environment and StartPlugins are not used. Variables overlay the files, as
+// The value of a reference may have any type. Only Load finds faults of that value, of the settings
+// of a plugin that was not started, and those that a provider finds only in settings that are
+// complete. Options.Environment and StartPlugins are not used. Variables overlay the files, as
 // for Load: give an empty Options.Environ to check the files alone.
 func Check(ctx context.Context, opts Options) error {
-	builtin, err := registry.New(opts.Factories...)
+	s, err := newSetup(opts)
 	if err != nil {
 		return err
 	}
-	kinds, err := newStoreKinds(opts.Stores)
+	found := newReport()
+	found.unresolved = true
+	w, err := s.parse(ctx, nil, watchedFiles{}, found)
 	if err != nil {
 		return err
 	}
-	opts.Environment = ""
-	l := newLoader(opts, builtin, kinds)
-	l.checking, l.reported = true, map[Fault]bool{}
-	_, err = l.load(ctx, nil)
+	file := w.resolver.resolve("")
+	w.checker.checkTop(file.top)
+	w.checkAll(ctx, file.sessions)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return err
+	return s.failure(found)
 }
 
-// checkVariants checks each session in each of its environments.
-func (l *loader) checkVariants(ctx context.Context, sessions map[string]*session) {
-	known := l.globalEnvironments(sessions)
-	v := variants{}
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
-		s := sessions[name]
-		envs := l.variantsOf(s, known)
-		whole := func(env string) bool { return slices.Contains(envs, core.Environment(env)) }
-		l.checkSections(s, whole)
-		l.inEach(envs, func(env core.Environment) {
-			if ctx.Err() != nil {
-				return
-			}
-			variant := *s
-			variant.stores = nil
-			variant.env = env
-			if !s.own { // else it was found to be right or wrong already
-				variant.envOK = env != "" || !l.needsEnvironment(s)
-			}
-			l.checkSession(ctx, &variant)
-			l.checkEntry(&variant)
-			v.add(&variant)
-		})
-	}
-	if ctx.Err() == nil {
-		l.checkInputsOf(ctx, sessions, known, v)
-	}
-}
+// variants are the sessions as they are in each environment that they were
+// checked in.
+type variants map[core.Environment]map[string]*checked
 
-// checkEntry asks the provider about the settings of a session.
-func (l *loader) checkEntry(s *session) {
-	if !s.known || !s.envOK {
-		return
+func (v variants) add(s *checked) {
+	if v[s.environment] == nil {
+		v[s.environment] = map[string]*checked{}
 	}
-	entry := s.entry
-	entry.Inputs = nil // checkInputsOf looks at them
-	l.settingsFaults(l.reg.Check([]registry.Entry{entry}), map[string]*session{s.name: s})
-}
-
-// globalEnvironments are those that may be chosen for all sessions, sorted.
-func (l *loader) globalEnvironments(sessions map[string]*session) []string {
-	open := maps.Clone(sessions)
-	maps.DeleteFunc(open, func(_ string, s *session) bool { return s.own })
-	return l.knownEnvironments(open)
-}
-
-// variantsOf returns the environments that a session is checked in: its own; or those that its
-// provider knows; or those of its sections, and one of the others of known for what it is without
-// a section.
-func (l *loader) variantsOf(s *session, known []string) (out []core.Environment) {
-	if s.own {
-		return []core.Environment{s.env}
-	}
-	if envs := s.factory.Info().Environments; len(envs) > 0 {
-		return envs
-	}
-	for _, tree := range []map[string]any{l.values, l.variables} {
-		for env := range object(tree, append(slices.Clip(s.path), "environments")...) {
-			out = append(out, core.Environment(env))
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	for _, env := range known {
-		if _, found := slices.BinarySearch(out, core.Environment(env)); !found {
-			return append(out, core.Environment(env))
-		}
-	}
-	if len(out) == 0 {
-		out = []core.Environment{""}
-	}
-	return out
-}
-
-// variants are the sessions as they are in each environment that they were checked in.
-type variants map[core.Environment]map[string]*session
-
-func (v variants) add(s *session) {
-	if v[s.env] == nil {
-		v[s.env] = map[string]*session{}
-	}
-	v[s.env][s.name] = s
+	v[s.environment][s.name] = s
 }
 
 // haveInputs reports whether any session has inputs.
@@ -135,56 +64,122 @@ func (v variants) haveInputs() bool {
 	return false
 }
 
-// checkInputsOf checks the inputs of all sessions in each environment.
-func (l *loader) checkInputsOf(ctx context.Context, sessions map[string]*session, known []string, v variants) {
-	if !v.haveInputs() {
+// checkAll runs the second and the third pass for each session in each of its
+// environments, and then checks the inputs of all sessions.
+func (w *work) checkAll(ctx context.Context, sessions map[string]*session) {
+	envs := w.resolver.environments(sessions)
+	common := envs.known(withoutOwn(sessions))
+	faults := newFaultsByEnvironment(w.checker.found)
+	all := variants{}
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		s := sessions[name]
+		of := envs.toCheck(s, common)
+		w.checker.checkSections(s, func(env string) bool {
+			return slices.Contains(of, core.Environment(env))
+		})
+		faults.inEach(of, func(env core.Environment) {
+			if ctx.Err() != nil {
+				return
+			}
+			one := *s
+			one.environment = env
+			if !s.ownEnvironment { // else environments.choose has checked it
+				one.environmentOK = env != "" || !envs.isNeeded(s)
+			}
+			v := w.checker.check(ctx, w.resolver.variant(&one))
+			w.checker.checkSettings(map[string]*checked{name: v})
+			all.add(v)
+		})
+	}
+	if !all.haveInputs() {
 		return
 	}
-	envs := []core.Environment{""}
-	if len(known) > 0 {
-		envs = nil
+	of := []core.Environment{""}
+	if len(common) > 0 {
+		of = common
 	}
-	for _, env := range known {
-		envs = append(envs, core.Environment(env))
-	}
-	l.inEach(envs, func(env core.Environment) {
+	faults.inEach(of, func(env core.Environment) {
 		if ctx.Err() == nil {
-			l.checkInputs(l.allIn(env, sessions, known, v))
+			w.checker.checkInputs(all.in(env, envs, common))
 		}
 	})
 }
 
-// allIn returns all sessions as they are in an environment.
-func (l *loader) allIn(env core.Environment, sessions map[string]*session, known []string, v variants) map[string]*session {
-	all := make(map[string]*session, len(sessions))
-	for name, s := range sessions {
-		of := env
-		if s.own {
-			of = s.env
-		}
-		if v[of][name] == nil { // it has no section for env; the last variant is that without one
-			list := l.variantsOf(s, known)
-			of = list[len(list)-1]
-		}
-		all[name] = v[of][name]
-	}
-	return all
+// withoutOwn returns the sessions that do not name their environment themselves.
+func withoutOwn(sessions map[string]*session) map[string]*session {
+	out := maps.Clone(sessions)
+	maps.DeleteFunc(out, func(_ string, s *session) bool { return s.ownEnvironment })
+	return out
 }
 
-// inEach calls check for each environment. A fault that is not there in all of them names the
-// first that has it, unless its key does.
-func (l *loader) inEach(envs []core.Environment, check func(core.Environment)) {
-	before := l.faults
-	for ; l.marked < len(before); l.marked++ {
-		l.reported[before[l.marked]] = true
+// toCheck returns the environments that a session is checked in: its own; or
+// those that its provider knows; or those of its sections, and then one of the
+// others of common, for what the session is without a section.
+func (e environments) toCheck(s *session, common []core.Environment) []core.Environment {
+	if s.ownEnvironment {
+		return []core.Environment{s.environment}
+	}
+	if envs := s.factory.Info().Environments; len(envs) > 0 {
+		return envs
+	}
+	sections := e.sectionsOf(s)
+	for _, env := range common {
+		if _, found := slices.BinarySearch(sections, env); !found {
+			return append(sections, env)
+		}
+	}
+	if len(sections) == 0 {
+		return []core.Environment{""}
+	}
+	return sections
+}
+
+// in returns all sessions as they are in an environment of common.
+func (v variants) in(
+	env core.Environment, envs environments, common []core.Environment,
+) map[string]*checked {
+	out := make(map[string]*checked, len(envs.sessions))
+	for name, s := range envs.sessions {
+		of := env
+		if s.ownEnvironment {
+			of = s.environment
+		}
+		if v[of][name] == nil { // then it is as in the last, for which it has no section
+			list := envs.toCheck(s, common)
+			of = list[len(list)-1]
+		}
+		out[name] = v[of][name]
+	}
+	return out
+}
+
+// faultsByEnvironment finds out in which environments a fault is there.
+type faultsByEnvironment struct {
+	found    *report
+	reported map[Fault]bool // the first marked of the faults in found
+	marked   int
+}
+
+func newFaultsByEnvironment(found *report) *faultsByEnvironment {
+	return &faultsByEnvironment{found: found, reported: map[Fault]bool{}}
+}
+
+// inEach calls check, which reports to found, for each environment. A fault that
+// is not there in all of them names the first that has it, unless its key does.
+// A fault that found had before, such as one of the file's form, is left as it
+// is. So that found gets each fault once, check writes to an empty list.
+func (e *faultsByEnvironment) inEach(envs []core.Environment, check func(core.Environment)) {
+	before := e.found.faults
+	for ; e.marked < len(before); e.marked++ {
+		e.reported[before[e.marked]] = true
 	}
 	times := map[Fault]int{}
 	first := map[Fault]core.Environment{}
 	var order []Fault
 	for _, env := range envs {
-		l.faults = nil
+		e.found.faults = nil
 		check(env)
-		for _, f := range compact(l.faults) {
+		for _, f := range unique(e.found.faults) {
 			if times[f]++; times[f] == 1 {
 				first[f] = env
 				order = append(order, f)
@@ -193,19 +188,20 @@ func (l *loader) inEach(envs []core.Environment, check func(core.Environment)) {
 	}
 	for _, f := range order {
 		env := string(first[f])
-		switch section := ".environments." + env + "."; {
-		case l.reported[f]:
+		inSection := strings.Contains(f.Key, ".environments."+env+".")
+		if e.reported[f] {
 			continue
-		case times[f] < len(envs) && !strings.Contains(f.Key, section):
+		}
+		if times[f] < len(envs) && !inSection {
 			f.Problem += " (in the environment " + strconv.Quote(env) + ")"
 		}
 		before = append(before, f)
 	}
-	l.faults = before
+	e.found.faults = before
 }
 
-// compact returns each fault once.
-func compact(faults []Fault) (out []Fault) {
+// unique returns each fault once.
+func unique(faults []Fault) (out []Fault) {
 	seen := make(map[Fault]bool, len(faults))
 	for _, f := range faults {
 		if !seen[f] {

@@ -24,7 +24,7 @@ func checked(t testing.TB, opts config.Options) (out []string) {
 	if err == nil {
 		return nil
 	}
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	var e *config.Error
 	require.True(t, errors.As(err, &e), "%v", err)
 	for _, f := range e.Faults {
@@ -79,8 +79,10 @@ sessions:
   a: {provider: gs, environments: {qa: {settings: {client_id: q}}, prod: {settings: {client_id: q}}, uat: {settings: {client_idd: x}}}}
 `, nil, []string{
 			`a.yaml:3:3: sessions.a.settings.client_id: missing (in the environment "dev")`,
-			`a.yaml:3:102: sessions.a.environments.uat: provider "gs" has no such environment; known: dev, qa, prod`,
-			`a.yaml:3:119: sessions.a.environments.uat.settings.client_idd: unknown key, did you mean "client_id"?`,
+			`a.yaml:3:102: sessions.a.environments.uat: provider "gs" has no such environment; known: ` +
+				`dev, qa, prod`,
+			`a.yaml:3:119: sessions.a.environments.uat.settings.client_idd: unknown key, did you mean ` +
+				`"client_id"?`,
 		}},
 		"a session's own environment": {`
 environment: q
@@ -91,14 +93,17 @@ sessions:
 			`a.yaml:2:1: environment: unknown environment "q", did you mean "qa"?; known: dev, prod, qa`,
 			`a.yaml:4:101: sessions.a.environments.qa.settings.scope: unknown key, did you mean "scopes"?`,
 			`a.yaml:4:120: sessions.a.environments.prod.early: want duration, found an integer`,
-			`a.yaml:5:21: sessions.b.environment: unknown environment "prd", did you mean "prod"?; known: dev, prod, qa`,
+			`a.yaml:5:21: sessions.b.environment: unknown environment "prd", did you mean "prod"?; ` +
+				`known: dev, prod, qa`,
 		}},
 		"references": {`
 sessions:
   a: {provider: oauth2, settings: {client_id: "${evn:X}"}, environments: {qa: {settings: {style: "${env:}"}}, prod: {}}}
 `, nil, []string{
-			`a.yaml:3:36: sessions.a.settings.client_id: unknown reference, did you mean "env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
-			`a.yaml:3:91: sessions.a.environments.qa.settings.style: a reference names nothing usable (want ${env:NAME})`,
+			`a.yaml:3:36: sessions.a.settings.client_id: unknown reference, did you mean "env"? (want ` +
+				`${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+			`a.yaml:3:91: sessions.a.environments.qa.settings.style: a reference names nothing usable ` +
+				`(want ${env:NAME})`,
 		}},
 		"references that cannot be right": {`
 sessions:
@@ -114,7 +119,8 @@ sessions:
   a: {provider: apikey, settings: {key: k}, environments: {qa: {store: {kind: file, pth: x}}, prod: {store: {kind: vault}}}}
 `, nil, []string{
 			`a.yaml:3:85: sessions.a.environments.qa.store.pth: unknown key, did you mean "path"?`,
-			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring (forgotten to give its factory in config.Options.Stores?)`,
+			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring ` +
+				`(forgotten to give its factory in config.Options.Stores?)`,
 		}},
 		"inputs": {`
 sessions:
@@ -122,7 +128,8 @@ sessions:
   b: {provider: count, environments: {qa: {inputs: {subject: a}}, prod: {inputs: {subject: nobody}}}}
   c: {provider: count}
 `, nil, []string{
-			`a.yaml:3:53: sessions.a.environments.qa.inputs.subject: the session would wait for itself: a → b → a`,
+			`a.yaml:3:53: sessions.a.environments.qa.inputs.subject: the session would wait for itself: ` +
+				`a → b → a`,
 			`a.yaml:4:83: sessions.b.environments.prod.inputs.subject: unknown session; known: a, b, c`,
 		}},
 		"a reference that is there": {`
@@ -140,18 +147,21 @@ sessions:
   b: {provider: count, environments: {zz: {inputs: {subject: a}}}}
   c: {provider: count, environments: {aa: {}, bb: {}}}
 `, nil, []string{
-			`a.yaml:3:33: sessions.a.inputs.subject: the session would wait for itself: a → b → a (in the environment "zz")`,
+			`a.yaml:3:33: sessions.a.inputs.subject: the session would wait for itself: a → b → a (in ` +
+				`the environment "zz")`,
 		}},
 		"variables": {`
 sessions:
   a: {provider: oauth2, environments: {qa: {}, prod: {settings: {client_id: x}}}}
 `, []string{"AUTHSESSION_SESSIONS__A__ENVIRONMENTS__QA__SETTINGS__CLIENT_ID=x", "AUTHSESSION_DEFUALT=a", "AUTHSESSION_ENVIRONMENT=prd"}, []string{
 			`AUTHSESSION_DEFUALT: no key goes by this name, did you mean AUTHSESSION_DEFAULT?`,
-			`AUTHSESSION_ENVIRONMENT: environment: unknown environment "prd", did you mean "prod"?; known: prod, qa`,
+			`AUTHSESSION_ENVIRONMENT: environment: unknown environment "prd", did you mean "prod"?; ` +
+				`known: prod, qa`,
 		}},
 		"no sessions": {"environment: qa\n", nil, []string{
 			"sessions: missing",
-			`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no provider knows one`,
+			`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no ` +
+				`provider knows one`,
 		}},
 		"no file": {"", nil, []string{"a.yaml: the file is empty"}},
 	} {
@@ -190,14 +200,16 @@ sessions:
 
 // Check starts no plugin, whatever the options say, and asks it nothing.
 func TestCheckStartsNoPlugin(t *testing.T) {
-	section := "plugins: {p: {path: /p, sha256: \"" + strings.Repeat("0", 64) + "\", kinds: [later]}}\n"
+	section := "plugins: {p: {path: /p, sha256: \"" + strings.Repeat("0",
+		64) + "\", kinds: [later]}}\n"
 	opts := options(t, "a.yaml", section+`
 sessions:
   a: {provider: later, settings: {any: thing}, environments: {qa: {settings: {other: 1}}}}
   b: {provider: later, erly: 5s}
 `)
 	opts.Plugins, opts.StartPlugins = unstarted{}, true
-	require.Equal(t, []string{`a.yaml:5:24: sessions.b.erly: unknown key, did you mean "early"?`}, checked(t, opts))
+	require.Equal(t, []string{`a.yaml:5:24: sessions.b.erly: unknown key, did you mean "early"?`},
+		checked(t, opts))
 	opts.Plugins = nil
 	require.Contains(t, checked(t, opts)[0], "a.yaml:1:1: plugins: this program runs no plugins")
 }
@@ -213,14 +225,16 @@ func (unstarted) Plugin(p registry.Plugin) (out []core.Factory, err error) {
 }
 
 func (unstarted) DescribePlugin(context.Context, registry.Plugin) error {
-	return core.Errorf(core.Unavailable, "the plugin was started")
+	return core.Errorf(core.CodeUnavailable, "the plugin was started")
 }
 
 // Check makes nothing: no store, no session, no current one.
 func TestCheckMakesNothing(t *testing.T) {
 	var opened atomic.Int32
 	dir := t.TempDir()
-	opts := options(t, "a.yaml", "default: a\nsessions: {a: {provider: apikey, settings: {key: k}, store: {kind: shelf, address: x}}}")
+	opts := options(t, "a.yaml",
+		"default: a\n"+
+			"sessions: {a: {provider: apikey, settings: {key: k}, store: {kind: shelf, address: x}}}")
 	opts.Stores = append(opts.Stores, shelf(&opened))
 	require.Empty(t, checked(t, opts))
 	require.Zero(t, opened.Load())
@@ -240,9 +254,18 @@ func TestCheckThousandSessions(t *testing.T) {
 // A file of many environments for many sessions is left when its caller leaves.
 func TestCheckEndsWithItsContext(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("sessions:\n  a:\n    provider: apikey\n    settings: {key: k, header: " + strings.Repeat("x", 1000) + "}\n    environments:\n")
+	b.WriteString(
+		"sessions:\n  a:\n    provider: apikey\n    settings: {key: k, header: " + strings.Repeat("x",
+			1000) + "}\n    environments:\n",
+	)
 	for i := range 20_000 {
-		b.WriteString("      e" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + "-" + time.Duration(i).String() + ": {early: 1s}\n")
+		b.WriteString(
+			"      e" + strings.Repeat("x", i%7) + string(
+				rune('a'+i%26),
+			) + "-" + time.Duration(i).
+				String() +
+				": {early: 1s}\n",
+		)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -255,8 +278,8 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 func TestCheckOfBadOptions(t *testing.T) {
 	opts := options(t, "a.yaml", "sessions: {}")
 	opts.Factories = append(opts.Factories, core.Factory{})
-	require.ErrorIs(t, config.Check(t.Context(), opts), core.BadConfig)
+	require.ErrorIs(t, config.Check(t.Context(), opts), core.CodeBadConfig)
 	opts = options(t, "a.yaml", "sessions: {}")
 	opts.Stores = append(opts.Stores, core.StoreFactory{})
-	require.ErrorIs(t, config.Check(t.Context(), opts), core.BadConfig)
+	require.ErrorIs(t, config.Check(t.Context(), opts), core.CodeBadConfig)
 }

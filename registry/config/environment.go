@@ -1,3 +1,5 @@
+// Read on in resolve.go.
+
 package config
 
 import (
@@ -9,76 +11,146 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// chooseEnvironment finds the environment for all sessions without one of
-// their own: the program's choice, else the variable's, else the files'.
-func (l *loader) chooseEnvironment(named string, sessions map[string]*session) core.Environment {
-	path := []string{"environment"}
-	where := l.places[join(path)]
-	if v, ok := l.variables["environment"].(core.Secret); ok {
-		named, where = v.Reveal(), l.varPlaces[join(path)]
-	} else if l.broken[join(path)] {
-		return ""
-	}
-	if l.opts.Environment != "" {
-		named, where = string(l.opts.Environment), place{}
-	}
-	known := l.knownEnvironments(sessions)
-	needs, guess := "", false // guess: a plugin may know more
-	for _, s := range sessions {
-		guess = guess || s.known && !s.factory.Described()
-	}
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
-		s := sessions[name]
-		if !s.own {
-			s.env = core.Environment(named)
-			s.envOK = slices.Contains(known, named) || guess || named == "" && !l.needsEnvironment(s)
-			if named == "" && needs == "" && !s.envOK {
-				needs = name
-			}
-			continue
-		}
-		if s.envOK = slices.Contains(known, string(s.env)) || s.known && !s.factory.Described(); !s.envOK {
-			full, where := s.locate(path)
-			l.faults = append(l.faults, where.fault(full, unknownEnvironment(string(s.env), known)))
-		}
-	}
-	switch {
-	case named != "" && !slices.Contains(known, named) && !guess:
-		l.faults = append(l.faults, where.fault(path, unknownEnvironment(named, known)))
-	case needs != "" && !l.checking:
-		l.faults = append(l.faults, where.fault(path, "none is chosen, and session "+strconv.Quote(needs)+
-			" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: "+strings.Join(known, ", ")))
-	}
-	return core.Environment(named)
+// environments knows the environments of the sessions of a load.
+type environments struct {
+	files, variables tree
+	sessions         map[string]*session
+	found            *report
 }
 
-func unknownEnvironment(name string, known []string) string {
-	text := "unknown environment " + strconv.Quote(name) + core.DidYouMean(name, known)
+// choose finds the environment for all sessions that do not name their own: the
+// program's, else the variable's, else the one of the files, which is inFiles. It
+// sets the sessions' environments and reports unknown ones.
+func (e environments) choose(program core.Environment, inFiles string) core.Environment {
+	chosen, where, ok := e.chosen(program, inFiles)
+	if !ok {
+		return ""
+	}
+	known := e.known(e.sessions)
+	open := e.anyUndescribed()
+	undecided := e.assign(chosen, known, open)
+	e.checkOwn(known)
+	path := []string{"environment"}
+	switch {
+	case chosen != "" && !slices.Contains(known, chosen) && !open:
+		e.found.addAt(where, path, unknownEnvironment(chosen, known))
+	case undecided != "" && !e.found.unresolved:
+		e.found.addAt(where, path, "none is chosen, and session "+strconv.Quote(undecided)+
+			" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: "+
+			strings.Join(names(known), ", "))
+	}
+	return chosen
+}
+
+// chosen returns the environment for all sessions and the place of the choice.
+// It reports false if the choice could not be read.
+func (e environments) chosen(
+	program core.Environment, inFiles string,
+) (core.Environment, place, bool) {
+	key := join([]string{"environment"})
+	chosen, where := inFiles, e.files.places[key]
+	if v, ok := e.variables.values["environment"].(core.Secret); ok {
+		chosen, where = v.Reveal(), e.variables.places[key]
+	} else if e.found.unusable[key] {
+		return "", place{}, false
+	}
+	if program != "" {
+		return program, place{}, true
+	}
+	return core.Environment(chosen), where, true
+}
+
+// anyUndescribed reports whether a session is of a plugin that was not started:
+// it may know more environments.
+func (e environments) anyUndescribed() bool {
+	for _, s := range e.sessions {
+		if s.known && !s.factory.Described() {
+			return true
+		}
+	}
+	return false
+}
+
+// assign sets the environment of the sessions that do not name their own. If
+// none is chosen, it returns the first session that needs one. open says that
+// any name may be known.
+func (e environments) assign(
+	chosen core.Environment, known []core.Environment, open bool,
+) (undecided string) {
+	for _, name := range slices.Sorted(maps.Keys(e.sessions)) {
+		s := e.sessions[name]
+		if s.ownEnvironment {
+			continue
+		}
+		s.environment = chosen
+		s.environmentOK = slices.Contains(known, chosen) || open ||
+			chosen == "" && !e.isNeeded(s)
+		if chosen == "" && undecided == "" && !s.environmentOK {
+			undecided = name
+		}
+	}
+	return undecided
+}
+
+// checkOwn reports unknown environments of sessions that name their own.
+func (e environments) checkOwn(known []core.Environment) {
+	for _, s := range e.sessions {
+		if !s.ownEnvironment {
+			continue
+		}
+		open := s.known && !s.factory.Described()
+		s.environmentOK = slices.Contains(known, s.environment) || open
+		if !s.environmentOK {
+			v := variant{session: s, layers: layersOf(s, "", e.files, e.variables, nil)}
+			full, where := v.locate([]string{"environment"})
+			e.found.addAt(where, full, unknownEnvironment(s.environment, known))
+		}
+	}
+}
+
+func unknownEnvironment(env core.Environment, known []core.Environment) string {
+	text := "unknown environment " + strconv.Quote(string(env)) +
+		core.DidYouMean(string(env), names(known))
 	if len(known) == 0 {
 		return text + ": no session has a section for one, and no provider knows one"
 	}
-	return text + "; known: " + strings.Join(known, ", ")
+	return text + "; known: " + strings.Join(names(known), ", ")
 }
 
-// knownEnvironments are those of all sessions' sections and of all providers
-// in use, sorted.
-func (l *loader) knownEnvironments(sessions map[string]*session) []string {
-	known := map[string]bool{}
+// known returns the environments that sessions have sections for and that their
+// providers know, sorted.
+func (e environments) known(sessions map[string]*session) []core.Environment {
+	known := map[core.Environment]bool{}
 	for _, s := range sessions {
-		for _, tree := range []map[string]any{l.values, l.variables} {
-			for name := range object(tree, append(slices.Clip(s.path), "environments")...) {
-				known[name] = true
-			}
-		}
-		for _, e := range s.factory.Info().Environments {
-			known[string(e)] = true
+		for _, env := range slices.Concat(e.sectionsOf(s), s.factory.Info().Environments) {
+			known[env] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(known))
 }
 
-// needsEnvironment reports whether a session means nothing without one.
-func (l *loader) needsEnvironment(s *session) bool {
+// sectionsOf returns the environments that a session has sections for, sorted.
+func (e environments) sectionsOf(s *session) (envs []core.Environment) {
+	for _, t := range []tree{e.files, e.variables} {
+		for env := range t.object(append(slices.Clip(s.path), "environments")...) {
+			envs = append(envs, core.Environment(env))
+		}
+	}
+	slices.Sort(envs)
+	return slices.Compact(envs)
+}
+
+// isNeeded reports whether a session needs an environment.
+func (e environments) isNeeded(s *session) bool {
 	return len(s.factory.Info().Environments) > 0 ||
-		len(object(l.values, append(slices.Clip(s.path), "environments")...)) > 0
+		len(e.files.object(append(slices.Clip(s.path), "environments")...)) > 0
+}
+
+// names returns environments as text.
+func names(envs []core.Environment) []string {
+	out := make([]string, len(envs))
+	for i, e := range envs {
+		out[i] = string(e)
+	}
+	return out
 }

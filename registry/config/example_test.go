@@ -44,7 +44,7 @@ sessions:
 		fmt.Println(filepath.Base(source.String()), source.Key, source.Value)
 	}
 	// Output:
-	// session "prices" (held) <nil>
+	// session "prices" (new) <nil>
 	// authsession.yaml:7:16 sessions.prices.settings.header X-Prices-Key
 	// authsession.yaml:7:38 sessions.prices.settings.key REDACTED
 }
@@ -53,7 +53,8 @@ func ExampleError() {
 	dir, _ := os.MkdirTemp("", "config")
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "authsession.yaml")
-	_ = os.WriteFile(file, []byte("sessions:\n  gs: {provider: gs, settings: {client_idd: x}}\n"), 0o600)
+	_ = os.WriteFile(file, []byte("sessions:\n  gs: {provider: gs, settings: {client_idd: x}}\n"),
+		0o600)
 	_, err := config.Load(context.Background(), config.Options{
 		Files: []string{file}, Factories: factories(), Environment: core.QA, Environ: []string{},
 	})
@@ -82,18 +83,33 @@ sessions:
 		return
 	}
 	type settings struct{}
-	login := core.NewFactory(core.Info{Kind: "login"}, func(context.Context, core.Environment, settings) (core.Provider, error) {
-		return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			fmt.Println("the server is asked")
-			return core.Credential{
-				Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer token")}},
-				Expiry: time.Now().Add(time.Hour),
-			}, nil
-		}), nil
-	})
+	login := core.NewFactory(
+		core.Info{Kind: "login"},
+		func(context.Context, core.Environment, settings) (core.Provider, error) {
+			return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				fmt.Println("the server is asked")
+				return core.Credential{
+					Attach: core.Attachment{
+						Header: map[string]core.Secret{
+							"Authorization": core.NewSecret("Bearer token"),
+						},
+					},
+					Expiry: time.Now().Add(time.Hour),
+				}, nil
+			}), nil
+		},
+	)
 	ctx := context.Background()
 	for range 2 {
-		cfg, err := config.Load(ctx, config.Options{Files: []string{file}, Factories: []core.Factory{login}, Stores: store.Builtin(), Environ: []string{"STATE=" + dir}})
+		cfg, err := config.Load(
+			ctx,
+			config.Options{
+				Files:     []string{file},
+				Factories: []core.Factory{login},
+				Stores:    store.Builtin(),
+				Environ:   []string{"STATE=" + dir},
+			},
+		)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -105,4 +121,34 @@ sessions:
 	// the server is asked
 	// <nil> <nil>
 	// <nil> <nil>
+}
+
+// A check of a file in CI needs no secret and looks at every environment.
+func ExampleCheck() {
+	dir, err := os.MkdirTemp("", "config")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "authsession.yaml")
+	text := `
+sessions:
+  prices:
+    provider: apikey
+    settings: {key: "${env:PRICES_KEY}"}
+    environments:
+      qa: {timeout: 30s}
+      prod: {timeout: half a minute}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = config.Check(context.Background(), config.Options{
+		Files: []string{file}, Factories: factories(), Environ: []string{},
+	})
+	fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
+	// Output:
+	// authsession.yaml:8:14: sessions.prices.environments.prod.timeout: want a duration, such as "30s" or "5m"
 }

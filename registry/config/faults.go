@@ -1,7 +1,10 @@
+// Read on in place.go.
+
 package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +23,8 @@ type Fault struct {
 	Problem  string
 }
 
-// Error returns "file:line:column: key: problem", without what is not known.
+// Error returns "file:line:column: key: problem", without the parts that are not
+// known.
 func (f Fault) Error() string {
 	var b strings.Builder
 	if f.File != "" {
@@ -44,18 +48,18 @@ func (f Fault) Error() string {
 
 // Error is all that is wrong with a configuration, sorted by file (in their
 // order in Options.Files), line and column, variables last. errors.Is finds
-// [core.BadConfig] in it.
+// [core.CodeBadConfig] in it.
 type Error struct{ Faults []Fault }
 
-// shown is how many faults the text of an Error lists.
-const shown = 100
+// mostShown is how many faults the text of an Error lists.
+const mostShown = 100
 
 // Error returns one line for each fault, the first hundred of them.
 func (e *Error) Error() string {
-	lines := make([]string, 0, min(len(e.Faults), shown+1))
+	lines := make([]string, 0, min(len(e.Faults), mostShown+1))
 	for i, f := range e.Faults {
-		if i == shown {
-			lines = append(lines, fmt.Sprintf("and %d faults more", len(e.Faults)-shown))
+		if i == mostShown {
+			lines = append(lines, fmt.Sprintf("and %d faults more", len(e.Faults)-mostShown))
 			break
 		}
 		lines = append(lines, f.Error())
@@ -63,8 +67,8 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns [core.BadConfig].
-func (e *Error) Unwrap() error { return core.BadConfig }
+// Unwrap returns [core.CodeBadConfig].
+func (e *Error) Unwrap() error { return core.CodeBadConfig }
 
 // newError sorts faults, or returns nil if there are none.
 func newError(faults []Fault, files []string) error {
@@ -82,8 +86,35 @@ func newError(faults []Fault, files []string) error {
 		return order[f.File]
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Problem, b.Problem))
+		return cmp.Or(
+			cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Variable, b.Variable),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Key, b.Key), cmp.Compare(a.Problem, b.Problem))
 	})
 	return &Error{Faults: slices.Compact(faults)}
+}
+
+// reason returns the text of an error without the names of a session and a kind
+// before it: the place of the fault says these.
+func reason(err error) string {
+	var e *core.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// mostHinted is the number of names up to which a fault lists them.
+const mostHinted = 20
+
+// hint names the known name that is most similar to name, or else all known
+// ones if they are few.
+func hint(name string, known []string) string {
+	if near := core.DidYouMean(name, known); near != "" {
+		return near
+	}
+	if len(known) == 0 || len(known) > mostHinted {
+		return ""
+	}
+	return "; known: " + strings.Join(known, ", ")
 }

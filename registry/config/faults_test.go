@@ -22,47 +22,99 @@ var badFiles = []struct {
 	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty"}},
 	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty"}},
 	{name: "NUL", text: "a: \x00b", want: []string{"a.yaml: the file is binary: it holds NUL"}},
-	{name: "not UTF-8", text: "a: b\nc: \xff\xfe", want: []string{"a.yaml:2:4: the file is binary or not in UTF-8"}},
-	{name: "list", text: "- a\n", want: []string{"a.yaml:1:1: want an object with the key sessions"}},
+	{
+		name: "not UTF-8",
+		text: "a: b\nc: \xff\xfe",
+		want: []string{"a.yaml:2:4: the file is binary or not in UTF-8"},
+	},
+	{
+		name: "list",
+		text: "- a\n",
+		want: []string{"a.yaml:1:1: want an object with the key sessions"},
+	},
 	{name: "no sessions", text: "environment: qa\n", want: []string{
 		"sessions: missing",
-		`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no provider knows one`}},
-	{name: "syntax", text: "sessions:\n  a: [\n", want: []string{"a.yaml:2: not YAML: did not find expected node content"}},
-	{name: "tab", text: "sessions:\n\ta: b\n", want: []string{"a.yaml:2: not YAML: found character that cannot start any token"}},
-	{name: "documents", text: "a: b\n---\nc: d\n", want: []string{"a.yaml:2: the file has several YAML documents; one is allowed"}},
-	{name: "twice", text: "sessions:\n  a: {provider: apikey, settings: {key: k, key: l}}\n  a: {provider: apikey}\n", want: []string{
-		"a.yaml:2:44: sessions.a.settings.key: the key is there twice",
-		"a.yaml:3:3: sessions.a: the key is there twice"}},
-	{name: "alias", text: "sessions:\n  a: &x {provider: apikey, settings: {key: k}}\n  b: *x\n  c: {<<: *x, provider: apikey, settings: {key: k}}\n", want: []string{
-		"a.yaml:3:3: sessions.b: want an object with the key provider",
-		"a.yaml:3:6: sessions.b: anchors and aliases are not supported; write the value out",
-		"a.yaml:4:7: sessions.c: aliases and merge keys (<<) are not supported; use a second file, or write it out"}},
-	{name: "bomb", text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n", want: []string{
-		"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
-		"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
-		"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
-		"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
-		"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
-		"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
-		"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"}},
-	{name: "keys", text: "sessions: {1: a, true: b, ? [x] : c, '': d, \"\\e\": e}\n", want: []string{
-		"a.yaml:1:12: sessions: a key is not a string; put it in quotes",
-		"a.yaml:1:18: sessions: a key is not a string; put it in quotes",
-		"a.yaml:1:29: sessions: a key is not a string; put it in quotes",
-		"a.yaml:1:38: sessions.?: the key is empty, too long or has control characters",
-		"a.yaml:1:45: sessions.?: the key is empty, too long or has control characters"}},
-	{name: "tag", text: "sessions: {a: {provider: apikey, settings: {key: !secret x, header: !!int x}}}\n", want: []string{
-		"a.yaml:1:50: sessions.a.settings.key: this YAML tag is not supported",
-		"a.yaml:1:69: sessions.a.settings.header: not a valid int"}},
-	{name: "deep", text: "sessions: " + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "\n", want: []string{
-		"a.yaml:1:1: sessions: want map of any, found a list",
-		"a.yaml:1:75: sessions: nested deeper than 64 levels"}},
-	{name: "unknown keys", text: "session: {}\nsessions:\n  gs:\n    provider: gs\n    orgins: []\n    settings:\n      client_idd: x\n      tls: {root: x}\nenvironment: qa\n", want: []string{
-		`a.yaml:1:1: session: unknown key, did you mean "sessions"?`,
-		`a.yaml:5:5: sessions.gs.orgins: unknown key, did you mean "origins"?`,
-		`a.yaml:6:5: sessions.gs.settings.client_id: missing`,
-		`a.yaml:7:7: sessions.gs.settings.client_idd: unknown key, did you mean "client_id"?`,
-		`a.yaml:8:13: sessions.gs.settings.tls.root: unknown key, did you mean "roots"?`}},
+		`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no ` +
+			`provider knows one`}},
+	{
+		name: "syntax",
+		text: "sessions:\n  a: [\n",
+		want: []string{"a.yaml:2: not YAML: did not find expected node content"},
+	},
+	{
+		name: "tab",
+		text: "sessions:\n\ta: b\n",
+		want: []string{"a.yaml:2: not YAML: found character that cannot start any token"},
+	},
+	{
+		name: "documents",
+		text: "a: b\n---\nc: d\n",
+		want: []string{"a.yaml:2: the file has several YAML documents; one is allowed"},
+	},
+	{
+		name: "twice",
+		text: "sessions:\n  a: {provider: apikey, settings: {key: k, key: l}}\n  a: {provider: apikey}\n",
+		want: []string{
+			"a.yaml:2:44: sessions.a.settings.key: the key is there twice",
+			"a.yaml:3:3: sessions.a: the key is there twice"},
+	},
+	{
+		name: "alias",
+		text: "sessions:\n  a: &x {provider: apikey, settings: {key: k}}\n  b: *x\n" +
+			"  c: {<<: *x, provider: apikey, settings: {key: k}}\n",
+		want: []string{
+			"a.yaml:3:3: sessions.b: want an object with the key provider",
+			"a.yaml:3:6: sessions.b: anchors and aliases are not supported; write the value out",
+			"a.yaml:4:7: sessions.c: aliases and merge keys (<<) are not supported; use a second file, " +
+				"or write it out"},
+	},
+	{
+		name: "bomb",
+		text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n",
+		want: []string{
+			"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
+			"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
+			"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
+			"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
+			"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
+			"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
+			"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"},
+	},
+	{
+		name: "keys",
+		text: "sessions: {1: a, true: b, ? [x] : c, '': d, \"\\e\": e}\n",
+		want: []string{
+			"a.yaml:1:12: sessions: a key is not a string; put it in quotes",
+			"a.yaml:1:18: sessions: a key is not a string; put it in quotes",
+			"a.yaml:1:29: sessions: a key is not a string; put it in quotes",
+			"a.yaml:1:38: sessions.?: the key is empty, too long or has control characters",
+			"a.yaml:1:45: sessions.?: the key is empty, too long or has control characters"},
+	},
+	{
+		name: "tag",
+		text: "sessions: {a: {provider: apikey, settings: {key: !secret x, header: !!int x}}}\n",
+		want: []string{
+			"a.yaml:1:50: sessions.a.settings.key: this YAML tag is not supported",
+			"a.yaml:1:69: sessions.a.settings.header: not a valid int"},
+	},
+	{
+		name: "deep",
+		text: "sessions: " + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "\n",
+		want: []string{
+			"a.yaml:1:1: sessions: want map of any, found a list",
+			"a.yaml:1:75: sessions: nested deeper than 64 levels"},
+	},
+	{
+		name: "unknown keys",
+		text: "session: {}\nsessions:\n  gs:\n    provider: gs\n    orgins: []\n    settings:\n" +
+			"      client_idd: x\n      tls: {root: x}\nenvironment: qa\n",
+		want: []string{
+			`a.yaml:1:1: session: unknown key, did you mean "sessions"?`,
+			`a.yaml:5:5: sessions.gs.orgins: unknown key, did you mean "origins"?`,
+			`a.yaml:6:5: sessions.gs.settings.client_id: missing`,
+			`a.yaml:7:7: sessions.gs.settings.client_idd: unknown key, did you mean "client_id"?`,
+			`a.yaml:8:13: sessions.gs.settings.tls.root: unknown key, did you mean "roots"?`},
+	},
 	{name: "types", text: `sessions:
   a: [x]
   b: ~
@@ -99,25 +151,60 @@ var badFiles = []struct {
 		`a.yaml:9:72: sessions.h.refused_status.2: want a number from 400 to 599`,
 		`a.yaml:10:62: sessions.i.refused_status.0: want integer, found a string`,
 	}},
-	{name: "providers", text: "default: b\nplugins: {x: {path: /x}}\nsessions:\n  a: {provider: oauth, settings: {}}\n  c: {settings: {}}\n", want: []string{
-		`a.yaml:1:1: default: unknown session, did you mean "a"?`,
-		`a.yaml:2:1: plugins: this program runs no plugins: it gives no Options.Plugins`,
-		`a.yaml:4:7: sessions.a.provider: unknown provider "oauth", did you mean "oauth2"?; known: apikey, gs, oauth2 (forgotten to give the factory to registry.New?)`,
-		`a.yaml:5:3: sessions.c.provider: missing`}},
-	{name: "environment unknown", text: "environment: prd\nsessions:\n  a: {provider: gs, settings: {client_idd: x}, environments: {stage: {settings: {}, provider: gs}, qa: {settings: {client: x}}}}\n  b: {provider: apikey, environment: Prod, settings: {key: k}}\n", want: []string{
-		`a.yaml:1:1: environment: unknown environment "prd", did you mean "prod"?; known: dev, prod, qa, stage`,
-		`a.yaml:3:32: sessions.a.settings.client_idd: unknown key, did you mean "client_id"?`,
-		`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: dev, qa, prod`,
-		`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, store, inputs`,
-		`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, client_secret, scopes, style, leeway, retries, strict, extra, tls`,
-		`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; known: dev, prod, qa, stage`}},
-	{name: "environment missing", text: "sessions:\n  a: {provider: gs, settings: {client_id: x}}\n", want: []string{
-		`environment: none is chosen, and session "a" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: dev, prod, qa`}},
-	{name: "environment not chosen", text: "sessions:\n  a: {provider: apikey, settings: {key: x}, environments: {test: {timeout: 1s}}}\n", want: []string{
-		`environment: none is chosen, and session "a" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: test`}},
-	{name: "environment of another", text: "environment: test\nsessions:\n  a: {provider: gs, settings: {client_id: x}}\n  b: {provider: apikey, settings: {key: x}, environments: {test: {origins: [x]}}}\n", want: []string{
-		`a.yaml:3:3: sessions.a: unknown environment "test"; known: dev, qa, prod`,
-		`a.yaml:4:77: sessions.b.environments.test.origins.0: want an origin, such as "https://api.example.com"`}},
+	{
+		name: "providers",
+		text: "default: b\nplugins: {x: {path: /x}}\nsessions:\n  a: {provider: oauth, settings: {}}\n" +
+			"  c: {settings: {}}\n",
+		want: []string{
+			`a.yaml:1:1: default: unknown session, did you mean "a"?`,
+			`a.yaml:2:1: plugins: this program runs no plugins: it gives no Options.Plugins`,
+			`a.yaml:4:7: sessions.a.provider: unknown provider "oauth", did you mean "oauth2"?; known: ` +
+				`apikey, gs, oauth2 (forgotten to give the factory to registry.New?)`,
+			`a.yaml:5:3: sessions.c.provider: missing`},
+	},
+	{
+		name: "environment unknown",
+		text: "environment: prd\nsessions:\n" +
+			"  a: {provider: gs, settings: {client_idd: x}, environments: {stage: {settings: {}, " +
+			"provider: gs}, qa: {settings: {client: x}}}}\n" +
+			"  b: {provider: apikey, environment: Prod, settings: {key: k}}\n",
+		want: []string{
+			`a.yaml:1:1: environment: unknown environment "prd", did you mean "prod"?; known: dev, prod, ` +
+				`qa, stage`,
+			`a.yaml:3:32: sessions.a.settings.client_idd: unknown key, did you mean "client_id"?`,
+			`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: ` +
+				`dev, qa, prod`,
+			`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, ` +
+				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, store, inputs`,
+			`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, ` +
+				`client_secret, scopes, style, leeway, retries, strict, extra, tls`,
+			`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; ` +
+				`known: dev, prod, qa, stage`},
+	},
+	{
+		name: "environment missing",
+		text: "sessions:\n  a: {provider: gs, settings: {client_id: x}}\n",
+		want: []string{
+			`environment: none is chosen, and session "a" needs one: set it here or in ` +
+				`AUTHSESSION_ENVIRONMENT; known: dev, prod, qa`},
+	},
+	{
+		name: "environment not chosen",
+		text: "sessions:\n  a: {provider: apikey, settings: {key: x}, environments: {test: {timeout: " +
+			"1s}}}\n",
+		want: []string{
+			`environment: none is chosen, and session "a" needs one: set it here or in ` +
+				`AUTHSESSION_ENVIRONMENT; known: test`},
+	},
+	{
+		name: "environment of another",
+		text: "environment: test\nsessions:\n  a: {provider: gs, settings: {client_id: x}}\n" +
+			"  b: {provider: apikey, settings: {key: x}, environments: {test: {origins: [x]}}}\n",
+		want: []string{
+			`a.yaml:3:3: sessions.a: unknown environment "test"; known: dev, qa, prod`,
+			`a.yaml:4:77: sessions.b.environments.test.origins.0: want an origin, such as ` +
+				`"https://api.example.com"`},
+	},
 	{name: "references", environ: []string{"EMPTY=", "SECRET=canary"}, text: `sessions:
   a:
     provider: apikey
@@ -135,63 +222,150 @@ environment: qa
 		`a.yaml:4:37: sessions.a.settings.header: the file "none": no such file or directory`,
 		`a.yaml:5:36: sessions.b.settings.key: the variable EMPTY is empty`,
 		`a.yaml:6:36: sessions.c.settings.key: a reference is not ended by "}" ("$${" is a literal "${")`,
-		`a.yaml:7:36: sessions.d.settings.key: unknown reference, did you mean "env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+		`a.yaml:7:36: sessions.d.settings.key: unknown reference, did you mean "env"? (want ` +
+			`${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
 		`a.yaml:8:36: sessions.e.settings.key: a reference names nothing usable (want ${env:NAME})`,
-		`a.yaml:8:52: sessions.e.settings.header: unknown reference (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+		`a.yaml:8:52: sessions.e.settings.header: unknown reference (want ${env:NAME} or ` +
+			`${file:PATH}; "$${" is a literal "${")`,
 		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m"`,
 		`a.yaml:9:51: sessions.f.lazy: the variable UNSET is not set`,
 		`a.yaml:9:98: sessions.f.settings.retries: want integer`,
 		`a.yaml:9:124: sessions.f.settings.strict: the variable UNSET is not set`,
 		`a.yaml:10:7: sessions.g.provider: the variable UNSET is not set`,
 		`a.yaml:11:76: sessions.h.environments.qa.settings.key: the variable UNSET is not set`,
-		`a.yaml:11:117: sessions.h.environments.prod.settings.key: unknown reference, did you mean "env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+		`a.yaml:11:117: sessions.h.environments.prod.settings.key: unknown reference, did you mean ` +
+			`"env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
 	}},
-	{name: "variables", text: "sessions:\n  gs-qa: {provider: oauth2, settings: {client_id: x, extra: {a-b: x, a_b: y}}}\n  no: {provider: nope}\n", environ: []string{
-		"AUTHSESSION_ENVIROMENT=qa", "AUTHSESSION_SESSIONS=x", "AUTHSESSION_SESSIONS__GS__LAZY=true", "AUTHSESSION_SESSIONS__GS_QA__SETINGS__X=y",
-		"AUTHSESSION_SESSIONS__GS_QA__SETTINGS=x", "AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_IDD=canary", "AUTHSESSION_SESSIONS__GS_QA__LAZY__X=y",
-		"AUTHSESSION_SESSIONS__GS_QA__EARLY=canary", "AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA__A_B=z", "AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA=z",
-		"AUTHSESSION_SESSIONS__gs_qa__EARLY=1s", "AUTHSESSION_SESSIONS__GS_QA__ORIGINS=https://a.example,b", "AUTHSESSION_SESSIONS__NO__SETTINGS__X=1",
-		"AUTHSESSION_DEFAULT=gs_qa",
-	}, want: []string{
-		`a.yaml:3:8: sessions.no.provider: unknown provider "nope"; known: apikey, gs, oauth2 (forgotten to give the factory to registry.New?)`,
-		`AUTHSESSION_DEFAULT: default: unknown session, did you mean "gs-qa"?`,
-		`AUTHSESSION_ENVIROMENT: no key goes by this name, did you mean AUTHSESSION_ENVIRONMENT?`,
-		`AUTHSESSION_SESSIONS: the name ends too early; known: AUTHSESSION_SESSIONS__GS_QA, AUTHSESSION_SESSIONS__NO`,
-		`AUTHSESSION_SESSIONS__GS_QA__EARLY: sessions.gs-qa.early: want a duration, such as "30s" or "5m"`,
-		`AUTHSESSION_SESSIONS__GS_QA__LAZY__X: the name goes on after sessions.gs-qa.lazy, which has no keys`,
-		`AUTHSESSION_SESSIONS__GS_QA__ORIGINS: sessions.gs-qa.origins.1: want an origin, such as "https://api.example.com"`,
-		`AUTHSESSION_SESSIONS__GS_QA__SETINGS__X: no key goes by this name, did you mean AUTHSESSION_SESSIONS__GS_QA__SETTINGS__X?`,
-		`AUTHSESSION_SESSIONS__GS_QA__SETTINGS: the name ends too early; known: AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_ID, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_SECRET, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__SCOPES, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__STYLE, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__LEEWAY, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__RETRIES, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__STRICT, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__TLS`,
-		`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_IDD: no key goes by this name, did you mean AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_ID?`,
-		`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA: sessions.gs-qa.settings.extra has keys: a variable sets one of them`,
-		`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA__A_B: the name stands for several keys: a-b, a_b`,
-		`AUTHSESSION_SESSIONS__GS__LAZY: no key goes by this name; known: AUTHSESSION_SESSIONS__GS_QA, AUTHSESSION_SESSIONS__NO`,
-		`AUTHSESSION_SESSIONS__gs_qa__EARLY: another variable means the same: AUTHSESSION_SESSIONS__GS_QA__EARLY`,
-	}},
-	{name: "JSON syntax", file: "a.json", text: "{\n \"sessions\": {,}}\n", want: []string{"a.json:2:15: not JSON: invalid character ',' looking for beginning of object key string"}},
-	{name: "JSON end", file: "a.json", text: "{\"sessions\":", want: []string{"a.json:1:12: not JSON: unexpected end of JSON input"}},
-	{name: "JSON is YAML", file: "a.json", text: "sessions: {}\n", want: []string{"a.json:1:1: not JSON: invalid character 's' looking for beginning of value"}},
-	{name: "JSON list", file: "a.json", text: "[]", want: []string{"a.json:1:1: want an object with the key sessions"}},
+	{
+		name: "variables",
+		text: "sessions:\n  gs-qa: {provider: oauth2, settings: {client_id: x, extra: {a-b: x, a_b: " +
+			"y}}}\n  no: {provider: nope}\n",
+		environ: []string{
+			"AUTHSESSION_ENVIROMENT=qa", "AUTHSESSION_SESSIONS=x", "AUTHSESSION_SESSIONS__GS__LAZY=true",
+			"AUTHSESSION_SESSIONS__GS_QA__SETINGS__X=y",
+			"AUTHSESSION_SESSIONS__GS_QA__SETTINGS=x",
+			"AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_IDD=canary",
+			"AUTHSESSION_SESSIONS__GS_QA__LAZY__X=y",
+			"AUTHSESSION_SESSIONS__GS_QA__EARLY=canary",
+			"AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA__A_B=z",
+			"AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA=z",
+			"AUTHSESSION_SESSIONS__gs_qa__EARLY=1s",
+			"AUTHSESSION_SESSIONS__GS_QA__ORIGINS=https://a.example,b",
+			"AUTHSESSION_SESSIONS__NO__SETTINGS__X=1",
+			"AUTHSESSION_DEFAULT=gs_qa",
+		},
+		want: []string{
+			`a.yaml:3:8: sessions.no.provider: unknown provider "nope"; known: apikey, gs, oauth2 ` +
+				`(forgotten to give the factory to registry.New?)`,
+			`AUTHSESSION_DEFAULT: default: unknown session, did you mean "gs-qa"?`,
+			`AUTHSESSION_ENVIROMENT: no key goes by this name, did you mean AUTHSESSION_ENVIRONMENT?`,
+			`AUTHSESSION_SESSIONS: the name ends too early; known: AUTHSESSION_SESSIONS__GS_QA, ` +
+				`AUTHSESSION_SESSIONS__NO`,
+			`AUTHSESSION_SESSIONS__GS_QA__EARLY: sessions.gs-qa.early: want a duration, such as "30s" or ` +
+				`"5m"`,
+			`AUTHSESSION_SESSIONS__GS_QA__LAZY__X: the name goes on after sessions.gs-qa.lazy, which has ` +
+				`no keys`,
+			`AUTHSESSION_SESSIONS__GS_QA__ORIGINS: sessions.gs-qa.origins.1: want an origin, such as ` +
+				`"https://api.example.com"`,
+			`AUTHSESSION_SESSIONS__GS_QA__SETINGS__X: no key goes by this name, did you mean ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__X?`,
+			`AUTHSESSION_SESSIONS__GS_QA__SETTINGS: the name ends too early; known: ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_ID, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_SECRET, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__SCOPES, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__STYLE, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__LEEWAY, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__RETRIES, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__STRICT, ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA, AUTHSESSION_SESSIONS__GS_QA__SETTINGS__TLS`,
+			`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_IDD: no key goes by this name, did you mean ` +
+				`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__CLIENT_ID?`,
+			`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA: sessions.gs-qa.settings.extra has keys: a ` +
+				`variable sets one of them`,
+			`AUTHSESSION_SESSIONS__GS_QA__SETTINGS__EXTRA__A_B: the name stands for several keys: a-b, a_b`,
+			`AUTHSESSION_SESSIONS__GS__LAZY: no key goes by this name; known: ` +
+				`AUTHSESSION_SESSIONS__GS_QA, AUTHSESSION_SESSIONS__NO`,
+			`AUTHSESSION_SESSIONS__gs_qa__EARLY: another variable means the same: ` +
+				`AUTHSESSION_SESSIONS__GS_QA__EARLY`,
+		},
+	},
+	{
+		name: "JSON syntax",
+		file: "a.json",
+		text: "{\n \"sessions\": {,}}\n",
+		want: []string{
+			"a.json:2:15: not JSON: invalid character ',' looking for beginning of object key string",
+		},
+	},
+	{
+		name: "JSON end",
+		file: "a.json",
+		text: "{\"sessions\":",
+		want: []string{"a.json:1:12: not JSON: unexpected end of JSON input"},
+	},
+	{
+		name: "JSON is YAML",
+		file: "a.json",
+		text: "sessions: {}\n",
+		want: []string{
+			"a.json:1:1: not JSON: invalid character 's' looking for beginning of value",
+		},
+	},
+	{
+		name: "JSON list",
+		file: "a.json",
+		text: "[]",
+		want: []string{"a.json:1:1: want an object with the key sessions"},
+	},
 	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty"}},
-	{name: "JSON keys", file: "a.json", text: "{\"sessions\": {\n  \"ä\": {\"provider\": \"apikey\", \"settings\": {\"kye\": 1, \"kye\": [{\"a\": 1}], \"header\": 1e999}},\n \"\": {\"a\": [1]}}}", want: []string{
-		`a.json:2:31: sessions.ä.settings.key: missing`,
-		`a.json:2:44: sessions.ä.settings.kye: unknown key, did you mean "key"?`,
-		`a.json:2:54: sessions.ä.settings.kye: the key is there twice`,
-		`a.json:2:73: sessions.ä.settings.header: the number is out of range`,
-		`a.json:3:2: sessions.?: the key is empty, too long or has control characters`}},
-	{name: "JSON deep", file: "a.json", text: `{"sessions": ` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}", want: []string{
-		"a.json:1:2: sessions: want map of any, found a list",
-		"a.json:1:78: sessions: nested deeper than 64 levels"}},
-	{name: "TOML syntax", file: "a.toml", text: "[sessions.a]\nprovider = canary\n", want: []string{"a.toml:2:12: not TOML: unexpected character U+0063 'c' at start of value"}},
-	{name: "TOML twice", file: "a.toml", text: "[sessions.a]\nprovider = 'x'\nprovider = 'y'\n", want: []string{"a.toml:3:1: not TOML: key provider is already defined"}},
-	{name: "TOML keys", file: "a.toml", text: "[sessions.a]\nprovider = 'oauth2'\norigins = ['https://a.example',\n  'b']\n[sessions.a.settings]\n  scopes = 1\n  tls.root = 2\n[sessions.b]\n provder = 1979-05-27\n [[sessions.c]]\n [[sessions.c]]\n", want: []string{
-		`a.toml:4:3: sessions.a.origins.1: want an origin, such as "https://api.example.com"`,
-		`a.toml:5:13: sessions.a.settings.client_id: missing`,
-		`a.toml:6:3: sessions.a.settings.scopes: want list of string, found an integer`,
-		`a.toml:7:7: sessions.a.settings.tls.root: unknown key, did you mean "roots"?`,
-		`a.toml:8:11: sessions.b.provider: missing`,
-		`a.toml:9:2: sessions.b.provder: unknown key, did you mean "provider"?`,
-		`a.toml:10:13: sessions.c: want an object with the key provider`}},
+	{
+		name: "JSON keys",
+		file: "a.json",
+		text: "{\"sessions\": {\n" +
+			"  \"ä\": {\"provider\": \"apikey\", \"settings\": {\"kye\": 1, \"kye\": [{\"a\": 1}], " +
+			"\"header\": 1e999}},\n \"\": {\"a\": [1]}}}",
+		want: []string{
+			`a.json:2:31: sessions.ä.settings.key: missing`,
+			`a.json:2:44: sessions.ä.settings.kye: unknown key, did you mean "key"?`,
+			`a.json:2:54: sessions.ä.settings.kye: the key is there twice`,
+			`a.json:2:73: sessions.ä.settings.header: the number is out of range`,
+			`a.json:3:2: sessions.?: the key is empty, too long or has control characters`},
+	},
+	{
+		name: "JSON deep",
+		file: "a.json",
+		text: `{"sessions": ` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}",
+		want: []string{
+			"a.json:1:2: sessions: want map of any, found a list",
+			"a.json:1:78: sessions: nested deeper than 64 levels"},
+	},
+	{
+		name: "TOML syntax",
+		file: "a.toml",
+		text: "[sessions.a]\nprovider = canary\n",
+		want: []string{"a.toml:2:12: not TOML: unexpected character U+0063 'c' at start of value"},
+	},
+	{
+		name: "TOML twice",
+		file: "a.toml",
+		text: "[sessions.a]\nprovider = 'x'\nprovider = 'y'\n",
+		want: []string{"a.toml:3:1: not TOML: key provider is already defined"},
+	},
+	{
+		name: "TOML keys",
+		file: "a.toml",
+		text: "[sessions.a]\nprovider = 'oauth2'\norigins = ['https://a.example',\n  'b']\n" +
+			"[sessions.a.settings]\n  scopes = 1\n  tls.root = 2\n[sessions.b]\n provder = 1979-05-27\n" +
+			" [[sessions.c]]\n [[sessions.c]]\n",
+		want: []string{
+			`a.toml:4:3: sessions.a.origins.1: want an origin, such as "https://api.example.com"`,
+			`a.toml:5:13: sessions.a.settings.client_id: missing`,
+			`a.toml:6:3: sessions.a.settings.scopes: want list of string, found an integer`,
+			`a.toml:7:7: sessions.a.settings.tls.root: unknown key, did you mean "roots"?`,
+			`a.toml:8:11: sessions.b.provider: missing`,
+			`a.toml:9:2: sessions.b.provder: unknown key, did you mean "provider"?`,
+			`a.toml:10:13: sessions.c: want an object with the key provider`},
+	},
 }
 
 func TestFaults(t *testing.T) {
@@ -224,7 +398,8 @@ func TestFaultsOfAllFiles(t *testing.T) {
 		`z.yaml:2:36: sessions.a.settings.kye: unknown key, did you mean "key"?`,
 		"y.json:1:15: sessions.b.settings.key: missing",
 		"x.toml:2:1: sessions.a.early: want duration, found an integer",
-		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
+		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, " +
+			"AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
 	}, faults(t, opts))
 }
 
@@ -233,7 +408,13 @@ func TestUnreadableFiles(t *testing.T) {
 	opts := options(t, "a.yaml", three)
 	huge := write(t, dir, "huge.yaml", "")
 	require.NoError(t, os.Truncate(huge, 16<<20+1))
-	opts.Files = []string{filepath.Join(dir, "none.yaml"), dir, huge, huge, write(t, dir, "bad.yaml", "a: [")}
+	opts.Files = []string{
+		filepath.Join(dir, "none.yaml"),
+		dir,
+		huge,
+		huge,
+		write(t, dir, "bad.yaml", "a: ["),
+	}
 	require.Equal(t, []string{
 		"none.yaml: no such file or directory",
 		filepath.Base(dir) + ": not a regular file",
@@ -246,7 +427,11 @@ func TestUnreadableFiles(t *testing.T) {
 
 	secret := write(t, dir, "secret", "")
 	require.NoError(t, os.Truncate(secret, 1<<20+1))
-	opts.Files = []string{write(t, dir, "ok.yaml", "sessions:\n  a: {provider: apikey, settings: {key: '${file:secret}'}}\n  b: {provider: apikey, settings: {key: '${file:.}'}}\n")}
+	opts.Files = []string{
+		write(t, dir, "ok.yaml",
+			"sessions:\n  a: {provider: apikey, settings: {key: '${file:secret}'}}\n"+
+				"  b: {provider: apikey, settings: {key: '${file:.}'}}\n"),
+	}
 	require.Equal(t, []string{
 		`ok.yaml:2:36: sessions.a.settings.key: the file "secret": larger than 1 MiB`,
 		`ok.yaml:3:36: sessions.b.settings.key: the file ".": not a regular file`,

@@ -13,7 +13,8 @@ import (
 )
 
 func FuzzReference(f *testing.F) {
-	for _, s := range []string{"", "x", "${env:A}", "a${file:b}c", "$${env:A}", "$$${", "${", "${env:", "${env:}", "${x:y}", "${env:${env:A}}", "$}${env:A}$"} {
+	for _, s := range []string{"", "x", "${env:A}", "a${file:b}c", "$${env:A}", "$$${", "${", "${env:",
+		"${env:}", "${x:y}", "${env:${env:A}}", "$}${env:A}$"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -43,11 +44,18 @@ func FuzzReference(f *testing.F) {
 // have a place and no secret, and what was read can be asked for.
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
-		"sessions: {a: {provider: k, settings: {key: v}}}", `{"sessions": {"a": {"provider": "k"}}}`, "[sessions.a]\nprovider = 'k'\n[[x.y]]\nz.a = [{b = 1}]\n",
-		"a: &a [*a]", "a: {<<: b}", "sessions: {a: ${env:X}}", "? [a] : b", "sessions:\n a:\n  environments:\n   qa:\n    settings: {key: '${file:b}'}\nenvironment: qa\n",
-		"--- \n...\n---", "\ufeffsessions: {}", "a: !!binary x", "a: 1979-05-27\nb: 0x1F\nc: .inf", "[a]\nb=1979-05-27T07:32:00Z\n[a.c]\n",
-		"store: {kind: file, path: x}\nsessions: {a: {provider: k, inputs: {x: b, y: a}, store: {kind: keyring, path: [1]}}, b: {provider: k, store: null, inputs: {x: a}}}",
-		"store: [a]\nsessions: {a: {provider: k, store: {kind: {a: b}, service: '${env:X}'}, environments: {qa: {store: a, inputs: b}}}}\nenvironment: qa",
+		"sessions: {a: {provider: k, settings: {key: v}}}", `{"sessions": {"a": {"provider": "k"}}}`,
+		"[sessions.a]\nprovider = 'k'\n[[x.y]]\nz.a = [{b = 1}]\n",
+		"a: &a [*a]", "a: {<<: b}", "sessions: {a: ${env:X}}", "? [a] : b", "sessions:\n a:\n" +
+			"  environments:\n   qa:\n    settings: {key: '${file:b}'}\nenvironment: qa\n",
+		"--- \n...\n---", "\ufeffsessions: {}", "a: !!binary x", "a: 1979-05-27\nb: 0x1F\nc: .inf",
+		"[a]\nb=1979-05-27T07:32:00Z\n[a.c]\n",
+		"store: {kind: file, path: x}\n" +
+			"sessions: {a: {provider: k, inputs: {x: b, y: a}, store: {kind: keyring, path: [1]}}, b: " +
+			"{provider: k, store: null, inputs: {x: a}}}",
+		"store: [a]\n" +
+			"sessions: {a: {provider: k, store: {kind: {a: b}, service: '${env:X}'}, environments: {qa: " +
+			"{store: a, inputs: b}}}}\nenvironment: qa",
 	} {
 		for format := range 3 {
 			f.Add([]byte(text), uint8(format))
@@ -58,22 +66,31 @@ func FuzzConfig(f *testing.F) {
 		List []string       `json:"list"`
 		Any  map[string]any `json:"any"`
 	}
-	factory := core.NewFactory(core.Info{Kind: "k"}, func(context.Context, core.Environment, settings) (core.Provider, error) {
-		return nil, errors.New("not opened here")
-	})
+	factory := core.NewFactory(
+		core.Info{Kind: "k"},
+		func(context.Context, core.Environment, settings) (core.Provider, error) {
+			return nil, errors.New("not opened here")
+		},
+	)
 	type keptIn struct {
 		Path string `json:"path"`
 	}
-	kept := core.NewStoreFactory(core.StoreInfo{Kind: "file"}, func(context.Context, keptIn) (core.Store, error) {
-		return nil, errors.New("no store is made here")
-	})
+	kept := core.NewStoreFactory(
+		core.StoreInfo{Kind: "file"},
+		func(context.Context, keptIn) (core.Store, error) {
+			return nil, errors.New("no store is made here")
+		},
+	)
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte, format uint8) {
 		name := filepath.Join(dir, "a"+[]string{".yaml", ".json", ".toml"}[format%3])
 		require.NoError(t, os.WriteFile(name, data, 0o600))
 		opts := Options{
-			Files: []string{name}, Factories: []core.Factory{factory}, Scope: new(core.Scope), Environ: []string{"X=canary-of-the-variable"},
-			Stores: []core.StoreFactory{kept},
+			Files: []string{
+				name,
+			}, Factories: []core.Factory{factory}, Scope: new(core.Scope),
+			Environ: []string{"X=canary-of-the-variable"},
+			Stores:  []core.StoreFactory{kept},
 		}
 		ofCheck := Check(context.Background(), opts)
 		if ofCheck != nil {

@@ -44,25 +44,50 @@ type keyConfig struct {
 }
 
 // open makes a provider whose credential shows its settings.
-func open[C any](show func(core.Environment, C) string) func(context.Context, core.Environment, C) (core.Provider, error) {
+func open[C any](
+	show func(core.Environment, C) string,
+) func(context.Context, core.Environment, C) (core.Provider, error) {
 	return func(_ context.Context, env core.Environment, c C) (core.Provider, error) {
 		return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(show(env, c))}}}, nil
+			return core.Credential{
+				Attach: core.Attachment{
+					Header: map[string]core.Secret{"Authorization": core.NewSecret(show(env, c))},
+				},
+			}, nil
 		}), nil
 	}
 }
 
 func factories() []core.Factory {
 	return []core.Factory{
-		core.NewFactory(core.Info{Kind: "oauth2"}, open(func(env core.Environment, c oauthConfig) string {
-			return strings.Join(append([]string{cmp.Or(string(env), "any"), c.ClientID, c.Secret.Reveal(), c.Style}, c.Scopes...), " ")
-		})),
-		core.NewFactory(core.Info{Kind: "gs", Environments: []core.Environment{core.Dev, core.QA, core.Prod}}, open(func(env core.Environment, c oauthConfig) string {
-			return strings.Join([]string{string(env), c.ClientID, c.Secret.Reveal()}, " ")
-		})),
-		core.NewFactory(core.Info{Kind: "apikey"}, open(func(_ core.Environment, c keyConfig) string {
-			return c.Header + " " + c.Key.Reveal()
-		})),
+		core.NewFactory(
+			core.Info{Kind: "oauth2"},
+			open(func(env core.Environment, c oauthConfig) string {
+				return strings.Join(
+					append(
+						[]string{
+							cmp.Or(string(env), "any"),
+							c.ClientID,
+							c.Secret.Reveal(),
+							c.Style,
+						},
+						c.Scopes...),
+					" ",
+				)
+			}),
+		),
+		core.NewFactory(
+			core.Info{Kind: "gs", Environments: []core.Environment{core.Dev, core.QA, core.Prod}},
+			open(func(env core.Environment, c oauthConfig) string {
+				return strings.Join([]string{string(env), c.ClientID, c.Secret.Reveal()}, " ")
+			}),
+		),
+		core.NewFactory(
+			core.Info{Kind: "apikey"},
+			open(func(_ core.Environment, c keyConfig) string {
+				return c.Header + " " + c.Key.Reveal()
+			}),
+		),
 	}
 }
 
@@ -80,7 +105,9 @@ func write(t testing.TB, dir, name, text string) string {
 // options loads one text as a file, without the process's variables.
 func options(t testing.TB, name, text string, environ ...string) config.Options {
 	return config.Options{
-		Files: []string{write(t, "", name, text)}, Factories: factories(), Stores: store.Builtin(), Scope: new(core.Scope),
+		Files: []string{
+			write(t, "", name, text),
+		}, Factories: factories(), Stores: store.Builtin(), Scope: new(core.Scope),
 		Environ: append([]string{}, environ...),
 	}
 }
@@ -100,8 +127,8 @@ func faults(t testing.TB, opts config.Options) []string {
 	cfg, err := config.Load(context.Background(), opts)
 	require.Error(t, err)
 	require.Nil(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
-	require.Equal(t, core.BadConfig, core.CodeOf(err))
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	require.Equal(t, core.CodeBadConfig, core.CodeOf(err))
 	var e *config.Error
 	require.True(t, errors.As(err, &e), "%v", err)
 	var out []string

@@ -1,3 +1,5 @@
+// Read on in toml.go.
+
 package config
 
 import (
@@ -8,7 +10,7 @@ import (
 )
 
 // json parses a JSON text (RFC 8259).
-func (t *tree) json(data []byte) (map[string]any, bool) {
+func (p *parser) json(data []byte) (map[string]any, bool) {
 	where := newLines(data)
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
@@ -17,15 +19,17 @@ func (t *tree) json(data []byte) (map[string]any, bool) {
 		if errors.As(err, &syntax) {
 			line, column = where.at(int(syntax.Offset) - 1)
 		}
-		t.fault(line, column, "not JSON: "+err.Error())
+		p.fault(line, column, "not JSON: "+err.Error())
 		return nil, false
 	}
-	r := jsonReader{tree: t, Decoder: json.NewDecoder(bytes.NewReader(data)), data: data, where: where}
+	r := jsonReader{
+		parser: p, Decoder: json.NewDecoder(bytes.NewReader(data)), data: data, where: where,
+	}
 	r.UseNumber()
 	start, token := r.next()
 	if token != json.Delim('{') {
 		line, column := where.at(start)
-		t.fault(line, column, "want an object with the key sessions")
+		p.fault(line, column, "want an object with the key sessions")
 		return nil, false
 	}
 	return r.object(), true
@@ -33,18 +37,24 @@ func (t *tree) json(data []byte) (map[string]any, bool) {
 
 // jsonReader walks over a text that is known to be JSON.
 type jsonReader struct {
-	*tree
+	*parser
 	*json.Decoder
 	data  []byte
 	where *lines
 }
 
-// next returns a token and where it starts.
-func (r *jsonReader) next() (int, json.Token) {
+// start returns the offset where the next token starts.
+func (r *jsonReader) start() int {
 	start := int(r.InputOffset())
 	for start < len(r.data) && bytes.IndexByte([]byte(" \t\r\n,:"), r.data[start]) >= 0 {
 		start++
 	}
+	return start
+}
+
+// next returns a token and the offset where it starts.
+func (r *jsonReader) next() (int, json.Token) {
+	start := r.start()
 	token, err := r.Token()
 	if err != nil { // cannot happen: the text was checked
 		return start, nil
@@ -59,7 +69,7 @@ func (r *jsonReader) object() map[string]any {
 		key, _ := token.(string)
 		line, column := r.where.at(start)
 		if _, twice := out[key]; twice {
-			r.twice(key, line, column)
+			r.duplicate(key, line, column)
 			r.value(false)
 			continue
 		}
@@ -74,7 +84,7 @@ func (r *jsonReader) object() map[string]any {
 	return out
 }
 
-// value reads one value. Where it is of no use, it is skipped.
+// value reads one value, or skips it.
 func (r *jsonReader) value(use bool) any {
 	if !use {
 		var skipped json.RawMessage
@@ -105,11 +115,7 @@ func (r *jsonReader) value(use bool) any {
 func (r *jsonReader) list() []any {
 	out := []any{}
 	for i := 0; r.More(); i++ {
-		start := int(r.InputOffset())
-		for start < len(r.data) && bytes.IndexByte([]byte(" \t\r\n,"), r.data[start]) >= 0 {
-			start++
-		}
-		line, column := r.where.at(start)
+		line, column := r.where.at(r.start())
 		value := r.value(r.enter(strconv.Itoa(i), line, column))
 		out = append(out, value)
 		r.leave()

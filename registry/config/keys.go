@@ -1,3 +1,5 @@
+// Read on in storekinds.go.
+
 package config
 
 import (
@@ -7,67 +9,122 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// The keys of a file. The tags are what messages, variables, the JSON Schema and the reference in
-// docs/configuration.md go by.
+// The keys of a file. Faults, variables, the JSON Schema and the reference in
+// docs/configuration.md use the tags, and keyDocs.
 type (
 	topKeys struct {
-		Environment string         `json:"environment" doc:"The environment for all sessions without one of their own."`
-		Default     string         `json:"default" doc:"The session that becomes the current one of the process."`
-		Sessions    map[string]any `json:"sessions" required:"true" doc:"The sessions by name."`
-		Store       storeKeys      `json:"store" doc:"Where sessions that do not say it themselves keep their credentials."`
+		Environment string         `json:"environment"`
+		Default     string         `json:"default"`
+		Sessions    map[string]any `json:"sessions" required:"true"`
+		Store       storeKeys      `json:"store"`
 	}
 	sessionKeys struct {
-		Provider     string         `json:"provider" required:"true" doc:"The kind of provider."`
-		Environment  string         `json:"environment" doc:"This session's environment, whatever is chosen for the others."`
-		Settings     map[string]any `json:"settings" doc:"The provider's settings."`
-		Environments map[string]any `json:"environments" doc:"What differs in an environment, by its name."`
+		Provider     string         `json:"provider" required:"true"`
+		Environment  string         `json:"environment"`
+		Settings     map[string]any `json:"settings"`
+		Environments map[string]any `json:"environments"`
 		optionKeys
 	}
 	environmentKeys struct {
-		Settings map[string]any `json:"settings" doc:"The provider's settings that differ in the environment."`
+		Settings map[string]any `json:"settings"`
 		optionKeys
 	}
 	optionKeys struct {
-		Origins       []string          `json:"origins" doc:"Where the credential may go, as https://api.example.com. Without it: where the provider says."`
-		Lazy          bool              `json:"lazy" doc:"Authenticate at first use, without Init."`
-		KeepFresh     bool              `json:"keep_fresh" doc:"Renew also while nobody asks."`
-		Early         time.Duration     `json:"early" doc:"How long before its expiry a credential is renewed. Without it: a tenth of its lifetime, at most 5 minutes."`
-		Timeout       time.Duration     `json:"timeout" doc:"The bound on each attempt to authenticate or revoke. Without it: 10s."`
-		AllowHTTP     bool              `json:"allow_http" doc:"The credential may go over plain HTTP. Loopback always may."`
-		NoReplay      bool              `json:"no_replay" doc:"A refused request is not repeated with a new credential."`
-		RefusedStatus []int             `json:"refused_status" doc:"Statuses beside 401 that refuse the credential."`
-		Store         storeKeys         `json:"store" doc:"Where the credential is kept beyond the process."`
-		Inputs        map[string]string `json:"inputs" doc:"Sessions whose credentials the provider needs, by role."`
+		Origins       []string          `json:"origins"`
+		Lazy          bool              `json:"lazy"`
+		KeepFresh     bool              `json:"keep_fresh"`
+		Early         time.Duration     `json:"early"`
+		Timeout       time.Duration     `json:"timeout"`
+		AllowHTTP     bool              `json:"allow_http"`
+		NoReplay      bool              `json:"no_replay"`
+		RefusedStatus []int             `json:"refused_status"`
+		Store         storeKeys         `json:"store"`
+		Inputs        map[string]string `json:"inputs"`
 	}
-	// storeKeys are the keys of every kind of store; the others are the settings of its factory.
+	// storeKeys are the keys of every kind of store; the others are the settings
+	// of its factory.
 	storeKeys struct {
-		Kind string `json:"kind" default:"memory" doc:"The kind of store. memory keeps nothing beyond the process."`
+		Kind string `json:"kind" default:"memory"`
 	}
 )
 
-// keySchemas describe the keys of a file, with those of the stores that the program gives.
+// What each key is for, by its name, where the key is.
+var (
+	topDocs = map[string]string{
+		"environment": "The environment for all sessions without one of their own.",
+		"default":     "The session that becomes the current one of the process.",
+		"sessions":    "The sessions by name.",
+		"store":       "Where sessions that do not say it themselves keep their credentials.",
+	}
+	sessionDocs = map[string]string{
+		"provider":     "The kind of provider.",
+		"environment":  "This session's environment, whatever is chosen for the others.",
+		"settings":     "The provider's settings.",
+		"environments": "What differs in an environment, by its name.",
+	}
+	environmentDocs = map[string]string{
+		"settings": "The provider's settings that differ in the environment.",
+	}
+	optionDocs = map[string]string{
+		"origins": "Where the credential may go, as https://api.example.com. " +
+			"Without it: where the provider says.",
+		"lazy":       "Authenticate at first use, without Init.",
+		"keep_fresh": "Renew also while nobody asks.",
+		"early": "How long before its expiry a credential is renewed. " +
+			"Without it: a tenth of its lifetime, at most 5 minutes.",
+		"timeout": "The bound on each attempt to authenticate or revoke. " +
+			"Without it: 10s.",
+		"allow_http":     "The credential may go over plain HTTP. Loopback always may.",
+		"no_replay":      "A refused request is not repeated with a new credential.",
+		"refused_status": "Statuses beside 401 that refuse the credential.",
+		"store":          "Where the credential is kept beyond the process.",
+		"inputs":         "Sessions whose credentials the provider needs, by role.",
+	}
+	storeDocs = map[string]string{
+		"kind": "The kind of store. memory keeps nothing beyond the process.",
+	}
+)
+
+// keySchemas describe the keys of a file, of a session and of its section for an
+// environment.
 type keySchemas struct{ top, session, environment []core.Setting }
 
+// fixedKeys are the keys without those of stores, which depend on the program.
 var fixedKeys = keySchemas{
-	schemaOf[topKeys](), schemaOf[sessionKeys](), schemaOf[environmentKeys](),
+	top:         schemaOf[topKeys](topDocs),
+	session:     schemaOf[sessionKeys](sessionDocs, optionDocs),
+	environment: schemaOf[environmentKeys](environmentDocs, optionDocs),
 }
 
-func schemaOf[T any]() []core.Setting {
-	return core.NewFactory[T](core.Info{Kind: "keys"}, nil).Settings()
-}
-
-// schemas describes the keys of a file. A program without stores knows their kind alone, so that
-// there any other key may be.
-func (k storeKinds) schemas() keySchemas {
-	with := func(schema []core.Setting) []core.Setting {
-		schema = slices.Clone(schema)
-		i := slices.IndexFunc(schema, func(s core.Setting) bool { return s.Name == "store" })
-		if len(k.factories) == 0 {
-			schema[i].Type, schema[i].Fields = "map of any", nil
-		} else {
-			schema[i].Fields = slices.Concat(schema[i].Fields, k.settings)
+// schemaOf describes the keys that a struct has, with their texts of docs.
+func schemaOf[T any](docs ...map[string]string) []core.Setting {
+	schema := slices.Clone(core.NewFactory[T](core.Info{Kind: "keys"}, nil).Settings())
+	for i, s := range schema {
+		for _, texts := range docs {
+			if text, ok := texts[s.Name]; ok {
+				schema[i].Doc = text
+			}
 		}
-		return schema
+		if s.Name == "store" {
+			schema[i].Fields = schemaOf[storeKeys](storeDocs)
+		}
 	}
-	return keySchemas{with(fixedKeys.top), with(fixedKeys.session), with(fixedKeys.environment)}
+	return schema
+}
+
+// settingNamed returns the description of a setting; the zero Setting: none.
+func settingNamed(schema []core.Setting, name string) core.Setting {
+	i := slices.IndexFunc(schema, func(s core.Setting) bool { return s.Name == name })
+	if i < 0 {
+		return core.Setting{}
+	}
+	return schema[i]
+}
+
+func settingNames(schema []core.Setting) []string {
+	out := make([]string, len(schema))
+	for i, s := range schema {
+		out[i] = s.Name
+	}
+	return out
 }

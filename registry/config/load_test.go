@@ -67,7 +67,8 @@ settings.key = "a-$${b}-${env:GS_SECRET}"
 `
 
 func TestLoadFormats(t *testing.T) {
-	for name, text := range map[string]string{"a.yaml": three, "a.conf": three, "a.json": threeJSON, "a.toml": threeTOML} {
+	for name, text := range map[string]string{"a.yaml": three, "a.conf": three, "a.json": threeJSON,
+		"a.toml": threeTOML} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, "qa.secret", "from file\n")
@@ -127,8 +128,12 @@ func TestOverlay(t *testing.T) {
 	dir := t.TempDir()
 	opts := options(t, "a.yaml", "x")
 	opts.Files = []string{
-		write(t, dir, "base.yaml", "sessions:\n  a.b: {provider: apikey, settings: {key: one, header: X}}\n  a: {provider: oauth2, settings: {client_id: i, scopes: [s, t], strict: true}}\n"),
-		write(t, dir, "more.json", `{"sessions": {"a.b": {"settings": {"key": "two"}}, "c": {"provider": "apikey", "settings": {"key": "k"}}}}`),
+		write(t, dir, "base.yaml",
+			"sessions:\n  a.b: {provider: apikey, settings: {key: one, header: X}}\n"+
+				"  a: {provider: oauth2, settings: {client_id: i, scopes: [s, t], strict: true}}\n"),
+		write(t, dir, "more.json",
+			`{"sessions": {"a.b": {"settings": {"key": "two"}}, "c": {"provider": "apikey", "settings": `+
+				`{"key": "k"}}}}`),
 		write(t, dir, "last.toml", "[sessions.a.settings]\nscopes = ['u']\nclient_secret = 'q'\n"),
 	}
 	cfg := load(t, opts)
@@ -173,15 +178,22 @@ environment: qa
 	require.Equal(t, "X-API-Key k", header(t, cfg, "other"))
 
 	for key, want := range map[string]config.Source{
-		"settings.client_id":      {Key: "sessions.gs-one.settings.client_id", Variable: "AUTHSESSION_SESSIONS__GS_ONE__SETTINGS__CLIENT_ID", Value: "REDACTED"},
-		"settings.client_secret":  {Key: "sessions.gs-one.environments.qa.settings.client_secret", Variable: "AUTHSESSION_SESSIONS__gs_one__ENVIRONMENTS__QA__SETTINGS__CLIENT_SECRET", Value: "REDACTED"},
+		"settings.client_id": {Key: "sessions.gs-one.settings.client_id",
+			Variable: "AUTHSESSION_SESSIONS__GS_ONE__SETTINGS__CLIENT_ID", Value: "REDACTED"},
+		"settings.client_secret": {Key: "sessions.gs-one.environments.qa.settings.client_secret",
+			Variable: "AUTHSESSION_SESSIONS__gs_one__ENVIRONMENTS__QA__SETTINGS__CLIENT_SECRET",
+			Value:    "REDACTED"},
 		"settings.extra.some_key": {Key: "sessions.gs-one.settings.extra.some_key", Default: true},
-		"settings.extra.Some-Key": {Key: "sessions.gs-one.settings.extra.Some-Key", Variable: "AUTHSESSION_SESSIONS__GS_ONE__SETTINGS__EXTRA__SOME_KEY", Value: "REDACTED"},
-		"settings.style":          {Key: "sessions.gs-one.settings.style", Default: true, Value: "basic"},
-		"origins.1":               {Key: "sessions.gs-one.origins.1", Variable: "AUTHSESSION_SESSIONS__GS_ONE__ORIGINS", Value: "REDACTED"},
-		"provider":                {Key: "sessions.gs-one.provider", File: opts.Files[0], Line: 4, Column: 5, Value: "oauth2"},
-		"early":                   {Key: "sessions.gs-one.environments.qa.early", File: opts.Files[0], Line: 7, Column: 52, Value: "1m"},
-		"timeout":                 {Key: "sessions.gs-one.timeout", Default: true},
+		"settings.extra.Some-Key": {Key: "sessions.gs-one.settings.extra.Some-Key",
+			Variable: "AUTHSESSION_SESSIONS__GS_ONE__SETTINGS__EXTRA__SOME_KEY", Value: "REDACTED"},
+		"settings.style": {Key: "sessions.gs-one.settings.style", Default: true, Value: "basic"},
+		"origins.1": {Key: "sessions.gs-one.origins.1",
+			Variable: "AUTHSESSION_SESSIONS__GS_ONE__ORIGINS", Value: "REDACTED"},
+		"provider": {Key: "sessions.gs-one.provider", File: opts.Files[0], Line: 4,
+			Column: 5, Value: "oauth2"},
+		"early": {Key: "sessions.gs-one.environments.qa.early", File: opts.Files[0],
+			Line: 7, Column: 52, Value: "1m"},
+		"timeout": {Key: "sessions.gs-one.timeout", Default: true},
 	} {
 		source, err := cfg.Source("gs-one", key)
 		require.NoError(t, err, key)
@@ -189,14 +201,21 @@ environment: qa
 		require.Equal(t, want, source, key)
 	}
 	_, err := cfg.Source("gs-one", "settings.client_idd")
-	require.EqualError(t, err, `bad config: session "gs-one": unknown key "settings.client_idd", did you mean "client_id"?`)
+	require.EqualError(t, err,
+		`bad config: session "gs-one": unknown key "settings.client_idd", did you mean "client_id"?`)
 	_, err = cfg.Source("gs_one", "early")
 	require.EqualError(t, err, `bad config: no session is named "gs_one", did you mean "gs-one"?`)
 }
 
 func TestBaseOptions(t *testing.T) {
-	opts := options(t, "a.yaml", "sessions:\n  a: {provider: apikey, settings: {key: k}}\n  b: {provider: apikey, lazy: false, settings: {key: k}}\n")
-	opts.Session = core.Options{Lazy: true, Timeout: time.Minute, Origins: []string{"https://not.used.example"}}
+	opts := options(t, "a.yaml",
+		"sessions:\n  a: {provider: apikey, settings: {key: k}}\n"+
+			"  b: {provider: apikey, lazy: false, settings: {key: k}}\n")
+	opts.Session = core.Options{
+		Lazy:    true,
+		Timeout: time.Minute,
+		Origins: []string{"https://not.used.example"},
+	}
 	cfg := load(t, opts)
 	a, err := cfg.Session("a")
 	require.NoError(t, err)
@@ -206,7 +225,7 @@ func TestBaseOptions(t *testing.T) {
 	b, err := cfg.Session("b")
 	require.NoError(t, err)
 	_, err = b.Credential(context.Background())
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 }
 
 func TestLoadContext(t *testing.T) {
@@ -220,18 +239,20 @@ func TestDuplicateKinds(t *testing.T) {
 	opts := options(t, "a.yaml", three)
 	opts.Factories = append(factories(), factories()...)
 	_, err := config.Load(context.Background(), opts)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `kind "oauth2" is in the registry twice`)
 }
 
 // A secret in the file as plain text is in no dump, and a dump during a reload
 // is no race.
 func TestDumps(t *testing.T) {
-	cfg := load(t, options(t, "a.yaml", "sessions: {prices: {provider: apikey, settings: {key: canary}}}"))
+	cfg := load(t,
+		options(t, "a.yaml", "sessions: {prices: {provider: apikey, settings: {key: canary}}}"))
 	var reload sync.WaitGroup
 	reload.Go(func() { _ = cfg.Reload(context.Background()) })
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		require.Equal(t, `configuration of 1 files and 1 sessions, environment ""`, fmt.Sprintf(verb, cfg), verb)
+		require.Equal(t, `configuration of 1 files and 1 sessions, environment ""`,
+			fmt.Sprintf(verb, cfg), verb)
 	}
 	reload.Wait()
 }
@@ -248,7 +269,8 @@ sessions:
 	opts.Session = core.Options{Lazy: true, RefusedStatus: given, Transport: statusOf{}}
 	cfg := load(t, opts)
 	for name, want := range map[string][]int{
-		"base": {401, 440, 460}, "file": {401, 419, 500}, "variable": {401, 419, 441}, "none": {401, 440, 460},
+		"base": {401, 440, 460}, "file": {401, 419, 500}, "variable": {401, 419, 441},
+		"none": {401, 440, 460},
 	} {
 		s, err := cfg.Session(name)
 		require.NoError(t, err)
@@ -273,4 +295,16 @@ type statusOf struct{}
 func (statusOf) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, err := strconv.Atoi(r.URL.Path[1:])
 	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, err
+}
+
+// TestProviderOfAVariable proves that a variable that names the provider counts for the variables
+// of its settings, whatever the order of their names.
+func TestProviderOfAVariable(t *testing.T) {
+	text := "environment: qa\nsessions:\n  a: {provider: apikey, settings: {client_id: x}}\n"
+	cfg := load(t, options(t, "a.yaml", text,
+		"AUTHSESSION_SESSIONS__A__ENVIRONMENTS__QA__SETTINGS__CLIENT_ID=y",
+		"AUTHSESSION_SESSIONS__A__PROVIDER=gs"))
+	source, err := cfg.Source("a", "settings.client_id")
+	require.NoError(t, err)
+	require.Equal(t, "AUTHSESSION_SESSIONS__A__ENVIRONMENTS__QA__SETTINGS__CLIENT_ID", source.String())
 }

@@ -1,3 +1,5 @@
+// Read on in variables.go.
+
 package config
 
 import (
@@ -6,22 +8,10 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
 )
-
-// Plugins runs the programs that the key "plugins" names. *plugins.Host is one.
-type Plugins interface {
-	// Plugin returns a factory for each kind of p, and starts nothing. Called
-	// with another p of the same name, it returns factories for that one;
-	// those of before go on until their providers are closed.
-	Plugin(p registry.Plugin) ([]core.Factory, error)
-	// DescribePlugin starts p unless it runs, so that its factories know their
-	// settings.
-	DescribePlugin(ctx context.Context, p registry.Plugin) error
-}
 
 // pluginKeys are the keys of a plugin.
 type pluginKeys struct {
@@ -38,136 +28,164 @@ type plugin struct {
 	factories []core.Factory
 }
 
-// loadPlugins reads the key "plugins" and makes the registry by which the rest
-// of the load goes. A plugin that is as in before keeps its factories.
-func (l *loader) loadPlugins(ctx context.Context, before *loaded) map[string]plugin {
-	section, given := l.values["plugins"]
-	if !given || section == nil {
-		return nil
+// factoriesOf returns the factories of all plugins, in the order of the plugins'
+// names.
+func factoriesOf(plugins map[string]plugin) []core.Factory {
+	var out []core.Factory
+	for _, name := range slices.Sorted(maps.Keys(plugins)) {
+		out = append(out, plugins[name].factories...)
 	}
-	path := []string{"plugins"}
-	list, ok := section.(map[string]any)
-	switch {
-	case !ok:
-		l.fault(path, "want an object: a name and its keys for each plugin")
-		return nil
-	case l.opts.Plugins == nil:
-		l.fault(path, "this program runs no plugins: it gives no Options.Plugins")
-		return nil
-	}
-	out := make(map[string]plugin, len(list))
-	kinds := map[string]bool{}
-	for _, info := range l.reg.Kinds() {
-		kinds[info.Kind] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(list)) {
-		spec, ok := l.pluginSpec(name, list[name])
-		if !ok {
-			continue
-		}
-		p := plugin{spec: spec}
-		if before != nil && reflect.DeepEqual(before.plugins[name].spec, spec) {
-			p = before.plugins[name]
-		} else if !l.makePlugin(&p) {
-			continue
-		}
-		l.startPlugin(ctx, spec)
-		l.takeKinds(&p, kinds)
-		out[name] = p
-	}
-	reg, err := registry.New(slices.Concat(l.opts.Factories, factoriesOf(out))...)
-	if err != nil {
-		l.fault(path, reason(err))
-		return out
-	}
-	l.reg = reg
 	return out
 }
 
-// startPlugin starts a plugin if the program wants that while loading.
-func (l *loader) startPlugin(ctx context.Context, spec registry.Plugin) {
-	if !l.opts.StartPlugins || l.checking {
-		return
-	}
-	if err := l.opts.Plugins.DescribePlugin(ctx, spec); err != nil {
-		l.fault([]string{"plugins", spec.Name}, reason(err))
-	}
+// pluginReader reads the key "plugins". It belongs to the first pass: which
+// kinds there are decides what variables and sessions mean.
+type pluginReader struct {
+	opts  Options
+	files tree
+	refs  *references
+	found *report
+	kinds map[string]bool // that are taken
 }
 
-// takeKinds adds the kinds of a plugin to those that are known.
-func (l *loader) takeKinds(p *plugin, kinds map[string]bool) {
-	for _, f := range p.factories {
-		kind := f.Info().Kind
-		if !kinds[kind] {
-			kinds[kind] = true
-			continue
+// read returns the plugins and a registry of all kinds, which is builtin if
+// there are no plugins. A plugin that is as in before keeps its factories.
+func (r *pluginReader) read(
+	ctx context.Context, builtin *registry.Registry, before map[string]plugin,
+) (map[string]plugin, *registry.Registry) {
+	section := r.section()
+	if section == nil {
+		return nil, builtin
+	}
+	r.kinds = map[string]bool{}
+	for _, info := range builtin.Kinds() {
+		r.kinds[info.Kind] = true
+	}
+	out := make(map[string]plugin, len(section))
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		if p, ok := r.plugin(ctx, name, section[name], before); ok {
+			out[name] = p
 		}
-		l.fault([]string{"plugins", p.spec.Name},
-			"kind "+strconv.Quote(kind)+" is already there: leave it out of Options.Factories, or out of kinds")
+	}
+	kinds, err := registry.New(slices.Concat(r.opts.Factories, factoriesOf(out))...)
+	if err != nil {
+		r.found.add(r.files.locate, []string{"plugins"}, reason(err))
+		return out, builtin
+	}
+	return out, kinds
+}
+
+// section returns the value of the key, or nil if there is none.
+func (r *pluginReader) section() map[string]any {
+	path := []string{"plugins"}
+	value := r.files.values["plugins"]
+	if value == nil {
+		return nil
+	}
+	section, ok := value.(map[string]any)
+	switch {
+	case !ok:
+		r.found.add(r.files.locate, path, "want an object: a name and its keys for each plugin")
+		return nil
+	case r.opts.Plugins == nil:
+		r.found.add(r.files.locate, path,
+			"this program runs no plugins: it gives no Options.Plugins")
+		return nil
+	}
+	return section
+}
+
+// plugin reads one plugin. It reports false if the plugin's keys are faulty or
+// the program cannot run it.
+func (r *pluginReader) plugin(
+	ctx context.Context, name string, value any, before map[string]plugin,
+) (plugin, bool) {
+	spec, ok := r.spec(name, value)
+	if !ok {
+		return plugin{}, false
+	}
+	p := before[name]
+	if !reflect.DeepEqual(p.spec, spec) {
+		factories, err := r.opts.Plugins.Plugin(spec)
+		if err != nil {
+			r.found.add(r.files.locate, []string{"plugins", name}, reason(err))
+			return plugin{}, false
+		}
+		p = plugin{spec, factories}
+	}
+	r.start(ctx, spec)
+	if !r.takeKinds(p) {
 		p.factories = nil
 	}
+	return p, true
 }
 
-// pluginSpec reads the keys of one plugin.
-func (l *loader) pluginSpec(name string, value any) (registry.Plugin, bool) {
+// spec reads the keys of one plugin.
+func (r *pluginReader) spec(name string, value any) (registry.Plugin, bool) {
 	path := []string{"plugins", name}
-	if _, ok := value.(map[string]any); !ok {
-		l.fault(path, "want an object with the keys path and sha256")
+	given, ok := value.(map[string]any)
+	if !ok {
+		r.found.add(r.files.locate, path, "want an object with the keys path and sha256")
 		return registry.Plugin{}, false
 	}
-	if l.shownReference(path, value.(map[string]any)) {
+	if r.hasVisibleReference(path, given) {
 		return registry.Plugin{}, false
 	}
-	at := func(rest []string) ([]string, place) { return l.at(slices.Concat(path, rest)) }
-	values, _ := l.resolveAll(nil, value, at).(map[string]any)
+	at := locator(r.files.locate)
+	values := map[string]any{}
+	merge(values, given, "") // resolve writes to the copy
+	r.refs.resolve(nil, values, at.below(path...))
+	// A reference that cannot be resolved is reported by now. The plugin counts
+	// all the same, so that its kinds are not reported as unknown as well.
+	before := len(r.found.faults)
 	var keys pluginKeys
-	faults := len(l.faults)
-	l.decodeFaults(core.DecodeSettings(values, &keys), path, l.at)
-	spec := registry.Plugin{Name: name, Path: keys.Path, SHA256: keys.SHA256, Args: keys.Args, Env: keys.Env, Kinds: keys.Kinds}
-	return spec, len(l.faults) == faults && !l.isBroken(path)
+	r.found.addDecoded(core.DecodeSettings(values, &keys), path, at)
+	spec := registry.Plugin{
+		Name: name, Path: keys.Path, SHA256: keys.SHA256,
+		Args: keys.Args, Env: keys.Env, Kinds: keys.Kinds,
+	}
+	return spec, len(r.found.faults) == before && !r.found.isUnusable(path)
 }
 
-// shownReference reports references, which may stand for secrets, in lists that
-// other users of the machine, errors and logs show.
-func (l *loader) shownReference(path []string, keys map[string]any) (found bool) {
+// hasVisibleReference reports references, which may stand for secrets, in lists
+// that errors, logs and other users of the machine can see.
+func (r *pluginReader) hasVisibleReference(path []string, keys map[string]any) (has bool) {
 	for _, key := range []string{"args", "env", "kinds"} {
 		list, _ := keys[key].([]any)
 		for i, v := range list {
-			if text, ok := v.(string); ok && strings.Contains(text, "${") {
-				l.fault(slices.Concat(path, []string{key, strconv.Itoa(i)}), "no reference can be here: others can see the value")
-				found = true
+			if text, ok := v.(string); ok && hasReference(text) {
+				r.found.add(r.files.locate, slices.Concat(path, []string{key, strconv.Itoa(i)}),
+					"no reference can be here: others can see the value")
+				has = true
 			}
 		}
 	}
-	return found
+	return has
 }
 
-func (l *loader) makePlugin(p *plugin) bool {
-	factories, err := l.opts.Plugins.Plugin(p.spec)
-	if err != nil {
-		l.fault([]string{"plugins", p.spec.Name}, reason(err))
-		return false
-	}
-	p.factories = factories
-	return true
-}
-
-// keepPlugins gives the names of plugins back to those of the last good load,
-// after one that was not.
-func (c *Config) keepPlugins() {
-	before := c.state.Load()
-	if before == nil || c.opts.Plugins == nil {
+// start starts a plugin if the program wants that while loading.
+func (r *pluginReader) start(ctx context.Context, spec registry.Plugin) {
+	if !r.opts.StartPlugins || r.found.unresolved {
 		return
 	}
-	for _, p := range before.plugins {
-		_, _ = c.opts.Plugins.Plugin(p.spec)
+	if err := r.opts.Plugins.DescribePlugin(ctx, spec); err != nil {
+		r.found.add(r.files.locate, []string{"plugins", spec.Name}, reason(err))
 	}
 }
 
-func factoriesOf(list map[string]plugin) []core.Factory {
-	var out []core.Factory
-	for _, name := range slices.Sorted(maps.Keys(list)) {
-		out = append(out, list[name].factories...)
+// takeKinds adds the kinds of a plugin to those that are taken. It reports false
+// if one of them was taken before.
+func (r *pluginReader) takeKinds(p plugin) bool {
+	ok := true
+	for _, f := range p.factories {
+		kind := f.Info().Kind
+		if !r.kinds[kind] {
+			r.kinds[kind] = true
+			continue
+		}
+		r.found.add(r.files.locate, []string{"plugins", p.spec.Name}, "kind "+strconv.Quote(kind)+
+			" is already there: leave it out of Options.Factories, or out of kinds")
+		ok = false
 	}
-	return out
+	return ok
 }

@@ -24,7 +24,7 @@ type host struct {
 
 func (h *host) Plugin(p registry.Plugin) ([]core.Factory, error) {
 	if len(p.SHA256) != 4 {
-		return nil, core.Errorf(core.BadConfig, "plugin %q: sha256: want 4 digits", p.Name)
+		return nil, core.Errorf(core.CodeBadConfig, "plugin %q: sha256: want 4 digits", p.Name)
 	}
 	h.made++
 	h.named[p.Name] = p.SHA256
@@ -38,12 +38,23 @@ func (h *host) Plugin(p registry.Plugin) ([]core.Factory, error) {
 			func() (core.Info, []core.Setting) { return core.Info{Kind: kind}, nil },
 			func(core.Environment, map[string]any) error { return nil },
 			func(_ context.Context, env core.Environment, settings map[string]any) (core.Provider, error) {
-				return core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-					c := core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(p.SHA256 + " " + kind + " in " + string(env) + ".")}}}
-					c.Expiry = time.Now().Add(time.Hour)
-					return c, nil
-				}), nil
-			}))
+				return core.ProviderFunc(
+					func(context.Context, core.Request) (core.Credential, error) {
+						c := core.Credential{
+							Attach: core.Attachment{
+								Header: map[string]core.Secret{
+									"Authorization": core.NewSecret(
+										p.SHA256 + " " + kind + " in " + string(env) + ".",
+									),
+								},
+							},
+						}
+						c.Expiry = time.Now().Add(time.Hour)
+						return c, nil
+					},
+				), nil
+			},
+		))
 	}
 	return out, nil
 }
@@ -86,16 +97,18 @@ func TestPlugins(t *testing.T) {
 
 	// Another binary: the session moves over, and no request fails.
 	changed := func(sum, more string) string {
-		return "plugins:\n  sso: {path: /opt/sso, sha256: \"" + sum + "\"}\nsessions:\n  a: {provider: sso}\n" + more
+		return "plugins:\n  sso: {path: /opt/sso, sha256: \"" + sum + "\"}\nsessions:\n" +
+			"  a: {provider: sso}\n" + more
 	}
 	write(t, dir, "a.yaml", changed("0002", ""))
 	require.NoError(t, cfg.Reload(ctx))
-	require.Eventually(t, func() bool { return header(t, cfg, "a") == "0002 sso in ." }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return header(t, cfg, "a") == "0002 sso in ." }, 5*time.Second,
+		time.Millisecond)
 	require.Len(t, cfg.Registry().Kinds(), 4, "ticket is gone")
 
 	// Faulty: the name goes back to the binary in use.
 	write(t, dir, "a.yaml", changed("0003", "  b: {provider: ticket}\n"))
-	require.ErrorIs(t, cfg.Reload(ctx), core.BadConfig)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeBadConfig)
 	require.Equal(t, "0002", h.named["sso"])
 	require.Equal(t, "0002 sso in .", header(t, cfg, "a"))
 }
@@ -105,21 +118,31 @@ func TestPluginFaults(t *testing.T) {
 		{"no object", "[x]", "a.yaml:1:1: plugins: want an object"},
 		{"no keys", "{x: 1}", "a.yaml:1:11: plugins.x: want an object with the keys path and sha256"},
 		{"missing", "{x: {path: /x}}", "plugins.x.sha256: missing"},
-		{"misspelt", "{x: {pth: /x, sha256: '0001'}}", `plugins.x.pth: unknown key, did you mean "path"?`},
-		{"refused", "{x: {path: /x, sha256: '01'}}", `a.yaml:1:11: plugins.x: plugin "x": sha256: want 4 digits`},
-		{"a reference in args", "{x: {path: /x, sha256: '0001', args: [a, '--t=${file:/etc/hostname}']}}", "plugins.x.args.1: no reference can be here"},
-		{"a reference in env", "{x: {path: /x, sha256: '0001', env: ['T=${file:/etc/hostname}']}}", "plugins.x.env.0: no reference can be here"},
-		{"a kind that is there", "{gs: {path: /x, sha256: '0001'}}", `plugins.gs: kind "gs" is already there`},
-		{"a kind twice", "{x: {path: /x, sha256: '0001'}, y: {path: /y, sha256: '0001', kinds: [x]}}", `plugins.y: kind "x" is already there`},
+		{"misspelt", "{x: {pth: /x, sha256: '0001'}}", `plugins.x.pth: unknown key, did you mean ` +
+			`"path"?`},
+		{"refused", "{x: {path: /x, sha256: '01'}}", `a.yaml:1:11: plugins.x: plugin "x": sha256: ` +
+			`want 4 digits`},
+		{"a reference in args", "{x: {path: /x, sha256: '0001', args: [a, " +
+			"'--t=${file:/etc/hostname}']}}", "plugins.x.args.1: no reference can be here"},
+		{"a reference in env", "{x: {path: /x, sha256: '0001', env: ['T=${file:/etc/hostname}']}}",
+			"plugins.x.env.0: no reference can be here"},
+		{"a kind that is there", "{gs: {path: /x, sha256: '0001'}}", `plugins.gs: kind "gs" is ` +
+			`already there`},
+		{"a kind twice", "{x: {path: /x, sha256: '0001'}, y: {path: /y, sha256: '0001', kinds: [x]}}",
+			`plugins.y: kind "x" is already there`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			opts := options(t, "a.yaml", "plugins: "+tc.plugins+"\nsessions: {c: {provider: apikey, settings: {key: three}}}\n")
+			opts := options(t, "a.yaml",
+				"plugins: "+tc.plugins+"\nsessions: {c: {provider: apikey, settings: {key: three}}}\n")
 			opts.Plugins = &host{named: map[string]string{}}
 			require.ErrorContains(t, loadErr(opts), tc.want)
 		})
 	}
 	opts := options(t, "a.yaml", withPlugins)
-	h := &host{named: map[string]string{}, refuse: core.Errorf(core.BadConfig, "the checksum is another")}
+	h := &host{
+		named:  map[string]string{},
+		refuse: core.Errorf(core.CodeBadConfig, "the checksum is another"),
+	}
 	opts.Plugins, opts.StartPlugins = h, true
 	require.ErrorContains(t, loadErr(opts), "a.yaml:4:3: plugins.sso: the checksum is another")
 	require.Equal(t, 1, h.started)
@@ -128,4 +151,14 @@ func TestPluginFaults(t *testing.T) {
 func loadErr(opts config.Options) error {
 	_, err := config.Load(context.Background(), opts)
 	return err
+}
+
+// TestPluginWithAnUnresolvedReference proves that the kinds of such a plugin are not reported as
+// unknown as well.
+func TestPluginWithAnUnresolvedReference(t *testing.T) {
+	opts := options(t, "a.yaml", "plugins: {sso: {path: \"${env:UNSET}\", sha256: '0001'}}\n"+
+		"sessions: {a: {provider: sso}}\n")
+	opts.Plugins = &host{named: map[string]string{}}
+	require.Equal(t, []string{"a.yaml:1:17: plugins.sso.path: the variable UNSET is not set"},
+		faults(t, opts))
 }

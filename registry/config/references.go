@@ -1,3 +1,5 @@
+// Read on in parse.go.
+
 package config
 
 import (
@@ -16,75 +18,183 @@ type part struct {
 	scheme string // "env" or "file"; empty: text
 }
 
-var schemes = []string{"env", "file"}
+// forms are the forms of references, by scheme.
+var forms = map[string]string{"env": "${env:NAME}", "file": "${file:PATH}"}
 
-// parseReferences takes a value apart. "$${" stands for "${" itself. The
-// error quotes nothing but an unknown scheme.
+// parseReferences splits a value into its parts. "$${" stands for "${" itself.
+// The error quotes nothing of the value, which may be a secret with a wrong
+// reference in it.
 func parseReferences(s string) ([]part, error) {
 	var parts []part
-	var text strings.Builder
-	for s != "" {
-		i := strings.Index(s, "${")
-		if i < 0 {
+	var text strings.Builder // since the last reference
+	for {
+		before, rest, ok := strings.Cut(s, "${")
+		if !ok {
+			text.WriteString(s)
 			break
 		}
-		if i > 0 && s[i-1] == '$' {
-			text.WriteString(s[:i-1] + "${")
-			s = s[i+2:]
+		if escaped, ok := strings.CutSuffix(before, "$"); ok {
+			text.WriteString(escaped + "${")
+			s = rest
 			continue
 		}
-		text.WriteString(s[:i])
-		body, rest, ok := strings.Cut(s[i+2:], "}")
-		if !ok {
-			return nil, errors.New(`a reference is not ended by "}" ("$${" is a literal "${")`)
-		}
-		scheme, name, _ := strings.Cut(body, ":")
-		if scheme != "env" && scheme != "file" {
-			return nil, fmt.Errorf("unknown reference%s (want ${env:NAME} or ${file:PATH}; \"$${\" is a literal \"${\")",
-				core.DidYouMean(scheme, schemes))
-		}
-		if name == "" || strings.ContainsAny(name, "\x00${") {
-			return nil, fmt.Errorf("a reference names nothing usable (want %s)", map[string]string{"env": "${env:NAME}", "file": "${file:PATH}"}[scheme])
+		text.WriteString(before)
+		reference, after, err := cutReference(rest)
+		if err != nil {
+			return nil, err
 		}
 		if text.Len() > 0 {
 			parts = append(parts, part{text: text.String()})
 			text.Reset()
 		}
-		parts = append(parts, part{text: name, scheme: scheme})
-		s = rest
+		parts = append(parts, reference)
+		s = after
 	}
-	text.WriteString(s)
 	if text.Len() > 0 || len(parts) == 0 {
 		parts = append(parts, part{text: text.String()})
 	}
 	return parts, nil
 }
 
-// errNotResolved stands for what Check does not look up. What depends on the
-// value is no fault.
+// cutReference parses the reference at the beginning of a text, behind its
+// "${", and returns the text after it.
+func cutReference(s string) (reference part, after string, err error) {
+	body, after, ok := strings.Cut(s, "}")
+	if !ok {
+		return part{}, "", errors.New(
+			`a reference is not ended by "}" ("$${" is a literal "${")`)
+	}
+	scheme, name, _ := strings.Cut(body, ":")
+	form, ok := forms[scheme]
+	if !ok {
+		return part{}, "", fmt.Errorf("unknown reference%s (want %s or %s; %q is a literal %q)",
+			core.DidYouMean(scheme, []string{"env", "file"}), forms["env"], forms["file"],
+			"$${", "${")
+	}
+	if name == "" || strings.ContainsAny(name, "\x00${") {
+		return part{}, "", fmt.Errorf("a reference names nothing usable (want %s)", form)
+	}
+	return part{text: name, scheme: scheme}, after, nil
+}
+
+// hasReference reports whether a text may have a reference in it.
+func hasReference(text string) bool { return strings.Contains(text, "${") }
+
+// checkReferences reports the malformed references of a tree, also those that
+// no session uses.
+func checkReferences(t tree, found *report) {
+	var check func(path []string, value any)
+	check = func(path []string, value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for key, value := range v {
+				check(append(path, key), value)
+			}
+		case []any:
+			for i, value := range v {
+				check(append(path, strconv.Itoa(i)), value)
+			}
+		case string:
+			if !hasReference(v) {
+				return
+			}
+			if _, err := parseReferences(v); err != nil {
+				found.add(t.locate, path, err.Error())
+			}
+		}
+	}
+	check(nil, t.values)
+}
+
+// references resolves references.
+type references struct {
+	environ map[string]string
+	read    watchedFiles
+	texts   map[string]fileText // of files that were read, by name
+	found   *report
+}
+
+// fileText is the contents of a file that a reference named, read once for each
+// load.
+type fileText struct {
+	text string
+	err  error
+}
+
+// resolve resolves the references in value and returns it. A text with a
+// reference becomes a [core.Secret]; one that cannot be resolved is reported and
+// noted as unusable. It writes to the objects of value, which the caller has
+// copied with merge, and copies lists, which merge does not.
+func (r *references) resolve(path []string, value any, at locator) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if resolved := r.resolve(append(path, key), value, at); resolved != nil {
+				v[key] = resolved
+			}
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, elem := range v {
+			if object, ok := elem.(map[string]any); ok {
+				copied := make(map[string]any, len(object))
+				merge(copied, object, "")
+				elem = copied
+			}
+			out[i] = r.resolve(append(path, strconv.Itoa(i)), elem, at)
+		}
+		return out
+	case string:
+		if hasReference(v) {
+			return r.resolveText(path, v, at)
+		}
+	}
+	return value
+}
+
+func (r *references) resolveText(path []string, text string, at locator) any {
+	full, where := at(path)
+	dir := ""
+	if where.source != nil {
+		dir = where.source.dir
+	}
+	resolved, err := r.expand(text, dir)
+	if err == nil {
+		return resolved
+	}
+	if !r.found.unresolved { // else checkReferences has reported what can be known
+		r.found.addAt(where, full, err.Error())
+	}
+	r.found.unusable[join(full)] = true
+	return core.NewSecret("unresolved")
+}
+
+// errNotResolved stands for a value that [Check] does not look up.
 var errNotResolved = errors.New("the reference was not resolved")
 
-// resolve returns the value of a text: a Secret if a reference takes part in
-// it, else the text.
-func (l *loader) resolve(s, dir string) (any, error) {
-	parts, err := parseReferences(s)
+// expand returns the value of a text: a Secret if it has a reference, else the
+// text. Relative names of files start from dir.
+func (r *references) expand(text, dir string) (any, error) {
+	parts, err := parseReferences(text)
 	if err != nil {
 		return nil, err
 	}
 	var out strings.Builder
 	secret := false
 	for _, p := range parts {
-		text := p.text
-		if p.scheme != "" && l.checking {
+		if p.scheme == "" {
+			out.WriteString(p.text)
+			continue
+		}
+		if r.found.unresolved {
 			return nil, errNotResolved
 		}
-		if p.scheme != "" {
-			secret = true
-			if text, err = l.lookUp(p, dir); err != nil {
-				return nil, err
-			}
+		value, err := r.lookUp(p, dir)
+		if err != nil {
+			return nil, err
 		}
-		out.WriteString(text)
+		out.WriteString(value)
+		secret = true
 	}
 	if secret {
 		return core.NewSecret(out.String()), nil
@@ -92,9 +202,10 @@ func (l *loader) resolve(s, dir string) (any, error) {
 	return out.String(), nil
 }
 
-func (l *loader) lookUp(p part, dir string) (string, error) {
+// lookUp returns the value of a reference.
+func (r *references) lookUp(p part, dir string) (string, error) {
 	if p.scheme == "env" {
-		value, ok := l.environ[p.text]
+		value, ok := r.environ[p.text]
 		switch {
 		case !ok:
 			return "", fmt.Errorf("the variable %s is not set", p.text)
@@ -107,89 +218,23 @@ func (l *loader) lookUp(p part, dir string) (string, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
 	}
-	r, known := l.files[name]
+	file, known := r.texts[name]
 	if !known {
-		data, err := readFile(name, maxReference)
-		l.seen[name] = watched{maxReference, sum(data, err)}
-		r = refFile{strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), err}
-		if err == nil && r.text == "" {
-			r.err = errors.New("the file is empty")
-		}
-		l.files[name] = r
+		file = r.readText(name)
+		r.texts[name] = file
 	}
-	if r.err != nil {
-		return "", fmt.Errorf("the file %q: %w", p.text, r.err)
+	if file.err != nil {
+		return "", fmt.Errorf("the file %q: %w", p.text, file.err)
 	}
-	return r.text, nil
+	return file.text, nil
 }
 
-// refFile is a file that a reference named, read once for each load.
-type refFile struct {
-	text string
-	err  error
-}
-
-// checkReferences reports the references that cannot be read, wherever they
-// are, also where nothing uses them.
-func (l *loader) checkReferences(path []string, value any) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, value := range v {
-			l.checkReferences(append(path, key), value)
-		}
-	case []any:
-		for i, value := range v {
-			l.checkReferences(append(path, strconv.Itoa(i)), value)
-		}
-	case string:
-		if !strings.Contains(v, "${") {
-			return
-		}
-		if _, err := parseReferences(v); err != nil {
-			l.fault(path, err.Error())
-		}
+// readText reads a file without the line break at its end.
+func (r *references) readText(name string) fileText {
+	data, err := r.read.read(name, maxReference)
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if err == nil && text == "" {
+		err = errors.New("the file is empty")
 	}
-}
-
-// resolveAll resolves the references in value, in place where it can, and
-// returns it. at finds the place of a path.
-func (l *loader) resolveAll(path []string, value any, at func([]string) ([]string, place)) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if resolved := l.resolveAll(append(path, key), value, at); resolved != nil {
-				v[key] = resolved
-			}
-		}
-	case []any:
-		out := make([]any, len(v)) // the file's own list may serve other sessions' layers
-		for i, value := range v {
-			out[i] = l.resolveAll(append(path, strconv.Itoa(i)), value, at)
-		}
-		return out
-	case string:
-		return l.resolveText(path, v, at)
-	}
-	return value
-}
-
-// resolveText resolves the references in a text. A text that cannot be resolved is noted as broken.
-func (l *loader) resolveText(path []string, v string, at func([]string) ([]string, place)) any {
-	if !strings.Contains(v, "${") {
-		return v
-	}
-	full, where := at(path)
-	dir := ""
-	if where.source != nil {
-		dir = where.source.dir
-	}
-	resolved, err := l.resolve(v, dir)
-	if err == nil {
-		return resolved
-	}
-	if !l.checking { // checkReferences has said what can be said
-		l.faults = append(l.faults, where.fault(full, err.Error()))
-	}
-	l.broken[join(full)] = true
-	return core.NewSecret("unresolved")
+	return fileText{text, err}
 }

@@ -53,7 +53,7 @@ func TestReload(t *testing.T) {
 
 	// Faulty: nothing changes, not even what is good in it.
 	write(t, dir, "a.yaml", after+"  e: {provider: apikey}\n")
-	require.ErrorIs(t, cfg.Reload(ctx), core.BadConfig)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeBadConfig)
 	require.Equal(t, []string{"a", "b", "c"}, cfg.Registry().Names())
 	require.Equal(t, "a", cfg.Default())
 
@@ -68,7 +68,8 @@ func TestReload(t *testing.T) {
 	}
 	require.Equal(t, uint64(1), count("a"))
 	require.Equal(t, core.StateClosed, s["c"].Status().State)
-	require.Eventually(t, func() bool { return header(t, cfg, "b") == "X-API-Key zwei" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return header(t, cfg, "b") == "X-API-Key zwei" },
+		5*time.Second, time.Millisecond)
 	current, err := opts.Scope.Current(ctx)
 	require.NoError(t, err)
 	d, _ := cfg.Session("d")
@@ -83,7 +84,7 @@ func TestReload(t *testing.T) {
 	require.Same(t, own, opts.Scope.SetCurrent(nil), "what the program has set stays")
 
 	require.NoError(t, cfg.Close(ctx))
-	require.ErrorIs(t, cfg.Reload(ctx), core.Closed)
+	require.ErrorIs(t, cfg.Reload(ctx), core.CodeClosed)
 }
 
 // TestReloadUnderLoad changes settings while requests go on: none fails, and
@@ -98,7 +99,11 @@ func TestReloadUnderLoad(t *testing.T) {
 	}))
 	defer server.Close()
 	text := func(i int) string {
-		return fmt.Sprintf("sessions:\n  same: {provider: apikey, settings: {key: key-0}}\n  changing: {provider: apikey, lazy: true, settings: {key: key-%d}}\n  extra%d: {provider: apikey, settings: {key: x}}\n", i, i)
+		return fmt.Sprintf(
+			"sessions:\n  same: {provider: apikey, settings: {key: key-0}}\n"+
+				"  changing: {provider: apikey, lazy: true, settings: {key: key-%d}}\n"+
+				"  extra%d: {provider: apikey, settings: {key: x}}\n",
+			i, i)
 	}
 	opts := options(t, "a.yaml", text(0))
 	cfg := load(t, opts)
@@ -128,7 +133,8 @@ func TestReloadUnderLoad(t *testing.T) {
 		goal := requests.Load() + 20
 		require.NoError(t, os.WriteFile(opts.Files[0], []byte(text(i)), 0o600))
 		require.NoError(t, cfg.Reload(ctx))
-		require.Eventually(t, func() bool { return requests.Load() >= goal }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return requests.Load() >= goal }, 10*time.Second,
+			time.Millisecond)
 	}
 	cancel()
 	wait.Wait()
@@ -178,7 +184,8 @@ func TestWatch(t *testing.T) {
 		require.NoError(t, os.Remove(filepath.Join(dir, "b.secret")))
 		pass(20 * time.Second)
 		require.Len(t, outcomes, 1)
-		require.ErrorContains(t, <-outcomes, `sessions.b.settings.key: the file "b.secret": no such file or directory`)
+		require.ErrorContains(t, <-outcomes,
+			`sessions.b.settings.key: the file "b.secret": no such file or directory`)
 		require.Equal(t, "X-API-Key zwei", header(t, cfg, "b"))
 		write(t, dir, "b.secret", "canary")
 		pass(2 * time.Second)

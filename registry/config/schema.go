@@ -1,3 +1,5 @@
+// The last file of the package.
+
 package config
 
 import (
@@ -16,24 +18,22 @@ import (
 // kind that describes none, as a plugin that was not started, are open: any key may be there.
 //
 // The schema accepts every file that loads by itself, without an overlay or a variable that gives
-// what is missing. [Check] finds more than it. A kind that occurs twice is [core.BadConfig].
+// the missing values. [Check] finds more than it. A kind that occurs twice is [core.CodeBadConfig].
 func Schema(opts Options) ([]byte, error) {
-	reg, err := registry.New(opts.Factories...)
-	if err != nil {
-		return nil, err
-	}
-	kinds, err := newStoreKinds(opts.Stores)
+	s, err := newSetup(opts)
 	if err != nil {
 		return nil, err
 	}
 	plugins := opts.Plugins != nil
-	return schemaWriter{reg: reg, stores: kinds, plugins: plugins, open: plugins}.file()
+	return schemaWriter{s.builtin, s.stores, plugins, plugins}.file()
 }
 
 // Schema returns the JSON Schema of the files of this configuration, as the function [Schema] does:
 // with the kinds of the plugins that they name, and no others.
 func (c *Config) Schema() ([]byte, error) {
-	return schemaWriter{reg: c.reg, stores: c.kinds, plugins: c.opts.Plugins != nil}.file()
+	return schemaWriter{
+		reg: c.reg, stores: c.setup.stores, plugins: c.setup.opts.Plugins != nil,
+	}.file()
 }
 
 // schemaWriter makes a JSON Schema.
@@ -47,7 +47,7 @@ type schemaWriter struct {
 // node is a part of a JSON Schema.
 type node = map[string]any
 
-// reference is what may be in the place of any value but an object and a list.
+// reference describes a reference, which any value but an object and a list may be.
 var reference = node{"$ref": "#/definitions/reference"}
 
 func (w schemaWriter) file() ([]byte, error) {
@@ -67,7 +67,8 @@ func (w schemaWriter) file() ([]byte, error) {
 	top := w.keys(fixedKeys.top)
 	properties := top["properties"].(node)
 	properties["sessions"] = described(
-		node{"type": "object", "additionalProperties": ref("session")}, schemaFor(fixedKeys.top, "sessions"))
+		node{"type": "object", "additionalProperties": ref("session")},
+		settingNamed(fixedKeys.top, "sessions"))
 	if w.plugins {
 		properties["plugins"] = node{
 			"type": []string{"object", "null"}, "description": "The plugins by name.",
@@ -81,7 +82,7 @@ func (w schemaWriter) file() ([]byte, error) {
 	return json.MarshalIndent(top, "", "  ")
 }
 
-// settings are those of a kind; none: they are not known.
+// settings returns the settings of a kind; none: they are not known.
 func (w schemaWriter) settings(kind string) []core.Setting {
 	f, err := w.reg.Factory(kind)
 	if err != nil {
@@ -96,7 +97,7 @@ func ref(definition string) node {
 	return node{"$ref": "#/definitions/" + url.PathEscape(name)}
 }
 
-// keys describes keys of the file, of which store is the same everywhere.
+// keys describes keys of the file. The key store is the same everywhere.
 func (w schemaWriter) keys(schema []core.Setting) node {
 	out := objectOf(schema, false)
 	out["properties"].(node)["store"] = ref("store")
@@ -112,7 +113,7 @@ func (w schemaWriter) session() node {
 	properties := out["properties"].(node)
 	object := func(key string, n node) {
 		n["type"] = anything["type"]
-		properties[key] = described(n, schemaFor(fixedKeys.session, key))
+		properties[key] = described(n, settingNamed(fixedKeys.session, key))
 	}
 	object("settings", node{})
 	object("environments", node{"additionalProperties": section})
@@ -145,12 +146,12 @@ func (w schemaWriter) provider() node {
 	if kinds != nil {
 		choices = append([]node{{"enum": kinds}}, choices...)
 	}
-	text := schemaFor(fixedKeys.session, "provider").Doc
+	text := settingNamed(fixedKeys.session, "provider").Doc
 	return node{"anyOf": choices, "description": strings.Join(append([]string{text}, texts...), "\n")}
 }
 
-// ofKind says what holds for sessions of a kind; nil: nothing more. A session with sections for
-// environments may have there what is needed.
+// ofKind describes sessions of a kind; nil: as all others. A session that has sections for
+// environments may have its required settings there.
 func (w schemaWriter) ofKind(info core.Info) node {
 	then := node{}
 	environments := node{}
@@ -159,7 +160,7 @@ func (w schemaWriter) ofKind(info core.Info) node {
 		then["properties"] = node{"settings": some, "environments": environments}
 		environments["additionalProperties"] = node{"properties": node{"settings": some}}
 		whole := node{"properties": node{"settings": ref("complete-" + info.Kind)}}
-		if len(needed(settings)) > 0 {
+		if len(required(settings)) > 0 {
 			whole["required"] = []string{"settings"}
 		}
 		then["if"], then["then"] = node{"not": node{"required": []string{"environments"}}}, whole
@@ -183,14 +184,14 @@ func merged(properties any, key string, value node) node {
 	return out
 }
 
-// is holds for objects whose key has a value.
+// is describes the objects whose key has a value.
 func is(key, value string) node {
 	return node{"properties": node{key: node{"const": value}}, "required": []string{key}}
 }
 
 // store describes the key store: the keys of all kinds, and for each kind its own.
 func (w schemaWriter) store() node {
-	kind := schemaFor(schemaOf[storeKeys](), "kind")
+	kind := settingNamed(schemaOf[storeKeys](storeDocs), "kind")
 	choices := []node{{"enum": w.stores.names}, {"type": "null"}, reference}
 	properties := node{"kind": described(node{"anyOf": choices}, kind)}
 	for _, s := range w.stores.settings {
@@ -208,13 +209,13 @@ func (w schemaWriter) store() node {
 		each = append(each, node{"if": is("kind", name), "then": node{"properties": then}})
 	}
 	return node{
-		"type": []string{"object", "null"}, "description": schemaFor(fixedKeys.session, "store").Doc,
+		"type": []string{"object", "null"}, "description": settingNamed(fixedKeys.session, "store").Doc,
 		"properties": properties, "additionalProperties": false, "allOf": each,
 	}
 }
 
-// needed are the settings that somebody must give.
-func needed(settings []core.Setting) (names []string) {
+// required returns the names of the settings that a file must give.
+func required(settings []core.Setting) (names []string) {
 	for _, s := range settings {
 		if s.Required && s.Default == "" {
 			names = append(names, s.Name)
@@ -223,7 +224,7 @@ func needed(settings []core.Setting) (names []string) {
 	return names
 }
 
-// objectOf describes an object with these keys; with complete, what is needed must be there.
+// objectOf describes an object with these keys. With complete, it must have the required ones.
 func objectOf(settings []core.Setting, complete bool) node {
 	properties := node{}
 	for _, s := range settings {
@@ -232,13 +233,13 @@ func objectOf(settings []core.Setting, complete bool) node {
 	out := node{
 		"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false,
 	}
-	if names := needed(settings); complete && len(names) > 0 {
+	if names := required(settings); complete && len(names) > 0 {
 		out["required"] = names
 	}
 	return out
 }
 
-// described adds what people should know of a setting.
+// described adds the description of a setting to n.
 func described(n node, s core.Setting) node {
 	if s.Doc != "" {
 		n["description"] = s.Doc
@@ -262,7 +263,7 @@ func described(n node, s core.Setting) node {
 // duration is the form of texts that [time.ParseDuration] reads, and of references.
 const duration = `\$\{|^[+-]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
 
-// valueOf describes the values of a setting. Null is as if the key were not there.
+// valueOf describes the values of a setting. Null is the same as no key.
 func valueOf(s core.Setting, complete bool) node {
 	simple := map[string]string{"bool": "boolean", "integer": "integer", "number": "number"}
 	elem := s

@@ -48,11 +48,12 @@ func TestSchemaOfOpenSettings(t *testing.T) {
 	opts := options(t, "a.yaml", "sessions: {}")
 	opts.Factories = []core.Factory{notStarted("later"), {}}
 	_, err := config.Schema(opts)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	opts.Factories = opts.Factories[:1]
 	opts.Plugins = unstarted{}
 	cfg := load(t, opts)
-	for _, schema := range []func() ([]byte, error){func() ([]byte, error) { return config.Schema(opts) }, cfg.Schema} {
+	for _, schema := range []func() ([]byte,
+		error){func() ([]byte, error) { return config.Schema(opts) }, cfg.Schema} {
 		text, err := schema()
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "settings-later")

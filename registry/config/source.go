@@ -1,10 +1,11 @@
+// Read on in schema.go.
+
 package config
 
 import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -17,11 +18,13 @@ type Source struct {
 	Line     int    // counted from 1
 	Column   int    // in characters, counted from 1
 	Variable string // the AUTHSESSION_ variable; empty: none
-	Default  bool   // nobody gave it: it is the provider's default, or the zero value
+	Default  bool   // it was not given: it is the provider's default, or the zero value
 	// Value is the value as text: REDACTED if the setting is secret or a
 	// variable or reference takes part in it.
 	Value string
-	Doc   string // what the key is for, as its provider or docs/configuration.md says; empty: nobody says
+	// Doc says what the key is for, as its provider or docs/configuration.md
+	// does. Empty: neither says it.
+	Doc string
 }
 
 // String returns "file:line:column", the variable's name or "default".
@@ -37,19 +40,18 @@ func (s Source) String() string {
 
 // Source returns where the value in effect of a session's key came from, such
 // as "settings.client_id" or "early". An unknown session or key is
-// [core.BadConfig].
+// [core.CodeBadConfig].
 func (c *Config) Source(name, key string) (Source, error) {
-	state := c.state.Load()
-	s := state.sessions[name]
+	s := c.state.Load().sessions[name]
 	if s == nil {
 		_, err := c.reg.Session(name)
 		if err == nil {
-			err = core.Errorf(core.BadConfig, "session %q is not of this configuration", name)
+			err = core.Errorf(core.CodeBadConfig, "session %q is not of this configuration", name)
 		}
 		return Source{}, err
 	}
 	path := strings.Split(key, ".")
-	setting, err := s.describe(state.keys.session, path)
+	setting, err := s.describe(c.setup.keys.session, path)
 	if err != nil {
 		return Source{}, err
 	}
@@ -57,150 +59,147 @@ func (c *Config) Source(name, key string) (Source, error) {
 }
 
 // describe returns the description of a key of the session.
-func (s *session) describe(schema []core.Setting, path []string) (core.Setting, error) {
-	setting := core.Setting{}
-	for i, key := range path {
-		switch {
-		case i == 1 && path[0] == "settings" && !s.factory.Described():
-			return core.Setting{Name: key, Type: "any", Secret: true}, nil // nobody knows yet
-		case i == 1 && path[0] == "settings":
-			schema = s.factory.Settings()
-		case i > 0 && setting.Type != "object":
-			if strings.HasPrefix(setting.Type, "list of ") || strings.HasPrefix(setting.Type, "map of ") {
-				_, setting.Type, _ = strings.Cut(setting.Type, " of ")
-				continue
-			}
-			if setting.Type == "any" {
-				return setting, nil
-			}
-			schema = nil
-		case i > 0:
-			schema = setting.Fields
+func (s *session) describe(keys []core.Setting, path []string) (core.Setting, error) {
+	unknown := func(depth int, known []core.Setting) error {
+		return core.Errorf(core.CodeBadConfig, "session %q: unknown key %q%s", s.name,
+			strings.Join(path[:depth], "."), hint(path[depth-1], settingNames(known)))
+	}
+	setting := settingNamed(keys, path[0])
+	if setting.Name == "" || setting.Name == "environments" {
+		return setting, unknown(1, keys)
+	}
+	if setting.Name == "settings" && len(path) > 1 {
+		if !s.factory.Described() {
+			return core.Setting{Name: path[1], Type: "any", Secret: true}, nil // perhaps
 		}
-		if setting = schemaFor(schema, key); setting.Name == "" || i == 0 && key == "environments" {
-			return setting, core.Errorf(core.BadConfig, "session %q: unknown key %q%s", s.name, strings.Join(path[:i+1], "."), hint(key, settingNames(schema)))
+		setting = core.Setting{Name: "settings", Type: "object", Fields: s.factory.Settings()}
+	}
+	for i, key := range path[1:] {
+		switch {
+		case setting.Type == "any":
+			return setting, nil
+		case isCollection(setting.Type):
+			_, setting.Type, _ = strings.Cut(setting.Type, " of ")
+			continue
+		}
+		fields := setting.Fields
+		if setting.Type != "object" {
+			fields = nil
+		}
+		if setting = settingNamed(fields, key); setting.Name == "" {
+			return setting, unknown(i+2, fields)
 		}
 	}
 	return setting, nil
 }
 
-// find goes down into values.
-func find(value any, path []string) (any, bool) {
-	for _, key := range path {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[key]
-		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil, false
-			}
-			value = v[i]
-		default:
-			return nil, false
-		}
-	}
-	return value, value != nil
+// isCollection reports whether a type is that of lists or maps.
+func isCollection(t string) bool {
+	return strings.HasPrefix(t, "list of ") || strings.HasPrefix(t, "map of ")
 }
 
-// text shows a value. Objects show their keys alone, because what is in them
-// may be secret.
-func text(value any, setting core.Setting) string {
+// valueText returns a value as text. Of objects it has only the keys, because
+// their values may be secret.
+func valueText(value any, setting core.Setting) string {
 	switch v := value.(type) {
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for key := range v {
-			keys = append(keys, key)
-		}
-		slices.Sort(keys)
-		return "{" + strings.Join(keys, ", ") + "}"
+		return "{" + strings.Join(slices.Sorted(maps.Keys(v)), ", ") + "}"
 	case []any:
 		if setting.Type == "list of object" || setting.Type == "list of any" {
 			return fmt.Sprintf("[%d elements]", len(v))
 		}
 		items := make([]string, len(v))
 		for i, item := range v {
-			items[i] = text(item, setting)
+			items[i] = valueText(item, setting)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	}
-	return fmt.Sprint(value) // a Secret shows itself as REDACTED
+	return fmt.Sprint(value) // a Secret prints as REDACTED
 }
 
 // Sources returns all keys of a session with their value in effect, where each came from, and what
 // it is for: first the session's own, then the provider's settings, each in the order of their
-// description. Keys that nobody gave are there with their defaults, but for what is inside an
-// object or a map that nobody gave. Of a provider that is not described yet, such as a plugin that
-// was not started, there are the settings that somebody gave, redacted. An unknown session is
-// [core.BadConfig].
+// description. Keys that were not given are there with their defaults, except those inside of an
+// object or a map that was not given. Of a provider that is not described yet, such as a plugin
+// that was not started, there are the settings that were given, redacted. An unknown session is
+// [core.CodeBadConfig].
 func (c *Config) Sources(name string) ([]Source, error) {
-	state := c.state.Load()
-	s := state.sessions[name]
+	s := c.state.Load().sessions[name]
 	if s == nil {
 		_, err := c.Source(name, "provider")
 		return nil, err
 	}
 	var out []Source
-	for _, setting := range state.keys.session {
+	for _, setting := range c.setup.keys.session {
 		path := []string{setting.Name}
 		switch setting.Name {
 		case "settings", "environments":
 		case "store":
-			out = append(out, s.sources(path, setting, s.effective["store"], true)...)
+			out = append(out, s.sources(path, setting, s.values["store"], true)...)
 		default:
 			out = append(out, s.source(path, setting))
 		}
 	}
-	given := object(s.effective, "settings")
-	path := []string{"settings"}
+	given := object(s.values, "settings")
 	for _, setting := range s.factory.Settings() {
-		out = append(out, s.sources(append(path, setting.Name), setting, given[setting.Name], false)...)
+		path := []string{"settings", setting.Name}
+		out = append(out, s.sources(path, setting, given[setting.Name], false)...)
 	}
 	if !s.factory.Described() {
 		for _, key := range slices.Sorted(maps.Keys(given)) {
-			out = append(out, s.source(append(path, key), core.Setting{Name: key, Type: "any", Secret: true}))
+			setting := core.Setting{Name: key, Type: "any", Secret: true}
+			out = append(out, s.source([]string{"settings", key}, setting))
 		}
 	}
 	return out, nil
 }
 
-// sources describes the value at a path: an object or a map by what is in it. With sparse, keys of
-// an object that nobody gave are left out, as they are those of another kind.
-func (s *session) sources(path []string, setting core.Setting, value any, sparse bool) []Source {
+// sources describes the value at a path: an object or a map by what is in it.
+// With sparse, keys of an object that were not given are left out, because they
+// are of another kind.
+func (v *variant) sources(
+	path []string, setting core.Setting, value any, sparse bool,
+) (out []Source) {
 	values, ok := value.(map[string]any)
-	of, isMap := strings.CutPrefix(setting.Type, "map of ")
+	elemType, isMap := strings.CutPrefix(setting.Type, "map of ")
 	if !ok || setting.Type != "object" && !isMap {
-		return []Source{s.source(path, setting)}
+		return []Source{v.source(path, setting)}
 	}
-	var out []Source
-	for _, field := range setting.Fields {
-		if v := values[field.Name]; !isMap && (v != nil || !sparse || field.Name == "kind") {
-			out = append(out, s.sources(append(slices.Clip(path), field.Name), field, v, sparse)...)
+	below := func(s core.Setting) {
+		full := append(slices.Clip(path), s.Name)
+		out = append(out, v.sources(full, s, values[s.Name], sparse)...)
+	}
+	if isMap {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			elem := setting
+			elem.Name, elem.Type, elem.Default = key, elemType, ""
+			below(elem)
 		}
-	}
-	if !isMap {
 		return out
 	}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		elem := setting
-		elem.Name, elem.Type, elem.Default = key, of, ""
-		out = append(out, s.sources(append(slices.Clip(path), key), elem, values[key], sparse)...)
+	for _, field := range setting.Fields {
+		if values[field.Name] != nil || !sparse || field.Name == "kind" {
+			below(field)
+		}
 	}
 	return out
 }
 
 // source describes the value in effect at a path, which may be the default.
-func (s *session) source(path []string, setting core.Setting) Source {
-	value, ok := find(s.effective, path)
+func (v *variant) source(path []string, setting core.Setting) Source {
+	value, ok := find(v.values, path)
 	if !ok {
-		full := strings.Join(slices.Concat(s.path, path), ".")
+		full := strings.Join(slices.Concat(v.path, path), ".")
 		return Source{Key: full, Default: true, Value: setting.Default, Doc: setting.Doc}
 	}
-	full, where := s.locate(path)
+	full, where := v.locate(path)
 	f := where.fault(full, "")
-	out := Source{Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable, Doc: setting.Doc}
+	out := Source{
+		Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable,
+		Doc: setting.Doc,
+	}
 	if out.Value = core.NewSecret("x").String(); !setting.Secret {
-		out.Value = text(value, setting)
+		out.Value = valueText(value, setting)
 	}
 	return out
 }

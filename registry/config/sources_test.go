@@ -14,7 +14,9 @@ import (
 )
 
 // sourcesOf writes each key of a session as "place key value".
-func sourcesOf(t *testing.T, name, text string, opts func() []core.Factory, environ ...string) string {
+func sourcesOf(
+	t *testing.T, name, text string, opts func() []core.Factory, environ ...string,
+) string {
 	o := options(t, "a.yaml", text, environ...)
 	if opts != nil {
 		o.Factories = append(o.Factories, opts()...)
@@ -68,9 +70,12 @@ func TestSourcesHaveDocs(t *testing.T) {
 	type settings struct {
 		User string `json:"user" doc:"Who it is."`
 	}
-	f := core.NewFactory(core.Info{Kind: "doc"}, func(context.Context, core.Environment, settings) (core.Provider, error) {
-		return nil, nil
-	})
+	f := core.NewFactory(
+		core.Info{Kind: "doc"},
+		func(context.Context, core.Environment, settings) (core.Provider, error) {
+			return nil, nil
+		},
+	)
 	opts := options(t, "a.yaml", "sessions: {a: {provider: doc, store: {kind: keyring, service: x}}}")
 	opts.Factories = []core.Factory{f}
 	sources, err := load(t, opts).Sources("a")
@@ -84,15 +89,19 @@ func TestSourcesHaveDocs(t *testing.T) {
 // Nobody knows which settings of a plugin that was not started are secret.
 func TestSourcesOfAPluginThatWasNotStarted(t *testing.T) {
 	unknown := func() []core.Factory { return []core.Factory{notStarted("later")} }
-	require.Contains(t, sourcesOf(t, "a", "sessions: {a: {provider: later, settings: {user: me, deep: {key: k}}}}", unknown),
-		"a.yaml:1:54 settings.deep REDACTED\na.yaml:1:44 settings.user REDACTED\n")
+	require.Contains(
+		t,
+		sourcesOf(t, "a", "sessions: {a: {provider: later, settings: {user: me, deep: {key: k}}}}",
+			unknown),
+		"a.yaml:1:54 settings.deep REDACTED\na.yaml:1:44 settings.user REDACTED\n",
+	)
 }
 
 func TestSourcesOfNoSession(t *testing.T) {
 	var asked atomic.Int32
 	cfg := load(t, withCount(options(t, "a.yaml", "sessions: {prices: {provider: count}}"), &asked))
 	_, err := cfg.Sources("price")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, `did you mean "prices"?`)
 }
 
@@ -102,6 +111,6 @@ func notStarted(kind string) core.Factory {
 		func() (core.Info, []core.Setting) { return core.Info{Kind: kind, Plugin: "p"}, nil },
 		func(core.Environment, map[string]any) error { return nil },
 		func(context.Context, core.Environment, map[string]any) (core.Provider, error) {
-			return nil, core.Errorf(core.Unavailable, "the plugin was started")
+			return nil, core.Errorf(core.CodeUnavailable, "the plugin was started")
 		})
 }

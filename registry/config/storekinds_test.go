@@ -22,7 +22,7 @@ func shelf(opened *atomic.Int32) core.StoreFactory {
 	}
 	open := func(_ context.Context, c settings) (core.Store, error) {
 		if c.Address == "gone" {
-			return nil, core.Errorf(core.BadConfig, "the shelf is gone")
+			return nil, core.Errorf(core.CodeBadConfig, "the shelf is gone")
 		}
 		opened.Add(1)
 		return store.Memory(), nil
@@ -32,27 +32,35 @@ func shelf(opened *atomic.Int32) core.StoreFactory {
 
 // A kind of store that the program did not give is a fault that says what to import.
 func TestStoreKindNotGiven(t *testing.T) {
-	const advice = `: import "github.com/authsession/authsession/store" and give store.Builtin() in config.Options.Stores`
+	const advice = `: import "github.com/authsession/authsession/store" and give store.Builtin() ` +
+		`in config.Options.Stores`
 	for name, c := range map[string]struct {
 		text   string
 		stores []core.StoreFactory
 		env    string
 		want   []string
 	}{
-		"for all": {"store: {kind: file, path: x}\nsessions: {a: {provider: count}, b: {provider: count}}", nil, "", []string{
+		"for all": {"store: {kind: file, path: x}\n" +
+			"sessions: {a: {provider: count}, b: {provider: count}}", nil, "", []string{
 			`a.yaml:1:9: store.kind: this program has no stores of the kind "file"` + advice}},
-		"for one": {"sessions: {a: {provider: count, store: {kind: keyring, service: x}}}", nil, "", []string{
-			`a.yaml:1:41: sessions.a.store.kind: this program has no stores of the kind "keyring"` + advice}},
-		"for an environment": {"environment: qa\nsessions: {a: {provider: count, environments: {qa: {store: {kind: file}}}}}", nil, "", []string{
-			`a.yaml:2:61: sessions.a.environments.qa.store.kind: this program has no stores of the kind "file"` + advice}},
-		"by a variable": {"sessions: {a: {provider: count}}", nil, "AUTHSESSION_STORE__KIND=file", []string{
-			`AUTHSESSION_STORE__KIND: store.kind: this program has no stores of the kind "file"` + advice}},
-		"one of two": {"store: {kind: keyring}\nsessions: {a: {provider: count}}", []core.StoreFactory{store.FileFactory}, "", []string{
-			`a.yaml:1:9: store.kind: this program has no stores of the kind "keyring"` + advice}},
+		"for one": {"sessions: {a: {provider: count, store: {kind: keyring, service: x}}}", nil, "",
+			[]string{
+				`a.yaml:1:41: sessions.a.store.kind: this program has no stores of the kind "keyring"` + advice}},
+		"for an environment": {"environment: qa\n" +
+			"sessions: {a: {provider: count, environments: {qa: {store: {kind: file}}}}}", nil, "", []string{
+			`a.yaml:2:61: sessions.a.environments.qa.store.kind: this program has no stores of the kind ` +
+				`"file"` + advice}},
+		"by a variable": {"sessions: {a: {provider: count}}", nil, "AUTHSESSION_STORE__KIND=file",
+			[]string{
+				`AUTHSESSION_STORE__KIND: store.kind: this program has no stores of the kind "file"` + advice}},
+		"one of two": {"store: {kind: keyring}\nsessions: {a: {provider: count}}",
+			[]core.StoreFactory{store.FileFactory}, "", []string{
+				`a.yaml:1:9: store.kind: this program has no stores of the kind "keyring"` + advice}},
 		"misspelt": {"store: {kind: flie}\nsessions: {a: {provider: count}}", nil, "", []string{
 			`a.yaml:1:9: store.kind: want one of memory, did you mean "file"?`}},
 		"of another module": {"store: {kind: redis}\nsessions: {a: {provider: count}}", nil, "", []string{
-			`a.yaml:1:9: store.kind: want one of memory (forgotten to give its factory in config.Options.Stores?)`}},
+			`a.yaml:1:9: store.kind: want one of memory (forgotten to give its factory in ` +
+				`config.Options.Stores?)`}},
 		"a key of none": {"sessions: {a: {provider: count, store: {path: x}}}", nil, "", []string{
 			`a.yaml:1:41: sessions.a.store.path: unknown key; known: kind`}},
 	} {
@@ -72,7 +80,9 @@ func TestStoreKindNotGiven(t *testing.T) {
 func TestModuleStores(t *testing.T) {
 	var asked atomic.Int32
 	for _, f := range store.Builtin() {
-		opts := withCount(options(t, "a.yaml", "store: {kind: "+f.Info().Kind+"}\nsessions: {a: {provider: count}}"), &asked)
+		opts := withCount(
+			options(t, "a.yaml", "store: {kind: "+f.Info().Kind+"}\nsessions: {a: {provider: count}}"),
+			&asked)
 		opts.Stores = nil
 		require.Contains(t, faults(t, opts)[0], `import "github.com/authsession/authsession/store"`)
 	}
@@ -94,7 +104,8 @@ sessions:
 	require.NoError(t, cfg.Reload(t.Context()))
 	require.EqualValues(t, 3, opened.Load(), "a reload keeps them")
 	for key, want := range map[string]string{
-		"store.password": "REDACTED", "store.address": "here", "store.depth": "1.5", "store.kind": "shelf",
+		"store.password": "REDACTED", "store.address": "here", "store.depth": "1.5",
+		"store.kind": "shelf",
 	} {
 		source, err := cfg.Source("a", key)
 		require.NoError(t, err)
@@ -120,14 +131,19 @@ func TestStoreKindOfAProgramFaults(t *testing.T) {
 		text string
 		want []string
 	}{
-		"missing": {"store: {kind: shelf}\nsessions: {a: {provider: count, store: {address: x}}, b: {provider: count}}", []string{
+		"missing": {"store: {kind: shelf}\n" +
+			"sessions: {a: {provider: count, store: {address: x}}, b: {provider: count}}", []string{
 			`a.yaml:1:1: store.address: missing`}},
-		"wrong type": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, depth: [1]}}}", []string{
-			`a.yaml:1:66: sessions.a.store.depth: want number, found a list`}},
-		"key of another kind": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, path: y}}}", []string{
-			`a.yaml:1:66: sessions.a.store.path: a store of the kind shelf has no such key: it is for file`}},
-		"cannot be made": {"sessions: {a: {provider: count, store: {kind: shelf, address: gone}}}", []string{
-			`a.yaml:1:33: sessions.a.store: the shelf is gone`}},
+		"wrong type": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, depth: [1]}}}",
+			[]string{
+				`a.yaml:1:66: sessions.a.store.depth: want number, found a list`}},
+		"key of another kind": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, " +
+			"path: y}}}", []string{
+			`a.yaml:1:66: sessions.a.store.path: a store of the kind shelf has no such key: it is for ` +
+				`file`}},
+		"cannot be made": {"sessions: {a: {provider: count, store: {kind: shelf, address: gone}}}",
+			[]string{
+				`a.yaml:1:33: sessions.a.store: the shelf is gone`}},
 		"kind is no text": {"sessions: {a: {provider: count, store: {kind: [shelf]}}}", []string{
 			`a.yaml:1:41: sessions.a.store.kind: want string, found a list`}},
 	} {
@@ -142,13 +158,16 @@ func TestStoreKindOfAProgramFaults(t *testing.T) {
 
 func TestStoresAreChecked(t *testing.T) {
 	opts := options(t, "a.yaml", "sessions: {}")
-	memory := core.NewStoreFactory(core.StoreInfo{Kind: "memory"}, func(context.Context, struct{}) (core.Store, error) {
-		return nil, errors.New("never")
-	})
+	memory := core.NewStoreFactory(
+		core.StoreInfo{Kind: "memory"},
+		func(context.Context, struct{}) (core.Store, error) {
+			return nil, errors.New("never")
+		},
+	)
 	opts.Stores = []core.StoreFactory{store.FileFactory, {}, store.FileFactory, memory}
 	cfg, err := config.Load(t.Context(), opts)
 	require.Nil(t, cfg)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "factory 1 of Options.Stores has no kind")
 	require.ErrorContains(t, err, `the kind of store "file" is in Options.Stores twice`)
 	require.ErrorContains(t, err, `the kind of store "memory" is taken`)

@@ -1,3 +1,5 @@
+// Read on in yaml.go.
+
 package config
 
 import (
@@ -13,7 +15,7 @@ import (
 
 // toml parses a TOML 1.0 document. The library's decoder checks it and makes
 // the values; a walk over its syntax tree finds where they are.
-func (t *tree) toml(data []byte) (map[string]any, bool) {
+func (p *parser) toml(data []byte) (map[string]any, bool) {
 	var values map[string]any
 	if err := toml.Unmarshal(data, &values); err != nil {
 		line, column := 0, 0
@@ -21,27 +23,30 @@ func (t *tree) toml(data []byte) (map[string]any, bool) {
 		if errors.As(err, &at) {
 			line, column = at.Position()
 		}
-		text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.") // which quotes the value
-		t.fault(line, column, "not TOML: "+text)
+		text := strings.TrimPrefix(err.Error(), "toml: ")
+		text, _, _ = strings.Cut(text, ": strconv.") // that part quotes the value
+		p.fault(line, column, "not TOML: "+text)
 		return nil, false
 	}
-	w := tomlWalker{tree: t, where: newLines(data), counts: map[string]int{}}
-	w.parser.Reset(data)
+	w := tomlWalker{parser: p, where: newLines(data), counts: map[string]int{}}
+	w.syntax.Reset(data)
 	w.walk()
-	return t.tomlObject(values), true
+	return p.tomlObject(values), true
 }
 
-// tomlWalker notes the places of keys.
+// tomlWalker notes the places of keys. TOML names the same table in several
+// headers and dotted keys, so that the path at an expression is not the path of
+// the values around it in the text: each header starts again at the top.
 type tomlWalker struct {
-	*tree
-	parser unstable.Parser
+	*parser
+	syntax unstable.Parser
 	where  *lines
-	counts map[string]int // tables seen of each array of tables
+	counts map[string]int // by joined path: how many tables an array of tables has so far
 }
 
 func (w *tomlWalker) walk() {
-	for w.parser.NextExpression() {
-		switch e := w.parser.Expression(); e.Kind {
+	for w.syntax.NextExpression() {
+		switch e := w.syntax.Expression(); e.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			w.up(0)
 			w.down(e.Key(), e.Kind == unstable.ArrayTable)
@@ -58,8 +63,9 @@ func (w *tomlWalker) up(depth int) {
 	}
 }
 
-// down goes along the parts of a key, and into the last table of each array
-// on its way. With list, the key begins another table of an array.
+// down goes along the parts of a key, and into the last table of each array of
+// tables on its way. With list, the key is the header of another table of an
+// array.
 func (w *tomlWalker) down(key unstable.Iterator, list bool) {
 	for key.Next() {
 		n := key.Node()
@@ -112,21 +118,21 @@ func (w *tomlWalker) value(n *unstable.Node) {
 	}
 }
 
-// tomlObject makes of TOML's types those that all formats have.
-func (t *tree) tomlObject(values map[string]any) map[string]any {
+// tomlObject converts the types of TOML to those that all formats have.
+func (p *parser) tomlObject(values map[string]any) map[string]any {
 	for key, value := range values {
-		values[key] = t.tomlValue(value)
+		values[key] = p.tomlValue(value)
 	}
 	return values
 }
 
-func (t *tree) tomlValue(value any) any {
+func (p *parser) tomlValue(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
-		return t.tomlObject(v)
+		return p.tomlObject(v)
 	case []any:
 		for i := range v {
-			v[i] = t.tomlValue(v[i])
+			v[i] = p.tomlValue(v[i])
 		}
 	case time.Time:
 		return v.Format(time.RFC3339Nano)

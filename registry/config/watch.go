@@ -1,3 +1,5 @@
+// Read on in check.go.
+
 package config
 
 import (
@@ -9,12 +11,6 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// watched is a file as it was at the last load.
-type watched struct {
-	limit int64
-	digest
-}
-
 const defaultInterval = 2 * time.Second
 
 // Watch reloads when a file changes, also one that a ${file:…} reference
@@ -23,27 +19,27 @@ const defaultInterval = 2 * time.Second
 //
 //	go cfg.Watch(ctx)
 //
-// It compares the contents of the files every Options.Interval, so that it
-// follows files that are replaced or reached through links. A change counts
-// once two looks in a row agree, so that a file that is being written is left
+// It reads the files every Options.Interval and compares what they hold, so that
+// it follows files that are replaced or reached through links. A change counts
+// once two readings in a row agree, so that a file that is being written is left
 // alone. A faulty change is reported once, to Options.OnReload and
 // Options.Logger, and the sessions stay as they are.
 func (c *Config) Watch(ctx context.Context) {
-	interval := c.opts.Interval
+	interval := c.setup.opts.Interval
 	if interval <= 0 {
 		interval = defaultInterval
 	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	var before map[string]watched
+	var before watchedFiles // the last reading, if it differs from the load
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		loaded := *c.seen.Load()
-		now := look(loaded)
+		loaded := *c.read.Load()
+		now := loaded.again()
 		if maps.Equal(now, loaded) {
 			before = nil
 			continue
@@ -54,31 +50,25 @@ func (c *Config) Watch(ctx context.Context) {
 		}
 		before = nil
 		err := c.Reload(ctx)
-		if ctx.Err() != nil || errors.Is(err, core.Closed) {
+		if ctx.Err() != nil || errors.Is(err, core.CodeClosed) {
 			return
 		}
 		c.report(ctx, err)
 	}
 }
 
-// look reads the files again.
-func look(files map[string]watched) map[string]watched {
-	out := make(map[string]watched, len(files))
-	for name, w := range files {
-		out[name] = watched{w.limit, sum(readFile(name, w.limit))}
-	}
-	return out
-}
-
+// report reports the outcome of a reload.
 func (c *Config) report(ctx context.Context, err error) {
-	if log := c.opts.Logger; log != nil {
+	if log := c.setup.opts.Logger; log != nil {
 		if err != nil {
-			log.WarnContext(ctx, "the configuration has faults; the sessions stay as they were", "error", err)
+			log.WarnContext(ctx, "the configuration has faults; the sessions stay as they were",
+				"error", err)
 		} else {
-			log.InfoContext(ctx, "the configuration was loaded again", "environment", c.Environment(), "sessions", len(c.reg.Names()))
+			log.InfoContext(ctx, "the configuration was loaded again",
+				"environment", c.Environment(), "sessions", len(c.reg.Names()))
 		}
 	}
-	if c.opts.OnReload != nil {
-		c.opts.OnReload(err)
+	if c.setup.opts.OnReload != nil {
+		c.setup.opts.OnReload(err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-func absent(r *run) {
+func checkAbsentKey(r *run) {
 	s, key := r.open(), r.key("")
 	got, err := s.Load(r.ctx, key)
 	r.must("Load of a key that was never saved", err)
@@ -24,7 +24,7 @@ func absent(r *run) {
 	r.want(s, key, "", "after the lock of a key that was never saved")
 }
 
-func saved(r *run) {
+func checkSavedValue(r *run) {
 	s, key := r.open(), r.key("")
 	for _, value := range []string{"first", "second, which is longer", "3", "", "after an empty value"} {
 		r.save(s, key, value)
@@ -33,27 +33,34 @@ func saved(r *run) {
 	}
 }
 
-func values(r *run) {
+func checkValues(r *run) {
 	s, key := r.open(), r.key("")
-	for _, value := range []string{"x", strange, strings.Repeat("0123456789abcde\n", 128), strings.Repeat("ÿ", 1000)} {
+	for _, value := range []string{
+		"x", oddBytes,
+		strings.Repeat("0123456789abcde\n", 128), strings.Repeat("ÿ", 1000),
+	} {
 		r.save(s, key, value)
 		r.want(s, key, value, fmt.Sprintf("a value of %d bytes", len(value)))
 	}
 }
 
-func keys(r *run) {
+func checkKeys(r *run) {
 	s := r.open()
-	names := []string{"", " ", "a", "A", "a ", " a", "a/b", "a\\b", "../../a", "..", "/etc/passwd", "a\x00b", "a\nb", "ä", "\xff", "-rf", "$(a)", "'a'", "CON",
-		strings.Repeat("x", 300), strings.Repeat("x", 299) + "y"}
+	names := []string{
+		"", " ", "a", "A", "a ", " a", "a/b", "a\\b", "../../a", "..", "/etc/passwd",
+		"a\x00b", "a\nb", "ä", "\xff", "-rf", "$(a)", "'a'", "CON",
+		strings.Repeat("x", 300), strings.Repeat("x", 299) + "y",
+	}
 	for i, name := range names {
 		r.save(s, r.key(name), strconv.Itoa(i))
 	}
 	for i, name := range names {
-		r.want(s, r.key(name), strconv.Itoa(i), fmt.Sprintf("the key that ends in %q", name[max(0, len(name)-20):]))
+		end := name[max(0, len(name)-20):]
+		r.want(s, r.key(name), strconv.Itoa(i), fmt.Sprintf("the key that ends in %q", end))
 	}
 }
 
-func another(r *run) {
+func checkOtherStoreValue(r *run) {
 	key := r.key("")
 	r.save(r.open(), key, "one")
 	r.want(r.open(), key, "one", "saved by another value of the store")
@@ -64,7 +71,7 @@ func another(r *run) {
 	r.want(s, key, "", "deleted by another value of the store")
 }
 
-func deleting(r *run) {
+func checkDelete(r *run) {
 	s, key, other := r.open(), r.key("1"), r.key("2")
 	r.save(s, key, "one")
 	r.save(s, other, "two")
@@ -77,76 +84,78 @@ func deleting(r *run) {
 	r.want(s, key, "three", "saved after Delete")
 }
 
-func exclusive(r *run) {
+func checkExclusiveLock(r *run) {
 	key := r.key("1")
 	same := r.open()
-	for name, second := range map[string]core.Store{"the same value of the store": same, "another value of the store": r.open()} {
-		r.exclusive(same, second, key, name)
+	for name, second := range map[string]core.Store{
+		"the same value of the store": same, "another value of the store": r.open(),
+	} {
+		r.requireExclusive(same, second, key, name)
 	}
 }
 
-func (r *run) exclusive(s, second core.Store, key, name string) {
+func (r *run) requireExclusive(s, second core.Store, key, name string) {
 	defer r.lock(s, key)()
-	ctx, cancel := context.WithTimeout(r.ctx, pause)
+	ctx, cancel := context.WithTimeout(r.ctx, observation)
 	defer cancel()
-	err := take(ctx, second, key)
+	err := lockOnce(ctx, second, key)
 	if err == nil {
 		r.fail("%s got the lock while it was held", name)
 	}
-	if e := sound("Lock", err); e != nil {
+	if e := checkError("Lock", err); e != nil {
 		r.fail("%w", e)
 	}
-	ctx, cancel = context.WithTimeout(r.ctx, 10*pause)
+	ctx, cancel = context.WithTimeout(r.ctx, 10*observation)
 	defer cancel()
-	if err := take(ctx, second, r.key("another")); err != nil {
+	if err := lockOnce(ctx, second, r.key("another")); err != nil {
 		r.fail("the lock of another key is not free while one is held: %w", err)
 	}
 }
 
-func waiting(r *run) {
+func checkWaiting(r *run) {
 	s, key := r.open(), r.key("")
 	unlock := sync.OnceFunc(r.lock(s, key))
 	defer unlock()
 	got := make(chan error, 1)
-	go func() { got <- guard(func() error { return take(r.ctx, r.open(), key) }) }()
+	go func() { got <- recovered(func() error { return lockOnce(r.ctx, r.open(), key) }) }()
 	select {
 	case <-got:
-		r.fail("Lock did not wait for who holds the lock")
-	case <-time.After(pause):
+		r.fail("Lock did not wait until the lock was released")
+	case <-time.After(observation):
 	}
 	unlock()
 	select {
 	case err := <-got:
 		r.must("Lock", err)
-	case <-time.After(prompt):
-		r.fail("who waits for a lock did not get it within %v after it was let go", prompt)
+	case <-time.After(maxDelay):
+		r.fail("a waiting Lock did not return within %v after the lock was released", maxDelay)
 	}
 	defer r.lock(s, key)()
-	ctx, cancel := context.WithTimeout(r.ctx, pause)
+	ctx, cancel := context.WithTimeout(r.ctx, observation)
 	defer cancel()
-	err := r.back("Lock", func() error { return take(ctx, r.open(), key) })
+	err := r.returnsPromptly("Lock", func() error { return lockOnce(ctx, r.open(), key) })
 	if err == nil {
-		r.fail("Lock gave a lock that is held when its context ended")
+		r.fail("Lock returned a lock that another caller holds when its context ended")
 	}
 }
 
-func lettingGo(r *run) {
+func checkUnlockTwice(r *run) {
 	s, key := r.open(), r.key("")
 	first := r.lock(s, key)
 	first()
 	second := r.lock(s, key)
-	first() // once more: it must not let go of the second
-	ctx, cancel := context.WithTimeout(r.ctx, pause)
+	first() // a second call: it must not release the second lock
+	ctx, cancel := context.WithTimeout(r.ctx, observation)
 	defer cancel()
 	if third, err := s.Lock(ctx, key); err == nil {
 		third()
-		r.fail("letting go of a lock twice lets go of the next holder's")
+		r.fail("the second call of unlock releases the lock of the next holder")
 	}
 	second()
 	r.lock(r.open(), key)()
 }
 
-func underLock(r *run) {
+func checkUnderLock(r *run) {
 	s, key := r.open(), r.key("")
 	for i := range 3 {
 		unlock := r.lock(s, key)
@@ -156,7 +165,7 @@ func underLock(r *run) {
 		r.want(r.open(), key, value, "loaded while another one holds the lock")
 		r.save(s, key, value+" again")
 		unlock()
-		r.want(s, key, value+" again", "after the lock was let go")
+		r.want(s, key, value+" again", "after the lock was released")
 	}
 	unlock := r.lock(s, key)
 	r.must("Delete by the holder of the lock", s.Delete(r.ctx, key))
@@ -164,7 +173,7 @@ func underLock(r *run) {
 	r.want(s, key, "", "deleted by the holder of the lock")
 }
 
-func updates(r *run) {
+func checkUpdates(r *run) {
 	const goroutines, rounds = 6, 10
 	key, errs := r.key(""), make(chan error, goroutines)
 	var wait sync.WaitGroup
@@ -172,7 +181,7 @@ func updates(r *run) {
 		wait.Go(func() {
 			s := r.open()
 			for range rounds {
-				if err := guard(func() error { return increment(r.ctx, s, key) }); err != nil {
+				if err := recovered(func() error { return increment(r.ctx, s, key) }); err != nil {
 					errs <- err
 					return
 				}
@@ -187,7 +196,7 @@ func updates(r *run) {
 	r.want(r.open(), key, strconv.Itoa(goroutines*rounds), "an update under the lock was lost")
 }
 
-// increment counts under the lock.
+// increment adds one to the stored number, under the lock.
 func increment(ctx context.Context, s core.Store, key string) error {
 	unlock, err := s.Lock(ctx, key)
 	if err != nil {
@@ -202,8 +211,8 @@ func increment(ctx context.Context, s core.Store, key string) error {
 	return s.Save(ctx, key, core.NewSecret(strconv.Itoa(n+1)))
 }
 
-// whole checks that nobody sees a part of a value.
-func whole(r *run) {
+// checkWholeValues checks that Load never returns a part of a value.
+func checkWholeValues(r *run) {
 	key := r.key("")
 	value := func(i int) string { return strings.Repeat(string(rune('a'+i)), 1+i*97) }
 	r.save(r.open(), key, value(0))
@@ -211,7 +220,7 @@ func whole(r *run) {
 	defer cancel()
 	errs := make(chan error, 4)
 	for range 3 {
-		go func() { errs <- guard(func() error { return reads(ctx, r.open(), key) }) }()
+		go func() { errs <- recovered(func() error { return readUntilEnd(ctx, r.open(), key) }) }()
 	}
 	s := r.open()
 	for i := range 20 {
@@ -227,7 +236,7 @@ func whole(r *run) {
 	}
 }
 
-func reads(ctx context.Context, s core.Store, key string) error {
+func readUntilEnd(ctx context.Context, s core.Store, key string) error {
 	for ctx.Err() == nil {
 		got, err := s.Load(ctx, key)
 		text := got.Reveal()
@@ -245,21 +254,21 @@ func reads(ctx context.Context, s core.Store, key string) error {
 	return nil
 }
 
-func endedContext(r *run) {
+func checkEndedContext(r *run) {
 	s, key := r.open(), r.key("")
 	r.save(s, key, "value")
 	ctx, cancel := context.WithCancel(r.ctx)
 	cancel()
-	_ = r.back("Load", func() error { _, err := s.Load(ctx, key); return err })
-	_ = r.back("Save", func() error { return s.Save(ctx, key, core.NewSecret("value")) })
+	_ = r.returnsPromptly("Load", func() error { _, err := s.Load(ctx, key); return err })
+	_ = r.returnsPromptly("Save", func() error { return s.Save(ctx, key, core.NewSecret("value")) })
 	r.want(s, key, "value", "after calls whose context had ended")
-	_ = r.back("Delete", func() error { return s.Delete(ctx, key) })
-	_ = r.back("Lock", func() error { return take(ctx, s, key) })
+	_ = r.returnsPromptly("Delete", func() error { return s.Delete(ctx, key) })
+	_ = r.returnsPromptly("Lock", func() error { return lockOnce(ctx, s, key) })
 	r.lock(s, key)()
 }
 
-// take takes a lock and lets go of it.
-func take(ctx context.Context, s core.Store, key string) error {
+// lockOnce locks a key and unlocks it.
+func lockOnce(ctx context.Context, s core.Store, key string) error {
 	unlock, err := s.Lock(ctx, key)
 	if err == nil && unlock != nil {
 		unlock()
@@ -267,12 +276,12 @@ func take(ctx context.Context, s core.Store, key string) error {
 	return err
 }
 
-func secrets(r *run) {
+func checkSecrets(r *run) {
 	const canary = "canary-7f3a9c"
 	s, key := r.open(), r.key("")
 	ended, cancel := context.WithCancel(r.ctx)
 	cancel()
-	value := core.NewSecret(canary + strange)
+	value := core.NewSecret(canary + oddBytes)
 	errs := []error{s.Save(r.ctx, key, value), s.Save(ended, key, value)}
 	_, err := s.Load(ended, key)
 	errs = append(errs, err, s.Delete(ended, key))

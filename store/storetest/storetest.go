@@ -1,12 +1,12 @@
-// Package storetest checks that a [core.Store] keeps its promises: those of
-// package store, and those that programs bring for a database or a vault.
+// Package storetest checks that a [core.Store] does what that interface requires. It is
+// for stores that a program implements, for example for a database or a vault.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func() core.Store { return vault.New(server.URL) })
 //	}
 //
-// It makes and removes keys that begin with "storetest". It does not look at
-// what processes that die leave: it ends none.
+// The checks save and delete values whose keys begin with "storetest". They do not
+// check what a store does after a process was killed.
 package storetest
 
 import (
@@ -25,66 +25,67 @@ import (
 // Result is the outcome of one check.
 type Result struct {
 	Name string
-	Err  error // what is wrong; nil: nothing
+	Err  error // the fault; nil: the check passed
 }
 
-// Run makes each check a subtest of t. open returns a value of the store, each
-// time another one of the same contents, as another process would have it; for a
-// store in memory it is the same value each time. Keys of 300 bytes are among
-// those that are tried.
+// Run runs each check as a subtest of t. open returns the store; each call should
+// return another Go value for the same stored contents, as another process would have.
+// For a store in memory it may return the same value each time. Some keys have 300
+// bytes.
 func Run(t *testing.T, open func() core.Store) {
 	t.Helper()
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.make(open); err != nil {
+			if err := c.execute(open); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// Check makes the checks without a test: those of these names, or all if none
-// is named.
+// Check runs the checks without a test and returns their results: the checks with these
+// names, or all of them without names. open is that of [Run].
 func Check(open func() core.Store, names ...string) []Result {
 	var out []Result
 	for _, c := range checks {
 		if len(names) == 0 || slices.Contains(names, c.name) {
-			out = append(out, Result{c.name, c.make(open)})
+			out = append(out, Result{c.name, c.execute(open)})
 		}
 	}
 	return out
 }
 
+// check is one check. run calls fail if the store has a fault.
 type check struct {
 	name string
 	run  func(r *run)
 }
 
 var checks = []check{
-	{"what was never saved", absent},
-	{"what was saved", saved},
-	{"large and odd values", values},
-	{"odd keys", keys},
-	{"another value of the store", another},
-	{"deleting", deleting},
-	{"one holder of a lock", exclusive},
-	{"waiting for a lock", waiting},
-	{"letting go of a lock", lettingGo},
-	{"under a lock", underLock},
-	{"no lost update", updates},
-	{"whole values", whole},
-	{"after the end of the context", endedContext},
-	{"no secret shows", secrets},
+	{"what was never saved", checkAbsentKey},
+	{"what was saved", checkSavedValue},
+	{"large and odd values", checkValues},
+	{"odd keys", checkKeys},
+	{"another value of the store", checkOtherStoreValue},
+	{"deleting", checkDelete},
+	{"one holder of a lock", checkExclusiveLock},
+	{"waiting for a lock", checkWaiting},
+	{"unlocking twice", checkUnlockTwice},
+	{"under a lock", checkUnderLock},
+	{"no lost update", checkUpdates},
+	{"whole values", checkWholeValues},
+	{"after the end of the context", checkEndedContext},
+	{"no secret shows", checkSecrets},
 }
 
 // Limits of the checks.
 const (
-	limit  = 20 * time.Second       // of each check
-	prompt = time.Second            // after the end of a context, a call is back
-	pause  = 150 * time.Millisecond // that something which must not happen gets to happen
+	checkTimeout = 20 * time.Second       // of each check
+	maxDelay     = time.Second            // for a call to return after its context has ended
+	observation  = 150 * time.Millisecond // how long a check waits for a forbidden event
 )
 
-// run is one check being made.
+// run is the state of a check that runs.
 type run struct {
 	ctx  context.Context
 	open func() core.Store
@@ -92,24 +93,24 @@ type run struct {
 	id   string
 }
 
-// failure is what ends a check.
+// failure is the value of the panic with which fail ends a check.
 type failure struct{ error }
 
-func (c check) make(open func() core.Store) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+func (c check) execute(open func() core.Store) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	r := &run{ctx: ctx, open: open, id: rand.Text()[:8]}
 	done := make(chan error, 1)
-	go func() { done <- r.make(c) }()
+	go func() { done <- r.execute(c) }()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(limit + 2*prompt):
-		return fmt.Errorf("a call into the store does not come back, long after the end of its context")
+	case <-time.After(checkTimeout + 2*maxDelay):
+		return errors.New("a call into the store did not return long after its context had ended")
 	}
 }
 
-func (r *run) make(c check) (err error) {
+func (r *run) execute(c check) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -126,28 +127,29 @@ func (r *run) make(c check) (err error) {
 	return nil
 }
 
-// guard makes an error of a panic, for goroutines of their own.
-func guard(fn func() error) (err error) {
+// recovered calls fn and returns a panic of fn as an error. It is for goroutines that a
+// check starts.
+func recovered(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = core.Errorf(core.Unavailable, "the store panicked: %v", p)
+			err = core.Errorf(core.CodeUnavailable, "the store panicked: %v", p)
 		}
 	}()
 	return fn()
 }
 
-// fail ends the check. It is for the goroutine of the check.
+// fail ends the check. Only the goroutine of the check may call it.
 func (r *run) fail(format string, args ...any) { panic(failure{fmt.Errorf(format, args...)}) }
 
-// key returns a key of this check's own.
+// key returns a key that no other check uses. name is its end.
 func (r *run) key(name string) string {
 	key := "storetest " + r.id + name
 	r.keys = append(r.keys, key)
 	return key
 }
 
-// sound checks the form of an error of the store.
-func sound(op string, err error) error {
+// checkError checks the code of an error of the store.
+func checkError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -155,14 +157,16 @@ func sound(op string, err error) error {
 	switch {
 	case !errors.As(err, &e):
 		return fmt.Errorf("the error of %s has no code: %w; make it with core.Errorf", op, err)
-	case e.Code != core.BadConfig && e.Code != core.Unavailable:
-		return fmt.Errorf("the error of %s has the code %v, want bad config or unavailable: %w", op, e.Code, err)
+	case e.Code != core.CodeBadConfig && e.Code != core.CodeUnavailable:
+		return fmt.Errorf("the error of %s has the code %v, want bad config or unavailable: %w",
+			op, e.Code, err)
 	}
 	return nil
 }
 
+// must ends the check if err is not nil.
 func (r *run) must(op string, err error) {
-	if e := sound(op, err); e != nil {
+	if e := checkError(op, err); e != nil {
 		r.fail("%w", e)
 	}
 	if err != nil {
@@ -174,7 +178,7 @@ func (r *run) save(s core.Store, key, value string) {
 	r.must("Save", s.Save(r.ctx, key, core.NewSecret(value)))
 }
 
-// want checks what Load returns.
+// want checks the value that Load returns.
 func (r *run) want(s core.Store, key, value, problem string) {
 	got, err := s.Load(r.ctx, key)
 	r.must("Load", err)
@@ -187,26 +191,27 @@ func (r *run) lock(s core.Store, key string) (unlock func()) {
 	unlock, err := s.Lock(r.ctx, key)
 	r.must("Lock", err)
 	if unlock == nil {
-		r.fail("Lock returned neither an error nor a function that lets go")
+		r.fail("Lock returned neither an error nor a function that unlocks")
 	}
 	return unlock
 }
 
-// back checks that fn, whose context has ended or soon will, returns promptly.
-func (r *run) back(op string, fn func() error) error {
+// returnsPromptly calls fn, whose context has ended or soon will, and checks that it
+// returns soon after that.
+func (r *run) returnsPromptly(op string, fn func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- guard(fn) }()
+	go func() { done <- recovered(fn) }()
 	select {
 	case err := <-done:
-		if e := sound(op, err); e != nil {
+		if e := checkError(op, err); e != nil {
 			r.fail("%w", e)
 		}
 		return err
-	case <-time.After(pause + prompt):
-		r.fail("%s was not back %v after the end of its context", op, prompt)
+	case <-time.After(observation + maxDelay):
+		r.fail("%s did not return within %v after its context had ended", op, maxDelay)
 	}
 	return nil
 }
 
-// strange are bytes that some stores lose.
-var strange = "\x00 \xff\xfe\r\n'\"\\$`%s é \u2028 end \n\n" + strings.Repeat(" ", 3)
+// oddBytes are bytes that some stores lose or change.
+var oddBytes = "\x00 \xff\xfe\r\n'\"\\$`%s é \u2028 end \n\n" + strings.Repeat(" ", 3)

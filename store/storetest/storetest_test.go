@@ -68,13 +68,13 @@ func TestBrokenStores(t *testing.T) {
 			f.load = func(ctx context.Context, key string) (core.Secret, error) {
 				v, err := m.Load(ctx, key)
 				if v.IsZero() {
-					err = core.Errorf(core.BadConfig, "no such key")
+					err = core.Errorf(core.CodeBadConfig, "no such key")
 				}
 				return v, err
 			}
 		}, "what was never saved", "Load of a key that was never saved: bad config: no such key"},
 		"an error for deleting what is absent": {func(f *funcs, m core.Store) {
-			f.delete = func(context.Context, string) error { return core.Errorf(core.BadConfig, "no such key") }
+			f.delete = func(context.Context, string) error { return core.Errorf(core.CodeBadConfig, "no such key") }
 		}, "what was never saved", "Delete of a key that was never saved"},
 		"saves once": {func(f *funcs, m core.Store) {
 			f.save = func(ctx context.Context, key string, v core.Secret) error {
@@ -111,7 +111,7 @@ func TestBrokenStores(t *testing.T) {
 		}, "one holder of a lock", "the lock of another key is not free"},
 		"waits beyond the context": {func(f *funcs, m core.Store) {
 			f.lock = func(ctx context.Context, key string) (func(), error) { return m.Lock(context.WithoutCancel(ctx), key) }
-		}, "waiting for a lock", "Lock was not back"},
+		}, "waiting for a lock", "Lock did not return"},
 		"does not wait": {func(f *funcs, m core.Store) {
 			f.lock = func(ctx context.Context, key string) (func(), error) {
 				ctx, cancel := context.WithCancel(ctx)
@@ -119,7 +119,7 @@ func TestBrokenStores(t *testing.T) {
 				return m.Lock(ctx, key)
 			}
 		}, "waiting for a lock", "Lock"},
-		"lets go twice": {func(f *funcs, m core.Store) {
+		"unlocks twice": {func(f *funcs, m core.Store) {
 			slot := make(chan struct{}, 1)
 			f.lock = func(ctx context.Context, key string) (func(), error) {
 				select {
@@ -131,10 +131,10 @@ func TestBrokenStores(t *testing.T) {
 						}
 					}, nil
 				case <-ctx.Done():
-					return nil, core.Errorf(core.Unavailable, "locked")
+					return nil, core.Errorf(core.CodeUnavailable, "locked")
 				}
 			}
-		}, "letting go of a lock", "letting go of a lock twice"},
+		}, "unlocking twice", "the second call of unlock"},
 		"no function and no error": {func(f *funcs, m core.Store) {
 			f.lock = func(context.Context, string) (func(), error) { return nil, nil }
 		}, "under a lock", "neither an error nor a function"},
@@ -157,7 +157,7 @@ func TestBrokenStores(t *testing.T) {
 				if err := m.Save(ctx, key, core.NewSecret(v.Reveal()[:(len(v.Reveal())+1)/2])); err != nil {
 					return err
 				}
-				time.Sleep(time.Millisecond) // for who reads it
+				time.Sleep(time.Millisecond) // so that a reader sees the part
 				return m.Save(ctx, key, v)
 			}
 		}, "whole values", "a part of one"},
@@ -165,7 +165,7 @@ func TestBrokenStores(t *testing.T) {
 			f.save = func(context.Context, string, core.Secret) error { return errors.New("no") }
 		}, "what was saved", "the error of Save has no code"},
 		"another code": {func(f *funcs, m core.Store) {
-			f.save = func(context.Context, string, core.Secret) error { return core.Errorf(core.Denied, "no") }
+			f.save = func(context.Context, string, core.Secret) error { return core.Errorf(core.CodeDenied, "no") }
 		}, "what was saved", "has the code denied"},
 		"hangs": {func(f *funcs, m core.Store) {
 			f.load = func(ctx context.Context, key string) (core.Secret, error) {
@@ -174,10 +174,10 @@ func TestBrokenStores(t *testing.T) {
 				}
 				return m.Load(ctx, key)
 			}
-		}, "after the end of the context", "Load was not back"},
+		}, "after the end of the context", "Load did not return"},
 		"shows a secret": {func(f *funcs, m core.Store) {
 			f.save = func(_ context.Context, _ string, v core.Secret) error {
-				return core.Errorf(core.BadConfig, "will not save %s", v.Reveal())
+				return core.Errorf(core.CodeBadConfig, "will not save %s", v.Reveal())
 			}
 		}, "no secret shows", "an error shows a saved value"},
 		"panics": {func(f *funcs, m core.Store) {
@@ -194,17 +194,34 @@ func TestBrokenStores(t *testing.T) {
 			require.ErrorContains(t, results[0].Err, c.want)
 		})
 	}
-	results := storetest.Check(store.Memory, "another value of the store") // each has contents of its own
+	results := storetest.Check(store.Memory, "another value of the store") // each store has other contents
 	require.Len(t, results, 1)
 	require.ErrorContains(t, results[0].Err, "saved by another value of the store")
 }
 
+// Two checks of a store in memory. Without names, Check runs all checks.
 func ExampleCheck() {
 	s := store.Memory()
-	for _, r := range storetest.Check(func() core.Store { return s }, "what was saved", "no lost update") {
+	open := func() core.Store { return s }
+	for _, r := range storetest.Check(open, "what was saved", "no lost update") {
 		fmt.Println(r.Name, r.Err)
 	}
 	// Output:
 	// what was saved <nil>
 	// no lost update <nil>
+}
+
+// forgetful is a store whose Save does nothing.
+type forgetful struct{ core.Store }
+
+func (forgetful) Save(context.Context, string, core.Secret) error { return nil }
+
+// A store with a fault: the result has the reason.
+func ExampleCheck_fault() {
+	open := func() core.Store { return forgetful{store.Memory()} }
+	for _, r := range storetest.Check(open, "what was saved") {
+		fmt.Println(r.Err)
+	}
+	// Output:
+	// after Save: Load returned 0 bytes, want 5 others
 }

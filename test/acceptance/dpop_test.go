@@ -80,6 +80,6 @@ func TestDPoPWanted(t *testing.T) {
 
 	plain := session(t, load(t, ca, c.config(p.Issuer, p.Issuer, "client_credentials", ""), secretVariable), "it")
 	err = plain.Init(t.Context())
-	require.ErrorIs(t, err, core.Denied) // invalid_grant is all that the server says
+	require.ErrorIs(t, err, core.CodeDenied) // invalid_grant is all that the server says
 	noSecret(t, err, servers.ServiceSecret)
 }

@@ -78,7 +78,7 @@ func TestZitadelTokenExchangeOfAFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("canary-in-a-coal-mine"), 0o600))
 	s := session(t, cfg, "it")
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	noSecret(t, err, "canary", servers.WebSecret)
 
 	write()
@@ -136,7 +136,7 @@ sessions:
 	t.Run("for another server", func(t *testing.T) {
 		t.Parallel()
 		err := session(t, load(t, ca, config("audience: https://login.example.com")), "it").Init(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 	})
 }
 
@@ -198,6 +198,6 @@ sessions:
       tls: {ca_file: %q}
 `, servers.DeviceID, servers.ServiceSecret, z.Issuer, ca.File)), "it")
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	noSecret(t, err, servers.ServiceSecret)
 }

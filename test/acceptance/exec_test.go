@@ -123,6 +123,6 @@ func TestExecThatFails(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "canary-missing")
 	s := session(t, load(t, ca, execConfig(t, "https://api.example.com", "kubernetes", missing, 1, "")), "command")
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	noSecret(t, err, "canary") // what a command complains of may hold secrets
 }

@@ -116,7 +116,7 @@ func TestGRPC(t *testing.T) {
 	}
 
 	err := check()
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.Equal(t, codes.Internal, status.Code(err))
 	calls, _ := server.seen()
 	require.Zero(t, calls, "a call without a credential reached the server")
@@ -133,7 +133,7 @@ func TestGRPC(t *testing.T) {
 
 	require.NoError(t, s.Close(t.Context()))
 	err = check()
-	require.ErrorIs(t, err, core.Closed)
+	require.ErrorIs(t, err, core.CodeClosed)
 	require.Equal(t, codes.Canceled, status.Code(err))
 }
 
@@ -218,7 +218,7 @@ func TestGRPCRefusesForeignServices(t *testing.T) {
 	cfg := load(t, ca, zitadelConfig(z, ca, "https://api.example.com"))
 	client := dial(t, ca, initialised(t, cfg, "service"), server.address)
 	_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Equal(t, codes.PermissionDenied, status.Code(err))
 	calls, _ := server.seen()
 	require.Zero(t, calls)

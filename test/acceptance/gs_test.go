@@ -89,7 +89,7 @@ func TestGS(t *testing.T) {
 	require.Equal(t, want, call(t.Context(), http.MethodGet))
 	require.NoError(t, scope.Do(t.Context(), session(t, cfg, "gs-qa"), func(ctx context.Context) error {
 		require.Equal(t, want, call(ctx, http.MethodGet))
-		require.Equal(t, core.StateReady, session(t, cfg, "gs-qa").Status().State)
+		require.True(t, session(t, cfg, "gs-qa").Status().State.Ready())
 		return nil
 	}))
 	require.Equal(t, core.StateClosed, session(t, cfg, "gs-qa").Status().State, "the block closes what it initialised")
@@ -105,7 +105,7 @@ func TestGS(t *testing.T) {
 
 	// The token of one environment does not go to another.
 	_, _, err := try(t.Context(), session(t, cfg, "gs-prod"), qaAPI)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }
 
 func TestGSTokenRequest(t *testing.T) {
@@ -155,7 +155,7 @@ sessions:
 	redirect.Store(true)
 	require.NoError(t, s.Close(t.Context()))
 	err = s.Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	noSecret(t, err, "s+e c/r&t=é", "s%2Be")
 	require.Zero(t, reached.Load())
 }

@@ -92,7 +92,7 @@ func TestSignInTamperedWith(t *testing.T) {
 				return err
 			}
 			code = to.Query().Get("code")
-			return core.Errorf(core.Denied, "the person closes the tab")
+			return core.Errorf(core.CodeDenied, "the person closes the tab")
 		}}
 		_ = session(t, setup{ca: ca, ui: ui}.load(t, appConfig("https://api.example.com", ca, "issuer: "+p.Issuer)), "it").Init(ctx)
 		require.NotEmpty(t, code)
@@ -111,9 +111,9 @@ func TestSignInTamperedWith(t *testing.T) {
 			t.Run(name+" "+way, func(t *testing.T) {
 				t.Parallel()
 				err := tampered(t, ca, p, way, change)
-				want := core.Denied
+				want := core.CodeDenied
 				if name == "no code" {
-					want = core.Unavailable // a server that is broken, or a page that is not its own
+					want = core.CodeUnavailable // a server that is broken, or a page that is not its own
 				}
 				require.ErrorIs(t, err, want)
 				noSecret(t, err, "canary")
@@ -215,7 +215,7 @@ func TestSignInRefused(t *testing.T) {
 			s := session(t, setup{ca: ca, way: way, ui: ui}.load(t, text), "it")
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			require.ErrorIs(t, s.Init(ctx), core.Denied)
+			require.ErrorIs(t, s.Init(ctx), core.CodeDenied)
 			require.EqualValues(t, 1, asked.Load())
 			require.Zero(t, p.Counts(t).Requests)
 		})
@@ -248,7 +248,7 @@ func TestClockOff(t *testing.T) {
 					err := s.Init(ctx)
 					// The server looks at when an assertion ends, not at when it begins.
 					if skew > 0 && (c.id == "secret-jwt" || strings.HasPrefix(c.id, "key-")) {
-						require.ErrorIs(t, err, core.Denied)
+						require.ErrorIs(t, err, core.CodeDenied)
 						require.Regexp(t, `clock is (9m5\ds|10m0s|10m1s) behind the server.s`, err.Error())
 						noSecret(t, err, servers.ServiceSecret)
 						return
@@ -282,7 +282,7 @@ func TestAssertionForAnotherServer(t *testing.T) {
 					if err := s.Init(t.Context()); ok {
 						require.NoError(t, err)
 					} else {
-						require.ErrorIs(t, err, core.Denied)
+						require.ErrorIs(t, err, core.CodeDenied)
 					}
 				}
 				require.LessOrEqual(t, p.Counts(t).Requests-before, 2)

@@ -205,14 +205,14 @@ sessions:
     settings: {token_url: %q, client_id: a, client_secret: canary-in-a-coal-mine, tls: {ca_file: %q}}
 `, n.URL+"/busy", ca.File, n.URL+"/elsewhere", ca.File))
 	err := session(t, cfg, "busy").Init(t.Context())
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	noSecret(t, err, "canary")
 	var e *core.Error
 	require.True(t, errors.As(err, &e))
 	require.GreaterOrEqual(t, e.RetryAfter, 6*time.Second, "nginx says Retry-After: 7")
 
 	err = session(t, cfg, "elsewhere").Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	noSecret(t, err, "canary")
 }
 

@@ -119,7 +119,7 @@ func TestOIDCProviderWrongSecret(t *testing.T) {
 	s := session(t, load(t, ca, text, "SECRET=canary-in-a-coal-mine"), "service")
 	for range 20 {
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		noSecret(t, err, "canary")
 	}
 	require.LessOrEqual(t, p.Counts(t).Refused, 2)

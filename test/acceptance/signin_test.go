@@ -185,7 +185,7 @@ func TestPersonRefusesInTheBrowser(t *testing.T) {
 	d := newDesk(t, "authorization_code")
 	run(t, d.tab, chromedp.Navigate(d.find(t, `(http://\S+/auth\?\S+)`)), chromedp.Click("#no"))
 	last(t, d.tab, "refused", "Not signed in")
-	require.ErrorIs(t, <-d.done, core.Denied)
+	require.ErrorIs(t, <-d.done, core.CodeDenied)
 }
 
 func TestPersonHasAnOldTab(t *testing.T) {

@@ -72,7 +72,7 @@ func TestWebSocket(t *testing.T) {
 	s := session(t, cfg, "service")
 
 	_, err := chat(t.Context(), s, ca, url)
-	require.ErrorIs(t, err, core.NotInitialized)
+	require.ErrorIs(t, err, core.CodeNotInitialized)
 	require.Zero(t, handshakes.Load())
 
 	require.NoError(t, s.Init(t.Context()))
@@ -103,7 +103,7 @@ func TestWebSocketRefusesForeignServers(t *testing.T) {
 
 	another, handshakes := startChat(t, ca.Issue(t, "localhost"), z.Check)
 	_, err := chat(t.Context(), s, ca, another)
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 	require.Zero(t, handshakes.Load())
 
 	for name, pair := range map[string]servers.Pair{
@@ -122,5 +122,5 @@ func TestWebSocketRefusesForeignServers(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	_, err = chat(t.Context(), s, ca, "ws"+strings.TrimPrefix(plain.URL, "http"))
-	require.ErrorIs(t, err, core.OriginRefused)
+	require.ErrorIs(t, err, core.CodeOriginRefused)
 }

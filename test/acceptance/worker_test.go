@@ -39,7 +39,7 @@ func work(file string) int {
 			Show: func(context.Context, string) error { return nil },
 			Open: func(context.Context, string) error {
 				fmt.Println("asked")
-				return core.Errorf(core.Denied, "nobody is there")
+				return core.Errorf(core.CodeDenied, "nobody is there")
 			},
 		}},
 	})

@@ -61,7 +61,7 @@ sessions:
 `, api.URL, where, servers.ServiceID, ca.File), "SECRET="+servers.ServiceSecret)
 			s := session(t, cfg, "service")
 			_, _, err := try(t.Context(), s, api.URL)
-			require.ErrorIs(t, err, core.NotInitialized)
+			require.ErrorIs(t, err, core.CodeNotInitialized)
 
 			require.NoError(t, s.Init(t.Context()))
 			before := z.TokenRequests()
@@ -72,7 +72,7 @@ sessions:
 
 			require.NoError(t, s.Close(t.Context()))
 			_, _, err = try(t.Context(), s, api.URL)
-			require.ErrorIs(t, err, core.Closed)
+			require.ErrorIs(t, err, core.CodeClosed)
 			require.NoError(t, s.Init(t.Context()))
 			says(t, s, api.URL, servers.ServiceID)
 		})
@@ -130,10 +130,10 @@ func TestZitadelWrongSecret(t *testing.T) {
 	cfg := load(t, ca, zitadelConfig(z, ca, "https://api.example.com"), "AUTHSESSION_SESSIONS__SERVICE__SETTINGS__CLIENT_SECRET=canary-in-a-coal-mine")
 	s := session(t, cfg, "service")
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.Denied)
+	require.ErrorIs(t, err, core.CodeDenied)
 	noSecret(t, err, "canary")
 	for range 20 {
-		require.ErrorIs(t, s.Init(t.Context()), core.Denied)
+		require.ErrorIs(t, s.Init(t.Context()), core.CodeDenied)
 	}
 	require.LessOrEqual(t, z.TokenRequests(), 2, "a wrong secret becomes a storm")
 }
@@ -144,7 +144,7 @@ func TestZitadelUntrusted(t *testing.T) {
 	z := servers.StartZitadel(t, ca, time.Minute)
 	s := session(t, load(t, ca, zitadelConfig(z, stranger, "https://api.example.com")), "service")
 	err := s.Init(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "certificate")
 	noSecret(t, err, servers.ServiceSecret)
 	require.Zero(t, z.TokenRequests())

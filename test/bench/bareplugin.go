@@ -15,14 +15,16 @@ import (
 
 // bareHandshake makes this program the bare plugin: one service with one call
 // that answers a text, and nothing around it but go-plugin.
-var bareHandshake = goplugin.HandshakeConfig{ProtocolVersion: 1, MagicCookieKey: "BENCH_BARE_PLUGIN", MagicCookieValue: "bench"}
+var bareHandshake = goplugin.HandshakeConfig{ProtocolVersion: 1,
+	MagicCookieKey: "BENCH_BARE_PLUGIN", MagicCookieValue: "bench"}
 
 const bareMethod = "/bench.Bare/Get"
 
 var bareService = grpc.ServiceDesc{
 	ServiceName: "bench.Bare",
 	HandlerType: (*any)(nil),
-	Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: func(_ any, _ context.Context,
+		decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		return wrapperspb.String(kilobyte), decode(new(wrapperspb.StringValue))
 	}}},
 }
@@ -37,7 +39,8 @@ func (barePlugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	return nil
 }
 
-func (barePlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+func (barePlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker,
+	conn *grpc.ClientConn) (any, error) {
 	return conn, nil
 }
 
@@ -59,8 +62,10 @@ type bare struct {
 func openBare() bare {
 	path, sum := self()
 	b := bare{client: goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig: bareHandshake, Plugins: bareSet, AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		Cmd: exec.Command(path), AutoMTLS: true, SkipHostEnv: true, Logger: hclog.NewNullLogger(),
+		HandshakeConfig: bareHandshake, Plugins: bareSet,
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		Cmd:              exec.Command(path), AutoMTLS: true, SkipHostEnv: true,
+		Logger:       hclog.NewNullLogger(),
 		SecureConfig: &goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()},
 	})}
 	protocol, err := b.client.Client()

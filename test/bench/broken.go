@@ -17,12 +17,16 @@ func broken(p plan) []table {
 	pace := number(float64(calls)) + " calls in " + (time.Duration(calls) * time.Millisecond).String()
 	tables := []table{
 		{title: "Broken endpoint", head: heads,
-			text: pace + ", one each millisecond; there is no credential, and the endpoint answers 500 after 20 ms. Answered: within a second of the last call. To reach: 8 token requests, every call answered, p99 25 ms."},
+			text: pace + ", one each millisecond; there is no credential, and the endpoint answers " +
+				"500 after 20 ms. Answered: within a second of the last call. To reach: 8 token " +
+				"requests, every call answered, p99 25 ms."},
 		{title: "Refused client", head: heads,
 			text: "The same with 401 invalid_client. To reach: 2 token requests."},
 	}
 	for i, mood := range []int32{failing, refusing} {
-		tables[i] = turns(tables[i], p.turns, subjects, func(s subject) []float64 { return hammer(s, mood, calls) })
+		tables[i] = turns(tables[i], p.turns, subjects, func(s subject) []float64 {
+			return hammer(s, mood, calls)
+		})
 	}
 	return tables
 }

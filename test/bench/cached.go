@@ -24,9 +24,13 @@ var sink atomic.Pointer[string]
 func getters() []getter {
 	ctx := context.Background()
 	s := ready(kilobyte)
-	source := oauth2.ReuseTokenSource(nil, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: kilobyte, Expiry: inAnHour}))
-	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: kilobyte, CanExpire: true, Expires: inAnHour}, nil
+	source := oauth2.ReuseTokenSource(nil,
+		oauth2.StaticTokenSource(&oauth2.Token{AccessToken: kilobyte, Expiry: inAnHour}))
+	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (
+		aws.Credentials, error,
+	) {
+		return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: kilobyte, CanExpire: true,
+			Expires: inAnHour}, nil
 	}))
 	google := func(sync bool) gauth.TokenProvider {
 		return gauth.NewCachedTokenProvider(googleToken(func(context.Context) (token, error) {
@@ -54,11 +58,13 @@ func getters() []getter {
 func cachedRows() ([]row, func()) {
 	one := row{
 		title: "Cached credential, one goroutine",
-		text:  "The credential is there and valid. To reach: 0.6 of the best peer or less, no allocation.",
+		text: "The credential is there and valid. To reach: 0.6 of the best peer or less, no " +
+			"allocation.",
 	}
 	all := row{
 		title: "Cached credential, all cores busy",
-		text:  "The same from GOMAXPROCS goroutines at once; time by the wall for each call. To reach: 0.6 of the best peer or less, and less than on one goroutine.",
+		text: "The same from GOMAXPROCS goroutines at once; time by the wall for each call. To reach: " +
+			"0.6 of the best peer or less, and less than on one goroutine.",
 	}
 	for _, g := range getters() {
 		one.subs = append(one.subs, contender{g.name, g.role, single(g.get)})
@@ -75,16 +81,24 @@ func (rpcInfo) AuthType() string { return "tls" }
 func grpcRows() ([]row, func()) {
 	uri := "https://api.example.com/things.v1.Things"
 	info := rpcInfo{credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
-	ctx := credentials.NewContextWithRequestInfo(context.Background(), credentials.RequestInfo{Method: "/things.v1.Things/Get", AuthInfo: info})
+	ctx := credentials.NewContextWithRequestInfo(context.Background(),
+		credentials.RequestInfo{Method: "/things.v1.Things/Get", AuthInfo: info})
 	rpc := ready(kilobyte).PerRPC()
-	source := oauth2.ReuseTokenSource(nil, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: kilobyte, Expiry: inAnHour}))
+	source := oauth2.ReuseTokenSource(nil,
+		oauth2.StaticTokenSource(&oauth2.Token{AccessToken: kilobyte, Expiry: inAnHour}))
 	theirs := oauth.TokenSource{TokenSource: source}
 	return []row{{
 		title: "gRPC request metadata",
 		text:  "GetRequestMetadata for one call, 1 KiB token. To reach: 60 ns, no allocation.",
 		subs: []contender{
-			{"authsession PerRPC", ours, single(func() error { _, err := rpc.GetRequestMetadata(ctx, uri); return err })},
-			{"grpc credentials/oauth", peer, single(func() error { _, err := theirs.GetRequestMetadata(ctx, uri); return err })},
+			{"authsession PerRPC", ours, single(func() error {
+				_, err := rpc.GetRequestMetadata(ctx, uri)
+				return err
+			})},
+			{"grpc credentials/oauth", peer, single(func() error {
+				_, err := theirs.GetRequestMetadata(ctx, uri)
+				return err
+			})},
 		},
 	}}, func() {}
 }

@@ -25,15 +25,19 @@ func configRows() ([]row, func()) {
 	path := filepath.Join(dir, "authsession.yaml")
 	must(os.WriteFile(path, text, 0o600))
 	opts := config.Options{
-		Files: []string{path}, Factories: providers.Builtin(), Scope: new(core.Scope), Environ: []string{"HOME=" + dir},
+		Files: []string{path}, Factories: providers.Builtin(), Scope: new(core.Scope),
+		Environ: []string{"HOME=" + dir},
 	}
 	return []row{{
 		title: "A configuration of 1,000 sessions",
-		text:  number(float64(len(text)/1000)) + " KB of YAML. Ours checks it whole, as a load does: every key, type, reference and overlay of every session. The others parse it, and check nothing. To reach: 1.5 × koanf.",
-		unit:  time.Millisecond,
+		text: number(float64(len(text)/1000)) +
+			" KB of YAML. Ours checks it whole, as a load does: every key, type, reference and overlay of " +
+			"every session. The others parse it, and check nothing. To reach: 1.5 × koanf.",
+		unit: time.Millisecond,
 		subs: []contender{
 			{"authsession config.Load, from a file", ours, single(func() error {
-				_, err := config.Load(context.Background(), opts) // nothing is initialised, so nothing is closed
+				// nothing is initialised, so nothing is closed
+				_, err := config.Load(context.Background(), opts)
 				return err
 			})},
 			{"koanf, load", peer, single(func() error {

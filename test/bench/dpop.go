@@ -33,11 +33,13 @@ func dpopRows() ([]row, func()) {
 	}
 	subs := []contender{{"authsession, bearer token", limit, through(ready(kilobyte))}}
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
-		subs = append(subs, contender{"authsession, DPoP with " + algorithm, ours, through(bound(login.URL, algorithm))})
+		subs = append(subs, contender{"authsession, DPoP with " + algorithm, ours,
+			through(bound(login.URL, algorithm))})
 	}
 	return []row{{
 		title: "Authorise one request with a proof of possession (DPoP, RFC 9449)",
-		text: "As above, with a proof for each request. The peers are go-jose, asked for the proof alone, with its key " +
+		text: "As above, with a proof for each request. The peers are go-jose, asked for the proof " +
+			"alone, with its key " +
 			"ready; the limits are a request with a bearer token, and the signatures alone.",
 		unit: time.Microsecond,
 		subs: append(append(subs, joseProofs()...), signatures()...),
@@ -47,7 +49,8 @@ func dpopRows() ([]row, func()) {
 // bound returns an initialised session whose requests carry proofs.
 func bound(tokenURL, algorithm string) *core.Session {
 	provider, err := oauth2.Factory.Open(context.Background(), "", map[string]any{
-		"token_url": tokenURL, "client_id": "bench", "client_secret": "bench", "dpop": true, "dpop_algorithm": algorithm,
+		"token_url": tokenURL, "client_id": "bench", "client_secret": "bench", "dpop": true,
+		"dpop_algorithm": algorithm,
 	})
 	must(err)
 	s := core.New("bench", provider, nil)
@@ -62,27 +65,30 @@ func joseProofs() []contender {
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	must(err)
 	var subs []contender
-	for _, k := range []jose.SigningKey{{Algorithm: jose.ES256, Key: ec}, {Algorithm: jose.EdDSA, Key: ed}} {
+	for _, k := range []jose.SigningKey{{Algorithm: jose.ES256, Key: ec},
+		{Algorithm: jose.EdDSA, Key: ed}} {
 		signer, err := jose.NewSigner(
-			jose.SigningKey{Algorithm: k.Algorithm, Key: jose.JSONWebKey{Key: k.Key}}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"),
+			jose.SigningKey{Algorithm: k.Algorithm, Key: jose.JSONWebKey{Key: k.Key}},
+			(&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"),
 		)
 		must(err)
-		subs = append(subs, contender{"go-jose, the proof alone, " + string(k.Algorithm), peer, single(func() error {
-			hash := sha256.Sum256([]byte(kilobyte))
-			payload, err := json.Marshal(map[string]any{
-				"jti": rand.Text(), "htm": http.MethodGet, "htu": apiURL, "iat": time.Now().Unix(),
-				"ath": base64.RawURLEncoding.EncodeToString(hash[:]),
-			})
-			if err != nil {
+		subs = append(subs, contender{"go-jose, the proof alone, " + string(k.Algorithm), peer,
+			single(func() error {
+				hash := sha256.Sum256([]byte(kilobyte))
+				payload, err := json.Marshal(map[string]any{
+					"jti": rand.Text(), "htm": http.MethodGet, "htu": apiURL, "iat": time.Now().Unix(),
+					"ath": base64.RawURLEncoding.EncodeToString(hash[:]),
+				})
+				if err != nil {
+					return err
+				}
+				proof, err := signer.Sign(payload)
+				if err != nil {
+					return err
+				}
+				_, err = proof.CompactSerialize()
 				return err
-			}
-			proof, err := signer.Sign(payload)
-			if err != nil {
-				return err
-			}
-			_, err = proof.CompactSerialize()
-			return err
-		})})
+			})})
 	}
 	return subs
 }

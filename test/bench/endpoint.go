@@ -76,7 +76,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprint(w, `{"error":"invalid_client"}`)
 	default:
-		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"Bearer","expires_in":%d}`, n, e.life.Load())
+		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"Bearer","expires_in":%d}`, n,
+			e.life.Load())
 	}
 }
 
@@ -100,8 +101,10 @@ type token struct {
 
 // exchange is the plainest client credentials request there is.
 func exchange(ctx context.Context, client *http.Client, endpoint string) (token, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"bench"}, "client_secret": {"bench"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"bench"},
+		"client_secret": {"bench"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return token{}, err
 	}

@@ -14,8 +14,9 @@ import (
 func processes(p plan) []table {
 	crash := table{
 		title: "Killed plugin",
-		text:  "The process is killed; from then on the provider is asked again and again. Milliseconds until the next good answer. To reach: 50.",
-		head:  []string{"", "ms", "failed calls"},
+		text: "The process is killed; from then on the provider is asked again and again. " +
+			"Milliseconds until the next good answer. To reach: 50.",
+		head: []string{"", "ms", "failed calls"},
 	}
 	var took, failed, bareFailed figures
 	for range p.runs {

@@ -86,7 +86,8 @@ func (l *load) firstSuccess(t time.Time) (time.Duration, bool) {
 	defer l.mu.Unlock()
 	var first time.Time
 	for _, c := range l.calls {
-		if end := c.at.Add(c.took); c.err == nil && end.After(t) && (first.IsZero() || end.Before(first)) {
+		if end := c.at.Add(c.took); c.err == nil && end.After(t) &&
+			(first.IsZero() || end.Before(first)) {
 			first = end
 		}
 	}

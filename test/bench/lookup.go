@@ -26,7 +26,8 @@ func registered(value string) *core.Session {
 	ctx := context.Background()
 	reg, err := registry.New(static)
 	must(err)
-	must(reg.Add(ctx, registry.Entry{Name: "bench", Kind: "static", Settings: map[string]any{"token": value}}))
+	must(reg.Add(ctx, registry.Entry{Name: "bench", Kind: "static",
+		Settings: map[string]any{"token": value}}))
 	s, err := reg.Session("bench")
 	must(err)
 	must(s.Init(ctx))
@@ -39,7 +40,8 @@ func lookupRows() ([]row, func()) {
 	entries := make([]registry.Entry, count)
 	for i := range entries {
 		names[i] = fmt.Sprintf("session-%06d", i)
-		entries[i] = registry.Entry{Name: names[i], Kind: "static", Settings: map[string]any{"token": "t"}}
+		entries[i] = registry.Entry{Name: names[i], Kind: "static",
+			Settings: map[string]any{"token": "t"}}
 	}
 	reg, err := registry.New(static)
 	must(err)
@@ -51,13 +53,16 @@ func lookupRows() ([]row, func()) {
 		must(err)
 	}
 	return []row{
-		among(reg, plain, names, 64, "Session by name among 100,000", "64 of the names in turn. To reach: 40 ns."),
-		among(reg, plain, names, count, "The same, every name in turn", "What is missing from the processor's caches costs most of this."),
+		among(reg, plain, names, 64, "Session by name among 100,000",
+			"64 of the names in turn. To reach: 40 ns."),
+		among(reg, plain, names, count, "The same, every name in turn",
+			"What is missing from the processor's caches costs most of this."),
 	}, func() { _ = reg.Close(context.Background()) }
 }
 
 // among looks the first so many of the names up, far apart from each other.
-func among(reg *registry.Registry, plain map[string]*core.Session, names []string, used int, title, text string) row {
+func among(reg *registry.Registry, plain map[string]*core.Session, names []string, used int,
+	title, text string) row {
 	var mu sync.RWMutex
 	next := func() func() string {
 		i := 0

@@ -61,8 +61,10 @@ func main() {
 	}
 	began := time.Now()
 	fmt.Printf("Measured with %s on %s/%s, %d cores, GOMAXPROCS %d; `time.Now` costs %.0f ns here. ",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), clockCost())
-	fmt.Printf("Each figure is the median of %d runs (long rows: %d), lowest and highest in brackets.\n", p.runs, p.turns)
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0),
+		clockCost())
+	fmt.Printf("Each figure is the median of %d runs (long rows: %d), lowest and highest in "+
+		"brackets.\n", p.runs, p.turns)
 	for _, s := range sections {
 		if !match.MatchString(s.name) {
 			continue

@@ -40,12 +40,14 @@ func holders() []holder {
 			return oauth2.NewClient(ctx, oauth2.ReuseTokenSource(t, oauth2.StaticTokenSource(t)))
 		}},
 		{"prometheus OAuth2, before its first token", func(int) any {
-			return promconfig.NewOAuth2RoundTripper(promconfig.NewInlineSecret("bench"), &promconfig.OAuth2{ClientID: "bench", TokenURL: apiURL}, noop{})
+			return promconfig.NewOAuth2RoundTripper(promconfig.NewInlineSecret("bench"),
+				&promconfig.OAuth2{ClientID: "bench", TokenURL: apiURL}, noop{})
 		}},
 		{"azcore pipeline, bearer policy with a token", func(i int) any {
 			get := azureToken(func(context.Context) (token, error) { return token{value(i), inAnHour}, nil })
 			p := azruntime.NewBearerTokenPolicy(get, []string{"bench"}, nil)
-			pipeline := azruntime.NewPipeline("bench", "v1", azruntime.PipelineOptions{PerRetry: []policy.Policy{p}},
+			pipeline := azruntime.NewPipeline("bench", "v1",
+				azruntime.PipelineOptions{PerRetry: []policy.Policy{p}},
 				&policy.ClientOptions{Transport: noop{}})
 			req, err := azruntime.NewRequest(ctx, http.MethodGet, apiURL)
 			must(err)
@@ -64,8 +66,10 @@ func memory(p plan) []table {
 	}
 	t := table{
 		title: "Memory and goroutines for each session",
-		text: "Bytes that stay on the heap after a collection, for each of so many sessions, and goroutines for all of them. " +
-			"Each holds a token of its own of 32 bytes, ours with its \"Bearer \" in 48, which the figures include. To reach without the token: 768 bytes authenticated, no goroutine.",
+		text: "Bytes that stay on the heap after a collection, for each of so many sessions, and " +
+			"goroutines for all of them. " +
+			"Each holds a token of its own of 32 bytes, ours with its \"Bearer \" in 48, which the " +
+			"figures include. To reach without the token: 768 bytes authenticated, no goroutine.",
 		head: []string{""},
 	}
 	for _, n := range counts {
@@ -118,7 +122,8 @@ func heap() uint64 {
 
 // settle waits a moment for goroutines that are about to end.
 func settle(to int) {
-	for deadline := time.Now().Add(time.Second); runtime.NumGoroutine() > to && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Second); runtime.NumGoroutine() > to &&
+		time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }

@@ -48,7 +48,8 @@ func micro(rows func() (list []row, done func())) func(plan) []table {
 // measure runs each contender in turn, and all of them again for each run, so
 // that a slow moment of the machine meets all alike.
 func (r row) measure(runs int) table {
-	unit, name := max(r.unit, time.Nanosecond), map[time.Duration]string{time.Microsecond: "µs", time.Millisecond: "ms"}[r.unit]
+	names := map[time.Duration]string{time.Microsecond: "µs", time.Millisecond: "ms"}
+	unit, name := max(r.unit, time.Nanosecond), names[r.unit]
 	if name == "" {
 		name = "ns"
 	}
@@ -70,13 +71,15 @@ func (r row) measure(runs int) table {
 			best = m
 		}
 	}
-	t := table{title: r.title, text: r.text, head: []string{"", name, "allocations", "bytes", "of best peer"}}
+	head := []string{"", name, "allocations", "bytes", "of best peer"}
+	t := table{title: r.title, text: r.text, head: head}
 	for i, c := range r.subs {
 		share := "–"
 		if best > 0 {
 			share = fmt.Sprintf("%.2f", took[i].median()/best)
 		}
-		t.add(c.name, took[i].String(), number(float64(last[i].AllocsPerOp())), number(float64(last[i].AllocedBytesPerOp())), share)
+		t.add(c.name, took[i].String(), number(float64(last[i].AllocsPerOp())),
+			number(float64(last[i].AllocedBytesPerOp())), share)
 	}
 	return t
 }

@@ -54,7 +54,8 @@ var self = sync.OnceValues(func() (string, []byte) {
 // ticketsOf returns the factory by way of a host.
 func ticketsOf(h *plugins.Host) core.Factory {
 	path, sum := self()
-	factories, err := h.Factories(plugins.Binary{Name: "ticket", Path: path, SHA256: hex.EncodeToString(sum)})
+	factories, err := h.Factories(plugins.Binary{Name: "ticket", Path: path,
+		SHA256: hex.EncodeToString(sum)})
 	must(err)
 	return factories[0]
 }
@@ -85,7 +86,8 @@ func pluginRows() ([]row, func()) {
 	}
 	return []row{{
 		title: "Opening a plugin session",
-		text: "From nothing to the first credential: the file's checksum, the process, TLS both ways, open, authenticate. The plugin is this program, of " +
+		text: "From nothing to the first credential: the file's checksum, the process, TLS both ways, " +
+			"open, authenticate. The plugin is this program, of " +
 			number(float64(info.Size())/1e6) + " MB. To reach: 1.5 × bare go-plugin.",
 		unit: time.Millisecond,
 		subs: []contender{
@@ -102,8 +104,9 @@ func pluginRows() ([]row, func()) {
 		},
 	}, {
 		title: "One provider call through a plugin",
-		text:  "Authenticate, whose answer is a token of 1 KiB; beside a single call with that text as the answer. To reach: 1.5 × bare go-plugin.",
-		unit:  time.Microsecond,
+		text: "Authenticate, whose answer is a token of 1 KiB; beside a single call with that text as " +
+			"the answer. To reach: 1.5 × bare go-plugin.",
+		unit: time.Microsecond,
 		subs: []contender{
 			{"authsession", ours, single(authenticate(remote))},
 			{"bare go-plugin", peer, single(bare.call)},

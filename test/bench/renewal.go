@@ -17,26 +17,34 @@ func renewals(p plan) []table {
 	}{
 		{table{
 			title: "Callers through an expiry",
-			text: "20 callers, each every 20 ms, for four seconds in the middle of which the token is due for renewal; the endpoint takes 300 ms. " +
+			text: "20 callers, each every 20 ms, for four seconds in the middle of which the token is due " +
+				"for renewal; the endpoint takes 300 ms. " +
 				"Held: callers that waited more than 1 ms. To reach: none.",
 			head: []string{"", "calls", "held", "longest, ms"},
 		}, throughExpiry},
 		{table{
 			title: "First call after a pause that outlasts the token",
-			text:  "The token lives for two seconds, nobody asks for three, and the endpoint takes 300 ms. To reach: 0 with KeepFresh, else one wait.",
-			head:  []string{"", "first call, ms", "token requests"},
+			text: "The token lives for two seconds, nobody asks for three, and the endpoint takes 300 " +
+				"ms. To reach: 0 with KeepFresh, else one wait.",
+			head: []string{"", "first call, ms", "token requests"},
 		}, idle},
 		{table{
 			title: "Five seconds of 500s while the credential is valid",
-			text: "20 callers, each every 20 ms, for eight seconds; the token is due for renewal shortly before the endpoint begins to fail, takes 20 ms to say so, and recovers. " +
-				"Held: callers that waited more than 10 ms. To reach: nobody fails, nobody is held, renewed soon after (never: not within four seconds).",
+			text: "20 callers, each every 20 ms, for eight seconds; the token is due for renewal shortly " +
+				"before the endpoint begins to fail, takes 20 ms to say so, and recovers. " +
+				"Held: callers that waited more than 10 ms. To reach: nobody fails, nobody is held, renewed " +
+				"soon after (never: not within four seconds).",
 			head: []string{"", "calls", "failed", "held", "token requests", "renewed after recovery, ms"},
 		}, outage},
 		{table{
 			title: "Hung endpoint, healed after three seconds",
-			text: "No token yet; for three seconds the endpoint accepts requests and never answers them. 10 callers with a deadline of 500 ms each, for ten seconds. " +
-				"Ours and whoever has such a setting give each attempt two seconds. To reach: every caller back at its own deadline, tokens again within one back-off (never: not within seven seconds).",
-			head: []string{"", "calls that returned", "latest after its deadline, ms", "first token after healing, ms"},
+			text: "No token yet; for three seconds the endpoint accepts requests and never answers them. " +
+				"10 callers with a deadline of 500 ms each, for ten seconds. " +
+				"Ours and whoever has such a setting give each attempt two seconds. To reach: every caller " +
+				"back at its own deadline, tokens again within one back-off (never: not within seven " +
+				"seconds).",
+			head: []string{"", "calls that returned", "latest after its deadline, ms",
+				"first token after healing, ms"},
 		}, hung},
 	}
 	tables := make([]table, len(rows))
@@ -83,30 +91,38 @@ func turns(t table, times int, list []subject, try trial) table {
 	}
 	var done sync.WaitGroup
 	for i, s := range list {
-		done.Go(func() {
-			var parts sync.WaitGroup
-			for range times {
-				parts.Go(func() { once(i) })
-				if s.rest == 0 {
-					parts.Wait()
-				}
-			}
-			parts.Wait()
-		})
+		done.Go(func() { repeat(times, s.rest > 0, func() { once(i) }) })
 	}
 	done.Wait()
 	for i, s := range list {
-		cells := []string{s.name}
-		for _, f := range results[i] {
-			text := f.String()
-			if len(f) == 0 {
-				text = "never"
-			}
-			cells = append(cells, text)
-		}
-		t.add(cells...)
+		t.add(cells(s.name, results[i])...)
 	}
 	return t
+}
+
+// repeat calls fn several times, at once or one after the other.
+func repeat(times int, atOnce bool, fn func()) {
+	var calls sync.WaitGroup
+	for range times {
+		calls.Go(fn)
+		if !atOnce {
+			calls.Wait()
+		}
+	}
+	calls.Wait()
+}
+
+// cells are the texts of a row. A column without a value did not happen in any trial.
+func cells(name string, columns []figures) []string {
+	texts := []string{name}
+	for _, f := range columns {
+		text := f.String()
+		if len(f) == 0 {
+			text = "never"
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // start opens a subject whose first token is due for renewal after due.

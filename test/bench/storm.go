@@ -14,9 +14,11 @@ func storm(p plan) []table {
 	}
 	t := table{
 		title: number(float64(callers)) + " callers at an expired credential",
-		text: "The token endpoint takes 50 ms. One of the callers gives up after 10 ms; the last column is how long after that it is back. " +
+		text: "The token endpoint takes 50 ms. One of the callers gives up after 10 ms; the last " +
+			"column is how long after that it is back. " +
 			"To reach: one request, 80 ms, 1 ms, nobody else fails.",
-		head: []string{"", "token requests", "all served, ms", "others that failed", "who gave up is back after, ms"},
+		head: []string{"", "token requests", "all served, ms", "others that failed",
+			"who gave up is back after, ms"},
 	}
 	// All expire while the others are prepared.
 	type prepared struct {

@@ -55,8 +55,10 @@ var subjects = []subject{
 
 func openOAuth2(e *endpoint, _ tuning) client {
 	transport := &http.Transport{}
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: transport})
-	config := clientcredentials.Config{ClientID: "bench", ClientSecret: "bench", TokenURL: e.URL, AuthStyle: oauth2.AuthStyleInParams}
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient,
+		&http.Client{Transport: transport})
+	config := clientcredentials.Config{ClientID: "bench", ClientSecret: "bench", TokenURL: e.URL,
+		AuthStyle: oauth2.AuthStyleInParams}
 	source := config.TokenSource(ctx)
 	return client{
 		use:   func(context.Context) error { _, err := source.Token(); return err },
@@ -78,9 +80,12 @@ func openAWS(e *endpoint, o tuning) client {
 	transport := &http.Transport{}
 	fetch := aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		t, err := exchange(ctx, &http.Client{Transport: transport}, e.URL)
-		return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: t.value, CanExpire: true, Expires: t.expiry}, err
+		return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: t.value, CanExpire: true,
+			Expires: t.expiry}, err
 	})
-	cache := aws.NewCredentialsCache(fetch, func(c *aws.CredentialsCacheOptions) { c.ExpiryWindow = o.early })
+	cache := aws.NewCredentialsCache(fetch, func(c *aws.CredentialsCacheOptions) {
+		c.ExpiryWindow = o.early
+	})
 	return client{
 		use:   func(ctx context.Context) error { _, err := cache.Retrieve(ctx); return err },
 		close: transport.CloseIdleConnections,
@@ -89,14 +94,17 @@ func openAWS(e *endpoint, o tuning) client {
 
 type azureToken func(ctx context.Context) (token, error)
 
-func (f azureToken) GetToken(ctx context.Context, _ policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (f azureToken) GetToken(ctx context.Context,
+	_ policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	t, err := f(ctx)
 	return azcore.AccessToken{Token: t.value, ExpiresOn: t.expiry}, err
 }
 
 func azurePipeline(get azureToken, base policy.Transporter) runtime.Pipeline {
-	bearer := runtime.NewBearerTokenPolicy(get, []string{"bench"}, &policy.BearerTokenOptions{InsecureAllowCredentialWithHTTP: true})
-	return runtime.NewPipeline("bench", "v1", runtime.PipelineOptions{PerRetry: []policy.Policy{bearer}},
+	bearer := runtime.NewBearerTokenPolicy(get, []string{"bench"},
+		&policy.BearerTokenOptions{InsecureAllowCredentialWithHTTP: true})
+	return runtime.NewPipeline("bench", "v1",
+		runtime.PipelineOptions{PerRetry: []policy.Policy{bearer}},
 		&policy.ClientOptions{
 			Retry:     policy.RetryOptions{MaxRetries: -1},
 			Telemetry: policy.TelemetryOptions{Disabled: true},
@@ -138,7 +146,8 @@ func openGoogle(sync bool) func(*endpoint, tuning) client {
 		fetch := googleToken(func(ctx context.Context) (token, error) {
 			return exchange(ctx, &http.Client{Transport: transport}, e.URL)
 		})
-		cached := gauth.NewCachedTokenProvider(fetch, &gauth.CachedTokenProviderOptions{DisableAsyncRefresh: sync, ExpireEarly: o.early})
+		cached := gauth.NewCachedTokenProvider(fetch,
+			&gauth.CachedTokenProviderOptions{DisableAsyncRefresh: sync, ExpireEarly: o.early})
 		return client{
 			use:   func(ctx context.Context) error { _, err := cached.Token(ctx); return err },
 			close: transport.CloseIdleConnections,

@@ -64,11 +64,10 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends
 	// with the first test that fails.
 	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
-		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "2"}, exclude...)
+		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "4"}, exclude...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
-	cmd.Env = append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
-		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -count=1 -failfast -vet=off -ldflags=-w"))
+	cmd.Env = environment()
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("gremlins: %w", err)
 	}
@@ -77,7 +76,17 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 		return nil, err
 	}
 	var r result
-	return &r, json.Unmarshal(text, &r)
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, err
+	}
+	return &r, testUncovered(&r, root, pkg)
+}
+
+// environment is what the tests of the package run in.
+func environment() []string {
+	flags := os.Getenv("GOFLAGS") + " -count=1 -failfast -vet=off -ldflags=-w"
+	return append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
+		"GOFLAGS="+strings.TrimSpace(flags))
 }
 
 // others returns the arguments that make gremlins leave out all files of a folder but those named.

@@ -66,3 +66,46 @@ func TestOthers(t *testing.T) {
 	_, err = others(dir, []string{"a.go", "c.go"})
 	require.ErrorContains(t, err, "c.go")
 }
+
+func TestChange(t *testing.T) {
+	const text = "package core\n\tif a <= b*c {\n"
+	for _, test := range []struct {
+		kind   string
+		column int
+		want   string // the second line; empty: an error
+	}{
+		{"CONDITIONALS_BOUNDARY", 7, "\tif a < b*c {"},
+		{"CONDITIONALS_NEGATION", 7, "\tif a > b*c {"},
+		{"ARITHMETIC_BASE", 11, "\tif a <= b/c {"},
+		{"ARITHMETIC_BASE", 10, ""},
+		{"ARITHMETIC_BASE", 99, ""},
+	} {
+		got, err := change(text, mutation{Type: test.kind, Line: 2, Column: test.column})
+		if test.want == "" {
+			require.Error(t, err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, "package core\n"+test.want+"\n", got)
+	}
+}
+
+// TestUncovered proves that a constant is changed although no statement has it, and that the tests
+// of the package decide.
+func TestUncovered(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":            "module example.com/m\n\ngo 1.26\n",
+		"core/core.go":      "package core\n\nconst known = 6 / 2\n\nconst unknown = 6 / 2\n",
+		"core/core_test.go": "package core\n\nimport \"testing\"\n\nfunc TestKnown(t *testing.T) {\n\tif known != 3 {\n\t\tt.Fail()\n\t}\n}\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
+	}
+	r := &result{[]file{{Name: "core.go", Mutations: []mutation{
+		{"ARITHMETIC_BASE", "NOT COVERED", 3, 17}, {"ARITHMETIC_BASE", "NOT COVERED", 5, 19},
+	}}}}
+	require.NoError(t, testUncovered(r, root, "core"))
+	require.Equal(t, "KILLED", r.Files[0].Mutations[0].Status)
+	require.Equal(t, "LIVED", r.Files[0].Mutations[1].Status)
+}

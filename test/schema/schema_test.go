@@ -231,7 +231,7 @@ func TestKindWithoutSettings(t *testing.T) {
 	require.NoError(t, s.Validate(parse(t, "sessions: {}")))
 	require.Error(t, s.Validate(parse(t, "store: {kind: file}\nsessions: {}")))
 	_, err = config.Schema(config.Options{Factories: []core.Factory{{}}})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	_, err = config.Schema(config.Options{Stores: []core.StoreFactory{{}}})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }

@@ -116,8 +116,10 @@ func introspect(client *http.Client, endpoint, id, secret string) Check {
 	}
 }
 
-func postForm(ctx context.Context, client *http.Client, endpoint string, form url.Values, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+func postForm(ctx context.Context, client *http.Client, endpoint string, form url.Values,
+	into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,8 @@ func StartHAProxy(t testing.TB, ca *CA, opts HAProxyOptions) *HAProxy {
 	require.NoError(t, cmd.Start())
 	ended := endWith(t, cmd, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	h := &HAProxy{URL: "https://" + listener.Addr().String()}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: ca.trust(), DisableKeepAlives: true}, Timeout: time.Second}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: ca.trust(),
+		DisableKeepAlives: true}, Timeout: time.Second}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if resp, err := client.Get(h.URL); err == nil {
 			_, _ = io.Copy(io.Discard, resp.Body)

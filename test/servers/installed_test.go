@@ -23,8 +23,10 @@ func TestOIDCProviderSignIn(t *testing.T) {
 
 func TestNginxLetsNobodyIn(t *testing.T) {
 	ca := servers.NewCA(t)
-	n := servers.StartNginx(t, ca, servers.NginxOptions{APIKey: "k", Users: map[string]string{"ada": "p"}, Bearers: map[string]string{"b": "c"}})
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}}
+	n := servers.StartNginx(t, ca, servers.NginxOptions{APIKey: "k",
+		Users: map[string]string{"ada": "p"}, Bearers: map[string]string{"b": "c"}})
+	trust := &tls.Config{RootCAs: ca.Pool()}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
 	defer client.CloseIdleConnections()
 	for path, status := range map[string]int{
 		n.URL + "/certificate":  401,

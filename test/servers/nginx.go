@@ -59,7 +59,8 @@ func writeNginxFiles(t testing.TB, ca *CA, dir string, opts NginxOptions) {
 	ca.Issue(t, "localhost").Write(t, dir, "server")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(ca.PEM), 0o600))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "www", "basic"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "www", "basic", "whoami"), []byte("see X-Caller"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "www", "basic", "whoami"),
+		[]byte("see X-Caller"), 0o600))
 	var users string
 	for name, password := range opts.Users {
 		sum := sha1.Sum([]byte(password)) // what nginx understands on every platform

@@ -40,12 +40,14 @@ const PostID = "service-post"
 
 // OIDCOptions say how [StartOIDC] starts the provider.
 type OIDCOptions struct {
-	Lifetime time.Duration    // of access tokens, in whole seconds
-	CA       *CA              // serves TLS with a certificate of CA and asks clients for theirs; nil: plain HTTP
-	Clients  []map[string]any // further clients, as [OIDCClient] makes them
-	Nonces   bool             // DPoP proofs need a nonce, at the token and the userinfo endpoint
-	Pages    bool             // a person signs in or refuses on a page; false: ada has signed in at once
-	Skew     time.Duration    // how far the provider's clock is ahead, in whole seconds
+	Lifetime time.Duration // of access tokens, in whole seconds
+	// serves TLS with a certificate of CA and asks clients for theirs; nil: plain HTTP
+	CA      *CA
+	Clients []map[string]any // further clients, as [OIDCClient] makes them
+	Nonces  bool             // DPoP proofs need a nonce, at the token and the userinfo endpoint
+	// a person signs in or refuses on a page; false: ada has signed in at once
+	Pages bool
+	Skew  time.Duration // how far the provider's clock is ahead, in whole seconds
 }
 
 // OIDCClient returns the metadata of a client that has every grant and
@@ -56,7 +58,8 @@ func OIDCClient(id, method string, more map[string]any) map[string]any {
 	client := map[string]any{
 		"client_id": id, "token_endpoint_auth_method": method, "application_type": "native",
 		"grant_types": []string{
-			"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code", "client_credentials",
+			"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+			"client_credentials",
 		},
 		"redirect_uris":  []string{"http://127.0.0.1/", "http://localhost/", "http://[::1]/"},
 		"response_types": []string{"code"},
@@ -145,16 +148,19 @@ func oidcClients() []map[string]any {
 	service := func(id, method string) map[string]any {
 		return map[string]any{
 			"client_id": id, "client_secret": ServiceSecret, "token_endpoint_auth_method": method,
-			"grant_types": []string{"client_credentials"}, "redirect_uris": []string{}, "response_types": []string{},
+			"grant_types": []string{"client_credentials"}, "redirect_uris": []string{},
+			"response_types": []string{},
 		}
 	}
 	return []map[string]any{
 		service(ServiceID, "client_secret_basic"),
 		service(PostID, "client_secret_post"),
 		{
-			"client_id": WebID, "client_secret": WebSecret, "token_endpoint_auth_method": "client_secret_post",
-			"grant_types": []string{"authorization_code", "refresh_token"}, "redirect_uris": []string{RedirectURI},
-			"response_types": []string{"code"},
+			"client_id": WebID, "client_secret": WebSecret,
+			"token_endpoint_auth_method": "client_secret_post",
+			"grant_types":                []string{"authorization_code", "refresh_token"},
+			"redirect_uris":              []string{RedirectURI},
+			"response_types":             []string{"code"},
 		},
 	}
 }
@@ -186,11 +192,12 @@ func (p *OIDCProvider) CheckJWT(resource string) Check {
 
 // Counts is what the provider has seen at its endpoints.
 type Counts struct {
-	Requests, Granted, Refused int            // at the token endpoint
-	Revoked                    int            // at the revocation endpoint
-	SignIns                    int            // of people
-	Reused                     int            // codes and refresh tokens that came again and ended all that was granted
-	Errors                     map[string]int // refusals of the token endpoint by error
+	Requests, Granted, Refused int // at the token endpoint
+	Revoked                    int // at the revocation endpoint
+	SignIns                    int // of people
+	// codes and refresh tokens that came again and ended all that was granted
+	Reused int
+	Errors map[string]int // refusals of the token endpoint by error
 }
 
 // Counts asks the provider.
@@ -215,7 +222,8 @@ func (p *OIDCProvider) SignIn(t testing.TB) string {
 func (p *OIDCProvider) Revoke(t testing.TB, id, secret, token string) {
 	t.Helper()
 	form := url.Values{"token": {token}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.Issuer+"/token/revocation", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		p.Issuer+"/token/revocation", strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))

@@ -16,9 +16,10 @@ func signIn(t testing.TB, base *http.Client, authorize, token string) string {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	browser := &http.Client{Transport: base.Transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
+	browser := &http.Client{Transport: base.Transport, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}
 	query := url.Values{
 		"response_type": {"code"}, "client_id": {WebID}, "redirect_uri": {RedirectURI},
 		"scope": {"openid offline_access"}, "prompt": {"consent"}, "state": {"1"},

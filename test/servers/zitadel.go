@@ -73,7 +73,8 @@ func StartZitadel(t testing.TB, ca *CA, lifetime time.Duration) *Zitadel {
 		}
 		z.provider.ServeHTTP(w, r)
 	}))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "localhost").TLS}, MinVersion: tls.VersionTLS12}
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "localhost").TLS},
+		MinVersion: tls.VersionTLS12}
 	z.Issuer = "https://" + s.Listener.Addr().String() + "/"
 
 	z.store = newZitadelStore(z.Issuer, lifetime)
@@ -84,13 +85,15 @@ func StartZitadel(t testing.TB, ca *CA, lifetime time.Duration) *Zitadel {
 		AuthMethodPost:        true,
 		GrantTypeRefreshToken: true,
 		DeviceAuthorization: op.DeviceAuthorizationConfig{
-			Lifetime: time.Minute, PollInterval: time.Second, UserFormPath: "/device", UserCode: op.UserCodeBase20,
+			Lifetime: time.Minute, PollInterval: time.Second, UserFormPath: "/device",
+			UserCode: op.UserCodeBase20,
 		},
 
 		AuthMethodPrivateKeyJWT: true,
 	}
 	var err error
-	z.provider, err = op.NewProvider(config, z.store, op.StaticIssuer(z.Issuer), op.WithLogger(slog.New(slog.DiscardHandler)))
+	z.provider, err = op.NewProvider(config, z.store, op.StaticIssuer(z.Issuer),
+		op.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(t, err)
 	s.StartTLS()
 	t.Cleanup(s.Close)

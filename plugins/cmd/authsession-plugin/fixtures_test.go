@@ -48,43 +48,60 @@ func fixtures(t *testing.T) map[string]providertest.Fixture {
 	}
 	tokenFile := file("token", "TokenOfTheFile\n")
 	certFile, keyFile := file("client.pem", pemOf(pair.cert.Raw)), file("client.key", pair.keyPEM)
-	static := func(f core.Factory, settings func(providertest.Server) map[string]any) providertest.Fixture {
+	static := func(f core.Factory,
+		settings func(providertest.Server) map[string]any) providertest.Fixture {
 		return providertest.Fixture{Factory: f, Settings: settings}
 	}
 	all := map[string]providertest.Fixture{
 		"apikey": static(apikey.Factory, func(s providertest.Server) map[string]any {
-			return object{"base_url": "https://api.example.com/v1", "keys": []any{object{"query": "key", "key": s.Secret}, object{"cookie": "sid", "key": s.Secret + "2"}}}
+			return object{"base_url": "https://api.example.com/v1",
+				"keys": []any{object{"query": "key", "key": s.Secret},
+					object{"cookie": "sid", "key": s.Secret + "2"}}}
 		}),
-		"basic":  static(basic.Factory, func(s providertest.Server) map[string]any { return object{"username": "reports", "password": s.Secret} }),
-		"bearer": static(bearer.Factory, func(s providertest.Server) map[string]any { return object{"token": s.Secret} }),
+		"basic": static(basic.Factory,
+			func(s providertest.Server) map[string]any {
+				return object{"username": "reports",
+					"password": s.Secret}
+			}),
+		"bearer": static(bearer.Factory,
+			func(s providertest.Server) map[string]any { return object{"token": s.Secret} }),
 		"bearer file": {
 			Factory: bearer.Factory, Secrets: []string{"TokenOfTheFile"},
 			Settings: func(providertest.Server) map[string]any { return object{"token_file": tokenFile} },
 		},
 		"exec": static(exec.Factory, func(s providertest.Server) map[string]any {
-			return object{"command": "/usr/bin/printenv", "args": []any{"TICKET"}, "env": object{"TICKET": s.Secret}}
+			return object{"command": "/usr/bin/printenv", "args": []any{"TICKET"},
+				"env": object{"TICKET": s.Secret}}
 		}),
-		"gs token": static(gs.Factory, func(s providertest.Server) map[string]any { return object{"token": s.Secret} }),
-		"gs": {Factory: gs.Factory, Good: http.HandlerFunc(good), Settings: func(s providertest.Server) map[string]any {
-			return object{
-				"client_id": "app", "client_secret": core.NewSecret(s.Secret),
-				"api_url": "https://api.example.com", "token_url": s.TLSURL + "/token", "ca": s.CA,
-			}
-		}},
+		"gs token": static(gs.Factory,
+			func(s providertest.Server) map[string]any { return object{"token": s.Secret} }),
+		"gs": {Factory: gs.Factory, Good: http.HandlerFunc(good),
+			Settings: func(s providertest.Server) map[string]any {
+				return object{
+					"client_id": "app", "client_secret": core.NewSecret(s.Secret),
+					"api_url": "https://api.example.com", "token_url": s.TLSURL + "/token", "ca": s.CA,
+				}
+			}},
 		"mtls files": {
 			Factory: mtls.Factory, Secrets: []string{pair.keyPEM},
-			Settings: func(providertest.Server) map[string]any { return object{"cert_file": certFile, "key_file": keyFile} },
+			Settings: func(providertest.Server) map[string]any {
+				return object{"cert_file": certFile,
+					"key_file": keyFile}
+			},
 		},
 		"mtls PKCS #12": static(mtls.Factory, func(s providertest.Server) map[string]any {
 			p12, err := pkcs12.Modern.Encode(pair.key, pair.cert, nil, s.Secret)
 			require.NoError(t, err)
 			return object{"p12": base64.StdEncoding.EncodeToString(p12), "p12_password": s.Secret}
 		}),
-		"oauth2": {Factory: oauth2.Factory, Good: http.HandlerFunc(good), Settings: func(s providertest.Server) map[string]any {
-			return object{"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret, "scopes": []any{"read"}, "tls": object{"ca": s.CA}}
-		}},
+		"oauth2": {Factory: oauth2.Factory, Good: http.HandlerFunc(good),
+			Settings: func(s providertest.Server) map[string]any {
+				return object{"token_url": s.TLSURL + "/token", "client_id": "app", "client_secret": s.Secret,
+					"scopes": []any{"read"}, "tls": object{"ca": s.CA}}
+			}},
 		"oauth2 refresh": {
-			Factory: oauth2.Factory, Good: http.HandlerFunc(good), Secrets: []string{"the-first-refresh-token"},
+			Factory: oauth2.Factory, Good: http.HandlerFunc(good),
+			Secrets: []string{"the-first-refresh-token"},
 			Settings: func(s providertest.Server) map[string]any {
 				return object{
 					"token_url": s.URL + "/token", "client_id": "app", "client_secret": s.Secret,
@@ -114,7 +131,8 @@ func fixtures(t *testing.T) map[string]providertest.Fixture {
 // good is an authorization server that trusts everybody.
 func good(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(object{"access_token": "an-access-token", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "a-refresh-token"})
+	_ = json.NewEncoder(w).Encode(object{"access_token": "an-access-token", "token_type": "Bearer",
+		"expires_in": 3600, "refresh_token": "a-refresh-token"})
 }
 
 type pair struct {
@@ -130,7 +148,8 @@ func newPair() pair {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "client"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -90,7 +90,8 @@ func TestErrorsAreTheSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plugin := theirs[f.Factory.Info().Kind]
 			for what, wrong := range wrongSettings(f) {
-				if err := plugin.Check(f.Environment, wrong); err != nil { // nil: what Validate finds comes from Open
+				if err := plugin.Check(f.Environment,
+					wrong); err != nil { // nil: what Validate finds comes from Open
 					same(t, what+": Check", f.Factory.Check(f.Environment, wrong), err)
 				}
 				_, a := f.Factory.Open(t.Context(), f.Environment, wrong)
@@ -102,7 +103,8 @@ func TestErrorsAreTheSame(t *testing.T) {
 			}
 			for _, status := range []int{200, 302, 400, 401, 404, 429, 503} {
 				settings := f.Settings(bad(t, status))
-				same(t, fmt.Sprint(status), authenticate(t, f.Factory, f.Environment, settings), authenticate(t, plugin, f.Environment, settings))
+				same(t, fmt.Sprint(status), authenticate(t, f.Factory, f.Environment, settings),
+					authenticate(t, plugin, f.Environment, settings))
 			}
 		})
 	}
@@ -110,11 +112,13 @@ func TestErrorsAreTheSame(t *testing.T) {
 
 func wrongSettings(f providertest.Fixture) map[string]map[string]any {
 	change := func(key string, value any) map[string]any {
-		settings := f.Settings(providertest.Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: noCA, Secret: "Canary"})
+		settings := f.Settings(providertest.Server{URL: "http://127.0.0.1:9",
+			TLSURL: "https://127.0.0.1:9", CA: noCA, Secret: "Canary"})
 		settings[key] = value
 		return settings
 	}
-	all := map[string]map[string]any{"an unknown key": change("clinet_id", 5), "a far key": change("unheard_of", nil), "nothing": {}}
+	all := map[string]map[string]any{"an unknown key": change("clinet_id", 5),
+		"a far key": change("unheard_of", nil), "nothing": {}}
 	for _, s := range f.Factory.Settings() {
 		all["a list for "+s.Name] = change(s.Name, []any{map[string]any{"x": 1.5}})
 		all["an object for "+s.Name] = change(s.Name, map[string]any{"x": []any{}})
@@ -136,10 +140,12 @@ func bad(t *testing.T, status int) providertest.Server {
 	plain, secure := httptest.NewServer(h), httptest.NewTLSServer(h)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
-	return providertest.Server{URL: plain.URL, TLSURL: secure.URL, CA: pemOf(secure.Certificate().Raw), Secret: "Canary"}
+	return providertest.Server{URL: plain.URL, TLSURL: secure.URL, CA: pemOf(secure.Certificate().Raw),
+		Secret: "Canary"}
 }
 
-func authenticate(t *testing.T, f core.Factory, env core.Environment, settings map[string]any) error {
+func authenticate(t *testing.T, f core.Factory, env core.Environment,
+	settings map[string]any) error {
 	p, err := f.Open(t.Context(), env, settings)
 	require.NoError(t, err)
 	_, err = p.Authenticate(t.Context(), core.Request{})

@@ -1,3 +1,5 @@
+// Read on in report.go.
+
 package main
 
 import (
@@ -6,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -26,10 +30,12 @@ func (o options) fixture() (f providertest.Fixture, err error) {
 	if settings == nil {
 		return f, fmt.Errorf("%s: want an object of settings", o.settings)
 	}
-	if err := placeholders(settings); err != nil {
+	if err := checkPlaceholders(settings); err != nil {
 		return f, fmt.Errorf("%s: %w", o.settings, err)
 	}
-	f.Settings = func(s providertest.Server) map[string]any { return fill(settings, s).(map[string]any) }
+	f.Settings = func(s providertest.Server) map[string]any {
+		return fill(settings, s).(map[string]any)
+	}
 	if o.answers == "" {
 		return f, nil
 	}
@@ -67,7 +73,7 @@ func read(path string, into any) error {
 	return nil
 }
 
-// The placeholders.
+// The placeholders in settings and answers.
 const (
 	urlMark    = "${server.url}"
 	tlsURLMark = "${server.tls_url}"
@@ -75,28 +81,37 @@ const (
 	secretMark = "${server.secret}"
 )
 
-var mark = regexp.MustCompile(`\$\{[^}]*\}?`)
+var placeholderPattern = regexp.MustCompile(`\$\{[^}]*\}?`)
 
-// placeholders reports one that does not exist.
-func placeholders(value any) error {
+// checkPlaceholders reports a placeholder that does not exist in the texts of a
+// value.
+func checkPlaceholders(value any) error {
 	switch v := value.(type) {
 	case string:
-		for _, m := range mark.FindAllString(v, -1) {
-			if known := []string{urlMark, tlsURLMark, caMark, secretMark}; !slices.Contains(known, m) {
-				return fmt.Errorf("unknown placeholder %q%s; known: %s", m, core.DidYouMean(m, known), strings.Join(known, ", "))
-			}
-		}
+		return checkText(v)
 	case []any:
-		for _, v := range v {
-			if err := placeholders(v); err != nil {
-				return err
-			}
-		}
+		return checkEach(slices.Values(v))
 	case map[string]any:
-		for _, v := range v {
-			if err := placeholders(v); err != nil {
-				return err
-			}
+		return checkEach(maps.Values(v))
+	}
+	return nil
+}
+
+func checkEach(values iter.Seq[any]) error {
+	for v := range values {
+		if err := checkPlaceholders(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkText(text string) error {
+	known := []string{urlMark, tlsURLMark, caMark, secretMark}
+	for _, found := range placeholderPattern.FindAllString(text, -1) {
+		if !slices.Contains(known, found) {
+			return fmt.Errorf("unknown placeholder %q%s; known: %s",
+				found, core.DidYouMean(found, known), strings.Join(known, ", "))
 		}
 	}
 	return nil
@@ -107,7 +122,9 @@ func placeholders(value any) error {
 func fill(value any, s providertest.Server) any {
 	switch v := value.(type) {
 	case string:
-		return strings.NewReplacer(urlMark, s.URL, tlsURLMark, s.TLSURL, caMark, s.CA, secretMark, s.Secret).Replace(v)
+		return strings.NewReplacer(
+			urlMark, s.URL, tlsURLMark, s.TLSURL, caMark, s.CA, secretMark, s.Secret,
+		).Replace(v)
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -132,8 +149,8 @@ type answer struct {
 	Body       json.RawMessage   `json:"body"`
 	Misbehaves bool              `json:"misbehaves"`
 
-	body   string
-	isText bool
+	body   string // as it is sent, with placeholders
+	isText bool   // Body is a JSON string
 }
 
 // newServer makes the good server of a list of answers.
@@ -141,24 +158,12 @@ func newServer(answers []answer) (http.Handler, error) {
 	if len(answers) == 0 {
 		return nil, errors.New("want a list of answers")
 	}
-	misbehave := false
+	misbehaves := false
 	for i := range answers {
-		a := &answers[i]
-		switch {
-		case a.Path != "" && !strings.HasPrefix(a.Path, "/"):
-			return nil, fmt.Errorf("answer %d: the path %q does not begin with a slash", i, a.Path)
-		case a.Status != 0 && (a.Status < 200 || a.Status > 599):
-			return nil, fmt.Errorf("answer %d: there is no status %d", i, a.Status)
-		case a.Misbehaves && (misbehave || a.Path == ""):
-			return nil, fmt.Errorf("answer %d: one answer can misbehave, and it has a path", i)
+		if err := answers[i].complete(misbehaves); err != nil {
+			return nil, fmt.Errorf("answer %d: %w", i, err)
 		}
-		misbehave = misbehave || a.Misbehaves
-		if a.Status == 0 {
-			a.Status = http.StatusOK
-		}
-		if a.isText = json.Unmarshal(a.Body, &a.body) == nil && !bytes.Equal(a.Body, []byte("null")); !a.isText {
-			a.body = string(a.Body)
-		}
+		misbehaves = misbehaves || answers[i].Misbehaves
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, a := range answers {
@@ -169,6 +174,27 @@ func newServer(answers []answer) (http.Handler, error) {
 		}
 		http.NotFound(w, r)
 	}), nil
+}
+
+// complete checks an answer and sets what it does not say. misbehaves reports
+// whether an earlier answer can misbehave.
+func (a *answer) complete(misbehaves bool) error {
+	switch {
+	case a.Path != "" && !strings.HasPrefix(a.Path, "/"):
+		return fmt.Errorf("the path %q does not begin with a slash", a.Path)
+	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+		return fmt.Errorf("there is no status %d", a.Status)
+	case a.Misbehaves && (misbehaves || a.Path == ""):
+		return errors.New("one answer can misbehave, and it has a path")
+	}
+	if a.Status == 0 {
+		a.Status = http.StatusOK
+	}
+	isNull := bytes.Equal(a.Body, []byte("null"))
+	if a.isText = json.Unmarshal(a.Body, &a.body) == nil && !isNull; !a.isText {
+		a.body = string(a.Body)
+	}
+	return nil
 }
 
 func (a answer) write(w http.ResponseWriter, r *http.Request) {

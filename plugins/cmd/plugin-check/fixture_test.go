@@ -12,10 +12,12 @@ import (
 
 func TestFill(t *testing.T) {
 	s := providertest.Server{URL: "http://a", TLSURL: "https://b", CA: "pem", Secret: "canary"}
-	in := map[string]any{"all": []any{"${server.url}/x ${server.tls_url}", 1.0, nil}, "in": map[string]any{"ca": "${server.ca}"}, "k": "${server.secret}", "$": "$5"}
-	require.NoError(t, placeholders(in))
+	in := map[string]any{"all": []any{"${server.url}/x ${server.tls_url}", 1.0, nil},
+		"in": map[string]any{"ca": "${server.ca}"}, "k": "${server.secret}", "$": "$5"}
+	require.NoError(t, checkPlaceholders(in))
 	require.Equal(t, map[string]any{
-		"all": []any{"http://a/x https://b", 1.0, nil}, "in": map[string]any{"ca": "pem"}, "k": "canary", "$": "$5",
+		"all": []any{"http://a/x https://b", 1.0, nil}, "in": map[string]any{"ca": "pem"}, "k": "canary",
+		"$": "$5",
 	}, fill(in, s))
 	require.Equal(t, "${server.secret}", in["k"], "the original is untouched")
 }
@@ -23,7 +25,8 @@ func TestFill(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	good, err := newServer([]answer{
 		{Path: "/discovery", Body: []byte(`{"token": "${server.url}/token"}`)},
-		{Path: "/page", Status: 203, Header: map[string]string{"Content-Type": "text/html", "X-A": "b"}, Body: []byte(`"<title>"`)},
+		{Path: "/page", Status: 203, Header: map[string]string{"Content-Type": "text/html", "X-A": "b"},
+			Body: []byte(`"<title>"`)},
 		{Path: "/nothing", Status: 204},
 		{Path: "/null", Body: []byte("null")},
 	})

@@ -34,6 +34,8 @@
 // The exit status is 0 if all promises are kept, 1 if one is broken, and 2 if
 // the check could not be made. docs/writing-a-provider.md lists the checks,
 // docs/plugin-protocol.md what a plugin must be.
+//
+// Read on in fixture.go.
 package main
 
 import (
@@ -100,15 +102,18 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 func parse(args []string, errs io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("plugin-check", flag.ContinueOnError)
 	f.SetOutput(errs)
-	f.StringVar(&o.settings, "settings", "", "`file` with good settings (JSON); may hold ${server.url} and the like")
-	f.StringVar(&o.answers, "answers", "", "`file` with the good answers of the server (JSON); absent: the plugin needs none")
+	f.StringVar(&o.settings, "settings", "",
+		"`file` with good settings (JSON); may hold ${server.url} and the like")
+	f.StringVar(&o.answers, "answers", "",
+		"`file` with the good answers of the server (JSON); absent: the plugin needs none")
 	f.StringVar(&o.kind, "kind", "", "the `kind` to check, if the plugin serves several")
 	f.StringVar(&o.environment, "environment", "", "the `environment` to open it for, if it knows any")
 	f.Var(&o.waive, "waive", "`check=reason`: a check that cannot hold; may be repeated")
 	f.Var(&o.env, "env", "`name` of a variable that the plugin gets; may be repeated")
 	f.BoolVar(&o.log, "log", false, "show what the plugin prints")
 	f.Usage = func() {
-		fmt.Fprintln(errs, "usage: plugin-check -settings good.json [-answers answers.json] [flags] BINARY [args]")
+		fmt.Fprintln(errs, "usage: plugin-check -settings good.json [-answers answers.json] "+
+			"[flags] BINARY [args]")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
@@ -158,7 +163,8 @@ func check(ctx context.Context, o options, out, errs io.Writer) (bool, error) {
 		return false, err
 	}
 	fixture.Factory = factories[0]
-	fmt.Fprintf(out, "plugin  %s\nversion %s\nkind    %s\nsha256  %s\n\n", binary.Path, orNone(described.Version), binary.Kinds[0], binary.SHA256)
+	fmt.Fprintf(out, "plugin  %s\nversion %s\nkind    %s\nsha256  %s\n\n",
+		binary.Path, orNone(described.Version), binary.Kinds[0], binary.SHA256)
 	return report(out, providertest.Check(ctx, fixture)), nil
 }
 
@@ -186,11 +192,14 @@ func (o options) plugin() (b plugins.Binary, err error) {
 	}
 	b.SHA256 = fmt.Sprintf("%x", sum.Sum(nil))
 	b.Name = "plugin"
-	if name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(filepath.Base(b.Path), "-"); name != "" && len(name) <= 100 && !strings.ContainsAny(name[:1], "._-") {
+	name := notInNames.ReplaceAllString(filepath.Base(b.Path), "-")
+	if name != "" && len(name) <= 100 && !strings.ContainsAny(name[:1], "._-") {
 		b.Name = name
 	}
 	return b, nil
 }
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // choose returns the one kind to check.
 func choose(d plugins.Description, kind string) ([]string, error) {
@@ -202,9 +211,11 @@ func choose(d plugins.Description, kind string) ([]string, error) {
 		}
 	}
 	if kind == "" {
-		return nil, fmt.Errorf("choose one of the plugin's kinds with -kind: %s", strings.Join(names, ", "))
+		return nil, fmt.Errorf("choose one of the plugin's kinds with -kind: %s",
+			strings.Join(names, ", "))
 	}
-	return nil, fmt.Errorf("the plugin serves no kind %q%s; it serves: %s", kind, core.DidYouMean(kind, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("the plugin serves no kind %q%s; it serves: %s",
+		kind, core.DidYouMean(kind, names), strings.Join(names, ", "))
 }
 
 // list is a flag that may be repeated.

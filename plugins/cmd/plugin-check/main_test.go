@@ -29,9 +29,11 @@ func TestMain(m *testing.M) {
 	case len(os.Args) > 1 && os.Args[1] == "broken":
 		plugins.Serve(ticket(true))
 	case len(os.Args) > 1 && os.Args[1] == "several":
-		plugins.Serve(ticket(false), core.NewFactory(core.Info{Kind: "other"}, func(context.Context, core.Environment, struct{}) (core.Provider, error) {
-			return nil, core.Denied
-		}))
+		plugins.Serve(ticket(false),
+			core.NewFactory(core.Info{Kind: "other"}, func(context.Context, core.Environment, struct{}) (
+				core.Provider, error) {
+				return nil, core.CodeDenied
+			}))
 	default:
 		plugins.Serve(ticket(false))
 	}
@@ -57,9 +59,10 @@ func ticket(broken bool) core.Factory {
 }
 
 func buy(ctx context.Context, cfg config, broken bool) (c core.Credential, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.URL, strings.NewReader(cfg.Key.Reveal()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.URL,
+		strings.NewReader(cfg.Key.Reveal()))
 	if err != nil {
-		return c, core.Errorf(core.BadConfig, "url is not a URL")
+		return c, core.Errorf(core.CodeBadConfig, "url is not a URL")
 	}
 	resp, err := providerhttp.NewClient(nil).Do(req)
 	if err != nil {
@@ -74,13 +77,15 @@ func buy(ctx context.Context, cfg config, broken bool) (c core.Credential, err e
 		return c, err
 	}
 	var answer struct{ Ticket string }
-	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" || strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
+	if json.Unmarshal(body, &answer) != nil || answer.Ticket == "" ||
+		strings.ContainsAny(answer.Ticket, "\r\n\x00\x7f") {
 		if !broken {
-			return c, core.Errorf(core.Unavailable, "the answer has no ticket")
+			return c, core.Errorf(core.CodeUnavailable, "the answer has no ticket")
 		}
 		answer.Ticket = "none"
 	}
-	c.Attach.Header = map[string]core.Secret{"Authorization": core.NewSecret("Ticket " + answer.Ticket)}
+	c.Attach.Header = map[string]core.Secret{
+		"Authorization": core.NewSecret("Ticket " + answer.Ticket)}
 	c.Expiry = time.Now().Add(time.Minute)
 	return c, nil
 }
@@ -99,7 +104,8 @@ func try(t *testing.T, settings, answers string, args ...string) (status int, ou
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	args = append([]string{"-settings", at("good.json", settings), "-answers", at("answers.json", answers)}, args...)
+	args = append([]string{"-settings", at("good.json", settings), "-answers",
+		at("answers.json", answers)}, args...)
 	var o, e bytes.Buffer
 	status = run(t.Context(), args, &o, &e)
 	return status, o.String(), e.String()
@@ -122,7 +128,8 @@ func TestGoodPlugin(t *testing.T) {
 }
 
 func TestBrokenPlugin(t *testing.T) {
-	status, out, errs := try(t, goodSettings, goodAnswers, "-waive", "server/errors=this office has none", self(t), "broken")
+	status, out, errs := try(t, goodSettings, goodAnswers, "-waive",
+		"server/errors=this office has none", self(t), "broken")
 	require.Equal(t, broken, status, out+errs)
 	require.Contains(t, out, `
 FAIL  server/garbage
@@ -143,23 +150,34 @@ func TestCannotCheck(t *testing.T) {
 		args              []string
 		want              string
 	}{
-		"no binary":              {goodSettings, goodAnswers, nil, "-settings and BINARY are needed"},
-		"a binary not there":     {goodSettings, goodAnswers, []string{none}, "no such file"},
-		"no plugin":              {goodSettings, goodAnswers, []string{plain}, "it is no plugin"},
-		"an unknown flag":        {goodSettings, goodAnswers, []string{"-x", plain}, "flag provided but not defined: -x"},
-		"a waiver of nothing":    {goodSettings, goodAnswers, []string{"-waive", "x", plain}, "want check=reason"},
-		"settings not JSON":      {`{`, goodAnswers, []string{plain}, "good.json: unexpected EOF"},
-		"settings that are two":  {`{} {}`, goodAnswers, []string{plain}, "something after the JSON value"},
+		"no binary":          {goodSettings, goodAnswers, nil, "-settings and BINARY are needed"},
+		"a binary not there": {goodSettings, goodAnswers, []string{none}, "no such file"},
+		"no plugin":          {goodSettings, goodAnswers, []string{plain}, "it is no plugin"},
+		"an unknown flag": {goodSettings, goodAnswers, []string{"-x", plain},
+			"flag provided but not defined: -x"},
+		"a waiver of nothing": {goodSettings, goodAnswers, []string{"-waive", "x", plain},
+			"want check=reason"},
+		"settings not JSON": {`{`, goodAnswers, []string{plain}, "good.json: unexpected EOF"},
+		"settings that are two": {`{} {}`, goodAnswers, []string{plain},
+			"something after the JSON value"},
 		"settings that are null": {`null`, goodAnswers, []string{plain}, "want an object of settings"},
 		"settings as a list":     {`[]`, goodAnswers, []string{plain}, "cannot unmarshal array"},
-		"a misspelt placeholder": {`{"a": {"b": ["x${server.ulr}"]}}`, goodAnswers, []string{plain}, `unknown placeholder "${server.ulr}", did you mean "${server.url}"?`},
-		"half a placeholder":     {`{"a": "${server.url"}`, goodAnswers, []string{plain}, `unknown placeholder "${server.url"`},
-		"no answers":             {goodSettings, `[]`, []string{plain}, "want a list of answers"},
-		"an unknown field":       {goodSettings, `[{"stauts": 200}]`, []string{plain}, `unknown field "stauts"`},
-		"an odd status":          {goodSettings, `[{"status": 99}]`, []string{plain}, "answer 0: there is no status 99"},
-		"an odd path":            {goodSettings, `[{"path": "token"}]`, []string{plain}, `answer 0: the path "token" does not begin with a slash`},
-		"two that misbehave":     {goodSettings, `[{"path": "/a", "misbehaves": true}, {"path": "/b", "misbehaves": true}]`, []string{plain}, "answer 1: one answer can misbehave"},
-		"all that misbehave":     {goodSettings, `[{"misbehaves": true}]`, []string{plain}, "answer 0: one answer can misbehave"},
+		"a misspelt placeholder": {`{"a": {"b": ["x${server.ulr}"]}}`, goodAnswers, []string{plain},
+			`unknown placeholder "${server.ulr}", did you mean "${server.url}"?`},
+		"half a placeholder": {`{"a": "${server.url"}`, goodAnswers, []string{plain},
+			`unknown placeholder "${server.url"`},
+		"no answers": {goodSettings, `[]`, []string{plain}, "want a list of answers"},
+		"an unknown field": {goodSettings, `[{"stauts": 200}]`, []string{plain},
+			`unknown field "stauts"`},
+		"an odd status": {goodSettings, `[{"status": 99}]`, []string{plain},
+			"answer 0: there is no status 99"},
+		"an odd path": {goodSettings, `[{"path": "token"}]`, []string{plain},
+			`answer 0: the path "token" does not begin with a slash`},
+		"two that misbehave": {goodSettings,
+			`[{"path": "/a", "misbehaves": true}, {"path": "/b", "misbehaves": true}]`, []string{plain},
+			"answer 1: one answer can misbehave"},
+		"all that misbehave": {goodSettings, `[{"misbehaves": true}]`, []string{plain},
+			"answer 0: one answer can misbehave"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, errs := try(t, c.settings, c.answers, c.args...)
@@ -176,10 +194,12 @@ func TestCannotCheck(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	for args, want := range map[string]string{
-		"":             "choose one of the plugin's kinds with -kind: ticket, other",
-		"-kind ticked": `the plugin serves no kind "ticked", did you mean "ticket"?; it serves: ticket, other`,
+		"": "choose one of the plugin's kinds with -kind: ticket, other",
+		"-kind ticked": `the plugin serves no kind "ticked", did you mean "ticket"?; ` +
+			`it serves: ticket, other`,
 	} {
-		status, _, errs := try(t, goodSettings, goodAnswers, append(strings.Fields(args), self(t), "several")...)
+		status, _, errs := try(t, goodSettings, goodAnswers,
+			append(strings.Fields(args), self(t), "several")...)
 		require.Equal(t, unable, status)
 		require.Contains(t, errs, want)
 	}

@@ -1,3 +1,5 @@
+// This is the last file.
+
 package main
 
 import (
@@ -29,17 +31,19 @@ func report(out io.Writer, results []providertest.Result) bool {
 		default:
 			bad++
 			fmt.Fprintf(out, "FAIL  %s\n%spromise: %s\n", r.Name, indent, r.Promise)
-			for _, err := range each(r.Err) {
-				fmt.Fprintf(out, "%sbroken:  %s\n", indent, strings.ReplaceAll(err.Error(), "\n", "\n"+indent+"         "))
+			for _, err := range splitErrors(r.Err) {
+				text := strings.ReplaceAll(err.Error(), "\n", "\n"+indent+"         ")
+				fmt.Fprintf(out, "%sbroken:  %s\n", indent, text)
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n%d checks: %d kept, %d broken, %d do not apply\n", len(results), good, bad, skipped)
+	fmt.Fprintf(out, "\n%d checks: %d kept, %d broken, %d do not apply\n",
+		len(results), good, bad, skipped)
 	return bad == 0
 }
 
-// each takes joined errors apart.
-func each(err error) []error {
+// splitErrors returns the errors that errors.Join has joined, or err alone.
+func splitErrors(err error) []error {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) && err.Error() == errors.Join(joined.Unwrap()...).Error() {
 		return joined.Unwrap()

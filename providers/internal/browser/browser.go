@@ -1,6 +1,6 @@
-// Package browser receives the answer of an authorization server in the
-// browser of the person who signs in: a listener on the loopback that the
-// browser is redirected to (RFC 8252 §7.3), and the pages that it ends on.
+// Package browser receives the answer of an authorization server in the browser of the person who
+// signs in: it listens on the loopback interface for the redirect (RFC 8252 §7.3), and answers with
+// a page that tells the person the result.
 //
 //	l, err := browser.Listen(browser.Config{State: state, Server: "login.example.com"})
 //	if err != nil {
@@ -10,9 +10,8 @@
 //	// … send the person to a URL with redirect_uri=l.URL() and state …
 //	err = l.Wait(ctx, func(ctx context.Context, answer url.Values) error {…})
 //
-// It knows nothing of tokens: who waits reads the answer, and the page says
-// what came of it. A page holds no script, asks the network for nothing and
-// repeats nothing of the request.
+// It does not interpret the answer: the function that is given to Wait does, and the page depends
+// on its error. A page has no script, loads nothing and contains nothing of the request.
 //
 // Read on in page.go.
 package browser
@@ -33,54 +32,58 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Config says where to listen, and for what. All but State may be zero.
+// Config says where to listen, and for which redirect. Only State is required.
 type Config struct {
-	State string // of the sign-in, which the redirect brings back (RFC 6749 §10.12)
-	Host  string // 127.0.0.1, ::1 or localhost, which is both. Empty: 127.0.0.1
-	Port  int    // 0: any that is free
+	State string // the state parameter of the sign-in, which the redirect repeats (RFC 6749 §10.12)
+	Host  string // 127.0.0.1, ::1 or localhost, which is both; empty: 127.0.0.1
+	Port  int    // 0: any free port
 	Path  string // empty: "/"
-	// Server is the name of the authorization server for the pages, such as
-	// its host. Empty: they name none.
+	// Server is the name of the authorization server that the pages show, such as its host. Empty:
+	// none.
 	Server string
 }
 
 const (
-	slow    = 10 * time.Second // for a browser to send its request
-	parting = 2 * time.Second  // for the last page to leave
-	// maxHeader bounds the bytes of a request; codes and states are far shorter.
+	readTimeout = 10 * time.Second // for a browser to send its request
+	pageTimeout = 2 * time.Second  // for the last page to be sent
+	// maxHeader is the size of the largest request in bytes; codes and states are much shorter.
 	maxHeader = 32 << 10
 )
 
-// Listener waits for one redirect. It is safe for concurrent use. Whoever made
-// it closes it.
+// Listener waits for one redirect. It is safe for concurrent use. The caller of Listen closes it.
+//
+// The first request with the state is the redirect; accept stores it and sends it to Wait. Its
+// handler then waits for Wait to choose the page, and Wait waits for the handler to send it, so
+// that the process does not end before the person sees the result. Invariant: redirect is set once,
+// and redirects has a capacity of one, so that accept never blocks while it holds mu.
 type Listener struct {
-	cfg    Config
-	host   string // what the Host header must be
-	server *http.Server
-	serve  sync.WaitGroup
+	cfg     Config
+	host    string // the required Host header
+	server  *http.Server
+	serving sync.WaitGroup
 
-	came  chan *visit   // has room for the one there is
-	ended chan struct{} // closed by Close
+	redirects chan *redirect
+	closing   chan struct{} // closed by Close
 
-	mu    sync.Mutex // guards all below
-	conns map[net.Conn]http.ConnState
-	visit *visit // the answer, once it came
-	over  bool   // Close was called
+	mu       sync.Mutex // guards all fields below
+	conns    map[net.Conn]http.ConnState
+	redirect *redirect // nil: it has not arrived
+	closed   bool      // Close was called
 }
 
-// visit is the redirect that answers the sign-in.
-type visit struct {
-	answer url.Values
-	page   Kind          // what to show; written before told is closed
-	told   chan struct{} // closed when page is known
-	gone   chan struct{} // closed when the page was sent
+// redirect is the request that answers the sign-in.
+type redirect struct {
+	answer  url.Values
+	page    Kind          // the page to show; written before decided is closed
+	decided chan struct{} // closed by Wait
+	sent    chan struct{} // closed by the handler after it has sent the page
 }
 
-// Listen opens the listener. A port that is taken is [core.BadConfig], as is a
-// missing state.
+// Listen returns a listener that is open. The error is [core.CodeBadConfig] if the configured port is
+// in use or the state is empty, and [core.CodeUnavailable] if there is no free port.
 func Listen(cfg Config) (*Listener, error) {
 	if cfg.State == "" {
-		return nil, core.Errorf(core.BadConfig, "a sign-in needs a state")
+		return nil, core.Errorf(core.CodeBadConfig, "a sign-in needs a state")
 	}
 	if cfg.Host == "" {
 		cfg.Host = "127.0.0.1"
@@ -88,28 +91,34 @@ func Listen(cfg Config) (*Listener, error) {
 	if cfg.Path == "" {
 		cfg.Path = "/"
 	}
-	sockets, err := open(cfg.Host, cfg.Port)
+	sockets, err := listenLoopback(cfg.Host, cfg.Port)
 	if err != nil {
 		if cfg.Port != 0 {
-			return nil, core.Errorf(core.BadConfig, "the redirect port %d cannot be opened; end what uses it, or choose another: %w", cfg.Port, err)
+			return nil, core.Errorf(core.CodeBadConfig,
+				"the redirect port %d cannot be opened; end what uses it, or choose another: %w", cfg.Port, err)
 		}
-		return nil, core.Errorf(core.Unavailable, "no port for the redirect: %w", err)
+		return nil, core.Errorf(core.CodeUnavailable, "no port for the redirect: %w", err)
 	}
 	port := sockets[0].Addr().(*net.TCPAddr).Port
-	l := &Listener{cfg: cfg, host: hostOf(cfg.Host, port), came: make(chan *visit, 1), ended: make(chan struct{}), conns: map[net.Conn]http.ConnState{}}
+	l := &Listener{
+		cfg: cfg, host: hostHeader(cfg.Host, port), redirects: make(chan *redirect, 1),
+		closing: make(chan struct{}), conns: map[net.Conn]http.ConnState{},
+	}
 	l.server = &http.Server{
-		Handler: l, ReadHeaderTimeout: slow, MaxHeaderBytes: maxHeader, ConnState: l.follow, ErrorLog: silent,
+		Handler: l, ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader, ConnState: l.noteState,
+		ErrorLog: noLog,
 	}
 	l.server.SetKeepAlivesEnabled(false)
 	for _, socket := range sockets {
-		l.serve.Go(func() { _ = l.server.Serve(socket) })
+		l.serving.Go(func() { _ = l.server.Serve(socket) })
 	}
 	return l, nil
 }
 
-// open listens on the loopback. The name localhost may mean either address, so
-// that nobody else may have the port on one of them.
-func open(host string, port int) ([]net.Listener, error) {
+// listenLoopback listens on the loopback interface. A browser may resolve localhost to either
+// address: both must have the same port, so that no other process can receive the redirect on one
+// of them.
+func listenLoopback(host string, port int) ([]net.Listener, error) {
 	if host != "localhost" {
 		socket, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		return []net.Listener{socket}, err
@@ -119,11 +128,13 @@ func open(host string, port int) ([]net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		six, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(four.Addr().(*net.TCPAddr).Port)))
+		six, err := net.Listen("tcp6",
+			net.JoinHostPort("::1", strconv.Itoa(four.Addr().(*net.TCPAddr).Port)))
 		switch {
 		case err == nil:
 			return []net.Listener{four, six}, nil
-		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT): // a machine without IPv6
+		// a machine without IPv6
+		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
 			return []net.Listener{four}, nil
 		}
 		_ = four.Close()
@@ -133,69 +144,74 @@ func open(host string, port int) ([]net.Listener, error) {
 	}
 }
 
-// hostOf returns host and port as browsers write them.
-func hostOf(host string, port int) string {
-	return strings.TrimSuffix(net.JoinHostPort(host, strconv.Itoa(port)), map[bool]string{true: ":80"}[port == 80])
+// hostHeader returns the Host header that browsers send for host and port: without the default
+// port.
+func hostHeader(host string, port int) string {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	if port == 80 {
+		return strings.TrimSuffix(address, ":80")
+	}
+	return address
 }
 
 // URL returns the redirect URI.
 func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
 
-// Wait waits for the redirect with the state, calls finish with its query and
-// shows the person what came of it: who is not signed in sees why (see [Of]).
-// Requests with another state are answered and do not count. Wait returns
-// finish's error once the page has left, or an error that wraps ctx's when ctx
-// ends before a redirect: [core.Interactive], or [core.Unavailable] if it was
-// cancelled. It is called once.
-func (l *Listener) Wait(ctx context.Context, finish func(ctx context.Context, answer url.Values) error) error {
+// Wait waits for the redirect with the state, calls finish with its query and shows the person the
+// page for the result (see [Of]). Requests with another state get a page that says so and are
+// ignored. Wait returns the error of finish after the page was sent. If ctx ends before the
+// redirect arrives, Wait returns an error that wraps that of ctx: [core.CodeUnavailable] if ctx was
+// cancelled, otherwise [core.CodeInteractive]. Wait is called once.
+func (l *Listener) Wait(ctx context.Context,
+	finish func(ctx context.Context, answer url.Values) error) error {
 	select {
 	case <-ctx.Done():
-		code := core.Interactive
-		if errors.Is(ctx.Err(), context.Canceled) { // nobody wants it any more
-			code = core.Unavailable
+		code := core.CodeInteractive
+		if errors.Is(ctx.Err(), context.Canceled) { // the caller no longer wants the result
+			code = core.CodeUnavailable
 		}
 		return core.Errorf(code, "nobody finished the sign-in in the browser: %w", ctx.Err())
-	case v := <-l.came:
-		v.page = Failed // should finish panic
+	case r := <-l.redirects:
+		r.page = Failed // if finish panics
 		defer func() {
-			close(v.told)
-			t := time.NewTimer(parting)
+			close(r.decided)
+			t := time.NewTimer(pageTimeout)
 			defer t.Stop()
 			select {
-			case <-v.gone:
+			case <-r.sent:
 			case <-t.C:
 			}
 		}()
-		err := finish(ctx, v.answer)
-		v.page = Of(err)
+		err := finish(ctx, r.answer)
+		r.page = Of(err)
 		return err
 	}
 }
 
-// Close ends the listener: the page that is being sent still goes out. It
-// returns when no goroutine of the listener is left. Later calls do nothing.
+// Close closes the listener after the page that is being sent. It returns when all goroutines of
+// the listener have ended. Later calls do nothing.
 func (l *Listener) Close() {
 	l.mu.Lock()
-	if !l.over {
-		close(l.ended)
+	if !l.closed {
+		close(l.closing)
 	}
-	l.over = true
+	l.closed = true
 	for conn, state := range l.conns {
-		if state == http.StateNew { // a browser opens connections ahead
+		if state == http.StateNew { // a browser opens connections before it needs them
 			_ = conn.Close()
 		}
 	}
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), parting)
+	ctx, cancel := context.WithTimeout(context.Background(), pageTimeout)
 	defer cancel()
 	if l.server.Shutdown(ctx) != nil {
 		_ = l.server.Close()
 	}
-	l.serve.Wait()
+	l.serving.Wait()
 }
 
-// follow keeps track of connections.
-func (l *Listener) follow(conn net.Conn, state http.ConnState) {
+// noteState keeps the states of connections: Shutdown does not close new ones.
+func (l *Listener) noteState(conn net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if state == http.StateClosed || state == http.StateHijacked {
@@ -205,8 +221,9 @@ func (l *Listener) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// ServeHTTP answers the browser. Only a GET of the redirect URI counts, under
-// its own name: another name that leads here is not ours (DNS rebinding).
+// ServeHTTP answers the browser. It accepts only a GET of the redirect URI, under the URI's own
+// host: with another name that resolves to this address, the page of another site could send the
+// request (DNS rebinding).
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
@@ -221,38 +238,39 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	v, kind := l.accept(query, err)
-	if v != nil {
-		defer close(v.gone)
+	accepted, kind := l.accept(query, err)
+	if accepted != nil {
+		defer close(accepted.sent)
 		select {
-		case <-v.told:
-			kind = v.page
-		case <-l.ended:
+		case <-accepted.decided:
+			kind = accepted.page
+		case <-l.closing:
 			kind = Failed
 		}
 	}
-	l.show(w, kind)
+	l.sendPage(w, kind)
 }
 
-// accept returns the visit if the query answers the sign-in that is waited
-// for, or else which page says what it is.
-func (l *Listener) accept(query url.Values, err error) (*visit, Kind) {
+// accept returns the redirect if the query has the state and is the first one that has it, and
+// otherwise the page to show. err is the error of the query's parser.
+func (l *Listener) accept(query url.Values, err error) (*redirect, Kind) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	states := query["state"]
 	switch {
-	case err != nil || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.cfg.State)) != 1 || l.over:
-		return nil, Foreign
-	case l.visit != nil:
-		return nil, Finished
+	case err != nil, len(states) != 1, l.closed,
+		subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.cfg.State)) != 1:
+		return nil, OtherSignIn
+	case l.redirect != nil:
+		return nil, AlreadyAnswered
 	}
-	l.visit = &visit{answer: query, told: make(chan struct{}), gone: make(chan struct{})}
-	l.came <- l.visit
-	return l.visit, 0
+	l.redirect = &redirect{answer: query, decided: make(chan struct{}), sent: make(chan struct{})}
+	l.redirects <- l.redirect
+	return l.redirect, 0
 }
 
-// show sends a page, down to the socket.
-func (l *Listener) show(w http.ResponseWriter, kind Kind) {
+// sendPage sends a page. It flushes, as Wait may end the process after the page was sent.
+func (l *Listener) sendPage(w http.ResponseWriter, kind Kind) {
 	page := Page(kind, l.cfg.Server)
 	h := w.Header()
 	for name, value := range pageHeader {

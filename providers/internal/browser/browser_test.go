@@ -25,7 +25,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tab is a browser that keeps nothing.
-var tab = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+var tab = &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
+	Timeout: 10 * time.Second}
 
 func listen(t *testing.T, cfg browser.Config) *browser.Listener {
 	t.Helper()
@@ -48,7 +49,8 @@ func get(t *testing.T, url string) (int, string, http.Header) {
 }
 
 // waiting starts Wait and returns what delivers its outcome.
-func waiting(t *testing.T, ctx context.Context, l *browser.Listener, finish func(context.Context, url.Values) error) <-chan error {
+func waiting(t *testing.T, ctx context.Context, l *browser.Listener,
+	finish func(context.Context, url.Values) error) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- l.Wait(ctx, finish) }()
@@ -61,9 +63,9 @@ func TestOutcomes(t *testing.T) {
 		want string
 	}{
 		{nil, "You are signed in"},
-		{core.Errorf(core.Denied, "no"), "Not signed in"},
-		{core.Errorf(core.Unavailable, "later"), "did not work"},
-		{core.Errorf(core.BadConfig, "wrong"), "did not work"},
+		{core.Errorf(core.CodeDenied, "no"), "Not signed in"},
+		{core.Errorf(core.CodeUnavailable, "later"), "did not work"},
+		{core.Errorf(core.CodeBadConfig, "wrong"), "did not work"},
 	} {
 		for _, host := range []string{"", "localhost"} {
 			t.Run(fmt.Sprint(tt.want, host), func(t *testing.T) {
@@ -73,7 +75,8 @@ func TestOutcomes(t *testing.T) {
 					got = answer
 					return tt.err
 				})
-				status, page, header := get(t, l.URL()+"?code=the+code&state=the+state&error_description=%3Cb%3Ehello")
+				status, page, header := get(t,
+					l.URL()+"?code=the+code&state=the+state&error_description=%3Cb%3Ehello")
 				require.Equal(t, tt.err, <-done)
 				require.Equal(t, 200, status)
 				require.Contains(t, page, tt.want)
@@ -112,8 +115,8 @@ func TestThePageWaits(t *testing.T) {
 	require.Equal(t, 409, status)
 	require.Contains(t, page, "another window or tab")
 	require.Empty(t, first, "the page was sent before the outcome")
-	outcome <- core.Errorf(core.Denied, "no")
-	require.ErrorIs(t, <-done, core.Denied)
+	outcome <- core.Errorf(core.CodeDenied, "no")
+	require.ErrorIs(t, <-done, core.CodeDenied)
 	require.Contains(t, <-first, "Not signed in")
 }
 
@@ -170,13 +173,13 @@ func TestContext(t *testing.T) {
 	done := waiting(t, ctx, l, func(context.Context, url.Values) error { return nil })
 	cancel()
 	err := <-done
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 
 	ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	err = l.Wait(ctx, func(context.Context, url.Values) error { return nil })
-	require.ErrorIs(t, err, core.Interactive)
+	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	l.Close()
 	l.Close()
@@ -209,13 +212,14 @@ func TestPortTaken(t *testing.T) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		defer taken.Close()
-		_, err = browser.Listen(browser.Config{State: "s", Host: host, Port: taken.Addr().(*net.TCPAddr).Port})
-		require.ErrorIs(t, err, core.BadConfig)
+		_, err = browser.Listen(browser.Config{State: "s", Host: host,
+			Port: taken.Addr().(*net.TCPAddr).Port})
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "redirect port "+strconv.Itoa(taken.Addr().(*net.TCPAddr).Port))
 	}
 }
 
-// The name localhost may mean either address: both are ours.
+// The name localhost may mean either address: the listener has both.
 func TestLocalhost(t *testing.T) {
 	six, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
@@ -233,7 +237,8 @@ func TestLocalhost(t *testing.T) {
 	require.Contains(t, l.URL(), "http://[::1]:")
 }
 
-// A redirect that came before Wait counts; one that nobody waits for is told so.
+// The first redirect is accepted before Wait is called. The second one, and after Close the first
+// one, get a page that says so.
 func TestEarlyAndLate(t *testing.T) {
 	l := listen(t, browser.Config{})
 	pages := make(chan string, 2)
@@ -254,7 +259,7 @@ func TestEarlyAndLate(t *testing.T) {
 	require.Contains(t, <-pages, "did not work")
 
 	_, err := browser.Listen(browser.Config{})
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 }
 
 func TestAPanicIsNoSuccess(t *testing.T) {
@@ -273,12 +278,12 @@ func TestAPanicIsNoSuccess(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	require.Equal(t, browser.SignedIn, browser.Of(nil))
-	require.Equal(t, browser.Refused, browser.Of(core.Errorf(core.Denied, "no")))
+	require.Equal(t, browser.Refused, browser.Of(core.Errorf(core.CodeDenied, "no")))
 	require.Equal(t, browser.Failed, browser.Of(errors.New("no code")))
 }
 
 func TestPagesToFiles(t *testing.T) {
-	dir := os.Getenv("AUTHSESSION_PAGES") // for who wants to look at them
+	dir := os.Getenv("AUTHSESSION_PAGES") // a folder to write the pages to
 	if dir == "" {
 		dir = t.TempDir()
 	}
@@ -289,7 +294,8 @@ func TestPagesToFiles(t *testing.T) {
 }
 
 func FuzzRedirect(f *testing.F) {
-	for _, seed := range []string{"", "code=c&state=s", "state=s&state=s", "state=%zz", "error=access_denied&state=t", ";", "state=s;code=c"} {
+	for _, seed := range []string{"", "code=c&state=s", "state=s&state=s", "state=%zz",
+		"error=access_denied&state=t", ";", "state=s;code=c"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// Feed answers one redirect with a query, without a socket, and checks that
-// the query reached finish only with the state, and the page never.
+// Feed handles one request with a query, without a socket, and checks that the listener accepts it
+// only with the state, and that the page does not contain the query.
 func Feed(t *testing.T, l *Listener, state, query string) {
 	t.Helper()
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
 		select {
-		case v := <-l.came:
-			v.page = SignedIn
-			close(v.told)
+		case arrived := <-l.redirects:
+			arrived.page = SignedIn
+			close(arrived.decided)
 		case <-stop:
 		}
 	}()
@@ -30,7 +30,11 @@ func Feed(t *testing.T, l *Listener, state, query string) {
 	if good != (w.Code == 200) {
 		t.Fatalf("query %q is answered with %d", query, w.Code)
 	}
-	if w.Body.String() != string(Page(map[bool]Kind{true: SignedIn, false: Foreign}[good], l.cfg.Server)) {
-		t.Fatal("the page is not one of ours")
+	kind := OtherSignIn
+	if good {
+		kind = SignedIn
+	}
+	if w.Body.String() != string(Page(kind, l.cfg.Server)) {
+		t.Fatal("the page is not that of the template")
 	}
 }

@@ -1,3 +1,5 @@
+// The pages that a person sees. This is the last file.
+
 package browser
 
 import (
@@ -13,20 +15,20 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Kind is what a page says.
+// Kind is the kind of a page.
 type Kind uint8
 
 // The kinds of pages.
 const (
-	SignedIn Kind = iota + 1 // the program has what it needs
-	Refused                  // the person, or the server, said no
-	Failed                   // it did not work, and may another time
-	Foreign                  // the page belongs to no sign-in that is waited for
-	Finished                 // the sign-in has been answered already, in another tab
+	SignedIn        Kind = iota + 1 // the program has its token
+	Refused                         // the person or the server refused the sign-in
+	Failed                          // the sign-in did not work, and another one may
+	OtherSignIn                     // the request does not belong to this sign-in
+	AlreadyAnswered                 // the redirect has arrived before, in another tab
 )
 
-// Kinds are all kinds, for those who look at every page.
-var Kinds = []Kind{SignedIn, Refused, Failed, Foreign, Finished}
+// Kinds are all kinds.
+var Kinds = []Kind{SignedIn, Refused, Failed, OtherSignIn, AlreadyAnswered}
 
 // String returns the name of k in lower case.
 func (k Kind) String() string {
@@ -37,70 +39,71 @@ func (k Kind) String() string {
 		return "refused"
 	case Failed:
 		return "failed"
-	case Foreign:
-		return "foreign"
-	case Finished:
-		return "finished"
+	case OtherSignIn:
+		return "other-sign-in"
+	case AlreadyAnswered:
+		return "already-answered"
 	}
 	return "unknown"
 }
 
-// Of returns the page for the outcome of a sign-in: SignedIn for nil, Refused
-// for [core.Denied], else Failed.
+// Of returns the kind of page for the error of a sign-in: SignedIn for nil, Refused for
+// [core.CodeDenied], otherwise Failed.
 func Of(err error) Kind {
 	switch {
 	case err == nil:
 		return SignedIn
-	case core.CodeOf(err) == core.Denied:
+	case core.CodeOf(err) == core.CodeDenied:
 		return Refused
 	}
 	return Failed
 }
 
-// status is what the page is sent with. A refusal is an answer like another:
-// the person sees the page, and no program reads it.
+// status returns the HTTP status of the page. That of a refused or failed sign-in is 200: the
+// redirect itself was handled, and a browser may replace the page of an error status by its own.
 func (k Kind) status() int {
 	switch k {
-	case Foreign:
+	case OtherSignIn:
 		return http.StatusBadRequest
-	case Finished:
+	case AlreadyAnswered:
 		return http.StatusConflict
 	}
 	return http.StatusOK
 }
 
-// text is the words of a page.
-type text struct {
-	Tone   string // "good", "bad" or "calm": color and sign
+// pageText is what the template of a page needs.
+type pageText struct {
+	Tone   string // "good", "bad" or "calm": the class that chooses colour and symbol
 	Title  string
 	Lines  []string
 	Server string
 	Style  template.CSS
 }
 
-func (k Kind) text() text {
+func (k Kind) text() pageText {
 	switch k {
 	case SignedIn:
-		return text{Tone: "good", Title: "You are signed in", Lines: []string{
+		return pageText{Tone: "good", Title: "You are signed in", Lines: []string{
 			"You can close this window and return to the program.",
 		}}
 	case Refused:
-		return text{Tone: "bad", Title: "Not signed in", Lines: []string{
+		return pageText{Tone: "bad", Title: "Not signed in", Lines: []string{
 			"The sign-in was refused. The program was given no access.",
 			"If you did not mean this, return to the program and start the sign-in again.",
 		}}
-	case Finished:
-		return text{Tone: "calm", Title: "Already answered", Lines: []string{
+	case AlreadyAnswered:
+		return pageText{Tone: "calm", Title: "Already answered", Lines: []string{
 			"This sign-in was answered in another window or tab.",
 			"You can close this one. The program says how it ended.",
 		}}
-	case Foreign:
-		return text{Tone: "calm", Title: "Another sign-in", Lines: []string{
-			"This page belongs to a sign-in that the program does not wait for, perhaps an older one. Nothing was taken from it.",
+	case OtherSignIn:
+		return pageText{Tone: "calm", Title: "Another sign-in", Lines: []string{
+			"This page belongs to a sign-in that the program does not wait for, perhaps an older one. " +
+				"Nothing was taken from it.",
 			"Close this window and use the newest link of the program.",
 		}}
 	}
-	return text{Tone: "bad", Title: "The sign-in did not work", Lines: []string{
+	return pageText{Tone: "bad", Title: "The sign-in did not work", Lines: []string{
 		"The program could not finish the sign-in. It says why.",
 		"Close this window, return to the program and start the sign-in again.",
 	}}
@@ -113,17 +116,18 @@ var pageHTML string
 var pageCSS string
 
 var (
-	page   = template.Must(template.New("page").Parse(pageHTML))
-	silent = log.New(io.Discard, "", 0) // what browsers do wrong is nobody's log
+	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+	noLog        = log.New(io.Discard, "", 0) // for the errors of browser connections
 )
 
-// pageHeader goes with every page: nothing is loaded, run, kept or told to
-// others.
+// pageHeader is the header of every page: the browser loads nothing but the style, runs no script,
+// caches nothing, and sends the page's URL, which has the code in it, to no other site.
 var pageHeader = func() map[string]string {
 	sum := sha256.Sum256([]byte(pageCSS))
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
-		"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" +
+			base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		"Cache-Control":              "no-store",
 		"Referrer-Policy":            "no-referrer",
@@ -133,13 +137,13 @@ var pageHeader = func() map[string]string {
 	}
 }()
 
-// Page returns the HTML of a page. server is the name of the authorization
-// server; empty: the page names none.
+// Page returns the HTML of a page. server is the name of the authorization server; empty: the page
+// does not name it.
 func Page(kind Kind, server string) []byte {
 	t := kind.text()
-	t.Server, t.Style = server, template.CSS(pageCSS) // ours, not foreign
+	t.Server, t.Style = server, template.CSS(pageCSS) // a constant of this package
 	var b bytes.Buffer
-	if err := page.Execute(&b, t); err != nil { // only for a template that the tests never saw
+	if err := pageTemplate.Execute(&b, t); err != nil { // not for the template of this package
 		return []byte(t.Title)
 	}
 	return b.Bytes()

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page loads nothing, runs nothing and can be read by everybody.
+// A page loads nothing, runs nothing and is accessible.
 func TestPages(t *testing.T) {
 	seen := map[string]browser.Kind{}
 	for _, kind := range browser.Kinds {
@@ -59,7 +59,8 @@ func TestPolicy(t *testing.T) {
 // Text and signs stand out from their background (WCAG 2.2 §1.4.3: 4.5 to 1).
 func TestContrast(t *testing.T) {
 	page := string(browser.Page(browser.SignedIn, ""))
-	schemes := regexp.MustCompile(`--back: (#\w+); --card: (#\w+); --edge: #\w+; --text: (#\w+); --soft: (#\w+);\s+--good: (#\w+); --bad: (#\w+); --calm: (#\w+);`).FindAllStringSubmatch(page, -1)
+	schemes := regexp.MustCompile(
+		`--back: (#\w+); --card: (#\w+); --edge: #\w+; --text: (#\w+); --soft: (#\w+);\s+--good: (#\w+); --bad: (#\w+); --calm: (#\w+);`).FindAllStringSubmatch(page, -1)
 	require.Len(t, schemes, 2, "light and dark")
 	for _, colors := range schemes {
 		card := luminance(t, colors[2])

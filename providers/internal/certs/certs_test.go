@@ -45,9 +45,11 @@ func TestLoadForms(t *testing.T) {
 	ca := certstest.NewCA(t, "root")
 	sub := ca.Intermediate(t, "sub")
 	pair := sub.Issue(t, certstest.Options{Name: "client"})
-	p12, err := pkcs12.Modern.Encode(pair.Signer, pair.X509, []*x509.Certificate{ca.X509, sub.X509}, "opens")
+	p12, err := pkcs12.Modern.Encode(pair.Signer, pair.X509, []*x509.Certificate{ca.X509, sub.X509},
+		"opens")
 	require.NoError(t, err)
-	legacy, err := pkcs12.LegacyRC2.Encode(pair.Signer, pair.X509, []*x509.Certificate{sub.X509, ca.X509}, "")
+	legacy, err := pkcs12.LegacyRC2.Encode(pair.Signer, pair.X509,
+		[]*x509.Certificate{sub.X509, ca.X509}, "")
 	require.NoError(t, err)
 	sec1, err := x509.MarshalECPrivateKey(pair.Signer.(*ecdsa.PrivateKey))
 	require.NoError(t, err)
@@ -55,15 +57,18 @@ func TestLoadForms(t *testing.T) {
 	want := string(bytes.Join([][]byte{pair.Cert, sub.PEM, ca.PEM, pair.Key}, nil))
 
 	for name, cfg := range map[string]certs.Config{
-		"two files":            {CertFile: write(t, "c", pair.Cert, sub.PEM, ca.PEM), KeyFile: write(t, "k", pair.Key)},
-		"one file":             {CertFile: write(t, "c", pair.Key, comment, pair.Cert, sub.PEM, ca.PEM)},
-		"inline":               {Cert: secret(pair.Cert, sub.PEM, ca.PEM), Key: secret(pair.Key)},
-		"inline in one":        {Cert: secret(pair.Cert, sub.PEM, ca.PEM, pair.Key)},
-		"file and inline":      {CertFile: write(t, "c", pair.Cert, sub.PEM, ca.PEM), Key: secret(pair.Key)},
-		"root before leaf":     {Cert: secret(ca.PEM, sub.PEM, pair.Cert), Key: secret(pair.Key)},
-		"SEC 1 with its curve": {Cert: secret(pair.Cert, sub.PEM, ca.PEM), Key: secret(block("EC PARAMETERS", []byte{6, 1, 0}), block("EC PRIVATE KEY", sec1))},
-		"PKCS #12 file":        {P12File: write(t, "p", p12), P12Password: core.NewSecret("opens")},
-		"PKCS #12 inline":      {P12: core.NewSecret(base64.StdEncoding.EncodeToString(legacy) + "\n")},
+		"two files": {CertFile: write(t, "c", pair.Cert, sub.PEM, ca.PEM),
+			KeyFile: write(t, "k", pair.Key)},
+		"one file":      {CertFile: write(t, "c", pair.Key, comment, pair.Cert, sub.PEM, ca.PEM)},
+		"inline":        {Cert: secret(pair.Cert, sub.PEM, ca.PEM), Key: secret(pair.Key)},
+		"inline in one": {Cert: secret(pair.Cert, sub.PEM, ca.PEM, pair.Key)},
+		"file and inline": {CertFile: write(t, "c", pair.Cert, sub.PEM, ca.PEM),
+			Key: secret(pair.Key)},
+		"root before leaf": {Cert: secret(ca.PEM, sub.PEM, pair.Cert), Key: secret(pair.Key)},
+		"SEC 1 with its curve": {Cert: secret(pair.Cert, sub.PEM, ca.PEM),
+			Key: secret(block("EC PARAMETERS", []byte{6, 1, 0}), block("EC PRIVATE KEY", sec1))},
+		"PKCS #12 file":   {P12File: write(t, "p", p12), P12Password: core.NewSecret("opens")},
+		"PKCS #12 inline": {P12: core.NewSecret(base64.StdEncoding.EncodeToString(legacy) + "\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, cfg.Check(""))
@@ -86,7 +91,9 @@ func TestLoadKeyKinds(t *testing.T) {
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	p := ca.Issue(t, certstest.Options{Key: rsaKey})
-	_, err = certs.Config{Cert: secret(p.Cert), Key: secret(block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)))}.Load(t.Context(), false)
+	_, err = certs.Config{Cert: secret(p.Cert),
+		Key: secret(block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)))}.Load(t.Context(),
+		false)
 	require.NoError(t, err)
 	p = ca.Issue(t, certstest.Options{Key: edKey})
 	_, err = certs.Config{Cert: secret(p.Cert), Key: secret(p.Key)}.Load(t.Context(), false)
@@ -129,23 +136,28 @@ func TestCheck(t *testing.T) {
 		want string
 	}{
 		{"cert twice", certs.Config{CertFile: "f", Cert: x}, "tls.cert: give either cert or cert_file"},
-		{"key twice", certs.Config{CertFile: "f", KeyFile: "f", Key: x}, "tls.key: give either key or key_file"},
+		{"key twice", certs.Config{CertFile: "f", KeyFile: "f", Key: x},
+			"tls.key: give either key or key_file"},
 		{"ca twice", certs.Config{CAFile: "f", CA: x}, "tls.ca: give either ca or ca_file"},
 		{"p12 twice", certs.Config{P12File: "f", P12: x}, "tls.p12: give either p12 or p12_file"},
-		{"p12 and PEM", certs.Config{P12File: "f", KeyFile: "f"}, "tls.p12: give either a PKCS #12 or cert and key"},
+		{"p12 and PEM", certs.Config{P12File: "f", KeyFile: "f"},
+			"tls.p12: give either a PKCS #12 or cert and key"},
 		{"password alone", certs.Config{P12Password: x}, "tls.p12_password: there is no p12 or p12_file"},
 		{"key alone", certs.Config{KeyFile: "f"}, "tls.cert: a key is given without a certificate"},
-		{"no PEM", certs.Config{Cert: x, Key: x, CA: x}, "tls.cert: holds no PEM\ntls.key: holds no PEM\ntls.ca: holds no PEM"},
+		{"no PEM", certs.Config{Cert: x, Key: x, CA: x},
+			"tls.cert: holds no PEM\ntls.key: holds no PEM\ntls.ca: holds no PEM"},
 		{"cert without key", certs.Config{Cert: secret(one.Cert)}, "tls.cert: holds no private key"},
 		{"no cert in cert", certs.Config{Cert: secret(one.Key)}, "tls.cert: holds no certificate"},
-		{"mismatch", certs.Config{Cert: secret(one.Cert), Key: secret(two.Key)}, "tls.key: the certificate and the key do not belong together"},
-		{"mismatch in one", certs.Config{Cert: secret(one.Cert, two.Key)}, "tls.cert: the certificate and the key do not belong together"},
+		{"mismatch", certs.Config{Cert: secret(one.Cert), Key: secret(two.Key)},
+			"tls.key: the certificate and the key do not belong together"},
+		{"mismatch in one", certs.Config{Cert: secret(one.Cert, two.Key)},
+			"tls.cert: the certificate and the key do not belong together"},
 		{"not base64", certs.Config{P12: core.NewSecret("a!b")}, "tls.p12: p12 is not base64"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.EqualError(t, c.cfg.Check("tls"), c.want)
 			_, err := c.cfg.Load(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -170,7 +182,8 @@ func TestLoadRefuses(t *testing.T) {
 		return certs.Config{CertFile: write(t, "cert.pem", parts...), Key: secret(pair.Key)}
 	}
 	key := func(parts ...[]byte) certs.Config {
-		return certs.Config{CertFile: write(t, "cert.pem", pair.Cert), KeyFile: write(t, "key.pem", parts...)}
+		return certs.Config{CertFile: write(t, "cert.pem", pair.Cert),
+			KeyFile: write(t, "key.pem", parts...)}
 	}
 	for _, c := range []struct {
 		name string
@@ -185,36 +198,53 @@ func TestLoadRefuses(t *testing.T) {
 		{"cert binary", cert(pair.X509.Raw), "cert.pem", "is binary"},
 		{"cert is text", cert([]byte("hunter2")), "cert.pem", "holds no PEM"},
 		{"cert cut short", cert(pair.Cert, pair.Cert[:100]), "cert.pem", "damaged or cut short"},
-		{"cert damaged", cert(bytes.Replace(pair.Cert, []byte("\nMII"), []byte("\n\x00!I"), 1), pair.Cert), "cert.pem", "damaged or cut short"},
-		{"cert garbage", cert(block("CERTIFICATE", []byte("hunter2"))), "cert.pem", "certificate 1 cannot be read"},
-		{"cert file without key", certs.Config{CertFile: write(t, "cert.pem", pair.Cert)}, "cert.pem", "holds no private key"},
-		{"two keys", certs.Config{CertFile: write(t, "cert.pem", pair.Cert, pair.Key, other.Key)}, "cert.pem", "holds more than one private key"},
-		{"key missing", certs.Config{CertFile: write(t, "cert.pem", pair.Cert), KeyFile: "no/key.pem"}, "no/key.pem", "does not exist"},
+		{"cert damaged",
+			cert(bytes.Replace(pair.Cert, []byte("\nMII"), []byte("\n\x00!I"), 1), pair.Cert), "cert.pem",
+			"damaged or cut short"},
+		{"cert garbage", cert(block("CERTIFICATE", []byte("hunter2"))), "cert.pem",
+			"certificate 1 cannot be read"},
+		{"cert file without key", certs.Config{CertFile: write(t, "cert.pem", pair.Cert)}, "cert.pem",
+			"holds no private key"},
+		{"two keys", certs.Config{CertFile: write(t, "cert.pem", pair.Cert, pair.Key, other.Key)},
+			"cert.pem", "holds more than one private key"},
+		{"key missing", certs.Config{CertFile: write(t, "cert.pem", pair.Cert), KeyFile: "no/key.pem"},
+			"no/key.pem", "does not exist"},
 		{"key is a cert", key(pair.Cert), "key.pem", "holds no private key"},
-		{"key garbage", key(block("PRIVATE KEY", []byte("hunter2"))), "key.pem", "the private key cannot be read"},
-		{"key encrypted", key(block("ENCRYPTED PRIVATE KEY", []byte("hunter2"))), "key.pem", "the private key is encrypted"},
+		{"key garbage", key(block("PRIVATE KEY", []byte("hunter2"))), "key.pem",
+			"the private key cannot be read"},
+		{"key encrypted", key(block("ENCRYPTED PRIVATE KEY", []byte("hunter2"))), "key.pem",
+			"the private key is encrypted"},
 		{"key encrypted the old way", key(pem.EncodeToMemory(&pem.Block{
 			Type: "RSA PRIVATE KEY", Bytes: []byte("hunter2"),
 			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"},
 		})), "key.pem", "the private key is encrypted"},
 		{"key of OpenSSH", key(block("OPENSSH PRIVATE KEY", []byte("hunter2"))), "key.pem", "OpenSSH"},
-		{"key for no signature", key(block("PRIVATE KEY", xder)), "key.pem", "want RSA, ECDSA or Ed25519"},
+		{"key for no signature", key(block("PRIVATE KEY", xder)), "key.pem",
+			"want RSA, ECDSA or Ed25519"},
 		{"key of another", key(other.Key), "key.pem", "do not belong together"},
-		{"expired", certs.Config{CertFile: write(t, "cert.pem", past.Cert, past.Key)}, "cert.pem", "expired at 2"},
-		{"not yet valid", certs.Config{CertFile: write(t, "cert.pem", future.Cert, future.Key)}, "cert.pem", "not valid before 2"},
+		{"expired", certs.Config{CertFile: write(t, "cert.pem", past.Cert, past.Key)}, "cert.pem",
+			"expired at 2"},
+		{"not yet valid", certs.Config{CertFile: write(t, "cert.pem", future.Cert, future.Key)},
+			"cert.pem", "not valid before 2"},
 		{"roots missing", certs.Config{CAFile: "no/ca.pem"}, "no/ca.pem", "does not exist"},
-		{"roots without any", certs.Config{CAFile: write(t, "ca.pem", pair.Key)}, "ca.pem", "holds no certificate"},
+		{"roots without any", certs.Config{CAFile: write(t, "ca.pem", pair.Key)}, "ca.pem",
+			"holds no certificate"},
 		{"p12 missing", certs.Config{P12File: "no/c.p12"}, "no/c.p12", "does not exist"},
-		{"p12 without password", certs.Config{P12File: write(t, "c.p12", p12)}, "c.p12", "the password does not open it"},
-		{"p12 wrong password", certs.Config{P12File: write(t, "c.p12", p12), P12Password: core.NewSecret("hunter2")}, "c.p12", "the password does not open it"},
-		{"p12 garbage", certs.Config{P12File: write(t, "c.p12", []byte("hunter2"))}, "c.p12", "is not a PKCS #12"},
-		{"p12 without key", certs.Config{P12File: write(t, "c.p12", stores)}, "c.p12", "is not a PKCS #12 with one key"},
+		{"p12 without password", certs.Config{P12File: write(t, "c.p12", p12)}, "c.p12",
+			"the password does not open it"},
+		{"p12 wrong password",
+			certs.Config{P12File: write(t, "c.p12", p12), P12Password: core.NewSecret("hunter2")}, "c.p12",
+			"the password does not open it"},
+		{"p12 garbage", certs.Config{P12File: write(t, "c.p12", []byte("hunter2"))}, "c.p12",
+			"is not a PKCS #12"},
+		{"p12 without key", certs.Config{P12File: write(t, "c.p12", stores)}, "c.p12",
+			"is not a PKCS #12 with one key"},
 		{"p12 is PEM", certs.Config{P12File: write(t, "c.p12", pair.Cert, pair.Key)}, "c.p12", "is PEM"},
 		{"p12 expired", certs.Config{P12File: write(t, "c.p12", old)}, "c.p12", "expired at 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.cfg.Load(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, c.file)
 			require.NotContains(t, err.Error(), "hunter2")
@@ -222,7 +252,7 @@ func TestLoadRefuses(t *testing.T) {
 			require.ErrorAs(t, err, &coded)
 			require.True(t, coded.Local)
 			_, err = c.cfg.TLSConfig(t.Context(), false)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 		})
 	}
 }
@@ -237,11 +267,14 @@ func TestLoadWhileRotating(t *testing.T) {
 		cfg  certs.Config
 		want core.Code
 	}{
-		{"torn pair", certs.Config{CertFile: file(pair.Cert), KeyFile: file(other.Key)}, core.Unavailable},
-		{"key not there", certs.Config{CertFile: file(pair.Cert), KeyFile: "no/key.pem"}, core.Unavailable},
-		{"cut short", certs.Config{CertFile: file(pair.Cert[:200]), KeyFile: file(pair.Key)}, core.Unavailable},
-		{"expired", certs.Config{CertFile: file(past.Cert), KeyFile: file(past.Key)}, core.BadConfig},
-		{"inline", certs.Config{Cert: secret(pair.Cert), Key: secret(other.Key)}, core.BadConfig},
+		{"torn pair", certs.Config{CertFile: file(pair.Cert), KeyFile: file(other.Key)},
+			core.CodeUnavailable},
+		{"key not there", certs.Config{CertFile: file(pair.Cert), KeyFile: "no/key.pem"},
+			core.CodeUnavailable},
+		{"cut short", certs.Config{CertFile: file(pair.Cert[:200]), KeyFile: file(pair.Key)},
+			core.CodeUnavailable},
+		{"expired", certs.Config{CertFile: file(past.Cert), KeyFile: file(past.Key)}, core.CodeBadConfig},
+		{"inline", certs.Config{Cert: secret(pair.Cert), Key: secret(other.Key)}, core.CodeBadConfig},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.cfg.Load(t.Context(), true)
@@ -271,7 +304,7 @@ func TestLoadReadsAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		_, err = cfg.Load(ctx, false)
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -293,7 +326,7 @@ func FuzzPEM(f *testing.F) {
 		cfg := certs.Config{Cert: core.NewSecret(string(data)), CA: core.NewSecret(string(data))}
 		b, err := cfg.Load(t.Context(), false)
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			return
 		}
 		if cfg.IsZero() {

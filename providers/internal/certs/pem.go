@@ -1,3 +1,7 @@
+// Certificates and keys in PEM, and which belong together.
+//
+// Read on in pkcs12.go.
+
 package certs
 
 import (
@@ -19,26 +23,28 @@ import (
 	"github.com/authsession/authsession/providers/internal/files"
 )
 
-// place says where something came from, for errors.
-func place(setting, file string) origin {
+// originOf returns where a part of a Config is, for errors.
+func originOf(setting, file string) origin {
 	if file != "" {
 		return origin(fmt.Sprintf("file %q", file))
 	}
 	return origin("setting " + setting)
 }
 
+// origin is a file or a setting.
 type origin string
 
+// wrap adds o to an error; nil stays nil.
 func (o origin) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return core.LocalErrorf(core.BadConfig, "%s: %w", o, err)
+	return core.LocalErrorf(core.CodeBadConfig, "%s: %w", o, err)
 }
 
-// source reads one part: its file or its text.
-func source(setting, file string, text core.Secret) (origin, []byte, error) {
-	from := place(setting, file)
+// readPart returns the content of one part of a Config: of its file or of its text.
+func readPart(setting, file string, text core.Secret) (origin, []byte, error) {
+	from := originOf(setting, file)
 	if file == "" {
 		return from, []byte(text.Reveal()), nil
 	}
@@ -46,37 +52,33 @@ func source(setting, file string, text core.Secret) (origin, []byte, error) {
 	return from, data, err
 }
 
-// problem and bare take the code off an error that goes into another.
-func problem(err error) string { return core.Cause(err).Error() }
-
-// errMismatch is a pair that is none.
+// errMismatch is the error of certificates without that of the key.
 var errMismatch = errors.New("the certificate and the key do not belong together")
 
-// validityError is a certificate outside of its time.
+// validityError is the error of a certificate that is expired or not yet valid.
 type validityError struct{ text string }
 
 func (e *validityError) Error() string { return e.text }
 
-func valid(leaf *x509.Certificate, now time.Time) error {
+func checkValidity(leaf *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(leaf.NotAfter):
 		return &validityError{"the certificate expired at " + leaf.NotAfter.UTC().Format(time.RFC3339)}
 	case now.Before(leaf.NotBefore):
-		return &validityError{"the certificate is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339)}
+		return &validityError{"the certificate is not valid before " +
+			leaf.NotBefore.UTC().Format(time.RFC3339)}
 	}
 	return nil
 }
 
-// content is what a PEM text holds.
+// content is the certificates and keys of a PEM text.
 type content struct {
 	certs []*x509.Certificate
 	keys  []key
 }
 
 // key is a private key that can make TLS signatures.
-type key struct {
-	crypto.Signer
-}
+type key struct{ crypto.Signer }
 
 func newKey(private any) (key, error) {
 	switch k := private.(type) {
@@ -87,10 +89,17 @@ func newKey(private any) (key, error) {
 	case ed25519.PrivateKey:
 		return key{k}, nil
 	}
-	return key{}, errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
+	return key{},
+		errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
 }
 
-// parsePEM reads all blocks of data. What stands between them is a comment.
+// pemStart begins each block.
+const pemStart = "-----BEGIN "
+
+// isDER reports whether data begins like DER, the binary form of keys and certificates.
+func isDER(data []byte) bool { return bytes.HasPrefix(data, []byte{0x30}) }
+
+// parsePEM parses all blocks of data. Text between the blocks is a comment.
 func parsePEM(data []byte) (content, error) {
 	var c content
 	if len(data) > files.Limit {
@@ -104,11 +113,11 @@ func parsePEM(data []byte) (content, error) {
 		}
 	}
 	switch {
-	case bytes.Count(data, []byte("-----BEGIN ")) > blocks: // Decode passes over them
+	case bytes.Count(data, []byte(pemStart)) > blocks: // pem.Decode skips what it cannot parse
 		return c, errors.New("the PEM is damaged or cut short")
 	case blocks > 0:
 		return c, nil
-	case bytes.HasPrefix(data, []byte{0x30}) || bytes.IndexByte(data, 0) >= 0:
+	case isDER(data) || bytes.IndexByte(data, 0) >= 0:
 		return c, errors.New("is binary; want PEM, or name it as p12_file if it is PKCS #12")
 	case len(bytes.TrimSpace(data)) == 0:
 		return c, errors.New("is empty")
@@ -116,9 +125,12 @@ func parsePEM(data []byte) (content, error) {
 	return c, errors.New("holds no PEM")
 }
 
+// add adds a block to c. It ignores blocks of other types, such as parameters and public keys.
 func (c *content) add(block *pem.Block) error {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a password")
+	if block.Type == "ENCRYPTED PRIVATE KEY" ||
+		strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a " +
+			"password")
 	}
 	var private any
 	var err error
@@ -138,7 +150,7 @@ func (c *content) add(block *pem.Block) error {
 		private, err = x509.ParseECPrivateKey(block.Bytes)
 	case "OPENSSH PRIVATE KEY":
 		return errors.New("holds an OpenSSH key; want PKCS #8, PKCS #1 or SEC 1")
-	default: // EC PARAMETERS, public keys, …
+	default:
 		return nil
 	}
 	if err != nil {
@@ -152,7 +164,7 @@ func (c *content) add(block *pem.Block) error {
 	return nil
 }
 
-// detail returns what the parser says, unless it quotes what it read.
+// detail returns the parser's error in brackets, or nothing if that quotes the certificate.
 func detail(err error) string {
 	if strings.ContainsRune(err.Error(), '"') {
 		return ""
@@ -160,8 +172,8 @@ func detail(err error) string {
 	return " (" + err.Error() + ")"
 }
 
-// want reports what is missing in c.
-func (c content) want(cert, key bool) error {
+// require reports that c lacks a certificate or has not exactly one key.
+func (c content) require(cert, key bool) error {
 	switch {
 	case cert && len(c.certs) == 0:
 		return errors.New("holds no certificate")
@@ -173,12 +185,11 @@ func (c content) want(cert, key bool) error {
 	return nil
 }
 
-// roots returns the certificates in data as PEM, and nothing else that is in
-// it.
-func roots(data []byte) (string, error) {
+// rootsPEM returns the certificates in data as PEM, without anything else that is in data.
+func rootsPEM(data []byte) (string, error) {
 	c, err := parsePEM(data)
 	if err == nil {
-		err = c.want(true, false)
+		err = c.require(true, false)
 	}
 	if err != nil {
 		return "", err
@@ -190,9 +201,10 @@ func roots(data []byte) (string, error) {
 	return out.String(), nil
 }
 
-// match returns the certificates in the order of TLS (RFC 8446 §4.4.2): the
-// key's own first, each issuer after what it issued, what is left at the end.
-func match(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
+// orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key first,
+// and each issuer after the certificate that it issued. Certificates that are not in the chain come
+// last. The error is errMismatch if no certificate is that of the key.
+func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok {
 		return nil, errMismatch
@@ -206,20 +218,21 @@ func match(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	for at >= 0 {
 		last := rest[at]
 		chain, rest = append(chain, last), slices.Delete(rest, at, at+1)
-		at = slices.IndexFunc(rest, func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, last.RawIssuer) })
+		at = slices.IndexFunc(rest,
+			func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, last.RawIssuer) })
 	}
 	return append(chain, rest...), nil
 }
 
-// identity is a chain and its key.
+// identity is a client's certificates and key.
 type identity struct {
 	from  origin
 	chain []*x509.Certificate
 	key   key
 }
 
-// encode returns i as PEM, the same text for the same identity, and makes sure
-// that TLS accepts it.
+// encode returns i as PEM, after a check that crypto/tls accepts it. The text of equal identities
+// is equal, so that a session notices whether the certificate has changed.
 func (i identity) encode() (core.Secret, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(i.key.Signer)
 	if err != nil {

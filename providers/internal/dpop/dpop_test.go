@@ -39,7 +39,8 @@ var keys = sync.OnceValues(func() (map[string]*dpop.Key, error) {
 // open verifies a proof as a server does and returns header and claims.
 func open(t testing.TB, proof core.Secret) (jose.Header, map[string]any) {
 	t.Helper()
-	jws, err := jose.ParseSignedCompact(proof.Reveal(), []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
+	jws, err := jose.ParseSignedCompact(proof.Reveal(),
+		[]jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256})
 	require.NoError(t, err)
 	header := jws.Signatures[0].Protected
 	require.True(t, header.JSONWebKey.IsPublic(), "only the public half is sent")
@@ -57,7 +58,8 @@ func TestProof(t *testing.T) {
 	for algorithm, key := range all {
 		t.Run(algorithm, func(t *testing.T) {
 			proof, err := key.Proof(dpop.Claims{
-				Method: "POST", URL: "HTTPS://Server.Example.com:443/token?x=secret#y", Token: token, Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v",
+				Method: "POST", URL: "HTTPS://Server.Example.com:443/token?x=secret#y", Token: token,
+				Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v",
 			})
 			require.NoError(t, err)
 			header, claims := open(t, proof)
@@ -86,7 +88,8 @@ func TestWithout(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, dpop.ES256, key.Algorithm())
 	for _, nonce := range []string{"", "a b", `a"b`, "a\\b", "é", strings.Repeat("a", 1025)} {
-		proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://server.example.com", Nonce: nonce})
+		proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://server.example.com",
+			Nonce: nonce})
 		require.NoError(t, err)
 		_, claims := open(t, proof)
 		require.NotContains(t, claims, "nonce")
@@ -135,9 +138,10 @@ func TestTarget(t *testing.T) {
 	}
 	key, err := dpop.NewKey("")
 	require.NoError(t, err)
-	for _, in := range []string{"", "/path", "ftp://a.example/", "mailto:a@b", "https://", "https:///x", "https://bücher.example/", "https://a\x7f/"} {
+	for _, in := range []string{"", "/path", "ftp://a.example/", "mailto:a@b", "https://",
+		"https:///x", "https://bücher.example/", "https://a\x7f/"} {
 		_, err := key.Proof(dpop.Claims{Method: "GET", URL: in})
-		require.ErrorIs(t, err, core.BadConfig, in)
+		require.ErrorIs(t, err, core.CodeBadConfig, in)
 	}
 }
 
@@ -158,7 +162,7 @@ func TestKeyAsText(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	_, err := dpop.NewKey("HS256")
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 
 	text := func(key any, algorithm string) string {
 		b, err := jose.JSONWebKey{Key: key, Algorithm: algorithm}.MarshalJSON()
@@ -187,12 +191,13 @@ func TestBadKeys(t *testing.T) {
 		"wrong curve":     text(p384, ""),
 		"wrong algorithm": text(p256, dpop.RS256),
 		"too short":       text(short, ""),
-		"two halves":      text(&ecdsa.PrivateKey{PublicKey: other.PublicKey, D: p256.D}, ""), //nolint:staticcheck // the field is what is wrong
-		"too long":        good[:len(good)-1] + `,"x":"` + strings.Repeat(" ", 8<<10) + `"}`,
+		//lint:ignore SA1019 the key is wrong on purpose
+		"two halves": text(&ecdsa.PrivateKey{PublicKey: other.PublicKey, D: p256.D}, ""),
+		"too long":   good[:len(good)-1] + `,"x":"` + strings.Repeat(" ", 8<<10) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := dpop.ParseKey(core.NewSecret(bad))
-			require.ErrorIs(t, err, core.Unavailable)
+			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.NotContains(t, err.Error(), "canary")
 		})
 	}
@@ -240,7 +245,8 @@ func TestTogether(t *testing.T) {
 		all.Go(func() {
 			for j := range 20 {
 				n.Learn(http.Header{"Dpop-Nonce": {fmt.Sprint(i, "-", j)[:1]}})
-				proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://a.example/", Nonce: n.Latest()})
+				proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://a.example/",
+					Nonce: n.Latest()})
 				if err != nil {
 					t.Error(err)
 					return

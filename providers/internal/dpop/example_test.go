@@ -15,7 +15,8 @@ func ExampleKey_Proof() {
 		fmt.Println(err)
 		return
 	}
-	proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://api.example.com/items?page=2", Token: core.NewSecret("a-token")})
+	proof, err := key.Proof(dpop.Claims{Method: "GET", URL: "https://api.example.com/items?page=2",
+		Token: core.NewSecret("a-token")})
 	fmt.Println(len(strings.Split(proof.Reveal(), ".")), proof, err)
 	// Output: 3 REDACTED <nil>
 }
@@ -32,7 +33,8 @@ func BenchmarkProof(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			c := dpop.Claims{Method: "GET", URL: "https://api.example.com/v1/items", Token: core.NewSecret("a-token"), Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v"}
+			c := dpop.Claims{Method: "GET", URL: "https://api.example.com/v1/items",
+				Token: core.NewSecret("a-token"), Nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v"}
 			for b.Loop() {
 				if _, err := key.Proof(c); err != nil {
 					b.Fatal(err)

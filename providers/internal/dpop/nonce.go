@@ -1,3 +1,5 @@
+// The nonces of servers. This is the last file.
+
 package dpop
 
 import (
@@ -7,15 +9,14 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// maxNonce bounds a nonce in bytes: every proof repeats it.
+// maxNonce is the size of the longest nonce in bytes. Every proof contains the nonce.
 const maxNonce = 1 << 10
 
-// NonceHeader is where a server says the nonce that it wants to see (RFC 9449
-// §8), as http.Header spells it.
+// NonceHeader is the header with a server's nonce (RFC 9449 §8), as http.Header spells it.
 const NonceHeader = "Dpop-Nonce"
 
-// ValidNonce reports whether s may be a nonce: visible ASCII without quotation
-// mark and backslash (NQCHAR, RFC 9449 §8.1), and at most 1 KiB of it.
+// ValidNonce reports whether s can be a nonce: visible ASCII without quotation mark and backslash
+// (NQCHAR, RFC 9449 §8.1), at most 1 KiB.
 func ValidNonce(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < '!' || c > '~' || c == '"' || c == '\\' {
@@ -25,11 +26,11 @@ func ValidNonce(s string) bool {
 	return s != "" && len(s) <= maxNonce
 }
 
-// Nonce remembers the latest nonce of one server, in memory. The zero Nonce is
-// ready. It is safe for concurrent use; the last answer wins.
+// Nonce holds the last nonce of one server, in memory. The zero Nonce is ready for use. It is safe
+// for concurrent use; of two answers at once, either may be the last.
 type Nonce struct{ latest atomic.Pointer[string] }
 
-// Latest returns what the server said last; "" if nothing.
+// Latest returns the last nonce; "" if there was none.
 func (n *Nonce) Latest() string {
 	if s := n.latest.Load(); s != nil {
 		return *s
@@ -37,8 +38,8 @@ func (n *Nonce) Latest() string {
 	return ""
 }
 
-// Learn takes the nonce of an answer, whatever its status, and returns it; ""
-// for none, and for what is no nonce.
+// Learn stores and returns the nonce in the header of an answer with any status. It returns "" if
+// there is none, or one that is not valid.
 func (n *Nonce) Learn(h http.Header) string {
 	s := h.Get(NonceHeader)
 	if !ValidNonce(s) {
@@ -50,8 +51,8 @@ func (n *Nonce) Learn(h http.Header) string {
 	return s
 }
 
-// Prover makes the proofs of token requests (RFC 9449 §5) with one key, and
-// the nonce that their server said last. It is safe for concurrent use.
+// Prover makes the proofs of token requests (RFC 9449 §5) with Key and the last nonce in Nonce. It
+// is safe for concurrent use.
 type Prover struct {
 	Key   *Key
 	Nonce *Nonce
@@ -62,5 +63,5 @@ func (p Prover) Proof(endpoint string) (core.Secret, error) {
 	return p.Key.Proof(Claims{Method: http.MethodPost, URL: endpoint, Nonce: p.Nonce.Latest()})
 }
 
-// Learn takes the nonce of an answer.
+// Learn stores the nonce in the header of an answer.
 func (p Prover) Learn(h http.Header) { p.Nonce.Learn(h) }

@@ -1,3 +1,8 @@
+// The proof of one request. The claims and the signature are made here and not by go-jose, as the
+// signature is then nearly the whole cost of a proof.
+//
+// Read on in nonce.go.
+
 package dpop
 
 import (
@@ -16,17 +21,16 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Claims are what one proof is for.
+// Claims describe the request that a proof is for.
 type Claims struct {
 	Method string      // of the request
-	URL    string      // of the request; query and fragment are left out
+	URL    string      // of the request; the proof omits query and fragment
 	Token  core.Secret // the access token beside the proof; zero at a token endpoint
-	// Nonce is what the server said last. What is no nonce (see [ValidNonce])
-	// counts as none.
+	// Nonce is the server's last nonce. A text that is not valid (see [ValidNonce]) counts as none.
 	Nonce string
 }
 
-// payload is the body of a proof (RFC 9449 §4.2).
+// payload is the claims of a proof (RFC 9449 §4.2).
 type payload struct {
 	ID     string `json:"jti"`
 	Method string `json:"htm"`
@@ -36,16 +40,15 @@ type payload struct {
 	Nonce  string `json:"nonce,omitempty"`
 }
 
-// Proof returns the value of the DPoP header for one request; another request,
-// and the same one once more, needs another proof. It is a JWT that is made
-// by hand, as the signature is then nearly all that it costs. The error is
-// BadConfig for a URL that no proof can be for.
+// Proof returns the value of the DPoP header for one request. Each request needs a new proof, also
+// one that is repeated. The error is CodeBadConfig for a URL that a proof cannot name.
 func (k *Key) Proof(c Claims) (core.Secret, error) {
 	target, err := Target(c.URL)
 	if err != nil {
 		return core.Secret{}, err
 	}
-	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()} // 130 bits at random
+	// 130 random bits
+	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()}
 	if !c.Token.IsZero() {
 		hash := sha256.Sum256([]byte(c.Token.Reveal()))
 		p.Hash = base64.RawURLEncoding.EncodeToString(hash[:])
@@ -55,14 +58,15 @@ func (k *Key) Proof(c Claims) (core.Secret, error) {
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be written")
+		return core.Secret{}, core.Errorf(core.CodeUnavailable, "a DPoP proof cannot be written")
 	}
-	const tail = 1 + 512*4/3 + 2 // of a signature with RSA 4096
-	jwt := make([]byte, 0, len(k.head)+base64.RawURLEncoding.EncodedLen(len(body))+tail)
-	jwt = base64.RawURLEncoding.AppendEncode(append(jwt, k.head...), body)
+	// The capacity has room for the signature of an RSA key of 4096 bits.
+	const tail = 1 + 512*4/3 + 2
+	jwt := make([]byte, 0, len(k.header)+base64.RawURLEncoding.EncodedLen(len(body))+tail)
+	jwt = base64.RawURLEncoding.AppendEncode(append(jwt, k.header...), body)
 	signature, err := k.sign(jwt)
 	if err != nil {
-		return core.Secret{}, core.Errorf(core.Unavailable, "a DPoP proof cannot be signed: %w", err)
+		return core.Secret{}, core.Errorf(core.CodeUnavailable, "a DPoP proof cannot be signed: %w", err)
 	}
 	return core.NewSecret(string(base64.RawURLEncoding.AppendEncode(append(jwt, '.'), signature))), nil
 }
@@ -84,19 +88,20 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 		return ed25519.Sign(key, input), nil
 	}
 	if k.algorithm == PS256 {
-		return k.private.Sign(rand.Reader, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+		return k.private.Sign(rand.Reader, digest[:],
+			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
 	}
 	return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// Target returns the address of a request as a proof names it ("htu", RFC 9449
-// §4.2): without user, query and fragment, and as RFC 3986 §6.2 writes it:
-// scheme and host in lower case, no port where it is the scheme's own, a path.
-// The path stays as it is sent. ws and wss count as http and https.
+// Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2): without
+// user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in lower case,
+// without the default port of the scheme, and with a path. The path is the one that is sent. The
+// schemes ws and wss become http and https.
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the absolute URL of the request")
+		return "", core.Errorf(core.CodeBadConfig, "a DPoP proof needs the absolute URL of the request")
 	}
 	scheme, port := strings.ToLower(u.Scheme), u.Port()
 	switch scheme {
@@ -105,18 +110,19 @@ func Target(address string) (string, error) {
 	case "ws":
 		scheme = "http"
 	}
-	usual := map[string]string{"https": "443", "http": "80"}[scheme]
-	if usual == "" {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof is for an http or https URL")
+	defaultPort := map[string]string{"https": "443", "http": "80"}[scheme]
+	if defaultPort == "" {
+		return "", core.Errorf(core.CodeBadConfig, "a DPoP proof is for an http or https URL")
 	}
-	host, _, _ := strings.Cut(u.Hostname(), "%") // a zone (RFC 6874) is not sent
+	host, _, _ := strings.Cut(u.Hostname(), "%") // without the zone (RFC 6874), which is not sent
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return "", core.Errorf(core.BadConfig, "a DPoP proof needs the host as it is sent: in ASCII, xn--…")
+		return "", core.Errorf(core.CodeBadConfig,
+			"a DPoP proof needs the host as it is sent: in ASCII, xn--…")
 	}
 	if host = strings.ToLower(host); strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port != "" && port != usual {
+	if port != "" && port != defaultPort {
 		host += ":" + port
 	}
 	path := u.EscapedPath()

@@ -33,7 +33,7 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := files.Read(c.path)
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			var coded *core.Error
 			require.ErrorAs(t, err, &coded)
@@ -52,7 +52,7 @@ func TestReadOnlyForOthers(t *testing.T) {
 		return
 	}
 	_, err := files.Read(path)
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "may not be read")
 }
 
@@ -66,8 +66,8 @@ func TestReadUpToTheLimit(t *testing.T) {
 
 func TestLater(t *testing.T) {
 	_, err := files.Read("no/such/token")
-	require.EqualError(t, files.Later(err), `unavailable: file "no/such/token" does not exist`)
-	require.NotErrorIs(t, files.Later(err), core.BadConfig)
+	require.EqualError(t, files.Unavailable(err), `unavailable: file "no/such/token" does not exist`)
+	require.NotErrorIs(t, files.Unavailable(err), core.CodeBadConfig)
 }
 
 func ExampleRead() {

@@ -1,3 +1,7 @@
+// The answers of the endpoints.
+//
+// Read on in clock.go.
+
 package grant
 
 import (
@@ -18,7 +22,7 @@ import (
 
 const (
 	maxAnswer  = 1 << 20  // bytes of a token answer
-	maxRefusal = 64 << 10 // bytes of a refusal that are read for its error code
+	maxRefusal = 64 << 10 // bytes that are read of an error answer, for its error code
 )
 
 // bearer is the usual type of token (RFC 6750).
@@ -27,40 +31,39 @@ const bearer = "Bearer"
 // Fields are the members of an endpoint's answer, by their exact names.
 type Fields map[string]any
 
-// Text returns a member that is a string. Absent and null are the empty
-// string; any other type is an error with [core.Unavailable].
+// Text returns a member that is a string. It returns the empty string for a member that is absent
+// or null, and [core.CodeUnavailable] for one of another type.
 func (f Fields) Text(name string) (string, error) {
 	text, ok := f[name].(string)
 	if !ok && f[name] != nil {
-		return "", core.Errorf(core.Unavailable, "the answer's %s is not a string", name)
+		return "", core.Errorf(core.CodeUnavailable, "the answer's %s is not a string", name)
 	}
 	return text, nil
 }
 
-// Seconds returns a member that is a lifetime in seconds, at most ten years,
-// as a number or a string, with or without a fraction. It returns 0 for what
-// cannot be one.
+// Seconds returns a member that is a lifetime in seconds, at most ten years: a number or a string,
+// with or without a fraction. It returns 0 for anything else.
 func (f Fields) Seconds(name string) int64 { return lifetime(f[name]) }
 
-// readAnswer reads the body of resp. An answer that is no success becomes an
-// error, in which secrets are not repeated.
+// readAnswer reads the body of resp. An answer with an error status becomes an error that does not
+// repeat secrets.
 func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	from := resp.Request.URL.Scheme + "://" + resp.Request.URL.Host
 	if resp.StatusCode >= 300 {
-		// The status says enough, also when the body breaks off.
+		// A body that is incomplete does not matter: the status decides.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 		var doc struct{ Error string }
-		_ = json.Unmarshal(body, &doc) // not JSON: no code
-		return nil, keep(providerhttp.AnswerError(resp, body, secrets...), doc.Error)
+		_ = json.Unmarshal(body, &doc) // a body that is not JSON has no error code
+		return nil, withErrorCode(providerhttp.AnswerError(resp, body, secrets...), doc.Error)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case errors.As(err, new(*core.Error)):
 		return nil, err
 	case err != nil:
-		return nil, core.Errorf(core.Unavailable, "the answer of %s breaks off: %w", from, err)
+		return nil, core.Errorf(core.CodeUnavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return nil, core.Errorf(core.Unavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
 	if err != nil {
@@ -69,42 +72,43 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	return fields, nil
 }
 
-// telling are the error codes that callers ask [ErrorCode] for. Others are not
-// kept: a server may put anything there.
-var telling = []string{
-	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client", "unsupported_grant_type", "unsupported_token_type",
+// errorCodes are the codes that [ErrorCode] knows. No other text is kept, as a server may send
+// anything.
+var errorCodes = []string{
+	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client",
+	"unsupported_grant_type", "unsupported_token_type",
 	"use_dpop_nonce", "invalid_dpop_proof",
 	"authorization_pending", "slow_down", "expired_token", "access_denied",
 }
 
-// refusal keeps the error code of a refusal beside its text.
-type refusal struct {
+// codedError is an error with the error code of the answer.
+type codedError struct {
 	error
 	code string
 }
 
-func (r *refusal) Unwrap() error { return r.error }
+func (e *codedError) Unwrap() error { return e.error }
 
-// keep notes the error code of the answer in err, for [ErrorCode].
-func keep(err error, code string) error {
+// withErrorCode adds the error code of an answer to err, for [ErrorCode]. It changes err, which
+// readAnswer and parseAnswer have made.
+func withErrorCode(err error, code string) error {
 	var e *core.Error
-	if slices.Contains(telling, code) && errors.As(err, &e) {
-		e.Err = &refusal{e.Err, code}
+	if slices.Contains(errorCodes, code) && errors.As(err, &e) {
+		e.Err = &codedError{e.Err, code}
 	}
 	return err
 }
 
-// ErrorCode reports whether err is a refusal of the server with the given
-// "error": one of RFC 6749 §5.2 but invalid_scope,
-// use_dpop_nonce or invalid_dpop_proof (RFC 9449 §8, §5), unsupported_token_type
-// (RFC 7009 §2.2.1), or one of the device authorization grant (RFC 8628 §3.5).
+// ErrorCode reports whether err is an error answer of the server whose "error" is code. It knows
+// the codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of revocation
+// (RFC 7009 §2.2.1) and of the device authorization grant (RFC 8628 §3.5).
 func ErrorCode(err error, code string) bool {
-	var r *refusal
-	return errors.As(err, &r) && r.code == code
+	var e *codedError
+	return errors.As(err, &e) && e.code == code
 }
 
-// parseAnswer reads a success answer: JSON, or the form encoding that some
-// token endpoints use.
+// parseAnswer parses an answer with a success status: JSON, or the form encoding that some token
+// endpoints use. Some servers report an error with such a status.
 func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Fields, error) {
 	fields, err := parseFields(contentType, body)
 	if err != nil {
@@ -118,14 +122,13 @@ func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Field
 	description, _ := fields["error_description"].(string)
 	doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
 	if err = providerhttp.AnswerCode(doc, secrets...); err == nil {
-		err = core.Errorf(core.Denied, "the answer is an error")
+		err = core.Errorf(core.CodeDenied, "the answer is an error")
 	}
-	return nil, keep(err, text)
+	return nil, withErrorCode(err, text)
 }
 
-// token reads a token answer (RFC 6749 §5.1). Tokens of type DPoP are taken if
-// the request was proven.
-func (f Fields) token(proven bool) (Token, error) {
+// token parses a token answer (RFC 6749 §5.1). hasProof says whether the request had a DPoP proof.
+func (f Fields) token(hasProof bool) (Token, error) {
 	var t Token
 	var access, refresh, id string
 	for name, into := range map[string]*string{
@@ -139,14 +142,16 @@ func (f Fields) token(proven bool) (Token, error) {
 	}
 	switch {
 	case access == "":
-		return Token{}, core.Errorf(core.Unavailable, "the answer has no access_token")
-	case !visible(access) || strings.Contains(access, " "):
-		return Token{}, core.Errorf(core.Unavailable, "the answer's access_token has characters that may not be sent")
-	case !visible(refresh):
-		return Token{}, core.Errorf(core.Unavailable, "the answer's refresh_token has characters that may not be sent")
+		return Token{}, core.Errorf(core.CodeUnavailable, "the answer has no access_token")
+	case !isVisible(access) || strings.Contains(access, " "):
+		return Token{}, core.Errorf(core.CodeUnavailable,
+			"the answer's access_token has characters that may not be sent")
+	case !isVisible(refresh):
+		return Token{}, core.Errorf(core.CodeUnavailable,
+			"the answer's refresh_token has characters that may not be sent")
 	}
 	var err error
-	if t.Type, err = kind(t.Type, proven); err != nil {
+	if t.Type, err = tokenType(t.Type, hasProof); err != nil {
 		return Token{}, err
 	}
 	t.Access, t.Refresh, t.ID = core.NewSecret(access), core.NewSecret(refresh), core.NewSecret(id)
@@ -156,32 +161,40 @@ func (f Fields) token(proven bool) (Token, error) {
 	return t, nil
 }
 
-// kind returns the type of token in its own letters, or refuses types that
-// are used in another way than we know (RFC 6749 §7.1).
-func kind(name string, proven bool) (string, error) {
+// tokenType returns the type of a token in its usual spelling. A type that this package does not
+// know is an error, as a client must not use such a token (RFC 6749 §7.1). A bearer token that
+// answers a proof is one, too: it is not bound to the key, and whoever obtains it can use it.
+func tokenType(name string, hasProof bool) (string, error) {
 	switch {
-	case proven && (name == "" || strings.EqualFold(name, bearer)):
-		return "", core.Errorf(core.BadConfig, "the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC 9449 §5): it does not support DPoP, or not for this client")
+	case hasProof && (name == "" || strings.EqualFold(name, bearer)):
+		return "", core.Errorf(core.CodeBadConfig,
+			"the server issued a bearer token although a DPoP proof was sent, which was not taken (RFC "+
+				"9449 §5): it does not support DPoP, or not for this client")
 	case name == "" || strings.EqualFold(name, bearer):
 		return bearer, nil
 	case strings.EqualFold(name, "N_A"):
-		return "", core.Errorf(core.BadConfig, "the server issued a token that is no access token (token_type N_A, RFC 8693 §2.2.1): ask for another requested_token_type")
-	case strings.EqualFold(name, "DPoP") && proven:
+		return "", core.Errorf(core.CodeBadConfig,
+			"the server issued a token that is not an access token (token_type N_A, RFC 8693 §2.2.1): ask for "+
+				"another requested_token_type")
+	case strings.EqualFold(name, "DPoP") && hasProof:
 		return "DPoP", nil
 	}
 	if strings.EqualFold(name, "DPoP") {
-		return "", core.Errorf(core.BadConfig, "the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was sent: turn dpop on")
+		return "", core.Errorf(core.CodeBadConfig,
+			"the server issues tokens of type DPoP, which are bound to a key (RFC 9449), and no proof was "+
+				"sent: turn dpop on")
 	}
-	for _, known := range []string{"mac", "Basic"} {
-		if strings.EqualFold(name, known) {
-			return "", core.Errorf(core.BadConfig, "the server issues tokens of type %s, which was not asked for", known)
+	for _, other := range []string{"mac", "Basic"} {
+		if strings.EqualFold(name, other) {
+			return "", core.Errorf(core.CodeBadConfig,
+				"the server issues tokens of type %s, which was not asked for", other)
 		}
 	}
-	return "", core.Errorf(core.BadConfig, "the server issues tokens of an unknown type")
+	return "", core.Errorf(core.CodeBadConfig, "the server issues tokens of an unknown type")
 }
 
-// visible reports whether s is made of VSCHAR (RFC 6749 appendix A).
-func visible(s string) bool {
+// isVisible reports whether s consists of VSCHAR (RFC 6749 appendix A).
+func isVisible(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
@@ -190,11 +203,12 @@ func visible(s string) bool {
 	return true
 }
 
-// parseFields returns the members of the answer. Names are compared exactly.
+// parseFields returns the members of the answer. It uses a map, as encoding/json compares the names
+// of struct fields without regard to case.
 func parseFields(contentType string, body []byte) (Fields, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if len(body) == 0 {
-		return nil, core.Errorf(core.Unavailable, "the answer is empty")
+		return nil, core.Errorf(core.CodeUnavailable, "the answer is empty")
 	}
 	if body[0] == '{' {
 		var fields Fields
@@ -202,12 +216,12 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 		d.UseNumber()
 		err := d.Decode(&fields)
 		if _, more := d.Token(); err != nil || more != io.EOF {
-			return nil, core.Errorf(core.Unavailable, "the answer is not valid JSON")
+			return nil, core.Errorf(core.CodeUnavailable, "the answer is not valid JSON")
 		}
 		return fields, nil
 	}
-	kind, _, _ := mime.ParseMediaType(contentType)
-	if kind == "application/x-www-form-urlencoded" || kind == "text/plain" {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	if mediaType == "application/x-www-form-urlencoded" || mediaType == "text/plain" {
 		form, err := url.ParseQuery(string(body))
 		if err == nil && (form.Has("access_token") || form.Has("error")) {
 			fields := make(Fields, len(form))
@@ -217,10 +231,11 @@ func parseFields(contentType string, body []byte) (Fields, error) {
 			return fields, nil
 		}
 	}
-	return nil, core.Errorf(core.Unavailable, "the answer is not a JSON object: is this an endpoint of an authorization server?")
+	return nil, core.Errorf(core.CodeUnavailable,
+		"the answer is not a JSON object: is this an endpoint of an authorization server?")
 }
 
-// lifetime returns a member that is a lifetime, in seconds.
+// lifetime returns a lifetime in seconds.
 func lifetime(raw any) int64 {
 	var text string
 	switch v := raw.(type) {

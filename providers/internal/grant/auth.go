@@ -1,3 +1,7 @@
+// How a client authenticates.
+//
+// Read on in answer.go.
+
 package grant
 
 import (
@@ -8,24 +12,22 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Auth is how a client authenticates to the endpoints of its authorization
-// server: it adds to a request what proves who the client is. It is called
-// anew for each request, a repeated one included, and is safe for concurrent
-// use.
+// Auth adds to a request what authenticates the client. It is called for each request, also for one
+// that is repeated, and must be safe for concurrent use.
 type Auth func(r *AuthRequest) error
 
-// AuthRequest is a request of a client that is about to be authenticated.
+// AuthRequest is the request that an [Auth] authenticates.
 type AuthRequest struct {
 	ClientID string
-	Endpoint string      // where it goes
-	Form     url.Values  // its body, to be added to
-	Header   http.Header // to be added to
-	// Secrets are the texts that no error may repeat, to be added to.
+	Endpoint string      // the URL of the request
+	Form     url.Values  // its body; Auth adds to it
+	Header   http.Header // Auth adds to it
+	// Secrets are the texts that no error may repeat. Auth adds its own.
 	Secrets []core.Secret
 }
 
-// Basic sends id and secret by HTTP Basic, form-urlencoded first (RFC 6749
-// §2.3.1).
+// Basic returns an Auth that sends id and secret by HTTP Basic. Both are form-urlencoded first, as
+// RFC 6749 §2.3.1 requires.
 func Basic(secret core.Secret) Auth {
 	return func(r *AuthRequest) error {
 		pair := url.QueryEscape(r.ClientID) + ":" + url.QueryEscape(secret.Reveal())
@@ -36,7 +38,7 @@ func Basic(secret core.Secret) Auth {
 	}
 }
 
-// Post sends id and secret in the body (RFC 6749 §2.3.1).
+// Post returns an Auth that sends id and secret in the body (RFC 6749 §2.3.1).
 func Post(secret core.Secret) Auth {
 	return func(r *AuthRequest) error {
 		r.Form.Set("client_id", r.ClientID)
@@ -46,8 +48,8 @@ func Post(secret core.Secret) Auth {
 	}
 }
 
-// none says the id alone.
-func none(r *AuthRequest) error {
+// sendID is the Auth of a client that sends its id and no proof of it.
+func sendID(r *AuthRequest) error {
 	r.Form.Set("client_id", r.ClientID)
 	return nil
 }

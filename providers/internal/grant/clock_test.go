@@ -42,7 +42,8 @@ func TestClockOfAssertions(t *testing.T) {
 			require.ErrorContains(t, err, tt.code)
 			require.NotContains(t, err.Error(), "canary")
 			if tt.doubted {
-				require.Regexp(t, `this machine's clock is (9m5\ds|10m0s|10m1s) (ahead of|behind) the server's`, err.Error())
+				require.Regexp(t, `this machine's clock is (9m5\ds|10m0s|10m1s) (ahead of|behind) the server's`,
+					err.Error())
 			} else {
 				require.NotContains(t, err.Error(), "clock")
 			}

@@ -13,31 +13,32 @@ func TestServerErrors(t *testing.T) {
 		rfc, code string
 		want      core.Code
 	}{
-		{"6749 §5.2", "invalid_request", core.BadConfig},
-		{"6749 §5.2", "invalid_client", core.Denied},
-		{"6749 §5.2", "invalid_grant", core.Denied},
-		{"6749 §5.2", "unauthorized_client", core.Denied},
-		{"6749 §5.2", "unsupported_grant_type", core.BadConfig},
-		{"6749 §5.2", "invalid_scope", core.BadConfig},
-		{"6749 §4.1.2.1", "access_denied", core.Denied},
-		{"6749 §4.1.2.1", "unsupported_response_type", core.BadConfig},
-		{"6749 §4.1.2.1", "server_error", core.Unavailable},
-		{"6749 §4.1.2.1", "temporarily_unavailable", core.Unavailable},
-		{"8628 §3.5", "authorization_pending", core.Unavailable},
-		{"8628 §3.5", "slow_down", core.Unavailable},
-		{"8628 §3.5", "expired_token", core.Interactive},
-		{"9449 §5", "invalid_dpop_proof", core.BadConfig},
-		{"9449 §8", "use_dpop_nonce", core.Unavailable},
-		{"8693 §2.2.2", "invalid_target", core.BadConfig},
-		{"OpenID Connect Core §3.1.2.6", "interaction_required", core.Interactive},
-		{"OpenID Connect Core §3.1.2.6", "login_required", core.Interactive},
-		{"OpenID Connect Core §3.1.2.6", "account_selection_required", core.Interactive},
-		{"OpenID Connect Core §3.1.2.6", "consent_required", core.Interactive},
-		{"none", "something_new", core.Denied},
+		{"6749 §5.2", "invalid_request", core.CodeBadConfig},
+		{"6749 §5.2", "invalid_client", core.CodeDenied},
+		{"6749 §5.2", "invalid_grant", core.CodeDenied},
+		{"6749 §5.2", "unauthorized_client", core.CodeDenied},
+		{"6749 §5.2", "unsupported_grant_type", core.CodeBadConfig},
+		{"6749 §5.2", "invalid_scope", core.CodeBadConfig},
+		{"6749 §4.1.2.1", "access_denied", core.CodeDenied},
+		{"6749 §4.1.2.1", "unsupported_response_type", core.CodeBadConfig},
+		{"6749 §4.1.2.1", "server_error", core.CodeUnavailable},
+		{"6749 §4.1.2.1", "temporarily_unavailable", core.CodeUnavailable},
+		{"8628 §3.5", "authorization_pending", core.CodeUnavailable},
+		{"8628 §3.5", "slow_down", core.CodeUnavailable},
+		{"8628 §3.5", "expired_token", core.CodeInteractive},
+		{"9449 §5", "invalid_dpop_proof", core.CodeBadConfig},
+		{"9449 §8", "use_dpop_nonce", core.CodeUnavailable},
+		{"8693 §2.2.2", "invalid_target", core.CodeBadConfig},
+		{"OpenID Connect Core §3.1.2.6", "interaction_required", core.CodeInteractive},
+		{"OpenID Connect Core §3.1.2.6", "login_required", core.CodeInteractive},
+		{"OpenID Connect Core §3.1.2.6", "account_selection_required", core.CodeInteractive},
+		{"OpenID Connect Core §3.1.2.6", "consent_required", core.CodeInteractive},
+		{"none", "something_new", core.CodeDenied},
 	} {
 		t.Run(tt.rfc+" "+tt.code, func(t *testing.T) {
 			for _, status := range []int{200, 400, 401} {
-				c := serve(t, reply(status, "application/json", `{"error":"`+tt.code+`","error_description":"why"}`))
+				c := serve(t,
+					reply(status, "application/json", `{"error":"`+tt.code+`","error_description":"why"}`))
 				_, err := c.ClientCredentials(t.Context())
 				require.Equal(t, tt.want, core.CodeOf(err), "with status %d", status)
 				require.ErrorContains(t, err, tt.code+" (why)")

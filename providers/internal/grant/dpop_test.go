@@ -20,7 +20,9 @@ func proving(t *testing.T, h http.HandlerFunc) (*grant.Client, *[]string) {
 	t.Helper()
 	var seen []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, fmt.Sprintf("%s %d", r.FormValue("client_assertion"), len(strings.Split(r.Header.Get("DPoP"), "."))))
+		seen = append(seen,
+			fmt.Sprintf("%s %d", r.FormValue("client_assertion"),
+				len(strings.Split(r.Header.Get("DPoP"), "."))))
 		h(w, r)
 	})
 	key, err := dpop.NewKey("")
@@ -57,7 +59,7 @@ func TestServerNonce(t *testing.T) {
 	t.Run("refused again", func(t *testing.T) {
 		c, seen := proving(t, refused)
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.True(t, grant.ErrorCode(err, "use_dpop_nonce"))
 		require.ErrorContains(t, err, "also of the proof with the nonce")
 		require.Len(t, *seen, 2)
@@ -66,7 +68,7 @@ func TestServerNonce(t *testing.T) {
 		c, seen := proving(t, refused)
 		c.Prover = nil
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.Unavailable)
+		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.Equal(t, []string{"assertion-1 1"}, *seen)
 	})
 	t.Run("elsewhere no proof, but its nonces are learned", func(t *testing.T) {
@@ -87,13 +89,18 @@ func TestRepeatedRequest(t *testing.T) {
 	busy := reply(503, "text/plain", "")
 	good := reply(200, "application/json", `{"access_token":"a","token_type":"DPoP"}`)
 	ask := func(c *grant.Client) error { _, err := c.ClientCredentials(t.Context()); return err }
-	refresh := func(c *grant.Client) error { _, err := c.Refresh(t.Context(), core.NewSecret("r")); return err }
+	refresh := func(c *grant.Client) error {
+		_, err := c.Refresh(t.Context(),
+			core.NewSecret("r"))
+		return err
+	}
 	for name, tc := range map[string]struct {
 		mayRetry, well bool
 		ask            func(*grant.Client) error
 		seen           []string
 	}{
-		"client credentials":                  {true, true, ask, []string{"assertion-1 3", "assertion-2 3"}},
+		"client credentials": {true, true, ask,
+			[]string{"assertion-1 3", "assertion-2 3"}},
 		"client credentials after a failure":  {false, false, ask, []string{"assertion-1 3"}},
 		"a refresh token is good for one use": {true, false, refresh, []string{"assertion-1 3"}},
 	} {
@@ -114,7 +121,7 @@ func TestRepeatedRequest(t *testing.T) {
 			if tc.well {
 				require.NoError(t, err)
 			} else {
-				require.ErrorIs(t, err, core.Unavailable)
+				require.ErrorIs(t, err, core.CodeUnavailable)
 			}
 		})
 	}
@@ -126,7 +133,7 @@ func TestDowngrade(t *testing.T) {
 	for _, kind := range []string{`"Bearer"`, `"bearer"`, `""`, `null`} {
 		c, _ := proving(t, reply(200, "application/json", `{"access_token":"a","token_type":`+kind+`}`))
 		_, err := c.ClientCredentials(t.Context())
-		require.ErrorIs(t, err, core.BadConfig)
+		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, "although a DPoP proof was sent")
 	}
 	c, _ := proving(t, reply(200, "application/json", `{"access_token":"a","token_type":"dpop"}`))
@@ -141,10 +148,15 @@ func TestClock(t *testing.T) {
 		want string
 		not  string
 	}{
-		"ten minutes behind": {func() string { return time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat) }, "behind the server's", ""},
-		"ten minutes ahead":  {func() string { return time.Now().Add(-10 * time.Minute).UTC().Format(http.TimeFormat) }, "ahead of the server's", ""},
-		"right":              {func() string { return time.Now().UTC().Format(http.TimeFormat) }, "invalid_dpop_proof", "clock"},
-		"nonsense":           {func() string { return "soon" }, "is this machine's clock right?", ""},
+		"ten minutes behind": {
+			func() string { return time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat) },
+			"behind the server's", ""},
+		"ten minutes ahead": {
+			func() string { return time.Now().Add(-10 * time.Minute).UTC().Format(http.TimeFormat) },
+			"ahead of the server's", ""},
+		"right": {func() string { return time.Now().UTC().Format(http.TimeFormat) },
+			"invalid_dpop_proof", "clock"},
+		"nonsense": {func() string { return "soon" }, "is this machine's clock right?", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := proving(t, func(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +164,7 @@ func TestClock(t *testing.T) {
 				reply(400, "application/json", `{"error":"invalid_dpop_proof","error_description":"iat"}`)(w, r)
 			})
 			_, err := c.ClientCredentials(t.Context())
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.True(t, grant.ErrorCode(err, "invalid_dpop_proof"))
 			require.ErrorContains(t, err, tt.want)
 			if tt.not != "" {

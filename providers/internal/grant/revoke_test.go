@@ -27,9 +27,10 @@ func TestRevoke(t *testing.T) {
 	require.NoError(t, c.Revoke(t.Context(), c.TokenURL, core.NewSecret("r"), "refresh_token"))
 	require.Empty(t, got.Header.Get("Authorization"))
 	require.Equal(t, url.Values{
-		"token": {"r"}, "token_type_hint": {"refresh_token"}, "client_id": {"app:1"}, "client_secret": {secret},
+		"token": {"r"}, "token_type_hint": {"refresh_token"}, "client_id": {"app:1"},
+		"client_secret": {secret},
 	}, got.PostForm)
-	require.ErrorIs(t, c.Revoke(t.Context(), "", core.NewSecret("r"), ""), core.BadConfig)
+	require.ErrorIs(t, c.Revoke(t.Context(), "", core.NewSecret("r"), ""), core.CodeBadConfig)
 }
 
 func TestRevokeRefused(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRevokeRefused(t *testing.T) {
 
 	c = serve(t, reply(503, "text/html", secret))
 	err = c.Revoke(t.Context(), c.TokenURL, core.NewSecret("a"), "access_token")
-	require.ErrorIs(t, err, core.Unavailable)
+	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.NotErrorIs(t, err, errors.ErrUnsupported)
 	requireClean(t, err)
 }
@@ -48,7 +49,7 @@ func TestErrorCode(t *testing.T) {
 	for _, status := range []int{200, 400, 401} {
 		c := serve(t, reply(status, "application/json", `{"error":"invalid_grant"}`))
 		_, err := c.Refresh(t.Context(), core.NewSecret("r"))
-		require.ErrorIs(t, err, core.Denied)
+		require.ErrorIs(t, err, core.CodeDenied)
 		require.True(t, grant.ErrorCode(err, "invalid_grant"))
 		require.False(t, grant.ErrorCode(err, "invalid_client"))
 	}
@@ -56,10 +57,12 @@ func TestErrorCode(t *testing.T) {
 }
 
 func TestParamsStaySecret(t *testing.T) {
-	c := serve(t, reply(400, "application/json", `{"error":"invalid_request","error_description":"pin 4711-4712 is wrong"}`))
+	c := serve(t,
+		reply(400, "application/json",
+			`{"error":"invalid_request","error_description":"pin 4711-4712 is wrong"}`))
 	c.Params = url.Values{"pin": {"4711-4712"}}
 	c.Secrets = []core.Secret{core.NewSecret("4711-4712")}
 	_, err := c.ClientCredentials(t.Context())
-	require.ErrorIs(t, err, core.BadConfig)
+	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.NotContains(t, err.Error(), "4711")
 }

@@ -12,8 +12,10 @@ import (
 // and that a key that they take can sign.
 func FuzzKey(f *testing.F) {
 	for _, text := range []string{
-		pkcs8(p256), pkcs8(edKey), pkcs8(shortRSA), jwk(p256, `,"kid":"k"`), jwk(edKey, ""), jwk(shortRSA, ""),
-		jwk(p256.Public(), ""), `{"keys":[` + jwk(p384, `,"kid":"k"`) + `]}`, `{"kty":"oct","k":"AA"}`, `{"kty":"EC"}`, `{"keys":[null,{}]}`,
+		pkcs8(p256), pkcs8(edKey), pkcs8(shortRSA), jwk(p256, `,"kid":"k"`), jwk(edKey, ""),
+		jwk(shortRSA, ""),
+		jwk(p256.Public(), ""), `{"keys":[` + jwk(p384, `,"kid":"k"`) + `]}`, `{"kty":"oct","k":"AA"}`,
+		`{"kty":"EC"}`, `{"keys":[null,{}]}`,
 		"-----BEGIN PRIVATE KEY-----", "MIIB", "{", "", "\x30\x82",
 	} {
 		f.Add(text, "k", "")
@@ -23,7 +25,7 @@ func FuzzKey(f *testing.F) {
 		c := jose.KeyConfig{Text: core.NewSecret(text), ID: id, Algorithm: algorithm}
 		signer, err := c.Load()
 		if err != nil {
-			require.ErrorIs(t, err, core.BadConfig)
+			require.ErrorIs(t, err, core.CodeBadConfig)
 			return
 		}
 		require.NoError(t, c.Check("key"))

@@ -1,3 +1,5 @@
+// Private keys in files and settings. This is the last file.
+
 package jose
 
 import (
@@ -20,22 +22,25 @@ import (
 	"github.com/authsession/authsession/providers/internal/files"
 )
 
-// KeyConfig says where a private key is, and how it signs. The zero KeyConfig
-// names nothing.
+// KeyConfig says where a private key is, and how it signs. The zero KeyConfig is no key. A provider
+// converts its own settings, which have the same fields, to a KeyConfig.
 type KeyConfig struct {
-	File      string      `json:"file" doc:"The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time."`
-	Text      core.Secret `json:"text" doc:"The same as text, PKCS #12 in base64, in the place of file."`
-	Password  core.Secret `json:"password" doc:"What opens the PKCS #12."`
-	ID        string      `json:"id" doc:"The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the JWK; none otherwise."`
-	Algorithm string      `json:"algorithm" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" doc:"How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's)."`
+	// The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time.
+	File     string
+	Text     core.Secret // The same as text, PKCS #12 in base64, in the place of file.
+	Password core.Secret // What opens the PKCS #12.
+	// The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the
+	// JWK; none otherwise.
+	ID string
+	// How it signs. Default: the alg of the JWK, or what fits the key (RS256, EdDSA, the curve's).
+	Algorithm string
 }
 
-// IsZero reports whether c names nothing at all.
+// IsZero reports whether c is the zero KeyConfig.
 func (c KeyConfig) IsZero() bool { return c == KeyConfig{} }
 
-// Check reports, as core faults, the settings that do not go together and an
-// inline key that cannot be used. It reads no file. at is the path of c among
-// the provider's settings.
+// Check reports, as core faults, settings that exclude each other and a Text that is not a usable
+// key. It reads no file. at is the path of c in the provider's settings.
 func (c KeyConfig) Check(at string) error {
 	switch {
 	case c.File != "" && !c.Text.IsZero():
@@ -51,9 +56,8 @@ func (c KeyConfig) Check(at string) error {
 	return nil
 }
 
-// Load reads the key. The error is [core.BadConfig] where c names no key that
-// can be used, it is [core.Error.Local], and it never quotes the key. Load is
-// safe for concurrent use.
+// Load reads the key. The error is [core.CodeBadConfig] if c names no usable key. It is
+// [core.Error.Local] and does not contain the key. Load is safe for concurrent use.
 func (c KeyConfig) Load() (*Signer, error) {
 	from, data := "the key", []byte(c.Text.Reveal())
 	if c.File != "" {
@@ -65,12 +69,12 @@ func (c KeyConfig) Load() (*Signer, error) {
 	}
 	s, err := c.parse(data)
 	if err != nil {
-		return nil, core.LocalErrorf(core.BadConfig, "%s: %w", from, core.Cause(err))
+		return nil, core.LocalErrorf(core.CodeBadConfig, "%s: %w", from, core.Cause(err))
 	}
 	return s, nil
 }
 
-// parse makes a signer of what a file or a setting holds.
+// parse returns the signer of the key in a file or a setting.
 func (c KeyConfig) parse(data []byte) (*Signer, error) {
 	if len(data) > files.Limit {
 		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
@@ -87,7 +91,8 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		}
 		return NewSigner(key, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
 	}
-	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)), "")); err == nil && len(der) > 0 {
+	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)),
+		"")); err == nil && len(der) > 0 {
 		data = der
 	}
 	key, err := certs.ParseKey(data, c.Password)
@@ -97,25 +102,26 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 	return NewSigner(key, c.ID, c.Algorithm)
 }
 
-// parseJWK reads a private key for signatures: a JWK (RFC 7517 §4), or the one
-// with an id in a JWK Set (§5).
+// parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK
+// Set (§5).
 func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string, err error) {
-	text, err = choose(text, id)
+	text, err = findJWK(text, id)
 	if err != nil {
 		return nil, "", "", err
 	}
-	var about struct {
+	var use struct {
 		Operations []string `json:"key_ops"`
 	}
 	var jwk jose.JSONWebKey
-	if json.Unmarshal(text, &about) != nil || jwk.UnmarshalJSON(text) != nil {
-		return nil, "", "", errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
+	if json.Unmarshal(text, &use) != nil || jwk.UnmarshalJSON(text) != nil {
+		return nil, "", "",
+			errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
 	}
 	switch private := jwk.Key.(type) {
 	case []byte:
 		err = errors.New("is a symmetric JWK (oct); want a private key")
 	case *ecdsa.PrivateKey:
-		if !paired(private) {
+		if !halvesMatch(private) {
 			err = errors.New("the halves of the JWK do not belong together")
 		}
 		key = private
@@ -131,7 +137,7 @@ func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string,
 	case err != nil:
 	case jwk.Use != "" && jwk.Use != "sig":
 		err = errors.New(`the JWK is not for signatures: its use is not "sig"`)
-	case about.Operations != nil && !slices.Contains(about.Operations, "sign"):
+	case use.Operations != nil && !slices.Contains(use.Operations, "sign"):
 		err = errors.New(`the JWK is not for signatures: its key_ops lack "sign"`)
 	}
 	if err != nil {
@@ -140,8 +146,8 @@ func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string,
 	return key, jwk.KeyID, jwk.Algorithm, nil
 }
 
-// choose returns text if it is a JWK, and the key with an id if it is a set.
-func choose(text []byte, id string) ([]byte, error) {
+// findJWK returns text if it is a JWK, and the key with an id if it is a JWK Set.
+func findJWK(text []byte, id string) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
 		return nil, errors.New("is not valid JSON")
@@ -176,8 +182,9 @@ func choose(text []byte, id string) ([]byte, error) {
 	return found, nil
 }
 
-// paired reports whether the public half of a key is that of its private half.
-func paired(k *ecdsa.PrivateKey) bool {
+// halvesMatch reports whether the public key is that of the private key. go-jose does not check
+// this.
+func halvesMatch(k *ecdsa.PrivateKey) bool {
 	private, err := k.ECDH()
 	if err != nil {
 		return false

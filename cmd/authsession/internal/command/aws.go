@@ -106,9 +106,9 @@ func (a *app) helpAWS(ctx context.Context, name string, o awsOptions) error {
 // awsKeys returns the keys of a session of the kind exec, whose renewal has them.
 func awsKeys(name string, c core.Credential) (awsDocument, error) {
 	var out awsDocument
-	err := json.Unmarshal([]byte(c.Renewal.Reveal()), &out)
+	err := json.Unmarshal([]byte(c.RefreshState.Reveal()), &out)
 	if err != nil || out.AccessKeyID == "" || out.SecretAccessKey == "" {
-		return awsDocument{}, then(core.Errorf(core.BadConfig,
+		return awsDocument{}, then(core.Errorf(core.CodeBadConfig,
 			"session %q has no AWS keys: give --role-arn "+
 				"for a bearer token, or use a session of the kind exec whose command prints keys", name),
 			"help", "helper", "aws")
@@ -149,7 +149,7 @@ func (a *app) assumeRole(
 		return awsDocument{}, wrong("--sts-url is not absolute, as https://sts.amazonaws.com")
 	}
 	if !covers(s, u) {
-		return awsDocument{}, then(core.Errorf(core.OriginRefused,
+		return awsDocument{}, then(core.Errorf(core.CodeOriginRefused,
 			"%s is not among the origins of session %q: "+
 				"add it if the token may go there", core.OriginText(u), s.Name()),
 			"config", "explain", s.Name(), "origins")
@@ -184,7 +184,7 @@ func postSTS(ctx context.Context, address string, form url.Values, token core.Se
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, core.Errorf(core.Unavailable, "the answer broke off")
+		return nil, core.Errorf(core.CodeUnavailable, "the answer broke off")
 	}
 	err = providerhttp.AnswerError(resp, body, token)
 	var refusal stsError
@@ -209,7 +209,7 @@ func readSTS(body []byte, name string) (awsDocument, error) {
 		_, err = time.Parse(time.RFC3339, keys.Expiration)
 	}
 	if err != nil {
-		return awsDocument{}, core.Errorf(core.Unavailable,
+		return awsDocument{}, core.Errorf(core.CodeUnavailable,
 			"session %q: the answer of the Security Token Service makes no sense", name)
 	}
 	return awsDocument{1, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken,

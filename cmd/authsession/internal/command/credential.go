@@ -29,7 +29,7 @@ func (a *app) obtain(ctx context.Context, s *core.Session, n need) (core.Credent
 	defer waiting.stop()
 	for {
 		c, err := obtainOnce(ctx, s, n)
-		held := errors.Is(err, context.DeadlineExceeded) && errors.Is(err, core.Unavailable)
+		held := errors.Is(err, context.DeadlineExceeded) && errors.Is(err, core.CodeUnavailable)
 		if !held || ctx.Err() != nil {
 			return c, err
 		}
@@ -45,7 +45,7 @@ func obtainOnce(ctx context.Context, s *core.Session, n need) (core.Credential, 
 		return core.Credential{}, err
 	}
 	c, err := s.For(core.Need{MinValidity: n.minimum}).Credential(ctx)
-	if err != nil && !n.strict && errors.Is(err, core.BadConfig) {
+	if err != nil && !n.strict && errors.Is(err, core.CodeBadConfig) {
 		return s.Credential(ctx) // it does not live as long, or says why it cannot be had
 	}
 	return c, err
@@ -63,7 +63,7 @@ func keeps(cfg *config.Config, name string) bool {
 // it is, as Close would revoke what was just handed over. The same holds for a
 // credential that a store does not keep.
 func handedOver(ctx context.Context, cfg *config.Config, s *core.Session, c core.Credential) {
-	if keeps(cfg, s.Name()) && !(c.Renewal.IsZero() && c.Expiry.IsZero()) {
+	if keeps(cfg, s.Name()) && !(c.RefreshState.IsZero() && c.Expiry.IsZero()) {
 		_ = s.Close(context.WithoutCancel(ctx))
 	}
 }
@@ -105,7 +105,7 @@ func headersOnly(name string, c core.Credential) error {
 }
 
 func notBearer(name, what string) error {
-	return then(core.Errorf(core.BadConfig, "the credential of session %q %s, "+
+	return then(core.Errorf(core.CodeBadConfig, "the credential of session %q %s, "+
 		"and cannot be handed over as one token: send the request with it", name, what),
 		"help", "request")
 }

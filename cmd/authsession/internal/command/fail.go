@@ -40,13 +40,13 @@ var (
 
 // kinds are those of the codes of core.
 var kinds = map[core.Code]kind{
-	core.BadConfig:      {"bad_config", exitBadConfig},
-	core.Unavailable:    {"unavailable", exitUnavailable},
-	core.Denied:         {"denied", exitDenied},
-	core.Interactive:    {"interactive", exitInteractive},
-	core.NotInitialized: {"not_initialized", exitNotReady},
-	core.Closed:         {"closed", exitNotReady},
-	core.OriginRefused:  {"origin_refused", exitDenied},
+	core.CodeBadConfig:      {"bad_config", exitBadConfig},
+	core.CodeUnavailable:    {"unavailable", exitUnavailable},
+	core.CodeDenied:         {"denied", exitDenied},
+	core.CodeInteractive:    {"interactive", exitInteractive},
+	core.CodeNotInitialized: {"not_initialized", exitNotReady},
+	core.CodeClosed:         {"closed", exitNotReady},
+	core.CodeOriginRefused:  {"origin_refused", exitDenied},
 }
 
 // failure is an error with what to do next.
@@ -122,13 +122,13 @@ func (a *app) next(k kind, err error) []string {
 		return append([]string{"help"}, a.command...)
 	case session == "":
 		return nil
-	case k == kinds[core.Interactive]:
+	case k == kinds[core.CodeInteractive]:
 		return []string{"login", session}
-	case k == kinds[core.Unavailable]:
+	case k == kinds[core.CodeUnavailable]:
 		return []string{"status", "--check", session}
-	case k == kinds[core.OriginRefused]:
+	case k == kinds[core.CodeOriginRefused]:
 		return []string{"config", "explain", session, "origins"}
-	case k == kinds[core.Denied], k == kinds[core.BadConfig]:
+	case k == kinds[core.CodeDenied], k == kinds[core.CodeBadConfig]:
 		return []string{"config", "explain", session}
 	}
 	return nil

@@ -53,7 +53,7 @@ func (a *app) findFiles() (origin, error) {
 	if len(files) > 0 {
 		return origin{From: fromUser, Files: files}, nil
 	}
-	return origin{}, then(core.Errorf(core.BadConfig,
+	return origin{}, then(core.Errorf(core.CodeBadConfig,
 		"%w: none of %s here, no %s and no %s, and %s is not set",
 		errNoConfig, strings.Join(localNames, ", "), userFile(), filepath.Join(userDir(), "config.d",
 			"*.yaml"),
@@ -75,7 +75,8 @@ func (a *app) sayOrigin() {
 	if a.flags.quiet || a.json() {
 		return
 	}
-	fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "), a.origin.From)
+	fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "),
+		a.origin.From)
 	if len(a.origin.Ignored) > 0 {
 		fmt.Fprintf(a.stderr, "not used: %s\n", strings.Join(a.origin.Ignored, ", "))
 	}
@@ -111,7 +112,7 @@ func userFiles() (files []string, err error) {
 	case errors.Is(err, os.ErrNotExist):
 		return files, nil
 	case err != nil:
-		return nil, core.Errorf(core.BadConfig, "%w", err)
+		return nil, core.Errorf(core.CodeBadConfig, "%w", err)
 	}
 	var more []string
 	for _, e := range entries {
@@ -133,12 +134,12 @@ func checkLocal(name string) error {
 	}
 	problem, err := ownedByOthers(name)
 	if err != nil {
-		return core.Errorf(core.BadConfig, "%s: %w", path, err)
+		return core.Errorf(core.CodeBadConfig, "%s: %w", path, err)
 	}
 	if problem == "" {
 		return nil
 	}
-	return core.Errorf(core.BadConfig,
+	return core.Errorf(core.CodeBadConfig,
 		"%s %s: it is not used, as a configuration names commands to run; "+
 			"correct that, or name the file with --config", path, problem)
 }

@@ -80,7 +80,7 @@ func FuzzSTS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		d, err := readSTS(body, "s")
 		if err != nil {
-			require.Equal(t, core.Unavailable, core.CodeOf(err))
+			require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 			return
 		}
 		require.NotEmpty(t, d.AccessKeyID)

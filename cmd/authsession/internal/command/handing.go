@@ -83,7 +83,7 @@ func address(cfg *config.Config, name string) (string, error) {
 	if len(st.Origins) == 1 {
 		return st.Origins[0], nil
 	}
-	return "", then(core.Errorf(core.BadConfig,
+	return "", then(core.Errorf(core.CodeBadConfig,
 		"session %q has no base_url, and not one origin but %d",
 		name, len(st.Origins)), "config", "explain", name)
 }

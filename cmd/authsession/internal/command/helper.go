@@ -45,7 +45,7 @@ func (a *app) helped(ctx context.Context, name string) (*helped, error) {
 // obtain returns a credential for the program that runs the helper.
 func (h *helped) obtain(ctx context.Context, n need) (core.Credential, error) {
 	c, err := h.app.obtain(ctx, h.session, n)
-	if h.ask && errors.Is(err, core.Interactive) {
+	if h.ask && errors.Is(err, core.CodeInteractive) {
 		if _, err := h.app.signIn(ctx, h.session, loginOptions{}); err != nil {
 			return core.Credential{}, err
 		}

@@ -66,7 +66,7 @@ func (a *app) init(ctx context.Context, o initOptions) error {
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return &failure{
-			kind: kinds[core.BadConfig], next: []string{"config", "check"},
+			kind: kinds[core.CodeBadConfig], next: []string{"config", "check"},
 			err: fmt.Errorf("%s is there already: edit it, or name another one with --config", path),
 		}
 	}

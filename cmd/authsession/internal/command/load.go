@@ -70,9 +70,10 @@ const withPlugins = "authsession-plugins"
 func runWithPlugins() error {
 	path, err := findWithPlugins()
 	if err != nil {
-		return core.Errorf(core.BadConfig, "the configuration names plugins, and %s, which runs them, "+
-			"is neither beside this program nor in PATH: go install "+
-			"github.com/authsession/authsession/cmd/authsession/%s@latest", withPlugins, withPlugins)
+		return core.Errorf(core.CodeBadConfig,
+			"the configuration names plugins, and %s, which runs them, "+
+				"is neither beside this program nor in PATH: go install "+
+				"github.com/authsession/authsession/cmd/authsession/%s@latest", withPlugins, withPlugins)
 	}
 	return replaceProcess(path, os.Args, os.Environ())
 }

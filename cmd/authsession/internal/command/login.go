@@ -145,7 +145,7 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions) (bo
 	var asked atomic.Bool
 	ui := a.ui(how.printURL, func() { asked.Store(true); waiting.stop() })
 	err := s.SignIn(ctx, &core.SignInOptions{UI: ui, Fresh: how.fresh})
-	if how.fresh && errors.Is(err, core.Interactive) && !asked.Load() {
+	if how.fresh && errors.Is(err, core.CodeInteractive) && !asked.Load() {
 		// The provider signs nobody in: a new credential is all that it can give.
 		if s.Init(ctx) == nil {
 			err = s.Renew(ctx)
@@ -161,14 +161,15 @@ func (a *app) ui(printURL bool, used func()) *core.UI {
 	opts := &terminal.Options{In: a.stdin, Out: a.stderr}
 	if printURL {
 		opts.Browser = func(context.Context, string) error {
-			return core.Errorf(core.Interactive, "--print-url was given")
+			return core.Errorf(core.CodeInteractive, "--print-url was given")
 		}
 	}
 	inner := terminal.New(opts)
 	seen := func(err error) error {
 		if err == nil && !printURL && !isTerminal(a.stderr) {
-			err = core.Errorf(core.Interactive, "nobody sees what is shown, as stderr is not a terminal: "+
-				"run the command in one, or with --print-url")
+			err = core.Errorf(core.CodeInteractive,
+				"nobody sees what is shown, as stderr is not a terminal: "+
+					"run the command in one, or with --print-url")
 		}
 		return err
 	}
@@ -185,9 +186,9 @@ func (a *app) ui(printURL bool, used func()) *core.UI {
 			used()
 			return inner.Open(ctx, url)
 		},
-		Visit: func(ctx context.Context, v core.Visit) error {
+		ShowDevicePrompt: func(ctx context.Context, p core.DevicePrompt) error {
 			used()
-			return seen(inner.Visit(ctx, v))
+			return seen(inner.ShowDevicePrompt(ctx, p))
 		},
 	}
 }

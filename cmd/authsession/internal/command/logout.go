@@ -39,7 +39,7 @@ logout says which one failed. Nobody having been signed in is no error.`,
 // logoutJSON is the outcome for a session. Fields are only added.
 type logoutJSON struct {
 	Name   string `json:"name"`
-	Had    bool   `json:"had_credential"` // one that could still be used
+	Had    bool   `json:"had_credential"`
 	Revoke string `json:"revoke_error,omitempty"`
 	Delete string `json:"delete_error,omitempty"`
 }
@@ -81,7 +81,8 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 	}
 	waiting := a.notice(fmt.Sprintf("session %q to end", name), a.flags.timeout)
 	defer waiting.stop()
-	out.Had, _ = s.Restore(ctx) // SignOut reports the error
+	stored, _ := s.Stored(ctx) // SignOut reports the error
+	out.Had = stored != nil
 	err = s.SignOut(ctx)
 	waiting.stop()
 	out.Revoke, out.Delete = parts(err)
@@ -99,7 +100,7 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 	case !keeps(cfg, name):
 		text = "nothing is kept, as the session has no store"
 	case !out.Had:
-		text = "not signed in (what had expired is deleted)"
+		text = "was not signed in"
 	}
 	if _, e := fmt.Fprintf(a.stdout, "%s: %s\n", name, text); e != nil {
 		return out, e

@@ -133,7 +133,7 @@ func sessionFor(ctx context.Context, cfg *config.Config, o requestOptions) (*cor
 		return findSession(cfg, o.session)
 	}
 	s, err := cfg.Registry().For(o.url)
-	if !errors.Is(err, core.OriginRefused) {
+	if !errors.Is(err, core.CodeOriginRefused) {
 		return s, then(err, "help", "request")
 	}
 	for _, name := range sessionNames(cfg) {

@@ -71,7 +71,7 @@ func (a *app) gitOrigins(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, then(core.Errorf(core.BadConfig,
+	return nil, then(core.Errorf(core.CodeBadConfig,
 		"session %q names no origins, so that git would send "+
 			"its token to any host: add them", name), "config", "explain", name, "origins")
 }

@@ -88,7 +88,7 @@ func (a *app) setupKubectl(_ context.Context, name string, words []string, o set
 		return err
 	}
 	if c.after, err = withKubeUser(c.before, user); err != nil {
-		return core.Errorf(core.BadConfig, "%s: %w", path, err)
+		return core.Errorf(core.CodeBadConfig, "%s: %w", path, err)
 	}
 	return a.apply(c)
 }

@@ -15,7 +15,8 @@ type sessionJSON struct {
 	Provider    string            `json:"provider"`
 	Environment string            `json:"environment,omitempty"`
 	Default     bool              `json:"default"`
-	State       string            `json:"state"`
+	State       core.State        `json:"state"`
+	Renewable   bool              `json:"renewable"` // probably without a person
 	Subject     string            `json:"subject,omitempty"`
 	Expires     *time.Time        `json:"expires_at,omitempty"` // none: without end, or not there
 	Origins     []string          `json:"origins"`
@@ -27,35 +28,12 @@ type sessionJSON struct {
 	err error
 }
 
-// states are the words for the state of a session.
-const (
-	stateNew     = "new"     // nothing is stored that can be used
-	stateFresh   = "fresh"   // there is a credential
-	stateExpired = "expired" // it has expired
-	stateRefused = "refused" // the API refused it
-	stateClosed  = "closed"
-)
-
-func stateOf(s core.Status) string {
-	switch {
-	case s.State == core.StateClosed:
-		return stateClosed
-	case s.Refused:
-		return stateRefused
-	case s.Valid:
-		return stateFresh
-	case s.State == core.StateReady:
-		return stateExpired
-	}
-	return stateNew
-}
-
 // look says what is known of a session, with the error of having made it ready.
 func (a *app) look(cfg *config.Config, s *core.Session, err error) sessionJSON {
 	st := s.Status()
 	out := sessionJSON{
-		Name: st.Name, Provider: st.Provider, Environment: string(st.Environment),
-		Default: st.Name == cfg.Default(), State: stateOf(st), Subject: st.Subject,
+		Name: st.Name, Provider: st.Kind, Environment: string(st.Environment),
+		Default: st.Name == cfg.Default(), State: st.State, Renewable: st.Renewable, Subject: st.Subject,
 		Origins: st.Origins, Attributes: st.Attributes, err: err,
 	}
 	if out.Origins == nil {
@@ -78,6 +56,41 @@ func (a *app) look(cfg *config.Config, s *core.Session, err error) sessionJSON {
 		out.Error = &e
 	}
 	return out
+}
+
+// withStored adds what the store has of a session that could not be made ready: a
+// credential that has expired, or that the API refused.
+func (s sessionJSON) withStored(ctx context.Context, session *core.Session) sessionJSON {
+	if s.State != core.StateNew || s.err != nil {
+		return s
+	}
+	stored, err := session.Stored(ctx)
+	if stored == nil || err != nil { // Restore has reported what is wrong with the store
+		return s
+	}
+	s.Subject, s.Renewable = stored.Subject, stored.Renewable
+	switch {
+	case stored.Refused:
+		s.State = core.StateRefused
+	case !stored.Expiry.IsZero():
+		s.State = core.StateExpired
+	}
+	if !stored.Expiry.IsZero() {
+		expires := stored.Expiry.UTC()
+		s.Expires = &expires
+	}
+	return s
+}
+
+// usable reports whether the next use of a session probably needs nobody.
+func (s sessionJSON) usable() bool {
+	switch s.State {
+	case core.StateFresh, core.StateStale:
+		return true
+	case core.StateExpired, core.StateRefused:
+		return s.Renewable
+	}
+	return false
 }
 
 // expiry says in the words of a person when a session's credential ends.

@@ -19,14 +19,15 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `status shows the sessions of the configuration and what is stored for them. It sends
 nothing. The states are:
   fresh    there is a credential that has not expired
-  expired  the credential has expired; the next use renews it
+  stale    the same, and the next use renews it
+  expired  the credential has expired
   refused  the API refused the credential
-  new      nothing is stored that can be used
+  new      nothing is stored
 
 Without names it exits with status 0 unless the store cannot be read. With names, it
-judges those alone: the status is 69 if one of them has no credential that can be
-used. --check renews what is not fresh, without asking a person, and reports why that
-fails.`,
+judges those alone: the status is 69 if one of them has no credential that can be used,
+or renewed without a person. --check renews what is not fresh, without asking a person,
+and reports why that fails.`,
 		Example: `  authsession status
   authsession status reports --check
   authsession status -o json`,
@@ -85,7 +86,8 @@ func (a *app) lookAt(
 	}
 	if !check {
 		_, err = s.Restore(ctx)
-		return a.look(cfg, s, err), ctx.Err()
+		out := a.look(cfg, s, err)
+		return out.withStored(ctx, s), ctx.Err()
 	}
 	_, err = a.obtain(ctx, s, need{minimum: defaultMinimum})
 	out := a.look(cfg, s, err)
@@ -102,7 +104,7 @@ func (a *app) verdict(ctx context.Context, sessions []sessionJSON, named bool) e
 		switch {
 		case s.err != nil:
 			code = a.kindOf(ctx, s.err).status
-		case named && s.State != stateFresh:
+		case named && !s.usable():
 			code = exitNotReady
 		}
 		if worst == 0 {
@@ -169,7 +171,7 @@ func statesOf(sessions []sessionJSON) (out []string) {
 		if s.Expires != nil {
 			expires = s.Expires.String()
 		}
-		out = append(out, s.Name, s.State, s.Subject, expires)
+		out = append(out, s.Name, s.State.String(), s.Subject, expires)
 	}
 	return out
 }

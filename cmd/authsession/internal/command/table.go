@@ -10,16 +10,19 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/authsession/authsession/core"
 )
 
 // table shows a session a line.
 func (a *app) table(sessions []sessionJSON) string {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "NAME\tPROVIDER\tENV\t%s\tSUBJECT\tEXPIRES\tORIGINS\n", a.paint("STATE", ""))
+	fmt.Fprintf(w, "NAME\tPROVIDER\tENV\t%s\tSUBJECT\tEXPIRES\tORIGINS\n", a.paint("STATE",
+		colorPlain))
 	for _, s := range sessions {
 		cells := s.cells()
-		cells[3] = a.paint(s.State, s.State)
+		cells[3] = a.paint(s.State.String(), colors[s.State])
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush()
@@ -29,7 +32,7 @@ func (a *app) table(sessions []sessionJSON) string {
 // cells are what a row of the table has.
 func (s sessionJSON) cells() []string {
 	cells := []string{
-		s.Name, s.Provider, s.Environment, s.State, s.Subject,
+		s.Name, s.Provider, s.Environment, s.State.String(), s.Subject,
 		s.expiry(time.Now()), strings.Join(s.Origins, " "),
 	}
 	for i, cell := range cells {
@@ -49,7 +52,7 @@ func (a *app) details(sessions []sessionJSON) string {
 		}
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		cells := s.cells()
-		cells[3] = a.paint(s.State, s.State)
+		cells[3] = a.paint(s.State.String(), colors[s.State])
 		for i, label := range []string{"name", "provider", "environment", "state", "subject", "expires"} {
 			fmt.Fprintf(w, "%s\t%s\n", label, cells[i])
 		}
@@ -67,17 +70,19 @@ func (a *app) details(sessions []sessionJSON) string {
 }
 
 // colors are those of the states. All have one length, for tables.
-var colors = map[string]string{
-	stateFresh: "32", stateExpired: "33", stateRefused: "31", stateNew: "36", stateClosed: "35",
-	"": "39",
+var colors = map[core.State]string{
+	core.StateFresh: "32", core.StateStale: "32", core.StateExpired: "33", core.StateRefused: "31",
+	core.StateNew: "36", core.StateClosing: "35", core.StateClosed: "35",
 }
 
+const colorPlain = "39"
+
 // paint colours a word if the output is to have colours.
-func (a *app) paint(word, state string) string {
+func (a *app) paint(word, color string) string {
 	if !a.colored() {
 		return word
 	}
-	return "\x1b[" + colors[state] + "m" + word + "\x1b[0m"
+	return "\x1b[" + color + "m" + word + "\x1b[0m"
 }
 
 func (a *app) colored() bool {

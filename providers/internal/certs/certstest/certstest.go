@@ -56,7 +56,8 @@ func NewCA(t testing.TB, name string) *CA {
 // Intermediate makes an issuer below c.
 func (c *CA) Intermediate(t testing.TB, name string) *CA {
 	t.Helper()
-	p := issue(t, Options{Name: name}, c, func(x *x509.Certificate) { x.IsCA, x.KeyUsage = true, x509.KeyUsageCertSign })
+	p := issue(t, Options{Name: name}, c,
+		func(x *x509.Certificate) { x.IsCA, x.KeyUsage = true, x509.KeyUsageCertSign })
 	return &CA{p.Cert, p.X509, p.Signer}
 }
 

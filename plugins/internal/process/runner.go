@@ -1,0 +1,306 @@
+// Read on in process.go.
+
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/authsession/authsession/core"
+)
+
+// drainLimit is how long the output of a process is read after its end. A child
+// that escaped from the process's group may hold the pipes open for longer.
+const drainLimit = 100 * time.Millisecond
+
+// runner starts one process and waits for its end. It implements go-plugin's
+// runner.Runner, so that go-plugin reads the handshake and does nothing else.
+//
+// The fields above mu are not written after Start has returned. Of the state below
+// mu, these statements always hold:
+//
+//   - pid is not zero exactly while the id belongs to the process and its group:
+//     from its start until the process was collected. A signal is sent only
+//     while mu is held and pid is not zero, so that it cannot reach another
+//     process that got the same id.
+//   - killed is never reset. A process that starts after kill is killed at once.
+//   - state is set together with the end of pid, before exited is closed.
+type runner struct {
+	program  Program
+	file     *os.File // the checked program
+	isScript bool
+	dir      string // of the socket; also the working directory; removed at the end
+	cmd      *exec.Cmd
+	log      *outputLog
+	startCtx context.Context // bounds the start; that of Start is go-plugin's
+	stdin    *os.File        // a plugin ends when it is closed
+	stdout   *os.File
+	stderr   *os.File
+	// handshake gives go-plugin the one line that passed the check.
+	handshake *io.PipeReader
+	// started ends the effect of startCtx. It returns false if the process was
+	// killed before.
+	started func() bool
+
+	exited chan struct{} // closed when the process and all that it held is gone
+
+	mu     sync.Mutex // guards all below
+	pid    int
+	killed bool
+	fault  error  // what is wrong with the handshake
+	state  string // how the process ended; empty before
+}
+
+// newRunner prepares a process. file is the checked program; the caller keeps
+// it open until Start returns. The process is killed when startCtx ends before
+// the function started was called.
+func newRunner(startCtx context.Context, p Program, file *os.File, isScript bool, env []string,
+	dir string, log *outputLog) *runner {
+	r := &runner{
+		program: p, file: file, isScript: isScript, dir: dir, log: log, startCtx: startCtx,
+		exited: make(chan struct{}),
+	}
+	r.cmd = &exec.Cmd{
+		Path: p.Path, Args: append([]string{p.Path}, p.Args...), Dir: dir, SysProcAttr: ownGroup(),
+	}
+	for _, name := range p.Env {
+		if value, ok := os.LookupEnv(name); ok {
+			r.cmd.Env = append(r.cmd.Env, name+"="+value)
+		}
+	}
+	r.cmd.Env = append(r.cmd.Env, env...)
+	return r
+}
+
+// Start implements runner.Runner. When it fails, there is nothing left to end.
+func (r *runner) Start(context.Context) error {
+	theirs, err := r.openPipes()
+	if err == nil {
+		if err = executeOpened(r.cmd, r.file, r.isScript); err != nil {
+			closeAll(append(theirs, r.stdin, r.stdout, r.stderr)...)
+		}
+		theirs[0] = r.cmd.Stdin.(*os.File) // executeOpened may have moved it
+	}
+	if err != nil {
+		close(r.exited)
+		_ = os.RemoveAll(r.dir)
+		return r.program.errorf(core.CodeUnavailable, ": %w", err)
+	}
+	handshake, out := io.Pipe()
+	r.handshake = handshake
+	result := make(chan error, 1)
+	go r.live(result, out, theirs)
+	r.started = context.AfterFunc(r.startCtx, func() { r.end(0) })
+	return <-result
+}
+
+// openPipes makes the pipes of the standard streams and returns the process's
+// ends of them.
+func (r *runner) openPipes() ([]*os.File, error) {
+	var theirs, ours []*os.File
+	for i := range 3 {
+		from, to, err := os.Pipe()
+		if err != nil {
+			closeAll(theirs...)
+			closeAll(ours...)
+			return nil, err
+		}
+		if i == 0 {
+			from, to = to, from
+		}
+		ours, theirs = append(ours, from), append(theirs, to)
+	}
+	r.stdin, r.stdout, r.stderr = ours[0], ours[1], ours[2]
+	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	return theirs, nil
+}
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// live starts the process, sends the result of that, and waits for the end of
+// the process. All of it happens in one goroutine that keeps its thread: on
+// Linux the kernel signals the process when the thread that started it ends,
+// and a thread without a goroutine of its own may end at any time.
+func (r *runner) live(result chan<- error, out *io.PipeWriter, theirs []*os.File) {
+	defer close(r.exited)
+	runtime.LockOSThread()
+	err := r.cmd.Start()
+	closeAll(theirs...)
+	if err != nil {
+		err = r.startError(err)
+	} else {
+		r.setPID(r.cmd.Process.Pid)
+	}
+	result <- err
+	var readers sync.WaitGroup
+	if err == nil {
+		readers.Go(func() { r.readStdout(out) })
+		readers.Go(func() { r.log.lines(r.stderr, "stderr") })
+		awaitExit(r.cmd)
+		r.collect()
+	}
+	runtime.UnlockOSThread()
+	// A child of the process may have left its group and still hold the pipes.
+	timeout := time.AfterFunc(drainLimit, func() { closeAll(r.stdout, r.stderr) })
+	readers.Wait()
+	timeout.Stop()
+	_ = out.Close()
+	closeAll(r.stdin, r.stdout, r.stderr)
+	_ = os.RemoveAll(r.dir)
+}
+
+// setPID notes that the process runs, and kills it if that was asked for before.
+func (r *runner) setPID(pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pid = pid
+	if r.killed {
+		killGroup(pid)
+	}
+}
+
+// collect kills what an ended process has started, and only then collects the
+// process: until then, no other process can have its id.
+func (r *runner) collect() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	killGroup(r.pid)
+	r.pid = 0
+	_ = r.cmd.Wait()
+	r.state = r.cmd.ProcessState.String()
+}
+
+// readStdout hands the handshake to go-plugin if it is as it must be, and the
+// rest to the log.
+func (r *runner) readStdout(out *io.PipeWriter) {
+	line, rest := firstLine(r.stdout)
+	if err := r.program.checkHandshake(line); err == nil {
+		_, _ = io.WriteString(out, line+"\n")
+	} else {
+		if line != "" && !isHandshake(line) {
+			r.log.line(line, "stdout")
+		}
+		r.mu.Lock()
+		r.fault = err
+		r.mu.Unlock()
+	}
+	_ = out.Close()
+	r.log.lines(rest, "stdout")
+}
+
+// startError explains why the system did not start the process.
+func (r *runner) startError(err error) error {
+	code, cause := core.CodeBadConfig, withoutPath(err)
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		cause = fmt.Errorf("the file is no program for %s/%s", runtime.GOOS, runtime.GOARCH)
+	case errors.Is(err, fs.ErrNotExist):
+		cause = errors.New("the interpreter or loader that the file asks for is not there")
+	case errors.Is(err, fs.ErrPermission):
+		cause = errors.New("the system does not let this user execute the file")
+	default:
+		code = core.CodeUnavailable
+	}
+	return r.program.errorf(code, ": %s: %w", r.program.Path, cause)
+}
+
+// handshakeError returns what is wrong with the handshake, or nil.
+func (r *runner) handshakeError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
+}
+
+// endState returns how the process ended, such as "exit status 3"; an empty text
+// while it runs.
+func (r *runner) endState() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// runningPID returns the id of the process; zero if it does not run.
+func (r *runner) runningPID() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pid
+}
+
+// done returns exited.
+func (r *runner) done() <-chan struct{} { return r.exited }
+
+// end asks the process to end. After grace it kills the process with all that it
+// has started. It does not wait for the end that follows a kill.
+func (r *runner) end(grace time.Duration) {
+	_ = r.stdin.Close()
+	if grace > 0 {
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-r.exited:
+			return
+		case <-t.C:
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.killed = true
+	if r.pid != 0 {
+		killGroup(r.pid)
+	}
+}
+
+// Wait implements runner.Runner.
+func (r *runner) Wait(ctx context.Context) error {
+	select {
+	case <-r.exited:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Kill implements runner.Runner.
+func (r *runner) Kill(context.Context) error {
+	if r.stdin != nil {
+		r.end(0)
+	}
+	return nil
+}
+
+// PluginToHost implements runner.Runner. It refuses an address at which a plugin
+// must not listen.
+func (r *runner) PluginToHost(network, address string) (string, string, error) {
+	if err := r.program.checkAddress(network, address, r.dir); err != nil {
+		return "", "", err
+	}
+	return network, address, nil
+}
+
+// HostToPlugin implements runner.Runner. It changes nothing.
+func (r *runner) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// The rest of runner.Runner. What a process prints to standard error is logged
+// by the runner itself.
+
+func (r *runner) Stdout() io.ReadCloser           { return r.handshake }
+func (r *runner) Stderr() io.ReadCloser           { return io.NopCloser(strings.NewReader("")) }
+func (r *runner) Name() string                    { return r.program.Name }
+func (r *runner) ID() string                      { return r.program.Name }
+func (r *runner) Diagnose(context.Context) string { return "" }

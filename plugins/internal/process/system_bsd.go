@@ -1,0 +1,21 @@
+//go:build unix && !linux && !darwin
+
+// What other systems of the Unix family have beside system_unix.go. Read on in
+// system_unix.go.
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+const waitid, waitidOptions = 0, 0 // not used
+
+// executeOpened leaves cmd as it is: there is no way to execute an opened file.
+// The check that nobody else may write the file or its folders must be enough.
+func executeOpened(*exec.Cmd, *os.File, bool) error { return nil }
+
+// ownGroup puts the process into a group of its own.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,0 +1,41 @@
+//go:build !unix
+
+// All that is different on Windows. Read on in file.go.
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+func openFile(path string) (*os.File, error) { return os.Open(path) }
+
+// isExecutable leaves the decision to the system.
+func isExecutable(os.FileInfo) bool { return true }
+
+// checkOthersCannotWrite leaves the decision to the system.
+func checkOthersCannotWrite(os.FileInfo, bool) error { return nil }
+
+// executeOpened leaves cmd as it is: the system keeps a file that is open for
+// reading from being exchanged.
+func executeOpened(*exec.Cmd, *os.File, bool) error { return nil }
+
+func ownGroup() *syscall.SysProcAttr { return nil }
+
+// awaitExit waits for the end of a process.
+func awaitExit(cmd *exec.Cmd) { _ = cmd.Wait() }
+
+// killGroup kills the process. Others that it started must end by themselves.
+func killGroup(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
+		_ = p.Release()
+	}
+}
+
+// endSignals ask a plugin to end.
+var endSignals = []os.Signal{os.Interrupt}
+
+func killOwnGroup() {}

@@ -1,0 +1,69 @@
+//go:build unix
+
+// What all systems of the Unix family have. Read on in system_other.go.
+
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
+)
+
+// openFile opens a file without waiting for one that is a pipe.
+func openFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+}
+
+func isExecutable(info os.FileInfo) bool { return info.Mode()&0o111 != 0 }
+
+// checkOthersCannotWrite reports who else may write to a file or a folder. In a
+// folder above the one of the program, the sticky bit is enough: with it, only
+// the owner of an entry can exchange the entry.
+func checkOthersCannotWrite(info os.FileInfo, above bool) error {
+	mode, euid := info.Mode(), os.Geteuid()
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if ok && stat.Uid != 0 && int(stat.Uid) != euid {
+		return errors.New("belongs to another user: it must be this user's or root's")
+	}
+	if mode.Perm()&0o022 != 0 && !(above && mode&os.ModeSticky != 0) {
+		return errors.New("may be written by others (chmod go-w)")
+	}
+	return nil
+}
+
+// awaitExit waits for the end of a process. Where the system has waitid, it
+// leaves the process as a zombie, so that its id, which is also that of its
+// group, stays its own until the group was killed.
+func awaitExit(cmd *exec.Cmd) {
+	if waitid == 0 {
+		_ = cmd.Wait()
+		return
+	}
+	const byID = 1 // P_PID
+	var info [128]byte
+	for {
+		_, _, errno := syscall.Syscall6(waitid, byID, uintptr(cmd.Process.Pid),
+			uintptr(unsafe.Pointer(&info[0])), waitidOptions, 0, 0)
+		if errno != syscall.EINTR {
+			return
+		}
+	}
+}
+
+// killGroup kills a process and all of its group.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+// endSignals ask a plugin to end. On Linux, the kernel sends the first one when
+// the host dies.
+var endSignals = []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+
+// killOwnGroup kills this process with all that it has started, if the host gave
+// it a process group of its own.
+func killOwnGroup() {
+	if syscall.Getpgrp() == os.Getpid() {
+		_ = syscall.Kill(0, syscall.SIGKILL)
+	}
+}

@@ -1,0 +1,155 @@
+// How the files and texts of a Config are loaded. This is the last file.
+
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/faults"
+	"github.com/authsession/authsession/providers/internal/files"
+)
+
+// A certificate and a key that do not match are read again: another process may have replaced one
+// file after the other while they were read.
+const (
+	maxReads  = 3
+	readPause = 50 * time.Millisecond
+)
+
+// Load reads what c names, with the limits of files.Read.
+//
+// The error is [core.CodeBadConfig] if something is missing, unreadable, encrypted, expired or not yet
+// valid, or if certificate and key do not match. It names the file and does not contain its
+// content. With rotating, the files were loaded before and another process replaces them: then a
+// fault of a file is [core.CodeUnavailable], as the other process may be between two writes; only a
+// certificate that is expired or not yet valid stays CodeBadConfig. Errors about files and certificates
+// are [core.Error.Local].
+//
+// Load waits at most some 100 ms, for a certificate and a key in files to match, and stops waiting
+// when ctx ends. It is safe for concurrent use.
+func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
+	b, err := c.load()
+	for n := 1; n < maxReads && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
+		select {
+		case <-ctx.Done():
+			return Bundle{}, core.LocalErrorf(core.CodeUnavailable, "%w; %w", core.Cause(err),
+				context.Cause(ctx))
+		case <-time.After(readPause):
+		}
+		b, err = c.load()
+	}
+	var outOfTime *validityError
+	if err != nil && rotating && c.HasFiles() && !errors.As(err, &outOfTime) {
+		return Bundle{}, files.Unavailable(err)
+	}
+	return b, err
+}
+
+func (c Config) load() (b Bundle, err error) {
+	if err := faults.BadConfig(c.Check("")); err != nil {
+		return b, err
+	}
+	if c.CAFile != "" || !c.CA.IsZero() {
+		src, data, err := readPart("ca", c.CAFile, c.CA)
+		if err != nil {
+			return b, err
+		}
+		if b.Roots, err = rootsPEM(data); err != nil {
+			return Bundle{}, src.wrap(err)
+		}
+	}
+	var pair identity
+	switch {
+	case c.hasP12():
+		pair, err = c.loadP12()
+	case c.hasPEM():
+		pair, err = c.loadPEM()
+	default:
+		return b, nil
+	}
+	if err != nil {
+		return Bundle{}, err
+	}
+	if b.Cert, err = pair.encode(); err != nil {
+		return Bundle{}, err
+	}
+	b.Leaf = pair.chain[0]
+	return b, nil
+}
+
+func (c Config) loadPEM() (identity, error) {
+	src, data, err := readPart("cert", c.CertFile, c.Cert)
+	if err != nil {
+		return identity{}, err
+	}
+	cert, err := parsePEM(data)
+	if err == nil {
+		err = cert.require(true, c.KeyFile == "" && c.Key.IsZero())
+	}
+	if err != nil {
+		return identity{}, src.wrap(err)
+	}
+	keySrc, key := src, cert
+	if c.KeyFile != "" || !c.Key.IsZero() {
+		if keySrc, data, err = readPart("key", c.KeyFile, c.Key); err != nil {
+			return identity{}, err
+		}
+		if key, err = parsePEM(data); err == nil {
+			err = key.require(false, true)
+		}
+		if err != nil {
+			return identity{}, keySrc.wrap(err)
+		}
+	}
+	chain, err := orderChain(cert.certs, key.keys[0])
+	if err != nil {
+		return identity{}, core.LocalErrorf(core.CodeBadConfig, "%s and %s: %w", src, keySrc, err)
+	}
+	return identity{src, chain, key.keys[0]}, src.wrap(checkValidity(chain[0], time.Now()))
+}
+
+func (c Config) loadP12() (identity, error) {
+	src := originOf("p12", c.P12File)
+	var data []byte
+	var err error
+	if c.P12File != "" {
+		data, err = files.Read(c.P12File)
+	} else {
+		data, err = decodeBase64(c.P12)
+	}
+	if err != nil {
+		return identity{}, err
+	}
+	if strings.Contains(string(data[:min(len(data), 1024)]), "-----BEGIN") {
+		return identity{}, src.wrap(errors.New("is PEM, not PKCS #12: use cert and key"))
+	}
+	private, leaf, issuers, err := decodePKCS12(data, c.P12Password)
+	if err != nil {
+		return identity{}, src.wrap(err)
+	}
+	key, err := newKey(private)
+	if err != nil {
+		return identity{}, src.wrap(err)
+	}
+	chain, err := orderChain(append([]*x509.Certificate{leaf}, issuers...), key)
+	if err == nil {
+		err = checkValidity(chain[0], time.Now())
+	}
+	return identity{src, chain, key}, src.wrap(err)
+}
+
+// TLSConfig returns a new configuration for a provider's own requests, with what c names. Arguments
+// and errors are those of [Config.Load].
+func (c Config) TLSConfig(ctx context.Context, rotating bool) (*tls.Config, error) {
+	b, err := c.Load(ctx, rotating)
+	if err != nil {
+		return nil, err
+	}
+	return b.TLSConfig()
+}

@@ -1,0 +1,202 @@
+// The checks of the settings.
+//
+// Read on in provider.go.
+
+package oauth2
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/baseurl"
+	"github.com/authsession/authsession/providers/internal/grant"
+)
+
+// Validate reports, as core faults, what is wrong with the settings beyond their types. It reads no
+// file and sends nothing. The environment does not matter.
+func (c *Config) Validate(core.Environment) error {
+	return errors.Join(
+		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
+		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
+		c.checkParams(), c.checkTarget(),
+	)
+}
+
+func (c *Config) checkServer() error {
+	var faults []error
+	switch {
+	case c.Issuer == "" && c.TokenURL == "":
+		faults = append(faults, core.Faultf("token_url", "missing; give issuer or token_url"))
+	case c.Issuer != "" && c.TokenURL != "":
+		faults = append(faults, core.Faultf("token_url", "give either issuer or token_url"))
+	}
+	faults = append(faults, c.checkURLs(map[string]string{
+		"issuer": c.Issuer, "token_url": c.TokenURL, "revocation_url": c.RevocationURL,
+	}))
+	if strings.Contains(c.Issuer, "?") {
+		faults = append(faults, core.Faultf("issuer", "must not have a query (RFC 8414 §2)"))
+	}
+	if err := baseurl.Check(c.BaseURL); err != nil {
+		faults = append(faults, core.Faultf("base_url", "%v", err))
+	}
+	return errors.Join(faults...)
+}
+
+// checkURLs checks the URLs of the authorization server that are set. urls maps settings to values.
+func (c *Config) checkURLs(urls map[string]string) error {
+	var faults []error
+	for _, setting := range slices.Sorted(maps.Keys(urls)) {
+		if urls[setting] == "" {
+			continue
+		}
+		if err := checkURL(urls[setting], c.AllowHTTP); err != nil {
+			faults = append(faults, core.Faultf(setting, "%v", err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// grantSetting is a setting that only some grants use.
+type grantSetting struct {
+	name  string
+	given bool
+}
+
+func (c *Config) grantSettings() []grantSetting {
+	return []grantSetting{
+		{"refresh_token", !c.RefreshToken.IsZero()},
+		{"assertion", c.Assertion.exists() || c.Assertion.describesJWT()},
+		{"subject_token", !c.SubjectToken.IsZero() || c.SubjectTokenFile != ""},
+		{"actor_token", !c.ActorToken.IsZero() || c.ActorTokenFile != ""},
+		{"authorization_url", c.AuthorizationURL != ""},
+		{"device_authorization_url", c.DeviceAuthorizationURL != ""},
+		{"pushed_authorization_url", c.PushedAuthorizationURL != ""},
+		{"jwks_url", c.JWKSURL != ""},
+		{"authorization_params", len(c.AuthorizationParams) > 0},
+	}
+}
+
+// checkGrant reports what the grant needs and the settings lack, and the settings that are for
+// other grants.
+func (c *Config) checkGrant() error {
+	g := grantNamed(c.Grant)
+	if g == nil {
+		all := grantNames(func(*grantType) bool { return true })
+		return core.Faultf("grant", "want one of %s", strings.Join(all, ", "))
+	}
+	var faults []error
+	if g.check != nil {
+		faults = append(faults, g.check(c))
+	}
+	for _, setting := range c.grantSettings() {
+		if !setting.given || slices.Contains(g.settings, setting.name) {
+			continue
+		}
+		users := grantNames(func(g *grantType) bool { return slices.Contains(g.settings, setting.name) })
+		noun := "grant"
+		if len(users) > 1 {
+			noun = "grants"
+		}
+		faults = append(faults,
+			core.Faultf(setting.name, "is for the %s %s", noun, strings.Join(users, " and ")))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) checkSignIn() error {
+	err := c.checkURLs(map[string]string{
+		"authorization_url": c.AuthorizationURL, "device_authorization_url": c.DeviceAuthorizationURL,
+		"pushed_authorization_url": c.PushedAuthorizationURL, "jwks_url": c.JWKSURL,
+	})
+	if c.JWKSURL != "" && c.Issuer == "" {
+		err = errors.Join(err, core.Faultf("jwks_url", "needs issuer, which an ID token must name"))
+	}
+	return err
+}
+
+func (r Redirect) check() error {
+	var faults []error
+	if r.Port < 0 || r.Port > 65535 {
+		faults = append(faults, core.Faultf("redirect.port", "want 0 to 65535"))
+	}
+	if r.Path != "" && !isPlainPath(r.Path) {
+		faults = append(faults, core.Faultf("redirect.path", "is not a plain path, such as /callback"))
+	}
+	if !slices.Contains([]string{"", "127.0.0.1", "localhost", "::1"}, r.Host) {
+		faults = append(faults, core.Faultf("redirect.host", "want 127.0.0.1, localhost or ::1"))
+	}
+	return errors.Join(faults...)
+}
+
+// isPlainPath reports whether s is a path that needs no escaping.
+func isPlainPath(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || s[0] != '/' || u.Path != s || u.Host != "" {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// authorizationParams are the parameters of an authorization request that the provider sets.
+var authorizationParams = []string{
+	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience",
+	"dpop_jkt",
+}
+
+func (c *Config) checkAuthorizationParams() error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationParams)) {
+		switch {
+		case name == "":
+			faults = append(faults, core.Faultf("authorization_params", "a parameter has no name"))
+		case slices.Contains(authorizationParams, name) || grant.Reserved(name):
+			faults = append(faults, core.Fault{
+				Path:    []string{"authorization_params", name},
+				Problem: "belongs to the grant; there is a setting for it if it can be chosen",
+			})
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkTarget checks what a token is for.
+func (c *Config) checkTarget() error {
+	var faults []error
+	for i, resource := range c.Resource {
+		if u, err := url.Parse(resource); err != nil || !u.IsAbs() || u.Fragment != "" {
+			faults = append(faults, core.Faultf("resource",
+				"number %d is not an absolute URI without a fragment (RFC 8707 §2)", i+1))
+		}
+	}
+	for i, scope := range c.Scopes {
+		if !grant.IsScope(scope) {
+			faults = append(faults, core.Faultf("scopes",
+				"number %d is not a scope (RFC 6749 §3.3); list several one by one", i+1))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) checkParams() error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
+		problem := ""
+		switch {
+		case name == "":
+			faults = append(faults, core.Faultf("params", "a parameter has no name"))
+		case grant.Reserved(name):
+			problem = "belongs to the grant; there is a setting for it"
+		case name == "audience" && c.Audience != "" || name == "resource" && len(c.Resource) > 0:
+			problem = "is given as a setting, too"
+		}
+		if problem != "" {
+			faults = append(faults, core.Fault{Path: []string{"params", name}, Problem: problem})
+		}
+	}
+	return errors.Join(faults...)
+}

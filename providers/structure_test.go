@@ -1,0 +1,40 @@
+//go:build !race
+
+// These tests read sources and start no goroutine: the race detector would only slow them down.
+
+package providers_test
+
+import (
+	"testing"
+
+	fileuses "github.com/authsession/authsession/internal/uses"
+)
+
+// readingOrders are the ways through the packages that have several files: the first comment of
+// each file names the next one. Package oauth2 has a test of its own.
+var readingOrders = map[string]struct {
+	files    []string
+	backward int // how many pairs of files may have the earlier one use the later one
+}{
+	"exec": {[]string{
+		"exec.go", "template.go", "output.go", "group_unix.go", "group_other.go", "run.go",
+	}, 3},
+	"gs": {[]string{
+		"gs.go", "text.go", "site.go", "config.go", "check.go", "provider.go",
+		"msgpack.go", "body.go", "errors.go", "session.go", "call.go", "rest.go", "websocket.go",
+	}, 4},
+	"internal/browser": {[]string{"browser.go", "page.go"}, 1},
+	"internal/certs":   {[]string{"certs.go", "pem.go", "pkcs12.go", "check.go", "load.go"}, 0},
+	"internal/dpop":    {[]string{"dpop.go", "proof.go", "nonce.go"}, 1},
+	"internal/grant": {[]string{"grant.go", "auth.go", "answer.go", "clock.go", "send.go",
+		"revoke.go"}, 3},
+	"internal/jose": {[]string{"jose.go", "key.go"}, 0},
+}
+
+func TestReadingOrders(t *testing.T) {
+	for dir, order := range readingOrders {
+		t.Run(dir, func(t *testing.T) {
+			fileuses.CheckOrder(t, dir, order.files, order.backward)
+		})
+	}
+}

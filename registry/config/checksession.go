@@ -1,0 +1,155 @@
+// Read on in load.go.
+
+package config
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry"
+)
+
+// checked is a session that was checked, with its entry in the registry.
+type checked struct {
+	*variant
+	entry registry.Entry
+}
+
+// entriesOf returns the sessions as the registry takes them, sorted, without
+// those whose provider or environment is not known.
+func entriesOf(sessions map[string]*checked) []registry.Entry {
+	out := make([]registry.Entry, 0, len(sessions))
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		if s := sessions[name]; s.known && s.environmentOK {
+			out = append(out, s.entry)
+		}
+	}
+	return out
+}
+
+// check checks the values of a session and makes its entry. The registry checks
+// the settings.
+func (c *checker) check(ctx context.Context, v *variant) *checked {
+	keys := c.decode(v)
+	settings := object(v.values, "settings") // those in keys have secrets as text
+	if v.isDescribed() && !v.environmentOK { // else the registry checks them as a whole
+		path := append(slices.Clip(v.path), "settings")
+		c.unknownKeys(path, settings, v.factory.Settings())
+	}
+	opts := c.options
+	opts.Origins, opts.RefusedStatus = keys.Origins, keys.RefusedStatus
+	opts.Lazy, opts.KeepFresh, opts.Early = keys.Lazy, keys.KeepFresh, keys.Early
+	opts.Timeout, opts.AllowHTTP, opts.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
+	if store, ok := v.values["store"].(map[string]any); ok {
+		opts.Store = c.stores.store(ctx, store, v.locate)
+	}
+	return &checked{v, registry.Entry{
+		Name: v.name, Kind: keys.Provider, Environment: v.environment,
+		Settings: settings, Inputs: keys.Inputs, Options: opts,
+	}}
+}
+
+// decode reads the keys of a session. A key that is not given has the value of
+// the program's options. Elements of lists that are faulty are left out.
+func (c *checker) decode(v *variant) sessionKeys {
+	var keys sessionKeys
+	keys.optionKeys = optionKeys{
+		Lazy: c.options.Lazy, KeepFresh: c.options.KeepFresh, Early: c.options.Early,
+		Timeout: c.options.Timeout, AllowHTTP: c.options.AllowHTTP,
+		NoReplay: c.options.NoReplay, RefusedStatus: c.options.RefusedStatus,
+	}
+	given := v.values
+	if _, ok := given["store"].(map[string]any); ok { // its keys depend on its kind
+		given = maps.Clone(given)
+		delete(given, "store")
+	}
+	before := len(c.found.faults)
+	c.found.addDecoded(core.DecodeSettings(given, &keys), nil, v.locate)
+	decoded := c.found.faults[before:]
+	keys.Origins = checkEach(
+		c.found, v, decoded, "origins", keys.Origins,
+		`want an origin, such as "https://api.example.com"`,
+		func(o string) core.Options { return core.Options{Origins: []string{o}} })
+	keys.RefusedStatus = checkEach(
+		c.found, v, decoded, "refused_status", keys.RefusedStatus,
+		"want a number from 400 to 599",
+		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
+	return keys
+}
+
+// checkEach returns the values of a list that are good as options of a session,
+// and reports the others, except those that decoded reports already: they have a
+// wrong type.
+func checkEach[T any](
+	found *report, v *variant, decoded []Fault, key string, list []T, problem string,
+	options func(T) core.Options,
+) (good []T) {
+	for i, value := range list {
+		if opts := options(value); opts.Check() == nil {
+			good = append(good, value)
+			continue
+		}
+		full, where := v.locate([]string{key, strconv.Itoa(i)})
+		fault := where.fault(full, problem)
+		known := func(f Fault) bool { return f.Key == fault.Key }
+		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
+			found.faults = append(found.faults, fault)
+		}
+	}
+	return good
+}
+
+// addSettings reports what the registry found in the entries of sessions. It
+// reports false if err has nothing about them.
+func (r *report) addSettings(err error, sessions map[string]*checked) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		any := false
+		for _, err := range joined.Unwrap() {
+			any = r.addSettings(err, sessions) || any
+		}
+		return any
+	}
+	e, ok := err.(*core.Error)
+	if !ok || sessions[e.Session] == nil {
+		return false
+	}
+	r.addDecoded(e, []string{"settings"}, sessions[e.Session].locate)
+	return true
+}
+
+// checkSettings asks the registry about the settings of sessions. Their inputs
+// are checked by checkInputs, which knows their places.
+func (c *checker) checkSettings(sessions map[string]*checked) {
+	entries := entriesOf(sessions)
+	for i := range entries {
+		entries[i].Inputs = nil
+	}
+	c.found.addSettings(c.kinds.Check(entries), sessions)
+}
+
+// checkInputs reports inputs that name no session, or that lead back to the
+// session that has them.
+func (c *checker) checkInputs(sessions map[string]*checked) {
+	var entries []registry.Entry
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		s := sessions[name]
+		inputs := maps.Clone(s.entry.Inputs)
+		maps.DeleteFunc(inputs, func(role, _ string) bool { // the decoder has reported others
+			switch object(s.values, "inputs")[role].(type) {
+			case string, core.Secret:
+				return false
+			}
+			return true
+		})
+		entries = append(entries, registry.Entry{Name: name, Inputs: inputs})
+	}
+	for _, f := range registry.CheckInputs(entries) {
+		full, where := sessions[f.Session].locate([]string{"inputs", f.Role})
+		if !c.found.isUnusable(full) {
+			c.found.addAt(where, full, f.Problem)
+		}
+	}
+}

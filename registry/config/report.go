@@ -1,0 +1,72 @@
+// Read on in readfile.go.
+
+package config
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+)
+
+// report collects the faults of one load.
+type report struct {
+	faults []Fault
+	// unusable are the joined paths, where they were written, of values that
+	// could not be read and of references that could not be resolved. What else
+	// is wrong with such a value is not reported.
+	unusable map[string]bool
+	// unresolved says that no reference is resolved, as for [Check]. Then every
+	// value with a reference is unusable, and that is no fault.
+	unresolved bool
+}
+
+func newReport() *report { return &report{unusable: map[string]bool{}} }
+
+// add reports a fault of the value at a path.
+func (r *report) add(at locator, path []string, problem string) {
+	full, where := at(path)
+	r.addAt(where, full, problem)
+}
+
+// addAt reports a fault at a place.
+func (r *report) addAt(where place, path []string, problem string) {
+	r.faults = append(r.faults, where.fault(path, problem))
+}
+
+// isUnusable reports whether the value that was written at a path, or one
+// around it, could not be read.
+func (r *report) isUnusable(path []string) bool {
+	for n := len(path); n > 0; n-- {
+		if r.unusable[join(path[:n])] {
+			return true
+		}
+	}
+	return false
+}
+
+// addDecoded reports the faults that core's decoder found in the value at
+// prefix, except those of unusable values.
+func (r *report) addDecoded(err error, prefix []string, at locator) {
+	if err == nil {
+		return
+	}
+	var faults core.Faults
+	if !errors.As(err, &faults) {
+		prefix, faults = nil, core.Faults{{Problem: reason(err)}}
+	}
+	for _, f := range faults {
+		full, where := at(slices.Concat(prefix, f.Path))
+		if !r.isUnusable(full) || r.unresolved && refusesAnyText(f.Problem) {
+			r.addAt(where, full, f.Problem)
+		}
+	}
+}
+
+// refusesAnyText reports whether a problem is one of every text. Then a
+// reference is wrong whatever its value.
+func refusesAnyText(problem string) bool {
+	return problem == "want object" ||
+		strings.HasPrefix(problem, "want list of ") || strings.HasPrefix(problem, "want map of ")
+}

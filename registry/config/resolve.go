@@ -1,0 +1,204 @@
+// Read on in stores.go.
+
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry"
+)
+
+// resolver runs the second pass: it finds the provider and the environment of
+// each session, merges the session's layers and resolves the references in them.
+type resolver struct {
+	files, variables tree
+	keys             keySchemas
+	kinds            *registry.Registry
+	refs             *references
+	found            *report
+}
+
+// resolved is the outcome for the file as a whole.
+type resolved struct {
+	top            map[string]any // its keys without plugins; references only in sessions
+	environment    core.Environment
+	defaultSession string
+	sessions       map[string]*session
+}
+
+// resolve finds the sessions, their providers and environments.
+func (r *resolver) resolve(environment core.Environment) resolved {
+	out := resolved{top: r.top(), sessions: map[string]*session{}}
+	for name, value := range object(out.top, "sessions") {
+		path := []string{"sessions", name}
+		if _, ok := value.(map[string]any); !ok {
+			r.found.add(r.files.locate, path, "want an object with the key provider")
+			continue
+		}
+		out.sessions[name] = r.session(name, path)
+	}
+	inFile := textOf(out.top["environment"])
+	out.environment = r.environments(out.sessions).choose(environment, inFile)
+	out.defaultSession = r.defaultSession(textOf(out.top["default"]), out.sessions)
+	return out
+}
+
+func (r *resolver) environments(sessions map[string]*session) environments {
+	return environments{r.files, r.variables, sessions, r.found}
+}
+
+// top returns the keys of the files, without references in those whose values
+// this pass needs.
+func (r *resolver) top() map[string]any {
+	needed := map[string]any{}
+	for _, key := range []string{"environment", "default", "store"} {
+		needed[key] = r.files.values[key]
+	}
+	top := make(map[string]any, len(r.files.values))
+	merge(top, needed, "") // resolve writes to the copy
+	r.refs.resolve(nil, top, r.files.locate)
+	for key, value := range r.files.values {
+		if _, ok := needed[key]; !ok && key != "plugins" {
+			top[key] = value
+		}
+	}
+	return top
+}
+
+// session finds out a session's provider and its own environment.
+func (r *resolver) session(name string, path []string) *session {
+	s := &session{name: name, path: path}
+	layers := layersOf(s, "", r.files, r.variables, nil)
+	v := &variant{session: s, layers: layers}
+	kind := r.text(v, "provider")
+	f, err := r.kinds.Factory(kind)
+	if s.known = err == nil; s.known {
+		s.factory = f
+	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
+		_, where := v.locate([]string{"provider"})
+		r.found.addAt(where, at, reason(err))
+	}
+	s.environment = core.Environment(r.text(v, "environment"))
+	s.ownEnvironment = s.environment != ""
+	return s
+}
+
+// text returns the value of a key of a session that is a text, or "".
+func (r *resolver) text(v *variant, key string) string {
+	var value any
+	for _, l := range v.layers {
+		if given, ok := l.values[key]; ok {
+			value = given
+		}
+	}
+	if text, ok := value.(string); ok && hasReference(text) {
+		value = r.refs.resolveText([]string{key}, text, v.locate)
+	}
+	_, secret := value.(core.Secret)
+	if secret && r.found.isUnusable(append(slices.Clip(v.path), key)) {
+		return ""
+	}
+	return textOf(value)
+}
+
+// textOf returns the text of a value of the files or variables; "": it is none.
+func textOf(value any) string {
+	if s, ok := value.(core.Secret); ok {
+		return s.Reveal()
+	}
+	s, _ := value.(string)
+	return s
+}
+
+// defaultSession returns the name of the default session, which is inFiles
+// unless a variable names another one. It reports a session that there is not.
+func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) string {
+	path := []string{"default"}
+	name, where := inFiles, r.files.places[join(path)]
+	if v, ok := r.variables.values["default"].(core.Secret); ok {
+		name, where = v.Reveal(), r.variables.places[join(path)]
+	}
+	if name == "" || r.found.unusable[join(path)] || r.files.values["sessions"] == nil {
+		return ""
+	}
+	if _, ok := r.files.object("sessions")[name]; !ok {
+		known := slices.Sorted(maps.Keys(sessions))
+		r.found.addAt(where, path, "unknown session"+hint(name, known))
+	}
+	return name
+}
+
+// variant merges the layers of a session in its environment and resolves the
+// references. It copies what it merges: the trees stay as they were parsed,
+// because several variants use them.
+func (r *resolver) variant(s *session) *variant {
+	env := s.environment
+	if !s.environmentOK {
+		env = ""
+	}
+	v := &variant{session: s, values: map[string]any{}}
+	v.layers = layersOf(s, env, r.files, r.variables, r.keys.environment)
+	for _, l := range v.layers {
+		if l.only != nil {
+			merge(v.values, filter(l.values, l.only), "")
+			continue
+		}
+		merge(v.values, l.values, "environments")
+	}
+	r.mergeStore(v)
+	r.refs.resolve(nil, v.values, v.locate)
+	return v
+}
+
+// filter returns the part of values that a schema knows.
+func filter(values map[string]any, schema []core.Setting) map[string]any {
+	out := make(map[string]any, len(values))
+	for _, s := range schema {
+		if v, ok := values[s.Name]; ok {
+			out[s.Name] = v
+		}
+	}
+	return out
+}
+
+// mergeStore merges a session's key store: that of all sessions, of this one,
+// and of its environment. A layer that names another kind than the layers before
+// it replaces them.
+func (r *resolver) mergeStore(v *variant) {
+	delete(v.values, "store")
+	layers := []layer{
+		{places: r.files.places, values: r.files.values},
+		{places: r.variables.places, values: r.variables.values},
+	}
+	var out map[string]any
+	for _, l := range append(layers, v.layers...) {
+		given, ok := l.values["store"].(map[string]any)
+		if !ok {
+			if wrong := l.values["store"]; wrong != nil && len(l.path) > 0 {
+				v.values["store"], v.storeLayers = wrong, append(v.storeLayers, l)
+				return // the decoder reports it
+			}
+			continue
+		}
+		if namesAnotherKind(given, out) {
+			out, v.storeLayers = nil, nil
+		}
+		if out == nil {
+			out = map[string]any{}
+		}
+		merge(out, given, "")
+		v.storeLayers = append(v.storeLayers, l)
+	}
+	if out != nil {
+		v.values["store"] = out
+	}
+}
+
+// namesAnotherKind reports whether a store's values name another kind than those
+// before.
+func namesAnotherKind(given, before map[string]any) bool {
+	kind, kindBefore := given["kind"], before["kind"]
+	return kind != nil && kindBefore != nil && textOf(kind) != textOf(kindBefore)
+}

@@ -1,0 +1,20 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/authsession/authsession/internal/uses"
+)
+
+// readingOrder is the way through the package: the first comment of each file names the next one.
+var readingOrder = []string{
+	"doc.go", "options.go", "faults.go", "place.go", "tree.go", "report.go",
+	"readfile.go", "parser.go", "json.go", "toml.go", "yaml.go", "references.go", "parse.go",
+	"keys.go", "storekinds.go", "plugins.go", "variables.go", "match.go",
+	"session.go", "environment.go", "resolve.go",
+	"stores.go", "checkkeys.go", "checksession.go",
+	"load.go", "config.go", "watch.go", "check.go", "source.go", "schema.go",
+}
+
+// TestReadingOrder proves that the package can be read in one direction.
+func TestReadingOrder(t *testing.T) { uses.CheckOrder(t, ".", readingOrder, 0) }

@@ -1,0 +1,85 @@
+// Read on in registry.go.
+
+package registry
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/authsession/authsession/core"
+)
+
+// kinds are factories by kind. They are exchanged as a whole and never written
+// to.
+type kinds struct {
+	factories map[string]core.Factory
+	names     []string // sorted
+}
+
+func newKinds(factories []core.Factory) (*kinds, error) {
+	k := &kinds{factories: make(map[string]core.Factory, len(factories))}
+	var errs []error
+	for i, f := range factories {
+		kind := f.Info().Kind
+		switch _, twice := k.factories[kind]; {
+		case kind == "":
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
+				"factory %d of the registry has no kind", i))
+		case twice:
+			errs = append(errs, core.Errorf(core.CodeBadConfig,
+				"kind %q is in the registry twice", kind))
+		default:
+			k.factories[kind] = f
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	k.names = slices.Sorted(maps.Keys(k.factories))
+	return k, nil
+}
+
+// factory returns the factory of a kind. Its errors list the kinds.
+func (k *kinds) factory(kind string) (core.Factory, error) {
+	if f, ok := k.factories[kind]; ok {
+		return f, nil
+	}
+	known := strings.Join(k.names, ", ")
+	if kind == "" {
+		return core.Factory{}, core.Errorf(core.CodeBadConfig, "no provider is named; known: %s", known)
+	}
+	return core.Factory{}, core.Errorf(core.CodeBadConfig,
+		"unknown provider %q%s; known: %s (forgotten to give the factory to registry.New?)",
+		kind, core.DidYouMean(kind, k.names), known)
+}
+
+// check reports every fault of entries.
+func (k *kinds) check(entries []Entry) error {
+	var errs []error
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		if err := k.checkEntry(e); err != nil {
+			errs = append(errs, err)
+		}
+		if seen[e.Name] {
+			errs = append(errs, e.annotate(core.Errorf(core.CodeBadConfig, "the name is taken")))
+		}
+		seen[e.Name] = true
+	}
+	errs = append(errs, inputErrors(entries)...)
+	return errors.Join(errs...)
+}
+
+func (k *kinds) checkEntry(e Entry) error {
+	if e.Name == "" {
+		return e.annotate(core.Errorf(core.CodeBadConfig, "a session has no name"))
+	}
+	f, err := k.factory(e.Kind)
+	if err != nil {
+		return e.annotate(err)
+	}
+	settings, options := f.Check(e.Environment, e.Settings), e.Options.Check()
+	return errors.Join(e.annotate(settings), e.annotate(options))
+}
