@@ -79,6 +79,13 @@ func TestStatusOnTerminals(t *testing.T) {
 	for _, line := range strings.Split(narrow, "\n") {
 		require.LessOrEqual(t, len(line), 40, line)
 	}
+
+	narrow, _ = screen(t, 40, dir, nil, nil, "config", "explain", "prices", "settings.token")
+	require.Equal(t, "settings.token\n  value  REDACTED\n  from   authsession.yaml:3:82\n  what   The token.\n", narrow)
+	narrow, _ = screen(t, 40, dir, nil, nil, "kinds")
+	require.Contains(t, narrow, "\nbasic\n  what  A user name")
+	wide, _ = screen(t, 200, dir, nil, nil, "kinds")
+	require.Contains(t, wide, "KIND    WHAT\n")
 }
 
 // TestInitAsks: a person answers the questions of init.

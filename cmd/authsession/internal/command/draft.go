@@ -130,12 +130,12 @@ func (d *draft) open(name string, asked map[string]bool) bool {
 // text returns the configuration.
 func (d *draft) text() (string, error) {
 	session := &yaml.Node{Kind: yaml.MappingNode}
-	put(session, "provider", text(d.factory.Info().Kind), "")
+	put(session, "provider", textNode(d.factory.Info().Kind), "")
 	if d.environment != "" {
-		put(session, "environment", text(d.environment), "")
+		put(session, "environment", textNode(d.environment), "")
 	}
 	if len(d.origins) > 0 {
-		put(session, "origins", list(d.origins), "Where the credential may go. It goes nowhere else.")
+		put(session, "origins", listNode(d.origins), "Where the credential may go. It goes nowhere else.")
 	}
 	settings := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range d.factory.Settings() {
@@ -147,12 +147,12 @@ func (d *draft) text() (string, error) {
 	sessions := &yaml.Node{Kind: yaml.MappingNode}
 	put(sessions, d.name, session, "")
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	put(root, "default", text(d.name), "")
+	put(root, "default", textNode(d.name), "")
 	if d.store != "none" {
 		store := &yaml.Node{Kind: yaml.MappingNode}
-		put(store, "kind", text(d.store), "")
+		put(store, "kind", textNode(d.store), "")
 		if d.store == "file" && !mayHaveKeyring() {
-			put(store, "key_file", text("${env:HOME}/.config/authsession/key"),
+			put(store, "key_file", textNode("${env:HOME}/.config/authsession/key"),
 				"Encrypts the others. There was no keyring that could have it.")
 		}
 		put(root, "store", store, "Keeps credentials, so that the next command asks nobody.")
@@ -179,9 +179,9 @@ func (d *draft) putSetting(object *yaml.Node, prefix string, s core.Setting) {
 	switch {
 	case value == "":
 	case strings.HasPrefix(s.Type, "list of "):
-		put(object, s.Name, list(strings.Split(value, ",")), s.Doc)
+		put(object, s.Name, listNode(strings.Split(value, ",")), s.Doc)
 	case s.Type == "string" || s.Type == "duration" || s.Secret || strings.Contains(value, "${"):
-		put(object, s.Name, text(value), s.Doc)
+		put(object, s.Name, textNode(value), s.Doc)
 	default:
 		put(object, s.Name, &yaml.Node{Kind: yaml.ScalarNode, Value: value}, s.Doc)
 	}
@@ -199,23 +199,23 @@ func mayHaveKeyring() bool {
 }
 
 func put(object *yaml.Node, key string, value *yaml.Node, comment string) {
-	k := text(key)
+	k := textNode(key)
 	if comment != "" {
 		k.HeadComment = "# " + comment
 	}
 	object.Content = append(object.Content, k, value)
 }
 
-func text(s string) *yaml.Node {
+func textNode(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
 	return n
 }
 
-func list(items []string) *yaml.Node {
+func listNode(items []string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, item := range items {
-		n.Content = append(n.Content, text(strings.TrimSpace(item)))
+		n.Content = append(n.Content, textNode(strings.TrimSpace(item)))
 	}
 	return n
 }

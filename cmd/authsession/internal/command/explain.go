@@ -2,9 +2,7 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -75,18 +73,11 @@ func (a *app) explain(ctx context.Context, name, key string) error {
 			Keys    []sourceJSON `json:"keys"`
 		}{1, name, out})
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tFROM\tWHAT")
+	l := list{head: []string{"KEY", "VALUE", "FROM", "WHAT"}}
 	for _, s := range sources {
-		cells := []string{shortKey(s.Key, name), s.Value, s.String(), s.Doc}
-		for i, cell := range cells {
-			if cells[i] = printable(cell); cells[i] == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		l.add(shortKey(s.Key, name), s.Value, s.String(), s.Doc)
 	}
-	return w.Flush()
+	return a.printList(l)
 }
 
 // shortKey returns a key without the path of its session.

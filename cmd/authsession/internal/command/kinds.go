@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -111,12 +110,11 @@ func (a *app) listKinds(factories []core.Factory) error {
 			Kinds   []kindJSON `json:"kinds"`
 		}{1, out})
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KIND\tWHAT")
+	l := list{head: []string{"KIND", "WHAT"}}
 	for _, f := range factories {
-		fmt.Fprintf(w, "%s\t%s\n", f.Info().Kind, f.Info().Summary)
+		l.add(f.Info().Kind, f.Info().Summary)
 	}
-	return w.Flush()
+	return a.printList(l)
 }
 
 func (a *app) describeKind(f core.Factory) error {
@@ -127,10 +125,9 @@ func (a *app) describeKind(f core.Factory) error {
 			kindJSON
 		}{1, kindJSON{info.Kind, info.Summary, info.Environments, settingsJSON(f.Settings())}})
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SETTING\tTYPE\tDEFAULT\tWHAT")
-	describeSettings(w, "", f.Settings())
-	return w.Flush()
+	l := list{head: []string{"SETTING", "TYPE", "DEFAULT", "WHAT"}}
+	l.describe("", f.Settings())
+	return a.printList(l)
 }
 
 func settingsJSON(settings []core.Setting) []settingJSON {
@@ -143,25 +140,22 @@ func settingsJSON(settings []core.Setting) []settingJSON {
 	return out
 }
 
-func describeSettings(w *tabwriter.Writer, prefix string, settings []core.Setting) {
+// describe adds settings, those inside an object by their path.
+func (l *list) describe(prefix string, settings []core.Setting) {
 	for _, s := range settings {
-		value := s.Default
-		switch {
-		case s.Required && value == "":
+		value, what := s.Default, s.Doc
+		if s.Required && value == "" {
 			value = "required"
-		case value == "":
-			value = "-"
 		}
-		what := s.Doc
 		if len(s.Enum) > 0 {
 			what += " One of " + strings.Join(s.Enum, ", ") + "."
 		}
 		if s.Secret {
 			what += " Secret."
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\n", prefix, s.Name, s.Type, value, strings.TrimSpace(what))
+		l.add(prefix+s.Name, s.Type, value, strings.TrimSpace(what))
 		if s.Type == "object" {
-			describeSettings(w, prefix+s.Name+".", s.Fields)
+			l.describe(prefix+s.Name+".", s.Fields)
 		}
 	}
 }

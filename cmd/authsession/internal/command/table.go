@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -14,19 +15,72 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// table shows a session a line.
-func (a *app) table(sessions []sessionJSON) string {
+// list is a table: a row a line, or where the terminal is too narrow for that, a cell
+// a line.
+type list struct {
+	head []string
+	rows [][]string
+}
+
+// add adds a row. A cell that is empty is shown as "-".
+func (l *list) add(cells ...string) {
+	for i, cell := range cells {
+		if cells[i] = printable(cell); cells[i] == "" {
+			cells[i] = "-"
+		}
+	}
+	l.rows = append(l.rows, cells)
+}
+
+// table returns the list with a row a line.
+func (l *list) table() string {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "NAME\tPROVIDER\tENV\t%s\tSUBJECT\tEXPIRES\tORIGINS\n", a.paint("STATE",
-		colorPlain))
+	fmt.Fprintln(w, strings.Join(l.head, "\t"))
+	for _, row := range l.rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush() // a buffer takes everything
+	return trimLines(b.String())
+}
+
+// blocks returns the list with a cell a line.
+func (l *list) blocks() string {
+	var b bytes.Buffer
+	for _, row := range l.rows {
+		fmt.Fprintln(&b, row[0])
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for i, cell := range row[1:] {
+			if cell != "-" {
+				fmt.Fprintf(w, "  %s\t%s\n", strings.ToLower(l.head[i+1]), cell)
+			}
+		}
+		_ = w.Flush()
+	}
+	return trimLines(b.String())
+}
+
+// printList prints a list as the terminal has room for it.
+func (a *app) printList(l list) error {
+	text := l.table()
+	if tooWide(text, a.width()) {
+		text = l.blocks()
+	}
+	_, err := io.WriteString(a.stdout, text)
+	return err
+}
+
+// table shows a session a line.
+func (a *app) table(sessions []sessionJSON) string {
+	l := list{head: []string{
+		"NAME", "PROVIDER", "ENV", a.paint("STATE", colorPlain), "SUBJECT", "EXPIRES", "ORIGINS",
+	}}
 	for _, s := range sessions {
 		cells := s.cells()
 		cells[3] = a.paint(s.State.String(), colors[s.State])
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		l.rows = append(l.rows, cells)
 	}
-	_ = w.Flush()
-	return trimLines(b.String())
+	return l.table()
 }
 
 // cells are what a row of the table has.
