@@ -22,21 +22,17 @@ import (
 	"github.com/authsession/authsession/test/servers"
 )
 
-// authsessionProgram builds the command once.
-var authsessionProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "authsession-acceptance-")
-	if err != nil {
-		return "", err
-	}
+// buildAuthsession builds the command.
+func buildAuthsession(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", dir, ".")
 	build.Dir = "../../cmd/authsession"
 	build.Env = append(os.Environ(), "GOWORK=off")
 	out, err := build.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return filepath.Join(dir, "authsession"), nil
-})
+	require.NoError(t, err, string(out))
+	return filepath.Join(dir, "authsession")
+}
 
 // home is a user's folder with a configuration of the command.
 type home struct {
@@ -49,8 +45,7 @@ type home struct {
 // newHome makes a folder with a configuration, in which URL is that of an issuer.
 func newHome(t *testing.T, issuer *issuer, config string) *home {
 	t.Helper()
-	program, err := authsessionProgram()
-	require.NoError(t, err)
+	program := buildAuthsession(t)
 	h := &home{t: t, dir: t.TempDir(), program: program}
 	config = strings.ReplaceAll(config, "ISSUER", issuer.http.URL)
 	config = strings.ReplaceAll(config, "HOME", h.dir)

@@ -89,7 +89,7 @@ func (a *app) check(ctx context.Context, start bool) error {
 			Valid   bool   `json:"valid"`
 		}{1, a.origin, true})
 	}
-	a.sayOrigin()
+	a.sayIgnored()
 	_, err = fmt.Fprintf(a.stdout, "%s: no faults\n", strings.Join(a.origin.Files, ", "))
 	return err
 }

@@ -72,12 +72,16 @@ func localFiles() (found []string) {
 
 // sayOrigin tells the person where the configuration is.
 func (a *app) sayOrigin() {
-	if a.flags.quiet || a.json() {
-		return
+	if !a.flags.quiet && !a.json() {
+		fmt.Fprintf(a.stderr, "configuration: %s (%s)\n",
+			strings.Join(a.origin.Files, ", "), a.origin.From)
 	}
-	fmt.Fprintf(a.stderr, "configuration: %s (%s)\n", strings.Join(a.origin.Files, ", "),
-		a.origin.From)
-	if len(a.origin.Ignored) > 0 {
+	a.sayIgnored()
+}
+
+// sayIgnored tells the person which files are beside it and are not used.
+func (a *app) sayIgnored() {
+	if !a.flags.quiet && !a.json() && len(a.origin.Ignored) > 0 {
 		fmt.Fprintf(a.stderr, "not used: %s\n", strings.Join(a.origin.Ignored, ", "))
 	}
 }
