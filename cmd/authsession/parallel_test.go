@@ -20,18 +20,19 @@ type person struct {
 	dir    string
 }
 
-func newPerson(t *testing.T) *person {
+func newPerson(t *testing.T, keys string) *person {
 	s, err := startServer()
 	require.NoError(t, err)
 	t.Cleanup(s.close)
-	dir := folder(t, strings.ReplaceAll(`
+	dir := folder(t, strings.NewReplacer("URL", s.url, "KEYS", keys).Replace(`
 store: {kind: file, path: "${env:HOME}/store", key_file: "${env:HOME}/key"}
 sessions:
   me:
     provider: oauth2
     origins: ["https://git.example.com"]
+    KEYS
     settings: {grant: authorization_code, client_id: me, token_url: "URL/token", authorization_url: "URL/authorize"}
-`, "URL", s.url))
+`))
 	return &person{t, s, dir}
 }
 
@@ -91,7 +92,7 @@ func (s *server) counts() (issued, renewed, asked, spent int) {
 // TestHundredCommandsRenewOnce: a hundred commands and helpers find an expired token
 // and a refresh token that can be used once.
 func TestHundredCommandsRenewOnce(t *testing.T) {
-	p := newPerson(t)
+	p := newPerson(t, "")
 	require.NoError(t, p.server.control("lifetime", []string{"2"}))
 	_, err := p.run("", "authsession", "login")
 	require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestHundredCommandsRenewOnce(t *testing.T) {
 // TestOnePrompt: while a person signs in, other commands wait for the result, and
 // nobody is asked twice.
 func TestOnePrompt(t *testing.T) {
-	p := newPerson(t)
+	p := newPerson(t, "timeout: 1s") // the person takes longer than that
 	require.NoError(t, p.server.control("pending", []string{"1"}))
 	login := func(int) (string, []string) { return "", []string{"authsession", "login", "me"} }
 	var wg sync.WaitGroup
@@ -114,7 +115,7 @@ func TestOnePrompt(t *testing.T) {
 		_, _, asked, _ := p.server.counts()
 		return asked == 1
 	}, 20*time.Second, 20*time.Millisecond)
-	time.AfterFunc(time.Second, func() { _ = p.server.control("pending", []string{"0"}) })
+	time.AfterFunc(2500*time.Millisecond, func() { _ = p.server.control("pending", []string{"0"}) })
 	p.crowd(40, "token-1", askers)
 	wg.Wait()
 	issued, renewed, asked, _ := p.server.counts()
@@ -124,7 +125,7 @@ func TestOnePrompt(t *testing.T) {
 // TestNextProcessKnowsOfARefusal: what git erases, and what a Kubernetes client was
 // given before, is new for the next process.
 func TestNextProcessKnowsOfARefusal(t *testing.T) {
-	p := newPerson(t)
+	p := newPerson(t, "")
 	_, err := p.run("", "authsession", "login")
 	require.NoError(t, err)
 	_, err = p.run("protocol=https\nhost=git.example.com\nusername=oauth2\npassword=token-1\n\n",
