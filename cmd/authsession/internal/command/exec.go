@@ -60,17 +60,17 @@ not found.`,
 }
 
 func (a *app) exec(ctx context.Context, names, as, command []string) error {
-	var handings []handing
+	var assignments []assignment
 	for _, text := range as {
-		h, err := parseHanding(text)
+		h, err := parseAssignment(text)
 		if err != nil {
 			return err
 		}
-		handings = append(handings, h)
+		assignments = append(assignments, h)
 	}
 	var cleanup tidy
 	defer cleanup.run()
-	environ, err := a.prepareChild(ctx, names, handings, &cleanup)
+	environ, err := a.prepareChild(ctx, names, assignments, &cleanup)
 	if err == nil {
 		err = a.runChild(ctx, command, environ)
 	}
@@ -95,7 +95,7 @@ func (t *tidy) run() {
 
 // prepareChild returns the variables of the command.
 func (a *app) prepareChild(
-	ctx context.Context, names []string, handings []handing, cleanup *tidy,
+	ctx context.Context, names []string, assignments []assignment, cleanup *tidy,
 ) ([]string, error) {
 	cfg, err := a.load(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (a *app) prepareChild(
 		cleanup.add(func() { _ = s.Close(context.WithoutCancel(ctx)) })
 	}
 	environ := os.Environ()
-	for _, h := range handings {
+	for _, h := range assignments {
 		value, err := h.value(cfg, names, credentials, cleanup)
 		if err != nil {
 			return nil, err

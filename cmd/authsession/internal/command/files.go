@@ -129,7 +129,7 @@ func userFiles() (files []string, err error) {
 }
 
 // checkLocal reports a file of the working directory that is not the user's own:
-// a configuration names commands to run, and whoever enters a folder has not
+// a configuration names commands to run, and a user who enters a folder has not
 // chosen them.
 func checkLocal(name string) error {
 	path, err := filepath.Abs(name)

@@ -126,13 +126,13 @@ func FuzzINI(f *testing.F) {
 	})
 }
 
-// FuzzHanding: a handing names a variable that a process can have.
-func FuzzHanding(f *testing.F) {
+// FuzzAssignment: a assignment names a variable that a process can have.
+func FuzzAssignment(f *testing.F) {
 	f.Add("env:A=token:x")
 	f.Add("file:B")
 	f.Add("env:=token")
 	f.Fuzz(func(t *testing.T, text string) {
-		h, err := parseHanding(text)
+		h, err := parseAssignment(text)
 		if err == nil {
 			require.NotEmpty(t, h.variable)
 			require.False(t, strings.ContainsAny(h.variable, "=\x00"))

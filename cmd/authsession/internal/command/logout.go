@@ -20,7 +20,7 @@ func (a *app) logoutCommand() *cobra.Command {
 		Long: `logout revokes the credentials of sessions, where their servers can, and deletes them
 from the store. Without a name it takes the default session of the configuration,
 otherwise the only one. If one of the two fails, the other is done all the same, and
-logout says which one failed. Nobody having been signed in is no error.`,
+logout says which one failed. If nobody was signed in, logout succeeds.`,
 		Example: `  authsession logout
   authsession logout reports
   authsession logout --all`,

@@ -23,7 +23,7 @@ func (a *app) report(ctx context.Context, err error) int {
 	case errors.As(err, &done):
 		return int(done)
 	case errors.Is(err, syscall.EPIPE):
-		return exitOther // whoever read the answer has gone
+		return exitOther // the reader of the answer has closed it
 	}
 	k := a.kindOf(ctx, err)
 	command := a.nextCommand(k, err)

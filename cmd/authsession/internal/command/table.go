@@ -149,7 +149,7 @@ func (a *app) colored() bool {
 	return isTerminal(a.stdout)
 }
 
-// width returns the width of the terminal that the answer goes to; 0: it is none.
+// width returns the width of the terminal that the answer goes to. 0: it goes elsewhere.
 func (a *app) width() int {
 	f, ok := a.stdout.(*os.File)
 	if !ok || !isTerminal(f) {

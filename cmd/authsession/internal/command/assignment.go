@@ -4,21 +4,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
 )
 
-// handing is one --as.
-type handing struct {
+// assignment is one --as.
+type assignment struct {
 	variable string
 	what     string // "token", "header", "url" or "file"
 	session  string // empty: the only one
 }
 
-// parseHanding reads one --as.
-func parseHanding(text string) (h handing, err error) {
+// parseAssignment reads one --as.
+func parseAssignment(text string) (h assignment, err error) {
 	form, rest, _ := strings.Cut(text, ":")
 	switch form {
 	case "env":
@@ -33,8 +34,8 @@ func parseHanding(text string) (h handing, err error) {
 	default:
 		return h, wrong("--as %q: want env:… or file:…", text)
 	}
-	if h.what != "token" && h.what != "header" && h.what != "url" && h.what != "file" {
-		return h, wrong("--as %q: %q is none of token, header and url", text, h.what)
+	if form == "env" && !slices.Contains([]string{"token", "header", "url"}, h.what) {
+		return h, wrong("--as %q: want token, header or url, not %q", text, h.what)
 	}
 	if h.variable == "" || strings.ContainsAny(h.variable, "=\x00 ") {
 		return h, wrong("--as %q: it names no variable", text)
@@ -42,8 +43,8 @@ func parseHanding(text string) (h handing, err error) {
 	return h, nil
 }
 
-// value returns what the variable of a handing has.
-func (h handing) value(
+// value returns what the variable of a assignment has.
+func (h assignment) value(
 	cfg *config.Config, names []string, credentials map[string]core.Credential, cleanup *tidy,
 ) (string, error) {
 	name := h.session
