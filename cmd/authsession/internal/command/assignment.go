@@ -11,7 +11,7 @@ import (
 	"github.com/authsession/authsession/registry/config"
 )
 
-// assignment is one --as.
+// assignment is one --as: a variable, and what it has.
 type assignment struct {
 	variable string
 	what     string // "token", "header", "url" or "file"
@@ -43,7 +43,7 @@ func parseAssignment(text string) (h assignment, err error) {
 	return h, nil
 }
 
-// value returns what the variable of a assignment has.
+// value returns what the variable of an assignment has.
 func (h assignment) value(
 	cfg *config.Config, names []string, credentials map[string]core.Credential, cleanup *tidy,
 ) (string, error) {

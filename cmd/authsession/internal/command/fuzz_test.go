@@ -126,7 +126,7 @@ func FuzzINI(f *testing.F) {
 	})
 }
 
-// FuzzAssignment: a assignment names a variable that a process can have.
+// FuzzAssignment: an assignment names a variable that a process can have.
 func FuzzAssignment(f *testing.F) {
 	f.Add("env:A=token:x")
 	f.Add("file:B")
