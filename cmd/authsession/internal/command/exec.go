@@ -33,7 +33,8 @@ func (a *app) execCommand() *cobra.Command {
 Without a NAME they are those of the default session of the configuration, otherwise
 of the only one. With several names, :NAME at the end says whose: env:VAR=token:NAME.
 Other processes of the user can see variables: prefer file: where the command takes a
-file.
+file. The credential is valid for a minute at least, and is not renewed while the command
+runs.
 
 The command has the terminal, stdin and signals as without exec, and exec has its exit
 status: 128 and the number of the signal if one ended it. The status is 125 if exec
