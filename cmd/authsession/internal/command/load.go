@@ -15,8 +15,8 @@ import (
 	"github.com/authsession/authsession/store"
 )
 
-// options returns how the configuration is loaded. No session asks a person by
-// itself.
+// options returns how the configuration is loaded. No session asks a person by itself;
+// the UI, which is not used, only says that the program has one.
 func (a *app) options() (config.Options, error) {
 	found, err := a.findFiles()
 	if err != nil {
@@ -30,7 +30,7 @@ func (a *app) options() (config.Options, error) {
 		Factories:   providers.Builtin(),
 		Stores:      store.Builtin(),
 		Scope:       new(core.Scope),
-		Session:     core.Options{AskOnlyOnSignIn: true, Logger: logger},
+		Session:     core.Options{UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger},
 		Logger:      logger,
 	}
 	if a.host != nil {
