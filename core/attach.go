@@ -66,7 +66,7 @@ func (s sender) authorize(
 	made, err := p.Authorize(ctx, l.cred, out)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return nil, l.asAbsent()
+		return nil, l.rememberNotAuthorizer()
 	case err != nil:
 	case made.bare() && l.cert == nil && len(made.RememberHeaders) == 0:
 		err = Errorf(CodeUnavailable, "the provider returned an empty attachment")

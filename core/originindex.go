@@ -179,7 +179,7 @@ func (in *indexed) keys() iter.Seq[originKey] {
 // knownOrigins returns where the session's requests may go, as far as that is
 // known before it has authenticated. Empty: nothing is known, or it has none.
 func (s *Session) knownOrigins() []origin {
-	if l := s.live.Load(); l != nil {
+	if l := s.published.Load(); l != nil {
 		return l.origins()
 	}
 	s.mu.Lock()

@@ -88,7 +88,7 @@ func (s sender) metadataOf(
 	if err != nil {
 		return nil, l.setup.annotate(err, "authorize")
 	}
-	l.made.Store(&attachable{fields: l.header(), metadata: md})
+	l.prepared.Store(&preparedHeaders{fields: l.header(), metadata: md})
 	return md, nil
 }
 
@@ -107,7 +107,7 @@ func (s sender) authorizeRPC(
 	}
 	a, err := p.Authorize(ctx, l.cred, out)
 	if errors.Is(err, errors.ErrUnsupported) {
-		a, err = l.cred.Attach, l.asAbsent()
+		a, err = l.cred.Attach, l.rememberNotAuthorizer()
 	}
 	if err == nil {
 		err = a.check()

@@ -42,7 +42,8 @@ func TestRestore(t *testing.T) {
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 0}, [2]int{signIns, renewals})
 
-		store.set(func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
+		store.set(
+			func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
 		_, err = late.Restore(t.Context())
 		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.NoError(t, late.Status().LastError)
@@ -175,7 +176,9 @@ func TestSignInByCall(t *testing.T) {
 		require.Equal(t, "t2", bearing(t, s))
 		require.Contains(t, store.text("api"), "Bearer t2")
 
-		refuses := &core.UI{Show: func(context.Context, string) error { return core.Errorf(core.CodeDenied, "no") }}
+		refuses := &core.UI{
+			Show: func(context.Context, string) error { return core.Errorf(core.CodeDenied, "no") },
+		}
 		err := s.SignIn(t.Context(), &core.SignInOptions{Fresh: true, UI: refuses})
 		require.ErrorIs(t, err, core.CodeDenied)
 		require.Equal(t, "t2", bearing(t, s))
@@ -184,7 +187,8 @@ func TestSignInByCall(t *testing.T) {
 		require.Equal(t, "t2", bearing(t, s))
 
 		require.ErrorIs(t, core.New("x", f, nil).SignIn(t.Context(), nil), core.CodeBadConfig)
-		require.ErrorIs(t, core.New("x", &unable{}, nil).SignIn(t.Context(), fresh), core.CodeInteractive)
+		require.ErrorIs(t, core.New("x", &unable{}, nil).SignIn(t.Context(), fresh),
+			core.CodeInteractive)
 	})
 }
 

@@ -183,7 +183,7 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 
 func (s *Session) enter(ctx context.Context) error {
 	s.mu.Lock()
-	s.machine.enter()
+	s.machine.enterBlock()
 	s.mu.Unlock()
 	err := s.init(ctx, true)
 	if err != nil {
@@ -194,7 +194,7 @@ func (s *Session) enter(ctx context.Context) error {
 
 // leave ends a block. Its context may be over; closing is not.
 func (s *Session) leave(ctx context.Context) error {
-	return s.end(context.WithoutCancel(ctx), closeBlock)
+	return s.closeAs(context.WithoutCancel(ctx), closeBlock)
 }
 
 // Client returns an HTTP client that chooses a session for each request: the
@@ -264,7 +264,7 @@ func (s *Session) covers(r *http.Request) bool {
 	if r.URL == nil {
 		return true
 	}
-	if l := s.live.Load(); l != nil {
+	if l := s.published.Load(); l != nil {
 		return l.covers(r.URL)
 	}
 	origins := s.config().origins

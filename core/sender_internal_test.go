@@ -196,7 +196,7 @@ func TestSenderOfCertificates(t *testing.T) {
 	k = &scripted{list: []*credential{l}}
 	_, err = senderOf(k).roundTrip(&server{statuses: []int{200}}, getOf(t, apiURL))
 	require.NoError(t, err)
-	require.True(t, l.accepted.Load())
+	require.True(t, l.acceptedByAPI.Load())
 }
 
 func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {

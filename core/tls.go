@@ -36,7 +36,7 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 	config.GetClientCertificate = func(
 		info *tls.CertificateRequestInfo,
 	) (*tls.Certificate, error) {
-		l := s.live.Load()
+		l := s.published.Load()
 		if l == nil || !l.skipClock.Load() { // else a timer says when to look at the clock again
 			return ask(info)
 		}
@@ -121,7 +121,7 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 			return nil, err
 		}
 		cert, err := s.certificate(l.setup, l.cert)
-		if err == nil && endsAfter(cert, maxSkip) {
+		if err == nil && endsAfter(cert, maxClockSkip) {
 			l.skipClockUntilDue()
 		}
 		return cert, err

@@ -161,8 +161,8 @@ func (s sender) read(l *credential, r *http.Request, resp *http.Response, out ou
 		return answer{}
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
-		if !l.accepted.Load() {
-			l.accepted.Store(true)
+		if !l.acceptedByAPI.Load() {
+			l.acceptedByAPI.Store(true)
 		}
 		return answer{}
 	}

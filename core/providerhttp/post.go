@@ -1,6 +1,7 @@
 package providerhttp
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,6 +86,7 @@ func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 	if err := AnswerCode(text, secrets...); err != nil {
 		return core.Prefix(err, from)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if answer != nil && json.Unmarshal(text, answer) != nil {
 		return core.Errorf(core.CodeUnavailable, "the answer of %s is not the expected JSON", from)
 	}

@@ -86,6 +86,8 @@ func list(codes []core.Code) string {
 var (
 	denied      = []core.Code{core.CodeDenied}
 	unavailable = []core.Code{core.CodeUnavailable}
+	// A page may be that of a gateway, which says nothing about the credentials.
+	pageRefusal = []core.Code{core.CodeDenied, core.CodeUnavailable}
 	unusable    = []core.Code{core.CodeUnavailable, core.CodeBadConfig}
 	anyRefusal  = []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied}
 )
@@ -97,8 +99,8 @@ func refused(r *run) {
 			"Basic"), denied},
 		misbehaviour{"400 with invalid_client", answer(400, invalid, kind, asJSON), denied},
 		misbehaviour{"401 without a body", answer(401, ""), denied},
-		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), denied},
-		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), denied},
+		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), pageRefusal},
+		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), pageRefusal},
 		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.CodeDenied, core.CodeBadConfig}},
 	)
 }
@@ -122,7 +124,8 @@ func refusedEcho(r *run) {
 		misbehaviour{"a refusal that repeats half of the secret",
 			answer(401, says(r.canary[:len(r.canary)/2]), kind, asJSON), denied},
 		misbehaviour{"a refusal that repeats the secret", answer(401, echo, kind, asJSON), denied},
-		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML), denied},
+		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML),
+			pageRefusal},
 		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML,
 			"X-Echo", r.canary), anyRefusal},
 	)

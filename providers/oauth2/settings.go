@@ -41,7 +41,7 @@ const (
 type Config struct {
 	Grant         string                 `json:"grant" default:"client_credentials" enum:"client_credentials,authorization_code,device_code,refresh_token,jwt_bearer,token_exchange" identity:"true" doc:"How tokens are obtained."`
 	Issuer        string                 `json:"issuer" identity:"true" doc:"The authorization server, as https://login.example.com; its endpoints are discovered (RFC 8414, OpenID Connect)."`
-	TokenURL      string                 `json:"token_url" identity:"true" doc:"The token endpoint, in place of issuer."`
+	TokenURL      string                 `json:"token_url" identity:"true" doc:"The token endpoint, in place of issuer, or of the one that the issuer names."`
 	RevocationURL string                 `json:"revocation_url" doc:"Where tokens are revoked when the session is closed (RFC 7009). Default: what the issuer names, if it does."`
 	Scopes        []string               `json:"scopes" identity:"true" doc:"The scopes to ask for. Default: what the server gives."`
 	Audience      string                 `json:"audience" identity:"true" doc:"The parameter audience, which some servers require."`
@@ -49,7 +49,16 @@ type Config struct {
 	Params        map[string]core.Secret `json:"params" doc:"Further parameters of the token request. They cannot replace those of the grant."`
 	RefreshToken  core.Secret            `json:"refresh_token" doc:"The refresh token to begin with. Needed by, and only for, the grant refresh_token."`
 	BaseURL       string                 `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
+	RefreshScopes bool                   `json:"refresh_scopes" doc:"Sends scopes with the refresh token, too, as some servers require. Otherwise they are sent after a refusal with invalid_scope."`
 	AllowHTTP     bool                   `json:"allow_http" doc:"Allows an authorization server over plain HTTP that is not on the loopback."`
+
+	// For servers that differ from RFC 6749.
+
+	GrantType       string                 `json:"grant_type" identity:"true" doc:"The parameter grant_type that the grant client_credentials sends, for a grant of the server's own; params has its further parameters."`
+	Headers         map[string]core.Secret `json:"headers" doc:"Further headers of the requests to the authorization server. They cannot replace Authorization, Content-Type, Accept and DPoP."`
+	TokenType       string                 `json:"token_type" doc:"What the server calls bearer tokens (token_type), if not Bearer."`
+	TokenPath       string                 `json:"token_path" default:"access_token" identity:"true" doc:"Where the answer has the token: names of members, joined by dots, as authed_user.access_token. With id_token the ID token is sent to the API."`
+	TokenAttributes map[string]string      `json:"token_attributes" identity:"true" doc:"Members of the answer that become attributes of the session: the attribute's name, and the path of the member, as in token_path."`
 
 	// Which client asks, and how it authenticates, at every endpoint of the authorization server.
 
@@ -88,6 +97,7 @@ type Config struct {
 	AuthorizationURL       string            `json:"authorization_url" doc:"Where the person signs in, for authorization_code without issuer (RFC 6749 §3.1)."`
 	DeviceAuthorizationURL string            `json:"device_authorization_url" doc:"Where codes for another device are issued, for device_code without issuer (RFC 8628 §3.1)."`
 	PushedAuthorizationURL string            `json:"pushed_authorization_url" doc:"Where the authorization request is sent first (RFC 9126). Default: what the issuer names, if it does."`
+	PushedAuthorization    string            `json:"pushed_authorization" default:"auto" enum:"auto,off" doc:"off: the authorization request is not sent to the server first (RFC 9126), although it offers that."`
 	JWKSURL                string            `json:"jwks_url" doc:"The keys that ID tokens are signed with. Default: what the issuer names."`
 	Redirect               Redirect          `json:"redirect" doc:"The address on this machine that the browser is sent back to (RFC 8252 §7.3). It must be registered at the server."`
 	AuthorizationParams    map[string]string `json:"authorization_params" identity:"true" doc:"Further parameters of the person's request, such as prompt or login_hint."`
@@ -97,8 +107,10 @@ type Config struct {
 func (c *Config) secrets() []core.Secret {
 	list := []core.Secret{c.ClientSecret, c.RefreshToken, c.Assertion.Text, c.SubjectToken,
 		c.ActorToken}
-	for _, value := range c.Params {
-		list = append(list, value)
+	for _, values := range []map[string]core.Secret{c.Params, c.Headers} {
+		for _, value := range values {
+			list = append(list, value)
+		}
 	}
 	return list
 }
@@ -106,6 +118,11 @@ func (c *Config) secrets() []core.Secret {
 // printable joins names that a server published, for an error.
 func (c *Config) printable(names []string) string {
 	return cmp.Or(core.Printable(strings.Join(names, ", "), 300, c.secrets()...), "others")
+}
+
+// quoted returns a text of the settings or of the metadata, for an error.
+func (c *Config) quoted(s string) string {
+	return `"` + core.Printable(s, 200, c.secrets()...) + `"`
 }
 
 // Certificates names the certificates for requests to the authorization server: the client's own
@@ -134,6 +151,8 @@ type PrivateKey struct {
 
 // Assertion is what the client states about itself in a JWT (RFC 7523 §3).
 type Assertion struct {
+	File      string        `json:"file" identity:"true" doc:"A file with the JWT, which another process renews, read again each time; in place of client_key."`
+	Input     bool          `json:"input" doc:"The JWT is the token of the session that inputs names as client_assertion, in place of client_key."`
 	Audience  string        `json:"audience" doc:"The audience. Default: the issuer, or the token endpoint if there is no issuer."`
 	Lifetime  time.Duration `json:"lifetime" default:"1m" doc:"Its lifetime, at most 1h."`
 	Algorithm string        `json:"algorithm" enum:"HS256,HS384,HS512" doc:"How client_secret_jwt signs. Default: HS256. That of a key is client_key.algorithm."`
@@ -154,7 +173,8 @@ type BearerAssertion struct {
 
 // Redirect is the address on the loopback interface that the browser is sent back to.
 type Redirect struct {
-	Port int    `json:"port" doc:"0: any free port."`
-	Path string `json:"path" default:"/" doc:"The path, exactly as it is registered at the server."`
-	Host string `json:"host" default:"127.0.0.1" enum:"127.0.0.1,localhost,::1" doc:"The host, as it is registered at the server."`
+	Port  int    `json:"port" doc:"0: any free port, or the first free one of ports."`
+	Ports []int  `json:"ports" doc:"Ports to try one after the other, if several are registered at the server. In place of port."`
+	Path  string `json:"path" default:"/" doc:"The path, exactly as it is registered at the server."`
+	Host  string `json:"host" default:"127.0.0.1" enum:"127.0.0.1,localhost,::1" doc:"The host, as it is registered at the server."`
 }

@@ -30,6 +30,10 @@ type Claims struct {
 	Nonce string
 }
 
+// backdate is how old a new proof claims to be: a server whose clock is behind would refuse a proof
+// from its future, and every server accepts proofs that are some seconds old (RFC 9449 §11.1).
+const backdate = 3 * time.Second
+
 // payload is the claims of a proof (RFC 9449 §4.2).
 type payload struct {
 	ID     string `json:"jti"`
@@ -48,7 +52,8 @@ func (k *Key) Proof(c Claims) (core.Secret, error) {
 		return core.Secret{}, err
 	}
 	// 130 random bits
-	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()}
+	p := payload{ID: rand.Text(), Method: c.Method, Target: target,
+		Issued: time.Now().Add(-backdate).Unix()}
 	if !c.Token.IsZero() {
 		hash := sha256.Sum256([]byte(c.Token.Reveal()))
 		p.Hash = base64.RawURLEncoding.EncodeToString(hash[:])
