@@ -195,24 +195,24 @@ type StoredCredential struct {
 // the store, and [CodeBadConfig] for what belongs to another session or was saved by a
 // later version.
 func (s *Session) Stored(ctx context.Context) (*StoredCredential, error) {
-	u := s.config()
+	cfg := s.config()
 	if ctx == nil {
-		return nil, u.annotate(errNoContext, "restore")
+		return nil, cfg.annotate(errNoContext, "restore")
 	}
-	src, ok := u.source().(stored)
+	src, ok := cfg.source().(stored)
 	if !ok {
 		return nil, nil
 	}
-	limit := u.opts.timeout()
-	rec, err := src.read(ctx, limit, src.key())
-	if rec == nil && err == nil && src.holdsFormer(ctx, limit) {
-		rec, err = src.read(ctx, limit, src.former())
+	limit := cfg.opts.timeout()
+	rec, err := src.readRecord(ctx, limit, src.key())
+	if rec == nil && err == nil && src.formerHasRecord(ctx, limit) {
+		rec, err = src.readRecord(ctx, limit, src.formerKey())
 	}
 	if rec == nil || err != nil {
-		return nil, u.annotate(err, "restore")
+		return nil, cfg.annotate(err, "restore")
 	}
 	return &StoredCredential{
 		Subject: rec.Subject, Expiry: rec.Expiry, Refused: rec.Refused,
-		Renewable: rec.Renewal != "" || !rec.SignedIn,
+		Renewable: rec.RefreshState != "" || !rec.SignedIn,
 	}, nil
 }
