@@ -2,7 +2,10 @@
 
 package core
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // This file has what programs need that do more than use a session: commands,
 // helpers that end at once, and brokers.
@@ -172,4 +175,44 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		s.deliverEventsSoon()
 	}
 	return marked, cfg.annotate(err, "reject")
+}
+
+// StoredCredential says what Options.Store has for a session. It holds no secret.
+type StoredCredential struct {
+	Subject string    // as [Credential].Subject
+	Expiry  time.Time // zero: it does not expire
+	// Refused says that the API refused it, so that the next attempt asks the issuer
+	// before it is used again.
+	Refused bool
+	// Renewable says whether the next credential can probably be had without a person:
+	// there is a refresh state, or nobody signed in for this one.
+	Renewable bool
+}
+
+// Stored says what Options.Store has for the session, also if it has expired, so that
+// [Session.Restore] would not take it. It asks nobody, and the session stays as it is.
+// It returns nil if nothing is stored or if there is no store. The errors are those of
+// the store, and [CodeBadConfig] for what belongs to another session or was saved by a
+// later version.
+func (s *Session) Stored(ctx context.Context) (*StoredCredential, error) {
+	cfg := s.config()
+	if ctx == nil {
+		return nil, cfg.annotate(errNoContext, "restore")
+	}
+	src, ok := cfg.source().(stored)
+	if !ok {
+		return nil, nil
+	}
+	limit := cfg.opts.timeout()
+	rec, err := src.readRecord(ctx, limit, src.key())
+	if rec == nil && err == nil && src.formerHasRecord(ctx, limit) {
+		rec, err = src.readRecord(ctx, limit, src.formerKey())
+	}
+	if rec == nil || err != nil {
+		return nil, cfg.annotate(err, "restore")
+	}
+	return &StoredCredential{
+		Subject: rec.Subject, Expiry: rec.Expiry, Refused: rec.Refused,
+		Renewable: rec.RefreshState != "" || !rec.SignedIn,
+	}, nil
 }

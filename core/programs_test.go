@@ -58,6 +58,53 @@ func TestRestore(t *testing.T) {
 	})
 }
 
+func TestStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, store := &family{life: time.Hour}, newShelf()
+		opts := &core.Options{Store: store, UI: somebody(0)}
+		s := core.New("api", f, opts)
+		got, err := s.Stored(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, got, "nothing is stored")
+		require.NoError(t, s.Init(t.Context()))
+		expiry := s.Status().Expiry
+
+		other := core.New("api", f, opts)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Expiry.Equal(expiry))
+		require.True(t, got.Renewable)
+		require.False(t, got.Refused)
+		require.Equal(t, core.StateNew, other.Status().State, "it takes nothing")
+
+		time.Sleep(2 * time.Hour)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Expiry.Equal(expiry), "it has expired, and is there")
+		_, err = other.RejectStored(t.Context(), core.NewSecret("t1"))
+		require.NoError(t, err)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Refused)
+		signIns, renewals := f.counts()
+		require.Equal(t, [2]int{1, 0}, [2]int{signIns, renewals}, "nobody is asked")
+
+		renamed := core.New("api", f, &core.Options{Store: store, StoreScope: "new", StoreFormerKey: "api"})
+		got, err = renamed.Stored(t.Context())
+		require.NoError(t, err)
+		require.NotNil(t, got, "it is under the former key")
+
+		_, err = core.New("api", f, &core.Options{Store: store, Kind: "x"}).Stored(t.Context())
+		require.ErrorIs(t, err, core.CodeBadConfig, "it is another session's")
+		store.set(func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
+		_, err = other.Stored(t.Context())
+		require.ErrorIs(t, err, core.CodeUnavailable)
+		got, err = core.New("x", &issuer{}, nil).Stored(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, got, "there is no store")
+	})
+}
+
 func TestRestoreBesideAnInit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &issuer{life: time.Hour, takes: time.Second}

@@ -192,6 +192,7 @@ func TestStatus(t *testing.T) {
 	for status, code := range map[string]core.Code{
 		"1": core.CodeUnavailable, "2": core.CodeUnavailable, "75": core.CodeUnavailable,
 		"64": core.CodeBadConfig, "78": core.CodeBadConfig, "77": core.CodeDenied,
+		"80": core.CodeInteractive,
 	} {
 		t.Run(status, func(t *testing.T) {
 			_, err := run(t, command(t, "exit", status))

@@ -122,11 +122,13 @@ func (p *provider) startError(err error) error {
 	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
 
-// The exit statuses of sysexits.h that have a code of their own.
+// The exit statuses that have a code of their own: those of sysexits.h, and that of the
+// authsession command for a person who must sign in.
 const (
 	exUsage  = 64
 	exNoPerm = 77
 	exConfig = 78
+	exSignIn = 80
 )
 
 // exitError returns the error of a program that failed. wrote says whether it wrote to its standard
@@ -150,6 +152,8 @@ func (p *provider) exitError(err error, wrote bool) error {
 		code = core.CodeBadConfig
 	case exNoPerm:
 		code = core.CodeDenied
+	case exSignIn:
+		code = core.CodeInteractive
 	}
 	return core.Errorf(code, "the program %q ended with status %d%s", p.cfg.Command, status, note)
 }
