@@ -120,7 +120,9 @@ func TestUsesOfASessionThatWasNotMade(t *testing.T) {
 				} else {
 					var e *core.Error
 					require.ErrorAs(t, err, &e)
-					require.Contains(t, []core.Code{core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed}, e.Code)
+					require.Contains(t, []core.Code{
+						core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed,
+					}, e.Code)
 				}
 				requireUsable(t, s)
 			})

@@ -392,11 +392,11 @@ func TestEveryBeginEnds(t *testing.T) {
 		require.Error(t, s.Renew(t.Context()))
 		time.Sleep(time.Minute)
 		p.set(nil)
-		p.deaf, p.takes = true, 10*time.Second
+		p.ignoresContext, p.takes = true, 10*time.Second
 		require.Error(t, s.Renew(t.Context())) // at its limit; it returns later
 		time.Sleep(time.Minute)
 		synctest.Wait() // the provider has returned
-		p.deaf, p.takes = false, time.Second
+		p.ignoresContext, p.takes = false, time.Second
 		go func() { _ = s.Renew(context.Background()) }()
 		synctest.Wait()
 		s.Reconfigure(p, opts)

@@ -56,7 +56,7 @@ func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 	// returns: programs end then.
 	s.awaitLastAttempt(ctx, cfg, c.awaitAttempt)
 	err := cfg.releaseOnClose(ctx, c.release, how)
-	s.sendingParts().transports.end()
+	s.sendingParts().transports.close()
 	s.mu.Lock()
 	s.applyEffects(cfg, s.machine.finishClose(c.wasClosed))
 	close(s.rare.closeDone)

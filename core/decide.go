@@ -231,7 +231,7 @@ func (s *Session) noteWait(a *attempt, what WaitFor, limit time.Duration) {
 	s.deliverEventsSoon()
 }
 
-// refuse implements keeper. It tells the machine that the API refused c. invalid
+// refuse implements credentialOwner. It tells the machine that the API refused c. invalid
 // says that the API called the credential itself invalid.
 func (s *Session) refuse(ctx context.Context, c *credential, invalid bool, challenge string) {
 	s.refuseAs(ctx, s.config().audience(), c, invalid, challenge)

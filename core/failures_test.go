@@ -177,7 +177,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 	})
 	t.Run("a provider that ignores its context holds nobody", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := &issuer{takes: time.Hour, deaf: true}
+			p := &issuer{takes: time.Hour, ignoresContext: true}
 			s := core.New("gs", p, &core.Options{Lazy: true, Timeout: time.Second})
 			began := time.Now()
 			_, err := s.Credential(t.Context())

@@ -139,7 +139,7 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 			}
 			return nil
 		}}
-		p := &steered{authenticate: func(
+		p := &scriptedProvider{authenticate: func(
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			if call == 1 {
@@ -178,7 +178,7 @@ func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &steered{authenticate: func(
+				p := &scriptedProvider{authenticate: func(
 					context.Context, int, core.Request,
 				) (core.Credential, error) {
 					time.Sleep(15 * time.Second) // it ignores its context
@@ -240,12 +240,12 @@ func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 // after its failures.
 func TestNewConfigurationBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := &steered{authenticate: func(
+		old := &scriptedProvider{authenticate: func(
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			return lasting("old", "refresh-of-old", time.Hour), nil
 		}}
-		p := &steered{authenticate: issuing(time.Hour)}
+		p := &scriptedProvider{authenticate: issuing(time.Hour)}
 		s := ready(t, old, nil)
 		s.Reconfigure(p, nil)
 		synctest.Wait()

@@ -44,7 +44,7 @@ type credential struct {
 // certificate is taken from old, the credential before it, if it is the same; old
 // may be nil.
 func prepare(cfg *setup, c Credential, old *credential) (*credential, error) {
-	if c.Attach.empty() && cfg.authorizer == nil {
+	if c.Attach.isEmpty() && cfg.authorizer == nil {
 		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
@@ -109,13 +109,13 @@ func (c *credential) covers(u *url.URL) bool {
 // preparedHeaders is what a credential puts on requests, in the form that
 // requests need. It is never written to.
 type preparedHeaders struct {
-	fields   []field           // for HTTP
+	fields   []headerField     // for HTTP
 	metadata map[string]string // for gRPC; nil: not made yet
 }
 
 // header returns the prepared header fields. Two callers may prepare them at a
 // time; the results are equal, and one of them stays.
-func (c *credential) header() []field {
+func (c *credential) header() []headerField {
 	if made := c.prepared.Load(); made != nil {
 		return made.fields
 	}
@@ -145,7 +145,7 @@ func (c *credential) authorizer() Authorizer {
 // the provider supports it: it is then called once for a credential and not for
 // every request.
 func (c *credential) rememberNotAuthorizer() error {
-	if c.cred.Attach.empty() {
+	if c.cred.Attach.isEmpty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	c.notAuthorizer.Store(true)

@@ -37,7 +37,7 @@ func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 		return err
 	})
 	if err != nil {
-		return nil, boundary(err, "", "", "sign")
+		return nil, annotateError(err, "", "", "sign")
 	}
 	return signature, nil
 }

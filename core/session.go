@@ -28,7 +28,7 @@ type Session struct {
 	published atomic.Pointer[credential] // machine.current, for callers without the lock
 	setup     atomic.Pointer[setup]      // written under mu
 
-	sending atomic.Pointer[sending] // what sends requests; made on first use
+	sending atomic.Pointer[sendingState] // what sends requests; made on first use
 
 	mu      sync.Mutex // guards all below; it is never held across I/O
 	machine machine
@@ -102,7 +102,7 @@ func (s *Session) Credential(ctx context.Context) (Credential, error) {
 	return c.cred, nil
 }
 
-// get implements keeper. It returns a credential that may be used now. Until the
+// get implements credentialOwner. It returns a credential that may be used now. Until the
 // instant that the last look at the machine set, it takes no lock. answers says
 // that the caller sees what the API answers.
 func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
@@ -138,7 +138,7 @@ func (s *Session) Reject(c Credential, challenge string) {
 	if current == nil || c.id != current.cred.id {
 		return
 	}
-	if refused, invalid := refusal(current.scheme(), challenge); refused {
+	if refused, invalid := readChallenge(current.scheme(), challenge); refused {
 		s.refuse(context.Background(), current, invalid, challenge)
 	}
 }
@@ -188,11 +188,11 @@ var errNoContext = Errorf(CodeBadConfig, "the context is nil")
 
 // sendingParts returns what sends the session's requests. It is made on first
 // use: many sessions only provide credentials.
-func (s *Session) sendingParts() *sending {
+func (s *Session) sendingParts() *sendingState {
 	if p := s.sending.Load(); p != nil {
 		return p
 	}
-	s.sending.CompareAndSwap(nil, &sending{})
+	s.sending.CompareAndSwap(nil, &sendingState{})
 	return s.sending.Load()
 }
 

@@ -91,7 +91,7 @@ func (cfg *setup) inputSessions() map[string]inputSession {
 
 // annotate adds the session, the kind and the operation to an error.
 func (cfg *setup) annotate(err error, op string) error {
-	return boundary(err, cfg.name, cfg.opts.Kind, op)
+	return annotateError(err, cfg.name, cfg.opts.Kind, op)
 }
 
 // warn logs an error that no caller receives.

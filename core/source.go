@@ -51,7 +51,7 @@ func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obta
 		c, err = a.callProvider(ctx, p, func(ctx context.Context) (Credential, error) {
 			return d.setup.provider.Authenticate(ctx, q.request)
 		})
-		if inputOf(err) != "" {
+		if refusedRole(err) != "" {
 			o.refusedInput, err = d.rejectRefusedInput(ctx, a, q.request.Inputs, err)
 			return o, err
 		}
@@ -169,12 +169,12 @@ func (d direct) obtainInput(
 func (d direct) rejectRefusedInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
-	role := inputOf(err)
+	role := refusedRole(err)
 	s, ok := d.setup.inputSessions()[role]
 	if !ok {
 		return nil, Errorf(CodeBadConfig,
 			"the provider says that its input %q was refused, and it has none: %w",
-			clip(role), Cause(err))
+			printable(role), Cause(err))
 	}
 	if a.rejectedInput != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	var ignored []string
 	for _, text := range c.Origins {
 		if o, err := parseOrigin(text); err != nil || !slices.Contains(cfg.origins, o) {
-			ignored = append(ignored, clip(text))
+			ignored = append(ignored, printable(text))
 		}
 	}
 	if len(ignored) > 0 {

@@ -56,5 +56,5 @@ func (s *State) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("state %q is unknown", clip(string(text)))
+	return fmt.Errorf("state %q is unknown", printable(string(text)))
 }

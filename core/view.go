@@ -81,7 +81,7 @@ func (v *View) sessionOrZero() *Session {
 // be older than what the issuer gives.
 const maxViewRenewals = 2
 
-// get implements keeper. It renews credentials that do not meet the need.
+// get implements credentialOwner. It renews credentials that do not meet the need.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
 		c, err := v.sessionOrZero().get(ctx, answers)
@@ -123,7 +123,7 @@ func (v *View) meets(c *credential) bool {
 	return left >= v.need.MinValidity
 }
 
-// refuse implements keeper.
+// refuse implements credentialOwner.
 func (v *View) refuse(ctx context.Context, c *credential, invalid bool, challenge string) {
 	v.sessionOrZero().refuse(ctx, c, invalid, challenge)
 }

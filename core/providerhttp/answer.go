@@ -59,7 +59,7 @@ func AnswerErrorOf(endpoint string, resp *http.Response, body []byte,
 	e.Code = oauthCode(object.Text("error"), e.Code)
 	e.Err = fmt.Errorf("%sanswers %d%s", endpoint, resp.StatusCode, answerText(object, secrets))
 	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.CodeUnavailable {
-		e.Err = &passing{e.Err}
+		e.Err = &transientError{e.Err}
 	}
 	return e
 }

@@ -106,8 +106,11 @@ func TestEnvironment(t *testing.T) {
 	require.Contains(t, env, "PATH=")
 	require.NotContains(t, env, "hunter2")
 	require.NotContains(t, env, "AUTHSESSION_PASSED")
-	require.Contains(t, env,
-		`KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`)
+	require.Contains(
+		t,
+		env,
+		`KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`,
+	)
 
 	cfg.PassEnv, cfg.Output = []string{"AUTHSESSION_PASSED", "AUTHSESSION_NOT_SET"}, exec.Token
 	env = decoded(t, cfg)

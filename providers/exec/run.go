@@ -60,7 +60,8 @@ func (p *provider) findProgram() (string, error) {
 		return "", core.LocalErrorf(core.CodeBadConfig,
 			"the program %q is in the current folder only; want an absolute path", p.cfg.Command)
 	case errors.Is(err, fs.ErrPermission):
-		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q may not be executed", p.cfg.Command)
+		return "", core.LocalErrorf(core.CodeBadConfig,
+			"the program %q may not be executed", p.cfg.Command)
 	case err != nil:
 		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q is not found", p.cfg.Command)
 	}
@@ -97,7 +98,8 @@ func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
 		return nil, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
 			p.cfg.Command, context.Cause(ctx))
 	case stdout.remaining < 0:
-		return nil, core.Errorf(core.CodeUnavailable, "the program %q prints more than %d KiB", p.cfg.Command,
+		return nil, core.Errorf(core.CodeUnavailable,
+			"the program %q prints more than %d KiB", p.cfg.Command,
 			maxOutput>>10)
 	case err != nil:
 		return nil, p.exitError(err, stderr.n > 0)

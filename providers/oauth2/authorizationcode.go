@@ -291,7 +291,8 @@ func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, 
 		}
 		return "", core.Prefix(err, "in the browser")
 	case answer.Get("code") == "":
-		return "", core.Errorf(core.CodeUnavailable, "the answer in the browser has neither code nor error")
+		return "", core.Errorf(core.CodeUnavailable,
+			"the answer in the browser has neither code nor error")
 	}
 	return answer.Get("code"), nil
 }

@@ -294,7 +294,8 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, core.Errorf(core.CodeBadConfig, "the issuer publishes no key that could sign an ID token")
+		return nil, core.Errorf(core.CodeBadConfig,
+			"the issuer publishes no key that could sign an ID token")
 	}
 	return keys, nil
 }

@@ -161,8 +161,8 @@ func (p *provider) explain(m *metadata, err error) error {
 	return err
 }
 
-// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its connection asks for no
-// renewal, whatever req says.
+// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its
+// connection asks for no renewal, whatever req says.
 func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (core.Credential, error) {
 	if ctx.Err() != nil {

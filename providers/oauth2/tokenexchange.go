@@ -157,7 +157,8 @@ func partyToken(role string, text core.Secret, file string,
 	fromSettings := !text.IsZero() || file != ""
 	switch {
 	case fromInput && fromSettings:
-		return core.Secret{}, core.Errorf(core.CodeBadConfig, "%s is given as a setting and in inputs", role)
+		return core.Secret{}, core.Errorf(core.CodeBadConfig,
+			"%s is given as a setting and in inputs", role)
 	case fromSettings:
 		return readToken(role, text, file)
 	}

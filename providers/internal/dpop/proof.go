@@ -99,10 +99,10 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 	return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2): without
-// user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in lower case,
-// without the default port of the scheme, and with a path. The path is the one that is sent. The
-// schemes ws and wss become http and https.
+// Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2):
+// without user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in
+// lower case, without the default port of the scheme, and with a path. The path is the one
+// that is sent. The schemes ws and wss become http and https.
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {

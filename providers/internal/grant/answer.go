@@ -96,7 +96,8 @@ func readAnswer(resp *http.Response, endpoint string, refreshes bool,
 	case err != nil:
 		return nil, core.Errorf(core.CodeUnavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return nil, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.CodeUnavailable,
+			"%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
 	fields, err := parseAnswer(body, refreshes, secrets...)
 	if err != nil {

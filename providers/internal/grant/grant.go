@@ -35,8 +35,8 @@ type Client struct {
 	// Auth authenticates the client, at each endpoint. Nil: only the id is sent, as the client is
 	// public or authenticates by the certificate of HTTP (RFC 8705 §2).
 	Auth Auth
-	// Prover makes the DPoP proofs of token requests (RFC 9449 §5). Nil: there are no proofs, and only
-	// bearer tokens are accepted.
+	// Prover makes the DPoP proofs of token requests (RFC 9449 §5). Nil: there are no
+	// proofs, and only bearer tokens are accepted.
 	Prover Prover
 	// AuthMethod names how Auth authenticates the client, for errors. Empty: they do not say it.
 	AuthMethod string
@@ -86,8 +86,8 @@ type Token struct {
 	ID      core.Secret // the ID token of OpenID Connect, not checked; zero: none
 	// Scope is what the server granted (RFC 6749 §5.1); empty: the server did not state it.
 	Scope string
-	// Issued is the issued_token_type of a token exchange (RFC 8693 §2.2.1); empty: the server did not
-	// state it.
+	// Issued is the issued_token_type of a token exchange (RFC 8693 §2.2.1); empty: the
+	// server did not state it.
 	Issued string
 	// Expiry is when Access ends. Zero: the server did not state it, or not as a number.
 	Expiry time.Time

@@ -19,7 +19,8 @@ import (
 	"github.com/authsession/authsession/core/providerhttp"
 )
 
-// Prover makes the DPoP proofs of token requests (RFC 9449 §4). It must be safe for concurrent use.
+// Prover makes the DPoP proofs of token requests (RFC 9449 §4). It must be safe for
+// concurrent use.
 type Prover interface {
 	// Proof returns the proof for a POST to endpoint.
 	Proof(endpoint string) (core.Secret, error)

@@ -49,10 +49,10 @@ type Signer struct {
 	algorithm string
 }
 
-// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11, TPM).
-// id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the key's type:
-// RS256, EdDSA, or that of the curve. The error is [core.CodeBadConfig] for a key that is too short or
-// cannot be used with the algorithm.
+// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11,
+// TPM). id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the
+// key's type: RS256, EdDSA, or that of the curve. The error is [core.CodeBadConfig] for a
+// key that is too short or cannot be used with the algorithm.
 func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
 	return newKeySigner(key, nil, id, algorithm)
 }
@@ -81,9 +81,9 @@ func newKeySigner(key crypto.Signer, cert *x509.Certificate, id,
 	return newSigner(cryptosigner.Opaque(hashSizedSalt{key}), header, algorithm)
 }
 
-// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256, HS384
-// or HS512; empty: HS256. The error is [core.CodeBadConfig] for a secret that is shorter than the hash
-// (RFC 7518 §3.2).
+// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256,
+// HS384 or HS512; empty: HS256. The error is [core.CodeBadConfig] for a secret that is
+// shorter than the hash (RFC 7518 §3.2).
 func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	if algorithm == "" {
 		algorithm = "HS256"

@@ -42,7 +42,7 @@ func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 	l := s.published.Load()
 	keeps := func() bool {
 		transport := s.sendingParts().transports.withCredential(s.sender(), nil, l)
-		return !transport.(*ownTransport).made.DisableKeepAlives
+		return !transport.(*ownTransport).owned.DisableKeepAlives
 	}
 	require.True(t, keeps())
 	require.NoError(t, s.Close(t.Context()))
