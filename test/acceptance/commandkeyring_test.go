@@ -12,6 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// registered waits until the daemon has its name on the bus: a call before that would
+// start another daemon, which is locked.
+const registered = `for i in $(seq 200); do dbus-send --session --print-reply --dest=org.freedesktop.DBus / ` +
+	`org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets 2>/dev/null | grep -q true && break; ` +
+	`sleep 0.05; done; `
+
 // TestCommandAndTheKeyring: the command keeps a credential in the keyring; while that
 // is locked it says so at once, and does not ask for another token.
 func TestCommandAndTheKeyring(t *testing.T) {
@@ -24,7 +30,7 @@ func TestCommandAndTheKeyring(t *testing.T) {
 		h.environ = append(h.environ, "XDG_"+name+"="+dir)
 	}
 	underBus := func(daemon, script string) string {
-		cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+script)
+		cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+registered+script)
 		cmd.Dir, cmd.Env, cmd.Stdin = h.dir, h.environ, strings.NewReader("password")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
