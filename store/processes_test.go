@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -95,6 +96,28 @@ var roles = map[string]func(store.FileOptions) error{
 				return err
 			}
 			unlock()
+		}
+		return nil
+	},
+	// makes a file that no other process may have made under the lock
+	"excluder": func(opts store.FileOptions) error {
+		s := store.File(opts)
+		alone := filepath.Join(filepath.Dir(opts.KeyFile), "alone")
+		for range 40 {
+			unlock, err := s.Lock(bg, "drive")
+			if err != nil {
+				return err
+			}
+			f, err := os.OpenFile(alone, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if err != nil {
+				return fmt.Errorf("two holders: %w", err)
+			}
+			err = errors.Join(f.Close(), s.Save(bg, "drive", core.NewSecret("token")),
+				s.Delete(bg, "drive"), os.Remove(alone))
+			unlock()
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	},
