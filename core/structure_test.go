@@ -36,7 +36,7 @@ var vocabulary = []string{
 var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
 	"store.go", "origin.go", "state.go", "event.go", "options.go",
-	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
+	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
 	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go", "record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",

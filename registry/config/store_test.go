@@ -179,8 +179,8 @@ func TestStoreFaults(t *testing.T) {
 				`a.yaml:1:9: store.pth: unknown key, did you mean "path"?`,
 				`a.yaml:2:41: sessions.a.store.key: unknown key; known: kind, path, key_file, service`}},
 		"no object": {"store: file\nsessions: {a: {provider: count, store: [file]}}", "", []string{
-			`a.yaml:1:1: store: want object, found a string`,
-			`a.yaml:2:33: sessions.a.store: want object, found a list`}},
+			`a.yaml:1:1: store: want an object, found a string`,
+			`a.yaml:2:33: sessions.a.store: want an object, found a list`}},
 		"keys of another kind": {"sessions: {a: {provider: count, store: {kind: keyring, path: x, " +
 			"service: s}}, b: {provider: count, store: {service: s}}}", "", []string{
 			`a.yaml:1:56: sessions.a.store.path: a store of the kind keyring has no such key: it is for ` +
@@ -214,7 +214,7 @@ func TestStoreFaults(t *testing.T) {
 			`a.yaml:1:42: sessions.a.inputs.subject: the session would wait for itself: a → a`}},
 		"input that is no name": {"sessions: {a: {provider: count, inputs: {subject: [a]}, settings: " +
 			"{usr: x}}}", "", []string{
-			`a.yaml:1:42: sessions.a.inputs.subject: want string, found a list`,
+			`a.yaml:1:42: sessions.a.inputs.subject: want a string, found a list`,
 			`a.yaml:1:68: sessions.a.settings.usr: unknown key, did you mean "user"?`}},
 		"input of a faulty session": {"sessions: {a: {provider: count, inputs: {subject: b}}, b: " +
 			"{provider: cuont}}", "", []string{
