@@ -61,6 +61,7 @@ type statusJSON struct {
 	Credential      *CredentialShape  `json:"credential,omitempty"`
 	LastError       *errorJSON        `json:"last_error,omitempty"`
 	RetryAt         string            `json:"retry_at,omitempty"`
+	Store           string            `json:"store,omitempty"`
 	StoreError      *errorJSON        `json:"store_error,omitempty"`
 	Authentications uint64            `json:"authentications"`
 	Failures        uint64            `json:"failures"`
@@ -76,7 +77,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Renewable: s.Renewable, Subject: s.Subject, Attributes: s.Attributes, Origins: s.Origins,
 		ExpiresAt: timeText(s.Expiry), Credential: s.Credential,
 		LastError: newErrorJSON(s.LastError), RetryAt: timeText(nextSecond(s.RetryAt)),
-		StoreError:      newErrorJSON(s.StoreError),
+		Store: s.Store, StoreError: newErrorJSON(s.StoreError),
 		Authentications: s.Authentications, Failures: s.Failures, Refusals: s.Refusals,
 	})
 }
@@ -93,7 +94,8 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 	out := Status{
 		Name: in.Name, Kind: in.Provider, Environment: Environment(in.Environment), State: in.State,
 		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes, Origins: in.Origins,
-		Credential: in.Credential, LastError: in.LastError.err(), StoreError: in.StoreError.err(),
+		Credential: in.Credential, LastError: in.LastError.err(),
+		Store: in.Store, StoreError: in.StoreError.err(),
 		Authentications: in.Authentications, Failures: in.Failures, Refusals: in.Refusals,
 	}
 	var err, err2 error

@@ -97,6 +97,9 @@ func (s *fileStore) paths(key string) (p paths, err error) {
 	return paths{dir, file, file + ".tmp", file + ".lock", file + ".damaged"}, nil
 }
 
+// StoreName implements [core.NamedStore].
+func (s *fileStore) StoreName() string { return kindFile }
+
 // Load implements [core.Store].
 func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if err := contextError(ctx); err != nil {

@@ -27,6 +27,14 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
+// The kinds of stores.
+const (
+	kindFile    = "file"
+	kindKeyring = "keyring"
+	kindMemory  = "memory"
+	kindFirst   = "first"
+)
+
 // appName is the default name of the folder and of the keyring's service.
 const appName = "authsession"
 

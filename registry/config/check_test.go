@@ -119,7 +119,7 @@ sessions:
   a: {provider: apikey, settings: {key: k}, environments: {qa: {store: {kind: file, pth: x}}, prod: {store: {kind: vault}}}}
 `, nil, []string{
 			`a.yaml:3:85: sessions.a.environments.qa.store.pth: unknown key, did you mean "path"?`,
-			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring ` +
+			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring, first ` +
 				`(forgotten to give its factory in config.Options.Stores?)`,
 		}},
 		"inputs": {`

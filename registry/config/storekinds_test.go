@@ -140,7 +140,7 @@ func TestStoreKindOfAProgramFaults(t *testing.T) {
 		"key of another kind": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, " +
 			"path: y}}}", []string{
 			`a.yaml:1:66: sessions.a.store.path: a store of the kind shelf has no such key: it is for ` +
-				`file`}},
+				`file, first`}},
 		"cannot be made": {"sessions: {a: {provider: count, store: {kind: shelf, address: gone}}}",
 			[]string{
 				`a.yaml:1:33: sessions.a.store: the shelf is gone`}},
