@@ -143,7 +143,7 @@ type Request struct {
 	Inputs map[string]Credential
 	// MayRetry says that no failed attempt preceded this one, so that the
 	// provider may repeat, once, a request that spends nothing at the server
-	// (see [Retry]). False, as from a session that has just failed or from a
+	// (see providerhttp.Retry). False, as from a session that has just failed or from a
 	// host that does not know the field: the session decides when to try again.
 	MayRetry bool
 }

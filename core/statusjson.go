@@ -124,7 +124,7 @@ type eventJSON struct {
 }
 
 // MarshalJSON implements [json.Marshaler], in the manner of [Status.MarshalJSON].
-// Durations are in seconds. The kind is that of [EventKind.String] with
+// Durations are in seconds. The kind is that of [EventType.String] with
 // underscores, as "signing_in".
 func (e Event) MarshalJSON() ([]byte, error) {
 	out := eventJSON{

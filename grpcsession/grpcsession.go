@@ -49,11 +49,11 @@ import (
 // [core.Error] in it. The status codes are:
 //
 //	DeadlineExceeded  the call's deadline has passed
-//	Canceled          the call was cancelled, or the session is Closed
-//	Unavailable       Unavailable: the credential cannot be obtained at this time
-//	PermissionDenied  OriginRefused: the service is not one of the session's origins
-//	Unauthenticated   Denied or Interactive
-//	Internal          CodeNotInitialized or CodeBadConfig
+//	Canceled          the call was cancelled, or core.CodeClosed
+//	Unavailable       core.CodeUnavailable: the credential cannot be obtained now
+//	PermissionDenied  core.CodeOriginRefused: not an origin of the session
+//	Unauthenticated   core.CodeDenied or core.CodeInteractive
+//	Internal          core.CodeNotInitialized or core.CodeBadConfig
 //
 // FailedPrecondition is not among them, because gRPC allows the codes above only
 // (its proposal A54). A retry policy for UNAVAILABLE in a service config applies to
