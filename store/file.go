@@ -15,8 +15,9 @@ import (
 type FileOptions struct {
 	// Dir is the folder of the files. The first Save or Lock creates it, readable
 	// by this user only. A folder of another user than this one and root is an
-	// error, and so is one that others may write to. It should be on a local disk. Empty: "authsession/credentials" in the user's folder
-	// for settings (os.UserConfigDir).
+	// error, and so is one that others may write to. It should be on a local disk.
+	// Empty: "authsession/credentials" in the user's folder for settings
+	// (os.UserConfigDir).
 	Dir string
 	// KeyFile is the file of the key that encrypts the others, 32 random bytes. It
 	// is created with mode 0600 if it does not exist. A key file of another user

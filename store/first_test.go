@@ -137,7 +137,8 @@ func TestFirstDoesNotSwitch(t *testing.T) {
 }
 
 func TestFirstWithoutStoreThatWorks(t *testing.T) {
-	ring, other := newFaulty("keyring", errNoKeyring), newFaulty("", core.Errorf(core.CodeBadConfig, "no folder"))
+	ring := newFaulty("keyring", errNoKeyring)
+	other := newFaulty("", core.Errorf(core.CodeBadConfig, "no folder"))
 	s := store.First(ring, other)
 	_, err := s.Lock(t.Context(), "drive")
 	require.ErrorIs(t, err, core.CodeBadConfig)
@@ -217,14 +218,17 @@ func TestFirstFactoryFaults(t *testing.T) {
 		settings map[string]any
 		want     string
 	}{
-		"no list":        {map[string]any{}, "stores: missing"},
-		"empty list":     {list(), "stores: is empty: want some of file, keyring, memory"},
-		"no list at all": {map[string]any{"stores": "keyring"}, "stores: want a list of strings, found a string"},
-		"unknown":        {list("keyring", "fil"), `stores.1: want one of file, keyring, memory, did you mean "file"?`},
-		"itself":         {list("first"), "stores.0: want one of file, keyring, memory"},
-		"number":         {list(1), "stores.0: want a string, found an integer: put it in quotes"},
-		"twice":          {list("keyring", "keyring"), "stores.1: is in the list twice"},
-		"after memory":   {list("memory", "keyring"), "stores.0: memory always works, so that what follows it is never used"},
+		"no list":    {map[string]any{}, "stores: missing"},
+		"empty list": {list(), "stores: is empty: want some of file, keyring, memory"},
+		"no list at all": {map[string]any{"stores": "keyring"},
+			"stores: want a list of strings, found a string"},
+		"unknown": {list("keyring", "fil"),
+			`stores.1: want one of file, keyring, memory, did you mean "file"?`},
+		"itself": {list("first"), "stores.0: want one of file, keyring, memory"},
+		"number": {list(1), "stores.0: want a string, found an integer: put it in quotes"},
+		"twice":  {list("keyring", "keyring"), "stores.1: is in the list twice"},
+		"after memory": {list("memory", "keyring"),
+			"stores.0: memory always works, so that what follows it is never used"},
 		"path of no file": {with(list("keyring"), "path", "/x"),
 			"path: is for the kind file, which is not in stores"},
 		"key of no file": {with(list("keyring"), "key_file", "/x"),

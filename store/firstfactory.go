@@ -1,5 +1,3 @@
-// Read on in seal.go.
-
 package store
 
 import (

@@ -37,8 +37,8 @@ func (c Client) Today(ctx context.Context) (float64, error) {
 	return answer.Price, err
 }
 
-// Ready answers 200 if all sessions can serve a request, and otherwise 503 with the names and states
-// of those that cannot. It sends nothing to other servers.
+// Ready answers 200 if all sessions can serve a request, and otherwise 503 with the names and
+// states of those that cannot. It sends nothing to other servers.
 func Ready(sessions ...*core.Session) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

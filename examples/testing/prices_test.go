@@ -109,7 +109,9 @@ func TestReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fault error
 		s := core.New("prices", core.ProviderFunc(
-			func(context.Context, core.Request) (core.Credential, error) { return token("good"), fault }), nil)
+			func(context.Context, core.Request) (core.Credential, error) {
+				return token("good"), fault
+			}), nil)
 		probe := func() (int, string) {
 			w := httptest.NewRecorder()
 			Ready(s).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))

@@ -12,7 +12,11 @@ import (
 )
 
 const listOfStores = `
-store: {kind: first, stores: [keyring, file, memory], path: "${env:DIR}/all", key_file: "${env:DIR}/key"}
+store:
+  kind: first
+  stores: [keyring, file, memory]
+  path: "${env:DIR}/all"
+  key_file: "${env:DIR}/key"
 sessions:
   a: {provider: count}
   b: {provider: count, store: {path: "${env:DIR}/b"}}
@@ -58,12 +62,16 @@ func TestStoreOfAListInAVariable(t *testing.T) {
 
 func TestStoreOfAListFaults(t *testing.T) {
 	for name, c := range map[string]struct{ store, want string }{
-		"empty":         {"{kind: first, stores: []}", "stores: is empty: want some of file, keyring, memory"},
-		"missing":       {"{kind: first}", "store.stores: missing"},
-		"unknown":       {"{kind: first, stores: [keyrin]}", `stores.0: want one of file, keyring, memory, did you mean "keyring"?`},
-		"twice":         {"{kind: first, stores: [file, file]}", "store.stores.1: is in the list twice"},
-		"no list":       {"{kind: first, stores: file}", "store.stores: want a list of strings, found a string"},
-		"not its key":   {"{kind: file, stores: [file]}", "a store of the kind file has no such key: it is for first"},
+		"empty": {"{kind: first, stores: []}",
+			"stores: is empty: want some of file, keyring, memory"},
+		"missing": {"{kind: first}", "store.stores: missing"},
+		"unknown": {"{kind: first, stores: [keyrin]}",
+			`stores.0: want one of file, keyring, memory, did you mean "keyring"?`},
+		"twice": {"{kind: first, stores: [file, file]}", "store.stores.1: is in the list twice"},
+		"no list": {"{kind: first, stores: file}",
+			"store.stores: want a list of strings, found a string"},
+		"not its key": {"{kind: file, stores: [file]}",
+			"a store of the kind file has no such key: it is for first"},
 		"list for kind": {"{kind: [keyring, file]}", "store.kind: want a string, found a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
