@@ -67,6 +67,6 @@ func (r *report) addDecoded(err error, prefix []string, at locator) {
 // refusesAnyText reports whether a problem is one of every text. Then a
 // reference is wrong whatever its value.
 func refusesAnyText(problem string) bool {
-	return problem == "want object" ||
-		strings.HasPrefix(problem, "want list of ") || strings.HasPrefix(problem, "want map of ")
+	return problem == "want an object" || strings.HasPrefix(problem, "want an object whose ") ||
+		strings.HasPrefix(problem, "want a list of ")
 }
