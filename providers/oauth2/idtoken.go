@@ -96,6 +96,9 @@ func readClaims(payload members.Object, algorithm string) (claims, error) {
 	}, nil
 }
 
+// maxClaimTime is the latest time that a claim can name, in seconds since 1970: the year 9999.
+const maxClaimTime = 253402300799
+
 // isFor reports whether the ID token was issued with an access token: the claim at_hash is the left
 // half of its hash (OpenID Connect Core 1.0 §3.1.3.6).
 func (c claims) isFor(access core.Secret) bool {
