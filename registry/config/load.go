@@ -28,7 +28,11 @@ func newSetup(opts Options) (setup, error) {
 	if err != nil {
 		return setup{}, err
 	}
+	if err := checkSources(opts.Sources); err != nil {
+		return setup{}, err
+	}
 	opts.Files = slices.Clone(opts.Files)
+	opts.Sources = slices.Clone(opts.Sources)
 	opts.Environ = slices.Clone(opts.Environ)
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
@@ -58,7 +62,12 @@ type work struct {
 func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
-	files, ok := parse(ctx, s.opts.Files, read, found)
+	readings, err := readSources(ctx, s.opts.Sources)
+	if err != nil {
+		return nil, err
+	}
+	found.readings = readings
+	files, ok := parse(ctx, s.opts.Files, read, found, readings...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -77,14 +86,16 @@ func (s setup) parse(
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
 	return &work{
-		resolver: resolver{files, v.variables, s.keys, kinds, refs, found},
+		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
 		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, found},
 		plugins:  plugins,
 	}, nil
 }
 
 // failure returns the faults of a load as an error, or nil if there are none.
-func (s setup) failure(found *report) error { return newError(found.faults, s.opts.Files) }
+func (s setup) failure(found *report) error {
+	return newError(found.faults, s.opts.Files, s.opts.Sources)
+}
 
 // load runs the three passes for the environment of each session.
 func (s setup) load(

@@ -11,18 +11,20 @@ import (
 	"unicode/utf8"
 )
 
-// parse is the first pass: it reads the files, lays each over the ones before
-// it and checks the form of all references. It reports false if a file cannot be
+// parse is the first pass: it reads the files, lays each and what was read from
+// sources over the ones before it and checks the form of all references. It reports false if a file cannot be
 // read or is not of its format: what else is wrong is not known then. It ends
 // early with ctx.
-func parse(ctx context.Context, names []string, read watchedFiles, found *report) (tree, bool) {
+func parse(
+	ctx context.Context, names []string, read watchedFiles, found *report, sources ...sourceReading,
+) (tree, bool) {
 	out := newTree()
-	if len(names) == 0 {
+	if len(names) == 0 && len(sources) == 0 {
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
 	ok := true
-	var documents []map[string]any
+	documents := parseSources(sources, true, out.places, found, &ok)
 	for i, name := range names {
 		if ctx.Err() != nil {
 			return out, false
@@ -44,6 +46,7 @@ func parse(ctx context.Context, names []string, read watchedFiles, found *report
 		ok = ok && parsed
 		documents = append(documents, values)
 	}
+	documents = append(documents, parseSources(sources, false, out.places, found, &ok)...)
 	if !ok {
 		return out, false
 	}

@@ -20,6 +20,8 @@ type report struct {
 	// unresolved says that no reference is resolved, as for [Check]. Then every
 	// value with a reference is unusable, and that is no fault.
 	unresolved bool
+	// readings are what the load read from the sources. Nil: it has read none.
+	readings []sourceReading
 }
 
 func newReport() *report { return &report{unusable: map[string]bool{}} }

@@ -17,6 +17,13 @@ type tree struct {
 	places map[string]place // by joined path
 }
 
+// sourceReading is what one load read from a source.
+type sourceReading struct {
+	source *KoanfSource
+	values map[string]any // they may be the Provider's own: nothing writes to them
+	err    error          // it quotes no value
+}
+
 func newTree() tree {
 	return tree{values: map[string]any{}, places: map[string]place{}}
 }
