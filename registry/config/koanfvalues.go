@@ -60,10 +60,7 @@ func parseSources(
 // outermost returns the map of a source without its Prefix, and nested by its
 // Delimiter. It reports keys that several of its keys stand for.
 func (v *valuesReader) outermost(s *KoanfSource, given map[string]any) map[string]any {
-	if s.Prefix == "" && s.Delimiter == "" {
-		return given
-	}
-	out := map[string]any{}
+	n := nester{map[string]any{}, map[uintptr]bool{}}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		name, ok := strings.CutPrefix(key, s.Prefix)
 		if !ok {
@@ -72,49 +69,70 @@ func (v *valuesReader) outermost(s *KoanfSource, given map[string]any) map[strin
 		path := []string{name}
 		if s.Delimiter != "" {
 			path = strings.Split(name, s.Delimiter)
+		} else if isFlat(name) {
+			v.found.addAt(place{source: v.source}, path,
+				"the key is that of a flat map: set the Delimiter of the source")
+			continue
 		}
-		if at, ok := nest(out, path, given[key]); !ok {
+		if at, ok := n.add(path, given[key]); !ok {
 			v.found.addAt(place{source: v.source}, at,
 				"several keys of the source give it a value, or a value and keys below it")
 		}
 	}
-	return out
+	return n.values
 }
 
-// nest stores a value at a path of values, whose maps it has made itself or
-// copies. It reports false, and where, if there is another value on the way.
-func nest(values map[string]any, path []string, value any) ([]string, bool) {
-	for i, key := range path {
+// isFlat reports whether a key of the outermost map seems to be a path.
+func isFlat(key string) bool {
+	rest, ok := strings.CutPrefix(key, "sessions")
+	return ok && rest != "" && strings.ContainsRune("./:|", rune(rest[0]))
+}
+
+// nester nests the keys of a flat map. It writes only to maps that it has made.
+type nester struct {
+	values map[string]any
+	made   map[uintptr]bool // the maps that it has made, by address
+}
+
+// own returns the object at a key, which is the nester's own afterwards.
+func (n nester) own(values map[string]any, key string, before map[string]any) map[string]any {
+	if n.made[reflect.ValueOf(before).Pointer()] {
+		return before
+	}
+	object := make(map[string]any, len(before))
+	maps.Copy(object, before)
+	n.made[reflect.ValueOf(object).Pointer()] = true
+	values[key] = object
+	return object
+}
+
+// add stores a value at a path. It reports false, and where, if there is another
+// value there or on the way.
+func (n nester) add(path []string, value any) ([]string, bool) {
+	values := n.values
+	for i, key := range path[:len(path)-1] {
 		before, given := values[key]
 		object, isObject := before.(map[string]any)
-		switch {
-		case i == len(path)-1 && !given:
-			if m, ok := value.(map[string]any); ok { // others may be stored in it
-				value = maps.Clone(m)
-			}
-			values[key] = value
-			return nil, true
-		case i == len(path)-1:
-			more, ok := value.(map[string]any)
-			if !ok || !isObject {
-				return path, false
-			}
-			for _, below := range slices.Sorted(maps.Keys(more)) {
-				if at, ok := nest(object, []string{below}, more[below]); !ok {
-					return slices.Concat(path, at), false
-				}
-			}
-			return nil, true
-		case !given:
-			object = map[string]any{}
-			values[key] = object
-		case !isObject:
+		if given && !isObject {
 			return path[:i+1], false
-		default:
-			object = maps.Clone(object) // it may be the program's
-			values[key] = object
 		}
-		values = object
+		values = n.own(values, key, object)
+	}
+	last := path[len(path)-1]
+	before, given := values[last]
+	if !given {
+		values[last] = value
+		return nil, true
+	}
+	_, isObject := before.(map[string]any)
+	more, ok := value.(map[string]any)
+	if !ok || !isObject || len(path) > maxDepth {
+		return path, false
+	}
+	for _, key := range slices.Sorted(maps.Keys(more)) {
+		if at, ok := n.add(append(slices.Clip(path), key), more[key]); !ok {
+			return at, false
+		}
 	}
 	return nil, true
 }
