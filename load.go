@@ -19,7 +19,8 @@ import (
 // Options configure [Load]. They are the options of package registry/config. The zero value is the
 // recommended default. Load adds to them:
 //
-//   - Files: if empty, the file that the package comment describes.
+//   - Files: if empty, the file that the package comment describes. It need not exist if there are
+//     Sources.
 //   - Factories: the built-in providers, except those whose kind the program gives. So a program
 //     can replace a built-in kind. If a plugin should serve a built-in kind, call config.Load
 //     instead (docs/plugins.md).
@@ -49,7 +50,7 @@ func Load(ctx context.Context, opts *Options) (*Config, error) {
 	}
 	if len(o.Files) == 0 {
 		files, err := findFiles(o.Environ)
-		if err != nil {
+		if err != nil && len(o.Sources) == 0 {
 			return nil, err
 		}
 		o.Files = files

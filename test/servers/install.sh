@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is no Go module: nginx, HAProxy, Chromium, Redis, mosquitto,
-# PostgreSQL, NATS, gnome-keyring and protoc (Debian), and oidc-provider (npm).
+# PostgreSQL, NATS, etcd, gnome-keyring and protoc (Debian), and oidc-provider (npm).
 # Run it again whenever you like; it does only what is missing, and says what it
 # cannot do.
 set -eu
@@ -46,6 +46,7 @@ debian chromium chromium
 debian redis-server redis-server
 debian mosquitto mosquitto
 debian nats-server nats-server
+debian etcd-server etcd
 for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
 	if [ -x "$program" ]; then
 		say "postgresql is there"
