@@ -23,6 +23,8 @@ type Config struct {
 	state   atomic.Pointer[loaded]       // of the last good load
 	read    atomic.Pointer[watchedFiles] // by the last load, good or not
 	sources atomic.Pointer[[]sourceReading]
+	// references are what the last load got from Options.Resolvers, good or not.
+	references atomic.Pointer[map[ownReference]ownValue]
 }
 
 // Load reads the files, sources and variables and creates the sessions. Nothing is
@@ -59,6 +61,9 @@ func (c *Config) Reload(ctx context.Context) error {
 	c.read.Store(&read)
 	if found.readings != nil {
 		c.sources.Store(&found.readings)
+	}
+	if found.references != nil {
+		c.references.Store(&found.references)
 	}
 	if err != nil {
 		c.keepPlugins()

@@ -1,4 +1,4 @@
-// Read on in koanfvalues.go.
+// Read on in resolvers.go.
 
 package config
 

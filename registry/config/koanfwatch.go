@@ -1,4 +1,4 @@
-// Read on in watch.go.
+// Read on in resolverwatch.go.
 
 package config
 

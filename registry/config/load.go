@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/authsession/authsession/core"
@@ -31,6 +32,10 @@ func newSetup(opts Options) (setup, error) {
 	if err := checkSources(opts.Sources); err != nil {
 		return setup{}, err
 	}
+	if err := checkResolvers(opts.Resolvers); err != nil {
+		return setup{}, err
+	}
+	opts.Resolvers = maps.Clone(opts.Resolvers)
 	opts.Files = slices.Clone(opts.Files)
 	opts.Sources = slices.Clone(opts.Sources)
 	opts.Environ = slices.Clone(opts.Environ)
@@ -62,6 +67,7 @@ type work struct {
 func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
+	found.schemes = slices.Sorted(maps.Keys(s.opts.Resolvers))
 	readings, err := readSources(ctx, s.opts.Sources)
 	if err != nil {
 		return nil, err
@@ -77,8 +83,10 @@ func (s setup) parse(
 	if before == nil {
 		before = &loaded{}
 	}
+	found.references = map[ownReference]ownValue{}
 	refs := &references{
-		environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{}, found: found,
+		ctx: ctx, environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{},
+		own: ownReferences{s.opts.Resolvers, found.references}, found: found,
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)
@@ -119,6 +127,13 @@ func (s setup) load(
 		sessions[v.name] = w.checker.check(ctx, v)
 	}
 	w.checker.checkInputs(sessions)
+	if ctx.Err() != nil {
+		if scheme := w.resolver.refs.own.abandoned(ctx); scheme != "" {
+			return nil, core.Errorf(core.CodeUnavailable, "the resolver of %s: %w", formOf(scheme),
+				context.Cause(ctx))
+		}
+		return nil, context.Cause(ctx)
+	}
 	if len(found.faults) > 0 { // else registry.Replace checks the settings
 		w.checker.checkSettings(sessions)
 		return nil, s.failure(found)

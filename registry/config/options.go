@@ -24,6 +24,10 @@ type Options struct {
 	// to the strongest there are: those with BelowFiles, the files, the other
 	// sources, each in their order; variables overlay all of them. Nil: none.
 	Sources []*KoanfSource
+	// Resolvers resolve references of the program's own, by their scheme: the
+	// Resolver "vault" those of the form ${vault:secret/prices#key}. Nil: there are
+	// ${env:…} and ${file:…} alone.
+	Resolvers map[string]Resolver
 	// Environment is chosen for all sessions that do not name their own.
 	// Empty: AUTHSESSION_ENVIRONMENT, else the key "environment" of the files.
 	Environment core.Environment
@@ -56,6 +60,23 @@ type Options struct {
 	OnReload func(error)
 	// Logger receives the outcomes of Watch's reloads. Nil: Session.Logger.
 	Logger *slog.Logger
+}
+
+// Resolver returns what a reference stands for. name is what is written between
+// the scheme and the closing brace, with the values of ${env:…} references in it.
+// A load calls the Resolver once for each name that is used, and abandons it when
+// ctx ends, after 30 s at the latest. It may be called by several goroutines at the
+// same time. Its error is shown without the user names, passwords and queries of
+// URLs, and must not quote a secret. An empty value counts as an error.
+type Resolver func(ctx context.Context, name string) (Resolved, error)
+
+// Resolved is the value of a reference.
+type Resolved struct {
+	Value core.Secret // as it is: no line break is cut off
+	// LookAgain is after what time [Config.Watch] calls the Resolver again, to
+	// load the configuration if it returns another value. Watch looks no more often
+	// than every Options.Interval. Zero or less: only the next reload does.
+	LookAgain time.Duration
 }
 
 // KoanfSource is a configuration beyond files that koanf can read, such as one in

@@ -20,8 +20,12 @@ type report struct {
 	// unresolved says that no reference is resolved, as for [Check]. Then every
 	// value with a reference is unusable, and that is no fault.
 	unresolved bool
+	// schemes are those of Options.Resolvers, sorted.
+	schemes []string
 	// readings are what the load read from the sources. Nil: it has read none.
 	readings []sourceReading
+	// references are what the load got from Options.Resolvers.
+	references map[ownReference]ownValue
 }
 
 func newReport() *report { return &report{unusable: map[string]bool{}} }

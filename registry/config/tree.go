@@ -24,6 +24,15 @@ type sourceReading struct {
 	err    error          // it quotes no value
 }
 
+// ownReference is a reference to what a [Resolver] finds.
+type ownReference struct{ scheme, name string }
+
+// ownValue is what a Resolver found.
+type ownValue struct {
+	Resolved
+	err error // it quotes no value
+}
+
 func newTree() tree {
 	return tree{values: map[string]any{}, places: map[string]place{}}
 }

@@ -28,7 +28,8 @@ const defaultInterval = 2 * time.Second
 // A source is read after its Provider's Watch has told of a change, and an
 // existing Koanf as often as the files. Other sources are read only with the
 // next reload. A source that cannot be read is tried again, after a pause that
-// doubles up to a minute. The Provider's Watch runs until the Provider ends it, or
+// doubles up to a minute. So is a reference of Options.Resolvers, which Watch
+// resolves again when its time has come. The Provider's Watch runs until the Provider ends it, or
 // until Watch returns if there is a method Unwatch.
 func (c *Config) Watch(ctx context.Context) {
 	interval := c.setup.opts.Interval
@@ -58,15 +59,17 @@ func (c *Config) Watch(ctx context.Context) {
 
 // watcher finds out whether what a load has read has changed.
 type watcher struct {
-	config   *Config
-	interval time.Duration
-	files    watchedFiles // the last reading, if it differs from the load
-	sources  []*sourceWatch
-	ends     []func()
+	config    *Config
+	interval  time.Duration
+	files     watchedFiles // the last reading, if it differs from the load
+	sources   []*sourceWatch
+	ends      []func()
+	resolvers resolverWatch
 }
 
 func (c *Config) newWatcher(interval time.Duration) *watcher {
 	w := &watcher{config: c, interval: interval}
+	w.resolvers.log = c.setup.opts.Logger
 	for _, s := range c.setup.opts.Sources {
 		source, end := s.watch(c.setup.opts.Logger)
 		w.sources = append(w.sources, source)
@@ -91,7 +94,9 @@ func (w *watcher) changed(ctx context.Context) bool {
 			changed = true
 		}
 	}
-	return changed
+	opts := &w.config.setup.opts
+	references := w.config.references.Load()
+	return w.resolvers.changed(ctx, opts.Resolvers, references, w.interval) || changed
 }
 
 func (w *watcher) filesChanged() bool {

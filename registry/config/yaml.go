@@ -1,4 +1,4 @@
-// Read on in references.go.
+// Read on in koanfsource.go.
 
 package config
 
