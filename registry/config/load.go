@@ -17,6 +17,7 @@ type setup struct {
 	builtin *registry.Registry // of Options.Factories; it never has sessions
 	stores  storeKinds
 	keys    keySchemas
+	pipes   pipes
 }
 
 // newSetup checks the kinds in opts.
@@ -42,7 +43,7 @@ func newSetup(opts Options) (setup, error) {
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
 	}
-	return setup{opts, builtin, stores, stores.keys()}, nil
+	return setup{opts, builtin, stores, stores.keys(), pipes{}}, nil
 }
 
 // loaded is the result of a good load.
@@ -73,6 +74,8 @@ func (s setup) parse(
 		return nil, err
 	}
 	found.readings = readings
+	s.pipes.read(ctx, s.opts.Files)
+	found.pipes = s.pipes
 	files, ok := parse(ctx, s.opts.Files, read, found, readings...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -18,7 +18,9 @@ import (
 type Options struct {
 	// Files are read in their order; later ones overlay earlier ones. A name
 	// that ends in .json or .toml is of that format, any other is YAML. At
-	// least one is needed, unless there are Sources.
+	// least one is needed, unless there are Sources. A name may be that of a pipe,
+	// such as /dev/fd/63 of a shell's <(command): it is YAML or JSON, and is read
+	// once. A reload and Watch use what was read.
 	Files []string
 	// Sources are read as well, all of them at the same time. From the weakest
 	// to the strongest there are: those with BelowFiles, the files, the other

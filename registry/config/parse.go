@@ -36,7 +36,13 @@ func parse(
 			p.fault(0, 0, "the file is named twice")
 			ok = false
 		}
-		data, err := read.read(name, maxFile)
+		piped, isPipe := found.pipes[name]
+		data, err := piped.data, piped.err
+		if isPipe {
+			p.source.dir = ""
+		} else {
+			data, err = read.read(name, maxFile)
+		}
 		if err != nil {
 			p.fault(0, 0, err.Error())
 			ok = false

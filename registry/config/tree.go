@@ -1,4 +1,4 @@
-// Read on in report.go.
+// Read on in readfile.go.
 
 package config
 
