@@ -144,6 +144,9 @@ func (v *valuesReader) object(given map[string]any) map[string]any {
 		if v.values++; v.values > maxValues {
 			break
 		}
+		if len(v.path) == 0 && isOfTheUser(key) {
+			continue
+		}
 		if v.enter(key, 0, 0) {
 			out[key] = v.value(given[key])
 		}

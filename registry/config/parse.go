@@ -5,6 +5,7 @@ package config
 import (
 	"bytes"
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ func parse(
 			continue
 		}
 		values, parsed := p.parse(data)
+		maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
 		ok = ok && parsed
 		documents = append(documents, values)
 	}

@@ -78,6 +78,7 @@ func (w schemaWriter) file() ([]byte, error) {
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "A configuration of authsession"
 	top["type"] = "object"
+	top["patternProperties"] = node{"^x-": node{}} // they belong to the user
 	top["definitions"] = definitions
 	return json.MarshalIndent(top, "", "  ")
 }
