@@ -79,7 +79,7 @@ func TestAliasFaults(t *testing.T) {
 		"at the top":           {merges + "<<: *a11\nsessions: {}\n", []string{"a.yaml:13:5: " + many}},
 		"part of itself":       {"sessions: &s {a: *s}\n", []string{"a.yaml:1:18: sessions.a.a: the alias stands for something that it is a part of"}},
 		"merged into itself":   {"sessions: &s {<<: *s}\n", nil},
-		"in each other":        {"x-a: &a {b: &b {c: *a}}\nsessions: {a: *b}\n", []string{"a.yaml:2:15: sessions.a.c.b: the alias stands for something that it is a part of"}},
+		"in each other":        {"x-a: &a {b: &b {c: *a}}\nsessions: {a: *b}\n", []string{"a.yaml:2:15: sessions.a.c.b.c: the alias stands for something that it is a part of"}},
 		"unknown anchor":       {"sessions: {a: *none}\n", []string{"a.yaml: not YAML: unknown anchor 'none' referenced"}},
 		"an alias as a key":    {"x-a: &a b\nsessions: {*a : c}\n", []string{"a.yaml:2:12: sessions: a key is an alias: write it out"}},
 		"a merge of a text":    {"sessions: {<<: canary}\n", []string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"}},
