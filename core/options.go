@@ -4,9 +4,11 @@ package core
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -88,6 +90,19 @@ type Options struct {
 	// ends. With an *http.Transport, a clone of it presents the session's
 	// client certificate; any other must do so itself (see TLSConfig).
 	Transport http.RoundTripper
+	// Proxy carries the requests of Client and of Transport(nil), and those that the
+	// provider makes itself, with the exceptions of AuthTransport: the URL of an http,
+	// https, socks5 or socks5h proxy, or "direct:" for none. Requests to loopback
+	// hosts go to no proxy. HTTPS_PROXY, NO_PROXY and the like are then not used.
+	// With a Transport that is no *http.Transport, it is for the provider's requests
+	// alone. Nil: what Transport says, and without one those variables.
+	Proxy *url.URL
+	// TLS is for the connections to the API, TLS 1.2 or newer in any case, in the
+	// place of the TLSClientConfig of an *http.Transport. Its RootCAs take precedence
+	// over the roots of the credential; a client certificate is that of the
+	// credential. It must not be changed afterwards. A Transport of another type does
+	// not use it. Nil: what Transport says.
+	TLS *tls.Config
 	// AuthTransport wraps the transport of the requests that the provider makes
 	// itself, such as those for tokens and revocations, to trace, count or record
 	// them; never those to the API. It is called once, when the first of them is
@@ -141,7 +156,7 @@ func (o *Options) timeout() time.Duration {
 }
 
 // Check reports what is wrong with o, as [Session.Init] would: [CodeBadConfig] for
-// an origin that is none, for an input that is nil, and for a number in
+// an origin that is none, for a Proxy that is none, for an input that is nil, and for a number in
 // RefusedStatus that is no status of an error. Nil is good.
 func (o *Options) Check() error {
 	if o == nil {
@@ -153,7 +168,37 @@ func (o *Options) Check() error {
 	if err := o.checkRefusedStatus(); err != nil {
 		return Errorf(CodeBadConfig, "%w", err)
 	}
+	if !isProxy(o.Proxy) {
+		return Errorf(CodeBadConfig, "the proxy has no usable URL: want an http, https, socks5 or "+
+			"socks5h URL with a host, or direct:")
+	}
 	return o.checkInputs()
+}
+
+// noProxy is the scheme of a proxy URL that stands for no proxy.
+const noProxy = "direct"
+
+// isProxy reports whether u can be Options.Proxy.
+func isProxy(u *url.URL) bool {
+	if u == nil {
+		return true
+	}
+	switch u.Scheme {
+	case noProxy:
+		return u.Host == "" && u.Path == "" && (u.Opaque == "" || u.Opaque == "/")
+	case "http", "https", "socks5", "socks5h":
+		return u.Hostname() != "" && u.Opaque == "" && (u.Path == "" || u.Path == "/") &&
+			u.RawQuery == "" && u.Fragment == ""
+	}
+	return false
+}
+
+// proxyOf is the function Proxy of a transport for o, whose Proxy is not nil.
+func (o *Options) proxyOf(r *http.Request) (*url.URL, error) {
+	if o.Proxy.Scheme == noProxy || isLoopback(r.URL) {
+		return nil, nil
+	}
+	return o.Proxy, nil
 }
 
 func (o *Options) checkRefusedStatus() error {
