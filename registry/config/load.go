@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"crypto/tls"
 	"maps"
 	"slices"
 
@@ -53,6 +54,7 @@ type loaded struct {
 	sessions       map[string]*checked
 	plugins        map[string]plugin
 	stores         map[storeID]core.Store
+	tls            map[tlsID]*tls.Config
 }
 
 // work is one load after the first pass.
@@ -96,9 +98,10 @@ func (s setup) parse(
 	v := variableReader{files, newTree(), s.keys, kinds, refs, found}
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
+	tlsOf := &tlsMaker{read, map[tlsID]*tls.Config{}, before.tls, found}
 	return &work{
 		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
-		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, found},
+		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},
 		plugins:  plugins,
 	}, nil
 }
@@ -143,6 +146,6 @@ func (s setup) load(
 	}
 	return &loaded{
 		environment: file.environment, defaultSession: file.defaultSession,
-		sessions: sessions, plugins: w.plugins, stores: w.checker.stores.made,
+		sessions: sessions, plugins: w.plugins, stores: w.checker.stores.made, tls: w.checker.tls.made,
 	}, nil
 }

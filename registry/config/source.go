@@ -139,6 +139,8 @@ func (c *Config) Sources(name string) ([]Source, error) {
 		path := []string{setting.Name}
 		switch setting.Name {
 		case "settings", "environments":
+		case "tls":
+			out = append(out, s.sources(path, setting, s.values["tls"], false)...)
 		case "store":
 			out = append(out, s.sources(path, setting, s.values["store"], true)...)
 		default:

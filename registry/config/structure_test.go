@@ -13,7 +13,7 @@ var readingOrder = []string{
 	"koanfsource.go", "resolvers.go", "references.go", "koanfvalues.go", "parse.go",
 	"keys.go", "storekinds.go", "untyped.go", "plugins.go", "variables.go", "match.go",
 	"session.go", "environment.go", "resolve.go",
-	"stores.go", "checkkeys.go", "checksession.go",
+	"stores.go", "apitls.go", "checkkeys.go", "checksession.go",
 	"load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "check.go", "source.go", "schema.go",
 }
 
