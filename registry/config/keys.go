@@ -44,10 +44,10 @@ type (
 		Inputs        map[string]string `json:"inputs"`
 	}
 	tlsKeys struct {
-		CAFile     string      `json:"ca_file" doc:"PEM file with the roots that the API's servers are verified against. Without it: those of the credential, or the system's."`
+		CAFile     string      `json:"ca_file" doc:"PEM file with the roots for the API's servers."`
 		CA         core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
-		ServerName string      `json:"server_name" doc:"The name that the servers' certificate must have. Without it: that of the request."`
-		MinVersion string      `json:"min_version" default:"1.2" enum:"1.2,1.3" doc:"The lowest version of TLS."`
+		ServerName string      `json:"server_name" doc:"The name in the servers' certificate."`
+		MinVersion string      `json:"min_version" default:"1.2" enum:"1.2,1.3" doc:"Of TLS."`
 	}
 	// storeKeys are the keys of every kind of store; the others are the settings
 	// of its factory.

@@ -163,7 +163,7 @@ func TestSourceValues(t *testing.T) {
 		"bad reference":             {settings: object{"style": "${canary"}, fault: `sessions.a.settings.style: a reference is not ended by "}" ("$${" is a literal "${")`},
 		"variable not set":          {settings: object{"style": "${env:NONE}"}, fault: "sessions.a.settings.style: the variable NONE is not set"},
 		"holds itself":              {settings: object{"extra": deep}, fault: "sessions: nested deeper than 64 levels"},
-		"holds itself in many ways": {settings: object{"extra": wide}, fault: "more than 1000000 values, or a map that holds itself"},
+		"holds itself in many ways": {settings: object{"extra": wide}, fault: "more than 200000 values, or a map that holds itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := sources(t, "", ofMap("etcd", oauth(test.settings)))

@@ -18,7 +18,7 @@ import (
 )
 
 // maxValues bounds how many values one source has: a map of Go may hold itself.
-const maxValues = 1_000_000
+const maxValues = 200_000
 
 // valuesReader makes documents of the values of one source. It copies them: they
 // belong to the program.

@@ -17,7 +17,8 @@ import (
 // read or is not of its format: what else is wrong is not known then. It ends
 // early with ctx.
 func parse(
-	ctx context.Context, names []string, read watchedFiles, found *report, sources ...sourceReading,
+	ctx context.Context, names []string, read watchedFiles, found *report,
+	sources ...sourceReading,
 ) (tree, bool) {
 	out := newTree()
 	if len(names) == 0 && len(sources) == 0 {

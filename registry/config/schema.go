@@ -55,7 +55,9 @@ func (w schemaWriter) file() ([]byte, error) {
 		"store":   w.store(),
 		"session": w.session(),
 		"reference": node{
-			"type": "string", "pattern": `\$\{`, "description": "A reference: ${env:NAME}, ${env:NAME:-DEFAULT}, ${file:PATH}, or one of the program's own.",
+			"type": "string", "pattern": `\$\{`,
+			"description": "A reference: ${env:NAME}, ${env:NAME:-DEFAULT}, ${file:PATH}, " +
+				"or one of the program's own.",
 		},
 	}
 	for _, info := range w.reg.Kinds() {

@@ -43,14 +43,18 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 		}
 	case []any:
 		if strings.HasPrefix(s.Type, "list of ") && elem.Type != "object" {
-			out := make([]any, len(v))
-			for i := range v {
-				out[i] = t.value(append(slices.Clip(path), strconv.Itoa(i)), v[i], elem)
-			}
-			return out
+			return t.list(path, v, elem)
 		}
 	}
 	return value
+}
+
+func (t typer) list(path []string, values []any, elem core.Setting) []any {
+	out := make([]any, len(values))
+	for i := range values {
+		out[i] = t.value(append(slices.Clip(path), strconv.Itoa(i)), values[i], elem)
+	}
+	return out
 }
 
 // typed returns a text as a value of its key: what is no text itself becomes a

@@ -141,14 +141,19 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 		if _, given := out[k.Value]; given && merged {
 			continue
 		}
-		if p.enter(k.Value, line, column) {
-			out[k.Value] = p.yamlValue(v)
-		}
-		p.leave()
+		p.yamlKey(k.Value, v, line, column, out)
 	}
 	if merge != nil {
 		p.yamlMerge(merge, out)
 	}
+}
+
+// yamlKey adds one key to out.
+func (p *parser) yamlKey(name string, v *yaml.Node, line, column int, out map[string]any) {
+	if p.enter(name, line, column) {
+		out[name] = p.yamlValue(v)
+	}
+	p.leave()
 }
 
 // yamlMerge adds the keys of the value of a merge key: an object or a list of
@@ -162,7 +167,8 @@ func (p *parser) yamlMerge(n *yaml.Node, out map[string]any) {
 		p.yamlAlias(n, func(n *yaml.Node) { p.yamlMerge(n, out) })
 	case n.Kind == yaml.MappingNode && n.Tag == "!!map":
 		p.yamlKeys(n, out, true)
-	case n.Kind == yaml.SequenceNode && n.Tag == "!!seq" && !slices.ContainsFunc(n.Content, isYAMLList):
+	case n.Kind == yaml.SequenceNode && n.Tag == "!!seq" &&
+		!slices.ContainsFunc(n.Content, isYAMLList):
 		for _, elem := range n.Content {
 			p.yamlMerge(elem, out)
 		}
@@ -177,6 +183,21 @@ func isYAMLList(n *yaml.Node) bool {
 	return n.Kind == yaml.SequenceNode || n.Kind == yaml.AliasNode && n.Alias.Kind == yaml.SequenceNode
 }
 
+func (p *parser) yamlList(n *yaml.Node) []any {
+	out := make([]any, 0, len(n.Content))
+	for i, v := range n.Content {
+		if !p.yamlCount() {
+			break
+		}
+		line, column := p.yamlAt(v)
+		if p.enter(strconv.Itoa(i), line, column) {
+			out = append(out, p.yamlValue(v))
+		}
+		p.leave()
+	}
+	return out
+}
+
 func (p *parser) yamlValue(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -185,18 +206,7 @@ func (p *parser) yamlValue(n *yaml.Node) any {
 		}
 	case yaml.SequenceNode:
 		if n.Tag == "!!seq" {
-			out := make([]any, 0, len(n.Content))
-			for i, v := range n.Content {
-				if !p.yamlCount() {
-					break
-				}
-				line, column := p.yamlAt(v)
-				if p.enter(strconv.Itoa(i), line, column) {
-					out = append(out, p.yamlValue(v))
-				}
-				p.leave()
-			}
-			return out
+			return p.yamlList(n)
 		}
 	case yaml.AliasNode:
 		var value any
