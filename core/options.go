@@ -35,6 +35,17 @@ type Options struct {
 	// KeepFresh renews also while nobody asks, so that the first call after a
 	// pause does not wait.
 	KeepFresh bool
+	// AllowHTTP lets the credential go over plain HTTP to hosts other than
+	// the loopback ones, which are always allowed.
+	AllowHTTP bool
+	// NoReplay hands a refusal, such as a 401, back to the caller instead of
+	// repeating the request once with a renewed credential.
+	NoReplay bool
+	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
+	// [Session.SignIn] does, and everything else is answered with [CodeInteractive].
+	// A helper or a broker that has a UI sets it. False: any caller may cause a
+	// sign-in.
+	AskOnlyOnSignIn bool
 	// Early is how long before its expiry a credential is renewed, at most
 	// half of its lifetime. Zero or less: a tenth of the lifetime, at most
 	// five minutes.
@@ -42,12 +53,6 @@ type Options struct {
 	// Timeout bounds each attempt to authenticate or revoke. Zero or less:
 	// ten seconds. A sign-in by a person has ten minutes.
 	Timeout time.Duration
-	// AllowHTTP lets the credential go over plain HTTP to hosts other than
-	// the loopback ones, which are always allowed.
-	AllowHTTP bool
-	// NoReplay hands a refusal, such as a 401, back to the caller instead of
-	// repeating the request once with a renewed credential.
-	NoReplay bool
 	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
 	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check
 	// reports others. Nil: none.
@@ -55,11 +60,6 @@ type Options struct {
 	// UI lets a provider talk to a person. Nil: what needs a person is
 	// answered with [CodeInteractive].
 	UI *UI
-	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
-	// [Session.SignIn] does, and everything else is answered with [CodeInteractive].
-	// A helper or a broker that has a UI sets it. False: any caller may cause a
-	// sign-in.
-	AskOnlyOnSignIn bool
 	// Store keeps the session's credential beyond the process, and for other
 	// processes (see [Store]). Nil: in memory only.
 	Store Store

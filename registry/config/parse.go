@@ -13,9 +13,9 @@ import (
 )
 
 // parse is the first pass: it reads the files, lays each and what was read from
-// sources over the ones before it and checks the form of all references. It reports false if a file cannot be
-// read or is not of its format: what else is wrong is not known then. It ends
-// early with ctx.
+// sources over the ones before it and checks the form of all references. It
+// reports false if a file cannot be read or is not of its format: what else is
+// wrong is not known then. It ends early with ctx.
 func parse(
 	ctx context.Context, names []string, read watchedFiles, found *report,
 	sources ...sourceReading,
