@@ -59,28 +59,6 @@ var badFiles = []struct {
 			"a.yaml:3:3: sessions.a: the key is there twice"},
 	},
 	{
-		name: "alias",
-		text: "sessions:\n  a: &x {provider: apikey, settings: {key: k}}\n  b: *x\n" +
-			"  c: {<<: *x, provider: apikey, settings: {key: k}}\n",
-		want: []string{
-			"a.yaml:3:3: sessions.b: want an object with the key provider",
-			"a.yaml:3:6: sessions.b: anchors and aliases are not supported; write the value out",
-			"a.yaml:4:7: sessions.c: aliases and merge keys (<<) are not supported; use a second file, " +
-				"or write it out"},
-	},
-	{
-		name: "bomb",
-		text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n",
-		want: []string{
-			"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
-			"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
-			"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
-			"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
-			"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
-			"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
-			"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"},
-	},
-	{
 		name: "keys",
 		text: "sessions: {1: a, true: b, ? [x] : c, '': d, \"\\e\": e}\n",
 		want: []string{
@@ -175,7 +153,7 @@ var badFiles = []struct {
 			`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: ` +
 				`dev, qa, prod`,
 			`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, ` +
-				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, store, inputs`,
+				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, proxy, tls, store, inputs`,
 			`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, ` +
 				`client_secret, scopes, style, leeway, retries, strict, extra, tls`,
 			`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; ` +

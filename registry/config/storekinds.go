@@ -1,4 +1,4 @@
-// Read on in plugins.go.
+// Read on in untyped.go.
 
 package config
 
