@@ -75,7 +75,7 @@ func (c *Config) Validate(core.Environment) error {
 	case c.Token.IsZero() && c.TokenFile == "":
 		add("token", errors.New("missing: give token or token_file"))
 	case c.TokenFile == "":
-		add("token", headers.Token(c.Token.Reveal()))
+		add("token", headers.Bearer(c.Token.Reveal()))
 	}
 	if c.Interval < time.Second {
 		add("interval", errors.New("want at least 1s"))
@@ -135,7 +135,7 @@ func readToken(path string) (string, error) {
 		return "", err
 	}
 	token := strings.TrimSpace(string(data))
-	if err := headers.Token(token); err != nil {
+	if err := headers.Bearer(token); err != nil {
 		return "", core.LocalErrorf(core.CodeBadConfig, "the token in file %q %w", path, err)
 	}
 	return token, nil

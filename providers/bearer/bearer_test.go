@@ -64,10 +64,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"nothing", object{}, "token: missing: give token or token_file"},
 		{"both", object{"token": "a", "token_file": "f"}, "token: give either token or token_file"},
-		{"line break", object{"token": "hunter2\n"}, "token: has a space or line break around it"},
+		{"line break", object{"token": "hunter2\n"}, "token: ends in a line break"},
 		{"control character", object{"token": "hun\x1bter2"}, "token: has a control character"},
 		{"two words", object{"token": "Bearer hunter2"},
-			"token: has a character that a token cannot hold"},
+			`token: begins with "Bearer ": give the token alone`},
 		{"too often", object{"token_file": "f", "interval": "1ms"}, "interval: want at least 1s"},
 		{"no interval", object{"token_file": "f", "interval": "often"}, "interval: want a duration"},
 		{"base URL", object{"token": "a", "base_url": "x"}, "base_url: want the address"},

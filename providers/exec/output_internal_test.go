@@ -222,7 +222,7 @@ func TestGarbage(t *testing.T) {
 			"lacks AccessKeyId or SecretAccessKey"},
 		{"AWS of other types", awsDocument(t, object{"AccessKeyId": 5}), "cannot be read"},
 		{"AWS with control characters", awsDocument(t, object{"SecretAccessKey": "hunter2\n"}),
-			"a field of the AWS document that the command prints has a space"},
+			"a field of the AWS document that the command prints ends in a line break"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := newProvider(t, Config{Headers: aws}).made(t, c.printed)

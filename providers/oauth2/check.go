@@ -14,6 +14,7 @@ import (
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Validate reports, as core faults, what is wrong with the settings beyond their types. It reads no
@@ -22,7 +23,7 @@ func (c *Config) Validate(core.Environment) error {
 	return errors.Join(
 		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
 		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
-		c.checkParams(), c.checkTarget(),
+		c.checkParams(), c.checkTarget(), c.checkSent(),
 	)
 }
 
@@ -197,6 +198,37 @@ func (c *Config) checkParams() error {
 		if problem != "" {
 			faults = append(faults, core.Fault{Path: []string{"params", name}, Problem: problem})
 		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkSent checks the ids, secrets and tokens that are sent as they are (RFC 6749 appendix A), and
+// the other parameters.
+func (c *Config) checkSent() error {
+	var faults []error
+	check := func(setting, value string, check func(string) error) {
+		if value == "" {
+			return
+		}
+		if err := check(value); err != nil {
+			path := strings.Split(setting, "\x00") // a parameter's name may have dots
+			faults = append(faults, core.Fault{Path: path, Problem: err.Error()})
+		}
+	}
+	check("client_id", c.ClientID, headers.Text)
+	check("client_secret", c.ClientSecret.Reveal(), headers.Text)
+	check("refresh_token", c.RefreshToken.Reveal(), headers.Token)
+	check("subject_token", c.SubjectToken.Reveal(), headers.Token)
+	check("actor_token", c.ActorToken.Reveal(), headers.Token)
+	check("assertion\x00text", c.Assertion.Text.Reveal(), headers.Token)
+	check("client_key\x00id", c.ClientKey.ID, headers.Parameter)
+	check("client_assertion\x00audience", c.ClientAssertion.Audience, headers.Parameter)
+	check("audience", c.Audience, headers.Parameter)
+	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
+		check("params\x00"+name, c.Params[name].Reveal(), headers.Parameter)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationParams)) {
+		check("authorization_params\x00"+name, c.AuthorizationParams[name], headers.Parameter)
 	}
 	return errors.Join(faults...)
 }
