@@ -94,7 +94,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	token := p.cfg.Token.Reveal()
 	if p.cfg.TokenFile != "" {
 		var err error
-		if token, err = readToken(p.cfg.TokenFile); err != nil {
+		if token, err = readToken(ctx, p.cfg.TokenFile); err != nil {
 			if req.Reason != core.ReasonInitial {
 				err = files.Unavailable(err)
 			}
@@ -129,8 +129,8 @@ func (p *provider) expiredError(at time.Time) error {
 }
 
 // readToken returns the token in a file.
-func readToken(path string) (string, error) {
-	data, err := files.Read(path)
+func readToken(ctx context.Context, path string) (string, error) {
+	data, err := files.ReadText(ctx, path)
 	if err != nil {
 		return "", err
 	}

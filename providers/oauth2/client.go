@@ -114,7 +114,7 @@ func (c *Config) checkClientKey() error {
 	case key.File != "" || !key.Text.IsZero() || !key.Password.IsZero():
 		return core.Faultf("client_key", "the program gives a Signer; only id and algorithm belong here")
 	}
-	if _, err := c.loadClientKey(); err != nil {
+	if _, err := c.loadClientKey(context.Background()); err != nil {
 		return core.Faultf("client_key", "%v", errors.Unwrap(err))
 	}
 	return nil
@@ -129,16 +129,16 @@ func checkLifetime(setting string, lifetime time.Duration) error {
 }
 
 // loadClientKey returns the client's private key; it reads the key's file again at each call.
-func (c *Config) loadClientKey() (*jose.Signer, error) {
+func (c *Config) loadClientKey(ctx context.Context) (*jose.Signer, error) {
 	if c.Signer != nil {
 		return jose.NewSigner(c.Signer, c.ClientKey.ID, c.ClientKey.Algorithm)
 	}
-	return loadKey("client_key", c.ClientKey)
+	return loadKey(ctx, "client_key", c.ClientKey)
 }
 
 // loadKey returns the key of a setting.
-func loadKey(setting string, key PrivateKey) (*jose.Signer, error) {
-	s, err := jose.KeyConfig(key).Load()
+func loadKey(ctx context.Context, setting string, key PrivateKey) (*jose.Signer, error) {
+	s, err := jose.KeyConfig(key).Load(ctx)
 	if err != nil {
 		return nil, core.Prefix(err, setting)
 	}
@@ -147,12 +147,12 @@ func loadKey(setting string, key PrivateKey) (*jose.Signer, error) {
 
 // assertionSigner returns what signs the client's assertions; nil if the client authenticates in
 // another way.
-func (c *Config) assertionSigner() (*jose.Signer, error) {
+func (c *Config) assertionSigner(ctx context.Context) (*jose.Signer, error) {
 	switch c.authMethod() {
 	case SecretJWT:
 		return jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
 	case PrivateKeyJWT:
-		return c.loadClientKey()
+		return c.loadClientKey(ctx)
 	}
 	return nil, nil
 }

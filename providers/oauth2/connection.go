@@ -37,7 +37,7 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	if err != nil {
 		return nil, err
 	}
-	signer, err := cfg.assertionSigner()
+	signer, err := cfg.assertionSigner(ctx)
 	if err != nil {
 		return nil, err
 	}

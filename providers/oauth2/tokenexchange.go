@@ -86,7 +86,7 @@ func (c *Config) checkPartyTokens() error {
 func exchangeToken(ctx context.Context, conn *connection,
 	inputs map[string]core.Credential) (grant.Token, error) {
 	c := conn.cfg
-	subject, err := partyToken(subjectToken, c.SubjectToken, c.SubjectTokenFile, inputs)
+	subject, err := partyToken(ctx, subjectToken, c.SubjectToken, c.SubjectTokenFile, inputs)
 	if err != nil {
 		return grant.Token{}, err
 	}
@@ -95,7 +95,7 @@ func exchangeToken(ctx context.Context, conn *connection,
 			"there is no subject token: give subject_token, subject_token_file or, in inputs, a session "+
 				"for subject_token")
 	}
-	actor, err := partyToken(actorToken, c.ActorToken, c.ActorTokenFile, inputs)
+	actor, err := partyToken(ctx, actorToken, c.ActorToken, c.ActorTokenFile, inputs)
 	if err != nil {
 		return grant.Token{}, err
 	}
@@ -145,7 +145,7 @@ func exchangeError(err error, fromInput, hasActor bool) error {
 
 // partyToken returns the token of a party: from the settings, or from the input of its name; zero
 // if neither has one.
-func partyToken(role string, text core.Secret, file string,
+func partyToken(ctx context.Context, role string, text core.Secret, file string,
 	inputs map[string]core.Credential) (core.Secret, error) {
 	input, fromInput := inputs[role]
 	fromSettings := !text.IsZero() || file != ""
@@ -153,7 +153,7 @@ func partyToken(role string, text core.Secret, file string,
 	case fromInput && fromSettings:
 		return core.Secret{}, core.Errorf(core.CodeBadConfig, "%s is given as a setting and in inputs", role)
 	case fromSettings:
-		return readToken(role, text, file)
+		return readToken(ctx, role, text, file)
 	case !fromInput:
 		return core.Secret{}, nil
 	}
