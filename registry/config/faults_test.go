@@ -25,7 +25,7 @@ var badFiles = []struct {
 	{
 		name: "not UTF-8",
 		text: "a: b\nc: \xff\xfe",
-		want: []string{"a.yaml:2:4: the file is binary or not in UTF-8"},
+		want: []string{"a.yaml:2:4: the file is not in UTF-8: save it as UTF-8"},
 	},
 	{
 		name: "list",
@@ -219,7 +219,7 @@ var badFiles = []struct {
 environment: qa
 `, want: []string{
 		`a.yaml:4:16: sessions.a.settings.key: the variable UNSET is not set`,
-		`a.yaml:4:37: sessions.a.settings.header: the file "none": no such file or directory`,
+		`a.yaml:4:37: sessions.a.settings.header: the file "none" does not exist`,
 		`a.yaml:5:36: sessions.b.settings.key: the variable EMPTY is empty`,
 		`a.yaml:6:36: sessions.c.settings.key: a reference is not ended by "}" ("$${" is a literal "${")`,
 		`a.yaml:7:36: sessions.d.settings.key: unknown reference, did you mean "env"? (want ` +
@@ -227,9 +227,10 @@ environment: qa
 		`a.yaml:8:36: sessions.e.settings.key: a reference names nothing usable (want ${env:NAME})`,
 		`a.yaml:8:52: sessions.e.settings.header: unknown reference (want ${env:NAME} or ` +
 			`${file:PATH}; "$${" is a literal "${")`,
-		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m"`,
+		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m" ` +
+			`(from the variable SECRET)`,
 		`a.yaml:9:51: sessions.f.lazy: the variable UNSET is not set`,
-		`a.yaml:9:98: sessions.f.settings.retries: want integer`,
+		`a.yaml:9:98: sessions.f.settings.retries: want integer (from the variable SECRET)`,
 		`a.yaml:9:124: sessions.f.settings.strict: the variable UNSET is not set`,
 		`a.yaml:10:7: sessions.g.provider: the variable UNSET is not set`,
 		`a.yaml:11:76: sessions.h.environments.qa.settings.key: the variable UNSET is not set`,
@@ -416,9 +417,9 @@ func TestUnreadableFiles(t *testing.T) {
 		write(t, dir, "bad.yaml", "a: ["),
 	}
 	require.Equal(t, []string{
-		"none.yaml: no such file or directory",
-		filepath.Base(dir) + ": not a regular file",
-		"huge.yaml: larger than 16 MiB", "huge.yaml: the file is named twice",
+		"none.yaml: the file does not exist",
+		filepath.Base(dir) + ": the file is a directory",
+		"huge.yaml: the file is larger than 16 MiB", "huge.yaml: the file is named twice",
 		"bad.yaml:1: not YAML: did not find expected node content",
 	}, faults(t, opts))
 
@@ -433,8 +434,8 @@ func TestUnreadableFiles(t *testing.T) {
 				"  b: {provider: apikey, settings: {key: '${file:.}'}}\n"),
 	}
 	require.Equal(t, []string{
-		`ok.yaml:2:36: sessions.a.settings.key: the file "secret": larger than 1 MiB`,
-		`ok.yaml:3:36: sessions.b.settings.key: the file ".": not a regular file`,
+		`ok.yaml:2:36: sessions.a.settings.key: the file "secret" is larger than 1 MiB`,
+		`ok.yaml:3:36: sessions.b.settings.key: the file "." is a directory`,
 	}, faults(t, opts))
 }
 

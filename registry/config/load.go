@@ -69,7 +69,8 @@ func (s setup) parse(
 		before = &loaded{}
 	}
 	refs := &references{
-		environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{}, found: found,
+		ctx: ctx, environ: environMap(s.opts.Environ), read: read,
+		texts: map[string]fileText{}, found: found,
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)
@@ -84,7 +85,13 @@ func (s setup) parse(
 }
 
 // failure returns the faults of a load as an error, or nil if there are none.
-func (s setup) failure(found *report) error { return newError(found.faults, s.opts.Files) }
+func (s setup) failure(found *report) error {
+	err := newError(found.faults, s.opts.Files)
+	if e, ok := err.(*Error); ok {
+		e.More = found.more
+	}
+	return err
+}
 
 // load runs the three passes for the environment of each session.
 func (s setup) load(
@@ -97,11 +104,17 @@ func (s setup) load(
 	file := w.resolver.resolve(s.opts.Environment)
 	variants := make([]*variant, 0, len(file.sessions))
 	for _, session := range file.sessions {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		variants = append(variants, w.resolver.variant(session))
 	}
 	w.checker.checkTop(file.top)
 	sessions := make(map[string]*checked, len(variants))
 	for _, v := range variants {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		w.checker.checkSections(v.session, func(env string) bool {
 			return v.environmentOK && string(v.environment) == env
 		})

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 // part is a piece of a value: text, or a reference.
@@ -108,6 +110,7 @@ func checkReferences(t tree, found *report) {
 
 // references resolves references.
 type references struct {
+	ctx     context.Context // of the load
 	environ map[string]string
 	read    watchedFiles
 	texts   map[string]fileText // of files that were read, by name
@@ -160,6 +163,7 @@ func (r *references) resolveText(path []string, text string, at locator) any {
 	}
 	resolved, err := r.expand(text, dir)
 	if err == nil {
+		r.found.origins[join(full)] = originOf(text)
 		return resolved
 	}
 	if !r.found.unresolved { // else checkReferences has reported what can be known
@@ -167,6 +171,24 @@ func (r *references) resolveText(path []string, text string, at locator) any {
 	}
 	r.found.unusable[join(full)] = true
 	return core.NewSecret("unresolved")
+}
+
+// originOf says what the references in a text name, for a fault of the value.
+func originOf(text string) string {
+	parts, _ := parseReferences(text)
+	var names []string
+	for _, p := range parts {
+		switch p.scheme {
+		case "env":
+			names = append(names, "the variable "+p.text)
+		case "file":
+			names = append(names, "the file "+strconv.Quote(p.text))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (from " + strings.Join(names, " and ") + ")"
 }
 
 // errNotResolved stands for a value that [Check] does not look up.
@@ -224,17 +246,20 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		r.texts[name] = file
 	}
 	if file.err != nil {
-		return "", fmt.Errorf("the file %q: %w", p.text, file.err)
+		return "", fmt.Errorf("the file %q %w", p.text, file.err)
 	}
 	return file.text, nil
 }
 
 // readText reads a file without the line break at its end.
 func (r *references) readText(name string) fileText {
-	data, err := r.read.read(name, maxReference)
+	data, err := r.read.read(r.ctx, name, maxReference)
+	if err == nil {
+		data, err = textfile.Text(data)
+	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if err == nil && text == "" {
-		err = errors.New("the file is empty")
+		err = errors.New("is empty")
 	}
 	return fileText{text, err}
 }

@@ -39,7 +39,7 @@ func (c *Config) Watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		loaded := *c.read.Load()
-		now := loaded.again()
+		now := loaded.again(ctx)
 		if maps.Equal(now, loaded) {
 			before = nil
 			continue
