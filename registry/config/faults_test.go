@@ -39,17 +39,19 @@ var badFiles = []struct {
 	{
 		name: "syntax",
 		text: "sessions:\n  a: [\n",
-		want: []string{"a.yaml:2: not YAML: did not find expected node content"},
+		want: []string{"a.yaml:2:3: not YAML: did not find expected node content: a value or a closing bracket " +
+			"is missing"},
 	},
 	{
 		name: "tab",
 		text: "sessions:\n\ta: b\n",
-		want: []string{"a.yaml:2: not YAML: found character that cannot start any token"},
+		want: []string{"a.yaml:2:1: not YAML: found character that cannot start any token: no text can begin with " +
+			"this character: put it in quotes, and indent with spaces"},
 	},
 	{
 		name: "documents",
 		text: "a: b\n---\nc: d\n",
-		want: []string{"a.yaml:2: the file has several YAML documents; one is allowed"},
+		want: []string{"a.yaml:3:1: the file has several YAML documents; one is allowed: use several files"},
 	},
 	{
 		name: "twice",
@@ -420,7 +422,8 @@ func TestUnreadableFiles(t *testing.T) {
 		"none.yaml: the file does not exist",
 		filepath.Base(dir) + ": the file is a directory",
 		"huge.yaml: the file is larger than 16 MiB", "huge.yaml: the file is named twice",
-		"bad.yaml:1: not YAML: did not find expected node content",
+		"bad.yaml:1:1: not YAML: did not find expected node content: a value or a closing bracket " +
+			"is missing",
 	}, faults(t, opts))
 
 	opts.Files = nil

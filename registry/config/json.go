@@ -17,7 +17,7 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		line, column := 0, 0
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			line, column = where.at(int(syntax.Offset) - 1)
+			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1))
 		}
 		p.fault(line, column, "not JSON: "+err.Error())
 		return nil, false
@@ -33,6 +33,17 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		return nil, false
 	}
 	return r.object(), true
+}
+
+// jsonPlace returns the offset where a text is not JSON, given where the decoder
+// noticed it.
+func jsonPlace(data []byte, noticed int) int {
+	noticed = min(max(noticed, 0), len(data))
+	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
+	if odd := oddJSON(data, min(noticed+1, len(data))); odd >= 0 && odd < line {
+		return odd
+	}
+	return noticed
 }
 
 // jsonReader walks over a text that is known to be JSON.

@@ -1,4 +1,4 @@
-// Read on in json.go.
+// Read on in syntaxplace.go.
 
 package config
 
@@ -19,6 +19,7 @@ type parser struct {
 	found  *report
 	path   []string
 	key    []byte          // path, joined
+	text   *lines          // of a YAML file
 	before place           // that places had for the key that was entered last
 	ctx    context.Context // nil: it does not end
 	steps  int
