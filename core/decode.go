@@ -77,7 +77,7 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 		return
 	}
 	name, _ := typeName(t)
-	wrong := func() { d.fault(path, "want %s, found %s", name, kindOf(value)) }
+	wrong := func() { d.fault(path, "%s, found %s", wanted(t), kindOf(value)) }
 	switch v := reflect.ValueOf(value); {
 	case t.Kind() == reflect.Interface:
 		if v.IsValid() {
@@ -195,6 +195,18 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 			return
 		}
 		d.number(path, reflect.ValueOf(f), into, nil)
+	}
+}
+
+// wanted says what to write for a type.
+func wanted(t reflect.Type) string {
+	switch name, _ := typeName(t); {
+	case t == durationType:
+		return `want a duration with its unit, such as "30s" or "5m"`
+	case name == "bool":
+		return "want true or false"
+	default:
+		return "want " + name
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -105,6 +106,16 @@ func reason(err error) string {
 		return e.Err.Error()
 	}
 	return err.Error()
+}
+
+// withoutName returns the text of a fault without the wrong name that it quotes,
+// unless that is similar to a right one: it may be a value that was meant for another
+// key.
+func withoutName(text, name string) string {
+	if strings.Contains(text, "did you mean") {
+		return text
+	}
+	return strings.Replace(text, " "+strconv.Quote(name), "", 1)
 }
 
 // mostHinted is the number of names up to which a fault lists them.

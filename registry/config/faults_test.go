@@ -18,9 +18,9 @@ var badFiles = []struct {
 	environ          []string
 	want             []string
 }{
-	{name: "empty", text: " \n", want: []string{"a.yaml: the file is empty"}},
-	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty"}},
-	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty"}},
+	{name: "empty", text: " \n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
+	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
+	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
 	{name: "NUL", text: "a: \x00b", want: []string{"a.yaml: the file is binary: it holds NUL"}},
 	{
 		name: "not UTF-8",
@@ -34,7 +34,7 @@ var badFiles = []struct {
 	},
 	{name: "no sessions", text: "environment: qa\n", want: []string{
 		"sessions: missing",
-		`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no ` +
+		`a.yaml:1:1: environment: unknown environment: no session has a section for one, and no ` +
 			`provider knows one`}},
 	{
 		name: "syntax",
@@ -74,11 +74,11 @@ var badFiles = []struct {
 		name: "bomb",
 		text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n",
 		want: []string{
-			"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
-			"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
+			"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store, plugins",
+			"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store, plugins",
 			"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
 			"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
-			"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
+			"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store, plugins",
 			"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
 			"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"},
 	},
@@ -133,15 +133,15 @@ var badFiles = []struct {
 		`a.yaml:4:7: sessions.c.provider: want string, found an integer: put it in quotes`,
 		`a.yaml:4:20: sessions.c.settings: want map of any, found a string`,
 		`a.yaml:5:3: sessions.d.settings.client_id: missing`,
-		`a.yaml:5:25: sessions.d.lazy: want bool, found a string`,
-		`a.yaml:5:38: sessions.d.early: want duration, found an integer`,
+		`a.yaml:5:25: sessions.d.lazy: want true or false, found a string`,
+		`a.yaml:5:38: sessions.d.early: want a duration with its unit, such as "30s" or "5m", found an integer`,
 		`a.yaml:5:48: sessions.d.timeout: want a duration, such as "30s" or "5m"`,
 		`a.yaml:5:62: sessions.d.origins: want list of string, found a string`,
 		`a.yaml:6:36: sessions.e.settings.client_id: want string, found an integer: put it in quotes`,
 		`a.yaml:6:50: sessions.e.settings.scopes: want list of string, found a string`,
 		`a.yaml:6:61: sessions.e.settings.leeway: want a duration, such as "30s" or "5m"`,
 		`a.yaml:6:75: sessions.e.settings.retries: want integer, found a string`,
-		`a.yaml:6:90: sessions.e.settings.strict: want bool, found an integer`,
+		`a.yaml:6:90: sessions.e.settings.strict: want true or false, found an integer`,
 		`a.yaml:6:101: sessions.e.settings.extra: want map of string, found a list`,
 		`a.yaml:6:113: sessions.e.settings.style: want one of basic, post, did you mean "basic"?`,
 		`a.yaml:7:50: sessions.f.settings.retries: want at most 9`,
@@ -258,7 +258,7 @@ environment: qa
 			"AUTHSESSION_DEFAULT=gs_qa",
 		},
 		want: []string{
-			`a.yaml:3:8: sessions.no.provider: unknown provider "nope"; known: apikey, gs, oauth2 ` +
+			`a.yaml:3:8: sessions.no.provider: unknown provider; known: apikey, gs, oauth2 ` +
 				`(forgotten to give the factory to registry.New?)`,
 			`AUTHSESSION_DEFAULT: default: unknown session, did you mean "gs-qa"?`,
 			`AUTHSESSION_ENVIROMENT: no key goes by this name, did you mean AUTHSESSION_ENVIRONMENT?`,
@@ -320,7 +320,7 @@ environment: qa
 		text: "[]",
 		want: []string{"a.json:1:1: want an object with the key sessions"},
 	},
-	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty"}},
+	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty: write the key sessions, or do not name the file"}},
 	{
 		name: "JSON keys",
 		file: "a.json",
@@ -400,7 +400,8 @@ func TestFaultsOfAllFiles(t *testing.T) {
 		"z.yaml:2:25: sessions.a.settings.key: missing",
 		`z.yaml:2:36: sessions.a.settings.kye: unknown key, did you mean "key"?`,
 		"y.json:1:15: sessions.b.settings.key: missing",
-		"x.toml:2:1: sessions.a.early: want duration, found an integer",
+		`x.toml:2:1: sessions.a.early: want a duration with its unit, such as "30s" or "5m", found an ` +
+			`integer`,
 		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, " +
 			"AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
 	}, faults(t, opts))

@@ -40,7 +40,7 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 func jsonPlace(data []byte, noticed int) int {
 	noticed = min(max(noticed, 0), len(data))
 	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
-	if odd := oddJSON(data, min(noticed+1, len(data))); odd >= 0 && odd < line {
+	if odd := oddBracket(data, min(noticed+1, len(data)), `"`, 0); odd >= 0 && odd < line {
 		return odd
 	}
 	return noticed

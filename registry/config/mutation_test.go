@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // The values of the fixtures, which no error may quote.
 var fixtureValues = []string{
 	"application-of-pool", "secret-of-the-pool", "read_positions", "key-of-prices", "X-Prices-Key",
-	"https://api.example.com", "secret-in-a-list", "audience-of-the-pool", "secret with spaces",
+	"https://pool.example.org", "secret-in-a-list", "audience-of-the-pool", "secret with spaces",
 }
 
 // fixtures are good files with the same sessions in each format.
@@ -29,7 +28,7 @@ default: pool
 sessions:
   pool:
     provider: oauth2
-    origins: [https://api.example.com]
+    origins: [https://pool.example.org]
     timeout: 5s
     settings:
       client_id: application-of-pool
@@ -57,7 +56,7 @@ sessions:
   "sessions": {
     "pool": {
       "provider": "oauth2",
-      "origins": ["https://api.example.com"],
+      "origins": ["https://pool.example.org"],
       "timeout": "5s",
       "settings": {
         "client_id": "application-of-pool",
@@ -87,7 +86,7 @@ default = "pool"
 
 [sessions.pool]
 provider = "oauth2"
-origins = ["https://api.example.com"]
+origins = ["https://pool.example.org"]
 timeout = "5s"
 
 [sessions.pool.settings]
@@ -155,7 +154,11 @@ func TestMutatedFiles(t *testing.T) {
 				write(t, filepath.Dir(opts.Files[0]), name, changed)
 				settle(t, opts.Files[0])
 				began := time.Now()
-				for _, err := range []error{loadAndClose(opts), config.Check(context.Background(), opts)} {
+				errs := []error{loadAndClose(opts)}
+				if i%4 == 0 {
+					errs = append(errs, config.Check(context.Background(), opts))
+				}
+				for _, err := range errs {
 					if err == nil {
 						continue
 					}
@@ -211,8 +214,8 @@ func TestPlaceOfSyntaxFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			opts := options(t, name, "")
 			r := rand.New(rand.NewPCG(3, 4))
-			found, far := 0, 0
-			for range 1000 {
+			found := 0
+			for range 500 {
 				changed, line := damage(r, name, text)
 				write(t, filepath.Dir(opts.Files[0]), name, changed)
 				settle(t, opts.Files[0])
@@ -225,14 +228,9 @@ func TestPlaceOfSyntaxFaults(t *testing.T) {
 				found++
 				f := e.Faults[0]
 				require.NotZero(t, f.Column)
-				if f.Line < line-1 || f.Line > line+1 {
-					far++
-					fmt.Printf("line %d, reported %v\n%s\n", line, f, changed)
-				}
+				require.InDelta(t, line, f.Line, 1, "%v\n%s", f, changed)
 			}
-			t.Logf("%d of %d", far, found)
-			require.Zero(t, far)
-			require.Greater(t, found, 100)
+			require.Greater(t, found, 50)
 		})
 	}
 }

@@ -76,7 +76,7 @@ func (p *parser) parse(data []byte) (map[string]any, bool) {
 	data = text
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		p.fault(0, 0, "the file is empty")
+		p.fault(0, 0, emptyFile)
 		return nil, false
 	case bytes.IndexByte(data, 0) >= 0:
 		p.fault(0, 0, "the file is binary: it holds NUL")

@@ -35,6 +35,9 @@ func (p *parser) isEnded() bool {
 	return p.ended
 }
 
+// emptyFile is the fault of a file without a value. It may be a file that was cut.
+const emptyFile = "the file is empty: write the key sessions, or do not name the file"
+
 const (
 	maxDepth = 64   // how deep a file nests
 	maxPath  = 1024 // bytes of the keys that lead to a value, together

@@ -78,7 +78,7 @@ func (r *resolver) session(name string, path []string) *session {
 		s.factory = f
 	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
 		_, where := v.locate([]string{"provider"})
-		r.found.addAt(where, at, reason(err))
+		r.found.addAt(where, at, withoutName(reason(err), kind))
 	}
 	s.environment = core.Environment(r.text(v, "environment"))
 	s.ownEnvironment = s.environment != ""

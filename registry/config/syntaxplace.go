@@ -2,7 +2,10 @@
 
 package config
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // This file finds where a text is probably wrong. A parser notices a missing quote
 // or bracket late, often at the end of the text; a person sees it by the indentation.
@@ -10,6 +13,8 @@ import "bytes"
 // bracket is a [ or { that is open.
 type bracket struct {
 	char   byte
+	offset int
+	number int // of its line
 	indent int // of its line
 	inside int // of the first line inside of it; -1: none yet
 }
@@ -20,12 +25,21 @@ type layout struct {
 	indent int  // of the current line
 	first  bool // nothing but white space was on the current line
 	odd    int  // offset of the first thing that does not fit; -1: none
+	number int  // of the current line
+	strict bool // no line inside of brackets is indented further than the first
+	closed int  // number of the line of the bracket that was closed last, on this line; -1: none
 }
 
-func newLayout() *layout { return &layout{odd: -1, first: true} }
+func newLayout() *layout { return &layout{odd: -1, first: true, closed: -1} }
 
 // line begins a line.
-func (l *layout) line() { l.indent, l.first = 0, true }
+func (l *layout) line() {
+	if n := len(l.open); n > 0 && l.open[n-1].number == l.closed && l.closed != l.number {
+		l.note(l.open[n-1].offset) // two brackets of one line are closed on different lines
+	}
+	l.indent, l.first, l.closed = 0, true, -1
+	l.number++
+}
 
 // see notes the first character of a line, which is not white space.
 func (l *layout) see(c byte, offset int) {
@@ -47,7 +61,7 @@ func (l *layout) see(c byte, offset int) {
 		if b.inside = l.indent; l.indent <= b.indent {
 			l.note(offset)
 		}
-	case l.indent < b.inside:
+	case l.indent < b.inside || l.strict && l.indent > b.inside:
 		l.note(offset)
 	}
 }
@@ -58,8 +72,8 @@ func (l *layout) note(offset int) {
 	}
 }
 
-func (l *layout) push(c byte) {
-	l.open = append(l.open, bracket{c, l.indent, -1})
+func (l *layout) push(c byte, offset int) {
+	l.open = append(l.open, bracket{c, offset, l.number, l.indent, -1})
 }
 
 func (l *layout) pop(c byte, offset int) {
@@ -71,40 +85,123 @@ func (l *layout) pop(c byte, offset int) {
 	if (c == '}') != (last.char == '{') {
 		l.note(offset)
 	}
-	l.open = l.open[:len(l.open)-1]
+	l.open, l.closed = l.open[:len(l.open)-1], last.number
 }
 
-// oddJSON returns the offset of the first bracket or line of a JSON text that does
-// not fit its indentation, before end; -1: there is none.
-func oddJSON(data []byte, end int) int {
+// oddBracket returns the offset of the first bracket or line that does not fit the
+// indentation of a text, before end; -1: there is none. quotes are the characters that
+// begin and end a text, and comment begins a comment; 0: there are none.
+func oddBracket(data []byte, end int, quotes string, comment byte) int {
 	l := newLayout()
+	l.strict = true
 	for i := 0; i < end; i++ {
-		switch c := data[i]; c {
-		case '\n':
+		switch c := data[i]; {
+		case c == '\n':
 			l.line()
-		case ' ', '\t':
+		case c == ' ' || c == '\t':
 			if l.first {
 				l.indent++
 			}
-		case '"':
+		case c == comment && c != 0:
+			i = lineEnd(data[:end], i) - 1
+		case strings.IndexByte(quotes, c) >= 0:
 			l.see(c, i)
-			for i++; i < end && data[i] != '"' && data[i] != '\n'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		case '[', '{':
+			i = quoteEnd(data[:end], i)
+		case c == '[' || c == '{':
 			l.see(c, i)
-			l.push(c)
-		case ']', '}':
+			l.push(c, i)
+		case c == ']' || c == '}':
 			l.see(c, i)
 			l.pop(c, i)
-		case '\r':
-		default:
+		case c != '\r':
 			l.see(c, i)
 		}
 	}
 	return l.odd
+}
+
+// lineEnd returns the offset of the line break at or after an offset.
+func lineEnd(data []byte, at int) int {
+	if n := bytes.IndexByte(data[at:], '\n'); n >= 0 {
+		return at + n
+	}
+	return len(data)
+}
+
+// quoteEnd returns the offset of the quote that closes the one at an offset, or of what
+// comes before the end of the line.
+func quoteEnd(data []byte, at int) int {
+	quote := data[at]
+	for at++; at < len(data) && data[at] != quote; at++ {
+		switch {
+		case data[at] == '\n':
+			return at - 1
+		case data[at] == '\\' && quote == '"':
+			at++
+		}
+	}
+	return at
+}
+
+// oddIndent returns the offset of the line that is probably indented wrongly, given
+// that the line at an offset does not fit the lines above it: that line, or the one
+// line above it that differs from its other neighbours.
+func oddIndent(data []byte, at int) int {
+	unit := usualIndent(data)
+	indent := indentAt(data, at)
+	if unit > 0 && indent%unit != 0 {
+		return at
+	}
+	// Of the lines above that are indented further, those that are indented least.
+	least, where, count := 0, 0, 0
+	for line := at; line > 0; {
+		line = bytes.LastIndexByte(data[:line-1], '\n') + 1
+		n := indentAt(data, line)
+		switch {
+		case n < 0:
+			continue
+		case n <= indent:
+			if unit > 0 && n%unit != 0 {
+				return line
+			}
+			line = 0
+		case where == 0 || n < least:
+			least, where, count = n, line, 1
+		case n == least:
+			where, count = line, count+1
+		}
+	}
+	if count == 1 && unit > 0 && least%unit != 0 {
+		return where
+	}
+	return at
+}
+
+// usualIndent returns 2 if almost all lines are indented by a multiple of two, else 0.
+func usualIndent(data []byte) int {
+	indented, even := 0, 0
+	for at := 0; at < len(data); at = lineEnd(data, at) + 1 {
+		if n := indentAt(data, at); n > 0 {
+			indented++
+			even += 1 - n%2
+		}
+	}
+	if 4*even >= 3*indented {
+		return 2
+	}
+	return 0
+}
+
+// indentAt returns by how much a line is indented; -1: it is blank or a comment.
+func indentAt(data []byte, at int) int {
+	n := 0
+	for at+n < len(data) && data[at+n] == ' ' {
+		n++
+	}
+	if at+n >= len(data) || bytes.IndexByte([]byte("#\r\n"), data[at+n]) >= 0 {
+		return -1
+	}
+	return n
 }
 
 // yamlScan goes over a YAML text, roughly, and notes quotes and brackets.
@@ -170,7 +267,7 @@ func (s *yamlScan) character(c byte) {
 	}
 	switch {
 	case s.begin && (c == '[' || c == '{'):
-		s.push(c)
+		s.push(c, s.at)
 	case inFlow && (c == ']' || c == '}'):
 		s.pop(c, s.at)
 		s.begin = false

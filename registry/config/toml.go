@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -264,9 +265,26 @@ func (r *tomlReader) syntaxFault(err error) {
 	var at *unstable.ParserError
 	text := "the syntax is wrong"
 	if errors.As(err, &at) {
-		line, column = r.where.at(int(r.syntax.Range(at.Highlight).Offset))
+		line, column = r.where.at(tomlPlace(r.where.data, int(r.syntax.Range(at.Highlight).Offset)))
 		text = at.Message
 	}
 	r.path, r.key = nil, nil
 	r.fault(line, column, "not TOML: "+text)
+}
+
+// tomlPlace returns the offset where a text is not TOML, given where the parser
+// noticed it.
+func tomlPlace(data []byte, noticed int) int {
+	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
+	hasLongTexts := bytes.Contains(data, []byte(`"""`)) || bytes.Contains(data, []byte("'''"))
+	if !hasLongTexts {
+		if odd := oddBracket(data, noticed, "\"'", '#'); odd >= 0 && odd < line {
+			return odd
+		}
+	}
+	if before := bytes.TrimRight(data[:line], " \t\r\n"); len(bytes.TrimSpace(data[line:noticed])) == 0 &&
+		len(before) > 0 {
+		return len(before) // something is missing there
+	}
+	return noticed
 }

@@ -46,7 +46,7 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	}
 	switch {
 	case root == nil:
-		p.fault(0, 0, "the file is empty")
+		p.fault(0, 0, emptyFile)
 		return nil, false
 	case root.Kind != yaml.MappingNode:
 		p.fault(root.Line, root.Column, "want an object with the key sessions")
@@ -151,13 +151,13 @@ func (p *parser) yamlPlace(data []byte, exact bool) (at int, isReference bool) {
 	if odd, isReference := oddYAML(data, end); odd >= 0 {
 		return odd, isReference
 	}
-	begin := bytes.LastIndexByte(data[:max(0, end-1)], '\n') + 1
-	if exact {
-		at = max(0, end-4)
-		return max(at, bytes.LastIndexByte(data[:at], '\n')+1), false
+	const lookAhead = 4
+	at = max(0, end-lookAhead)
+	if exact || r.read >= len(data) && bytes.IndexByte(data[at:], '\n') < 0 {
+		return at, false
 	}
-	indent := len(data[begin:end]) - len(bytes.TrimLeft(data[begin:end], " \t"))
-	return begin + indent, false
+	begin := oddIndent(data, bytes.LastIndexByte(data[:at], '\n')+1)
+	return begin + max(0, indentAt(data, begin)), false
 }
 
 // readYAML reads until the library reports an error.
