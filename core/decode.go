@@ -14,15 +14,28 @@ import (
 )
 
 // decoder collects faults while it walks settings and type side by side.
-type decoder struct{ faults []Fault }
+type decoder struct {
+	faults []Fault
+	more   int // faults beyond mostFaults
+}
+
+// mostFaults is how many faults the decoder lists. It counts the others.
+const mostFaults = 1000
 
 func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
 	var d decoder
 	d.object(nil, settings, into)
+	if d.more > 0 {
+		d.faults = append(d.faults, Fault{Problem: fmt.Sprintf("and %d faults more", d.more)})
+	}
 	return d.faults
 }
 
 func (d *decoder) fault(path []string, format string, args ...any) {
+	if len(d.faults) >= mostFaults {
+		d.more++
+		return
+	}
 	d.faults = append(d.faults, Fault{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)})
 }
 
@@ -33,7 +46,12 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		names[i] = m.name
 	}
 	for _, key := range sortedKeys(settings) {
-		if !slices.Contains(names, key) {
+		if slices.Contains(names, key) {
+			continue
+		}
+		if len(d.faults) >= mostFaults {
+			d.more++ // without a hint, which takes time
+		} else {
 			d.fault(append(path, key), "unknown key%s", didYouMeanOr(key, names))
 		}
 	}
@@ -42,9 +60,9 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		field := into.FieldByIndex(m.index)
 		value, given := settings[m.name]
 		if given && value != nil {
-			before := len(d.faults)
+			before := len(d.faults) + d.more
 			d.value(at, value, field)
-			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults) == before {
+			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults)+d.more == before {
 				if allowed := strings.Split(enum, ","); !slices.Contains(allowed, field.String()) {
 					d.fault(at, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(field.String(), allowed))
 				}

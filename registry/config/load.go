@@ -74,7 +74,7 @@ func (s setup) parse(
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)
-	v := variableReader{files, newTree(), s.keys, kinds, refs, found}
+	v := variableReader{files, newTree(), s.keys, kinds, refs, found, nil}
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
 	return &work{

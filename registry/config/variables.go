@@ -73,6 +73,8 @@ type variableReader struct {
 	kinds     *registry.Registry
 	refs      *references
 	found     *report
+	// sessionNames are the names of the sessions, by their folded forms. Nil: not made yet.
+	sessionNames map[string][]string
 }
 
 // variableNames returns the names of the variables for the files, sorted, but
