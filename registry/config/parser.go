@@ -140,6 +140,13 @@ func (l *lines) at(offset int) (line, column int) {
 	if found {
 		line++
 	}
+	from := l.markBefore(line, offset)
+	return line, from.column + utf8.RuneCount(l.data[from.offset:offset])
+}
+
+// markBefore returns the beginning of a line, or a mark in it that is nearer to an
+// offset.
+func (l *lines) markBefore(line, offset int) mark {
 	from := mark{l.starts[line-1], 1}
 	if i := min(offset/markDistance, len(l.marks)-1); i >= 0 {
 		for ; i >= 0 && l.marks[i].offset > offset; i-- {
@@ -148,7 +155,7 @@ func (l *lines) at(offset int) (line, column int) {
 			from = l.marks[i]
 		}
 	}
-	return line, from.column + utf8.RuneCount(l.data[from.offset:offset])
+	return from
 }
 
 // offset returns the offset of a line and a column.
