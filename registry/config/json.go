@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // json parses a JSON text (RFC 8259).
@@ -17,7 +18,7 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		line, column := 0, 0
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1))
+			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
 		}
 		p.fault(line, column, "not JSON: "+err.Error())
 		return nil, false
@@ -36,9 +37,12 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 }
 
 // jsonPlace returns the offset where a text is not JSON, given where the decoder
-// noticed it.
-func jsonPlace(data []byte, noticed int) int {
+// noticed it. A wrong character inside of a value is noticed at once.
+func jsonPlace(data []byte, noticed int, problem string) int {
 	noticed = min(max(noticed, 0), len(data))
+	if strings.Contains(problem, " in ") && !strings.Contains(problem, "end of JSON") {
+		return noticed
+	}
 	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
 	if odd := oddBracket(data, min(noticed+1, len(data)), `"`, 0); odd >= 0 && odd < line {
 		return odd

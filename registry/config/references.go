@@ -73,7 +73,8 @@ func cutReference(s string) (reference part, after string, err error) {
 			core.DidYouMean(scheme, []string{"env", "file"}), forms["env"], forms["file"],
 			"$${", "${")
 	}
-	if name == "" || strings.ContainsAny(name, "\x00${") {
+	hasColon := scheme == "env" && strings.Contains(name, ":") // what follows may be a value
+	if name == "" || hasColon || strings.ContainsAny(name, "\x00${") {
 		return part{}, "", fmt.Errorf("a reference names nothing usable (want %s)", form)
 	}
 	return part{text: name, scheme: scheme}, after, nil

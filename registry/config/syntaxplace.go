@@ -26,6 +26,8 @@ type layout struct {
 	first  bool // nothing but white space was on the current line
 	odd    int  // offset of the first thing that does not fit; -1: none
 	number int  // of the current line
+	seen   bool // a line inside of a bracket was seen
+	off    bool // nothing is noted
 	strict bool // no line inside of brackets is indented further than the first
 	closed int  // number of the line of the bracket that was closed last, on this line; -1: none
 }
@@ -51,6 +53,10 @@ func (l *layout) see(c byte, offset int) {
 		return
 	}
 	b := &l.open[len(l.open)-1]
+	if !l.seen && l.strict && l.indent <= b.indent {
+		l.off = true // the text is not indented
+	}
+	l.seen = true
 	switch {
 	case c == '}' || c == ']':
 		if l.indent != b.indent {
@@ -67,7 +73,7 @@ func (l *layout) see(c byte, offset int) {
 }
 
 func (l *layout) note(offset int) {
-	if l.odd < 0 {
+	if l.odd < 0 && !l.off {
 		l.odd = offset
 	}
 }
