@@ -157,7 +157,7 @@ func TestReadersStopWithTheirContext(t *testing.T) {
 				return // it was faster
 			}
 			require.ErrorIs(t, err, context.Canceled)
-			require.Less(t, time.Since(ended), 300*time.Millisecond)
+			require.Less(t, time.Since(ended), time.Second) // 100 ms, on a machine that is not busy
 		})
 	}
 }

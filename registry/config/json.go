@@ -79,7 +79,7 @@ func (r *jsonReader) next() (int, json.Token) {
 
 func (r *jsonReader) object() map[string]any {
 	out := map[string]any{}
-	for r.More() {
+	for !r.ended && r.More() {
 		start, token := r.next()
 		key, _ := token.(string)
 		line, column := r.where.at(start)
@@ -129,7 +129,7 @@ func (r *jsonReader) value(use bool) any {
 
 func (r *jsonReader) list() []any {
 	out := []any{}
-	for i := 0; r.More(); i++ {
+	for i := 0; !r.ended && r.More(); i++ {
 		line, column := r.where.at(r.start())
 		value := r.value(r.enter(strconv.Itoa(i), line, column))
 		out = append(out, value)

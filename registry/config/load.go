@@ -102,6 +102,9 @@ func (s setup) load(
 		return nil, err
 	}
 	file := w.resolver.resolve(s.opts.Environment)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	variants := make([]*variant, 0, len(file.sessions))
 	for _, session := range file.sessions {
 		if ctx.Err() != nil {

@@ -32,6 +32,9 @@ type resolved struct {
 func (r *resolver) resolve(environment core.Environment) resolved {
 	out := resolved{top: r.top(), sessions: map[string]*session{}}
 	for name, value := range object(out.top, "sessions") {
+		if r.refs.ctx.Err() != nil {
+			break // the caller looks at it, too
+		}
 		path := []string{"sessions", name}
 		if _, ok := value.(map[string]any); !ok {
 			r.found.add(r.files.locate, path, "want an object with the key provider")
