@@ -14,15 +14,28 @@ import (
 )
 
 // decoder sets a struct from settings and collects the faults.
-type decoder struct{ faults []Fault }
+type decoder struct {
+	faults []Fault
+	more   int // faults beyond mostFaults
+}
+
+// mostFaults is how many faults the decoder lists. It counts the others.
+const mostFaults = 1000
 
 func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
 	var d decoder
 	d.object(nil, settings, into)
+	if d.more > 0 {
+		d.faults = append(d.faults, Fault{Problem: fmt.Sprintf("and %d faults more", d.more)})
+	}
 	return d.faults
 }
 
 func (d *decoder) fault(path []string, format string, args ...any) {
+	if len(d.faults) >= mostFaults {
+		d.more++
+		return
+	}
 	problem := fmt.Sprintf(format, args...)
 	d.faults = append(d.faults, Fault{Path: slices.Clone(path), Problem: problem})
 }
@@ -34,7 +47,12 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		names[i] = m.name
 	}
 	for _, key := range sortedKeys(settings) {
-		if !slices.Contains(names, key) {
+		if slices.Contains(names, key) {
+			continue
+		}
+		if len(d.faults) >= mostFaults {
+			d.more++ // without a hint, which takes time
+		} else {
 			d.fault(append(path, key), "unknown key%s", didYouMeanOr(key, names))
 		}
 	}
@@ -43,9 +61,9 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		field := into.FieldByIndex(m.index)
 		value, given := settings[m.name]
 		if given && value != nil {
-			before := len(d.faults)
+			before := len(d.faults) + d.more
 			d.value(at, value, field)
-			if len(d.faults) == before && field.Kind() == reflect.String {
+			if len(d.faults)+d.more == before && field.Kind() == reflect.String {
 				d.enum(at, field.String(), m.tag.Get("enum"))
 			}
 			continue
@@ -88,7 +106,13 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 		return
 	}
 	name, _ := typeName(t)
-	wrong := func() { d.fault(path, "want %s, found %s", wanted(name), kindOf(value)) }
+	wrong := func() {
+		want := wanted(name)
+		if t == durationType {
+			want = `a duration with its unit, such as "30s" or "5m"`
+		}
+		d.fault(path, "want %s, found %s", want, kindOf(value))
+	}
 	switch v := reflect.ValueOf(value); {
 	case t.Kind() == reflect.Interface:
 		if v.IsValid() {

@@ -98,7 +98,7 @@ func TestSettings(t *testing.T) {
 		{"enum", good("style", "pots"), `style: want one of basic, post, did you mean "post"?`},
 		{"duration", good("wait", "fast"), `wait: want a duration, such as "30s" or "5m"`},
 		{"negative duration", good("wait", "-1s"), "wait: want a duration"},
-		{"number as duration", good("wait", 30), `wait: want a duration, such as "30s" or "5m", found an integer`},
+		{"number as duration", good("wait", 30), "wait: want a duration with its unit, such as \"30s\" or \"5m\", found an integer"},
 		{"fraction", good("count", 1.5), "count: want an integer"},
 		{"range", good("small", 256), "small: the number is out of range"},
 		{"negative", good("small", -1), "small: the number is out of range"},

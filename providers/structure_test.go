@@ -24,7 +24,7 @@ var readingOrders = map[string]struct {
 		"msgpack.go", "body.go", "errors.go", "session.go", "call.go", "rest.go", "websocket.go",
 	}, 4},
 	"internal/browser": {[]string{"browser.go", "page.go"}, 1},
-	"internal/certs":   {[]string{"certs.go", "pem.go", "pkcs12.go", "check.go", "load.go"}, 0},
+	"internal/certs":   {[]string{"certs.go", "pem.go", "pemtext.go", "pkcs12.go", "check.go", "load.go"}, 1},
 	"internal/dpop":    {[]string{"dpop.go", "proof.go", "nonce.go"}, 1},
 	"internal/grant": {[]string{"grant.go", "auth.go", "refusal.go", "answer.go", "clock.go", "send.go",
 		"revoke.go"}, 3},

@@ -44,12 +44,16 @@ func entriesByName(entries []Entry) map[string]Entry {
 	return out
 }
 
-// mostListed is the number of names up to which an error lists them.
-const mostListed = 10
+const (
+	mostListed   = 10      // names up to which an error lists them
+	mostCompared = 200_000 // names that are compared for the hints of one check
+	mostCircles  = 100     // circles that one check reports
+)
 
 // unknownInputs reports the inputs that name no session.
 func unknownInputs(entries []Entry, byName map[string]Entry) (faults []InputFault) {
 	var names []string // sorted when they are first needed
+	compared := 0
 	for _, e := range entries {
 		for role, name := range e.Inputs {
 			if _, ok := byName[name]; ok {
@@ -58,7 +62,10 @@ func unknownInputs(entries []Entry, byName map[string]Entry) (faults []InputFaul
 			if names == nil {
 				names = slices.Sorted(maps.Keys(byName))
 			}
-			problem := "unknown session" + core.DidYouMean(name, names)
+			problem := "unknown session"
+			if compared += len(names); compared <= mostCompared {
+				problem += core.DidYouMean(name, names)
+			}
 			if len(names) <= mostListed {
 				problem += "; known: " + strings.Join(names, ", ")
 			}
@@ -75,12 +82,21 @@ func circularInputs(byName map[string]Entry) (faults []InputFault) {
 		first, next := byName[circle[0]], circle[1]
 		for role, name := range first.Inputs {
 			if name == next {
-				problem := "the session would wait for itself: " + strings.Join(circle, " → ")
+				problem := "the session would wait for itself: " + circleText(circle)
 				faults = append(faults, InputFault{first.Name, role, problem})
 			}
 		}
 	}
 	return faults
+}
+
+// circleText names the sessions of a circle, or the first of them and the last.
+func circleText(circle []string) string {
+	const arrow = " → "
+	if len(circle) <= mostListed {
+		return strings.Join(circle, arrow)
+	}
+	return strings.Join(circle[:mostListed-1], arrow) + arrow + "…" + arrow + circle[len(circle)-1]
 }
 
 // circles returns the ways from a session through its inputs back to itself,
@@ -96,6 +112,9 @@ func circles(entries map[string]Entry) (out [][]string) {
 		case done:
 			return
 		case onWay:
+			if len(out) >= mostCircles {
+				return
+			}
 			out = append(out, append(slices.Clone(way[slices.Index(way, name):]), name))
 			return
 		}
@@ -116,9 +135,9 @@ func circles(entries map[string]Entry) (out [][]string) {
 
 // inputErrors returns what CheckInputs finds as errors.
 func inputErrors(entries []Entry) (errs []error) {
+	byName := entriesByName(entries)
 	for _, f := range CheckInputs(entries) {
-		i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == f.Session })
-		errs = append(errs, entries[i].annotate(
+		errs = append(errs, byName[f.Session].annotate(
 			core.Errorf(core.CodeBadConfig, "the input %q: %s", f.Role, f.Problem)))
 	}
 	return errs

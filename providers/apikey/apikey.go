@@ -151,7 +151,7 @@ func (p Place) check() (setting string, err error) {
 	case "header":
 		err = headers.Name(p.Header)
 	case "query":
-		err = headers.QueryName(p.Query)
+		err, checkValue = headers.QueryName(p.Query), headers.Parameter
 	case "cookie":
 		err, checkValue = headers.CookieName(p.Cookie), headers.CookieValue
 	}
@@ -160,6 +160,12 @@ func (p Place) check() (setting string, err error) {
 	}
 	if err := checkValue(p.Key.Reveal()); err != nil {
 		return "key", err
+	}
+	// Behind a "=", as in Token token="…", quotes belong to the syntax of the header.
+	if !strings.HasSuffix(p.Prefix, "=") {
+		if err := headers.Unquoted(p.Key.Reveal()); err != nil {
+			return "key", err
+		}
 	}
 	return "prefix", checkValue(p.Prefix + p.Key.Reveal())
 }

@@ -65,7 +65,7 @@ func TestCheck(t *testing.T) {
 		{"bad query", key(object{"query": "a\nb"}), "query: is not the name"},
 		{"bad cookie", key(object{"cookie": "a=b"}), "cookie: is not the name"},
 		{"line break after", object{"header": "X", "key": "hunter2\n"},
-			"key: has a space or line break around it"},
+			"key: ends in a line break: remove it"},
 		{"control character", object{"header": "X", "key": "hun\x00ter2"},
 			"key: has a control character"},
 		{"key for no cookie", object{"cookie": "X", "key": "hun;ter2"},

@@ -91,6 +91,10 @@ func checkText(s string) error {
 		return errors.New("is larger than 16 KiB")
 	case !utf8.ValidString(s):
 		return errors.New("is not UTF-8")
+	case strings.HasSuffix(s, "\n") || strings.HasSuffix(s, "\r"):
+		return errors.New("ends in a line break: remove it")
+	case strings.HasPrefix(s, "\ufeff"):
+		return errors.New("begins with a byte order mark: remove it")
 	case strings.IndexFunc(s, unicode.IsControl) >= 0:
 		return errors.New("has a control character or line break in it")
 	}

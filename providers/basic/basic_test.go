@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 		{"password missing", "u", nil, "password: missing"},
 		{"both empty", "", "", "username: name and password are both empty"},
 		{"colon", "hun:ter2", "p", "username: has a colon"},
-		{"line break", "u", "hunter2\n", "password: has a control character"},
+		{"line break", "u", "hunter2\n", "password: ends in a line break"},
 		{"control character", "hun\x00ter2", "p", "username: has a control character"},
 		{"C1 control character", "u", "hunter2\u0085", "password: has a control character"},
 		{"not UTF-8", "u", "hunter2\xff", "password: is not UTF-8"},

@@ -79,7 +79,7 @@ func (c *Config) Validate(core.Environment) error {
 	case c.Token.IsZero() && c.TokenFile == "":
 		add("token", errors.New("missing: give token or token_file"))
 	case c.TokenFile == "":
-		add("token", headers.Token(c.Token.Reveal()))
+		add("token", headers.Bearer(c.Token.Reveal()))
 	}
 	if c.Interval < time.Second {
 		add("interval", errors.New("want at least 1s"))
@@ -98,7 +98,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	token := p.cfg.Token.Reveal()
 	if p.cfg.TokenFile != "" {
 		var err error
-		if token, err = readToken(p.cfg.TokenFile); err != nil {
+		if token, err = readToken(ctx, p.cfg.TokenFile); err != nil {
 			if req.Reason != core.ReasonInitial {
 				err = files.Unavailable(err)
 			}
@@ -134,13 +134,13 @@ func (p *provider) expiredError(at time.Time) error {
 }
 
 // readToken returns the token in a file.
-func readToken(path string) (string, error) {
-	data, err := files.Read(path)
+func readToken(ctx context.Context, path string) (string, error) {
+	data, err := files.ReadText(ctx, path)
 	if err != nil {
 		return "", err
 	}
 	token := strings.TrimSpace(string(data))
-	if err := headers.Token(token); err != nil {
+	if err := headers.Bearer(token); err != nil {
 		return "", core.LocalErrorf(core.CodeBadConfig, "the token in file %q %w", path, err)
 	}
 	return token, nil

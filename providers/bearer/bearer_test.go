@@ -64,10 +64,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"nothing", object{}, "token: missing: give token or token_file"},
 		{"both", object{"token": "a", "token_file": "f"}, "token: give either token or token_file"},
-		{"line break", object{"token": "hunter2\n"}, "token: has a space or line break around it"},
+		{"line break", object{"token": "hunter2\n"}, "token: ends in a line break"},
 		{"control character", object{"token": "hun\x1bter2"}, "token: has a control character"},
 		{"two words", object{"token": "Bearer hunter2"},
-			"token: has a character that a token cannot hold"},
+			`token: begins with "Bearer ": give the token alone`},
 		{"too often", object{"token_file": "f", "interval": "1ms"}, "interval: want at least 1s"},
 		{"no interval", object{"token_file": "f", "interval": "often"}, "interval: want a duration"},
 		{"base URL", object{"token": "a", "base_url": "x"}, "base_url: want the address"},
@@ -83,16 +83,30 @@ func TestCheck(t *testing.T) {
 	require.EqualError(t, err, "bad config: token: missing: give token or token_file")
 }
 
+// TestFileWithByteOrderMark proves that the mark, which no editor shows, is not sent.
+func TestFileWithByteOrderMark(t *testing.T) {
+	p, err := bearer.New(bearer.Config{TokenFile: tokenFile(t, "\xef\xbb\xbfhunter2\r\n")})
+	require.NoError(t, err)
+	cred, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	require.Equal(t, "Bearer hunter2", cred.Attach.Header["Authorization"].Reveal())
+}
+
 func TestFileRefused(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"missing", "no/such/token", "does not exist"},
 		{"empty", tokenFile(t, ""), "is empty"},
 		{"blank", tokenFile(t, " \n"), "is empty"},
 		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))),
-			"is larger than 1024 KiB"},
+			"is larger than 1 MiB"},
 		{"large", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 20<<10))), "is larger than 64 KiB"},
 		{"binary", tokenFile(t, "hun\x00ter2"), "has a control character"},
 		{"two lines", tokenFile(t, "hunter2\nhunter2\n"), "has a control character or line break"},
+		{"quotes", tokenFile(t, `"hunter2"`), "has quotes around it"},
+		{"scheme", tokenFile(t, "Bearer hunter2"), "give the token alone"},
+		{"UTF-16", tokenFile(t, "\xff\xfeh\x00u\x00"), "save it as UTF-8"},
+		{"byte order mark alone", tokenFile(t, "\xef\xbb\xbf"), "is empty"},
+		{"device", os.DevNull, "is not a regular file"},
 		{"directory", t.TempDir(), "is a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/textfile"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/headers"
@@ -69,6 +70,10 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 
 // parse parses what a command printed. Its errors contain nothing of it.
 func parse(ctx context.Context, printed []byte, format Format) (output, error) {
+	printed, err := textfile.Text(printed)
+	if err != nil {
+		return output{}, core.Errorf(core.CodeUnavailable, "what the command prints %w", err)
+	}
 	printed = bytes.TrimSpace(printed)
 	if len(printed) == 0 {
 		return output{}, core.Errorf(core.CodeUnavailable, "the command prints nothing")

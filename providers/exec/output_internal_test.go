@@ -200,6 +200,9 @@ func TestGarbage(t *testing.T) {
 	for _, c := range []struct{ name, printed, want string }{
 		{"nothing", " \n", "prints nothing"},
 		{"two lines", "hunter2\nhunter2", "the token that the command prints has a control character"},
+		{"quotes", `"hunter2"`, "the token that the command prints has quotes around it"},
+		{"UTF-16", "\xff\xfeh\x00u\x00n\x00", "what the command prints is in UTF-16"},
+		{"Latin-1", "hunter2\xfc", "what the command prints is not in UTF-8"},
 		{"two words", "Token: hunter2", "the token that the command prints has a character"},
 		{"HTML", "<html>hunter2 sign in</html>", "the token that the command prints has a character"},
 		{"JSON of another kind", `{"access_token": "hunter2"}`,
@@ -222,7 +225,7 @@ func TestGarbage(t *testing.T) {
 			"lacks AccessKeyId or SecretAccessKey"},
 		{"AWS of other types", awsDocument(t, object{"AccessKeyId": 5}), "cannot be read"},
 		{"AWS with control characters", awsDocument(t, object{"SecretAccessKey": "hunter2\n"}),
-			"a field of the AWS document that the command prints has a space"},
+			"a field of the AWS document that the command prints ends in a line break"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := newProvider(t, Config{Headers: aws}).made(t, c.printed)

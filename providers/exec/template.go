@@ -103,6 +103,11 @@ func fill(templates map[string]string, values map[string]string) (map[string]cor
 		if err := headers.Value(value.String()); err != nil {
 			return nil, core.Errorf(core.CodeUnavailable, "what the command printed %w", err)
 		}
+		if token, ok := strings.CutPrefix(value.String(), "Bearer "); ok {
+			if err := headers.Bearer(token); err != nil {
+				return nil, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
+			}
+		}
 		filled[name] = core.NewSecret(value.String())
 	}
 	return filled, nil

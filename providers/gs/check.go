@@ -12,6 +12,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Validate reports, as [core.Faults], all that is wrong with the settings. It reads no file and
@@ -27,11 +28,12 @@ func (c *Config) Validate(core.Environment) error {
 	for i, scope := range c.Scopes {
 		add(fmt.Sprintf("scopes.%d", i), "want one scope, without spaces and quotes", !grant.IsScope(scope))
 	}
-	add("client_id", unsendable, !isText(c.ClientID))
-	add("token", unsendable+"; give it without \"Bearer\"", !isVisible(c.Token.Reveal(), ""))
-	add("gssso", unsendable+" in a cookie", !isVisible(c.GSSSO.Reveal(), notInCookies))
-	add("csrf_token", unsendable+" in a cookie", !isVisible(c.CSRFToken.Reveal(), notInCookies))
-	add("marquee_login", unsendable+" in a cookie", !isVisible(c.MarqueeLogin.Reveal(), notInCookies))
+	for _, sent := range c.sent() {
+		if sent.value != "" {
+			err := sent.check(sent.value)
+			add(sent.setting, fmt.Sprint(err), err != nil)
+		}
+	}
 	add("application", unsendable+" in a header", !isText(c.Application))
 	add("version", unsendable+" in a header", !isText(c.Version))
 	add("api_version", "want a name, such as \"v1\"", !isVersion(c.APIVersion))
@@ -48,6 +50,23 @@ func (c *Config) Validate(core.Environment) error {
 		return nil
 	}
 	return core.Faults(faults)
+}
+
+// sentText is a setting that is sent, and what may be sent there.
+type sentText struct {
+	setting, value string
+	check          func(string) error
+}
+
+func (c *Config) sent() []sentText {
+	return []sentText{
+		{"client_id", c.ClientID, headers.Text},
+		{"client_secret", c.ClientSecret.Reveal(), headers.Parameter}, // gs takes UTF-8,
+		{"token", c.Token.Reveal(), headers.Bearer},
+		{"gssso", c.GSSSO.Reveal(), headers.CookieValue},
+		{"csrf_token", c.CSRFToken.Reveal(), headers.CookieValue},
+		{"marquee_login", c.MarqueeLogin.Reveal(), headers.CookieValue},
+	}
 }
 
 // checkWays reports that there is not exactly one way to authenticate, or that a part of it is

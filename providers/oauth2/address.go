@@ -5,6 +5,7 @@
 package oauth2
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/files"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // maxText is how many bytes of a text from a server are shown.
@@ -46,18 +48,18 @@ func isPlainText(s string) bool {
 }
 
 // readToken returns a token that is in the settings as text, or alone in a file.
-func readToken(setting string, text core.Secret, file string) (core.Secret, error) {
+func readToken(ctx context.Context, setting string, text core.Secret, file string) (core.Secret, error) {
 	if file == "" {
 		return text, nil
 	}
-	data, err := files.Read(file)
+	data, err := files.ReadText(ctx, file)
 	if err != nil {
 		return core.Secret{}, core.Prefix(err, setting)
 	}
 	token := strings.TrimSpace(string(data))
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return core.Secret{}, core.LocalErrorf(core.CodeBadConfig, "%s: file %q does not hold one token",
-			setting, file)
+	if err := headers.Token(token); err != nil {
+		return core.Secret{}, core.LocalErrorf(core.CodeBadConfig,
+			"%s: file %q does not hold one token: it %w", setting, file, err)
 	}
 	return core.NewSecret(token), nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Validate reports, as core faults, what is wrong with the settings beyond their types. It reads no
@@ -23,7 +24,7 @@ func (c *Config) Validate(core.Environment) error {
 	return errors.Join(
 		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
 		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
-		c.checkParams(), c.checkTarget(), c.checkPeculiarities(),
+		c.checkParams(), c.checkTarget(), c.checkPeculiarities(), c.checkSent(),
 	)
 }
 
@@ -282,4 +283,35 @@ func isMemberPath(s string) bool {
 func isSecretMember(path string) bool {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	return slices.Contains([]string{"access_token", "refresh_token", "id_token"}, name)
+}
+
+// checkSent checks the ids, secrets and tokens that are sent as they are (RFC 6749 appendix A), and
+// the other parameters.
+func (c *Config) checkSent() error {
+	var faults []error
+	check := func(setting, value string, check func(string) error) {
+		if value == "" {
+			return
+		}
+		if err := check(value); err != nil {
+			path := strings.Split(setting, "\x00") // a parameter's name may have dots
+			faults = append(faults, core.Fault{Path: path, Problem: err.Error()})
+		}
+	}
+	check("client_id", c.ClientID, headers.Text)
+	check("client_secret", c.ClientSecret.Reveal(), headers.Text)
+	check("refresh_token", c.RefreshToken.Reveal(), headers.Token)
+	check("subject_token", c.SubjectToken.Reveal(), headers.Token)
+	check("actor_token", c.ActorToken.Reveal(), headers.Token)
+	check("assertion\x00text", c.Assertion.Text.Reveal(), headers.Token)
+	check("client_key\x00id", c.ClientKey.ID, headers.Parameter)
+	check("client_assertion\x00audience", c.ClientAssertion.Audience, headers.Parameter)
+	check("audience", c.Audience, headers.Parameter)
+	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
+		check("params\x00"+name, c.Params[name].Reveal(), headers.Parameter)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationParams)) {
+		check("authorization_params\x00"+name, c.AuthorizationParams[name], headers.Parameter)
+	}
+	return errors.Join(faults...)
 }

@@ -122,7 +122,7 @@ func (c *Config) checkClientKey() error {
 	case key.File != "" || !key.Text.IsZero() || !key.Password.IsZero():
 		return core.Faultf("client_key", "the program gives a Signer; only id and algorithm belong here")
 	}
-	if _, err := c.loadClientKey(); err != nil {
+	if _, err := c.loadClientKey(context.Background()); err != nil {
 		return core.Faultf("client_key", "%v", errors.Unwrap(err))
 	}
 	return nil
@@ -137,16 +137,16 @@ func checkLifetime(setting string, lifetime time.Duration) error {
 }
 
 // loadClientKey returns the client's private key; it reads the key's file again at each call.
-func (c *Config) loadClientKey() (*jose.Signer, error) {
+func (c *Config) loadClientKey(ctx context.Context) (*jose.Signer, error) {
 	if c.Signer != nil {
 		return jose.NewSigner(c.Signer, c.ClientKey.ID, c.ClientKey.Algorithm)
 	}
-	return loadKey("client_key", c.ClientKey)
+	return loadKey(ctx, "client_key", c.ClientKey)
 }
 
 // loadKey returns the key of a setting.
-func loadKey(setting string, key PrivateKey) (*jose.Signer, error) {
-	s, err := jose.KeyConfig(key).Load()
+func loadKey(ctx context.Context, setting string, key PrivateKey) (*jose.Signer, error) {
+	s, err := jose.KeyConfig(key).Load(ctx)
 	if err != nil {
 		return nil, core.Prefix(err, setting)
 	}
@@ -155,13 +155,13 @@ func loadKey(setting string, key PrivateKey) (*jose.Signer, error) {
 
 // assertionSigner returns what signs the client's assertions; nil if the client authenticates in
 // another way.
-func (c *Config) assertionSigner() (*jose.Signer, error) {
+func (c *Config) assertionSigner(ctx context.Context) (*jose.Signer, error) {
 	switch c.authMethod() {
 	case SecretJWT:
 		return jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
 	case PrivateKeyJWT:
 		if !c.ClientAssertion.isGiven() {
-			return c.loadClientKey()
+			return c.loadClientKey(ctx)
 		}
 	}
 	return nil, nil
@@ -171,10 +171,12 @@ func (c *Config) assertionSigner() (*jose.Signer, error) {
 func (a *Assertion) isGiven() bool { return a.File != "" || a.Input }
 
 // givenAssertion returns the client's JWT from a file or an input; zero if the client has none.
-func (c *Config) givenAssertion(inputs map[string]core.Credential) (core.Secret, error) {
+func (c *Config) givenAssertion(
+	ctx context.Context, inputs map[string]core.Credential,
+) (core.Secret, error) {
 	const role = "client_assertion"
 	if c.ClientAssertion.File != "" {
-		return readToken(role, core.Secret{}, c.ClientAssertion.File)
+		return readToken(ctx, role, core.Secret{}, c.ClientAssertion.File)
 	}
 	if _, ok := inputs[role]; !ok && !c.ClientAssertion.Input {
 		return core.Secret{}, nil

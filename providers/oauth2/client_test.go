@@ -32,7 +32,7 @@ var (
 	ecKey, _  = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	rsaKey, _ = rsa.GenerateKey(rand.Reader, 2048)
 	edKey     = ed25519.NewKeyFromSeed(make([]byte, 32))
-	longKey   = strings.Repeat("k&=é", 16)
+	longKey   = strings.Repeat("k&=~+", 16)
 )
 
 func keyPEM(t *testing.T, key crypto.Signer) string {

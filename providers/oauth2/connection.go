@@ -40,11 +40,11 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	if err != nil {
 		return nil, err
 	}
-	signer, err := cfg.assertionSigner()
+	signer, err := cfg.assertionSigner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	given, err := cfg.givenAssertion(req.Inputs)
+	given, err := cfg.givenAssertion(ctx, req.Inputs)
 	if err != nil {
 		return nil, err
 	}

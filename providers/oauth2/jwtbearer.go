@@ -87,7 +87,7 @@ func (c *Config) checkAssertion() error {
 func exchangeAssertion(ctx context.Context, conn *connection,
 	_ map[string]core.Credential) (token grant.Token, err error) {
 	send := func() error {
-		assertion, err := conn.bearerAssertion()
+		assertion, err := conn.bearerAssertion(ctx)
 		if err != nil {
 			return err
 		}
@@ -104,12 +104,12 @@ func exchangeAssertion(ctx context.Context, conn *connection,
 }
 
 // bearerAssertion returns the JWT to exchange: that of the file or the text, or a new one.
-func (conn *connection) bearerAssertion() (core.Secret, error) {
+func (conn *connection) bearerAssertion(ctx context.Context) (core.Secret, error) {
 	c, a := conn.cfg, &conn.cfg.Assertion
 	if a.exists() {
-		return readToken("assertion", a.Text, a.File)
+		return readToken(ctx, "assertion", a.Text, a.File)
 	}
-	signer, err := c.loadAssertionKey()
+	signer, err := c.loadAssertionKey(ctx)
 	if err != nil {
 		return core.Secret{}, err
 	}
@@ -133,11 +133,11 @@ func assertionAdvice(conn *connection) string {
 }
 
 // loadAssertionKey returns the key that signs the JWT: its own, or that of the client.
-func (c *Config) loadAssertionKey() (*jose.Signer, error) {
+func (c *Config) loadAssertionKey(ctx context.Context) (*jose.Signer, error) {
 	if c.Assertion.Key == (PrivateKey{}) {
-		return c.loadClientKey()
+		return c.loadClientKey(ctx)
 	}
-	return loadKey("assertion.key", c.Assertion.Key)
+	return loadKey(ctx, "assertion.key", c.Assertion.Key)
 }
 
 func (c *Config) assertionIssuer() string {

@@ -18,7 +18,7 @@ import (
 
 const (
 	clientID = "app:1"
-	secret   = "s+e c/r&t=é%41"
+	secret   = "s+e c/r&t=~%41"
 )
 
 // server is an authorization server for one client. It refuses what RFC 6749 lets a server refuse.

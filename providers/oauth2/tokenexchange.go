@@ -89,7 +89,7 @@ func (c *Config) checkPartyTokens() error {
 func exchangeToken(ctx context.Context, conn *connection,
 	inputs map[string]core.Credential) (grant.Token, error) {
 	c := conn.cfg
-	subject, err := partyToken(subjectToken, c.SubjectToken, c.SubjectTokenFile, inputs)
+	subject, err := partyToken(ctx, subjectToken, c.SubjectToken, c.SubjectTokenFile, inputs)
 	if err != nil {
 		return grant.Token{}, err
 	}
@@ -98,7 +98,7 @@ func exchangeToken(ctx context.Context, conn *connection,
 			"there is no subject token: give subject_token, subject_token_file or, in inputs, a session "+
 				"for subject_token")
 	}
-	actor, err := partyToken(actorToken, c.ActorToken, c.ActorTokenFile, inputs)
+	actor, err := partyToken(ctx, actorToken, c.ActorToken, c.ActorTokenFile, inputs)
 	if err != nil {
 		return grant.Token{}, err
 	}
@@ -151,7 +151,7 @@ func exchangeError(err error, fromInput, hasActor bool) error {
 
 // partyToken returns the token of a party: from the settings, or from the input of its name; zero
 // if neither has one.
-func partyToken(role string, text core.Secret, file string,
+func partyToken(ctx context.Context, role string, text core.Secret, file string,
 	inputs map[string]core.Credential) (core.Secret, error) {
 	_, fromInput := inputs[role]
 	fromSettings := !text.IsZero() || file != ""
@@ -160,7 +160,7 @@ func partyToken(role string, text core.Secret, file string,
 		return core.Secret{}, core.Errorf(core.CodeBadConfig,
 			"%s is given as a setting and in inputs", role)
 	case fromSettings:
-		return readToken(role, text, file)
+		return readToken(ctx, role, text, file)
 	}
 	return inputToken(role, inputs)
 }

@@ -19,7 +19,7 @@ type tlsID [sha256.Size]byte
 
 // tlsMaker makes the TLS configurations of sessions' connections to their APIs.
 type tlsMaker struct {
-	read   watchedFiles
+	read   func(name string) ([]byte, error)
 	made   map[tlsID]*tls.Config // in this load
 	before map[tlsID]*tls.Config // in the last good load
 	found  *report
@@ -40,8 +40,8 @@ func (m *tlsMaker) config(keys tlsKeys, at locator) *tls.Config {
 	pem, key, err := []byte(keys.CA.Reveal()), "ca", error(nil)
 	if keys.CAFile != "" {
 		key = "ca_file"
-		if pem, err = m.read.read(keys.CAFile, maxReference); err != nil {
-			m.found.add(at, append(path, key), "the file: "+err.Error())
+		if pem, err = m.read(keys.CAFile); err != nil {
+			m.found.add(at, append(path, key), "the file "+err.Error())
 			return nil
 		}
 	}

@@ -160,12 +160,12 @@ sessions:
 func TestTLSFaults(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{
-		"{ca_file: '" + filepath.Join(dir, "none") + "'}": "sessions.a.tls.ca_file: the file: ",
-		"{ca_file: '" + dir + "'}":                        "sessions.a.tls.ca_file: the file: ",
+		"{ca_file: '" + filepath.Join(dir, "none") + "'}": "sessions.a.tls.ca_file: the file ",
+		"{ca_file: '" + dir + "'}":                        "sessions.a.tls.ca_file: the file ",
 		"{ca: canary}":                                    "sessions.a.tls.ca: there is no certificate in PEM in it",
 		"{ca: canary, ca_file: canary}":                   "sessions.a.tls.ca: give it or ca_file, not both",
 		"{min_version: '1.1'}":                            "sessions.a.tls.min_version: want one of 1.2, 1.3",
-		"{min_version: 1.3}":                              "sessions.a.tls.min_version: want string, found a number: put it in quotes",
+		"{min_version: 1.3}":                              "sessions.a.tls.min_version: want a string, found a number: put it in quotes",
 		"{insecure: true}":                                "sessions.a.tls.insecure: unknown key",
 		"canary":                                          "sessions.a.tls: want object, found a string",
 	} {

@@ -33,6 +33,9 @@ func Check(ctx context.Context, opts Options) error {
 		return err
 	}
 	file := w.resolver.resolve("")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	w.checker.checkTop(file.top)
 	w.checkAll(ctx, file.sessions)
 	if ctx.Err() != nil {

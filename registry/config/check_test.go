@@ -92,7 +92,7 @@ sessions:
 `, nil, []string{
 			`a.yaml:2:1: environment: unknown environment "q", did you mean "qa"?; known: dev, prod, qa`,
 			`a.yaml:4:101: sessions.a.environments.qa.settings.scope: unknown key, did you mean "scopes"?`,
-			`a.yaml:4:120: sessions.a.environments.prod.early: want a duration, such as "30s" or "5m", found an integer`,
+			`a.yaml:4:120: sessions.a.environments.prod.early: want a duration with its unit, such as "30s" or "5m", found an integer`,
 			`a.yaml:5:21: sessions.b.environment: unknown environment "prd", did you mean "prod"?; ` +
 				`known: dev, prod, qa`,
 		}},
@@ -160,10 +160,10 @@ sessions:
 		}},
 		"no sessions": {"environment: qa\n", nil, []string{
 			"sessions: missing",
-			`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no ` +
+			`a.yaml:1:1: environment: unknown environment: no session has a section for one, and no ` +
 				`provider knows one`,
 		}},
-		"no file": {"", nil, []string{"a.yaml: the file is empty"}},
+		"no file": {"", nil, []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int32

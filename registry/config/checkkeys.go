@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
@@ -31,7 +32,16 @@ func (c *checker) checkTop(top map[string]any) {
 		top = maps.Clone(top)
 		delete(top, "store") // each session checks the values in effect
 	}
-	c.found.addDecoded(core.DecodeSettings(top, &keys), nil, c.files.locate)
+	err := core.DecodeSettings(top, &keys)
+	if faults, ok := err.(core.Faults); ok {
+		known := append(settingNames(c.keys.top), "plugins") // which parse has read
+		for i, f := range faults {
+			if len(f.Path) == 1 && strings.HasPrefix(f.Problem, "unknown key") {
+				faults[i].Problem = "unknown key" + hint(f.Path[0], known)
+			}
+		}
+	}
+	c.found.addDecoded(err, nil, c.files.locate)
 }
 
 // checkSections checks the names and the keys of a session's sections for

@@ -102,7 +102,7 @@ func checkEach[T any](
 		fault := where.fault(full, problem)
 		known := func(f Fault) bool { return f.Key == fault.Key }
 		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
-			found.faults = append(found.faults, fault)
+			found.addFault(fault)
 		}
 	}
 	return good

@@ -109,10 +109,13 @@ func (e environments) checkOwn(known []core.Environment) {
 }
 
 func unknownEnvironment(env core.Environment, known []core.Environment) string {
-	text := "unknown environment " + strconv.Quote(string(env)) +
-		core.DidYouMean(string(env), names(known))
-	if len(known) == 0 {
+	text := withoutName("unknown environment "+strconv.Quote(string(env))+
+		core.DidYouMean(string(env), names(known)), string(env))
+	switch {
+	case len(known) == 0:
 		return text + ": no session has a section for one, and no provider knows one"
+	case len(known) > mostHinted:
+		return text
 	}
 	return text + "; known: " + strings.Join(names(known), ", ")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/authsession/authsession/core"
@@ -55,20 +56,23 @@ func (f Fault) Error() string {
 // Error is all that is wrong with a configuration, sorted by file (in their
 // order in Options.Files), line and column, then by source, variables last. errors.Is finds
 // [core.CodeBadConfig] in it.
-type Error struct{ Faults []Fault }
+type Error struct {
+	Faults []Fault // at most some thousand
+	More   int     // how many further faults there are
+}
 
 // mostShown is how many faults the text of an Error lists.
 const mostShown = 100
 
 // Error returns one line for each fault, the first hundred of them.
 func (e *Error) Error() string {
-	lines := make([]string, 0, min(len(e.Faults), mostShown+1))
-	for i, f := range e.Faults {
-		if i == mostShown {
-			lines = append(lines, fmt.Sprintf("and %d faults more", len(e.Faults)-mostShown))
-			break
-		}
+	shown := e.Faults[:min(len(e.Faults), mostShown)]
+	lines := make([]string, 0, len(shown)+1)
+	for _, f := range shown {
 		lines = append(lines, f.Error())
+	}
+	if more := len(e.Faults) - len(shown) + e.More; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d faults more", more))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -115,6 +119,16 @@ func reason(err error) string {
 		return e.Err.Error()
 	}
 	return err.Error()
+}
+
+// withoutName returns the text of a fault without the wrong name that it quotes,
+// unless that is similar to a right one: it may be a value that was meant for another
+// key.
+func withoutName(text, name string) string {
+	if strings.Contains(text, "did you mean") {
+		return text
+	}
+	return strings.Replace(text, " "+strconv.Quote(name), "", 1)
 }
 
 // mostHinted is the number of names up to which a fault lists them.

@@ -18,14 +18,14 @@ var badFiles = []struct {
 	environ          []string
 	want             []string
 }{
-	{name: "empty", text: " \n", want: []string{"a.yaml: the file is empty"}},
-	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty"}},
-	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty"}},
+	{name: "empty", text: " \n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
+	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
+	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
 	{name: "NUL", text: "a: \x00b", want: []string{"a.yaml: the file is binary: it holds NUL"}},
 	{
 		name: "not UTF-8",
 		text: "a: b\nc: \xff\xfe",
-		want: []string{"a.yaml:2:4: the file is binary or not in UTF-8"},
+		want: []string{"a.yaml:2:4: the file is not in UTF-8: save it as UTF-8"},
 	},
 	{
 		name: "list",
@@ -34,22 +34,24 @@ var badFiles = []struct {
 	},
 	{name: "no sessions", text: "environment: qa\n", want: []string{
 		"sessions: missing",
-		`a.yaml:1:1: environment: unknown environment "qa": no session has a section for one, and no ` +
+		`a.yaml:1:1: environment: unknown environment: no session has a section for one, and no ` +
 			`provider knows one`}},
 	{
 		name: "syntax",
 		text: "sessions:\n  a: [\n",
-		want: []string{"a.yaml:2: not YAML: did not find expected node content"},
+		want: []string{"a.yaml:2:3: not YAML: did not find expected node content: a value or a closing bracket " +
+			"is missing"},
 	},
 	{
 		name: "tab",
 		text: "sessions:\n\ta: b\n",
-		want: []string{"a.yaml:2: not YAML: found character that cannot start any token"},
+		want: []string{"a.yaml:2:1: not YAML: found character that cannot start any token: no text can begin with " +
+			"this character: put it in quotes, and indent with spaces"},
 	},
 	{
 		name: "documents",
 		text: "a: b\n---\nc: d\n",
-		want: []string{"a.yaml:2: the file has several YAML documents; one is allowed"},
+		want: []string{"a.yaml:3:1: the file has several YAML documents; one is allowed: use several files"},
 	},
 	{
 		name: "twice",
@@ -110,7 +112,7 @@ var badFiles = []struct {
 		`a.yaml:4:20: sessions.c.settings: want an object, found a string`,
 		`a.yaml:5:3: sessions.d.settings.client_id: missing`,
 		`a.yaml:5:25: sessions.d.lazy: want true or false, found a string`,
-		`a.yaml:5:38: sessions.d.early: want a duration, such as "30s" or "5m", found an integer`,
+		`a.yaml:5:38: sessions.d.early: want a duration with its unit, such as "30s" or "5m", found an integer`,
 		`a.yaml:5:48: sessions.d.timeout: want a duration, such as "30s" or "5m"`,
 		`a.yaml:5:62: sessions.d.origins: want a list of strings, found a string`,
 		`a.yaml:6:36: sessions.e.settings.client_id: want a string, found an integer: put it in quotes`,
@@ -197,7 +199,7 @@ var badFiles = []struct {
 environment: qa
 `, want: []string{
 		`a.yaml:4:16: sessions.a.settings.key: the variable UNSET is not set`,
-		`a.yaml:4:37: sessions.a.settings.header: the file "none": no such file or directory`,
+		`a.yaml:4:37: sessions.a.settings.header: the file "none" does not exist`,
 		`a.yaml:5:36: sessions.b.settings.key: the variable EMPTY is empty`,
 		`a.yaml:6:36: sessions.c.settings.key: a reference is not ended by "}" ("$${" is a literal "${")`,
 		`a.yaml:7:36: sessions.d.settings.key: unknown reference, did you mean "env"? (want ` +
@@ -205,9 +207,10 @@ environment: qa
 		`a.yaml:8:36: sessions.e.settings.key: a reference names nothing usable (want ${env:NAME})`,
 		`a.yaml:8:52: sessions.e.settings.header: unknown reference (want ${env:NAME} or ` +
 			`${file:PATH}; "$${" is a literal "${")`,
-		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m"`,
+		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m" ` +
+			`(from the variable SECRET)`,
 		`a.yaml:9:51: sessions.f.lazy: the variable UNSET is not set`,
-		`a.yaml:9:98: sessions.f.settings.retries: want an integer`,
+		`a.yaml:9:98: sessions.f.settings.retries: want an integer (from the variable SECRET)`,
 		`a.yaml:9:124: sessions.f.settings.strict: the variable UNSET is not set`,
 		`a.yaml:10:7: sessions.g.provider: the variable UNSET is not set`,
 		`a.yaml:11:76: sessions.h.environments.qa.settings.key: the variable UNSET is not set`,
@@ -233,7 +236,7 @@ environment: qa
 			"AUTHSESSION_DEFAULT=gs_qa",
 		},
 		want: []string{
-			`a.yaml:3:8: sessions.no.provider: unknown provider "nope"; known: apikey, gs, oauth2 ` +
+			`a.yaml:3:8: sessions.no.provider: unknown provider; known: apikey, gs, oauth2 ` +
 				`(forgotten to give the factory to registry.New?)`,
 			`AUTHSESSION_DEFAULT: default: unknown session, did you mean "gs-qa"?`,
 			`AUTHSESSION_ENVIROMENT: no key goes by this name, did you mean AUTHSESSION_ENVIRONMENT?`,
@@ -295,7 +298,7 @@ environment: qa
 		text: "[]",
 		want: []string{"a.json:1:1: want an object with the key sessions"},
 	},
-	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty"}},
+	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty: write the key sessions, or do not name the file"}},
 	{
 		name: "JSON keys",
 		file: "a.json",
@@ -375,7 +378,8 @@ func TestFaultsOfAllFiles(t *testing.T) {
 		"z.yaml:2:25: sessions.a.settings.key: missing",
 		`z.yaml:2:36: sessions.a.settings.kye: unknown key, did you mean "key"?`,
 		"y.json:1:15: sessions.b.settings.key: missing",
-		`x.toml:2:1: sessions.a.early: want a duration, such as "30s" or "5m", found an integer`,
+		`x.toml:2:1: sessions.a.early: want a duration with its unit, such as "30s" or "5m", found an ` +
+			`integer`,
 		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, " +
 			"AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
 	}, faults(t, opts))
@@ -394,10 +398,11 @@ func TestUnreadableFiles(t *testing.T) {
 		write(t, dir, "bad.yaml", "a: ["),
 	}
 	require.Equal(t, []string{
-		"none.yaml: no such file or directory",
-		filepath.Base(dir) + ": not a regular file",
-		"huge.yaml: larger than 16 MiB", "huge.yaml: the file is named twice",
-		"bad.yaml:1: not YAML: did not find expected node content",
+		"none.yaml: the file does not exist",
+		filepath.Base(dir) + ": the file is a directory",
+		"huge.yaml: the file is larger than 16 MiB", "huge.yaml: the file is named twice",
+		"bad.yaml:1:1: not YAML: did not find expected node content: a value or a closing bracket " +
+			"is missing",
 	}, faults(t, opts))
 
 	opts.Files = nil
@@ -411,8 +416,8 @@ func TestUnreadableFiles(t *testing.T) {
 				"  b: {provider: apikey, settings: {key: '${file:.}'}}\n"),
 	}
 	require.Equal(t, []string{
-		`ok.yaml:2:36: sessions.a.settings.key: the file "secret": larger than 1 MiB`,
-		`ok.yaml:3:36: sessions.b.settings.key: the file ".": not a regular file`,
+		`ok.yaml:2:36: sessions.a.settings.key: the file "secret" is larger than 1 MiB`,
+		`ok.yaml:3:36: sessions.b.settings.key: the file "." is a directory`,
 	}, faults(t, opts))
 }
 

@@ -151,3 +151,10 @@ func header(t testing.TB, cfg *config.Config, name string) string {
 	require.NoError(t, err)
 	return c.Attach.Header["Authorization"].Reveal()
 }
+
+// settle makes a file as old as one that nobody is writing.
+func settle(t testing.TB, name string) {
+	t.Helper()
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(name, old, old))
+}

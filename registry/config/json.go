@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // json parses a JSON text (RFC 8259).
@@ -17,7 +18,7 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		line, column := 0, 0
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			line, column = where.at(int(syntax.Offset) - 1)
+			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
 		}
 		p.fault(line, column, "not JSON: "+err.Error())
 		return nil, false
@@ -33,6 +34,20 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		return nil, false
 	}
 	return r.object(), true
+}
+
+// jsonPlace returns the offset where a text is not JSON, given where the decoder
+// noticed it. A wrong character inside of a value is noticed at once.
+func jsonPlace(data []byte, noticed int, problem string) int {
+	noticed = min(max(noticed, 0), len(data))
+	if strings.Contains(problem, " in ") && !strings.Contains(problem, "end of JSON") {
+		return noticed
+	}
+	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
+	if odd := oddBracket(data, min(noticed+1, len(data)), `"`, 0); odd >= 0 && odd < line {
+		return odd
+	}
+	return noticed
 }
 
 // jsonReader walks over a text that is known to be JSON.
@@ -64,7 +79,7 @@ func (r *jsonReader) next() (int, json.Token) {
 
 func (r *jsonReader) object() map[string]any {
 	out := map[string]any{}
-	for r.More() {
+	for !r.ended && r.More() {
 		start, token := r.next()
 		key, _ := token.(string)
 		line, column := r.where.at(start)
@@ -114,7 +129,7 @@ func (r *jsonReader) value(use bool) any {
 
 func (r *jsonReader) list() []any {
 	out := []any{}
-	for i := 0; r.More(); i++ {
+	for i := 0; !r.ended && r.More(); i++ {
 		line, column := r.where.at(r.start())
 		value := r.value(r.enter(strconv.Itoa(i), line, column))
 		out = append(out, value)

@@ -95,10 +95,11 @@ func (s setup) parse(
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)
-	v := variableReader{files, newTree(), s.keys, kinds, refs, found}
+	v := variableReader{files, newTree(), s.keys, kinds, refs, found, nil}
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
-	tlsOf := &tlsMaker{read, map[tlsID]*tls.Config{}, before.tls, found}
+	readFile := func(name string) ([]byte, error) { return read.read(ctx, name, maxReference) }
+	tlsOf := &tlsMaker{readFile, map[tlsID]*tls.Config{}, before.tls, found}
 	return &work{
 		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
 		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},
@@ -108,7 +109,11 @@ func (s setup) parse(
 
 // failure returns the faults of a load as an error, or nil if there are none.
 func (s setup) failure(found *report) error {
-	return newError(found.faults, s.opts.Files, s.opts.Sources)
+	err := newError(found.faults, s.opts.Files, s.opts.Sources)
+	if e, ok := err.(*Error); ok {
+		e.More = found.more
+	}
+	return err
 }
 
 // load runs the three passes for the environment of each session.
@@ -120,13 +125,22 @@ func (s setup) load(
 		return nil, err
 	}
 	file := w.resolver.resolve(s.opts.Environment)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	variants := make([]*variant, 0, len(file.sessions))
 	for _, session := range file.sessions {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		variants = append(variants, w.resolver.variant(session))
 	}
 	w.checker.checkTop(file.top)
 	sessions := make(map[string]*checked, len(variants))
 	for _, v := range variants {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		w.checker.checkSections(v.session, func(env string) bool {
 			return v.environmentOK && string(v.environment) == env
 		})

@@ -32,7 +32,22 @@ func (m *matcher) top() (core.Setting, bool) {
 		return m.below(settingNamed(m.keys.top, key), m.files.object(key))
 	}
 	sessions := m.files.object("sessions")
-	name, ok := m.pick(slices.Sorted(maps.Keys(sessions)))
+	if m.sessionNames == nil {
+		m.sessionNames = map[string][]string{}
+		for _, name := range slices.Sorted(maps.Keys(sessions)) {
+			m.sessionNames[fold(name)] = append(m.sessionNames[fold(name)], name)
+		}
+	}
+	var known []string // those that the name can stand for, or all for a hint
+	if len(m.rest) > 0 {
+		known = m.sessionNames[fold(m.rest[0])]
+	}
+	if len(known) == 0 {
+		if m.found.compared += len(sessions); m.found.compared <= mostCompared {
+			known = slices.Sorted(maps.Keys(sessions))
+		}
+	}
+	name, ok := m.pick(known)
 	if !ok {
 		return core.Setting{}, false
 	}

@@ -7,9 +7,10 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 // parse is the first pass: it reads the files, lays each and what was read from
@@ -27,30 +28,36 @@ func parse(
 	}
 	ok := true
 	documents := parseSources(sources, true, out.places, found, &ok)
-	for i, name := range names {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
 		if ctx.Err() != nil {
 			return out, false
 		}
 		p := parser{
 			source: &source{name: name, dir: filepath.Dir(name)}, places: out.places, found: found,
+			ctx: ctx,
 		}
-		if slices.Contains(names[:i], name) {
+		if seen[name] {
 			p.fault(0, 0, "the file is named twice")
 			ok = false
 		}
+		seen[name] = true
 		piped, isPipe := found.pipes[name]
 		data, err := piped.data, piped.err
 		if isPipe {
 			p.source.dir = ""
 		} else {
-			data, err = read.read(name, maxFile)
+			data, err = read.read(ctx, name, maxFile)
 		}
 		if err != nil {
-			p.fault(0, 0, err.Error())
+			p.fault(0, 0, "the file "+err.Error())
 			ok = false
 			continue
 		}
 		values, parsed := p.parse(data)
+		if p.ended {
+			return out, false
+		}
 		maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
 		ok = ok && parsed
 		documents = append(documents, values)
@@ -69,17 +76,22 @@ func parse(
 // parse chooses the format by the file's extension. It reports false if the data
 // is not of that format.
 func (p *parser) parse(data []byte) (map[string]any, bool) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	text, err := textfile.Text(data)
+	if err != nil {
+		line, column := newLines(data).at(validPrefix(data))
+		if line == 1 && column == 1 || bytes.IndexByte(data, 0) >= 0 { // it is in UTF-16
+			line, column = 0, 0
+		}
+		p.fault(line, column, "the file "+err.Error())
+		return nil, false
+	}
+	data = text
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		p.fault(0, 0, "the file is empty")
+		p.fault(0, 0, emptyFile)
 		return nil, false
 	case bytes.IndexByte(data, 0) >= 0:
 		p.fault(0, 0, "the file is binary: it holds NUL")
-		return nil, false
-	case !utf8.Valid(data):
-		line, column := newLines(data).at(validPrefix(data))
-		p.fault(line, column, "the file is binary or not in UTF-8")
 		return nil, false
 	}
 	switch strings.ToLower(filepath.Ext(p.source.name)) {

@@ -1,8 +1,9 @@
-// Read on in json.go.
+// Read on in syntaxplace.go.
 
 package config
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,7 +18,12 @@ type parser struct {
 	places map[string]place // of all files: the place in a later file replaces an earlier one
 	found  *report
 	path   []string
-	key    []byte // path, joined
+	key    []byte          // path, joined
+	text   *lines          // of a YAML file
+	before place           // that places had for the key that was entered last
+	ctx    context.Context // nil: it does not end
+	steps  int
+	ended  bool
 	// Of YAML: the place of the alias that is being expanded (nil: none), what the
 	// aliases around it stand for, and how many values all aliases stood for.
 	alias    *place
@@ -35,8 +41,22 @@ func isOfTheUser(key string) bool { return strings.HasPrefix(key, "x-") }
 // isIgnored reports whether the parser is in a part that belongs to the user.
 func (p *parser) isIgnored() bool { return len(p.path) > 0 && isOfTheUser(p.path[0]) }
 
-// maxDepth bounds how deep a file nests.
-const maxDepth = 64
+// isEnded reports whether ctx has ended. It looks at it now and then.
+func (p *parser) isEnded() bool {
+	const stepsBetween = 256
+	if p.steps++; p.steps%stepsBetween == 0 && p.ctx != nil && p.ctx.Err() != nil {
+		p.ended = true
+	}
+	return p.ended
+}
+
+// emptyFile is the fault of a file without a value. It may be a file that was cut.
+const emptyFile = "the file is empty: write the key sessions, or do not name the file"
+
+const (
+	maxDepth = 64   // how deep a file nests
+	maxPath  = 1024 // bytes of the keys that lead to a value, together
+)
 
 // enter goes down to a key, or to an element of a list, and notes its place.
 // It reports whether the key can be used. The caller calls leave in any case.
@@ -48,8 +68,13 @@ func (p *parser) enter(name string, line, column int) bool {
 	p.key = append(p.key, name...)
 	at := place{p.source, int32(line), int32(column)}
 	switch {
+	case p.isEnded():
+		return false
 	case len(p.path) > maxDepth:
 		p.found.addAt(at, p.path[:1], "nested deeper than 64 levels")
+		return false
+	case len(p.key) > maxPath:
+		p.found.addAt(at, p.path[:1], "the keys down to here are longer than 1 KiB together")
 		return false
 	case !isKey(name):
 		if p.isIgnored() {
@@ -60,6 +85,7 @@ func (p *parser) enter(name string, line, column int) bool {
 		p.path[len(p.path)-1] = name
 		return false
 	}
+	p.before = p.places[string(p.key)]
 	p.places[string(p.key)] = at
 	return true
 }
@@ -98,17 +124,31 @@ func (p *parser) unusable(line, column int, problem string) {
 	p.found.unusable[string(p.key)] = true
 }
 
-// lines finds the line and the column of an offset.
+// lines finds the line and the column of an offset, in a time that does not depend
+// on the length of the line.
 type lines struct {
 	data   []byte
-	starts []int // offsets
+	starts []int  // offsets of lines
+	marks  []mark // one for each markDistance bytes
 }
+
+// mark is the beginning of a character, with its column.
+type mark struct{ offset, column int }
+
+const markDistance = 256 // bytes
 
 func newLines(data []byte) *lines {
 	l := &lines{data: data, starts: []int{0}}
+	column := 1
 	for i, c := range data {
+		if i >= len(l.marks)*markDistance && utf8.RuneStart(c) {
+			l.marks = append(l.marks, mark{i, column})
+		}
 		if c == '\n' {
 			l.starts = append(l.starts, i+1)
+			column = 1
+		} else if utf8.RuneStart(c) {
+			column++
 		}
 	}
 	return l
@@ -121,5 +161,48 @@ func (l *lines) at(offset int) (line, column int) {
 	if found {
 		line++
 	}
-	return line, utf8.RuneCount(l.data[l.starts[line-1]:offset]) + 1
+	from := l.markBefore(line, offset)
+	return line, from.column + utf8.RuneCount(l.data[from.offset:offset])
+}
+
+// markBefore returns the beginning of a line, or a mark in it that is nearer to an
+// offset.
+func (l *lines) markBefore(line, offset int) mark {
+	from := mark{l.starts[line-1], 1}
+	if i := min(offset/markDistance, len(l.marks)-1); i >= 0 {
+		for ; i >= 0 && l.marks[i].offset > offset; i-- {
+		}
+		if i >= 0 && l.marks[i].offset > from.offset {
+			from = l.marks[i]
+		}
+	}
+	return from
+}
+
+// offset returns the offset of a line and a column.
+func (l *lines) offset(line, column int) int {
+	if line < 1 || line > len(l.starts) {
+		return len(l.data)
+	}
+	from := mark{l.starts[line-1], 1}
+	next := len(l.data)
+	if line < len(l.starts) {
+		next = l.starts[line]
+	}
+	i, _ := slices.BinarySearchFunc(l.marks, mark{from.offset, column}, func(m, of mark) int {
+		switch {
+		case m.offset < of.offset || m.offset < next && m.column <= of.column:
+			return -1
+		}
+		return 1
+	})
+	if i > 0 && l.marks[i-1].offset > from.offset {
+		from = l.marks[i-1]
+	}
+	at := from.offset
+	for left := column - from.column; left > 0 && at < len(l.data); left-- {
+		_, size := utf8.DecodeRune(l.data[at:])
+		at += size
+	}
+	return at
 }

@@ -3,12 +3,10 @@
 package config
 
 import (
+	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
+
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 const (
@@ -37,51 +35,18 @@ type watched struct {
 // compares them with what the files hold later.
 type watchedFiles map[string]watched
 
-// read reads a file and notes what it holds.
-func (w watchedFiles) read(name string, limit int64) ([]byte, error) {
-	data, err := readFile(name, limit)
+// read reads a file and notes what it holds. The error continues "file NAME ".
+func (w watchedFiles) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+	data, err := textfile.Read(ctx, name, limit)
 	w[name] = watched{limit, digestOf(data, err)}
 	return data, err
 }
 
 // again reads all files again and returns what they hold now.
-func (w watchedFiles) again() watchedFiles {
+func (w watchedFiles) again(ctx context.Context) watchedFiles {
 	out := make(watchedFiles, len(w))
 	for name, file := range w {
-		_, _ = out.read(name, file.limit)
+		_, _ = out.read(ctx, name, file.limit)
 	}
 	return out
-}
-
-// readFile reads a regular file of at most limit bytes. (A pipe or a device
-// might never end.) The error does not repeat the name.
-func readFile(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, withoutName(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutName(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, withoutName(err)
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("larger than %d MiB", limit>>20)
-	}
-	return data, nil
-}
-
-func withoutName(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

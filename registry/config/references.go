@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 // part is a piece of a value: text, or a reference.
@@ -249,6 +250,7 @@ func (r *references) resolveText(path []string, text string, at locator) any {
 	}
 	resolved, err := r.expand(text, dir)
 	if err == nil {
+		r.found.origins[join(full)] = originOf(text)
 		return resolved
 	}
 	if !r.found.unresolved { // else checkReferences has reported what can be known
@@ -256,6 +258,24 @@ func (r *references) resolveText(path []string, text string, at locator) any {
 	}
 	r.found.unusable[join(full)] = true
 	return core.NewSecret("unresolved")
+}
+
+// originOf says what the references in a text name, for a fault of the value.
+func originOf(text string) string {
+	parts, _ := parseReferences(text)
+	var names []string
+	for _, p := range parts {
+		switch p.scheme {
+		case "env":
+			names = append(names, "the variable "+p.text)
+		case "file":
+			names = append(names, "the file "+strconv.Quote(p.text))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (from " + strings.Join(names, " and ") + ")"
 }
 
 // errNotResolved stands for a value that [Check] does not look up.
@@ -312,7 +332,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		r.texts[name] = file
 	}
 	if file.err != nil {
-		return "", fmt.Errorf("the file %q: %w", p.text, file.err)
+		return "", fmt.Errorf("the file %q %w", p.text, file.err)
 	}
 	return file.text, nil
 }
@@ -362,10 +382,13 @@ func (r *references) nameOf(p part) (string, error) {
 
 // readText reads a file without the line break at its end.
 func (r *references) readText(name string) fileText {
-	data, err := r.read.read(name, maxReference)
+	data, err := r.read.read(r.ctx, name, maxReference)
+	if err == nil {
+		data, err = textfile.Text(data)
+	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if err == nil && text == "" {
-		err = errors.New("the file is empty")
+		err = errors.New("is empty")
 	}
 	return fileText{text, err}
 }

@@ -185,7 +185,7 @@ func TestWatch(t *testing.T) {
 		pass(20 * time.Second)
 		require.Len(t, outcomes, 1)
 		require.ErrorContains(t, <-outcomes,
-			`sessions.b.settings.key: the file "b.secret": no such file or directory`)
+			`sessions.b.settings.key: the file "b.secret" does not exist`)
 		require.Equal(t, "X-API-Key zwei", header(t, cfg, "b"))
 		write(t, dir, "b.secret", "canary")
 		pass(2 * time.Second)

@@ -13,6 +13,7 @@ import (
 // report collects the faults of one load.
 type report struct {
 	faults []Fault
+	more   int // faults beyond mostFaults, which are not in faults
 	// unusable are the joined paths, where they were written, of values that
 	// could not be read and of references that could not be resolved. What else
 	// is wrong with such a value is not reported.
@@ -28,9 +29,21 @@ type report struct {
 	readings []sourceReading
 	// references are what the load got from Options.Resolvers.
 	references map[ownReference]ownValue
+	// origins say, by the joined path where a reference was written, which
+	// variable or file its value comes from.
+	origins map[string]string
+	// compared counts the names that were compared for hints.
+	compared int
 }
 
-func newReport() *report { return &report{unusable: map[string]bool{}} }
+// mostFaults is how many faults one load collects. Others are only counted.
+const mostFaults = 1000
+
+// mostCompared is how many names one load compares for hints. A file with more
+// wrong names gets no further hints.
+const mostCompared = 200_000
+
+func newReport() *report { return &report{unusable: map[string]bool{}, origins: map[string]string{}} }
 
 // add reports a fault of the value at a path.
 func (r *report) add(at locator, path []string, problem string) {
@@ -40,7 +53,23 @@ func (r *report) add(at locator, path []string, problem string) {
 
 // addAt reports a fault at a place.
 func (r *report) addAt(where place, path []string, problem string) {
-	r.faults = append(r.faults, where.fault(path, problem))
+	r.addFault(where.fault(path, problem))
+}
+
+func (r *report) addFault(f Fault) {
+	if len(r.faults) >= mostFaults {
+		r.more++
+		return
+	}
+	r.faults = append(r.faults, f)
+}
+
+// hint is the function hint, and "" once a load has compared too many names.
+func (r *report) hint(name string, known []string) string {
+	if r.compared += len(known); r.compared > mostCompared {
+		return ""
+	}
+	return hint(name, known)
 }
 
 // isUnusable reports whether the value that was written at a path, or one
@@ -67,7 +96,7 @@ func (r *report) addDecoded(err error, prefix []string, at locator) {
 	for _, f := range faults {
 		full, where := at(slices.Concat(prefix, f.Path))
 		if !r.isUnusable(full) || r.unresolved && refusesAnyText(f.Problem) {
-			r.addAt(where, full, f.Problem)
+			r.addAt(where, full, f.Problem+r.origins[join(full)])
 		}
 	}
 }

@@ -33,6 +33,9 @@ type resolved struct {
 func (r *resolver) resolve(environment core.Environment) resolved {
 	out := resolved{top: r.top(), sessions: map[string]*session{}}
 	for name, value := range object(out.top, "sessions") {
+		if r.refs.ctx.Err() != nil {
+			break // the caller looks at it, too
+		}
 		path := []string{"sessions", name}
 		if _, ok := value.(map[string]any); !ok {
 			r.found.add(r.files.locate, path, "want an object with the key provider")
@@ -79,7 +82,7 @@ func (r *resolver) session(name string, path []string) *session {
 		s.factory = f
 	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
 		_, where := v.locate([]string{"provider"})
-		r.found.addAt(where, at, reason(err))
+		r.found.addAt(where, at, withoutName(reason(err), kind))
 	}
 	s.environment = core.Environment(r.text(v, "environment"))
 	s.ownEnvironment = s.environment != ""

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -13,131 +15,276 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// toml parses a TOML 1.0 document. The library's decoder checks it and makes
-// the values; a walk over its syntax tree finds where they are.
+// toml parses a TOML 1.0 document. It makes the values from the library's syntax
+// tree: the time that the library's own decoder takes grows with the square of the
+// number of keys in a table.
 func (p *parser) toml(data []byte) (map[string]any, bool) {
-	var values map[string]any
-	if err := toml.Unmarshal(data, &values); err != nil {
-		line, column := 0, 0
-		var at *toml.DecodeError
-		if errors.As(err, &at) {
-			line, column = at.Position()
-		}
-		text := strings.TrimPrefix(err.Error(), "toml: ")
-		text, _, _ = strings.Cut(text, ": strconv.") // that part quotes the value
-		p.fault(line, column, "not TOML: "+text)
-		return nil, false
+	r := tomlReader{parser: p, where: newLines(data), root: newTOMLTable(tomlPlain)}
+	r.current = r.root
+	r.syntax.Reset(data)
+	r.read()
+	if err := r.syntax.Error(); err != nil && !r.failed {
+		r.syntaxFault(err)
 	}
-	w := tomlWalker{parser: p, where: newLines(data), counts: map[string]int{}}
-	w.syntax.Reset(data)
-	w.walk()
-	return p.tomlObject(values), true
+	return r.root.values, !r.failed
 }
 
-// tomlWalker notes the places of keys. TOML names the same table in several
-// headers and dotted keys, so that the path at an expression is not the path of
-// the values around it in the text: each header starts again at the top.
-type tomlWalker struct {
+// tomlKind says how a table came to be, which decides what may be added to it.
+type tomlKind uint8
+
+const (
+	tomlPlain  tomlKind = iota // named in a header, or on the way to such a table
+	tomlDotted                 // named in a dotted key
+	tomlList                   // the last table of an array of tables
+)
+
+// tomlTable is a table that may get more keys.
+type tomlTable struct {
+	values   map[string]any
+	tables   map[string]*tomlTable // those in values, except inline tables
+	kind     tomlKind
+	isHeader bool // a header names it
+	number   int  // of a tomlList: its index
+}
+
+func newTOMLTable(kind tomlKind) *tomlTable {
+	return &tomlTable{values: map[string]any{}, tables: map[string]*tomlTable{}, kind: kind}
+}
+
+// table returns the table of a name, which it adds if there is none. It returns nil
+// if the name has another value.
+func (t *tomlTable) table(name string, kind tomlKind) *tomlTable {
+	below := t.tables[name]
+	if _, taken := t.values[name]; below == nil && !taken {
+		below = newTOMLTable(kind)
+		t.tables[name], t.values[name] = below, below.values
+	}
+	return below
+}
+
+// tomlReader makes the values of a document and notes the places of its keys. TOML
+// names the same table in several headers and dotted keys, so that the path at an
+// expression is not the path of the values around it in the text: each header
+// starts again at the top.
+type tomlReader struct {
 	*parser
-	syntax unstable.Parser
-	where  *lines
-	counts map[string]int // by joined path: how many tables an array of tables has so far
+	syntax        unstable.Parser
+	where         *lines
+	root, current *tomlTable
+	failed        bool
 }
 
-func (w *tomlWalker) walk() {
-	for w.syntax.NextExpression() {
-		switch e := w.syntax.Expression(); e.Kind {
+func (r *tomlReader) read() {
+	for !r.failed && !r.isEnded() && r.syntax.NextExpression() {
+		switch e := r.syntax.Expression(); e.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			w.up(0)
-			w.down(e.Key(), e.Kind == unstable.ArrayTable)
+			r.up(0)
+			r.current = r.header(e.Key(), e.Kind == unstable.ArrayTable)
 		case unstable.KeyValue:
-			w.keyValue(e)
+			r.keyValue(r.current, e)
 		}
 	}
 }
 
 // up goes back to a depth.
-func (w *tomlWalker) up(depth int) {
-	for len(w.path) > depth {
-		w.leave()
+func (r *tomlReader) up(depth int) {
+	for len(r.path) > depth {
+		r.leave()
 	}
 }
 
-// down goes along the parts of a key, and into the last table of each array of
-// tables on its way. With list, the key is the header of another table of an
-// array.
-func (w *tomlWalker) down(key unstable.Iterator, list bool) {
+// fail reports a key that is defined twice, or in two ways.
+func (r *tomlReader) fail(name string, line, column int) {
+	r.failed, r.path = true, nil
+	r.fault(line, column, "not TOML: key "+name+" is already defined")
+}
+
+// header goes to the table of a header, and returns it. With list, it is another
+// table of an array.
+func (r *tomlReader) header(key unstable.Iterator, list bool) *tomlTable {
+	t := r.root
 	for key.Next() {
 		n := key.Node()
-		line, column := w.where.at(int(n.Raw.Offset))
-		w.enterFirst(string(n.Data), line, column)
-		at := string(w.key)
-		if list && key.IsLast() {
-			w.counts[at]++
+		line, column := r.where.at(int(n.Raw.Offset))
+		name := string(n.Data)
+		if !r.enterFirst(name, line, column) {
+			return newTOMLTable(tomlPlain) // the fault is reported
 		}
-		if count := w.counts[at]; count > 0 {
-			w.enterFirst(strconv.Itoa(count-1), line, column)
+		before := t
+		switch {
+		case list && key.IsLast():
+			t = before.element(name)
+		default:
+			t = before.table(name, tomlPlain)
+		}
+		isTwice := t != nil && key.IsLast() && !list && (t.isHeader || t.kind != tomlPlain)
+		if t == nil || isTwice {
+			r.fail(name, line, column)
+			return newTOMLTable(tomlPlain)
+		}
+		if t.kind == tomlList && !r.enterFirst(strconv.Itoa(t.number), line, column) {
+			return newTOMLTable(tomlPlain)
 		}
 	}
+	t.isHeader = true
+	return t
+}
+
+// element adds a table to an array of tables. It returns nil if the name has
+// another value.
+func (t *tomlTable) element(name string) *tomlTable {
+	last := t.tables[name]
+	list, isList := t.values[name].([]any)
+	if _, taken := t.values[name]; taken && (last == nil || !isList) {
+		return nil
+	}
+	added := newTOMLTable(tomlList)
+	added.number = len(list)
+	t.tables[name], t.values[name] = added, append(list, added.values)
+	return added
 }
 
 // enterFirst enters a key that headers may name again and again, and keeps the
 // first place.
-func (w *tomlWalker) enterFirst(name string, line, column int) {
-	before, known := w.places[join(append(w.path[:len(w.path):len(w.path)], name))]
-	if w.enter(name, line, column); known && before.source == w.source {
-		w.places[string(w.key)] = before
+func (r *tomlReader) enterFirst(name string, line, column int) bool {
+	ok := r.enter(name, line, column)
+	if ok && r.before.source == r.source {
+		r.places[string(r.key)] = r.before
+	}
+	return ok
+}
+
+// keyValue adds a key, perhaps a dotted one, and its value to a table.
+func (r *tomlReader) keyValue(t *tomlTable, n *unstable.Node) {
+	depth := len(r.path)
+	defer func() { r.up(depth) }()
+	for key := n.Key(); key.Next(); {
+		part := key.Node()
+		line, column := r.where.at(int(part.Raw.Offset))
+		name := string(part.Data)
+		if !r.enterFirst(name, line, column) {
+			return
+		}
+		if key.IsLast() {
+			if _, taken := t.values[name]; taken {
+				r.fail(name, line, column)
+				return
+			}
+			t.values[name] = r.value(n.Value())
+			return
+		}
+		if t = t.table(name, tomlDotted); t == nil || t.kind != tomlDotted {
+			r.fail(name, line, column)
+			return
+		}
 	}
 }
 
-func (w *tomlWalker) keyValue(n *unstable.Node) {
-	depth := len(w.path)
-	w.down(n.Key(), false)
-	w.value(n.Value())
-	w.up(depth)
-}
-
-func (w *tomlWalker) value(n *unstable.Node) {
+func (r *tomlReader) value(n *unstable.Node) any {
 	switch n.Kind {
 	case unstable.InlineTable:
-		for it := n.Children(); it.Next(); {
-			w.keyValue(it.Node())
+		t := newTOMLTable(tomlPlain)
+		for it := n.Children(); it.Next() && !r.failed && !r.isEnded(); {
+			r.keyValue(t, it.Node())
 		}
+		return t.values
 	case unstable.Array:
-		here := w.places[string(w.key)]
-		i := 0
-		for it := n.Children(); it.Next(); i++ {
-			line, column := int(here.line), int(here.column)
-			if raw := it.Node().Raw; raw.Length > 0 {
-				line, column = w.where.at(int(raw.Offset))
-			}
-			w.enter(strconv.Itoa(i), line, column)
-			w.value(it.Node())
-			w.leave()
-		}
+		return r.list(n)
+	case unstable.String:
+		return string(n.Data)
+	case unstable.Bool:
+		return string(n.Data) == "true"
+	case unstable.Integer:
+		return r.integer(string(n.Data))
+	case unstable.Float:
+		return r.float(string(n.Data))
 	}
+	return r.date(string(n.Data))
 }
 
-// tomlObject converts the types of TOML to those that all formats have.
-func (p *parser) tomlObject(values map[string]any) map[string]any {
-	for key, value := range values {
-		values[key] = p.tomlValue(value)
+func (r *tomlReader) list(n *unstable.Node) []any {
+	here := r.places[string(r.key)]
+	out := []any{}
+	for it := n.Children(); it.Next() && !r.failed && !r.isEnded(); {
+		line, column := int(here.line), int(here.column)
+		if raw := it.Node().Raw; raw.Length > 0 {
+			line, column = r.where.at(int(raw.Offset))
+		}
+		if r.enter(strconv.Itoa(len(out)), line, column) {
+			out = append(out, r.value(it.Node()))
+		}
+		r.leave()
 	}
-	return values
+	return out
 }
 
-func (p *parser) tomlValue(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		return p.tomlObject(v)
-	case []any:
-		for i := range v {
-			v[i] = p.tomlValue(v[i])
-		}
-	case time.Time:
-		return v.Format(time.RFC3339Nano)
-	case toml.LocalDate, toml.LocalTime, toml.LocalDateTime:
-		return fmt.Sprint(v)
+// here is the place of the value that is being read.
+func (r *tomlReader) here() (line, column int) {
+	at := r.places[string(r.key)]
+	return int(at.line), int(at.column)
+}
+
+func (r *tomlReader) integer(text string) any {
+	i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
+	if err != nil {
+		line, column := r.here()
+		r.unusable(line, column, "the number is out of range")
+		return nil
 	}
-	return value
+	return i
+}
+
+func (r *tomlReader) float(text string) any {
+	f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+	if err != nil && !math.IsInf(f, 0) {
+		line, column := r.here()
+		r.unusable(line, column, "not a valid number")
+		return nil
+	}
+	return f
+}
+
+// date returns a date or a time as text. The library checks it.
+func (r *tomlReader) date(text string) any {
+	var checked map[string]any
+	if toml.Unmarshal([]byte("x="+text), &checked) != nil {
+		line, column := r.here()
+		r.unusable(line, column, "not a valid date or time")
+		return nil
+	}
+	if t, ok := checked["x"].(time.Time); ok {
+		return t.Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(checked["x"])
+}
+
+// syntaxFault reports the error of the library's parser.
+func (r *tomlReader) syntaxFault(err error) {
+	r.failed = true
+	line, column := 0, 0
+	var at *unstable.ParserError
+	text := "the syntax is wrong"
+	if errors.As(err, &at) {
+		line, column = r.where.at(tomlPlace(r.where.data, int(r.syntax.Range(at.Highlight).Offset)))
+		text = at.Message
+	}
+	r.path, r.key = nil, nil
+	r.fault(line, column, "not TOML: "+text)
+}
+
+// tomlPlace returns the offset where a text is not TOML, given where the parser
+// noticed it.
+func tomlPlace(data []byte, noticed int) int {
+	line := bytes.LastIndexByte(data[:noticed], '\n') + 1
+	hasLongTexts := bytes.Contains(data, []byte(`"""`)) || bytes.Contains(data, []byte("'''"))
+	if !hasLongTexts {
+		if odd := oddBracket(data, noticed, "\"'", '#'); odd >= 0 && odd < line {
+			return odd
+		}
+	}
+	if before := bytes.TrimRight(data[:line], " \t\r\n"); len(bytes.TrimSpace(data[line:noticed])) == 0 &&
+		len(before) > 0 {
+		return len(before) // something is missing there
+	}
+	return noticed
 }

@@ -4,7 +4,9 @@ package config
 
 import (
 	"cmp"
+	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,34 @@ import (
 
 // prefix begins the names of the variables that overlay the files.
 const prefix = "AUTHSESSION_"
+
+// pluginVariable is the handshake of a plugin: a plugin's own process has it.
+const pluginVariable = prefix + "PLUGIN"
+
+// serviceLink matches the rest of the names of variables that Kubernetes sets in the
+// pods of a namespace that has a Service of the name authsession or authsession-….
+var serviceLink = regexp.MustCompile(
+	`^(?:[A-Z0-9_]+_)?(?:PORT(?:_[A-Z0-9_]+)?|SERVICE_[A-Z0-9_]+)$`)
+
+// isOthers reports whether a variable with the prefix is not for the configuration: it
+// names files, belongs to a plugin, or is a service link, whose value is a URL of a
+// transport, an address or a number.
+func isOthers(name, value string) bool {
+	if name == filesVariable || name == pluginVariable {
+		return true
+	}
+	if !serviceLink.MatchString(name[len(prefix):]) || strings.Contains(name, "__") {
+		return false
+	}
+	scheme, _, ok := strings.Cut(value, "://")
+	if ok && (scheme == "tcp" || scheme == "udp" || scheme == "sctp") ||
+		value == "tcp" || value == "udp" || value == "sctp" {
+		return true
+	}
+	_, numberErr := strconv.ParseUint(value, 10, 32)
+	_, addressErr := netip.ParseAddr(value)
+	return numberErr == nil || addressErr == nil
+}
 
 // filesVariable names the files of a program that does not name them itself. It
 // is not a key.
@@ -43,13 +73,15 @@ type variableReader struct {
 	kinds     *registry.Registry
 	refs      *references
 	found     *report
+	// sessionNames are the names of the sessions, by their folded forms. Nil: not made yet.
+	sessionNames map[string][]string
 }
 
 // variableNames returns the names of the variables for the files, sorted, but
 // those that may name a provider first: other names depend on its settings.
 func variableNames(environ map[string]string) (names []string) {
 	for name, value := range environ {
-		if strings.HasPrefix(name, prefix) && value != "" && name != filesVariable {
+		if strings.HasPrefix(name, prefix) && value != "" && !isOthers(name, value) {
 			names = append(names, name)
 		}
 	}

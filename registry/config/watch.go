@@ -88,7 +88,7 @@ func (w *watcher) end() {
 // changed reports whether something has changed, and two readings in a row agree
 // on it.
 func (w *watcher) changed(ctx context.Context) bool {
-	changed := w.filesChanged()
+	changed := w.filesChanged(ctx)
 	for i, s := range w.sources {
 		if s.changed(ctx, (*w.config.sources.Load())[i], w.interval) {
 			changed = true
@@ -99,9 +99,9 @@ func (w *watcher) changed(ctx context.Context) bool {
 	return w.resolvers.changed(ctx, opts.Resolvers, references, w.interval) || changed
 }
 
-func (w *watcher) filesChanged() bool {
+func (w *watcher) filesChanged(ctx context.Context) bool {
 	loaded := *w.config.read.Load()
-	now := loaded.again()
+	now := loaded.again(ctx)
 	if maps.Equal(now, loaded) {
 		w.files = nil
 		return false

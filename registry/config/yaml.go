@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"regexp"
@@ -17,30 +18,39 @@ import (
 // yaml parses a YAML 1.2 document, with merge keys and without tags of its own. The
 // place of a value that an alias stands for is that of the alias.
 func (p *parser) yaml(data []byte) (map[string]any, bool) {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	var first, second yaml.Node
-	switch err := d.Decode(&first); {
-	case errors.Is(err, io.EOF):
-		p.fault(0, 0, "the file is empty")
-		return nil, false
-	case err != nil:
-		p.yamlError(err)
-		return nil, false
+	p.text = newLines(data)
+	// The library refuses the directive %YAML 1.2, and knows no other.
+	read := withoutVersion(data)
+	d := yaml.NewDecoder(&yamlReader{parser: p, data: read, chunk: len(read)})
+	var root *yaml.Node
+	for {
+		var document yaml.Node
+		err := d.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			if !p.ended {
+				p.yamlError(err, read)
+			}
+			return nil, false
+		}
+		content := document.Content[0]
+		switch isEmpty := content.Kind == yaml.ScalarNode && content.ShortTag() == "!!null"; {
+		case isEmpty:
+		case root != nil:
+			p.fault(content.Line, content.Column,
+				"the file has several YAML documents; one is allowed: use several files")
+			return nil, false
+		default:
+			root = content
+		}
 	}
-	switch err := d.Decode(&second); {
-	case err == nil:
-		p.fault(second.Line, 0, "the file has several YAML documents; one is allowed")
+	switch {
+	case root == nil:
+		p.fault(0, 0, emptyFile)
 		return nil, false
-	case !errors.Is(err, io.EOF):
-		p.yamlError(err)
-		return nil, false
-	}
-	root := first.Content[0]
-	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		p.fault(0, 0, "the file is empty")
-		return nil, false
-	}
-	if root.Kind != yaml.MappingNode {
+	case root.Kind != yaml.MappingNode:
 		p.fault(root.Line, root.Column, "want an object with the key sessions")
 		return nil, false
 	}
@@ -48,17 +58,120 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	return values, p.aliased <= maxAliased
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+// yamlReader gives a parser its text. It ends early with the parser's context.
+type yamlReader struct {
+	parser *parser
+	data   []byte
+	read   int // bytes
+	slow   int // offset from which it gives single bytes
+	chunk  int // bytes given at once before that
+}
 
-func (p *parser) yamlError(err error) {
-	text := err.Error()
-	m := yamlLine.FindStringSubmatch(text)
-	line := 0
-	if m != nil {
-		text = text[len(m[0]):]
-		line, _ = strconv.Atoi(m[1])
+func (r *yamlReader) Read(b []byte) (int, error) {
+	if r.parser.isEnded() {
+		return 0, context.Cause(r.parser.ctx)
 	}
-	p.fault(line, 0, "not YAML: "+text)
+	if r.read >= len(r.data) {
+		return 0, io.EOF
+	}
+	n := 1
+	if r.read < r.slow {
+		n = min(r.chunk, r.slow-r.read, len(b))
+	}
+	n = copy(b[:n], r.data[r.read:])
+	r.read += n
+	return n, nil
+}
+
+var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
+
+// withoutVersion replaces the directive with the version of YAML by a comment of the
+// same length.
+func withoutVersion(data []byte) []byte {
+	m := yamlVersion.FindSubmatchIndex(data)
+	if m == nil {
+		return data
+	}
+	out := bytes.Clone(data)
+	out[m[2]] = '#'
+	return out
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// yamlRemedies say what to write, by the library's message. Other messages of its
+// parser are constant, too.
+var yamlRemedies = map[string]string{
+	"did not find expected key": "the line is indented wrongly, or a quote or bracket before it is " +
+		"missing or left over",
+	"did not find expected '-' indicator": "the line is indented wrongly, or \"- \" is missing",
+	"mapping values are not allowed in this context": "the line is indented wrongly, or the text " +
+		"before has \": \" in it or is cut short: put it in quotes",
+	"found character that cannot start any token": "no text can begin with this character: put it " +
+		"in quotes, and indent with spaces",
+	"found a tab character that violates indentation": "indent with spaces",
+	"found unexpected end of stream":                  "a quote is not closed",
+	"did not find expected ',' or '}'":                "a } or a comma is missing",
+	"did not find expected ',' or ']'":                "a ] or a comma is missing",
+	"did not find expected node content":              "a value or a closing bracket is missing",
+	"found unknown directive name":                    "want %YAML 1.2, or no directive",
+	"found incompatible YAML document":                "want %YAML 1.2, or no directive",
+}
+
+// yamlError reports an error of the library, which often has the line where the
+// object or the text around the fault begins, and no column. It quotes nothing.
+func (p *parser) yamlError(err error, data []byte) {
+	text := err.Error()
+	text = text[len(yamlLine.FindString(text)):]
+	exact := strings.HasPrefix(text, "found") || strings.HasPrefix(text, "mapping")
+	at, isReference := p.yamlPlace(data, exact)
+	switch remedy, known := yamlRemedies[text]; {
+	case isReference:
+		text = "a reference inside of { } or [ ] must be in quotes, as \"${env:NAME}\""
+	case strings.HasPrefix(text, "unknown anchor"):
+		at = max(at, bytes.LastIndexByte(data[:min(at+maxPath, len(data))], '*'))
+		text = "an alias (*) names no anchor (&): put a text that begins with * in quotes"
+	case strings.HasPrefix(text, "anchor"):
+		text = "the value of an anchor (&) contains itself"
+	case known:
+		text += ": " + remedy
+	}
+	line, column := p.text.at(at)
+	p.fault(line, column, "not YAML: "+text)
+}
+
+// yamlPlace returns the offset where a text is not YAML. To find out how far the
+// library comes, it parses the text again, the last part of it byte by byte.
+// exact says that the error is of the library's scanner, which looks ahead by four bytes;
+// its parser looks ahead by more.
+func (p *parser) yamlPlace(data []byte, exact bool) (at int, isReference bool) {
+	const buffered = 4096 // more than the library reads at once
+	r := yamlReader{parser: p, data: data, slow: len(data), chunk: buffered}
+	readYAML(&r)
+	r = yamlReader{parser: p, data: data, slow: max(0, r.read-2*buffered), chunk: buffered}
+	readYAML(&r)
+	end := min(r.read, len(data))
+	if odd, isReference := oddYAML(data, end); odd >= 0 {
+		return odd, isReference
+	}
+	const lookAhead = 4
+	at = max(0, end-lookAhead)
+	if exact || r.read >= len(data) && bytes.IndexByte(data[at:], '\n') < 0 {
+		return at, false
+	}
+	begin := oddIndent(data, bytes.LastIndexByte(data[:at], '\n')+1)
+	return begin + max(0, indentAt(data, begin)), false
+}
+
+// readYAML reads until the library reports an error.
+func readYAML(r io.Reader) {
+	d := yaml.NewDecoder(r)
+	for {
+		var document yaml.Node
+		if d.Decode(&document) != nil {
+			return
+		}
+	}
 }
 
 // yamlAt returns the place of a node: where it is used.
@@ -141,6 +254,11 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 		if _, given := out[k.Value]; given && merged {
 			continue
 		}
+		if p.isBareWord(n, v) {
+			p.fault(line, column, "a word has neither a colon nor a value: write name: value, "+
+				"put a text in quotes, or use [ ] for a list")
+			continue
+		}
 		p.yamlKey(k.Value, v, line, column, out)
 	}
 	if merge != nil {
@@ -196,6 +314,16 @@ func (p *parser) yamlList(n *yaml.Node) []any {
 		p.leave()
 	}
 	return out
+}
+
+// isBareWord reports whether the value v in an object of the form {a, b} has no
+// colon before it. Its key may be a value that was meant for another place.
+func (p *parser) isBareWord(n, v *yaml.Node) bool {
+	if n.Style&yaml.FlowStyle == 0 || v.Kind != yaml.ScalarNode || v.Tag != "!!null" || v.Value != "" {
+		return false
+	}
+	before := bytes.TrimRight(p.text.data[:p.text.offset(v.Line, v.Column)], " \t\r\n")
+	return !bytes.HasSuffix(before, []byte(":"))
 }
 
 func (p *parser) yamlValue(n *yaml.Node) any {

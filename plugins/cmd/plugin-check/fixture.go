@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,13 +12,13 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providertest"
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 // fixture makes the kit's fixture from the files, but for the factory.
@@ -56,11 +57,14 @@ func (o options) fixture() (f providertest.Fixture, err error) {
 	return f, nil
 }
 
+// maxFixture is the size of the largest file that is read, in bytes.
+const maxFixture = 1 << 20
+
 // read decodes a JSON file strictly.
 func read(path string, into any) error {
-	text, err := os.ReadFile(path)
+	text, err := textfile.ReadText(context.Background(), path, maxFixture)
 	if err != nil {
-		return err
+		return fmt.Errorf("file %q %w", path, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

@@ -188,7 +188,7 @@ func TestCannotCheck(t *testing.T) {
 	}
 	var errs bytes.Buffer
 	require.Equal(t, unable, run(t.Context(), []string{"-settings", none, plain}, io.Discard, &errs))
-	require.Contains(t, errs.String(), "no such file")
+	require.Contains(t, errs.String(), "does not exist")
 	require.Equal(t, kept, run(t.Context(), []string{"-h"}, io.Discard, io.Discard))
 }
 

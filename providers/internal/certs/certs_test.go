@@ -194,7 +194,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"cert missing", certs.Config{CertFile: "no/such.pem"}, "no/such.pem", "does not exist"},
 		{"cert empty", cert(), "cert.pem", "is empty"},
 		{"cert blank", cert([]byte("\n \n")), "cert.pem", "is empty"},
-		{"cert huge", cert(bytes.Repeat([]byte("x"), 2<<20)), "cert.pem", "is larger than 1024 KiB"},
+		{"cert huge", cert(bytes.Repeat([]byte("x"), 2<<20)), "cert.pem", "is larger than 1 MiB"},
 		{"cert binary", cert(pair.X509.Raw), "cert.pem", "is binary"},
 		{"cert is text", cert([]byte("hunter2")), "cert.pem", "holds no PEM"},
 		{"cert cut short", cert(pair.Cert, pair.Cert[:100]), "cert.pem", "damaged or cut short"},

@@ -34,7 +34,7 @@ const (
 // Load waits at most some 100 ms, for a certificate and a key in files to match, and stops waiting
 // when ctx ends. It is safe for concurrent use.
 func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
-	b, err := c.load()
+	b, err := c.load(ctx)
 	for n := 1; n < maxReads && errors.Is(err, errMismatch) && c.HasFiles(); n++ {
 		select {
 		case <-ctx.Done():
@@ -42,7 +42,7 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 				context.Cause(ctx))
 		case <-time.After(readPause):
 		}
-		b, err = c.load()
+		b, err = c.load(ctx)
 	}
 	var outOfTime *validityError
 	if err != nil && rotating && c.HasFiles() && !errors.As(err, &outOfTime) {
@@ -51,12 +51,12 @@ func (c Config) Load(ctx context.Context, rotating bool) (Bundle, error) {
 	return b, err
 }
 
-func (c Config) load() (b Bundle, err error) {
+func (c Config) load(ctx context.Context) (b Bundle, err error) {
 	if err := faults.BadConfig(c.Check("")); err != nil {
 		return b, err
 	}
 	if c.CAFile != "" || !c.CA.IsZero() {
-		src, data, err := readPart("ca", c.CAFile, c.CA)
+		src, data, err := readPart(ctx, "ca", c.CAFile, c.CA)
 		if err != nil {
 			return b, err
 		}
@@ -67,9 +67,9 @@ func (c Config) load() (b Bundle, err error) {
 	var pair identity
 	switch {
 	case c.hasP12():
-		pair, err = c.loadP12()
+		pair, err = c.loadP12(ctx)
 	case c.hasPEM():
-		pair, err = c.loadPEM()
+		pair, err = c.loadPEM(ctx)
 	default:
 		return b, nil
 	}
@@ -83,8 +83,8 @@ func (c Config) load() (b Bundle, err error) {
 	return b, nil
 }
 
-func (c Config) loadPEM() (identity, error) {
-	src, data, err := readPart("cert", c.CertFile, c.Cert)
+func (c Config) loadPEM(ctx context.Context) (identity, error) {
+	src, data, err := readPart(ctx, "cert", c.CertFile, c.Cert)
 	if err != nil {
 		return identity{}, err
 	}
@@ -97,7 +97,7 @@ func (c Config) loadPEM() (identity, error) {
 	}
 	keySrc, key := src, cert
 	if c.KeyFile != "" || !c.Key.IsZero() {
-		if keySrc, data, err = readPart("key", c.KeyFile, c.Key); err != nil {
+		if keySrc, data, err = readPart(ctx, "key", c.KeyFile, c.Key); err != nil {
 			return identity{}, err
 		}
 		if key, err = parsePEM(data); err == nil {
@@ -114,12 +114,12 @@ func (c Config) loadPEM() (identity, error) {
 	return identity{src, chain, key.keys[0]}, src.wrap(checkValidity(chain[0], time.Now()))
 }
 
-func (c Config) loadP12() (identity, error) {
+func (c Config) loadP12(ctx context.Context) (identity, error) {
 	src := originOf("p12", c.P12File)
 	var data []byte
 	var err error
 	if c.P12File != "" {
-		data, err = files.Read(c.P12File)
+		data, err = files.Read(ctx, c.P12File)
 	} else {
 		data, err = decodeBase64(c.P12)
 	}

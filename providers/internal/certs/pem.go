@@ -1,11 +1,12 @@
 // Certificates and keys in PEM, and which belong together.
 //
-// Read on in pkcs12.go.
+// Read on in pemtext.go.
 
 package certs
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -43,12 +44,14 @@ func (o origin) wrap(err error) error {
 }
 
 // readPart returns the content of one part of a Config: of its file or of its text.
-func readPart(setting, file string, text core.Secret) (origin, []byte, error) {
+func readPart(
+	ctx context.Context, setting, file string, text core.Secret,
+) (origin, []byte, error) {
 	from := originOf(setting, file)
 	if file == "" {
 		return from, []byte(text.Reveal()), nil
 	}
-	data, err := files.Read(file)
+	data, err := files.Read(ctx, file)
 	return from, data, err
 }
 
@@ -102,8 +105,9 @@ func isDER(data []byte) bool { return bytes.HasPrefix(data, []byte{0x30}) }
 // parsePEM parses all blocks of data. Text between the blocks is a comment.
 func parsePEM(data []byte) (content, error) {
 	var c content
-	if len(data) > files.Limit {
-		return c, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
+	data, err := pemText(data)
+	if err != nil {
+		return c, err
 	}
 	blocks := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -121,6 +125,9 @@ func parsePEM(data []byte) (content, error) {
 		return c, errors.New("is binary; want PEM, or name it as p12_file if it is PKCS #12")
 	case len(bytes.TrimSpace(data)) == 0:
 		return c, errors.New("is empty")
+	}
+	if der, ok := DecodeBase64(data); ok && isDER(der) {
+		return c, errors.New("holds base64 without the lines BEGIN and END: want PEM")
 	}
 	return c, errors.New("holds no PEM")
 }

@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,14 +26,14 @@ func TestReadRefuses(t *testing.T) {
 		{"missing", filepath.Join(dir, "none"), "does not exist"},
 		{"dangling link", link, "does not exist"},
 		{"empty", write("empty", 0), "is empty"},
-		{"huge", write("huge", files.Limit+1), "is larger than 1024 KiB"},
+		{"huge", write("huge", files.Limit+1), "is larger than 1 MiB"},
 		{"directory", dir, "is a directory"},
 		{"device", os.DevNull, "is not a regular file"},
 		{"impossible name", "a\x00b", `file "a\x00b"`},
 		{"no name", "", `file "" does not exist`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := files.Read(c.path)
+			_, err := files.Read(t.Context(), c.path)
 			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, c.want)
 			var coded *core.Error
@@ -51,7 +52,7 @@ func TestReadOnlyForOthers(t *testing.T) {
 		require.NoError(t, f.Close())
 		return
 	}
-	_, err := files.Read(path)
+	_, err := files.Read(t.Context(), path)
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "may not be read")
 }
@@ -59,19 +60,19 @@ func TestReadOnlyForOthers(t *testing.T) {
 func TestReadUpToTheLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full")
 	require.NoError(t, os.WriteFile(path, make([]byte, files.Limit), 0o600))
-	data, err := files.Read(path)
+	data, err := files.Read(t.Context(), path)
 	require.NoError(t, err)
 	require.Len(t, data, files.Limit)
 }
 
 func TestLater(t *testing.T) {
-	_, err := files.Read("no/such/token")
+	_, err := files.Read(t.Context(), "no/such/token")
 	require.EqualError(t, files.Unavailable(err), `unavailable: file "no/such/token" does not exist`)
 	require.NotErrorIs(t, files.Unavailable(err), core.CodeBadConfig)
 }
 
 func ExampleRead() {
-	_, err := files.Read("no/such/token")
+	_, err := files.Read(context.Background(), "no/such/token")
 	fmt.Println(err)
 	// Output: bad config: file "no/such/token" does not exist
 }

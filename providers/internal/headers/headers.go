@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"net/textproto"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MaxValue is the size of the longest value in bytes. Most servers accept much less.
@@ -49,7 +51,7 @@ func CookieName(s string) error {
 // QueryName checks the name of a query parameter: any text without control characters and without
 // space around it.
 func QueryName(s string) error {
-	if s == "" || Value(s) != nil {
+	if Parameter(s) != nil {
 		return errors.New("is not the name of a query parameter")
 	}
 	return nil
@@ -65,8 +67,28 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// Value checks the value of a header (RFC 9110 §5.5) or of a query parameter.
+// Value checks the value of a header: visible ASCII, and spaces and tabs inside of it (RFC 9110
+// §5.5, which leaves the meaning of other bytes open).
 func Value(s string) error {
+	if err := Parameter(s); err != nil {
+		return err
+	}
+	for _, c := range []byte(s) {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return errControl
+		}
+		if c > 0x7f {
+			return errors.New("has a character that is not ASCII: a header cannot hold it")
+		}
+	}
+	return nil
+}
+
+var errControl = errors.New("has a control character or line break in it")
+
+// Parameter checks the value of a parameter in a query or a form: text in UTF-8 without control
+// characters other than tabs, and without white space around it.
+func Parameter(s string) error {
 	switch {
 	case s == "":
 		return errors.New("is empty")
@@ -74,20 +96,99 @@ func Value(s string) error {
 		return fmt.Errorf("is larger than %d KiB", MaxValue>>10)
 	case strings.TrimSpace(s) == "":
 		return errors.New("is blank")
-	case strings.TrimSpace(s) != s:
-		return errors.New("has a space or line break around it")
+	}
+	if err := edges(s); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+		return errControl
+	}
+	if !utf8.ValidString(s) {
+		return errors.New("is not in UTF-8")
+	}
+	return nil
+}
+
+// edges reports what a copied or printed text often has around it.
+func edges(s string) error {
+	trimmed := strings.TrimSpace(s)
+	switch {
+	case strings.HasPrefix(s, byteOrderMark):
+		return errors.New("begins with a byte order mark: remove it")
+	case strings.HasSuffix(s, "\n") || strings.HasSuffix(s, "\r"):
+		return errors.New("ends in a line break: remove it")
+	case strings.HasPrefix(s, "\n") || strings.HasPrefix(s, "\r"):
+		return errors.New("begins with a line break: remove it")
+	case !strings.HasSuffix(s, trimmed):
+		return errors.New("ends in a space: remove it")
+	case trimmed != s:
+		return errors.New("begins with a space: remove it")
+	}
+	return nil
+}
+
+const byteOrderMark = "\ufeff"
+
+// Text checks an id or a secret of OAuth 2.0, such as a client_id, a client_secret or a refresh
+// token: printable ASCII (RFC 6749 appendix A), without a space at either end.
+func Text(s string) error {
+	if err := Parameter(s); err != nil {
+		return err
 	}
 	for _, c := range []byte(s) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return errors.New("has a control character or line break in it")
+		switch {
+		case c < ' ' || c == 0x7f:
+			return errControl
+		case c > 0x7f:
+			return errors.New("has a character that is not ASCII: OAuth cannot send it (RFC 6749 A)")
 		}
 	}
 	return nil
 }
 
+// Bearer checks a bearer token: the b64token of RFC 6750 §2.1, and the characters | and :, which
+// some servers have in their tokens.
+func Bearer(s string) error {
+	if err := Token(s); err != nil {
+		return err
+	}
+	for _, c := range []byte(strings.TrimRight(s, "=")) {
+		if !isLetterOrDigit(c) && strings.IndexByte("-._~+/|:", c) < 0 {
+			return errors.New("has a character that a bearer token cannot hold (RFC 6750 §2.1)")
+		}
+	}
+	if strings.Trim(s, "=") == "" {
+		return errors.New("has nothing but =")
+	}
+	return nil
+}
+
+const bearerPrefix = "Bearer "
+
+func isLetterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// Unquoted reports a value that is in quotes.
+func Unquoted(s string) error {
+	if quoted(s) {
+		return errQuotes
+	}
+	return nil
+}
+
+// quoted reports whether s is in quotes, which then come from the file or variable that it was
+// copied into.
+func quoted(s string) bool {
+	return len(s) > 1 && strings.IndexByte("\"'`", s[0]) >= 0 && s[0] == s[len(s)-1]
+}
+
 // CookieValue checks the value of a cookie (RFC 6265 §4.1.1).
 func CookieValue(s string) error {
 	if err := Value(s); err != nil {
+		return err
+	}
+	if err := Unquoted(s); err != nil {
 		return err
 	}
 	for _, c := range []byte(s) {
@@ -98,10 +199,17 @@ func CookieValue(s string) error {
 	return nil
 }
 
-// Token checks a token that is the value of a header or a part of it: visible ASCII. The b64token
-// of RFC 6750 §2.1 is a part of that, and servers issue other tokens, too.
+var errQuotes = errors.New("has quotes around it: remove them")
+
+// Token checks a token that is the value of a header or a part of it: visible ASCII, not in quotes.
 func Token(s string) error {
+	if strings.EqualFold(s[:min(len(s), len(bearerPrefix))], bearerPrefix) {
+		return errors.New("begins with \"Bearer \": give the token alone")
+	}
 	if err := Value(s); err != nil {
+		return err
+	}
+	if err := Unquoted(s); err != nil {
 		return err
 	}
 	for _, c := range []byte(s) {

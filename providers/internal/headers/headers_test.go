@@ -31,9 +31,11 @@ func TestChecks(t *testing.T) {
 			map[string]string{"": "is not the name", " key": "is not the name", "a\nb": "is not the name"},
 		},
 		{
-			"header value", headers.Value, []string{"x", "a b\tc", "é"},
+			"header value", headers.Value, []string{"x", "a b\tc", `"x"`},
 			map[string]string{
-				"": "is empty", " ": "is blank", "x\n": "around it", " x": "around it",
+				"": "is empty", " ": "is blank", "x\n": "ends in a line break", " x": "begins with a space",
+				"x\r\n": "ends in a line break", "x ": "ends in a space", "\nx": "begins with a line break",
+				"\ufeffx": "byte order mark", "é": "not ASCII", "a\u200bb": "not ASCII",
 				"a\nb": "control character", "a\x00b": "control character",
 				"a\x7fb": "control character", strings.Repeat("x", headers.MaxValue+1): "larger than 64 KiB",
 			},
@@ -41,12 +43,32 @@ func TestChecks(t *testing.T) {
 		{
 			"cookie value", headers.CookieValue, []string{"abc", "a=b"},
 			map[string]string{"": "is empty", "a b": "cannot hold", "a;b": "cannot hold", "é": "cannot hold",
-				`"a"`: "cannot hold"},
+				`"a"`: "has quotes around it", `a"b`: "cannot hold"},
 		},
 		{
-			"token", headers.Token, []string{"abc.def", "a+/=", "a:b"},
-			map[string]string{"": "is empty", "a b": "cannot hold", "é": "cannot hold",
-				"a\r\nb": "control character"},
+			"token", headers.Token, []string{"abc.def", "a+/=", "a:b", `{"a":"b"}`},
+			map[string]string{"": "is empty", "a b": "cannot hold", "é": "not ASCII",
+				"a\r\nb": "control character", `"tok1"`: "has quotes around it",
+				"'tok1'": "has quotes around it", "bearer tok1": "give the token alone"},
+		},
+		{
+			"bearer token", headers.Bearer, []string{"abc.def-_~+/==", "1|laravel", "a:b"},
+			map[string]string{"": "is empty", `"tok1"`: "has quotes around it", "'tok1'": "has quotes",
+				"`tok1`": "has quotes", `tok"1`: "cannot hold", "tok=1": "cannot hold", "=": "nothing but",
+				"a,b": "cannot hold", "<token>": "cannot hold", "tok1\n": "ends in a line break",
+				"Bearer tok1": "give the token alone", "\ufefftok1": "byte order mark"},
+		},
+		{
+			"OAuth text", headers.Text, []string{"s3cret", "a b", `~!"{}`},
+			map[string]string{"": "is empty", "s3cret\n": "ends in a line break",
+				"s3cret\r\n": "ends in a line break", "s3cret ": "ends in a space",
+				"\ts3cret": "begins with a space", "s3\tcret": "control character",
+				"s3cr\u00e9t": "not ASCII", "s3\x00": "control character", "\ufeffs": "byte order mark"},
+		},
+		{
+			"parameter", headers.Parameter, []string{"x", "ü b", "a\tb"},
+			map[string]string{"": "is empty", "x\n": "ends in a line break", "a\nb": "control character",
+				"\u00a0x": "begins with a space", "a\x85b": "not in UTF-8"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func FuzzKey(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, id, algorithm string) {
 		c := jose.KeyConfig{Text: core.NewSecret(text), ID: id, Algorithm: algorithm}
-		signer, err := c.Load()
+		signer, err := c.Load(t.Context())
 		if err != nil {
 			require.ErrorIs(t, err, core.CodeBadConfig)
 			return

@@ -2,7 +2,7 @@
 // github.com/go-jose/go-jose.
 //
 //	key := jose.KeyConfig{File: "client.pem", ID: "2026-11"}
-//	signer, err := key.Load()
+//	signer, err := key.Load(ctx)
 //	token, err := signer.Sign(map[string]any{"iss": "app", "exp": expiry.Unix()})
 //
 // The package keeps no key: a caller that follows a key file loads the key again. It does not

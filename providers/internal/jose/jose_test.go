@@ -83,6 +83,13 @@ func TestKeys(t *testing.T) {
 		{"PKCS #8 EC", pkcs8(p256), "", "k1", "", p256.Public(), "ES256", "k1"},
 		{"PKCS #8 Ed25519", pkcs8(edKey), "", "", "EdDSA", edKey.Public(), "EdDSA", ""},
 		{"PKCS #1 as PS256", pkcs1, "", "", "PS256", rsaKey.Public(), "PS256", ""},
+		{"line breaks escaped", strings.ReplaceAll(pkcs8(p256), "\n", `\n`), "", "k1", "", p256.Public(),
+			"ES256", "k1"},
+		{"base64 of PEM", base64.StdEncoding.EncodeToString([]byte(pkcs8(p256))), "", "k1", "",
+			p256.Public(), "ES256", "k1"},
+		{"base64 of a JWK", base64.RawURLEncoding.EncodeToString([]byte(jwk(p256, ""))), "", "k1", "",
+			p256.Public(), "ES256", "k1"},
+		{"JWK with a byte order mark", "\ufeff" + jwk(p256, ""), "", "k1", "", p256.Public(), "ES256", "k1"},
 		{"SEC 1", sec1, "", "", "", p384.Public(), "ES384", ""},
 		{"PEM with a certificate", string(pair.Cert) + string(pair.Key), "", "", "", p256.Public(),
 			"ES256", ""},
@@ -101,7 +108,7 @@ func TestKeys(t *testing.T) {
 			c := jose.KeyConfig{Text: core.NewSecret(tt.text), Password: core.NewSecret(tt.password),
 				ID: tt.id, Algorithm: tt.algorithm}
 			require.NoError(t, c.Check("client_key"))
-			signer, err := c.Load()
+			signer, err := c.Load(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, tt.wantAlgorithm, signer.Algorithm())
 			token, err := signer.Sign(map[string]any{"iss": "app"})
@@ -195,7 +202,7 @@ func TestBadKeys(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(tt.text), 0o600))
 			tt.config.File, tt.config.Text = file, core.Secret{}
 			require.NoError(t, tt.config.Check("client_key"), "files are read when they are needed")
-			_, err = tt.config.Load()
+			_, err = tt.config.Load(t.Context())
 			require.ErrorIs(t, err, core.CodeBadConfig)
 			require.ErrorContains(t, err, file)
 			var coded *core.Error
@@ -211,14 +218,14 @@ func TestBadKeys(t *testing.T) {
 func TestFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key.p12")
 	c := jose.KeyConfig{File: file, Password: core.NewSecret("pass")}
-	_, err := c.Load()
+	_, err := c.Load(t.Context())
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.ErrorContains(t, err, "does not exist")
 	for _, key := range []*ecdsa.PrivateKey{p256, p384} {
 		pair := certstest.NewCA(t, "ca").Issue(t, certstest.Options{Key: key})
 		require.NoError(t,
 			os.WriteFile(file, must(pkcs12.Modern.Encode(key, pair.X509, nil, "pass")), 0o600))
-		signer, err := c.Load()
+		signer, err := c.Load(t.Context())
 		require.NoError(t, err)
 		token, err := signer.Sign(nil)
 		require.NoError(t, err)

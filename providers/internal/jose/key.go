@@ -5,21 +5,21 @@ package jose
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/members"
+	"github.com/authsession/authsession/internal/textfile"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/files"
 )
@@ -60,12 +60,12 @@ func (c KeyConfig) Check(at string) error {
 
 // Load reads the key. The error is [core.CodeBadConfig] if c names no usable key. It is
 // [core.Error.Local] and does not contain the key. Load is safe for concurrent use.
-func (c KeyConfig) Load() (*Signer, error) {
+func (c KeyConfig) Load(ctx context.Context) (*Signer, error) {
 	from, data := "the key", []byte(c.Text.Reveal())
 	if c.File != "" {
 		from = fmt.Sprintf("file %q", c.File)
 		var err error
-		if data, err = files.Read(c.File); err != nil {
+		if data, err = files.Read(ctx, c.File); err != nil {
 			return nil, err
 		}
 	}
@@ -81,6 +81,10 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 	if len(data) > files.Limit {
 		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
 	}
+	data, err := keyText(data)
+	if err != nil {
+		return nil, err
+	}
 	if text := bytes.TrimSpace(data); len(text) > 0 && text[0] == '{' {
 		key, cert, id, algorithm, err := parseJWK(text, c.ID)
 		switch {
@@ -93,15 +97,23 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		}
 		return newKeySigner(key, cert, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
 	}
-	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)),
-		"")); err == nil && len(der) > 0 {
-		data = der
-	}
 	key, cert, err := certs.ParseKey(data, c.Password)
 	if err != nil {
 		return nil, err
 	}
 	return newKeySigner(key, cert, c.ID, c.Algorithm)
+}
+
+// keyText returns data without a byte order mark, and what it is the base64 of.
+func keyText(data []byte) ([]byte, error) {
+	if decoded, ok := certs.DecodeBase64(data); ok {
+		data = decoded
+	}
+	const der = 0x30 // PKCS #12 begins with it, and also a text that begins with the digit 0
+	if len(data) > 0 && data[0] == der {
+		return data, nil
+	}
+	return textfile.Text(data)
 }
 
 // parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK

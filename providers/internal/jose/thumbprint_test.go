@@ -38,7 +38,7 @@ func TestThumbprints(t *testing.T) {
 		"JWK with a bad hash":    {jwk(p256, `,"x5t":"?"`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			signer, err := jose.KeyConfig{Text: core.NewSecret(tt.text)}.Load()
+			signer, err := jose.KeyConfig{Text: core.NewSecret(tt.text)}.Load(t.Context())
 			require.NoError(t, err)
 			token, err := signer.Sign(map[string]any{"iss": "app"})
 			require.NoError(t, err)

@@ -1,0 +1,120 @@
+// PEM that lost its line breaks on the way through a variable.
+//
+// Read on in pkcs12.go.
+
+package certs
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/authsession/authsession/internal/textfile"
+	"github.com/authsession/authsession/providers/internal/files"
+)
+
+// pemText returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are
+// spaces or the two characters \n, or the base64 of PEM. Each of these has one reading, as base64
+// has neither spaces nor backslashes. Other data, such as DER, is returned as it is.
+func pemText(data []byte) ([]byte, error) {
+	if len(data) > files.Limit {
+		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
+	}
+	if !isDER(data) {
+		text, err := textfile.Text(data)
+		switch {
+		case err == nil:
+			data = text
+		case !bytes.Contains(data, []byte(pemStart)): // else a comment is in another encoding
+			return nil, err
+		}
+	}
+	if !bytes.Contains(data, []byte(pemStart)) {
+		decoded, ok := DecodeBase64(data)
+		if !ok || !bytes.Contains(decoded, []byte(pemStart)) {
+			return data, nil
+		}
+		data = decoded
+	}
+	if isComplete(data) {
+		return data, nil
+	}
+	text := escapes.Replace(string(data))
+	if isComplete([]byte(text)) {
+		return []byte(text), nil
+	}
+	return withLineBreaks(text)
+}
+
+// DecodeBase64 decodes base64 of either alphabet, with or without padding. White space in it is
+// ignored. It reports false for other data, and for none.
+func DecodeBase64(data []byte) ([]byte, bool) {
+	if bytes.Contains(data, []byte(pemDashes)) { // PEM without spaces is of the URL alphabet
+		return nil, false
+	}
+	text := strings.TrimRight(strings.Join(strings.Fields(string(data)), ""), "=")
+	encoding := base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	decoded, err := encoding.DecodeString(text)
+	return decoded, err == nil && len(decoded) > 0
+}
+
+// isComplete reports whether every block that begins is read.
+func isComplete(data []byte) bool {
+	n := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		n++
+	}
+	return n == bytes.Count(data, []byte(pemStart))
+}
+
+const (
+	pemEnd    = "-----END "
+	pemDashes = "-----"
+)
+
+// escapes are the forms that a line break has in the text of a program or of JSON.
+var escapes = strings.NewReplacer(`\r`, "\n", `\n`, "\n", `\`, "")
+
+// withLineBreaks returns the blocks of a text whose line breaks are spaces or missing.
+func withLineBreaks(text string) ([]byte, error) {
+	var out bytes.Buffer
+	for {
+		_, rest, found := strings.Cut(text, pemStart)
+		if !found {
+			return out.Bytes(), nil
+		}
+		label, rest, found := strings.Cut(rest, pemDashes)
+		if !found || strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ") != "" {
+			return nil, errors.New("the PEM is damaged or cut short: a BEGIN line is not complete")
+		}
+		body, rest, found := strings.Cut(rest, pemEnd+label+pemDashes)
+		if !found || strings.Contains(body, pemStart) {
+			return nil, errors.New("the PEM is damaged or cut short: a block has no END line of its kind")
+		}
+		block, err := withBreaks(label, body)
+		if err != nil {
+			return nil, err
+		}
+		out.WriteString(block)
+		text = rest
+	}
+}
+
+// withBreaks returns one block, with its body as base64 on a line of its own.
+func withBreaks(label, body string) (string, error) {
+	if strings.Contains(body, ":") { // only encrypted keys have headers, and these need their lines
+		return "", errors.New("the PEM has headers and has lost its line breaks")
+	}
+	body = strings.Join(strings.Fields(body), "")
+	if _, err := base64.StdEncoding.DecodeString(body); err != nil {
+		return "", errors.New("the PEM is damaged or cut short: a block is not base64")
+	}
+	return pemStart + label + pemDashes + "\n" + body + "\n" +
+		pemEnd + label + pemDashes + "\n", nil
+}
