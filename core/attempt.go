@@ -136,7 +136,9 @@ func isNotStored(err error) bool { return errors.Is(err, errNotStored) }
 func (a *attempt) launch(own owner, src source) {
 	a.done, a.back, a.owner = make(chan struct{}), make(chan struct{}), own
 	if a.setup.opts.Begin != nil {
-		a.beginning = &beginning{done: make(chan struct{})}
+		a.beginning = &beginning{
+			limit: time.Now().Add(beginLimit), done: make(chan struct{}),
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel

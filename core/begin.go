@@ -16,6 +16,7 @@ const beginLimit = 100 * time.Millisecond
 
 // beginning is the call of Options.Begin for one attempt.
 type beginning struct {
+	limit  time.Time       // nothing waits for the call beyond it
 	done   chan struct{}   // closed when the call has ended, in whatever way
 	values context.Context // nil: there are none; written before done is closed
 }
@@ -42,17 +43,32 @@ func (b *beginning) await(ctx context.Context, most time.Duration) context.Conte
 	if b == nil {
 		return ctx
 	}
-	t := time.NewTimer(min(beginLimit, most))
+	b.wait(ctx, most)
+	if values := b.result(); values != nil {
+		return attemptContext{ctx, values}
+	}
+	return ctx
+}
+
+// wait waits until the call has ended, until its limit, most or the end of ctx.
+func (b *beginning) wait(ctx context.Context, most time.Duration) {
+	t := time.NewTimer(min(time.Until(b.limit), most))
 	defer t.Stop()
 	select {
 	case <-b.done:
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	if values := b.result(); values != nil {
-		return attemptContext{ctx, values}
+}
+
+// forEvent returns what Begin has returned for an event about the attempt. If the
+// event ends the attempt, it waits for Begin like an attempt: Close may end one
+// while its Begin runs, and a span that this begins has to end, too. b may be nil.
+func (b *beginning) forEvent(kind EventType) context.Context {
+	if b != nil && kind.EndsAttempt() {
+		b.wait(context.Background(), beginLimit)
 	}
-	return ctx
+	return b.result()
 }
 
 // result returns what Begin has returned by now, or nil. b may be nil.
@@ -93,4 +109,8 @@ type ownKey interface{ ownKey() }
 // for.
 type nobodyKey struct{}
 
+// inputKey marks the context of what an attempt asks of the sessions that it needs.
+type inputKey struct{}
+
 func (nobodyKey) ownKey() {}
+func (inputKey) ownKey()  {}

@@ -19,24 +19,25 @@ type reports struct {
 type occurrence struct {
 	setup *setup
 	event Event
+	about *attempt // nil: none
 }
 
 // maxReports bounds what is kept for an Observe that does not return.
 const maxReports = 1024
 
-// note keeps events until they are delivered. They are about an attempt, or about
-// none if about is nil. s.mu is held.
+// note keeps events until they are delivered. They are about an attempt, whose
+// setup they are for then, or about none if about is nil. s.mu is held.
 func (s *Session) note(u *setup, about *attempt, events []Event) {
+	if about != nil {
+		u = about.setup
+	}
 	if u.opts.Logger == nil && u.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
 		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
-		if about != nil {
-			ev.begun = about.beginning.result()
-		}
 		if r := &s.extras().reports; len(r.list) < maxReports {
-			r.list = append(r.list, occurrence{u, ev})
+			r.list = append(r.list, occurrence{u, ev, about})
 		}
 	}
 }
@@ -67,12 +68,17 @@ func (s *Session) report() {
 // deliver delivers an event. What follows it can be delivered then, even if an
 // Observe ends the goroutine (runtime.Goexit).
 func (s *Session) deliver(o occurrence) {
+	returned := false
 	defer func() {
 		s.mu.Lock()
 		s.extra.reports.busy = false
 		s.mu.Unlock()
+		if !returned {
+			s.reportSoon()
+		}
 	}()
 	o.deliver()
+	returned = true
 }
 
 // reportSoon delivers the events on a goroutine of its own.
@@ -108,6 +114,9 @@ func (s *Session) nextReport() (occurrence, bool) {
 // the other one still gets it.
 func (o occurrence) deliver() {
 	opts := o.setup.opts
+	if o.about != nil {
+		o.event.begun = o.about.beginning.forEvent(o.event.Type)
+	}
 	guarded(func() {
 		if opts.Logger != nil {
 			o.log(opts.Logger)
@@ -118,12 +127,6 @@ func (o occurrence) deliver() {
 			opts.Observe(o.event)
 		}
 	})
-}
-
-// guarded runs fn and survives its panic.
-func guarded(fn func()) {
-	defer func() { _ = recover() }()
-	fn()
 }
 
 // levels are those of log records, where they are not Debug.

@@ -181,14 +181,20 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 	return fn(c.With(ctx, s))
 }
 
+// enter begins a block. The block is left again if Init fails, and if Options.Begin
+// ends the goroutine (runtime.Goexit).
 func (s *Session) enter(ctx context.Context) error {
 	s.mu.Lock()
 	s.machine.enter()
 	s.mu.Unlock()
+	entered := false
+	defer func() {
+		if !entered {
+			_ = s.leave(ctx)
+		}
+	}()
 	err := s.init(ctx, true)
-	if err != nil {
-		_ = s.leave(ctx)
-	}
+	entered = err == nil
 	return err
 }
 

@@ -168,11 +168,18 @@ func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict
 }
 
 // begin calls Options.Begin for an attempt that has just started, if one has.
-// s.mu is not held. ctx is that of the caller which started it.
+// s.mu is not held. ctx is that of the caller which started it. A caller that is an
+// attempt itself is not held by Begin: others wait for it.
 func (s *Session) begin(ctx context.Context, fx effects) {
-	if a := fx.start; a != nil {
-		a.begin(ctx)
+	a := fx.start
+	if a == nil || a.beginning == nil {
+		return
 	}
+	if ctx.Value(inputKey{}) != nil {
+		go a.begin(ctx)
+		return
+	}
+	a.begin(ctx)
 }
 
 // follow does what a verdict says. If done is false, the caller has waited and

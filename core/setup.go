@@ -89,11 +89,26 @@ func (u *setup) annotate(err error, op string) error {
 
 // warn logs an error that no caller receives.
 func (u *setup) warn(message string, err error) {
-	if u.opts.Logger != nil {
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", u.name), slog.String("provider", u.opts.Kind),
-			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
+	u.logWarning(message, slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
+}
+
+// logWarning writes a log record about the session. A panic of the logger is dropped.
+func (u *setup) logWarning(message string, attrs ...slog.Attr) {
+	if u.opts.Logger == nil {
+		return
 	}
+	attrs = append([]slog.Attr{
+		slog.String("session", u.name), slog.String("provider", u.opts.Kind),
+	}, attrs...)
+	guarded(func() {
+		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
+	})
+}
+
+// guarded runs fn and survives its panic.
+func guarded(fn func()) {
+	defer func() { _ = recover() }()
+	fn()
 }
 
 // grace is how long a call may take to return after its context has ended,

@@ -104,9 +104,7 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
-	if a.who == nobody {
-		ctx = context.WithValue(ctx, nobodyKey{}, true)
-	}
+	ctx = a.forInputs(ctx)
 	suppliers := d.setup.suppliers()
 	out := make(map[string]Credential, len(suppliers))
 	for role, s := range suppliers {
@@ -120,6 +118,14 @@ func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, 
 		out[role] = c
 	}
 	return out, nil
+}
+
+// forInputs returns the context with which the attempt asks for inputs.
+func (a *attempt) forInputs(ctx context.Context) context.Context {
+	if a.who == nobody {
+		ctx = context.WithValue(ctx, nobodyKey{}, true)
+	}
+	return context.WithValue(ctx, inputKey{}, true)
 }
 
 func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential, err error) {
@@ -151,9 +157,7 @@ func (d direct) rejectInput(
 	if a.second != nil {
 		return nil, err
 	}
-	if a.who == nobody {
-		ctx = context.WithValue(ctx, nobodyKey{}, true)
-	}
+	ctx = a.forInputs(ctx)
 	s.reject(ctx, inputs[role])
 	return &refusedInput{role, inputs[role].id, err}, err
 }
@@ -192,8 +196,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	}
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
-		u.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
-			"session cut off origins that its options do not allow", slog.String("session", u.name),
-			slog.String("provider", u.opts.Kind), slog.Any("origins", ignored))
+		u.logWarning("session cut off origins that its options do not allow",
+			slog.Any("origins", ignored))
 	}
 }

@@ -222,6 +222,9 @@ func (s sender) send(
 		return nil, outcome{}, err
 	}
 	resp, err := s.transports.withCredential(s, base, l).RoundTrip(out)
+	if resp == nil && err == nil { // net/http says that only to callers of http.Client
+		err = l.setup.annotate(Errorf(CodeUnavailable, "the transport returned no answer"), "")
+	}
 	news := false
 	if resp != nil {
 		news = asked != nil && s.remembered.learn(resp, r.URL, asked.learn, asked.known)
