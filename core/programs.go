@@ -2,7 +2,10 @@
 
 package core
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // This file is what programs need that do not just use a session: commands,
 // helpers that end at once, brokers.
@@ -17,6 +20,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 		return false, s.config().annotate(errNoContext, "restore")
 	}
 	var epoch *uint32
+	waited := false // for an attempt; the next one began after this call
 	for {
 		by := asker{gone: ctx.Err() != nil}
 		v := s.decide(ctx, func(at moment, p policy) verdict {
@@ -26,18 +30,28 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 			epoch = &v.epoch
 		}
 		_, done, err := s.follow(ctx, v, by)
-		own := v.start != nil && ctx.Err() == nil
-		switch {
-		case done && v.wait == nil:
+		if done && (v.wait == nil || ctx.Err() != nil) {
 			return err == nil, s.config().annotate(err, "restore")
-		case done && ctx.Err() != nil:
-			return false, s.config().annotate(err, "restore")
-		case own && isNotStored(v.wait.err):
-			return false, nil
-		case own && v.wait.err != nil:
-			return false, v.wait.err
 		}
+		if v.start != nil || waited && v.wait != nil {
+			if over, err := v.wait.restoresNothing(); over {
+				return false, err
+			}
+		}
+		waited = waited || v.wait != nil
 	}
+}
+
+// restoresNothing reports whether a settled attempt is a restoration without a
+// credential, and the error of the store. One that was superseded tells nothing.
+func (a *attempt) restoresNothing() (bool, error) {
+	switch {
+	case a.purpose != restoration || a.err == nil || errors.Is(a.err, errSuperseded):
+		return false, nil
+	case isNotStored(a.err):
+		return true, nil
+	}
+	return true, a.err
 }
 
 // Renew obtains a new credential although the current one may be fresh. The
@@ -158,5 +172,18 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		s.mu.Unlock()
 		s.reportSoon()
 	}
+	if marked {
+		s.forgetParked(secret)
+	}
 	return marked, u.annotate(err, "reject")
+}
+
+// forgetParked drops a credential that no Init has taken yet if it has a secret
+// that the API refused. The store holds the credential's refresh state.
+func (s *Session) forgetParked(secret Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.machine.parked; c != nil && newRecord(c.cred).holds(secret) {
+		s.machine.parked = nil
+	}
 }

@@ -61,7 +61,7 @@ func (m *machine) tryAgain(
 	fx, _ := m.begin(at, p, a.who, a.purpose)
 	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
-		fx.start.second, fx.start.req.Challenge = refused, a.req.Challenge
+		fx.start.second, fx.start.req.Challenge, fx.start.ui = refused, a.req.Challenge, a.ui
 		a.next = fx.start
 	}
 	fx.settled = a

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -252,7 +253,19 @@ func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer unlockQuietly(ctx, unlock)
+	var marked atomic.Bool // the caller may leave before it is set
+	err = s.complete(ctx, unlock, "reject", func(ctx context.Context) error {
+		held, err := s.markLocked(ctx, limit, secret)
+		marked.Store(held)
+		return err
+	})
+	return marked.Load(), err
+}
+
+// markLocked is rejectSecret with the lock of the session's key held.
+func (s stored) markLocked(
+	ctx context.Context, limit time.Duration, secret Secret,
+) (bool, error) {
 	rec, err := s.read(ctx, limit, s.key())
 	switch {
 	case err != nil:
