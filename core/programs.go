@@ -33,19 +33,21 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 		if done && (v.wait == nil || ctx.Err() != nil) {
 			return err == nil, s.config().annotate(err, "restore")
 		}
-		if v.start != nil || waited && v.wait != nil {
-			if over, err := v.wait.restoresNothing(); over {
-				return false, err
-			}
+		if over, err := v.wait.restoresNothing(v.start != nil || waited); over {
+			return false, err
 		}
 		waited = waited || v.wait != nil
 	}
 }
 
 // restoresNothing reports whether a settled attempt is a restoration without a
-// credential, and the error of the store. One that was superseded tells nothing.
-func (a *attempt) restoresNothing() (bool, error) {
+// credential, and the error of the store. One that was superseded tells nothing,
+// and neither does one that is not recent: it began before its caller asked. a may
+// be nil.
+func (a *attempt) restoresNothing(recent bool) (bool, error) {
 	switch {
+	case a == nil || !recent:
+		return false, nil
 	case a.purpose != restoration || a.err == nil || errors.Is(a.err, errSuperseded):
 		return false, nil
 	case isNotStored(a.err):
