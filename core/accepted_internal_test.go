@@ -25,7 +25,7 @@ func TestAcceptedCredentials(t *testing.T) {
 			return Credential{Attach: Attachment{Header: h}}, nil
 		}), opts)
 		require.NoError(t, s.Init(t.Context()))
-		l := s.live.Load()
+		l := s.published.Load()
 		get := func(authorization string) {
 			r, err := http.NewRequest(http.MethodGet, "https://api.example.com/", nil)
 			require.NoError(t, err)
@@ -36,8 +36,8 @@ func TestAcceptedCredentials(t *testing.T) {
 			require.NoError(t, err)
 		}
 		get("Basic of-the-caller")
-		require.False(t, l.accepted.Load(), "the request carried nothing of the session's")
+		require.False(t, l.acceptedByAPI.Load(), "the request carried nothing of the session's")
 		get("")
-		require.Equal(t, accepted, l.accepted.Load(), status)
+		require.Equal(t, accepted, l.acceptedByAPI.Load(), status)
 	}
 }

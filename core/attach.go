@@ -12,30 +12,29 @@ import (
 	"strings"
 )
 
-// asked is what an Authorizer was told, and which headers of the answer it
-// wants to be told next.
-type asked struct {
-	learn []string     // Attachment.RememberHeaders
-	known headerValues // Outgoing.Remembered
+// authorization says what an Authorizer was given for a request, and which headers of
+// the answer to remember for it.
+type authorization struct {
+	remember []string     // Attachment.RememberHeaders
+	given    headerValues // Outgoing.Remembered
 }
 
-// attach puts the credential on a request that the sender may write to.
-// carried: something on it is now the session's. asked is nil without an
-// Authorizer. With cloneURL, the URL is still the caller's and is copied before
-// a change.
+// attach puts the credential on a request that the sender may write to. carried reports
+// whether it added anything. used is nil without an Authorizer. With cloneURL, the URL is
+// the caller's and is copied before it is changed.
 func (s sender) attach(
 	ctx context.Context, l *credential, r *http.Request, cloneURL bool,
-) (carried bool, wanted *asked, err error) {
+) (carried bool, used *authorization, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
-		known := s.remembered.of(r.URL)
-		made, err := s.authorize(ctx, p, l, r, known)
+		given := s.remembered.forURL(r.URL)
+		made, err := s.authorize(ctx, p, l, r, given)
 		if err != nil {
 			return false, nil, l.setup.annotate(err, "authorize")
 		}
-		wanted = &asked{known: known}
+		used = &authorization{given: given}
 		if made != nil {
-			wanted.learn = made.RememberHeaders
+			used.remember = made.RememberHeaders
 			a, fields = made, prepareHeader(made.Header)
 		}
 	}
@@ -51,30 +50,30 @@ func (s sender) attach(
 	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
 		carried = true
 	}
-	return carried, wanted, nil
+	return carried, used, nil
 }
 
-// authorize returns what the provider attaches to r, or nil if that is what the
-// credential says for every request.
+// authorize returns the provider's attachment for r, or nil if the credential's own is
+// for every request.
 func (s sender) authorize(
-	ctx context.Context, p Authorizer, l *credential, r *http.Request, known headerValues,
+	ctx context.Context, p Authorizer, l *credential, r *http.Request, given headerValues,
 ) (*Attachment, error) {
-	out, err := outgoing(r, l.cred.Body, known)
+	out, err := outgoing(r, l.cred.Body, given)
 	if err != nil {
 		return nil, err
 	}
 	made, err := p.Authorize(ctx, l.cred, out)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return nil, l.asAbsent()
+		return nil, l.rememberNotAuthorizer()
 	case err != nil:
-	case made.bare() && l.cert == nil && len(made.RememberHeaders) == 0:
+	case made.addsNothing() && l.cert == nil && len(made.RememberHeaders) == 0:
 		err = Errorf(CodeUnavailable, "the provider returned an empty attachment")
 	default:
 		err = made.check()
 	}
 	if CodeOf(err) == CodeDenied {
-		s.keeper.refuse(ctx, l, true, "") // the next request gets another
+		s.owner.refuse(ctx, l, true, "") // the next request gets another
 	}
 	if err != nil {
 		return nil, err
@@ -82,8 +81,8 @@ func (s sender) authorize(
 	return &made, nil
 }
 
-// hasHeader reports whether h has a header of a canonical name, in whatever
-// spelling the caller wrote it.
+// hasHeader reports whether h has a header of a canonical name, in any
+// spelling of the caller's.
 func hasHeader(h http.Header, name string) bool {
 	if _, ok := h[name]; ok {
 		return true
@@ -101,6 +100,7 @@ func hasHeader(h http.Header, name string) bool {
 
 func sameHeader(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
+// attachCookies adds cookies that r does not have, and reports whether there were any.
 func attachCookies(r *http.Request, cookies map[string]Secret) bool {
 	var callers []string
 	for key, values := range r.Header {
@@ -129,6 +129,8 @@ func attachCookies(r *http.Request, cookies map[string]Secret) bool {
 	return carried
 }
 
+// attachQuery adds query parameters that r does not have, and reports whether there were
+// any.
 func attachQuery(r *http.Request, query map[string]Secret, cloneURL bool) bool {
 	has := r.URL.Query()
 	add := make(url.Values, len(query))

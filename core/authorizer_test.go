@@ -34,7 +34,9 @@ func (p *picky) Authorize(_ context.Context, c core.Credential, _ core.Outgoing)
 }
 
 func bearerOf(token string) core.Credential {
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}}}
+	return core.Credential{
+		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
+	}
 }
 
 // TestAuthorizerDenies checks that a credential which its own provider does

@@ -9,41 +9,45 @@ const (
 	maxRefusalWait = time.Minute // the longest wait between refusals in a row
 )
 
-// waitsOf returns the wait after the first failure of a code, and the longest
-// one after several in a row.
-func waitsOf(code Code) (first, longest time.Duration) {
+// waitLimits returns the wait after the first failure of a code, and the longest
+// one after several in a row. An outage ends by itself, so that a session tries
+// again soon. After another failure somebody has to act first, and each further
+// attempt with a wrong secret may lock the account.
+func waitLimits(code Code) (first, longest time.Duration) {
 	if code == CodeUnavailable {
 		return time.Second, maxRefusalWait
 	}
 	return 10 * time.Second, 5 * time.Minute
 }
 
-// failure is a number of failures in a row, and when the next attempt may be
-// made.
+// failure is a number of failures in a row with one code, and when the next
+// attempt may be made.
 type failure struct {
-	count int
-	until instant
-	err   *Error
-	who   audience // of the last attempt that failed
+	count    int
+	retryAt  instant
+	err      *Error
+	audience audience // of the last attempt that failed
 }
 
-// codes is one more than the largest Code.
-const codes = len(codeNames)
+// numCodes is one more than the largest Code.
+const numCodes = len(codeNames)
 
-// failures remembers what failed since the last success. Each code counts its
-// own failures, so that a server that was down does not lengthen the cool-down
-// of the first wrong secret. A failures value is never written to; nil means
-// that nothing failed.
+// failures records what failed since the last success. Each code counts its own
+// failures, so that a server that was down does not lengthen the wait after the
+// first wrong secret. A failures value is never written to; nil means that
+// nothing failed.
 type failures struct {
-	byCode [codes]failure
+	byCode [numCodes]failure
 	last   Code
 }
 
 // add returns f with one more failure. The wait after Unavailable doubles from a
 // second to a minute, with jitter over three quarters of it, and is not shorter
-// than the server's Retry-After. After the other codes it doubles from ten
-// seconds to five minutes. A failure that did not leave this machine is looked at
-// again after a second, however often it occurs.
+// than the server's Retry-After: many sessions that a server failed together must
+// not come back together. After the other codes it doubles from ten seconds to
+// five minutes. A failure that did not leave this machine, such as a missing
+// file, is looked at again after a second, however often it occurs: that costs no
+// server anything.
 func (f *failures) add(
 	now instant, e *Error, who audience, random func(time.Duration) time.Duration,
 ) *failures {
@@ -52,24 +56,26 @@ func (f *failures) add(
 		*next = *f
 	}
 	code := e.Code
-	if int(code) >= codes {
+	if int(code) >= numCodes {
+		// A plugin of a later version may have a code that this program does not
+		// know.
 		code = CodeUnavailable
 	}
-	own := &next.byCode[code]
-	if !e.Local || own.count == 0 {
-		own.count++
+	entry := &next.byCode[code]
+	if !e.Local || entry.count == 0 {
+		entry.count++
 	}
-	own.until = now.plus(pause(own.count, e, random))
-	own.err, own.who = e, who
+	entry.retryAt = now.plus(waitAfter(entry.count, e, random))
+	entry.err, entry.audience = e, who
 	next.last = code
 	return next
 }
 
-// pause returns how long to wait after the count-th failure in a row.
-func pause(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
+// waitAfter returns how long to wait after the count-th failure in a row.
+func waitAfter(count int, e *Error, random func(time.Duration) time.Duration) time.Duration {
 	d := localWait
 	if !e.Local {
-		first, longest := waitsOf(e.Code)
+		first, longest := waitLimits(e.Code)
 		d = doubled(first, count, longest)
 		if e.Code == CodeUnavailable {
 			d = d/4 + random(d*3/4)
@@ -81,7 +87,8 @@ func pause(count int, e *Error, random func(time.Duration) time.Duration) time.D
 }
 
 // doubled returns base for the first failure, twice that for the second, and so
-// on up to limit.
+// on up to limit. It multiplies step by step, because a large count would
+// overflow.
 func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 	for range count - 1 {
 		if base >= limit {
@@ -93,65 +100,78 @@ func doubled(base time.Duration, count int, limit time.Duration) time.Duration {
 }
 
 // binding returns the failure whose wait ends last among those that bind an
-// attempt for an audience, or nil if the attempt may be made now. That nobody
-// could be asked to sign in for a lower audience does not bind a higher one.
-func (f *failures) binding(now instant, who audience) *failure { return f.longest(now, who, 1) }
+// attempt for an audience, or nil if the attempt may be made now. An Interactive
+// says that nobody could be asked for one audience, and does not bind a higher
+// one, which can ask. The other codes bind every audience: the server is the
+// same.
+func (f *failures) binding(now instant, who audience) *failure {
+	return f.bindingAfter(now, who, 1)
+}
 
-// longest is binding for failures that occurred at least count times in a row.
-func (f *failures) longest(now instant, who audience, count int) *failure {
+// bindingAfter is binding for failures that occurred at least count times in a
+// row.
+func (f *failures) bindingAfter(now instant, who audience, count int) *failure {
 	if f == nil {
 		return nil
 	}
 	var out *failure
 	for i := range f.byCode {
 		one := &f.byCode[i]
-		if one.count < count || one.until <= now || Code(i) == CodeInteractive && one.who < who {
+		if one.count < count || one.retryAt <= now {
 			continue
 		}
-		if out == nil || one.until > out.until {
+		if Code(i) == CodeInteractive && one.audience < who {
+			continue
+		}
+		if out == nil || one.retryAt > out.retryAt {
 			out = one
 		}
 	}
 	return out
 }
 
-// remembered returns the error of the failure that binds an attempt for an
+// currentError returns the error of the failure that binds an attempt for an
 // audience, or nil. Its RetryAfter is what is left of the wait.
-func (f *failures) remembered(now instant, who audience) error {
+func (f *failures) currentError(now instant, who audience) error {
 	b := f.binding(now, who)
 	if b == nil {
 		return nil
 	}
-	return b.report(now)
+	return b.errorAt(now)
 }
 
-// report returns a copy of the error that says when the next attempt may be made.
-func (f *failure) report(now instant) error {
+// errorAt returns a copy of the error that says when the next attempt may be
+// made, counted from now. The original is shared and stays as it is.
+func (f *failure) errorAt(now instant) error {
 	e := *f.err
-	e.RetryAfter = max(0, f.until.until(now))
+	e.RetryAfter = max(0, f.retryAt.sub(now))
 	return &e
 }
 
-// end returns when an attempt for an audience may be made.
-func (f *failures) end(now instant, who audience) instant {
+// retryTime returns when an attempt for an audience may be made; zero: now.
+func (f *failures) retryTime(now instant, who audience) instant {
 	if b := f.binding(now, who); b != nil {
-		return b.until
+		return b.retryAt
 	}
 	return 0
 }
 
-// initWait tells an Init what earlier failures mean for it: nothing after the
-// first failure of a code; from then on it waits if that is short and the fault
-// may pass, and otherwise returns the error.
-func (f *failures) initWait(now instant, who audience, short time.Duration) (time.Duration, error) {
-	b := f.longest(now, who, 2)
+// initWait returns what earlier failures mean for an Init. The first failure of a
+// code means nothing: its cause may have been corrected since. From the second
+// one on, Init waits if the failure is an outage that may be over within
+// longestWait, and otherwise returns the error. A loop around Init is then slow
+// enough for the issuer.
+func (f *failures) initWait(
+	now instant, who audience, longestWait time.Duration,
+) (time.Duration, error) {
+	b := f.bindingAfter(now, who, 2)
 	if b == nil {
 		return 0, nil
 	}
-	if wait := b.until.until(now); b.err.Code == CodeUnavailable && wait <= short {
+	if wait := b.retryAt.sub(now); b.err.Code == CodeUnavailable && wait <= longestWait {
 		return wait, nil
 	}
-	return 0, b.report(now)
+	return 0, b.errorAt(now)
 }
 
 // lastError returns the error of the last attempt, or nil if none failed since
@@ -163,27 +183,30 @@ func (f *failures) lastError() *Error {
 	return f.byCode[f.last].err
 }
 
-// spacing spaces refusals that follow each other like failures. It is never
-// written to; nil means that there was none.
-type spacing struct {
-	count int
-	until instant
+// refusalBackoff spaces refusals that follow each other, as failures are spaced:
+// an API that refuses each new credential must not cause a token request for each
+// of its own requests. It is never written to; nil means that there was none.
+type refusalBackoff struct {
+	count   int
+	retryAt instant
 }
 
 // next returns s with one more refusal at now.
-func (s *spacing) next(now instant, random func(time.Duration) time.Duration) *spacing {
-	out := &spacing{count: 1}
+func (s *refusalBackoff) next(
+	now instant, random func(time.Duration) time.Duration,
+) *refusalBackoff {
+	out := &refusalBackoff{count: 1}
 	if s != nil {
 		out.count += s.count
 	}
-	out.until = now.plus(pause(out.count, &Error{Code: CodeUnavailable}, random))
+	out.retryAt = now.plus(waitAfter(out.count, &Error{Code: CodeUnavailable}, random))
 	return out
 }
 
-// end returns when a refusal no longer follows closely.
-func (s *spacing) end() instant {
+// retryTime returns when a refusal is no longer too close to the last one.
+func (s *refusalBackoff) retryTime() instant {
 	if s == nil {
 		return 0
 	}
-	return s.until
+	return s.retryAt
 }

@@ -40,8 +40,8 @@ func TestPauses(t *testing.T) {
 		if c.err.Code != CodeUnavailable {
 			least, most = whole, none // of what is subtracted
 		}
-		require.Equal(t, c.shortest, pause(c.count, &c.err, least), c.name)
-		require.Equal(t, c.longest, pause(c.count, &c.err, most), c.name)
+		require.Equal(t, c.shortest, waitAfter(c.count, &c.err, least), c.name)
+		require.Equal(t, c.longest, waitAfter(c.count, &c.err, most), c.name)
 	}
 }
 
@@ -67,9 +67,9 @@ func TestBindingFailure(t *testing.T) {
 		} {
 			require.Equal(t, c.want, f.binding(1, program).err.Code, c.name)
 			end := instant(max(c.denied, c.unavailable))
-			require.Equal(t, end, f.end(end-1, program), c.name)
+			require.Equal(t, end, f.retryTime(end-1, program), c.name)
 			require.Nil(t, f.binding(end, program), c.name)
-			require.Zero(t, f.end(end, program), c.name)
+			require.Zero(t, f.retryTime(end, program), c.name)
 		}
 	}
 }

@@ -62,6 +62,7 @@ func uses(s *core.Session) map[string]func(ctx context.Context) error {
 		"SignOut": func(ctx context.Context) error { return s.SignOut(ctx) },
 		"Signer":  func(ctx context.Context) error { return one(s.Signer(ctx)) },
 		"Status":  func(context.Context) error { _ = s.Status(); return nil },
+		"Stored":  func(ctx context.Context) error { return one(s.Stored(ctx)) },
 		"String":  func(context.Context) error { _ = s.String(); return nil },
 		"TLSConfig": func(context.Context) error {
 			_, err := s.TLSConfig(nil).GetClientCertificate(new(tls.CertificateRequestInfo))
@@ -92,7 +93,7 @@ func uses(s *core.Session) map[string]func(ctx context.Context) error {
 }
 
 // withoutError are the uses that have none to return.
-const withoutError = "Close Name Reconfigure Reject Restore SignOut Status String"
+const withoutError = "Close Name Reconfigure Reject Restore SignOut Status Stored String"
 
 // Every use of a session that New did not make, that has no provider or that is
 // nothing but its zero options returns a typed error, and does not panic.
@@ -120,7 +121,9 @@ func TestUsesOfASessionThatWasNotMade(t *testing.T) {
 				} else {
 					var e *core.Error
 					require.ErrorAs(t, err, &e)
-					require.Contains(t, []core.Code{core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed}, e.Code)
+					require.Contains(t, []core.Code{
+						core.CodeBadConfig, core.CodeNotInitialized, core.CodeClosed,
+					}, e.Code)
 				}
 				requireUsable(t, s)
 			})

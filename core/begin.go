@@ -11,19 +11,24 @@ import (
 // the attempt waits for that for a short while. What the attempt takes from the
 // context that Begin returns are its values; its own end stays the attempt's.
 
-// beginLimit is how long an attempt waits for Options.Begin.
+// beginLimit is how long an attempt waits for Options.Begin. A Begin that hangs
+// must not prevent authentication; the attempt then runs without a span.
 const beginLimit = 100 * time.Millisecond
 
-// beginning is the call of Options.Begin for one attempt.
-type beginning struct {
-	limit  time.Time       // nothing waits for the call beyond it
-	done   chan struct{}   // closed when the call has ended, in whatever way
-	values context.Context // nil: there are none; written before done is closed
+// beginCall is the call of Options.Begin for one attempt. Two goroutines share
+// it: the one that runs it and the attempt's, which reads values only after done
+// is closed.
+type beginCall struct {
+	deadline time.Time       // nothing waits for the call any longer
+	done     chan struct{}   // closed when the call has ended, in whatever way
+	values   context.Context // nil: there are none; written before done is closed
 }
 
-// run calls begin. Its end is noted even if begin ends the goroutine
-// (runtime.Goexit).
-func (b *beginning) run(
+// run calls begin. The call's end is recorded even if begin panics or ends the
+// goroutine (runtime.Goexit): both count as a Begin that returns nothing. Only
+// the values of the returned context are taken. Its end belongs to the caller,
+// and the attempt must not end with the caller.
+func (b *beginCall) run(
 	ctx context.Context, begin func(context.Context, Event) context.Context, ev Event,
 ) {
 	defer close(b.done)
@@ -33,26 +38,30 @@ func (b *beginning) run(
 		return
 	}
 	values = context.WithoutCancel(values)
-	_ = values.Value(nobodyKey{}) // a context that panics is none
+	// A context of the program's own may panic. It does so here, and counts as
+	// none.
+	_ = values.Value(nobodyKey{})
 	b.values = values
 }
 
-// await returns ctx with the values of what Begin returned. It waits for that until
-// beginLimit, most or the end of ctx, whichever is first. b may be nil.
-func (b *beginning) await(ctx context.Context, most time.Duration) context.Context {
+// addValues returns ctx with the values of what Begin returned. It waits for
+// Begin until the call's deadline, limit or the end of ctx, whichever comes
+// first. b may be nil.
+func (b *beginCall) addValues(ctx context.Context, limit time.Duration) context.Context {
 	if b == nil {
 		return ctx
 	}
-	b.wait(ctx, most)
+	b.wait(ctx, limit)
 	if values := b.result(); values != nil {
 		return attemptContext{ctx, values}
 	}
 	return ctx
 }
 
-// wait waits until the call has ended, until its limit, most or the end of ctx.
-func (b *beginning) wait(ctx context.Context, most time.Duration) {
-	t := time.NewTimer(min(time.Until(b.limit), most))
+// wait waits until the call has ended, or until its deadline, limit or the end of
+// ctx, whichever comes first.
+func (b *beginCall) wait(ctx context.Context, limit time.Duration) {
+	t := time.NewTimer(min(time.Until(b.deadline), limit))
 	defer t.Stop()
 	select {
 	case <-b.done:
@@ -61,18 +70,20 @@ func (b *beginning) wait(ctx context.Context, most time.Duration) {
 	}
 }
 
-// forEvent returns what Begin has returned for an event about the attempt. If the
-// event ends the attempt, it waits for Begin like an attempt: Close may end one
-// while its Begin runs, and a span that this begins has to end, too. b may be nil.
-func (b *beginning) forEvent(kind EventType) context.Context {
+// eventContext returns what Begin has returned for an event about the attempt. If
+// the event ends the attempt, it waits for Begin as the attempt does: Close may
+// end an attempt while its Begin runs, and a span that Begin starts has to end,
+// too. b may be nil.
+func (b *beginCall) eventContext(kind EventType) context.Context {
 	if b != nil && kind.EndsAttempt() {
 		b.wait(context.Background(), beginLimit)
 	}
 	return b.result()
 }
 
-// result returns what Begin has returned by now, or nil. b may be nil.
-func (b *beginning) result() context.Context {
+// result returns what Begin has returned by now, or nil. It does not wait. b may
+// be nil.
+func (b *beginCall) result() context.Context {
 	if b == nil {
 		return nil
 	}
@@ -84,32 +95,34 @@ func (b *beginning) result() context.Context {
 	}
 }
 
-// attemptContext is the context of an attempt, with further values.
+// attemptContext is the context of an attempt with further values.
 type attemptContext struct {
 	context.Context
 	values context.Context
 }
 
-// Value implements [context.Context]. What core keeps in contexts of callers,
-// such as their scope, is not the attempt's.
+// Value implements [context.Context]. The attempt's own values come first. What
+// core itself keeps in the contexts of callers, such as their scope, is left out:
+// an attempt serves all callers, and must not depend on which one started it.
 func (c attemptContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
-	if _, ok := key.(ownKey); ok {
+	if _, ok := key.(coreKey); ok {
 		return nil
 	}
 	return c.values.Value(key)
 }
 
-// ownKey marks the keys of core's own context values.
-type ownKey interface{ ownKey() }
+// coreKey marks the keys of core's own context values.
+type coreKey interface{ ownKey() }
 
-// nobodyKey marks the context of what an attempt of the audience nobody asks
-// for.
+// nobodyKey marks the context in which an attempt for nobody asks other sessions
+// for their credentials, so that these do not ask a person, either.
 type nobodyKey struct{}
 
-// inputKey marks the context of what an attempt asks of the sessions that it needs.
+// inputKey marks the context in which an attempt asks other sessions for their
+// credentials: a Begin of theirs must not hold that attempt.
 type inputKey struct{}
 
 func (nobodyKey) ownKey() {}

@@ -298,12 +298,19 @@ func TestBeginThatCallsItsSession(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s *core.Session
 				var calls atomic.Int64
-				s = core.New("api", &issuer{}, &core.Options{Lazy: true, Begin: func(ctx context.Context, _ core.Event) context.Context {
-					if calls.Add(1) < 5 {
-						call(ctx, s)
-					}
-					return ctx
-				}})
+				s = core.New(
+					"api",
+					&issuer{},
+					&core.Options{
+						Lazy: true,
+						Begin: func(ctx context.Context, _ core.Event) context.Context {
+							if calls.Add(1) < 5 {
+								call(ctx, s)
+							}
+							return ctx
+						},
+					},
+				)
 				began := time.Now()
 				if err := s.Init(t.Context()); err != nil {
 					require.ErrorIs(t, err, core.CodeClosed, "by its Begin")
@@ -323,12 +330,15 @@ func TestBeginAfterARefusedInput(t *testing.T) {
 		var events eventList
 		var n atomic.Int64
 		front := core.New("front", &issuer{}, nil)
-		p := core.ProviderFunc(func(ctx context.Context, req core.Request) (core.Credential, error) {
-			if spanOf(ctx) == "span1" {
-				return core.Credential{}, core.InputRefused("subject", core.Errorf(core.CodeDenied, "no"))
-			}
-			return bearer(spanOf(ctx)), nil
-		})
+		p := core.ProviderFunc(
+			func(ctx context.Context, req core.Request) (core.Credential, error) {
+				if spanOf(ctx) == "span1" {
+					return core.Credential{}, core.InputRefused("subject",
+						core.Errorf(core.CodeDenied, "no"))
+				}
+				return bearer(spanOf(ctx)), nil
+			},
+		)
 		s := core.New("api", p, &core.Options{
 			Inputs: map[string]*core.Session{"subject": front}, Observe: events.observe,
 			Begin: func(ctx context.Context, _ core.Event) context.Context {
@@ -382,11 +392,11 @@ func TestEveryBeginEnds(t *testing.T) {
 		require.Error(t, s.Renew(t.Context()))
 		time.Sleep(time.Minute)
 		p.set(nil)
-		p.deaf, p.takes = true, 10*time.Second
+		p.ignoresContext, p.takes = true, 10*time.Second
 		require.Error(t, s.Renew(t.Context())) // at its limit; it returns later
 		time.Sleep(time.Minute)
 		synctest.Wait() // the provider has returned
-		p.deaf, p.takes = false, time.Second
+		p.ignoresContext, p.takes = false, time.Second
 		go func() { _ = s.Renew(context.Background()) }()
 		synctest.Wait()
 		s.Reconfigure(p, opts)

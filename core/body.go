@@ -9,16 +9,16 @@ import (
 	"io"
 	"net/http"
 
-	// The digests that signatures of requests use are there in every program.
+	// Every program has the digests that signatures of requests use.
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 )
 
-// outgoing describes r to an Authorizer, with as much of its body as needs says.
-func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, error) {
+// outgoing describes r to an Authorizer, with what needs asks of its body.
+func outgoing(r *http.Request, needs *BodyNeeds, remembered headerValues) (Outgoing, error) {
 	out := Outgoing{
 		Method: r.Method, URL: r.URL.String(), Host: r.Host, Header: r.Header.Clone(),
-		ContentLength: lengthOf(r), Remembered: http.Header(known).Clone(),
+		ContentLength: lengthOf(r), Remembered: http.Header(remembered).Clone(),
 	}
 	if out.Method == "" {
 		out.Method = http.MethodGet
@@ -26,7 +26,7 @@ func outgoing(r *http.Request, needs *BodyNeeds, known headerValues) (Outgoing, 
 	if out.Host == "" {
 		out.Host = r.URL.Host
 	}
-	if needs.none() || !rewindable(r) {
+	if needs.asksNothing() || !rewindable(r) {
 		return out, nil
 	}
 	body, err := rewind(r)
@@ -44,25 +44,25 @@ func lengthOf(r *http.Request) int64 {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody:
 		return 0
-	case r.ContentLength <= 0: // with a body, net/http means "unknown"
+	case r.ContentLength <= 0: // with a body, 0 means unknown in net/http
 		return -1
 	}
 	return r.ContentLength
 }
 
-// readBody reads a body once and closes it. Nil is one of no bytes. Without
-// digests, no more of it is read than what tells that it is too long.
+// readBody reads a body once and closes it. A nil body is empty. Without digests, it
+// stops reading when the body is longer than needs.Raw.
 func (out *Outgoing) readBody(body io.ReadCloser, needs *BodyNeeds) error {
 	if body == nil {
 		body = http.NoBody
 	}
 	defer func() { _ = body.Close() }()
-	raw := &limitedBuffer{left: needs.Raw}
-	sink := []io.Writer{raw}
+	raw := &limitedBuffer{remaining: needs.Raw}
+	writers := []io.Writer{raw}
 	hashes := make([]hash.Hash, len(needs.Digests))
 	for i, h := range needs.Digests {
 		hashes[i] = h.New()
-		sink = append(sink, hashes[i])
+		writers = append(writers, hashes[i])
 	}
 	var from io.Reader = body
 	if len(hashes) == 0 {
@@ -71,7 +71,7 @@ func (out *Outgoing) readBody(body io.ReadCloser, needs *BodyNeeds) error {
 		}
 		from = io.LimitReader(body, needs.Raw+1)
 	}
-	if _, err := io.Copy(io.MultiWriter(sink...), from); err != nil {
+	if _, err := io.Copy(io.MultiWriter(writers...), from); err != nil {
 		return err
 	}
 	if len(hashes) > 0 {
@@ -80,26 +80,27 @@ func (out *Outgoing) readBody(body io.ReadCloser, needs *BodyNeeds) error {
 	for i, h := range needs.Digests {
 		out.Digests[h] = hashes[i].Sum(nil)
 	}
-	if needs.Raw > 0 && !raw.over {
-		out.Body = append([]byte{}, raw.kept.Bytes()...)
+	if needs.Raw > 0 && !raw.exceeded {
+		out.Body = append([]byte{}, raw.buf.Bytes()...)
 	}
 	return nil
 }
 
-// limitedBuffer keeps what is written to it until that is too much.
+// limitedBuffer keeps what is written to it. If that is more than remaining bytes, it
+// keeps nothing.
 type limitedBuffer struct {
-	kept bytes.Buffer
-	left int64
-	over bool
+	buf       bytes.Buffer
+	remaining int64
+	exceeded  bool
 }
 
 // Write implements [io.Writer]. It does not fail.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
-		b.over, b.kept = true, bytes.Buffer{}
+	if b.remaining -= int64(len(p)); b.remaining < 0 {
+		b.exceeded, b.buf = true, bytes.Buffer{}
 	}
-	if !b.over {
-		b.kept.Write(p)
+	if !b.exceeded {
+		b.buf.Write(p)
 	}
 	return len(p), nil
 }

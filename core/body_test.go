@@ -99,7 +99,11 @@ func TestBodiesOnDemand(t *testing.T) {
 		{"nothing", &core.BodyNeeds{}, large, large},
 		{"raw, and it is known to be too long", &core.BodyNeeds{Raw: 100}, large, large},
 		{"raw", &core.BodyNeeds{Raw: small}, small, 2 * small},
-		{"digests and raw", &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256, crypto.SHA512}, Raw: small}, small, 2 * small},
+		{
+			"digests and raw",
+			&core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256, crypto.SHA512}, Raw: small}, small,
+			2 * small,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &reader{needs: tc.needs}
@@ -159,17 +163,28 @@ func TestWhatAnAuthorizerIsTold(t *testing.T) {
 	}{
 		{"a body", "hello", nil, core.Outgoing{ContentLength: 5, Body: []byte("hello")}},
 		{"a body longer than asked for", "hello!", nil, core.Outgoing{ContentLength: 6}},
-		{"of unknown length", "hello", func(r *http.Request) { r.ContentLength = -1 }, core.Outgoing{ContentLength: -1, Body: []byte("hello")}},
-		{"of unknown length and too long", "hello!", func(r *http.Request) { r.ContentLength = -1 }, core.Outgoing{ContentLength: -1}},
+		{"of unknown length", "hello", func(r *http.Request) {
+			r.ContentLength = -1
+		}, core.Outgoing{ContentLength: -1, Body: []byte("hello")}},
+		{"of unknown length and too long", "hello!", func(r *http.Request) {
+			r.ContentLength = -1
+		}, core.Outgoing{ContentLength: -1}},
 		{"no body", "", nil, core.Outgoing{Body: []byte{}}},
 		{"a nil body", "", func(r *http.Request) { r.Body, r.GetBody = nil, nil }, core.Outgoing{Body: []byte{}}},
 		{"a Host that is not set", "", func(r *http.Request) { r.Host = "" }, core.Outgoing{Body: []byte{}}},
-		{"a Host of its own", "", func(r *http.Request) { r.Host = "Tenant.example" }, core.Outgoing{Host: "Tenant.example", Body: []byte{}}},
+		{"a Host of its own", "", func(r *http.Request) {
+			r.Host = "Tenant.example"
+		}, core.Outgoing{Host: "Tenant.example", Body: []byte{}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &reader{needs: all}
 			s := ready(t, p, &core.Options{Origins: []string{api.URL, "http://tenant.example"}})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.URL, bytes.NewReader([]byte(tc.body)))
+			req, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodPost,
+				api.URL,
+				bytes.NewReader([]byte(tc.body)),
+			)
 			require.NoError(t, err)
 			if tc.change != nil {
 				tc.change(req)
@@ -189,7 +204,12 @@ func TestWhatAnAuthorizerIsTold(t *testing.T) {
 	t.Run("a body that cannot be read twice", func(t *testing.T) {
 		p := &reader{needs: all}
 		s := ready(t, p, nil)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.URL, io.NopCloser(strings.NewReader("x")))
+		req, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			api.URL,
+			io.NopCloser(strings.NewReader("x")),
+		)
 		require.NoError(t, err)
 		resp, err := s.Client().Do(req)
 		require.NoError(t, err)

@@ -19,59 +19,58 @@ const (
 	errorInvalidProof = "invalid_dpop_proof"
 )
 
-// insufficient lists the errors of a credential that is valid and does not
+// insufficientErrors lists the errors of a credential that is valid and does not
 // allow this one request.
-var insufficient = []string{
+var insufficientErrors = []string{
 	"insufficient_scope", "insufficient_user_authentication", "insufficient_claims",
 }
 
-// answer is what the API's answer says about the credential of its request.
-type answer struct {
+// apiAnswer is what an answer of the API means for the credential of its request.
+type apiAnswer struct {
 	refused   bool   // the API refused the credential
-	invalid   bool   // it said that the credential is not valid
+	invalid   bool   // the challenge says that the credential is not valid
 	challenge string // its WWW-Authenticate
-	again     bool   // the Authorizer wants to see it, and to authorize the request again
+	again     bool   // it has values for the Authorizer, which authorizes the request again
 }
 
-// judge reads an answer. scheme is the authentication scheme of the credential
-// that the request carried; empty: none. statuses are Options.RefusedStatus.
-func judge(status int, header http.Header, scheme string, statuses []int) answer {
-	further := slices.Contains(statuses, status)
-	if !further && (status < 400 || status > 499) {
-		return answer{}
+// readAnswer returns the meaning of an answer. scheme is the authentication scheme of the
+// credential that the request carried; empty: none. statuses are Options.RefusedStatus.
+func readAnswer(status int, header http.Header, scheme string, statuses []int) apiAnswer {
+	configured := slices.Contains(statuses, status)
+	if !configured && (status < 400 || status > 499) {
+		return apiAnswer{}
 	}
 	// Several header lines are one list (RFC 9110 §5.3).
-	a := answer{challenge: strings.Join(header["Www-Authenticate"], ", ")}
-	a.refused, a.invalid = refusal(scheme, a.challenge)
-	if status != http.StatusUnauthorized && !further {
+	a := apiAnswer{challenge: strings.Join(header["Www-Authenticate"], ", ")}
+	a.refused, a.invalid = readChallenge(scheme, a.challenge)
+	if status != http.StatusUnauthorized && !configured {
 		a.refused = a.invalid
 	}
 	return a
 }
 
-// refusal reports what the challenge of a 401 says about a credential of the
-// given scheme: whether the API refused it, and whether the API said that it is
-// not valid. A challenge that only asks for more rights, for a nonce or for
-// another proof refuses nothing.
-func refusal(scheme, challenge string) (refused, invalid bool) {
+// readChallenge reports whether the challenge of a 401 refuses a credential of the
+// given scheme, and whether it says that the credential is not valid. A challenge that
+// only asks for more rights, for a nonce or for another proof does not refuse it.
+func readChallenge(scheme, challenge string) (refused, invalid bool) {
 	refused = true
 	for _, c := range parseChallenges(challenge) {
 		code := c.param("error")
-		own := scheme != "" && strings.EqualFold(c.scheme, scheme)
+		sameScheme := scheme != "" && strings.EqualFold(c.scheme, scheme)
 		switch {
 		case code == "":
-		case code == errorInvalidToken && (own || strings.EqualFold(c.scheme, "Bearer")):
+		case code == errorInvalidToken && (sameScheme || strings.EqualFold(c.scheme, "Bearer")):
 			return true, true
 		case code == errorUseNonce || code == errorInvalidProof:
 			refused = false
-		case own && slices.Contains(insufficient, code):
+		case sameScheme && slices.Contains(insufficientErrors, code):
 			refused = false
 		}
 	}
 	return refused, false
 }
 
-// schemeOf returns the first word of an Authorization header, or nothing.
+// schemeOf returns the first word of an Authorization header, or "".
 func schemeOf(header http.Header) string {
 	values := header["Authorization"]
 	if len(values) == 0 {
@@ -81,7 +80,7 @@ func schemeOf(header http.Header) string {
 	return scheme
 }
 
-// scheme returns the authentication scheme of the credential, or nothing.
+// scheme returns the authentication scheme of the credential, or "".
 func (l *credential) scheme() string {
 	for _, f := range l.header() {
 		if f.name == "Authorization" {

@@ -80,15 +80,15 @@ func TestParseChallenges(t *testing.T) {
 // second for a credential without a scheme.
 func TestJudge(t *testing.T) {
 	var (
-		stays   = answer{}
-		refused = answer{refused: true}
-		invalid = answer{refused: true, invalid: true}
+		stays   = apiAnswer{}
+		refused = apiAnswer{refused: true}
+		invalid = apiAnswer{refused: true, invalid: true}
 	)
 	for _, tc := range []struct {
 		status    int
 		challenge string
-		bearer    answer
-		none      answer
+		bearer    apiAnswer
+		none      apiAnswer
 	}{
 		{200, `Bearer error="invalid_token"`, stays, stays},
 		{302, `Bearer error="invalid_token"`, stays, stays},
@@ -121,17 +121,17 @@ func TestJudge(t *testing.T) {
 		{503, ``, refused, refused},
 	} {
 		header := http.Header{"Www-Authenticate": {tc.challenge}}
-		for scheme, want := range map[string]answer{"Bearer": tc.bearer, "": tc.none} {
-			got := judge(tc.status, header, scheme, []int{419, 440, 503})
+		for scheme, want := range map[string]apiAnswer{"Bearer": tc.bearer, "": tc.none} {
+			got := readAnswer(tc.status, header, scheme, []int{419, 440, 503})
 			got.challenge = ""
 			require.Equal(t, want, got, "%d %s, scheme %q", tc.status, tc.challenge, scheme)
 		}
 	}
-	_, bad := refusal("dpop", `DPoP error="invalid_token"`)
+	_, bad := readChallenge("dpop", `DPoP error="invalid_token"`)
 	require.True(t, bad, "the credential's own scheme counts, in any case")
 	lines := []string{"Negotiate", `Bearer error="invalid_token"`}
-	got := judge(401, http.Header{"Www-Authenticate": lines}, "", nil)
-	require.Equal(t, answer{refused: true, invalid: true, challenge: `Negotiate, Bearer error="invalid_token"`}, got)
+	got := readAnswer(401, http.Header{"Www-Authenticate": lines}, "", nil)
+	require.Equal(t, apiAnswer{refused: true, invalid: true, challenge: `Negotiate, Bearer error="invalid_token"`}, got)
 }
 
 func FuzzChallenges(f *testing.F) {
@@ -155,7 +155,7 @@ func FuzzChallenges(f *testing.F) {
 		if isToken(s) {
 			require.Equal(t, []challenge{{scheme: s}}, parseChallenges(s))
 		}
-		refused, invalid := refusal("Bearer", s)
+		refused, invalid := readChallenge("Bearer", s)
 		require.True(t, refused || !invalid)
 	})
 }

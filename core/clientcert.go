@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
+// noCertificate makes a handshake present none.
 var noCertificate = new(tls.Certificate)
 
-// certificate returns what a handshake presents: cert, unless it has ended. cert
-// may be nil.
+// certificate returns the certificate that a handshake presents: cert, or noCertificate
+// if cert is nil. It returns an error if cert has ended.
 func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, error) {
 	if cert == nil {
 		return noCertificate, nil
@@ -19,12 +20,12 @@ func (s sender) certificate(u *setup, cert *tls.Certificate) (*tls.Certificate, 
 	if !endsAfter(cert, 0) {
 		leaf := leafOf(cert)
 		return nil, u.annotate(Errorf(CodeUnavailable, "the client certificate of %q ended at %s",
-			clip(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
+			printable(leaf.Subject.String()), leaf.NotAfter.UTC().Format(time.RFC3339)), "authorize")
 	}
 	return cert, nil
 }
 
-// endsAfter reports whether a client certificate is valid until the end of d.
+// endsAfter reports whether a client certificate is still valid after d.
 func endsAfter(cert *tls.Certificate, d time.Duration) bool {
 	if cert == noCertificate {
 		return true
@@ -33,7 +34,7 @@ func endsAfter(cert *tls.Certificate, d time.Duration) bool {
 	return leaf == nil || !time.Now().Add(d).After(leaf.NotAfter)
 }
 
-// leafOf returns the certificate itself, or nil if it cannot be read.
+// leafOf returns the parsed certificate, or nil if it cannot be parsed.
 func leafOf(cert *tls.Certificate) *x509.Certificate {
 	if cert.Leaf != nil { // unless GODEBUG=x509keypairleaf=0
 		return cert.Leaf
@@ -54,14 +55,14 @@ func tlsConfig(base *tls.Config, l *credential) *tls.Config {
 		config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	}
 	if l != nil && l.cred.Attach.Roots != "" && config.RootCAs == nil {
-		config.RootCAs = poolOf(l.cred.Attach.Roots)
+		config.RootCAs = certPool(l.cred.Attach.Roots)
 	}
 	return config
 }
 
-// poolOf returns the certificates of a PEM text. It is empty if the text holds
+// certPool returns the certificates of a PEM text. It is empty if the text holds
 // none: then no server is trusted.
-func poolOf(text string) *x509.CertPool {
+func certPool(text string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(text))
 	return pool

@@ -14,98 +14,109 @@ import "context"
 // and then at most Options.Timeout for each call into the provider and the store. It
 // returns the error of revoking or saving; the session is closed in any case. Close is
 // idempotent. Afterwards use is [CodeClosed] until the next Init.
-func (s *Session) Close(ctx context.Context) error { return s.end(ctx, closeForNow) }
+func (s *Session) Close(ctx context.Context) error { return s.closeAs(ctx, closeForNow) }
 
-// SignOut ends the session for good: besides what Close does, it revokes the
-// credential if the provider can, and deletes it from Options.Store, also if
-// this process has not used it yet. Other processes go on with what they have
-// in memory. It returns by the end of ctx and the errors of revoking and
-// deleting, joined; the session is closed all the same. Without a Store it is
-// Close.
-func (s *Session) SignOut(ctx context.Context) error { return s.end(ctx, closeForGood) }
+// SignOut ends the session for good: in addition to what Close does, it revokes
+// the credential if the provider can, and deletes it from Options.Store, also if
+// this process has not used it yet. Other processes continue with what they have
+// in memory. SignOut returns by the end of ctx; its error joins those of revoking
+// and deleting, and the session is closed in any case. Without a Store it is Close.
+func (s *Session) SignOut(ctx context.Context) error { return s.closeAs(ctx, closeForGood) }
 
-// end closes the session.
-func (s *Session) end(ctx context.Context, how closeMode) error {
+// closeAs closes the session. The state changes first, under the lock, so that
+// nothing is served from then on; the network calls follow without the lock. A
+// second Close waits for the first one and returns. A SignOut that finds a Close
+// begins after it, because it has more to do.
+func (s *Session) closeAs(ctx context.Context, how closeMode) error {
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
 	}
-	var c closing
-	var u *setup
+	var c closeSteps
+	var cfg *setup
 	for {
 		s.mu.Lock()
-		u = s.config()
-		c = s.machine.close(u, how)
-		if !c.wait && !c.nothing {
-			s.extras().closing = make(chan struct{})
-			s.apply(u, c.effects)
+		cfg = s.config()
+		c = s.machine.close(cfg, how)
+		if !c.otherClose && !c.noop {
+			s.rareState().closeDone = make(chan struct{})
+			s.applyEffects(cfg, c.effects)
 		}
 		s.mu.Unlock()
-		if c.nothing {
+		if c.noop {
 			return nil
 		}
-		if !c.wait {
+		if !c.otherClose {
 			break
 		}
 		if err := s.awaitClosing(ctx); err != nil || how != closeForGood {
-			return u.annotate(err, "")
+			return cfg.annotate(err, "")
 		}
 	}
-	s.awaitLast(ctx, u, c.last)
-	err := u.releaseAtEnd(ctx, c.release, how)
-	s.sendingParts().transports.end()
+	// What the attempt still obtains has to be revoked or saved before Close
+	// returns: programs end then.
+	s.awaitLastAttempt(ctx, cfg, c.awaitAttempt)
+	err := cfg.releaseOnClose(ctx, c.release, how)
+	s.sendingParts().transports.close()
 	s.mu.Lock()
-	s.apply(u, s.machine.closed(c.again))
-	close(s.extra.closing)
-	s.extra.closing = nil
+	s.applyEffects(cfg, s.machine.finishClose(c.wasClosed))
+	close(s.rare.closeDone)
+	s.rare.closeDone = nil
 	s.mu.Unlock()
-	s.reportSoon()
+	s.deliverEventsSoon()
 	return err
 }
 
-// awaitLast waits until nothing is left of the last attempt, but not for a
-// person, and not beyond the limit of the attempt.
-func (s *Session) awaitLast(ctx context.Context, u *setup, last *attempt) {
+// awaitLastAttempt waits until the last attempt has finished. An attempt that may
+// have spent the stored refresh state is given its whole time, and a little more
+// to save what it got. An attempt in which a person signs in is not waited for:
+// that takes minutes, and what it obtains later is released.
+func (s *Session) awaitLastAttempt(ctx context.Context, cfg *setup, last *attempt) {
 	if last == nil {
 		return
 	}
-	limit := u.opts.timeout()
+	limit := cfg.opts.timeout()
 	s.mu.Lock()
+	// The phase is the machine's, so that it is read under the lock.
 	switch last.phase {
-	case signing:
+	case phaseSigningIn:
 		limit = grace
-	case spending, saving:
+	case phaseSpending, phaseSaving:
 		limit += grace
 	}
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_ = await(ctx, last.back)
+	_ = await(ctx, last.finished)
 }
 
-// releaseAtEnd releases the credential of a session that is closed.
-func (u *setup) releaseAtEnd(ctx context.Context, c *credential, how closeMode) error {
+// releaseOnClose releases the credential of a session that is closed. For a
+// SignOut that is done with the present store, whose record is deleted. Otherwise
+// it is the store of the setup that the credential is from.
+func (cfg *setup) releaseOnClose(ctx context.Context, c *credential, how closeMode) error {
 	if how != closeForGood && c != nil {
-		u = c.setup // its store has it
+		cfg = c.setup // its store has it
 	}
-	return u.source().release(ctx, c, how)
+	return cfg.source().release(ctx, c, how)
 }
 
-// Reconfigure exchanges the provider and the options, as a configuration does
-// when it is loaded again. A ready session stays ready: its old credential is
-// served, bound to its old origins, until the new provider's first one takes
-// its place. Nobody is asked to sign in before somebody uses the session.
+// Reconfigure replaces the provider and the options, for a configuration that was
+// loaded again. A ready session stays ready: its old credential is served, only to
+// its old origins, until the new provider's first one replaces it. A person is not
+// asked to sign in before a caller uses the session.
 func (s *Session) Reconfigure(p Provider, opts *Options) {
 	s.mu.Lock()
-	u := newSetup(s.Name(), p, opts)
-	s.setup.Store(u)
-	fx := s.machine.reconfigure(present(), u.policy())
-	if l := s.machine.current; l != nil {
-		l.until.Store(0) // callers look again, and see that the setup is another
+	cfg := newSetup(s.Name(), p, opts)
+	s.setup.Store(cfg)
+	fx := s.machine.reconfigure(readClocks(), cfg.policy())
+	if current := s.machine.current; current != nil {
+		// Callers look at the machine again, and see that the setup is another
+		// one.
+		current.recheckAt.Store(0)
 	}
-	s.apply(u, fx)
+	s.applyEffects(cfg, fx)
 	originsEpoch.Add(1)
 	s.mu.Unlock()
-	s.reportSoon()
+	s.deliverEventsSoon()
 	if c := fx.release; c != nil {
 		go func() {
 			if err := c.setup.source().release(context.Background(), c, closeForNow); err != nil {
@@ -113,5 +124,5 @@ func (s *Session) Reconfigure(p Provider, opts *Options) {
 			}
 		}()
 	}
-	s.begin(context.Background(), fx)
+	s.callBegin(context.Background(), fx)
 }

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// Credential is what a provider obtained: a snapshot of plain data that
-// crosses the process boundary unchanged. Its maps and slices are shared by
-// all who hold the credential; do not write to them.
+// Credential is what a provider obtained: a snapshot of plain data, the same in the
+// program and in a plugin. All copies of it share its maps and slices: do not write to
+// them. The zero Credential is none.
 type Credential struct {
-	// Attach goes on every request.
+	// Attach is what the session adds to every request.
 	Attach Attachment
-	// RefreshState is for the provider alone, such as a refresh token. The session
-	// keeps it and hands it back in Request.Previous.
+	// RefreshState is for the provider alone, such as a refresh token (RFC 6749
+	// §1.5). The session keeps it and passes it to the provider in
+	// Request.Previous. Empty: there is none.
 	RefreshState Secret
 	// Expiry is when the credential ends. Zero: it does not expire.
 	Expiry time.Time
 	// RenewAfter is when the session should ask again although the credential
-	// is still good, as for a file that may have changed. It is served
-	// meanwhile. Zero: the session decides by Expiry and Options.Early.
+	// is still valid, as for a file that may have changed. Until then, and while
+	// it asks, the credential stays in use. Zero: the session decides by Expiry and Options.Early.
 	RenewAfter time.Time
 	// Origins are where the credential may be sent, as "https://api.gs.com".
 	// Empty: Options.Origins decide, or else the hosts that callers name.
@@ -31,18 +32,19 @@ type Credential struct {
 	// Body is what Authorize needs of requests' bodies. Nil: nothing, and no body
 	// is read for it. It has no effect on a provider that is not an Authorizer.
 	Body *BodyNeeds
-	// Subject is who the credential speaks for. For logs; never a secret.
+	// Subject is the user or client that the credential represents, for logs. It
+	// is never a secret. Empty: unknown.
 	Subject string
-	// Attributes are what the API's caller needs to know, such as "base_url".
-	// Never a secret.
+	// Attributes are what callers of the API need to know, such as "base_url".
+	// They are never secrets. Nil: none.
 	Attributes map[string]string
 
 	id uint64 // set by the session; Reject compares it
 }
 
-// Same reports whether c and other are one credential of a session, as
-// [Session.Reject] compares them: not whether their values are equal. A
-// credential that does not come from a session is the same as none.
+// Same reports whether c and other are the same credential of a session, which is how
+// [Session.Reject] compares them. It does not compare their values. It returns false for a
+// credential that is not from a session.
 func (c Credential) Same(other Credential) bool { return c.id != 0 && c.id == other.id }
 
 // BodyNeeds says what an Authorizer needs of the bodies of requests. A body is
@@ -65,7 +67,8 @@ const (
 	maxRawBody = 1 << 20 // bytes
 )
 
-func (n *BodyNeeds) none() bool {
+// asksNothing reports whether no body is read for n, which may be nil.
+func (n *BodyNeeds) asksNothing() bool {
 	return n == nil || len(n.Digests) == 0 && n.Raw <= 0
 }
 
@@ -75,8 +78,8 @@ func (n *BodyNeeds) check() error {
 		return nil
 	}
 	if n.Raw < 0 || n.Raw > maxRawBody {
-		return Errorf(CodeBadConfig, "the credential asks for bodies of up to %d bytes, and %d is the limit",
-			n.Raw, maxRawBody)
+		return Errorf(CodeBadConfig,
+			"the credential asks for bodies of up to %d bytes, and %d is the limit", n.Raw, maxRawBody)
 	}
 	if len(n.Digests) > maxDigests {
 		return Errorf(CodeBadConfig, "the credential asks for %d digests of bodies, and %d is the limit",
@@ -91,37 +94,40 @@ func (n *BodyNeeds) check() error {
 	return nil
 }
 
-// Attachment is what authorises a request. Header names are canonicalised,
-// values go out as they are. A name that the caller has set already stays the
-// caller's.
+// Attachment is what a session adds to a request to authorize it. Header names are
+// canonicalised, values are sent unchanged. A header, query parameter or cookie that
+// the caller has set is not replaced. The zero Attachment adds nothing.
 type Attachment struct {
-	Header map[string]Secret
-	Query  map[string]Secret
-	Cookie map[string]Secret
+	Header map[string]Secret // by name
+	Query  map[string]Secret // parameters of the URL, not escaped
+	Cookie map[string]Secret // pairs of the Cookie header (RFC 6265 §4.2.1)
 	// Cert is the client certificate for TLS: PEM, the chain first, leaf
-	// before issuers, then the private key unless the provider is a Signer.
+	// before issuers, then the private key unless the provider is a [TLSSigner].
 	Cert Secret
 	// Roots are the PEM certificates that the API's server is verified
 	// against. Empty: the system's.
 	Roots string
 	// RememberHeaders names headers of the API's answers that the next Authorize wants
-	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). A 401
-	// that brings a new value, and does not say invalid_token, is answered by
-	// authorizing the request again, without a refusal of the credential. A
-	// request has three such rounds at most; the answer to the third is the
-	// caller's. Only what Authorize returns counts.
+	// to see in Outgoing.Remembered, such as DPoP-Nonce (RFC 9449 §8.2). After a
+	// 401 with a new value and without invalid_token, the session authorizes the
+	// request again, and the credential is not refused. A request has at most
+	// three such rounds; the caller gets the answer to the third. Only the
+	// attachment that Authorize returns has an effect. Nil: none.
 	//
-	// An attachment that has nothing but Learn sends the request without a
+	// An attachment with RememberHeaders alone sends the request without a
 	// credential, to its origins like any other: the first round of HTTP Digest
 	// (RFC 7616) and of SPNEGO (RFC 4559). Its answer never refuses the
 	// credential.
 	RememberHeaders []string
 }
 
-func (a Attachment) empty() bool { return a.bare() && a.Cert.IsZero() }
+// isEmpty reports whether a neither adds to requests nor has a certificate.
+func (a Attachment) isEmpty() bool { return a.addsNothing() && a.Cert.IsZero() }
 
-// bare reports that a puts nothing on a request.
-func (a Attachment) bare() bool { return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 }
+// addsNothing reports whether a adds nothing to requests.
+func (a Attachment) addsNothing() bool {
+	return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0
+}
 
 // maxAttachment bounds the bytes of all names and values of an attachment,
 // certificates apart. Servers refuse far less.
@@ -138,16 +144,17 @@ func (a Attachment) check() error {
 	}{
 		{"header", a.Header, func(n, v string) bool { return isToken(n) && isFieldValue(v) }},
 		{"query parameter", a.Query, func(n, _ string) bool { return n != "" && isFieldValue(n) }},
-		{"cookie", a.Cookie, func(n, v string) bool { return isToken(n) && isFieldValue(v) && !strings.ContainsAny(v, `;,"\ `) }},
+		{"cookie", a.Cookie, func(n, v string) bool { return isToken(n) && isCookieValue(v) }},
 	} {
 		for name, value := range part.values {
 			v := value.Reveal()
 			size += len(name) + len(v)
 			switch {
 			case v == "":
-				return Errorf(CodeUnavailable, "the credential's %s %q is empty", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q is empty", part.what, printable(name))
 			case !part.valid(name, v):
-				return Errorf(CodeUnavailable, "the credential's %s %q has characters that may not be sent", part.what, clip(name))
+				return Errorf(CodeUnavailable, "the credential's %s %q has characters that may not be sent",
+					part.what, printable(name))
 			}
 			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
 				return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
@@ -160,11 +167,12 @@ func (a Attachment) check() error {
 	return nil
 }
 
-// reservedHeader lists what frames or routes a message (RFC 9110 §7.6.1,
-// RFC 9112 §6) and is never a credential.
+// reservedHeader lists the headers that frame or route a message (RFC 9110 §7.6.1,
+// RFC 9112 §6). A credential may not set them.
 var reservedHeader = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true,
-	"Upgrade": true, "Te": true, "Trailer": true, "Content-Type": true, "Cookie": true, "Set-Cookie": true,
+	"Upgrade": true, "Te": true, "Trailer": true, "Content-Type": true, "Cookie": true,
+	"Set-Cookie": true,
 }
 
 // isToken reports whether s is a token of RFC 9110 §5.6.2.
@@ -181,6 +189,12 @@ func isTokenByte(c byte) bool {
 	return c > ' ' && c < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) < 0
 }
 
+// isCookieValue reports whether s may be sent as the value of a cookie (RFC 6265
+// §4.1.1).
+func isCookieValue(s string) bool {
+	return isFieldValue(s) && !strings.ContainsAny(s, `;,"\ `)
+}
+
 // isFieldValue reports whether s has no control characters and no space
 // around it (RFC 9110 §5.5).
 func isFieldValue(s string) bool {
@@ -192,25 +206,25 @@ func isFieldValue(s string) bool {
 	return s == strings.TrimSpace(s)
 }
 
-// clip makes foreign text fit for an error: short and printable.
-func clip(s string) string { return Printable(s, maxClip) }
+// printable returns foreign text for an error: [Printable] with maxPrintable.
+func printable(s string) string { return Printable(s, maxPrintable) }
 
-const maxClip = 200 // runes
+const maxPrintable = 200 // runes
 
-// field is one prepared header: a canonical name and the value slice that
+// headerField is one prepared header: a canonical name and the value slice that
 // every request shares.
-type field struct {
+type headerField struct {
 	name   string
 	values []string
 }
 
-func prepareHeader(h map[string]Secret) []field {
+func prepareHeader(h map[string]Secret) []headerField {
 	if len(h) == 0 {
 		return nil
 	}
-	fields := make([]field, 0, len(h))
+	fields := make([]headerField, 0, len(h))
 	for name, value := range h {
-		fields = append(fields, field{http.CanonicalHeaderKey(name), []string{value.Reveal()}})
+		fields = append(fields, headerField{http.CanonicalHeaderKey(name), []string{value.Reveal()}})
 	}
 	return fields
 }

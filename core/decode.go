@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// decoder collects faults while it walks settings and type side by side.
+// decoder sets a struct from settings and collects the faults.
 type decoder struct{ faults []Fault }
 
 func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
@@ -23,7 +23,8 @@ func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
 }
 
 func (d *decoder) fault(path []string, format string, args ...any) {
-	d.faults = append(d.faults, Fault{Path: slices.Clone(path), Problem: fmt.Sprintf(format, args...)})
+	problem := fmt.Sprintf(format, args...)
+	d.faults = append(d.faults, Fault{Path: slices.Clone(path), Problem: problem})
 }
 
 func (d *decoder) object(path []string, settings map[string]any, into reflect.Value) {
@@ -44,10 +45,8 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		if given && value != nil {
 			before := len(d.faults)
 			d.value(at, value, field)
-			if enum := m.tag.Get("enum"); enum != "" && field.Kind() == reflect.String && len(d.faults) == before {
-				if allowed := strings.Split(enum, ","); !slices.Contains(allowed, field.String()) {
-					d.fault(at, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(field.String(), allowed))
-				}
+			if len(d.faults) == before && field.Kind() == reflect.String {
+				d.enum(at, field.String(), m.tag.Get("enum"))
 			}
 			continue
 		}
@@ -55,14 +54,26 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 			d.text(at, text, field)
 		} else if m.required {
 			d.fault(at, "missing")
-		} else if field.Kind() == reflect.Struct && field.Type() != secretType && hasDefaults(field.Type()) {
+		} else if field.Kind() == reflect.Struct && field.Type() != secretType &&
+			hasDefaults(field.Type()) {
 			d.object(at, nil, field)
 		}
 	}
 }
 
+// enum reports a value that is not in the list of a tag. An empty list allows any.
+func (d *decoder) enum(path []string, value, list string) {
+	allowed := strings.Split(list, ",")
+	if list != "" && !slices.Contains(allowed, value) {
+		d.fault(path, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(value, allowed))
+	}
+}
+
 func hasDefaults(t reflect.Type) bool {
-	return slices.ContainsFunc(members(t), func(m member) bool { _, ok := m.tag.Lookup("default"); return ok })
+	return slices.ContainsFunc(members(t), func(m member) bool {
+		_, ok := m.tag.Lookup("default")
+		return ok
+	})
 }
 
 func (d *decoder) value(path []string, value any, into reflect.Value) {
@@ -86,7 +97,8 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 	case name == "string" || t == durationType:
 		s, ok := value.(string)
 		if !ok {
-			if name == "string" && (v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool) {
+			if name == "string" &&
+				(v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool) {
 				d.fault(path, "want %s, found %s: put it in quotes", name, kindOf(value))
 				return
 			}
@@ -140,7 +152,8 @@ func (d *decoder) number(path []string, v reflect.Value, into reflect.Value, wro
 		return
 	}
 	switch {
-	case math.IsNaN(f) || math.IsInf(f, 0) || into.CanFloat() && into.OverflowFloat(f) || !into.CanFloat() && math.Abs(f) >= 1<<53:
+	case math.IsNaN(f) || math.IsInf(f, 0) || into.CanFloat() && into.OverflowFloat(f) ||
+		!into.CanFloat() && math.Abs(f) >= 1<<53:
 		d.fault(path, "the number is out of range")
 	case into.CanFloat():
 		into.SetFloat(f)
@@ -155,8 +168,7 @@ func (d *decoder) number(path []string, v reflect.Value, into reflect.Value, wro
 	}
 }
 
-// text reads s as whatever into asks for: a default, a variable's value, or a
-// plain string.
+// text sets into from a default, from the value of a variable or from a string.
 func (d *decoder) text(path []string, s string, into reflect.Value) {
 	name, _ := typeName(into.Type())
 	if into.Type() == durationType {

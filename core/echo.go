@@ -9,20 +9,21 @@ import (
 	"strings"
 )
 
-// hideEcho takes the query parameters that the session added out of a redirect
-// that repeats them, as one to the same path with a slash does. The next
-// request gets its own if it may; the URL, errors and Referer do not hold it.
-// A Location that holds one of their values in any other way is removed.
-func hideEcho(header http.Header, sent, callers *url.URL) {
-	added, had := sent.Query(), callers.Query()
-	for name := range had {
+// removeAddedQuery removes the query parameters that the session added to sent, the URL
+// of a request, from a redirect that repeats them, as one to the same path with a slash
+// does. The next request gets them again if it may have them; the URL, errors and
+// Referer do not contain them. A Location that contains one of their values in another
+// way is deleted. callers is the URL of the caller's request.
+func removeAddedQuery(header http.Header, sent, callers *url.URL) {
+	added := sent.Query()
+	for name := range callers.Query() {
 		delete(added, name)
 	}
 	lines := slices.Clone(header["Location"])
 	for i, line := range lines {
-		lines[i] = dropParams(line, added)
+		lines[i] = removeParams(line, added)
 		for _, values := range added {
-			if holds(lines[i], values[0]) {
+			if containsValue(lines[i], values[0]) {
 				delete(header, "Location")
 				return
 			}
@@ -31,10 +32,10 @@ func hideEcho(header http.Header, sent, callers *url.URL) {
 	header["Location"] = lines
 }
 
-// dropParams removes the query parameters of a URL that have the name and the
+// removeParams removes the query parameters of a URL that have the name and the
 // value of one of params. It works on the text, because clients follow, and
-// show in their errors, URLs that [url.Parse] does not take.
-func dropParams(text string, params url.Values) string {
+// show in their errors, URLs that [url.Parse] rejects.
+func removeParams(text string, params url.Values) string {
 	text, fragment, _ := cutBefore(text, "#")
 	path, query, found := strings.Cut(text, "?")
 	if !found {
@@ -53,7 +54,7 @@ func dropParams(text string, params url.Values) string {
 	return path + "?" + strings.Join(parts, "&") + fragment
 }
 
-// cutBefore is strings.Cut that leaves sep at the front of after.
+// cutBefore is [strings.Cut] with sep left at the front of after.
 func cutBefore(s, sep string) (before, after string, found bool) {
 	if i := strings.Index(s, sep); i >= 0 {
 		return s[:i], s[i:], true
@@ -63,15 +64,16 @@ func cutBefore(s, sep string) (before, after string, found bool) {
 
 const (
 	maxEncodings = 8 // how often a text may be percent-encoded
-	shortValue   = 6 // bytes; a shorter value counts only as a word of its own
+	shortValue   = 6 // bytes; a shorter value is found only as a whole word
 )
 
-// holds reports whether text has value in it, in any case and percent-encoded
-// however often. A text that is encoded too often holds anything.
-func holds(text, value string) bool {
+// containsValue reports whether text contains value in upper or lower case,
+// percent-encoded any number of times. For a text that is encoded more than
+// maxEncodings times it returns true.
+func containsValue(text, value string) bool {
 	value = comparableText(value)
 	for range maxEncodings {
-		if hasWord(comparableText(text), value) {
+		if containsWord(comparableText(text), value) {
 			return true
 		}
 		decoded := percentDecode(text)
@@ -83,8 +85,8 @@ func holds(text, value string) bool {
 	return true
 }
 
-// comparableText returns s with A to Z in lower case, without control characters, which some
-// clients drop from URLs, and with the space that a plus sign may stand for.
+// comparableText returns s with A to Z in lower case, without control characters, which
+// some clients remove from URLs, and with a space for each plus sign.
 func comparableText(s string) string {
 	out := make([]byte, 0, len(s))
 	for _, c := range []byte(lowerASCII(s)) {
@@ -99,9 +101,9 @@ func comparableText(s string) string {
 	return string(out)
 }
 
-// hasWord reports whether text contains value; a short one must not be a part
-// of a longer word.
-func hasWord(text, value string) bool {
+// containsWord reports whether text contains value; a short value must not be a part of
+// a longer word.
+func containsWord(text, value string) bool {
 	if value == "" {
 		return false
 	}
@@ -125,7 +127,7 @@ func isWordByte(c byte) bool {
 }
 
 // percentDecode decodes what is percent-encoded (RFC 3986 §2.1) and leaves a
-// percent sign that begins no code as it is.
+// percent sign that does not begin a code unchanged.
 func percentDecode(s string) string {
 	if !strings.Contains(s, "%") {
 		return s

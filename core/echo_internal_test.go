@@ -23,7 +23,7 @@ func FuzzEcho(f *testing.F) {
 			func(s string) string { return url.PathEscape(url.QueryEscape(url.PathEscape(s))) },
 		} {
 			text := before + as(value) + after
-			require.True(t, holds(text, value), "%q in %q", value, text)
+			require.True(t, containsValue(text, value), "%q in %q", value, text)
 		}
 	})
 }

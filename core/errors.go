@@ -15,19 +15,22 @@ import (
 type Code uint8
 
 // The codes. Their numbers are part of the plugin protocol. A chain of
-// alternatives moves on only for Unavailable.
+// alternatives tries its next member only after CodeUnavailable.
 const (
 	_                  Code = iota
 	CodeBadConfig           // fix the settings
 	CodeUnavailable         // try later
-	CodeDenied              // these credentials will not do
+	CodeDenied              // use other credentials
 	CodeInteractive         // a person must sign in
 	CodeNotInitialized      // call Init
 	CodeClosed              // call Init again
 	CodeOriginRefused       // not this session's API
 )
 
-var codeNames = [...]string{"unknown", "bad config", "unavailable", "denied", "interactive", "not initialized", "closed", "origin refused"}
+var codeNames = [...]string{
+	"unknown", "bad config", "unavailable", "denied", "interactive", "not initialized", "closed",
+	"origin refused",
+}
 
 // Error returns the code's name in lower case.
 func (c Code) Error() string {
@@ -54,12 +57,12 @@ func (c *Code) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("code %q is unknown", clip(string(text)))
+	return fmt.Errorf("code %q is unknown", printable(string(text)))
 }
 
-// Error is what every function of this module that authenticates returns. The
-// authors of providers write [Errorf]; the session adds who and what, once.
-// It never holds a secret or the body of an answer.
+// Error is the error of every function of this module that authenticates. Authors
+// of providers call [Errorf]; the session adds its name, the kind and the operation,
+// once. An Error never contains a secret or the body of an answer.
 type Error struct {
 	Session    string // the session's name, if there is one
 	Kind       string // the provider's kind, if it is known
@@ -67,8 +70,8 @@ type Error struct {
 	Code       Code
 	RetryAfter time.Duration // when another attempt is allowed; zero: unknown or at once
 	// Local says that nothing was sent to a server: a file of this machine is
-	// missing, torn or expired, or a program cannot be started. A session then
-	// looks again soon, without the growing pauses that protect a server.
+	// missing, incomplete or expired, or a program cannot be started. A session then
+	// tries again soon, without the growing pauses that protect a server.
 	// False: something may have been sent.
 	Local bool
 	// Input is the role of the input in Request.Inputs that the server refused
@@ -77,7 +80,7 @@ type Error struct {
 	Err   error // the cause; may be nil
 }
 
-// Error returns one line: who, what, the code and the cause.
+// Error returns one line: the session, the operation, the code and the cause.
 func (e *Error) Error() string {
 	if e == nil {
 		return "a nil *core.Error"
@@ -113,9 +116,9 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// Timeout reports whether the cause is a deadline that passed: that of a
-// context, or one of an error that says so of itself. [url.Error] and
-// [os.IsTimeout] ask for it.
+// Timeout reports whether the cause is a deadline that passed: that of a context,
+// or an error whose own Timeout method returns true. [url.Error] and [os.IsTimeout]
+// call it.
 func (e *Error) Timeout() bool {
 	return e != nil && timedOut(e.Err)
 }
@@ -154,13 +157,12 @@ func LocalErrorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Local: true, Err: fmt.Errorf(format, args...)}
 }
 
-// InputRefused returns err with [Error.Input] set: the server refused the
-// credential of that role in Request.Inputs, and not what the provider has of its
-// own. The code, RetryAfter and the text stay as they are. The session then
-// rejects that credential in the session that it came from ([Session.Reject]) and
-// asks the provider once more, with what that session has next. Without it, the
-// provider is given the same input again at the next attempt. A role that the
-// request did not have is [CodeBadConfig]. It returns nil for nil and does not change
+// InputRefused returns err with [Error.Input] set: the server refused the credential of that
+// role in Request.Inputs, not the provider's own secrets. The code, RetryAfter and the text
+// stay as they are. The session then rejects that credential in the session that it came
+// from ([Session.Reject]) and asks the provider once more, with what that session has next.
+// Without it, the provider is given the same input again at the next attempt. A role that
+// the request did not have is [CodeBadConfig]. It returns nil for nil and does not change
 // err.
 func InputRefused(role string, err error) error {
 	if err == nil {
@@ -182,8 +184,8 @@ func InputRefused(role string, err error) error {
 	return &out
 }
 
-// inputOf returns the role that InputRefused put into err, or nothing.
-func inputOf(err error) string {
+// refusedRole returns the role that InputRefused put into err, or "".
+func refusedRole(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e != nil {
 		return e.Input
@@ -202,7 +204,7 @@ func Prefix(err error, text string) error {
 	var e *Error
 	if errors.As(err, &e) && e != nil {
 		out.RetryAfter, out.Local, out.Input = e.RetryAfter, e.Local, e.Input
-		if e == err { // the outermost: its text is not said twice
+		if e == err { // the outermost: its text is not repeated
 			out, cause = *e, e.Err
 		}
 	}
@@ -216,8 +218,8 @@ func Prefix(err error, text string) error {
 	return &out
 }
 
-// Cause returns what an [*Error] holds, for an error that says the same with
-// another code; any other error comes back as it is.
+// Cause returns the Err of an [*Error] that has one, to wrap it with another code.
+// It returns any other error, and nil, unchanged.
 func Cause(err error) error {
 	if e, ok := err.(*Error); ok && e != nil && e.Err != nil {
 		return e.Err
@@ -226,7 +228,7 @@ func Cause(err error) error {
 }
 
 // CodeOf returns the code of err: that of the outermost [*Error] or Code in
-// its tree, Unavailable for an error without one, and zero for nil.
+// its tree, CodeUnavailable for an error without one, and zero for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return 0

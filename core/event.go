@@ -17,8 +17,8 @@ const (
 	EventFailed                              // an attempt to obtain one failed; Err says how
 	EventRefused                             // the API refused the credential
 	EventClosed                              // the session was closed
-	EventRestored                            // a credential was taken from Options.Store; nobody was asked
-	EventSubjectChanged                      // the new credential has another subject, not OldSubject
+	EventRestored                            // a credential was taken from Options.Store
+	EventSubjectChanged                      // the new credential's subject is not OldSubject
 	EventWaiting                             // an attempt waits for WaitFor, at most for Wait
 	EventSigningIn                           // a person is being asked to sign in, at most for Wait
 	// EventAbandoned: an attempt ended with neither a credential nor a failure. Close or
@@ -28,17 +28,17 @@ const (
 	EventStarting // an attempt starts; only Options.Begin is told
 )
 
-var eventKindNames = [...]string{
+var eventTypeNames = [...]string{
 	"unknown", "authenticated", "failed", "refused", "ended", "restored", "subject changed",
 	"waiting", "signing in", "abandoned", "starting",
 }
 
 // String returns the kind in lower case.
 func (k EventType) String() string {
-	if int(k) < len(eventKindNames) {
-		return eventKindNames[k]
+	if int(k) < len(eventTypeNames) {
+		return eventTypeNames[k]
 	}
-	return eventKindNames[0]
+	return eventTypeNames[0]
 }
 
 // EndsAttempt reports whether k is the kind of the event that ends an attempt.
@@ -86,7 +86,7 @@ type Event struct {
 	Code       Code          // of Err; zero: there is no error
 	Err        error         // for Failed; for Abandoned if there is a reason to name
 
-	begun context.Context // what Begin returned; nil: nothing
+	beginContext context.Context // what Begin returned; nil: nothing
 }
 
 // Context returns what [Options.Begin] returned for the attempt that the event is
@@ -94,8 +94,8 @@ type Event struct {
 // is true is the last one that has it, so that a span which Begin began ends
 // there. Without one, it returns [context.Background].
 func (e Event) Context() context.Context {
-	if e.begun == nil {
+	if e.beginContext == nil {
 		return context.Background()
 	}
-	return e.begun
+	return e.beginContext
 }

@@ -130,7 +130,8 @@ func TestSubjectChanged(t *testing.T) {
 
 		require.NoError(t, s.Close(t.Context()))
 		require.NoError(t, s.Init(t.Context()))
-		require.NotContains(t, events.kinds(), core.EventSubjectChanged, "a new life has no old subject")
+		require.NotContains(t, events.kinds(), core.EventSubjectChanged,
+			"a new life has no old subject")
 	})
 }
 
@@ -150,7 +151,8 @@ func TestWaiting(t *testing.T) {
 			store := newShelf()
 			unlock, err := store.Lock(t.Context(), "api")
 			require.NoError(t, err)
-			s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store, Observe: events.observe})
+			s := core.New("api", &issuer{life: time.Hour},
+				&core.Options{Store: store, Observe: events.observe})
 			done := make(chan error, 1)
 			go func() { done <- s.Init(context.Background()) }()
 			time.Sleep(90 * time.Millisecond)

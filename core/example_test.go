@@ -68,7 +68,9 @@ func Example() {
 	provider := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 		n++
 		return core.Credential{
-			Attach:  core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprintf("Bearer t%d", n))}},
+			Attach: core.Attachment{
+				Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprintf("Bearer t%d", n))},
+			},
 			Expiry:  time.Now().Add(time.Hour),
 			Subject: "my-app",
 		}, nil

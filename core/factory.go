@@ -43,7 +43,7 @@ type Factory struct {
 // NewFactory makes a factory for providers whose settings are the struct type
 // C. The tags of its fields describe them:
 //
-//	ClientID string      `json:"client_id" required:"true" identity:"true" doc:"The server's name for it."`
+//	ClientID string      `json:"client_id" required:"true" identity:"true" doc:"…"`
 //	Secret   core.Secret `json:"client_secret" doc:"…"`
 //	Style    string      `json:"style" default:"basic" enum:"basic,post" doc:"…"`
 //
@@ -54,10 +54,11 @@ type Factory struct {
 // are filled in; it reports through [Fault] (errors.Join several). Validate
 // looks at the settings alone: it reads no file and sends nothing.
 //
-// open makes a provider. It should send nothing either: what is remote belongs
-// into Authenticate. NewFactory panics if C is not a struct or info has no
-// Kind, as only a programmer can cause that.
-func NewFactory[C any](info Info, open func(ctx context.Context, env Environment, cfg C) (Provider, error)) Factory {
+// open makes a provider. It should not send anything either: Authenticate does. NewFactory
+// panics if C is not a struct or info has no Kind, which only a programmer can cause.
+func NewFactory[C any](
+	info Info, open func(ctx context.Context, env Environment, cfg C) (Provider, error),
+) Factory {
 	t := reflect.TypeFor[C]()
 	if info.Kind == "" || t.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("core.NewFactory: kind %q with settings of type %v", info.Kind, t))
@@ -91,18 +92,17 @@ func NewFactory[C any](info Info, open func(ctx context.Context, env Environment
 			}
 			p, err := open(ctx, env, cfg)
 			if err != nil {
-				return nil, boundary(err, "", info.Kind, "open")
+				return nil, annotateError(err, "", info.Kind, "open")
 			}
 			return p, nil
 		},
 	}
 }
 
-// ProxyFactory makes a factory whose work is done elsewhere, such as in a
-// plugin process. describe answers at once with what is known so far: before
-// the other side was asked, that may be the kind alone. check reports faults
-// as far as they are known without starting anything; open asks the other
-// side. All three are safe for concurrent use.
+// ProxyFactory makes a factory for a provider that is elsewhere, such as in a plugin
+// process. describe returns at once what is known: before the other process was asked,
+// that may be the kind alone. check reports the faults that it finds without starting a
+// process; open asks the other process. All three must be safe for concurrent use.
 func ProxyFactory(
 	describe func() (Info, []Setting),
 	check func(Environment, map[string]any) error,
@@ -114,8 +114,8 @@ func ProxyFactory(
 // Same reports whether f and g are copies of one factory.
 func (f Factory) Same(g Factory) bool { return f.id == g.id }
 
-// Described reports whether the settings are known: always, but for a proxy
-// whose other side was not asked yet.
+// Described reports whether the settings are known. They are, except for a proxy whose
+// other process was not asked yet.
 func (f Factory) Described() bool {
 	return f.describe == nil || len(f.Settings()) > 0 || f.Info().Summary != ""
 }
@@ -152,7 +152,9 @@ func (f Factory) Check(env Environment, settings map[string]any) error {
 // Open makes a provider from settings: what a JSON or YAML decoder makes of
 // an object. A value may also be a [Secret], whose text is then read as
 // whatever the setting's type asks for.
-func (f Factory) Open(ctx context.Context, env Environment, settings map[string]any) (Provider, error) {
+func (f Factory) Open(
+	ctx context.Context, env Environment, settings map[string]any,
+) (Provider, error) {
 	if f.open == nil {
 		return nil, Errorf(CodeBadConfig, "the zero core.Factory makes no provider")
 	}
@@ -169,14 +171,18 @@ func (i Info) CheckEnvironment(env Environment) error {
 	for n, e := range i.Environments {
 		names[n] = string(e)
 	}
+	known := strings.Join(names, ", ")
+	err := fmt.Errorf("unknown environment %q%s; known: %s",
+		env, DidYouMean(string(env), names), known)
 	if env == "" {
-		return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("no environment is chosen; known: %s", strings.Join(names, ", "))}
+		err = fmt.Errorf("no environment is chosen; known: %s", known)
 	}
-	return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: fmt.Errorf("unknown environment %q%s; known: %s", env, DidYouMean(string(env), names), strings.Join(names, ", "))}
+	return &Error{Kind: i.Kind, Code: CodeBadConfig, Err: err}
 }
 
-// boundary adds who and what to an error, where they are not yet known.
-func boundary(err error, session, kind, op string) error {
+// annotateError adds the session, the kind and the operation to err, where err does not
+// have them.
+func annotateError(err error, session, kind, op string) error {
 	if err == nil {
 		return nil
 	}

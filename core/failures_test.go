@@ -25,7 +25,9 @@ func TestInitFailures(t *testing.T) {
 			s := core.New("gs", p, nil)
 			err := s.Init(t.Context())
 			require.ErrorIs(t, err, core.CodeDenied)
-			require.Regexp(t, `^session "gs": init: denied: invalid_client; next attempt in [0-9.]+s$`, err.Error())
+			require.Regexp(t,
+				`^session "gs": init: denied: invalid_client; next attempt in [0-9.]+s$`,
+				err.Error())
 			require.Equal(t, core.StateNew, s.Status().State)
 			_, err = s.Credential(t.Context())
 			require.ErrorIs(t, err, core.CodeNotInitialized, "never anonymous")
@@ -80,7 +82,8 @@ func TestInitFailures(t *testing.T) {
 			require.ErrorIs(t, s.Init(ctx), context.DeadlineExceeded)
 			time.Sleep(2 * time.Second)
 			_, err := s.Credential(t.Context())
-			require.ErrorIs(t, err, core.CodeNotInitialized, "a failed Init leaves the session as it was")
+			require.ErrorIs(t, err, core.CodeNotInitialized,
+				"a failed Init leaves the session as it was")
 			began := time.Now()
 			require.NoError(t, s.Init(t.Context()))
 			require.Zero(t, time.Since(began))
@@ -174,7 +177,7 @@ func TestFailuresWhileInUse(t *testing.T) {
 	})
 	t.Run("a provider that ignores its context holds nobody", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := &issuer{takes: time.Hour, deaf: true}
+			p := &issuer{takes: time.Hour, ignoresContext: true}
 			s := core.New("gs", p, &core.Options{Lazy: true, Timeout: time.Second})
 			began := time.Now()
 			_, err := s.Credential(t.Context())
@@ -192,28 +195,40 @@ func TestFailuresWhileInUse(t *testing.T) {
 	})
 	t.Run("a provider that ends its goroutine holds nobody", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-				runtime.Goexit()
-				return core.Credential{}, nil
-			}), nil)
+			s := core.New(
+				"gs",
+				core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+					runtime.Goexit()
+					return core.Credential{}, nil
+				}),
+				nil,
+			)
 			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 			require.NoError(t, s.Close(t.Context()))
 		})
 	})
 	t.Run("a typed nil is an error", func(t *testing.T) {
-		s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			var none *core.Error
-			return bearer("x"), none
-		}), nil)
+		s := core.New(
+			"gs",
+			core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				var none *core.Error
+				return bearer("x"), none
+			}),
+			nil,
+		)
 		err := s.Init(t.Context())
 		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.ErrorContains(t, err, `session "gs": init: unavailable: a nil *core.Error`)
 	})
 	t.Run("a panic is an error", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-				panic("hunter2")
-			}), nil)
+			s := core.New(
+				"gs",
+				core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+					panic("hunter2")
+				}),
+				nil,
+			)
 			err := s.Init(t.Context())
 			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.NotContains(t, err.Error(), "hunter2")

@@ -86,7 +86,9 @@ func TestReconfigureEndsTheSpan(t *testing.T) {
 			Begin: withSpan("before"), Observe: before.observe,
 		})
 		time.AfterFunc(10*time.Millisecond, func() {
-			s.Reconfigure(&issuer{}, &core.Options{Begin: withSpan("after"), Observe: after.observe})
+			s.Reconfigure(&issuer{}, &core.Options{
+				Begin: withSpan("after"), Observe: after.observe,
+			})
 		})
 		require.NoError(t, s.Init(t.Context()))
 		require.Equal(t, []string{"abandoned before"}, before.ends())
@@ -155,14 +157,17 @@ func TestBeginOfAnInput(t *testing.T) {
 					},
 				})
 				refused := false
-				p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				p := func(context.Context, core.Request) (core.Credential, error) {
 					if !refused {
 						refused = true
-						return core.Credential{}, core.InputRefused("subject", core.Errorf(core.CodeDenied, "no"))
+						no := core.Errorf(core.CodeDenied, "no")
+						return core.Credential{}, core.InputRefused("subject", no)
 					}
 					return bearer("x"), nil
+				}
+				s := core.New("api", core.ProviderFunc(p), &core.Options{
+					Inputs: map[string]*core.Session{"subject": front},
 				})
-				s := core.New("api", p, &core.Options{Inputs: map[string]*core.Session{"subject": front}})
 				began := time.Now()
 				require.NoError(t, s.Init(t.Context()))
 				require.LessOrEqual(t, time.Since(began), 200*time.Millisecond)

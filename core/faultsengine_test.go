@@ -34,7 +34,7 @@ func TestCallersAreNotBoundByATimer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := make(chan struct{}, 10)
-				p := &steered{}
+				p := &scriptedProvider{}
 				p.authenticate = func(
 					_ context.Context, call int, _ core.Request,
 				) (core.Credential, error) {
@@ -78,8 +78,8 @@ func TestReconfigureAsksNobody(t *testing.T) {
 }
 
 // late returns a provider that takes a while even if its context has ended.
-func late(takes time.Duration) *steered {
-	return &steered{authenticate: func(
+func late(takes time.Duration) *scriptedProvider {
+	return &scriptedProvider{authenticate: func(
 		_ context.Context, call int, req core.Request,
 	) (core.Credential, error) {
 		time.Sleep(takes)

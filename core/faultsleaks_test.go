@@ -88,7 +88,8 @@ func TestSignOutWhoseCallerLeaves(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
 		opts := &core.Options{Store: store, UI: somebody(0)}
 		require.NoError(t, core.New("api", f, opts).Init(t.Context()))
-		slow := core.New("api", f, &core.Options{Store: lateShelf{slowShelf{store, 2 * time.Second}}})
+		slow := core.New("api", f,
+			&core.Options{Store: lateShelf{slowShelf{store, 2 * time.Second}}})
 		_, err := slow.Restore(t.Context())
 		require.NoError(t, err)
 		other := core.New("api", f, opts)

@@ -33,7 +33,8 @@ func TestCloseOvertakesProgramsCalls(t *testing.T) {
 				require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					require.ErrorIs(t, call(t.Context(), s), core.CodeClosed, "it waits for the back-off")
+					require.ErrorIs(t, call(t.Context(), s), core.CodeClosed,
+						"it waits for the back-off")
 				})
 				synctest.Wait()
 				p.set(nil)
@@ -155,7 +156,9 @@ func TestObserveThatEndsItsGoroutine(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, s.Close(t.Context()))
 		synctest.Wait()
-		require.Equal(t, []core.EventType{core.EventAuthenticated, core.EventAuthenticated, core.EventClosed}, kinds)
+		require.Equal(t,
+			[]core.EventType{core.EventAuthenticated, core.EventAuthenticated, core.EventClosed},
+			kinds)
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 // names, and whose provider fails after the first credential.
 type refusing struct {
 	*core.Session
-	p    *steered
+	p    *scriptedProvider
 	fail atomic.Pointer[error] // of the provider; nil: it succeeds
 	sent atomic.Int64          // requests to the API
 }
@@ -29,7 +29,7 @@ const plain401 = `Bearer realm="x"`
 func newRefusing(t *testing.T, renewal string, opts core.Options) *refusing {
 	t.Helper()
 	r := &refusing{}
-	r.p = &steered{authenticate: func(
+	r.p = &scriptedProvider{authenticate: func(
 		_ context.Context, call int, _ core.Request,
 	) (core.Credential, error) {
 		if call == 1 {

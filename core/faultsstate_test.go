@@ -98,29 +98,32 @@ func TestSpentRefreshTokenIsReplacedInTheStore(t *testing.T) {
 func TestCloseDuringASignIn(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		for _, takes := range []time.Duration{0, time.Hour} {
-			t.Run(fmt.Sprint("stored ", stored, ", ignores its context for ", takes), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					p, store := &spender{family: family{life: time.Hour}}, newShelf()
-					opts := &core.Options{UI: somebody(30 * time.Second)}
-					if stored {
-						opts.Store = store
-						require.NoError(t, core.New("api", p, opts).Init(t.Context()))
+			t.Run(
+				fmt.Sprint("stored ", stored, ", ignores its context for ", takes),
+				func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						p, store := &spender{family: family{life: time.Hour}}, newShelf()
+						opts := &core.Options{UI: somebody(30 * time.Second)}
+						if stored {
+							opts.Store = store
+							require.NoError(t, core.New("api", p, opts).Init(t.Context()))
+							time.Sleep(2 * time.Hour)
+							p.revoked = true
+						}
+						p.asked, p.signIn = make(chan struct{}), takes
+						s := core.New("api", p, opts)
+						var wg sync.WaitGroup
+						wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
+						<-p.asked
+						began := time.Now()
+						require.NoError(t, s.Close(t.Context()))
+						require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
+						wg.Wait()
 						time.Sleep(2 * time.Hour)
-						p.revoked = true
-					}
-					p.asked, p.signIn = make(chan struct{}), takes
-					s := core.New("api", p, opts)
-					var wg sync.WaitGroup
-					wg.Go(func() { require.ErrorIs(t, s.Init(t.Context()), core.CodeClosed) })
-					<-p.asked
-					began := time.Now()
-					require.NoError(t, s.Close(t.Context()))
-					require.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
-					wg.Wait()
-					time.Sleep(2 * time.Hour)
-					require.Equal(t, core.StateClosed, s.Status().State)
-				})
-			})
+						require.Equal(t, core.StateClosed, s.Status().State)
+					})
+				},
+			)
 		}
 	}
 }
@@ -136,7 +139,7 @@ func TestNobodyIsAskedWhileTheStoreIsBroken(t *testing.T) {
 			}
 			return nil
 		}}
-		p := &steered{authenticate: func(
+		p := &scriptedProvider{authenticate: func(
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			if call == 1 {
@@ -175,7 +178,7 @@ func TestNobodyIsAskedForAnAttemptThatHasEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &steered{authenticate: func(
+				p := &scriptedProvider{authenticate: func(
 					context.Context, int, core.Request,
 				) (core.Credential, error) {
 					time.Sleep(15 * time.Second) // it ignores its context
@@ -237,12 +240,12 @@ func TestCredentialOfAnInitThatWasClosed(t *testing.T) {
 // after its failures.
 func TestNewConfigurationBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := &steered{authenticate: func(
+		old := &scriptedProvider{authenticate: func(
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			return lasting("old", "refresh-of-old", time.Hour), nil
 		}}
-		p := &steered{authenticate: issuing(time.Hour)}
+		p := &scriptedProvider{authenticate: issuing(time.Hour)}
 		s := ready(t, old, nil)
 		s.Reconfigure(p, nil)
 		synctest.Wait()

@@ -158,7 +158,7 @@ func TestRecordThatWasRefused(t *testing.T) {
 func TestRecordWithoutRefreshStateIsNotMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newShelf()
-		p := &steered{authenticate: func(
+		p := &scriptedProvider{authenticate: func(
 			_ context.Context, call int, _ core.Request,
 		) (core.Credential, error) {
 			if call > 1 {
@@ -198,7 +198,7 @@ func TestRecordOfALaterVersion(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		store := shelfWith()
-		p := &steered{authenticate: issuing(time.Hour)}
+		p := &scriptedProvider{authenticate: issuing(time.Hour)}
 		s := core.New("api", p, &core.Options{Store: store})
 		require.NoError(t, s.Init(t.Context()))
 		require.True(t, p.requests[0].Previous.RefreshState.IsZero())

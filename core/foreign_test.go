@@ -24,7 +24,11 @@ func TestForeignOrigins(t *testing.T) {
 		}, nil
 	})
 	var log bytes.Buffer
-	s := core.New("x", p, &core.Options{Origins: []string{"https://API.example.com"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := core.New(
+		"x",
+		p,
+		&core.Options{Origins: []string{"https://API.example.com"}, Logger: slog.New(slog.NewTextHandler(&log, nil))},
+	)
 	require.NoError(t, s.Init(t.Context()))
 	_, err := s.Client().Get(elsewhere.URL)
 	require.ErrorIs(t, err, core.CodeOriginRefused)

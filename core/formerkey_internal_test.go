@@ -85,7 +85,7 @@ func TestLateAttemptDoesNotMoveTheFormerKey(t *testing.T) {
 			Store: store, StoreKey: "new", StoreFormerKey: "former",
 		})}}
 		a := &attempt{setup: s.setup, deadline: time.Now().Add(time.Minute)}
-		a.overdue.Store(late)
+		a.timedOut.Store(late)
 		require.Equal(t, !late, s.moveFormer(t.Context(), a))
 		require.Len(t, store.values, 1)
 		require.Contains(t, store.values, want)

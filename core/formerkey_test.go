@@ -125,7 +125,8 @@ func TestFormerKeyIsMovedOnce(t *testing.T) {
 				require.Equal(t, "new", store.has())
 				require.False(t, store.lost)
 				require.Equal(t, []string{
-					"load new", "lock new", "load new", "load former", "lock former", "load former", "save new", "delete former", "load new",
+					"load new", "lock new", "load new", "load former", "lock former", "load former",
+					"save new", "delete former", "load new",
 				}, store.steps[:9])
 				require.NoError(t, s.Close(t.Context()))
 
@@ -160,17 +161,23 @@ func TestFormerKeyOfTwoSessions(t *testing.T) {
 		require.Equal(t, "new", store.has())
 		require.Equal(t, 1, strings.Count(fmt.Sprint(store.steps), "delete former"))
 		signIns, renewals := f.counts()
-		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals}, "the refresh token was presented once")
+		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals},
+			"the refresh token was presented once")
 	})
 }
 
 // A store that fails while the record is moved loses nothing, and delays the
 // session within its limit.
 func TestFormerKeyFaults(t *testing.T) {
-	fails := func(context.Context) error { return core.Errorf(core.CodeUnavailable, "the disk is full") }
+	fails := func(context.Context) error {
+		return core.Errorf(core.CodeUnavailable, "the disk is full")
+	}
 	panics := func(context.Context) error { panic("x") }
 	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-	sleeps := func(context.Context) error { time.Sleep(time.Minute); return core.Errorf(core.CodeUnavailable, "late") }
+	sleeps := func(context.Context) error {
+		time.Sleep(time.Minute)
+		return core.Errorf(core.CodeUnavailable, "late")
+	}
 	for step, want := range map[string]struct {
 		has string // after the Init with the fault
 		err error  // of that Init; nil: the credential was taken
@@ -182,7 +189,9 @@ func TestFormerKeyFaults(t *testing.T) {
 		"delete former": {"both", nil},
 		"load new 3":    {"new", core.CodeUnavailable},
 	} {
-		for how, fault := range map[string]func(context.Context) error{"fails": fails, "panics": panics, "hangs": hangs, "sleeps": sleeps} {
+		for how, fault := range map[string]func(context.Context) error{
+			"fails": fails, "panics": panics, "hangs": hangs, "sleeps": sleeps,
+		} {
 			t.Run(step+" "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := &family{life: time.Hour}
@@ -210,7 +219,8 @@ func TestFormerKeyFaults(t *testing.T) {
 						require.Equal(t, "t1", bearing(t, s))
 					}
 					if step != "load new 3" {
-						require.Contains(t, log.String(), "session could not move its stored credential from its former key")
+						require.Contains(t, log.String(),
+							"session could not move its stored credential from its former key")
 					}
 					require.Equal(t, want.has, store.has())
 
@@ -252,17 +262,23 @@ func (s *safeText) String() string {
 // A record of the former key that is another session's stays there; SignOut
 // leaves it, too.
 func TestFormerKeyOfAnotherSession(t *testing.T) {
-	base := core.Options{Kind: "oauth2", Environment: core.QA, Origins: []string{"https://api.example.com"}}
+	base := core.Options{
+		Kind:        "oauth2",
+		Environment: core.QA,
+		Origins:     []string{"https://api.example.com"},
+	}
 	for name, c := range map[string]struct {
 		change func(o *core.Options) // of what the earlier version had
 		moved  bool
 	}{
-		"the same":      {func(*core.Options) {}, true},
-		"same scope":    {func(o *core.Options) { o.StoreScope = "acme" }, true},
-		"other scope":   {func(o *core.Options) { o.StoreScope = "other" }, false},
-		"other kind":    {func(o *core.Options) { o.Kind = "basic" }, false},
-		"environment":   {func(o *core.Options) { o.Environment = core.Prod }, false},
-		"other origins": {func(o *core.Options) { o.Origins = []string{"https://other.example"} }, false},
+		"the same":    {func(*core.Options) {}, true},
+		"same scope":  {func(o *core.Options) { o.StoreScope = "acme" }, true},
+		"other scope": {func(o *core.Options) { o.StoreScope = "other" }, false},
+		"other kind":  {func(o *core.Options) { o.Kind = "basic" }, false},
+		"environment": {func(o *core.Options) { o.Environment = core.Prod }, false},
+		"other origins": {
+			func(o *core.Options) { o.Origins = []string{"https://other.example"} }, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -270,7 +286,8 @@ func TestFormerKeyOfAnotherSession(t *testing.T) {
 				c.change(&opts)
 				store := withFormer(t, f, opts)
 				now := base
-				now.Store, now.StoreKey, now.StoreFormerKey, now.StoreScope = store, "new", "former", "acme"
+				now.Store, now.StoreScope = store, "acme"
+				now.StoreKey, now.StoreFormerKey = "new", "former"
 				s := core.New("api", f, &now)
 				err := s.Init(t.Context())
 				if c.moved {
@@ -362,7 +379,9 @@ func TestSignOutWhileTheFormerKeyIsMoved(t *testing.T) {
 
 // A former key with nothing stored costs one look, and no lock.
 func TestFormerKeyThatIsAbsent(t *testing.T) {
-	for name, former := range map[string]string{"nothing there": "former", "the same key": "new", "none": ""} {
+	for name, former := range map[string]string{
+		"nothing there": "former", "the same key": "new", "none": "",
+	} {
 		t.Run(name, func(t *testing.T) {
 			f := &family{life: time.Hour}
 			store := &cabinet{values: map[string]core.Secret{}, locks: map[string]chan struct{}{}}
@@ -437,8 +456,12 @@ func TestFormerKeyInUse(t *testing.T) {
 		meanwhile func(t *testing.T, s *core.Session)
 		want      string // "": a person must sign in
 	}{
-		"renews":    {func(t *testing.T, s *core.Session) { require.Equal(t, "t2", bearing(t, s)) }, "t2"},
-		"signs out": {func(t *testing.T, s *core.Session) { require.NoError(t, s.SignOut(t.Context())) }, ""},
+		"renews": {
+			func(t *testing.T, s *core.Session) { require.Equal(t, "t2", bearing(t, s)) }, "t2",
+		},
+		"signs out": {
+			func(t *testing.T, s *core.Session) { require.NoError(t, s.SignOut(t.Context())) }, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,17 +11,19 @@ import (
 
 // bearer is a credential that does not expire.
 func bearer(token string) core.Credential {
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}}}
+	return core.Credential{
+		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token)}},
+	}
 }
 
 // issuer is a provider that a test steers. Its tokens are t1, t2, …
 type issuer struct {
-	life  time.Duration // 0: no expiry
-	takes time.Duration
-	fail  atomic.Pointer[error]
-	deaf  bool // ignores its context
-	calls atomic.Int64
-	last  atomic.Pointer[core.Request]
+	life           time.Duration // 0: no expiry
+	takes          time.Duration
+	fail           atomic.Pointer[error]
+	ignoresContext bool
+	calls          atomic.Int64
+	last           atomic.Pointer[core.Request]
 }
 
 func (i *issuer) set(err error) {
@@ -39,7 +41,7 @@ func (i *issuer) Authenticate(ctx context.Context, req core.Request) (core.Crede
 		t := time.NewTimer(i.takes)
 		defer t.Stop()
 		done := ctx.Done()
-		if i.deaf {
+		if i.ignoresContext {
 			done = nil
 		}
 		select {

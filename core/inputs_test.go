@@ -218,8 +218,14 @@ func TestInputRefusedError(t *testing.T) {
 	}{
 		{core.CodeDenied, core.CodeDenied, "denied"},
 		{cause, core.CodeUnavailable, "unavailable: cause"},
-		{&core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Op: "x", Err: cause}, core.CodeDenied, "x: denied: cause; next attempt in 1s"},
-		{fmt.Errorf("so: %w", &core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Err: cause}), core.CodeDenied, "denied: so: denied: cause; next attempt in 1s; next attempt in 1s"},
+		{
+			&core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Op: "x", Err: cause},
+			core.CodeDenied, "x: denied: cause; next attempt in 1s",
+		},
+		{
+			fmt.Errorf("so: %w", &core.Error{Code: core.CodeDenied, RetryAfter: time.Second, Err: cause}),
+			core.CodeDenied, "denied: so: denied: cause; next attempt in 1s; next attempt in 1s",
+		},
 	} {
 		before := tc.err.Error()
 		err := core.InputRefused("subject", tc.err)

@@ -72,27 +72,29 @@ func TestLifetime(t *testing.T) {
 			at := func(mono, wall time.Duration) moment {
 				return moment{start.plus(mono), noon.Add(wall).UnixNano()}
 			}
-			require.Equal(t, start, l.born)
+			require.Equal(t, start, l.createdAt)
 			require.Equal(t, ageFresh, l.age(at(0, 0)))
 			if tc.stale == none {
-				require.Greater(t, l.stale, start.plus(200*365*24*time.Hour))
+				require.Greater(t, l.staleAt, start.plus(200*365*24*time.Hour))
 				require.Equal(t, ageFresh, l.age(at(1e6*time.Hour, 1e6*time.Hour)))
 				return
 			}
-			require.Equal(t, tc.stale, l.stale.until(start))
+			require.Equal(t, tc.stale, l.staleAt.sub(start))
 			require.Equal(t, ageFresh, l.age(at(tc.stale-1, 0)))
 			require.Equal(t, ageStale, l.age(at(tc.stale, 0)))
 			if tc.expired == none {
-				require.Equal(t, never, l.expired)
-				require.Equal(t, l.stale, l.next(start), "the wall clock does not matter")
+				require.Equal(t, never, l.expiresAt)
+				require.Equal(t, l.staleAt, l.nextCheck(start), "the wall clock does not matter")
 				return
 			}
 			require.Equal(t, ageStale, l.age(at(tc.expired-1, 0)))
 			require.Equal(t, ageExpired, l.age(at(tc.expired, 0)))
-			require.Equal(t, ageFresh, l.age(at(0, tc.expired-1)), "the machine slept, not for long")
+			require.Equal(t, ageFresh, l.age(at(0, tc.expired-1)),
+				"the machine slept, not for long")
 			require.Equal(t, ageExpired, l.age(at(0, tc.expired)), "the machine slept")
-			require.Equal(t, ageExpired, l.age(at(tc.expired, -time.Hour)), "the clock was set back")
-			require.Equal(t, min(l.stale, start.plus(wallCheck)), l.next(start))
+			require.Equal(t, ageExpired, l.age(at(tc.expired, -time.Hour)),
+				"the clock was set back")
+			require.Equal(t, min(l.staleAt, start.plus(wallCheckInterval)), l.nextCheck(start))
 		})
 	}
 }
@@ -102,10 +104,10 @@ func TestInstants(t *testing.T) {
 	require.Equal(t, never, (never - 1).plus(1))
 	require.Equal(t, never, (never - 1).plus(2))
 	require.Equal(t, never-1, (never - 2).plus(1))
-	require.EqualValues(t, 2, instant(3).until(1))
+	require.EqualValues(t, 2, instant(3).sub(1))
 	for d, want := range map[time.Duration]time.Duration{5: 5, 6: 6, 10: 9, 100: 90} {
 		require.Equal(t, want, jitter(d, func(d time.Duration) time.Duration { return d / 2 }), d)
 	}
-	require.Positive(t, mono())
-	require.InDelta(t, time.Now().UnixNano(), present().wall, float64(time.Minute))
+	require.Positive(t, monoNow())
+	require.InDelta(t, time.Now().UnixNano(), readClocks().wall, float64(time.Minute))
 }

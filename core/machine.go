@@ -8,11 +8,15 @@ import (
 )
 
 // machine decides what a session does next. It is pure: it holds no lock, starts
-// no goroutine, reads no clock and sends nothing. Every method is one event; what
-// the session must do about it is returned as effects, or as a verdict for a
-// caller. Session.mu guards it.
+// no goroutine, reads no clock and sends nothing, so that a test can visit every
+// state that it can reach (walk_test.go). Time, random numbers and options are
+// arguments. Every method is one event. What the session must do because of an
+// event is returned as effects, or as a verdict for a caller. Session.mu guards
+// the machine.
 //
-// Always, and after each event (the tests of the walk have them as code):
+// The following invariants hold before and after each event. The walk checks
+// them, and mutants_test.go shows for each one that the check finds a machine
+// which breaks it.
 //
 //  1. At most one attempt has not settled.
 //  2. An attempt settles once.
@@ -26,181 +30,228 @@ import (
 //  7. A refused credential is served again only while its refusal is tolerated,
 //     only to callers that see the API's answers, and never to a caller that
 //     waited for its replacement.
-//  8. After Close nothing is served, and what still arrives is released.
+//  8. After Close nothing is served, and a credential that still arrives is
+//     released.
 //  9. The end of the last block closes the session if and only if a block
 //     initialised it.
-//  10. No attempt begins before the wait after a failure has ended, but for the
-//     first Init after a failure, an audience that a lower one's Interactive does
-//     not bind, and a restoration, which asks nobody. A new configuration ends
-//     all waits.
-//  11. Every error that an attempt settles with says when the next one may be.
-//  12. A caller waits only for an attempt that has not settled, and that has a
-//     limit.
-//  13. An attempt that settles is reported with one event that ends it, and one
-//     that calls SignIn with the event SigningIn. SubjectChanged is reported if
-//     and only if a credential takes the place of one with another subject.
+//  10. No attempt begins before the wait after a failure has ended, except the
+//     first Init after a failure, an attempt for an audience that the Interactive
+//     of a lower one does not bind, and a restoration, which does not call the
+//     provider. A new configuration ends all waits.
+//  11. Every error that an attempt settles with says when the next attempt may be
+//     made.
+//  12. A caller waits only for an attempt that has not settled, and every attempt
+//     has a limit.
+//  13. An attempt that settles is reported with one event that ends it, and an
+//     attempt that calls SignIn with the event SigningIn. SubjectChanged is
+//     reported if and only if a credential replaces one with another subject.
 type machine struct {
-	state    lifecycle
-	refusal  refusedUse  // what refused may be used for
-	owned    bool        // a block initialised the session; the last block closes it
-	blocks   int32       // blocks inside Do
-	epoch    uint32      // how often Close ran, for an Init that it overtook
-	counts   counts      // for Status
-	current  *credential // what callers get
-	parked   *credential // obtained, but the caller whose Init asked for it had left
-	refused  *credential // the API refused it, and there is no other yet
-	attempt  *attempt    // it has not settled
-	stuck    *attempt    // it has settled, and the provider's call has not returned
-	failures *failures   // since the last success
-	refusals *spacing    // refusals in a row; nil: none
+	state   lifecycle
+	refusal refusedUse // what the credential in refused may be used for
+
+	// initByBlock says that a block initialised the session and nothing else has since:
+	// then the last block closes it. blocks counts the blocks inside Do.
+	initByBlock bool
+	blocks      int32
+
+	// epoch is how often Close ran. An Init that began in an earlier epoch fails, and
+	// what a settled attempt of an earlier epoch obtains is not used.
+	epoch  uint32
+	counts counts
+
+	// current is the credential that callers get, except for the cases of refused.
+	current *credential
+	// parked was obtained for an Init whose caller had left by then. The next Init
+	// takes it, so that what a person or an issuer was asked for is not lost.
+	parked *credential
+	// refused is the credential that the API refused, until another one replaces it.
+	refused *credential
+
+	// attempt has not settled. stuck has settled at its limit or was aborted, and the
+	// provider's call has not returned: until then that provider is not called again.
+	attempt *attempt
+	stuck   *attempt
+
+	// failures are those since the last success, and refusals those in a row. Both
+	// pace attempts; nil means that there is none.
+	failures *failures
+	refusals *refusalBackoff
 }
 
-// lifecycle is what Init and Close have made of a session. [State] is derived from
-// it and from the credential's age.
+// lifecycle says what Init and Close have made of a session. It is only a part of
+// what [State] tells: State also depends on the age of the credential, which
+// changes without an event, so that it is derived when somebody asks for it.
 type lifecycle uint8
 
 const (
 	lifeNew     lifecycle = iota // no Init has succeeded yet
 	lifeReady                    // initialised
-	lifeClosing                  // Close is at work
-	lifeClosed                   // Close has ended
+	lifeClosing                  // Close runs
+	lifeClosed                   // Close has returned
 )
 
-// refusedUse is what a refused credential may be used for.
+// refusedUse says what a refused credential may be used for. A refusal alone does
+// not prove that the credential is bad: an API may answer 401 for one of its
+// paths, or during an outage of its own. The outcome of the attempt to replace
+// the credential decides.
 type refusedUse uint8
 
 const (
 	refusalNone      refusedUse = iota // there is no refused credential
-	refusalOpen                        // the first attempt to replace it has not settled
-	refusalTolerated                   // that failed, which says nothing about the credential
-	refusalFinal                       // it will not be served again
+	refusalUndecided                   // the first attempt to replace it has not settled
+	refusalTolerated                   // that attempt failed and does not show that it is bad
+	refusalFinal                       // it is not served again
 )
 
+// counts are the numbers that Status shows. They never decide anything.
 type counts struct{ authentications, failures, refusals uint32 }
 
-// policy is what a setup says about the machine.
+// policy is what the machine needs to know of a setup. The machine never reads
+// the options itself, so that the walk can give it any combination of them.
 type policy struct {
 	setup     *setup
-	lazy      bool
-	keepFresh bool
-	timeout   time.Duration
-	random    func(time.Duration) time.Duration // below its argument
+	lazy      bool                              // Options.Lazy
+	keepFresh bool                              // Options.KeepFresh
+	timeout   time.Duration                     // Options.Timeout
+	random    func(time.Duration) time.Duration // below its argument, which is positive
 }
 
-// asker describes the caller that wants something.
-type asker struct {
-	who     audience
-	answers bool // it sees what the API answers, and has not waited for an attempt
-	gone    bool // its context has ended
+// caller describes the call that an event comes from.
+type caller struct {
+	audience audience
+	// seesAnswers: the caller sends the request itself and sees the API's answer, and
+	// it has not waited for an attempt. Only such a caller may get a refused credential.
+	seesAnswers  bool
+	contextEnded bool
 }
 
-// verdict is what a caller gets. Exactly one of serve, wait, sleep, closing and
-// err is set.
+// verdict is what a caller does next. Exactly one of serve, wait, sleep,
+// awaitClose and err is set; the effects are for the session and may accompany
+// any of them.
 type verdict struct {
-	serve   *credential
-	recheck instant // with serve: when to decide again
-	wait    *attempt
-	sleep   time.Duration
-	closing bool // wait until Close has ended
-	err     error
-	epoch   uint32
+	serve      *credential
+	recheckAt  instant // with serve: when to decide again
+	wait       *attempt
+	sleep      time.Duration
+	awaitClose bool // wait until Close has ended, and ask again
+	err        error
+	epoch      uint32 // of the machine at this event
 	effects
 }
 
-// effects is what the session does after an event, besides publishing current.
+// effects is what the session does after an event, in addition to publishing
+// current. The machine only names these actions, because each of them needs a
+// goroutine, a lock or the network.
 type effects struct {
 	start   *attempt    // run it
-	settled *attempt    // release its waiters
+	settled *attempt    // close its done channel, so that its callers continue
 	cancel  *attempt    // cancel its context
-	release *credential // it will not be used any more
-	events  []Event
+	release *credential // revoke or save it: the machine has dropped it
+	events  []Event     // report them
 }
 
 var (
-	errHeld   = Errorf(CodeNotInitialized, "call Init first")
-	errClosed = Errorf(CodeClosed, "call Init again")
-	errGone   = errors.New("the caller's context has ended")
+	errNotInitialized = Errorf(CodeNotInitialized, "call Init first")
+	errClosed         = Errorf(CodeClosed, "call Init again")
+	errContextEnded   = errors.New("the caller's context has ended")
 )
 
-// use is the event that a caller wants a credential.
-func (m *machine) use(at moment, p policy, by asker) verdict {
+// use is the event that a caller wants a credential. A stale credential is served
+// at once, so that callers do not pay for its renewal. Only an expired one makes
+// them wait.
+func (m *machine) use(at moment, p policy, by caller) verdict {
 	switch {
 	case m.state == lifeClosed || m.state == lifeClosing:
 		return verdict{err: errClosed}
 	case m.state == lifeNew && !p.lazy:
-		return verdict{err: errHeld}
+		return verdict{err: errNotInitialized}
 	}
+	// With Options.Lazy the first use takes a credential that an abandoned Init
+	// left.
 	if c := m.usable(at); c != nil {
-		m.admit(c, false)
+		m.makeReady(c, false)
 	}
-	if c := m.servable(by); c != nil && c.age(at) != ageExpired {
+	if c := m.servableTo(by); c != nil && c.age(at) != ageExpired {
 		return m.serve(at, p, by, c)
 	}
-	return m.obtain(at, p, by)
+	return m.waitOrBegin(at, p, by)
 }
 
-// servable returns the credential that a caller may get, whatever its age.
-func (m *machine) servable(by asker) *credential {
-	if m.current == nil && by.answers && m.refusal == refusalTolerated && m.refused.accepted.Load() {
+// servableTo returns the credential that a caller may get, whatever its age. A
+// tolerated refused credential is served only if the API has accepted it before,
+// and only to a caller that sees what the API answers: such a caller learns about
+// a second refusal, and the session does, too (invariant 7).
+func (m *machine) servableTo(by caller) *credential {
+	if m.current == nil && by.seesAnswers &&
+		m.refusal == refusalTolerated && m.refused.acceptedByAPI.Load() {
 		return m.refused
 	}
 	return m.current
 }
 
-// serve serves c. Unless it is fresh, an attempt to renew it starts if none is
-// under way.
-func (m *machine) serve(at moment, p policy, by asker, c *credential) verdict {
+// serve serves c and says when a caller has to ask again. Until then callers read
+// the published credential and do not enter the machine. Unless c is fresh, an
+// attempt to renew it starts, if none is under way and no wait forbids it.
+func (m *machine) serve(at moment, p policy, by caller, c *credential) verdict {
 	v := verdict{serve: c}
 	if c == m.current && c.setup == p.setup && c.age(at) == ageFresh {
-		v.recheck = c.next(at.mono)
+		v.recheckAt = c.nextCheck(at.mono)
 		return v
 	}
-	v.recheck = min(at.mono.plus(wallCheck), c.expired)
+	// A stale credential, or one of an earlier setup, is decided about again each
+	// second: the wall clock may have been set past its end by then.
+	v.recheckAt = min(at.mono.plus(wallCheckInterval), c.expiresAt)
 	if m.attempt == nil {
-		if m.failures.binding(at.mono, by.who) == nil {
-			v.effects, _ = m.begin(at, p, by.who, renewal)
+		if m.failures.binding(at.mono, by.audience) == nil {
+			v.effects, _ = m.begin(at, p, by.audience, purposeRenew)
 		}
 		if m.attempt == nil {
-			v.recheck = min(v.recheck, m.failures.end(at.mono, by.who))
+			// The renewal that a wait forbids now has to start when the wait
+			// ends.
+			v.recheckAt = min(v.recheckAt, m.failures.retryTime(at.mono, by.audience))
 		}
 	}
 	return v
 }
 
-// obtain lets a caller wait for the attempt under way, or for a new one.
-func (m *machine) obtain(at moment, p policy, by asker) verdict {
+// waitOrBegin makes a caller wait for the attempt that is under way or for a new
+// one. While a wait after a failure binds the caller, it gets the error of that
+// failure from memory, so that many callers do not become many requests.
+func (m *machine) waitOrBegin(at moment, p policy, by caller) verdict {
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	if err := m.failures.remembered(at.mono, by.who); err != nil {
+	if err := m.failures.currentError(at.mono, by.audience); err != nil {
 		return verdict{err: err}
 	}
-	return m.beginFor(at, p, by, renewal)
+	return m.beginAndWait(at, p, by, purposeRenew)
 }
 
-// beginFor starts an attempt that a caller waits for.
-func (m *machine) beginFor(at moment, p policy, by asker, to purpose) verdict {
-	if by.gone {
-		return verdict{err: errGone}
+// beginAndWait starts an attempt that a caller waits for. A caller whose context
+// has ended does not start one: it would not take the outcome.
+func (m *machine) beginAndWait(at moment, p policy, by caller, purpose purpose) verdict {
+	if by.contextEnded {
+		return verdict{err: errContextEnded}
 	}
-	fx, err := m.begin(at, p, by.who, to)
+	fx, err := m.begin(at, p, by.audience, purpose)
 	if err != nil {
 		return verdict{err: err, effects: fx}
 	}
 	return verdict{wait: m.attempt, effects: fx}
 }
 
-// init is the event that a caller wants the session to be ready. epoch is nil
-// the first time that the caller asks; afterwards it is what the verdict said
-// then. With block, a block asks.
-func (m *machine) init(at moment, p policy, by asker, block bool, epoch *uint32) verdict {
-	return m.since(epoch, func() verdict { return m.initNow(at, p, by, block) })
+// init is the event that a caller wants the session to be ready. asBlock says
+// that the call begins a block of Do. epoch is nil the first time that the call
+// asks; afterwards it is the epoch of the first verdict.
+func (m *machine) init(at moment, p policy, by caller, asBlock bool, epoch *uint32) verdict {
+	return m.unlessClosedSince(epoch, func() verdict { return m.initThisEpoch(at, p, by, asBlock) })
 }
 
-// since returns the verdict of an event, unless Close ran since the call that it
-// belongs to began. epoch is nil the first time that the call asks; afterwards it
-// is what the verdict said then.
-func (m *machine) since(epoch *uint32, event func() verdict) verdict {
+// unlessClosedSince returns the verdict of an event, or errClosed if Close has
+// run since the call began that the event belongs to. Without this check an Init
+// that waited while Close ran would open the session again, although Close came
+// last.
+func (m *machine) unlessClosedSince(epoch *uint32, event func() verdict) verdict {
 	if epoch != nil && *epoch != m.epoch {
 		return verdict{err: errClosed, epoch: m.epoch}
 	}
@@ -209,78 +260,84 @@ func (m *machine) since(epoch *uint32, event func() verdict) verdict {
 	return v
 }
 
-func (m *machine) initNow(at moment, p policy, by asker, block bool) verdict {
+// initThisEpoch is init after the check of the epoch.
+func (m *machine) initThisEpoch(at moment, p policy, by caller, asBlock bool) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if c := m.usable(at); c != nil {
-		m.admit(c, block)
-		m.owned = m.owned && block
+		m.makeReady(c, asBlock)
+		// An Init outside a block takes the session over: it stays open after the
+		// last block. A block never does the opposite (invariant 9).
+		m.initByBlock = m.initByBlock && asBlock
 		return verdict{serve: c}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	switch wait, err := m.failures.initWait(at.mono, by.audience, p.timeout); {
 	case err != nil:
 		return verdict{err: err}
 	case wait > 0:
 		return verdict{sleep: wait}
 	}
-	return m.beginFor(at, p, by, renewal)
+	return m.beginAndWait(at, p, by, purposeRenew)
 }
 
 // restore is the event that a caller wants the session to be ready with what the
-// store has. A restoration that found nothing makes it no wiser, and it does not
-// ask again.
-func (m *machine) restore(at moment, p policy, by asker) verdict {
+// store has. The attempt is for nobody and is not delayed by earlier failures,
+// because it calls neither the provider nor a person.
+func (m *machine) restore(at moment, p policy, by caller) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if c := m.usable(at); c != nil {
-		m.admit(c, false)
+		m.makeReady(c, false)
 		return verdict{serve: c}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	by.who = nobody
-	return m.beginFor(at, p, by, restoration)
+	by.audience = nobody
+	return m.beginAndWait(at, p, by, purposeRestore)
 }
 
 // renew is the event that a caller wants a new credential although the current
 // one may be fresh.
-func (m *machine) renew(at moment, p policy, by asker) verdict {
+func (m *machine) renew(at moment, p policy, by caller) verdict {
 	switch m.state {
 	case lifeClosed, lifeClosing:
 		return verdict{err: errClosed}
 	case lifeNew:
-		return verdict{err: errHeld}
+		return verdict{err: errNotInitialized}
 	}
-	return m.obtain(at, p, by)
+	return m.waitOrBegin(at, p, by)
 }
 
-// signIn is the event that a caller wants a person to sign in, whatever there is
-// already. The current credential stays until there is another. An attempt under
-// way is waited for first; then the caller asks again.
-func (m *machine) signIn(at moment, p policy, by asker) verdict {
+// signIn is the event that a caller wants a person to sign in, whether or not
+// there is a credential. The current credential stays until another one replaces
+// it. If an attempt is under way, the caller waits for it and asks again, because
+// the provider is never called twice at a time (invariant 4).
+func (m *machine) signIn(at moment, p policy, by caller) verdict {
 	if m.state == lifeClosing {
-		return verdict{closing: true}
+		return verdict{awaitClose: true}
 	}
 	if m.attempt != nil {
 		return verdict{wait: m.attempt}
 	}
-	by.who = person
-	switch wait, err := m.failures.initWait(at.mono, by.who, p.timeout); {
+	by.audience = person
+	switch wait, err := m.failures.initWait(at.mono, by.audience, p.timeout); {
 	case err != nil:
 		return verdict{err: err}
 	case wait > 0:
 		return verdict{sleep: wait}
 	}
-	return m.beginFor(at, p, by, personal)
+	return m.beginAndWait(at, p, by, purposeSignIn)
 }
 
-// usable returns a credential with which the session is ready, or nil.
+// usable returns a credential with which the session is ready or can become
+// ready, or nil. A parked credential counts only while the session is not ready
+// (invariant 3).
 func (m *machine) usable(at moment) *credential {
 	c := m.current
 	if m.state != lifeReady {
@@ -292,30 +349,37 @@ func (m *machine) usable(at moment) *credential {
 	return c
 }
 
-// admit makes the session ready with c, unless it is ready.
-func (m *machine) admit(c *credential, block bool) {
+// makeReady makes the session ready with c, unless it is ready already. Whether a
+// block did it decides who closes the session (invariant 9).
+func (m *machine) makeReady(c *credential, asBlock bool) {
 	if m.state == lifeReady {
 		return
 	}
-	m.state, m.current, m.parked, m.owned = lifeReady, c, nil, block
+	m.state, m.current, m.parked, m.initByBlock = lifeReady, c, nil, asBlock
 }
 
-// begin begins an attempt. It fails if the provider has not returned from an
-// earlier call: a second one would help nobody.
-func (m *machine) begin(at moment, p policy, who audience, to purpose) (effects, error) {
-	a := &attempt{setup: p.setup, who: who, purpose: to, epoch: m.epoch}
-	a.have, a.req = m.request(p.setup)
-	if m.stuck != nil && m.stuck.setup == p.setup && to != restoration {
+// begin begins an attempt. It fails if the provider of the same setup has not
+// returned from the call of an earlier attempt: a second call would most likely
+// hang as well, and goroutines would pile up (invariant 4). A restoration does
+// not call the provider, so that it is not affected. The failure counts like one
+// of the provider, so that callers do not try again at once.
+func (m *machine) begin(at moment, p policy, who audience, purpose purpose) (effects, error) {
+	a := &attempt{setup: p.setup, audience: who, purpose: purpose, epoch: m.epoch}
+	a.previous, a.request = m.buildRequest(p.setup)
+	if m.stuck != nil && m.stuck.setup == p.setup && purpose != purposeRestore {
 		err := Errorf(CodeUnavailable, "the provider has not returned from an earlier call")
-		fx := m.fail(at, p, a, err)
+		fx := m.recordFailure(at, p, a, err)
 		return fx, a.err
 	}
 	m.attempt = a
 	return effects{start: a}, nil
 }
 
-// request returns what the session has, and what it would ask the provider.
-func (m *machine) request(u *setup) (*credential, Request) {
+// buildRequest returns the credential that the session has, and what it asks the
+// provider. Only the provider that made a credential is given it as Previous: a
+// new configuration must not receive the refresh token of the old one (invariant
+// 8).
+func (m *machine) buildRequest(cfg *setup) (*credential, Request) {
 	have, reason := m.current, ReasonExpiring
 	if have == nil {
 		have = m.parked
@@ -324,38 +388,44 @@ func (m *machine) request(u *setup) (*credential, Request) {
 		have, reason = m.refused, ReasonRejected
 	}
 	req := Request{Reason: ReasonInitial}
-	if have != nil && have.setup == u {
+	if have != nil && have.setup == cfg {
 		req = Request{Reason: reason, Previous: have.cred}
 	}
+	// Only the first attempt may repeat requests by itself. After a failure the
+	// session's own waits pace the requests; both together would multiply them.
 	req.MayRetry = m.failures == nil
 	return have, req
 }
 
-// fail notes that an attempt failed, and when the next one may be made.
-func (m *machine) fail(at moment, p policy, a *attempt, err error) effects {
+// recordFailure keeps the error of an attempt and computes when the next one may
+// be made. The error carries that time, too, so that a caller that handles it
+// knows how long to wait (invariant 11).
+func (m *machine) recordFailure(at moment, p policy, a *attempt, err error) effects {
 	op := "renew"
-	if a.req.Reason == ReasonInitial {
+	if a.request.Reason == ReasonInitial {
 		op = "init"
 	}
 	e := a.setup.annotate(err, op).(*Error)
 	m.counts.failures++
-	m.failures = m.failures.add(at.mono, e, a.who, p.random)
-	e.RetryAfter = m.failures.byCode[m.failures.last].until.until(at.mono)
+	m.failures = m.failures.add(at.mono, e, a.audience, p.random)
+	e.RetryAfter = m.failures.byCode[m.failures.last].retryAt.sub(at.mono)
 	a.err = e
-	return effects{events: []Event{a.event(EventFailed)}}
+	return effects{events: []Event{a.newEvent(EventFailed)}}
 }
 
-// event returns an event about the attempt. If it has failed, the event says how.
-func (a *attempt) event(kind EventType) Event {
-	ev := Event{Type: kind, Reason: a.req.Reason, Subject: a.have.subject()}
+// newEvent returns an event about the attempt. If the attempt has failed, the
+// event has its error; errSuperseded is internal and is not shown.
+func (a *attempt) newEvent(kind EventType) Event {
+	ev := Event{Type: kind, Reason: a.request.Reason, Subject: a.previous.subject()}
 	if a.err != nil && !errors.Is(a.err, errSuperseded) {
 		ev.Code, ev.Err = CodeOf(a.err), a.err
 	}
 	return ev
 }
 
-// leftover returns the credential that is not current, if there is one.
-func (m *machine) leftover() *credential {
+// parkedOrRefused returns the credential that the session has but does not serve
+// as current, if there is one. Both cannot exist at a time (invariant 3).
+func (m *machine) parkedOrRefused() *credential {
 	if m.parked != nil {
 		return m.parked
 	}

@@ -20,7 +20,8 @@ func TestWalk(t *testing.T) {
 			if r.violation != nil {
 				t.Fatal(r.violation)
 			}
-			t.Logf("%d states, %d edges, %d events deep, %.1f s", r.states, r.edges, r.depth, r.took.Seconds())
+			t.Logf("%d states, %d edges, %d events deep, %.1f s", r.states, r.edges, r.depth,
+				r.took.Seconds())
 			if r.depth < 14 {
 				t.Errorf("the walk is only %d events deep", r.depth)
 			}

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Options configure a [Session]. Nil and the zero value are the recommended
-// defaults. A session copies them; the caller's value is never written to.
+// Options configure a [Session]. Nil and the zero value are the recommended defaults. A
+// session copies them and never writes to the caller's value.
 type Options struct {
-	// Kind is the provider's kind, for errors, logs and Status.
+	// Kind is the provider's kind, for errors, logs and Status. Empty: unknown.
 	Kind string
 	// Facade reports whether the kind has a facade, a package of its own with
 	// calls to the API, such as gs: then the sessions of the kind have one slot of
@@ -21,17 +21,18 @@ type Options struct {
 	// no slot yet. Package registry fills it from [Info].Facade. Nil: the kind has
 	// none, and the slot belongs to the session's name.
 	Facade func() bool
-	// Environment is for Status and logs; the provider has been opened with it.
+	// Environment is the one that the provider was opened with, for errors, logs
+	// and Status. Empty: none.
 	Environment Environment
 	// Origins are where the credential may go, as "https://api.example.com".
 	// They take the place of those that the provider names. Empty: the
 	// provider's; if it names none either, the hosts that callers name.
 	Origins []string
-	// Lazy authenticates on first use. False: use before Init is
+	// Lazy authenticates on first use. False: a use before Init is
 	// [CodeNotInitialized].
 	Lazy bool
-	// KeepFresh renews also while nobody asks, so that the first call after a
-	// pause does not wait.
+	// KeepFresh renews the credential also while no request uses it, so that the
+	// first call after a pause does not wait. False: only requests cause renewals.
 	KeepFresh bool
 	// Early is how long before its expiry a credential is renewed, at most
 	// half of its lifetime. Zero or less: a tenth of the lifetime, at most
@@ -43,39 +44,38 @@ type Options struct {
 	// AllowHTTP lets the credential go over plain HTTP to hosts other than
 	// the loopback ones, which are always allowed.
 	AllowHTTP bool
-	// NoReplay hands a refusal, such as a 401, back to the caller instead of
-	// repeating the request once with a renewed credential.
+	// NoReplay returns a refusal, such as a 401, to the caller instead of repeating
+	// the request once with a renewed credential.
 	NoReplay bool
 	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
 	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check
 	// reports others. Nil: none.
 	RefusedStatus []int
-	// UI lets a provider talk to a person. Nil: what needs a person is
-	// answered with [CodeInteractive].
+	// UI lets a provider ask a person. Nil: if a person is needed, the error is
+	// [CodeInteractive].
 	UI *UI
-	// AskOnlyOnSignIn keeps the session from asking a person by itself: only
-	// [Session.SignIn] does, and everything else is answered with [CodeInteractive].
-	// A helper or a broker that has a UI sets it. False: any caller may cause a
-	// sign-in.
+	// AskOnlyOnSignIn restricts questions to a person to [Session.SignIn]: every other call
+	// returns [CodeInteractive]. A helper or a broker that has a UI sets it. False: any
+	// caller may cause a sign-in.
 	AskOnlyOnSignIn bool
-	// Store keeps the session's credential beyond the process, and for other
-	// processes (see [Store]). Nil: in memory only.
+	// Store keeps the session's credential for later and other processes (see
+	// [Store]). Nil: it is in memory only.
 	Store Store
 	// StoreKey names the credential in Store. Sessions of one key share it.
 	// Empty: the session's name, with "-" and StoreScope if that is set.
 	StoreKey string
 	// StoreScope tells apart what may be stored for sessions of one name, such as
 	// the account or the issuer; any text will do. A stored credential of another
-	// StoreScope, Provider or Environment is neither taken nor overwritten nor
+	// StoreScope, Kind or Environment is neither used nor overwritten nor
 	// deleted, and Init then returns [CodeBadConfig]. It is part of the key if
-	// StoreKey is empty, so that such a credential is not even looked at. Package
+	// StoreKey is empty, so that such a credential is not even read. Package
 	// registry fills it with a hash of the kind, the environment and the settings
 	// that identify an account. Empty: no scope.
 	StoreScope string
 	// StoreFormerKey is the key that an earlier version of the program used in
 	// Store. If nothing is stored under the key of the session, what is stored
 	// under StoreFormerKey is moved there once. If it is another session's, by
-	// its Provider, Environment, StoreScope or origins, or if the store fails, it
+	// its Kind, Environment, StoreScope or origins, or if the store fails, it
 	// stays where it is and the session continues as if it had none. SignOut
 	// ends what is stored under either key. Package registry fills it. Empty, or
 	// the key of the session: there was no other key.
@@ -99,7 +99,7 @@ type Options struct {
 	// made in its process and do not. If the function returns nil or panics, the
 	// requests fail as [CodeBadConfig]. Nil: the requests are not wrapped.
 	AuthTransport func(base http.RoundTripper) http.RoundTripper
-	// Logger receives what an operator wants to know: renewals and waits at Debug,
+	// Logger receives log records for operators: renewals and waits at Debug,
 	// sign-ins at Info, failures and changes of the subject at Warn. Nil: nothing
 	// is logged.
 	Logger *slog.Logger
@@ -114,11 +114,13 @@ type Options struct {
 	// Begin runs on the goroutine of that caller, before the caller waits for the
 	// attempt, and without a lock: it may call any method of the session. If a
 	// timer, another attempt or a session that needs the credential starts the
-	// attempt, it runs on a goroutine of its own, and for [Session.Reject] and [Session.Reconfigure] on the caller's, all
-	// with a background context or, for another session, that of its attempt. An attempt waits 100 ms for it and then starts
-	// without the values. A Begin that does not return holds the caller that runs
-	// it, which cannot be released, and nobody else. One that panics, returns nil
-	// or ends its goroutine (runtime.Goexit) gives no values. Nil: no calls.
+	// attempt, it runs on a goroutine of its own, and for [Session.Reject] and
+	// [Session.Reconfigure] on the caller's. The context is a background one or, for
+	// another session, that of its attempt. An attempt waits 100 ms for Begin and
+	// then starts without the values. A Begin that does not return holds the caller
+	// that runs it, which cannot be released, and nobody else. One that panics,
+	// returns nil or ends its goroutine (runtime.Goexit) gives no values. Nil: no
+	// calls.
 	Begin func(ctx context.Context, ev Event) context.Context
 	// Observe is called after each event, in their order, one call at a time and
 	// outside of all locks. The callers of the session have their answers by then,
@@ -140,9 +142,9 @@ func (o *Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Check reports what is wrong with o, as [Session.Init] would: [CodeBadConfig] for
-// an origin that is none, for an input that is nil, and for a number in
-// RefusedStatus that is no status of an error. Nil is good.
+// Check returns the error with [CodeBadConfig] that [Session.Init] would return for o: for a
+// malformed origin, for an input that is nil, and for a number in RefusedStatus that is not
+// the status of an error. For nil it returns nil.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil

@@ -11,10 +11,10 @@ import (
 
 // origin is a scheme, host and port (RFC 6454 §4), normalised.
 type origin struct {
-	scheme string
-	full   string // host:port, lower case
-	short  string // without the port where it is the scheme's own
-	text   string // scheme://short
+	scheme   string
+	hostPort string // host:port, lower case
+	host     string // hostPort, without the scheme's default port
+	text     string // scheme://host
 }
 
 // parseOrigin reads "https://api.example.com" or "https://[::1]:8443". A
@@ -23,11 +23,12 @@ func parseOrigin(s string) (origin, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 		u.Path != "" && u.Path != "/" {
-		return origin{}, fmt.Errorf("%q is not an origin, such as \"https://api.example.com\"", clip(s))
+		return origin{}, fmt.Errorf(`%q is not an origin, such as "https://api.example.com"`,
+			printable(s))
 	}
 	o, ok := originOf(u)
 	if !ok {
-		return origin{}, fmt.Errorf("origin %q: want https or http", clip(s))
+		return origin{}, fmt.Errorf("origin %q: want https or http", printable(s))
 	}
 	return o, nil
 }
@@ -66,20 +67,20 @@ func originOf(u *url.URL) (origin, bool) {
 	if host == "" || strings.Contains(host, ":") && u.Host[0] != '[' {
 		return origin{}, false
 	}
-	o := origin{scheme: scheme, full: net.JoinHostPort(host, port)}
-	o.short = o.full
+	o := origin{scheme: scheme, hostPort: net.JoinHostPort(host, port)}
+	o.host = o.hostPort
 	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		o.short = strings.TrimSuffix(o.full, ":"+port)
+		o.host = strings.TrimSuffix(o.hostPort, ":"+port)
 	}
 	// The percent sign is before the zone of an address (RFC 6874 §2).
-	o.text = scheme + "://" + strings.Replace(o.short, "%", "%25", 1)
+	o.text = scheme + "://" + strings.Replace(o.host, "%", "%25", 1)
 	return o, true
 }
 
-// lowerASCII lowers A to Z alone. The whole of Unicode would make two hosts
-// one that are dialled as two: it lowers İ to i, IDNA (RFC 5895) does not.
+// lowerASCII maps A to Z to lower case. Unicode's mapping would make two different
+// hosts equal: it maps İ to i, and IDNA (RFC 5895) does not.
 func lowerASCII(s string) string {
-	out := []byte(s) // by the byte: what is no UTF-8 stays what it is
+	out := []byte(s) // by bytes, so that invalid UTF-8 is not changed
 	for i, c := range out {
 		if 'A' <= c && c <= 'Z' {
 			out[i] = c + 'a' - 'A'
@@ -112,14 +113,14 @@ func (o *origin) matches(u *url.URL) bool {
 	if u.Scheme != o.scheme && httpScheme(u.Scheme) != o.scheme {
 		return false
 	}
-	if u.Host == o.short || u.Host == o.full {
+	if u.Host == o.host || u.Host == o.hostPort {
 		return true
 	}
 	if isCommonHost(u.Host) {
 		return false
 	}
 	other, ok := originOf(u)
-	return ok && other.full == o.full
+	return ok && other.hostPort == o.hostPort
 }
 
 // isCommonHost reports whether host is a name or an IPv4 address in lower case,
@@ -137,8 +138,8 @@ func isCommonHost(host string) bool {
 	return host != ""
 }
 
-// heads reports whether uri begins with the origin, as gRPC spells it.
-func (o *origin) heads(uri string) bool {
+// startsURI reports whether uri begins with the origin, as gRPC spells it.
+func (o *origin) startsURI(uri string) bool {
 	n := len(o.text)
 	return len(uri) > n && uri[n] == '/' && uri[:n] == o.text
 }
@@ -147,9 +148,9 @@ func sameOrigin(a, b *url.URL) bool {
 	if a.Scheme == b.Scheme && a.Host == b.Host {
 		return true
 	}
-	x, ok := originOf(a)
-	y, also := originOf(b)
-	return ok && also && x.scheme == y.scheme && x.full == y.full
+	x, okA := originOf(a)
+	y, okB := originOf(b)
+	return okA && okB && x.scheme == y.scheme && x.hostPort == y.hostPort
 }
 
 // isLoopback reports whether u names this machine by a loopback address or by
@@ -163,34 +164,28 @@ func isLoopback(u *url.URL) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// mayCarry reports whether a credential may go to u at all: over TLS, or to
-// this machine, or over plain HTTP where that is allowed.
-func mayCarry(u *url.URL, allowHTTP bool) bool {
+// MayCarry reports whether a credential may be sent to u: over TLS, to this machine
+// (a loopback address or the name localhost), or, with allowHTTP, over plain HTTP. u
+// must not be nil. It is for package providerhttp and for providers that open their
+// own connections.
+func MayCarry(u *url.URL, allowHTTP bool) bool {
 	return httpScheme(u.Scheme) == "https" || allowHTTP || isLoopback(u)
 }
 
-// where names a URL in an error: scheme, host and port, nothing else.
-func where(u *url.URL) string {
+// OriginText returns the scheme, host and port of u, for errors. For nil it returns
+// "no URL".
+func OriginText(u *url.URL) string {
 	if u == nil {
 		return "no URL"
 	}
-	return clip(u.Scheme + "://" + u.Host)
+	return printable(u.Scheme + "://" + u.Host)
 }
-
-// MayCarry reports whether a credential may go to u at all: over TLS, to this
-// machine (a loopback address or the name localhost), or over plain HTTP if
-// allowHTTP. It is for package providerhttp and for providers that dial by
-// themselves.
-func MayCarry(u *url.URL, allowHTTP bool) bool { return mayCarry(u, allowHTTP) }
-
-// OriginText names u in an error: scheme, host and port, nothing else.
-func OriginText(u *url.URL) string { return where(u) }
 
 // Environment names a deployment of an API, such as production or QA. Names
 // are compared exactly.
 type Environment string
 
-// The environments that most APIs have. Others are whatever the user names.
+// The environments that most APIs have. A configuration may name any others.
 const (
 	Dev  Environment = "dev"
 	QA   Environment = "qa"

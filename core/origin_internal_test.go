@@ -31,7 +31,7 @@ func FuzzOriginMatches(f *testing.F) {
 		other, ok := originOf(u)
 		for i := range origins {
 			o := &origins[i]
-			want := ok && other.scheme == o.scheme && other.full == o.full
+			want := ok && other.scheme == o.scheme && other.hostPort == o.hostPort
 			require.Equal(t, want, o.matches(u), "%s and %s://%s", o.text, scheme, host)
 		}
 	})

@@ -23,11 +23,11 @@ import (
 type OriginIndex struct {
 	sessions iter.Seq[*Session]
 
-	mu       sync.RWMutex // guards all below; locked before Session.mu
-	epoch    uint64       // of the last update, plus one; zero: there was none
-	all      []*indexed
-	byOrigin map[originKey][]*indexed
-	unknown  int // sessions that have no origins
+	mu             sync.RWMutex // guards all below; locked before Session.mu
+	epoch          uint64       // of the last update, plus one; zero: there was none
+	all            []*indexed
+	byOrigin       map[originKey][]*indexed
+	withoutOrigins int // sessions that have no origins
 }
 
 // indexed is a session in an index, with the origins under which it is found.
@@ -68,19 +68,21 @@ func (x *OriginIndex) Find(u *url.URL) (*Session, error) {
 		names[i] = in.session.Name()
 	}
 	slices.Sort(names)
-	return nil, Errorf(CodeBadConfig, "%d sessions have the origin %s: %s: use one of them by its name",
-		len(found), where(u), listNames(names))
+	return nil, Errorf(CodeBadConfig,
+		"%d sessions have the origin %s: %s: use one of them by its name",
+		len(found), OriginText(u), listNames(names))
 }
 
 func (x *OriginIndex) notFound(u *url.URL) error {
 	x.mu.RLock()
-	n, unknown := len(x.all), x.unknown
+	n, without := len(x.all), x.withoutOrigins
 	x.mu.RUnlock()
 	hint := ""
-	if unknown > 0 {
-		hint = fmt.Sprintf(" (%d of them have no origins, or none before Init)", unknown)
+	if without > 0 {
+		hint = fmt.Sprintf(" (%d of them have no origins, or none before Init)", without)
 	}
-	return Errorf(CodeOriginRefused, "%s is none of the origins of the %d sessions%s", where(u), n, hint)
+	return Errorf(CodeOriginRefused, "%s is none of the origins of the %d sessions%s",
+		OriginText(u), n, hint)
 }
 
 // lookup returns the sessions for u. ok reports whether the index is up to date.
@@ -90,7 +92,7 @@ func (x *OriginIndex) lookup(u *url.URL) (found []*indexed, ok bool) {
 	if u != nil {
 		if found = x.byOrigin[originKey{httpScheme(u.Scheme), u.Host}]; found == nil {
 			if o, ok := originOf(u); ok {
-				found = x.byOrigin[originKey{o.scheme, o.full}]
+				found = x.byOrigin[originKey{o.scheme, o.hostPort}]
 			}
 		}
 	}
@@ -98,7 +100,7 @@ func (x *OriginIndex) lookup(u *url.URL) (found []*indexed, ok bool) {
 		return found, false
 	}
 	for _, in := range found { // one may have ended since, without a new epoch
-		if !in.upToDate(in.session.knownOrigins()) {
+		if !in.upToDate(in.session.currentOrigins()) {
 			return found, false
 		}
 	}
@@ -125,11 +127,11 @@ func (x *OriginIndex) update() {
 		x.sessions = nil
 	}
 	x.epoch = originsEpoch.Load() + 1 // before the origins are read: a later change counts again
-	x.unknown = 0
+	x.withoutOrigins = 0
 	for _, in := range x.all {
-		origins := in.session.knownOrigins()
+		origins := in.session.currentOrigins()
 		if len(origins) == 0 {
-			x.unknown++
+			x.withoutOrigins++
 		}
 		if in.upToDate(origins) {
 			continue
@@ -166,20 +168,20 @@ func (in *indexed) keys() iter.Seq[originKey] {
 	return func(yield func(originKey) bool) {
 		for i := range in.origins {
 			o := &in.origins[i]
-			if !yield(originKey{o.scheme, o.full}) {
+			if !yield(originKey{o.scheme, o.hostPort}) {
 				return
 			}
-			if o.short != o.full && !yield(originKey{o.scheme, o.short}) {
+			if o.host != o.hostPort && !yield(originKey{o.scheme, o.host}) {
 				return
 			}
 		}
 	}
 }
 
-// knownOrigins returns where the session's requests may go, as far as that is
-// known before it has authenticated. Empty: nothing is known, or it has none.
-func (s *Session) knownOrigins() []origin {
-	if l := s.live.Load(); l != nil {
+// currentOrigins returns the origins of the credential, also of one that the API refused,
+// otherwise those of the options. Empty: there are none, or none before Init.
+func (s *Session) currentOrigins() []origin {
+	if l := s.published.Load(); l != nil {
 		return l.origins()
 	}
 	s.mu.Lock()

@@ -39,14 +39,16 @@ func TestOriginsEpoch(t *testing.T) {
 			}
 			step(tc.changes, func() { require.NoError(t, s.Init(t.Context())) })
 			step(false, func() { require.NoError(t, s.Renew(t.Context())) })
-			step(tc.changes, func() { s.Reject(s.live.Load().cred, ""); require.NoError(t, s.Init(t.Context())) })
+			step(tc.changes,
+				func() { s.Reject(s.published.Load().cred, ""); require.NoError(t, s.Init(t.Context())) })
 			step(tc.changes, func() { require.NoError(t, s.Close(t.Context())) })
 			require.NoError(t, s.Init(t.Context()))
 			step(true, func() { s.Reconfigure(tc.provider, &Options{Origins: []string{two}}) })
 			return as
 		}
 		t.Run(name, func(t *testing.T) {
-			require.Eventually(t, func() bool { return lives(t) }, 5*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return lives(t) }, 5*time.Second,
+				10*time.Millisecond)
 		})
 	}
 }

@@ -29,8 +29,8 @@ func (c Credential) Token() (token Secret, ok bool) {
 // Authorization header holds in the scheme Basic (RFC 7617 §2). Servers that do
 // not speak HTTP, such as Redis, PostgreSQL or an SMTP server, take them apart. One
 // of them may be empty. ok is false if c has no such header, has another scheme, or
-// if the header is no user name and password without control characters, which RFC
-// 7617 does not allow.
+// if the header cannot be decoded or contains control characters, which RFC 7617
+// does not allow.
 //
 // As for [Credential.Token], ask for each connection.
 func (c Credential) UserPassword() (user, password Secret, ok bool) {
@@ -38,11 +38,11 @@ func (c Credential) UserPassword() (user, password Secret, ok bool) {
 	if !ok {
 		return Secret{}, Secret{}, false
 	}
-	name, word, ok := parseUserPassword(value)
+	name, secret, ok := parseUserPassword(value)
 	if !ok {
 		return Secret{}, Secret{}, false
 	}
-	return NewSecret(name), NewSecret(word), true
+	return NewSecret(name), NewSecret(secret), true
 }
 
 // authorization returns what follows a scheme in the Authorization header of c.

@@ -8,33 +8,33 @@ import (
 	"slices"
 )
 
-// permit decides whether the credential goes on r: yes; no, but the request
-// may go on without it; or an error.
+// permit reports whether the credential may be put on r. False without an error: r is
+// the request of a redirect, and is sent without the credential.
 func (s sender) permit(l *credential, r *http.Request) (bool, error) {
 	if r.URL == nil {
-		return false, nil // the base says what is wrong
+		return false, nil // the transport reports the error
 	}
-	secure := r.URL.Scheme == "https" || mayCarry(r.URL, l.setup.opts.AllowHTTP)
+	secure := r.URL.Scheme == "https" || MayCarry(r.URL, l.setup.opts.AllowHTTP)
 	if r.Response != nil {
-		return secure && isPath(r.URL.Opaque) && l.coversHost(r) && l.stayed(r), nil
+		return secure && isPath(r.URL.Opaque) && l.coversHost(r) && l.redirectsStayed(r), nil
 	}
 	switch {
 	case !l.covers(r.URL):
-		return false, s.refuseOrigin(l, "%s is none of the session's origins", where(r.URL))
+		return false, s.originRefused(l, "%s is none of the session's origins", OriginText(r.URL))
 	case !secure:
-		return false, s.refuseOrigin(l, "%s is not https", where(r.URL))
+		return false, s.originRefused(l, "%s is not https", OriginText(r.URL))
 	case !isPath(r.URL.Opaque):
-		return false, s.refuseOrigin(l, "the URL's Opaque must be a path without an authority")
+		return false, s.originRefused(l, "the URL's Opaque must be a path without an authority")
 	case !l.coversHost(r):
-		return false, s.refuseOrigin(
-			l, "the request's Host %q is none of the session's origins", clip(r.Host))
+		return false, s.originRefused(
+			l, "the request's Host %q is none of the session's origins", printable(r.Host))
 	}
 	return true, nil
 }
 
-// isPath reports whether a URL's Opaque leaves the URL's host as it is. net/http
-// sends it as the target of the request: one that names an authority chooses
-// another server, at a forward proxy or among those behind one address.
+// isPath reports whether a URL's Opaque does not change the host of the URL. net/http
+// sends it as the target of the request: with an authority in it, a forward proxy or a
+// server for several hosts would choose another server.
 func isPath(opaque string) bool {
 	if opaque == "" || opaque == "*" {
 		return true
@@ -54,33 +54,35 @@ func (l *credential) coversHost(r *http.Request) bool {
 	}
 	o, ok := originOf(&named)
 	return ok && slices.ContainsFunc(l.origins(), func(other origin) bool {
-		return other.full == o.full
+		return other.hostPort == o.hostPort
 	})
 }
 
-func (s sender) refuseOrigin(l *credential, format string, args ...any) error {
+// originRefused returns an error with CodeOriginRefused.
+func (s sender) originRefused(l *credential, format string, args ...any) error {
 	return l.setup.annotate(Errorf(CodeOriginRefused, format, args...), "")
 }
 
-// stayed reports whether every redirect that led to r stayed within the
-// origins, or at the caller's host if there are none. A place elsewhere must
-// not choose a request that the credential then goes on.
-func (l *credential) stayed(r *http.Request) bool {
-	first := firstHop(r)
+// redirectsStayed reports whether every redirect that led to r stayed within the
+// origins, or at the caller's host if there are none. Another server must not choose a
+// request that then carries the credential.
+func (l *credential) redirectsStayed(r *http.Request) bool {
+	first := originalRequest(r)
 	if first == nil || first.URL == nil {
 		return false
 	}
-	named := len(l.origins()) > 0
+	hasOrigins := len(l.origins()) > 0
 	for ; r != first; r = r.Response.Request {
-		if r.URL == nil || named && !l.covers(r.URL) || !named && !sameOrigin(first.URL, r.URL) {
+		if r.URL == nil || hasOrigins && !l.covers(r.URL) ||
+			!hasOrigins && !sameOrigin(first.URL, r.URL) {
 			return false
 		}
 	}
 	return l.covers(first.URL)
 }
 
-// firstHop follows the redirects that led to r back to the caller's request.
-func firstHop(r *http.Request) *http.Request {
+// originalRequest returns the caller's request, from which redirects led to r.
+func originalRequest(r *http.Request) *http.Request {
 	for r != nil && r.Response != nil {
 		r = r.Response.Request
 	}

@@ -22,12 +22,12 @@ import (
 type PerRPC struct{ session *Session }
 
 // PerRPC returns the session's credentials for gRPC. gRPC tells them no more
-// than the address of the service, so a provider that is an [Authorizer] is
-// asked with that URL and the method POST.
+// than the address of the service, so an [Authorizer] is called
+// with that URL and the method POST.
 func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 
 // GetRequestMetadata returns the headers of the credential, their names in
-// lower case; cookies and query parameters have no place in gRPC. uri is the
+// lower case; gRPC has no cookies or query parameters. uri is the
 // address of the service, as gRPC gives it; one that is not the session's is
 // [CodeOriginRefused]. Other errors are those of Credential. The map is shared: do
 // not write to it.
@@ -62,7 +62,7 @@ func (p *PerRPC) Metadata(ctx context.Context, uri ...string) (RPCMetadata, erro
 func (s sender) metadata(
 	ctx context.Context, uri []string,
 ) (map[string]string, *credential, error) {
-	l, err := s.keeper.get(ctx, false)
+	l, err := s.owner.get(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +88,7 @@ func (s sender) metadataOf(
 	if err != nil {
 		return nil, l.setup.annotate(err, "authorize")
 	}
-	l.made.Store(&attachable{fields: l.header(), metadata: md})
+	l.prepared.Store(&preparedHeaders{fields: l.header(), metadata: md})
 	return md, nil
 }
 
@@ -107,14 +107,14 @@ func (s sender) authorizeRPC(
 	}
 	a, err := p.Authorize(ctx, l.cred, out)
 	if errors.Is(err, errors.ErrUnsupported) {
-		a, err = l.cred.Attach, l.asAbsent()
+		a, err = l.cred.Attach, l.rememberNotAuthorizer()
 	}
 	if err == nil {
 		err = a.check()
 	}
 	if err != nil {
 		if CodeOf(err) == CodeDenied {
-			s.keeper.refuse(ctx, l, true, "")
+			s.owner.refuse(ctx, l, true, "")
 		}
 		return nil, l.setup.annotate(err, "authorize")
 	}
@@ -125,8 +125,8 @@ func (s sender) authorizeRPC(
 	return md, nil
 }
 
-// metadata turns an attachment's headers into gRPC's. No header and no
-// certificate would mean a call without a credential.
+// metadata converts the headers of an attachment for gRPC. With neither a header nor a
+// certificate the call would have no credential: that is an error.
 func metadata(a Attachment, cert bool) (map[string]string, error) {
 	if len(a.Header) == 0 && !cert {
 		return nil, Errorf(
@@ -143,7 +143,7 @@ func metadata(a Attachment, cert bool) (map[string]string, error) {
 func (s sender) permitURI(l *credential, uri string) error {
 	origins := l.origins()
 	for i := range origins {
-		if o := &origins[i]; o.scheme == "https" && o.heads(uri) {
+		if o := &origins[i]; o.scheme == "https" && o.startsURI(uri) {
 			return nil
 		}
 	}
@@ -152,11 +152,11 @@ func (s sender) permitURI(l *credential, uri string) error {
 	u := url.URL{Scheme: scheme, Host: host}
 	switch {
 	case !ok || host == "":
-		return s.refuseOrigin(l, "%q is not the address of a service", clip(uri))
+		return s.originRefused(l, "%q is not the address of a service", printable(uri))
 	case !l.covers(&u):
-		return s.refuseOrigin(l, "%s is none of the session's origins", where(&u))
-	case !mayCarry(&u, l.setup.opts.AllowHTTP):
-		return s.refuseOrigin(l, "%s is not https", where(&u))
+		return s.originRefused(l, "%s is none of the session's origins", OriginText(&u))
+	case !MayCarry(&u, l.setup.opts.AllowHTTP):
+		return s.originRefused(l, "%s is not https", OriginText(&u))
 	}
 	return nil
 }

@@ -12,30 +12,39 @@ import (
 	"time"
 )
 
+// credentialIDs counts credentials. A refusal names the credential that it is
+// about by its number, so that a late refusal does not drop a newer one.
 var credentialIDs atomic.Uint64
 
 // credential is a Credential ready for use: checked, with everything that
-// requests need made once. Only its atomic fields change.
+// requests need prepared once. Only its atomic fields change, so that callers
+// read it without a lock.
 type credential struct {
-	until     atomic.Int64 // an instant: before it there is nothing to decide
-	lifetime               // when it is renewed and when its use ends
-	setup     *setup       // whose provider made it
-	named     *[]origin    // where it may go, if the setup's origins do not say; nil: they do
-	cert      *tls.Certificate
-	made      atomic.Pointer[attachable] // for requests, made on first use
-	skipClock atomic.Bool                // TLS handshakes need not read the clock
-	plain     atomic.Bool                // the provider said that it is not an Authorizer
-	accepted  atomic.Bool                // the API answered 2xx to a request that carried it
-	restored  bool                       // it came from the store, so that its life began before
-	signedIn  bool                       // a person signed in for it, or for what it was renewed from
-	store     *storeMeta                 // what Options.Store has of it; nil: nothing
+	// recheckAt is an instant: until then callers serve the credential without a look
+	// at the machine. Zero: look now. It is the first field, as the hot path reads it.
+	recheckAt atomic.Int64
+	lifetime         // when it is renewed and when its use ends
+	setup     *setup // whose provider made it
 	cred      Credential
+
+	// ownOrigins is where it may be sent, if that differs from the setup's origins.
+	ownOrigins *[]origin
+	cert       *tls.Certificate                // parsed; nil: none
+	prepared   atomic.Pointer[preparedHeaders] // made on first use
+	store      *storeMeta                      // what Options.Store has of it; nil: nothing
+
+	skipClock     atomic.Bool // TLS handshakes need not read the clock
+	notAuthorizer atomic.Bool // the provider answered that it is not an Authorizer
+	acceptedByAPI atomic.Bool // the API answered 2xx to a request that carried it
+	restored      bool        // it is from the store: its life began before createdAt
+	signedIn      bool        // a person signed in for it, or for one that it renews
 }
 
-// prepare checks what a provider returned and makes it ready for use. The
-// credential before it, old, may lend its parsed certificate; it may be nil.
-func prepare(u *setup, c Credential, old *credential) (*credential, error) {
-	if c.Attach.empty() && u.authorizer == nil {
+// prepare checks what a provider returned and makes it ready for use. Its parsed
+// certificate is taken from old, the credential before it, if it is the same; old
+// may be nil.
+func prepare(cfg *setup, c Credential, old *credential) (*credential, error) {
+	if c.Attach.isEmpty() && cfg.authorizer == nil {
 		return nil, Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
 	if err := c.Attach.check(); err != nil {
@@ -44,48 +53,51 @@ func prepare(u *setup, c Credential, old *credential) (*credential, error) {
 	if err := c.Body.check(); err != nil {
 		return nil, err
 	}
-	l := &credential{setup: u}
-	if len(u.origins) == 0 {
+	out := &credential{setup: cfg}
+	// The options have the last word on origins. The provider's count without
+	// them.
+	if len(cfg.origins) == 0 {
 		named, err := parseOrigins(c.Origins)
 		if err != nil {
 			return nil, Errorf(CodeBadConfig, "the provider's credential: %w", err)
 		}
 		if named != nil {
-			l.named = &named
+			out.ownOrigins = &named
 		}
 	}
-	if err := l.prepareCert(c, old); err != nil {
+	if err := out.prepareCert(c, old); err != nil {
 		return nil, err
 	}
+	// From here on nothing can fail.
 	c.id = credentialIDs.Add(1)
-	l.cred = c
-	now := present()
-	l.lifetime = newLifetime(now, c, u.opts.Early, randomBelow)
-	l.until.Store(int64(l.next(now.mono)))
-	return l, nil
+	out.cred = c
+	now := readClocks()
+	out.lifetime = newLifetime(now, c, cfg.opts.Early, randomBelow)
+	out.recheckAt.Store(int64(out.nextCheck(now.mono)))
+	return out, nil
 }
 
-// subject returns who the credential speaks for. l may be nil.
-func (l *credential) subject() string {
-	if l == nil {
+// subject returns who the credential speaks for. c may be nil.
+func (c *credential) subject() string {
+	if c == nil {
 		return ""
 	}
-	return l.cred.Subject
+	return c.cred.Subject
 }
 
-// origins returns where the credential may go. If it is empty, the credential
-// goes to the hosts that callers name.
-func (l *credential) origins() []origin {
-	if l.named != nil {
-		return *l.named
+// origins returns where the credential may be sent. If it is empty, the
+// credential is sent to the hosts that callers name.
+func (c *credential) origins() []origin {
+	if c.ownOrigins != nil {
+		return *c.ownOrigins
 	}
-	return l.setup.origins
+	return c.setup.origins
 }
 
 // covers reports whether u is one of the credential's origins, or whether it
 // has none.
-func (l *credential) covers(u *url.URL) bool {
-	origins := l.origins()
+func (c *credential) covers(u *url.URL) bool {
+	origins := c.origins()
 	for i := range origins {
 		if origins[i].matches(u) {
 			return true
@@ -94,79 +106,88 @@ func (l *credential) covers(u *url.URL) bool {
 	return len(origins) == 0
 }
 
-// attachable is what a credential puts on requests. It is never written to.
-type attachable struct {
-	fields   []field           // for HTTP
+// preparedHeaders is what a credential puts on requests, in the form that
+// requests need. It is never written to.
+type preparedHeaders struct {
+	fields   []headerField     // for HTTP
 	metadata map[string]string // for gRPC; nil: not made yet
 }
 
-// header returns the prepared header fields.
-func (l *credential) header() []field {
-	if made := l.made.Load(); made != nil {
+// header returns the prepared header fields. Two callers may prepare them at a
+// time; the results are equal, and one of them stays.
+func (c *credential) header() []headerField {
+	if made := c.prepared.Load(); made != nil {
 		return made.fields
 	}
-	made := &attachable{fields: prepareHeader(l.cred.Attach.Header)}
-	l.made.CompareAndSwap(nil, made)
+	made := &preparedHeaders{fields: prepareHeader(c.cred.Attach.Header)}
+	c.prepared.CompareAndSwap(nil, made)
 	return made.fields
 }
 
 // metadata returns the prepared metadata for gRPC, or nil.
-func (l *credential) metadata() map[string]string {
-	if made := l.made.Load(); made != nil {
+func (c *credential) metadata() map[string]string {
+	if made := c.prepared.Load(); made != nil {
 		return made.metadata
 	}
 	return nil
 }
 
 // authorizer returns the provider if attachments depend on the request, or nil.
-func (l *credential) authorizer() Authorizer {
-	if l.setup.authorizer == nil || l.plain.Load() {
+func (c *credential) authorizer() Authorizer {
+	if c.setup.authorizer == nil || c.notAuthorizer.Load() {
 		return nil
 	}
-	return l.setup.authorizer
+	return c.setup.authorizer
 }
 
-// asAbsent remembers that Authorize is not supported, so that a proxy is called
-// once for a credential and not for every request.
-func (l *credential) asAbsent() error {
-	if l.cred.Attach.empty() {
+// rememberNotAuthorizer records that Authorize is not supported. A proxy for a
+// plugin always has that method and learns only from the plugin's answer whether
+// the provider supports it: it is then called once for a credential and not for
+// every request.
+func (c *credential) rememberNotAuthorizer() error {
+	if c.cred.Attach.isEmpty() {
 		return Errorf(CodeUnavailable, "the provider returned an empty credential")
 	}
-	l.plain.Store(true)
+	c.notAuthorizer.Store(true)
 	return nil
 }
 
-// prepareCert parses the client certificate, or takes the parsed one of old if
-// it is the same.
-func (l *credential) prepareCert(c Credential, old *credential) error {
-	if c.Attach.Cert.IsZero() {
+// prepareCert parses the client certificate, or takes the parsed one of old if it
+// is the same: TLS sessions and idle connections belong to the parsed value, and
+// would otherwise be given up at each renewal. A chain without a private key is
+// one whose key the provider uses for us, as for a hardware token.
+func (c *credential) prepareCert(next Credential, old *credential) error {
+	if next.Attach.Cert.IsZero() {
 		return nil
 	}
-	if old != nil && old.cert != nil && old.setup == l.setup &&
-		old.cred.Attach.Cert.Equal(c.Attach.Cert) {
-		l.cert = old.cert
-		if key, ok := l.cert.PrivateKey.(*remoteKey); ok {
-			key.cred.Store(&c)
+	if old != nil && old.cert != nil && old.setup == c.setup &&
+		old.cred.Attach.Cert.Equal(next.Attach.Cert) {
+		c.cert = old.cert
+		// A key that the provider holds is used with the provider's newest
+		// credential.
+		if key, ok := c.cert.PrivateKey.(*remoteKey); ok {
+			key.cred.Store(&next)
 		}
 		return nil
 	}
-	text := []byte(c.Attach.Cert.Reveal())
+	text := []byte(next.Attach.Cert.Reveal())
 	cert, err := tls.X509KeyPair(text, text)
 	if err == nil {
-		l.cert = &cert
+		c.cert = &cert
 		return nil
 	}
-	signer, ok := l.setup.provider.(TLSSigner)
-	if !ok || hasKey(text) {
+	// The text has no private key that fits: the provider may have it.
+	signer, ok := c.setup.provider.(TLSSigner)
+	if !ok || hasPrivateKey(text) {
 		return Errorf(CodeBadConfig, "the client certificate: %w", err)
 	}
 	if cert, err = parseChain(text); err != nil {
 		return err
 	}
-	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: l.setup.opts.timeout()}
-	key.cred.Store(&c)
+	key := &remoteKey{signer: signer, public: cert.Leaf.PublicKey, timeout: c.setup.opts.timeout()}
+	key.cred.Store(&next)
 	cert.PrivateKey = crypto.Signer(key)
-	l.cert = &cert
+	c.cert = &cert
 	return nil
 }
 
@@ -186,7 +207,8 @@ func parseChain(text []byte) (cert tls.Certificate, err error) {
 	return cert, nil
 }
 
-func hasKey(text []byte) bool {
+// hasPrivateKey reports whether a PEM text has anything besides certificates.
+func hasPrivateKey(text []byte) bool {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return true
@@ -195,15 +217,17 @@ func hasKey(text []byte) bool {
 	return false
 }
 
-// maxSkip bounds how long TLS handshakes go without a look at the clocks.
-const maxSkip = time.Minute
+// maxClockSkip limits how long TLS handshakes do not look at the clocks.
+const maxClockSkip = time.Minute
 
-// skipClockUntilDue lets handshakes take the certificate without a reading of the clock
-// until a timer says that there is something to look at.
-func (l *credential) skipClockUntilDue() {
-	wait := min(l.stale.until(mono()), maxSkip)
-	if wait <= 0 || !l.skipClock.CompareAndSwap(false, true) {
+// skipClockUntilDue lets handshakes take the certificate without reading the
+// clock until the credential is due for renewal, or maxClockSkip has passed.
+// Reading the clock in each handshake is what a benchmark of many connections
+// shows.
+func (c *credential) skipClockUntilDue() {
+	wait := min(c.staleAt.sub(monoNow()), maxClockSkip)
+	if wait <= 0 || !c.skipClock.CompareAndSwap(false, true) {
 		return
 	}
-	time.AfterFunc(wait, func() { l.skipClock.Store(false) })
+	time.AfterFunc(wait, func() { c.skipClock.Store(false) })
 }

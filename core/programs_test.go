@@ -42,7 +42,8 @@ func TestRestore(t *testing.T) {
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 0}, [2]int{signIns, renewals})
 
-		store.set(func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
+		store.set(
+			func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
 		_, err = late.Restore(t.Context())
 		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.NoError(t, late.Status().LastError)
@@ -54,6 +55,53 @@ func TestRestore(t *testing.T) {
 		ok, err = core.New("x", &issuer{}, nil).Restore(t.Context())
 		require.NoError(t, err)
 		require.False(t, ok, "there is no store")
+	})
+}
+
+func TestStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, store := &family{life: time.Hour}, newShelf()
+		opts := &core.Options{Store: store, UI: somebody(0)}
+		s := core.New("api", f, opts)
+		got, err := s.Stored(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, got, "nothing is stored")
+		require.NoError(t, s.Init(t.Context()))
+		expiry := s.Status().Expiry
+
+		other := core.New("api", f, opts)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Expiry.Equal(expiry))
+		require.True(t, got.Renewable)
+		require.False(t, got.Refused)
+		require.Equal(t, core.StateNew, other.Status().State, "it takes nothing")
+
+		time.Sleep(2 * time.Hour)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Expiry.Equal(expiry), "it has expired, and is there")
+		_, err = other.RejectStored(t.Context(), core.NewSecret("t1"))
+		require.NoError(t, err)
+		got, err = other.Stored(t.Context())
+		require.NoError(t, err)
+		require.True(t, got.Refused)
+		signIns, renewals := f.counts()
+		require.Equal(t, [2]int{1, 0}, [2]int{signIns, renewals}, "nobody is asked")
+
+		renamed := core.New("api", f, &core.Options{Store: store, StoreScope: "new", StoreFormerKey: "api"})
+		got, err = renamed.Stored(t.Context())
+		require.NoError(t, err)
+		require.NotNil(t, got, "it is under the former key")
+
+		_, err = core.New("api", f, &core.Options{Store: store, Kind: "x"}).Stored(t.Context())
+		require.ErrorIs(t, err, core.CodeBadConfig, "it is another session's")
+		store.set(func() { store.loadErr = core.Errorf(core.CodeUnavailable, "the keyring is locked") })
+		_, err = other.Stored(t.Context())
+		require.ErrorIs(t, err, core.CodeUnavailable)
+		got, err = core.New("x", &issuer{}, nil).Stored(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, got, "there is no store")
 	})
 }
 
@@ -128,7 +176,9 @@ func TestSignInByCall(t *testing.T) {
 		require.Equal(t, "t2", bearing(t, s))
 		require.Contains(t, store.text("api"), "Bearer t2")
 
-		refuses := &core.UI{Show: func(context.Context, string) error { return core.Errorf(core.CodeDenied, "no") }}
+		refuses := &core.UI{
+			Show: func(context.Context, string) error { return core.Errorf(core.CodeDenied, "no") },
+		}
 		err := s.SignIn(t.Context(), &core.SignInOptions{Fresh: true, UI: refuses})
 		require.ErrorIs(t, err, core.CodeDenied)
 		require.Equal(t, "t2", bearing(t, s))
@@ -137,7 +187,8 @@ func TestSignInByCall(t *testing.T) {
 		require.Equal(t, "t2", bearing(t, s))
 
 		require.ErrorIs(t, core.New("x", f, nil).SignIn(t.Context(), nil), core.CodeBadConfig)
-		require.ErrorIs(t, core.New("x", &unable{}, nil).SignIn(t.Context(), fresh), core.CodeInteractive)
+		require.ErrorIs(t, core.New("x", &unable{}, nil).SignIn(t.Context(), fresh),
+			core.CodeInteractive)
 	})
 }
 

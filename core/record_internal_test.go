@@ -10,8 +10,9 @@ import (
 
 func FuzzRecord(f *testing.F) {
 	text, err := newRecord(Credential{
-		Attach:       Attachment{Header: map[string]Secret{"Authorization": NewSecret("Bearer x")}},
-		RefreshState: NewSecret("r"), Expiry: time.Unix(2e9, 0), Origins: []string{"https://api.example.com"},
+		Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("Bearer x")}},
+		RefreshState: NewSecret(
+			"r"), Expiry: time.Unix(2e9, 0), Origins: []string{"https://api.example.com"},
 	}).encode()
 	require.NoError(f, err)
 	f.Add(text.Reveal())
@@ -23,16 +24,16 @@ func FuzzRecord(f *testing.F) {
 			require.Contains(t, []Code{CodeBadConfig, CodeUnavailable}, CodeOf(err))
 			return
 		}
-		r.whole(nil)
-		r.stale(time.Now(), 0)
+		r.isComplete(nil)
+		r.isStale(time.Now(), 0)
 		c := r.credential()
 		again := newRecord(c)
 		text, err := again.encode()
 		require.NoError(t, err)
 		twice, err := decodeRecord(text)
 		require.NoError(t, err)
-		require.Equal(t, again.Renewal, twice.Renewal)
-		if _, err := prepare(&setup{provider: ProviderFunc(nil), opts: &defaults}, c, nil); err != nil {
+		require.Equal(t, again.RefreshState, twice.RefreshState)
+		if _, err := prepare(&setup{provider: ProviderFunc(nil), opts: &defaultOptions}, c, nil); err != nil {
 			require.NotEmpty(t, err.Error())
 		}
 	})
@@ -72,12 +73,12 @@ func TestRecordKeepsTheCredential(t *testing.T) {
 func TestRecordFromTheFuture(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := record{Saved: now.Add(maxEarly), Expiry: now.Add(maxEarly + time.Hour)}
-	require.False(t, r.stale(now, 0))
+	require.False(t, r.isStale(now, 0))
 	r.Saved = r.Saved.Add(1)
-	require.True(t, r.stale(now, 0))
+	require.True(t, r.isStale(now, 0))
 
 	early := record{Saved: now, Expiry: now.Add(time.Hour)} // to be renewed a minute before its end
 	at := early.Expiry.Add(-time.Minute)
-	require.True(t, early.stale(at, time.Minute))
-	require.False(t, early.stale(at.Add(-1), time.Minute))
+	require.True(t, early.isStale(at, time.Minute))
+	require.False(t, early.isStale(at.Add(-1), time.Minute))
 }

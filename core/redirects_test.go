@@ -40,7 +40,12 @@ func TestRedirectsElsewhereGoBare(t *testing.T) {
 					for _, client := range []*http.Client{s.Client(), core.Client()} {
 						ctx := core.With(t.Context(), s)
 						n := got.count()
-						req, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("%s/%d", api.URL, code), strings.NewReader("x"))
+						req, err := http.NewRequestWithContext(
+							ctx,
+							method,
+							fmt.Sprintf("%s/%d", api.URL, code),
+							strings.NewReader("x"),
+						)
 						require.NoError(t, err)
 						resp, err := client.Do(req)
 						require.NoError(t, err)
@@ -55,7 +60,12 @@ func TestRedirectsElsewhereGoBare(t *testing.T) {
 					resp, err := s.Client().Get(fmt.Sprintf("%s/%d?home", api.URL, code))
 					require.NoError(t, err)
 					require.NoError(t, resp.Body.Close())
-					require.Equal(t, "Bearer T", back.list[back.count()-1].Header.Get("Authorization"), "the way back home keeps it")
+					require.Equal(
+						t,
+						"Bearer T",
+						back.list[back.count()-1].Header.Get("Authorization"),
+						"the way back home keeps it",
+					)
 				})
 			}
 		}

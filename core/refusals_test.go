@@ -38,8 +38,12 @@ func TestReplayAfter401(t *testing.T) {
 		sent   []string
 	}{
 		{"no body", func() io.Reader { return nil }, core.Options{}, 200, []string{"", ""}},
-		{"a body that can be had again", func() io.Reader { return strings.NewReader("hello") }, core.Options{}, 200, []string{"hello", "hello"}},
-		{"a stream", func() io.Reader { return io.MultiReader(strings.NewReader("hello")) }, core.Options{}, 401, []string{"hello"}},
+		{"a body that can be had again", func() io.Reader {
+			return strings.NewReader("hello")
+		}, core.Options{}, 200, []string{"hello", "hello"}},
+		{"a stream", func() io.Reader {
+			return io.MultiReader(strings.NewReader("hello"))
+		}, core.Options{}, 401, []string{"hello"}},
 		{"NoReplay", func() io.Reader { return nil }, core.Options{NoReplay: true}, 401, []string{""}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

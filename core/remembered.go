@@ -16,18 +16,19 @@ const (
 	maxRememberedValues  = 16      // of one header
 )
 
-// headerValues holds what the answers of one origin said, by canonical header name.
-// It is never written to.
+// headerValues holds header values of the answers of one origin, by canonical name. It
+// is immutable.
 type headerValues map[string][]string
 
-// rememberedHeaders holds headers of answers for Authorizers, by origin. The map is
-// exchanged as a whole. The zero value is empty.
+// rememberedHeaders holds header values of answers for Authorizers, by origin. The map
+// is replaced as a whole. The zero value is empty.
 type rememberedHeaders struct {
-	all atomic.Pointer[map[string]headerValues]
+	byOrigin atomic.Pointer[map[string]headerValues]
 }
 
-func (t *rememberedHeaders) of(u *url.URL) headerValues {
-	all := t.all.Load()
+// forURL returns the values of the origin of u. Nil: there are none.
+func (h *rememberedHeaders) forURL(u *url.URL) headerValues {
+	all := h.byOrigin.Load()
 	if all == nil {
 		return nil
 	}
@@ -35,50 +36,51 @@ func (t *rememberedHeaders) of(u *url.URL) headerValues {
 	return (*all)[o.text]
 }
 
-// learn remembers the headers with these names of an answer. It reports whether
-// one of them has a value that is not in known, which the request was made with.
-func (t *rememberedHeaders) learn(
-	resp *http.Response, u *url.URL, names []string, known headerValues,
+// remember stores the headers of resp, an answer from u, that names lists. It reports
+// whether one of them differs from given, the values that the request was made with.
+func (h *rememberedHeaders) remember(
+	resp *http.Response, u *url.URL, names []string, given headerValues,
 ) bool {
-	var news headerValues
+	var changed headerValues
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
-		values := fitValues(resp.Header[name])
-		if len(values) == 0 || slices.Equal(values, known[name]) {
+		values := rememberable(resp.Header[name])
+		if len(values) == 0 || slices.Equal(values, given[name]) {
 			continue
 		}
-		if news == nil {
-			news = headerValues{}
+		if changed == nil {
+			changed = headerValues{}
 		}
-		news[name] = values
+		changed[name] = values
 	}
 	o, ok := originOf(u)
-	if news == nil || !ok {
+	if changed == nil || !ok {
 		return false
 	}
 	for {
-		old := t.all.Load()
+		old := h.byOrigin.Load()
 		all := map[string]headerValues{}
 		if old != nil && (len(*old) < maxRememberedOrigins || (*old)[o.text] != nil) {
 			all = maps.Clone(*old)
 		}
 		merged := headerValues{}
 		maps.Copy(merged, all[o.text])
-		maps.Copy(merged, news)
+		maps.Copy(merged, changed)
 		all[o.text] = merged
-		if t.all.CompareAndSwap(old, &all) {
+		if h.byOrigin.CompareAndSwap(old, &all) {
 			return true
 		}
 	}
 }
 
-// fitValues returns the values of a header that may be remembered.
-func fitValues(values []string) []string {
-	var fit []string
+// rememberable returns the values of a header that may be remembered.
+func rememberable(values []string) []string {
+	var list []string
 	for _, v := range values {
-		if v != "" && len(v) <= maxRememberedValue && isFieldValue(v) && len(fit) < maxRememberedValues {
-			fit = append(fit, v)
+		if v != "" && len(v) <= maxRememberedValue && isFieldValue(v) &&
+			len(list) < maxRememberedValues {
+			list = append(list, v)
 		}
 	}
-	return fit
+	return list
 }

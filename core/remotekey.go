@@ -32,12 +32,12 @@ func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 		}
 	}
 	var signature []byte
-	err := within(context.Background(), k.timeout, func(ctx context.Context) (err error) {
+	err := callWithin(context.Background(), k.timeout, func(ctx context.Context) (err error) {
 		signature, err = k.signer.SignDigest(ctx, req)
 		return err
 	})
 	if err != nil {
-		return nil, boundary(err, "", "", "sign")
+		return nil, annotateError(err, "", "", "sign")
 	}
 	return signature, nil
 }

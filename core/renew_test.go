@@ -95,7 +95,10 @@ func TestLifetimes(t *testing.T) {
 		{"a few milliseconds", 3 * time.Millisecond, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"just over", -1, 0, 100 * time.Millisecond, 80, 1, 1},
 		{"absurd", math.MaxInt64, 0, time.Hour, 10, 1, 1},
-		{"Early longer than the lifetime", 10 * time.Second, time.Hour, 100 * time.Millisecond, 40, 1, 1},
+		{
+			"Early longer than the lifetime", 10 * time.Second, time.Hour, 100 * time.Millisecond,
+			40, 1, 1,
+		},
 		{"Early negative", 10 * time.Second, -time.Hour, 100 * time.Millisecond, 80, 1, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -119,12 +122,16 @@ func TestLifetimes(t *testing.T) {
 func TestRenewAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		s := core.New("file", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-			calls.Add(1)
-			c := bearer("same")
-			c.RenewAfter = time.Now().Add(5 * time.Second)
-			return c, nil
-		}), nil)
+		s := core.New(
+			"file",
+			core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				calls.Add(1)
+				c := bearer("same")
+				c.RenewAfter = time.Now().Add(5 * time.Second)
+				return c, nil
+			}),
+			nil,
+		)
 		require.NoError(t, s.Init(t.Context()))
 		for range 100 {
 			_, err := s.Credential(t.Context())

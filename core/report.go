@@ -7,137 +7,153 @@ import (
 	"time"
 )
 
-// reports are the events of a session that have not been delivered yet. One
+// eventQueue has the events of a session that have not been delivered yet. One
 // goroutine at a time delivers them, in their order and without a lock, so that
-// neither a logger nor an Observe delays the session or its callers.
-type reports struct {
-	busy bool // somebody delivers
-	list []occurrence
+// neither a logger nor an Observe delays the session or its callers, and an
+// Observe may call any method of the session.
+type eventQueue struct {
+	delivering bool // a goroutine delivers
+	pending    []queuedEvent
 }
 
-// occurrence is an event, and the setup whose logger and Observe it is for.
-type occurrence struct {
+// queuedEvent is an event, and the setup whose logger and Observe it is for.
+type queuedEvent struct {
 	setup *setup
 	event Event
 	about *attempt // nil: none
 }
 
-// maxReports bounds what is kept for an Observe that does not return.
-const maxReports = 1024
+// maxQueuedEvents limits what is kept for an Observe that does not return.
+// Further events are dropped: memory must not grow because of a faulty observer.
+const maxQueuedEvents = 1024
 
-// note keeps events until they are delivered. They are about an attempt, whose
-// setup they are for then, or about none if about is nil. s.mu is held.
-func (s *Session) note(u *setup, about *attempt, events []Event) {
+// queueEvents keeps events until they are delivered. They are about an attempt,
+// whose setup they are for then, or about none if about is nil. s.mu is held.
+func (s *Session) queueEvents(cfg *setup, about *attempt, events []Event) {
+	// The Observe that ends a span is that of the options whose Begin started it,
+	// also after a Reconfigure.
 	if about != nil {
-		u = about.setup
+		cfg = about.setup
 	}
-	if u.opts.Logger == nil && u.opts.Observe == nil {
+	// There is neither a logger nor an Observe for these events.
+	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
-		ev.Session, ev.Kind, ev.Environment = u.name, u.opts.Kind, u.opts.Environment
-		if r := &s.extras().reports; len(r.list) < maxReports {
-			r.list = append(r.list, occurrence{u, ev, about})
+		ev.Session, ev.Kind, ev.Environment = cfg.name, cfg.opts.Kind, cfg.opts.Environment
+		if r := &s.rareState().events; len(r.pending) < maxQueuedEvents {
+			r.pending = append(r.pending, queuedEvent{cfg, ev, about})
 		}
 	}
 }
 
-// notePause keeps the event that callers wait for the end of a back-off: once for
-// each, however many wait. s.mu is held.
-func (s *Session) notePause(u *setup, end instant, wait time.Duration) {
-	if u.opts.Logger == nil && u.opts.Observe == nil {
+// queueBackoffWait keeps the event that callers wait for the end of a back-off:
+// once for each back-off, however many callers wait. s.mu is held.
+func (s *Session) queueBackoffWait(cfg *setup, end instant, wait time.Duration) {
+	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}
-	if x := s.extras(); x.pause != end {
-		x.pause = end
-		s.note(u, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
+	if rare := s.rareState(); rare.reportedBackoff != end {
+		rare.reportedBackoff = end
+		s.queueEvents(cfg, nil, []Event{{Type: EventWaiting, WaitFor: WaitForBackoff, Wait: wait}})
 	}
 }
 
-// report delivers the events that have occurred, unless somebody else does.
-func (s *Session) report() {
+// deliverEvents delivers the events that have occurred, unless another goroutine
+// delivers: that one takes what is added meanwhile.
+func (s *Session) deliverEvents() {
 	for {
-		next, ok := s.nextReport()
+		next, ok := s.takeEvent()
 		if !ok {
 			return
 		}
-		s.deliver(next)
+		s.deliverEvent(next)
 	}
 }
 
-// deliver delivers an event. What follows it can be delivered then, even if an
-// Observe ends the goroutine (runtime.Goexit).
-func (s *Session) deliver(o occurrence) {
+// deliverEvent delivers an event. The deferred part also runs if an Observe ends
+// the goroutine (runtime.Goexit): another goroutine then delivers later events.
+func (s *Session) deliverEvent(o queuedEvent) {
 	returned := false
 	defer func() {
 		s.mu.Lock()
-		s.extra.reports.busy = false
+		s.rare.events.delivering = false
 		s.mu.Unlock()
 		if !returned {
-			s.reportSoon()
+			s.deliverEventsSoon()
 		}
 	}()
 	o.deliver()
 	returned = true
 }
 
-// reportSoon delivers the events on a goroutine of its own.
-func (s *Session) reportSoon() {
+// deliverEventsSoon delivers the events on a goroutine of its own, and starts
+// none if there is nothing to deliver.
+func (s *Session) deliverEventsSoon() {
+	// Callers must not wait for an Observe, and most events have no caller at
+	// all.
 	s.mu.Lock()
-	due := s.extra != nil && !s.extra.reports.busy && len(s.extra.reports.list) > 0
+	due := s.rare != nil && !s.rare.events.delivering && len(s.rare.events.pending) > 0
 	s.mu.Unlock()
 	if due {
-		go s.report()
+		go s.deliverEvents()
 	}
 }
 
-// nextReport takes the oldest event and makes the caller the one who delivers.
-func (s *Session) nextReport() (occurrence, bool) {
+// takeEvent takes the oldest event and makes its caller the one that delivers.
+func (s *Session) takeEvent() (queuedEvent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.extra == nil {
-		return occurrence{}, false
+	if s.rare == nil {
+		return queuedEvent{}, false
 	}
-	r := &s.extra.reports
-	if r.busy || len(r.list) == 0 {
-		return occurrence{}, false
+	r := &s.rare.events
+	if r.delivering || len(r.pending) == 0 {
+		return queuedEvent{}, false
 	}
-	next := r.list[0]
-	r.busy, r.list = true, r.list[1:]
-	if len(r.list) == 0 {
-		r.list = nil
+	next := r.pending[0]
+	r.delivering, r.pending = true, r.pending[1:]
+	if len(r.pending) == 0 {
+		// The array that held the events is given up with the last one.
+		r.pending = nil
 	}
 	return next, true
 }
 
-// deliver gives an event to the logger and to Observe. If one of them panics,
-// the other one still gets it.
-func (o occurrence) deliver() {
+// deliver gives an event to the logger and to Observe. If one of them panics, the
+// other one still gets it.
+func (o queuedEvent) deliver() {
 	opts := o.setup.opts
 	if o.about != nil {
-		o.event.begun = o.about.beginning.forEvent(o.event.Type)
+		// Begin may return after the attempt started, and later events then have
+		// its context.
+		o.event.beginContext = o.about.beginCall.eventContext(o.event.Type)
 	}
-	guarded(func() {
+	recoverPanic(func() {
 		if opts.Logger != nil {
 			o.log(opts.Logger)
 		}
 	})
-	guarded(func() {
+	recoverPanic(func() {
 		if opts.Observe != nil {
 			opts.Observe(o.event)
 		}
 	})
 }
 
-// levels are those of log records, where they are not Debug.
+// levels are the levels of log records that are not at Debug: what a person has
+// to know, or has to act upon.
 var levels = map[EventType]slog.Level{
-	EventFailed: slog.LevelWarn, EventSubjectChanged: slog.LevelWarn, EventSigningIn: slog.LevelInfo,
+	EventFailed:         slog.LevelWarn,
+	EventSubjectChanged: slog.LevelWarn,
+	EventSigningIn:      slog.LevelInfo,
 }
 
-func (o occurrence) log(log *slog.Logger) {
+// log writes an event to a logger. Attributes without a value are left out.
+func (o queuedEvent) log(log *slog.Logger) {
 	ev, level := o.event, slog.LevelDebug
-	if l, ok := levels[ev.Type]; ok {
-		level = l
+	if other, ok := levels[ev.Type]; ok {
+		level = other
 	}
 	ctx := ev.Context()
 	if !log.Enabled(ctx, level) {

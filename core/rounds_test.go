@@ -110,8 +110,14 @@ func (p *digest) Authorize(_ context.Context, c core.Credential, out core.Outgoi
 		q["uri"] = after
 		a.Header = map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprintf(
 			`Digest username="%s", realm="%s", nonce="%s", uri="%s", qop=auth, nc=%s, cnonce="%s", algorithm=SHA-256, response="%s"`,
-			q["username"], q["realm"], q["nonce"], q["uri"], q["nc"], q["cnonce"],
-			digestAnswer(q, c.RefreshState.Reveal(), out.Method)))}
+			q["username"],
+			q["realm"],
+			q["nonce"],
+			q["uri"],
+			q["nc"],
+			q["cnonce"],
+			digestAnswer(q, c.RefreshState.Reveal(), out.Method),
+		))}
 	}
 	return a, nil
 }
@@ -188,14 +194,14 @@ func TestFirstRound(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, 401, resp.StatusCode)
-	require.Equal(t, 1, api.count(), "nothing was learned")
+	require.Equal(t, 1, api.count(), "nothing was remembered")
 	require.Zero(t, s.Status().Refusals)
 	require.Equal(t, 1, p.authentication)
 
 	nothing := ready(t, &attaches{}, nil)
 	_, err = nothing.Client().Get(own.URL)
 	require.ErrorIs(t, err, core.CodeUnavailable)
-	require.Equal(t, 1, api.count(), "an attachment that wants to learn nothing is no round")
+	require.Equal(t, 1, api.count(), "an attachment without RememberHeaders does not begin a round")
 	in, err := http.NewRequest(http.MethodGet, own.URL, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Authorize(t.Context(), in))
@@ -211,8 +217,8 @@ func (*attaches) Authorize(context.Context, core.Credential, core.Outgoing) (cor
 	return core.Attachment{}, nil
 }
 
-// All values of a header are learned, those that fit.
-func TestAllValuesAreLearned(t *testing.T) {
+// All values of a header that fit are remembered.
+func TestAllValuesAreRemembered(t *testing.T) {
 	var out core.Outgoing
 	values := []string{"a", "b, c", strings.Repeat("x", 5<<10), "d"}
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -238,7 +244,7 @@ func TestAllValuesAreLearned(t *testing.T) {
 	require.Len(t, out.Remembered["X-Many"], 16)
 }
 
-// watcher is a provider that learns X-Many.
+// watcher is a provider that remembers X-Many.
 type watcher struct {
 	digest
 	out *core.Outgoing
@@ -246,5 +252,8 @@ type watcher struct {
 
 func (w *watcher) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
 	*w.out = out
-	return core.Attachment{Header: map[string]core.Secret{"A": core.NewSecret("1")}, RememberHeaders: []string{"x-many"}}, nil
+	return core.Attachment{
+		Header:          map[string]core.Secret{"A": core.NewSecret("1")},
+		RememberHeaders: []string{"x-many"},
+	}, nil
 }

@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// Scope says which session a request uses: the innermost of its context,
-// otherwise one of those that are current for all. Every goroutine sees the
-// latter; a context's sessions go where the context goes.
+// Scope says which session a request uses: the innermost one of its context, otherwise
+// one of those that are current for the whole process. The latter are the same in every
+// goroutine; the former are values of the context.
 //
-// Several sessions are current for all at once, each in a slot. A slot belongs
+// Several sessions are current for the process at once, each in a slot. A slot belongs
 // to the kind if the kind has a facade (see Options.Facade), otherwise to the
 // session's name. This is decided when a session is set that is in no slot, and
 // stays until it has left its slot.
@@ -28,8 +28,8 @@ type scopeKey struct{ scope *Scope }
 
 func (scopeKey) ownKey() {}
 
-// frame is one With: its sessions, the preferred one first, and the frame
-// around it.
+// frame holds the sessions of one With, the preferred one first. The frames of nested
+// calls are a list, from the innermost outwards.
 type frame struct {
 	sessions []*Session
 	outer    *frame
@@ -40,7 +40,7 @@ func (c *Scope) frame(ctx context.Context) *frame {
 	return f
 }
 
-// current returns the sessions that are current for all.
+// current returns the sessions in slots.
 func (c *Scope) current() slots {
 	if l := c.slots.Load(); l != nil {
 		return *l
@@ -48,8 +48,9 @@ func (c *Scope) current() slots {
 	return nil
 }
 
-// change exchanges the slots, and returns what fn returns beside them.
-func (c *Scope) change(fn func(slots) (slots, *Session)) *Session {
+// updateSlots replaces the slots by the result of fn, and returns fn's second result. It
+// may call fn more than once.
+func (c *Scope) updateSlots(fn func(slots) (slots, *Session)) *Session {
 	for {
 		old := c.slots.Load()
 		var l slots
@@ -72,23 +73,23 @@ func (c *Scope) change(fn func(slots) (slots, *Session)) *Session {
 // [Scope.RemoveCurrent], also after the session was closed.
 func (c *Scope) SetCurrent(s *Session) (previous *Session) {
 	if s == nil {
-		return c.change(func(l slots) (slots, *Session) { return nil, l.last() })
+		return c.updateSlots(func(l slots) (slots, *Session) { return nil, l.lastSet() })
 	}
 	key := s.slotKey()
-	return c.change(func(l slots) (slots, *Session) { return l.set(key, s) })
+	return c.updateSlots(func(l slots) (slots, *Session) { return l.set(key, s) })
 }
 
 // SetCurrentOf puts s into the slot of a kind, whatever the kind of s, and
 // returns the session that CurrentOf returned without a context. It is for the
 // facade of the kind. Nil empties the slot.
 func (c *Scope) SetCurrentOf(kind string, s *Session) (previous *Session) {
-	return c.change(func(l slots) (slots, *Session) { return l.setOf(kind, s) })
+	return c.updateSlots(func(l slots) (slots, *Session) { return l.setKind(kind, s) })
 }
 
 // RemoveCurrent empties the slot that holds s, and reports whether there was
 // one. Nil is in no slot.
 func (c *Scope) RemoveCurrent(s *Session) bool {
-	return c.change(func(l slots) (slots, *Session) {
+	return c.updateSlots(func(l slots) (slots, *Session) {
 		out := l.without(s)
 		if len(out) == len(l) {
 			return l, nil
@@ -103,7 +104,7 @@ func (c *Scope) Current(ctx context.Context) (*Session, error) {
 	if f := c.frame(ctx); f != nil {
 		return f.sessions[0], nil
 	}
-	if s := c.current().last(); s != nil {
+	if s := c.current().lastSet(); s != nil {
 		return s, nil
 	}
 	return nil, Errorf(CodeNotInitialized,
@@ -121,7 +122,7 @@ func (c *Scope) CurrentOf(ctx context.Context, kind string) (*Session, error) {
 			}
 		}
 	}
-	if s := c.current().of(kind); s != nil {
+	if s := c.current().ofKind(kind); s != nil {
 		return s, nil
 	}
 	return nil, Errorf(CodeNotInitialized, "there is no current session of kind %q", kind)
@@ -143,8 +144,8 @@ func (c *Scope) Use(ctx context.Context, s *Session) error {
 func errNilSession() error { return Errorf(CodeBadConfig, "the session is nil") }
 
 // With returns a context in which the sessions are current, the first one
-// before the others. Sessions of an outer With stay in reach for origins that
-// none of these covers. It initialises nothing. Nil sessions are left out.
+// before the others. A request that none of them covers uses a session of an outer
+// With. It initialises nothing. Nil sessions are ignored.
 func (c *Scope) With(ctx context.Context, sessions ...*Session) context.Context {
 	f := &frame{outer: c.frame(ctx)}
 	for _, s := range sessions {
@@ -170,27 +171,28 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 	if ctx == nil {
 		return s.config().annotate(errNoContext, "")
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.enterBlock(ctx); err != nil {
 		return err
 	}
 	defer func() {
-		if e := s.leave(ctx); err == nil {
+		if e := s.leaveBlock(ctx); err == nil {
 			err = e
 		}
 	}()
 	return fn(c.With(ctx, s))
 }
 
-// enter begins a block. The block is left again if Init fails, and if Options.Begin
-// ends the goroutine (runtime.Goexit).
-func (s *Session) enter(ctx context.Context) error {
+// enterBlock begins a block of Do, and initialises the session if need be. The
+// block ends again if that fails, or if Options.Begin ends the goroutine
+// (runtime.Goexit).
+func (s *Session) enterBlock(ctx context.Context) error {
 	s.mu.Lock()
-	s.machine.enter()
+	s.machine.enterBlock()
 	s.mu.Unlock()
 	entered := false
 	defer func() {
 		if !entered {
-			_ = s.leave(ctx)
+			_ = s.leaveBlock(ctx)
 		}
 	}()
 	err := s.init(ctx, true)
@@ -198,9 +200,9 @@ func (s *Session) enter(ctx context.Context) error {
 	return err
 }
 
-// leave ends a block. Its context may be over; closing is not.
-func (s *Session) leave(ctx context.Context) error {
-	return s.end(context.WithoutCancel(ctx), closeBlock)
+// leaveBlock ends a block. It closes the session if need be, also after the end of ctx.
+func (s *Session) leaveBlock(ctx context.Context) error {
+	return s.closeAs(context.WithoutCancel(ctx), closeBlock)
 }
 
 // Client returns an HTTP client that chooses a session for each request: the
@@ -209,13 +211,13 @@ func (s *Session) leave(ctx context.Context) error {
 // session without origins covers every URL. If no session covers the URL, the
 // error is [CodeOriginRefused]; if there is no session at all, [CodeNotInitialized]. A
 // redirect stays with the session of the first request.
-func (c *Scope) Client() *http.Client { return &http.Client{Transport: scoped{c}} }
+func (c *Scope) Client() *http.Client { return &http.Client{Transport: scopeTransport{c}} }
 
-type scoped struct{ scope *Scope }
+type scopeTransport struct{ scope *Scope }
 
 // RoundTrip implements [http.RoundTripper].
-func (t scoped) RoundTrip(r *http.Request) (*http.Response, error) {
-	s, err := t.scope.choose(r)
+func (t scopeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	s, err := t.scope.sessionFor(r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -223,9 +225,10 @@ func (t scoped) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.roundTrip(nil, r)
 }
 
-func (c *Scope) choose(r *http.Request) (*Session, error) {
+// sessionFor returns the session that Client uses for r.
+func (c *Scope) sessionFor(r *http.Request) (*Session, error) {
 	first := r
-	if hop := firstHop(r); hop != nil {
+	if hop := originalRequest(r); hop != nil {
 		first = hop
 	}
 	for f := c.frame(r.Context()); f != nil; f = f.outer {
@@ -240,11 +243,11 @@ func (c *Scope) choose(r *http.Request) (*Session, error) {
 			return in.session, nil
 		}
 	}
-	return nil, c.nothingCovers(r)
+	return nil, c.notCovered(r)
 }
 
-// nothingCovers returns the error for a request that no session covers.
-func (c *Scope) nothingCovers(r *http.Request) error {
+// notCovered returns the error for a request that no session covers.
+func (c *Scope) notCovered(r *http.Request) error {
 	var names []string
 	for f := c.frame(r.Context()); f != nil; f = f.outer {
 		for _, s := range f.sessions {
@@ -259,7 +262,7 @@ func (c *Scope) nothingCovers(r *http.Request) error {
 		return err
 	}
 	return Errorf(CodeOriginRefused, "%s is none of the origins of the sessions in scope: %s",
-		where(r.URL), listNames(names))
+		OriginText(r.URL), listNames(names))
 }
 
 // covers reports whether the session's requests may go where r goes, as far as
@@ -270,12 +273,12 @@ func (s *Session) covers(r *http.Request) bool {
 	if r.URL == nil {
 		return true
 	}
-	if l := s.live.Load(); l != nil {
+	if l := s.published.Load(); l != nil {
 		return l.covers(r.URL)
 	}
 	origins := s.config().origins
 	if len(origins) == 0 {
-		origins = s.knownOrigins()
+		origins = s.currentOrigins()
 	}
 	for i := range origins {
 		if origins[i].matches(r.URL) {
@@ -285,40 +288,40 @@ func (s *Session) covers(r *http.Request) bool {
 	return len(origins) == 0
 }
 
-// process is the scope of the package functions.
-var process Scope
+// processScope is the scope of the package's functions.
+var processScope Scope
 
 // SetCurrent is [Scope.SetCurrent] of the process's scope.
-func SetCurrent(s *Session) (previous *Session) { return process.SetCurrent(s) }
+func SetCurrent(s *Session) (previous *Session) { return processScope.SetCurrent(s) }
 
 // SetCurrentOf is [Scope.SetCurrentOf] of the process's scope.
 func SetCurrentOf(kind string, s *Session) (previous *Session) {
-	return process.SetCurrentOf(kind, s)
+	return processScope.SetCurrentOf(kind, s)
 }
 
 // RemoveCurrent is [Scope.RemoveCurrent] of the process's scope.
-func RemoveCurrent(s *Session) bool { return process.RemoveCurrent(s) }
+func RemoveCurrent(s *Session) bool { return processScope.RemoveCurrent(s) }
 
 // Current is [Scope.Current] of the process's scope.
-func Current(ctx context.Context) (*Session, error) { return process.Current(ctx) }
+func Current(ctx context.Context) (*Session, error) { return processScope.Current(ctx) }
 
 // CurrentOf is [Scope.CurrentOf] of the process's scope.
 func CurrentOf(ctx context.Context, kind string) (*Session, error) {
-	return process.CurrentOf(ctx, kind)
+	return processScope.CurrentOf(ctx, kind)
 }
 
 // Use is [Scope.Use] of the process's scope.
-func Use(ctx context.Context, s *Session) error { return process.Use(ctx, s) }
+func Use(ctx context.Context, s *Session) error { return processScope.Use(ctx, s) }
 
 // With is [Scope.With] of the process's scope.
 func With(ctx context.Context, sessions ...*Session) context.Context {
-	return process.With(ctx, sessions...)
+	return processScope.With(ctx, sessions...)
 }
 
 // Do is [Scope.Do] of the process's scope.
 func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
-	return process.Do(ctx, s, fn)
+	return processScope.Do(ctx, s, fn)
 }
 
 // Client is [Scope.Client] of the process's scope.
-func Client() *http.Client { return process.Client() }
+func Client() *http.Client { return processScope.Client() }

@@ -35,7 +35,7 @@ func choices(t testing.TB, c *Scope) map[string]func() *Session {
 	return map[string]func() *Session{
 		"Current":   func() *Session { s, _ := c.Current(ctx); return s },
 		"CurrentOf": func() *Session { s, _ := c.CurrentOf(ctx, "k"); return s },
-		"Client":    func() *Session { s, _ := c.choose(req); return s },
+		"Client":    func() *Session { s, _ := c.sessionFor(req); return s },
 	}
 }
 

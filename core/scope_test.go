@@ -27,7 +27,19 @@ func current(t *testing.T, c *core.Scope, ctx context.Context) string {
 
 func TestScopeNesting(t *testing.T) {
 	var c, other core.Scope
-	a, b, g := core.New("a", fixed(bearer("a")), nil), core.New("b", fixed(bearer("b")), nil), core.New("g", fixed(bearer("g")), nil)
+	a, b, g := core.New(
+		"a",
+		fixed(bearer("a")),
+		nil,
+	), core.New(
+		"b",
+		fixed(bearer("b")),
+		nil,
+	), core.New(
+		"g",
+		fixed(bearer("g")),
+		nil,
+	)
 	ctx := t.Context()
 	require.Empty(t, current(t, &c, ctx))
 	require.Nil(t, c.SetCurrent(g))
@@ -82,7 +94,11 @@ func TestDo(t *testing.T) {
 		s := core.New("a", p, nil)
 		g := core.New("g", fixed(bearer("g")), nil)
 		c.SetCurrent(g)
-		require.ErrorIs(t, c.Do(t.Context(), s, func(context.Context) error { t.Fatal("ran"); return nil }), core.CodeDenied)
+		require.ErrorIs(
+			t,
+			c.Do(t.Context(), s, func(context.Context) error { t.Fatal("ran"); return nil }),
+			core.CodeDenied,
+		)
 		require.ErrorIs(t, c.Use(t.Context(), s), core.CodeDenied)
 		require.Equal(t, "g", current(t, &c, t.Context()))
 		require.Equal(t, core.StateNew, s.Status().State)
@@ -184,5 +200,9 @@ func TestScopeClientChoosesByOrigin(t *testing.T) {
 	require.Equal(t, "Bearer g", v)
 	_, err = ask(ctx, "https://elsewhere.example.com/x?key=secret")
 	require.ErrorIs(t, err, core.CodeOriginRefused)
-	require.ErrorContains(t, errors.Unwrap(err), `origin refused: https://elsewhere.example.com is none of the origins of the sessions in scope: "api", "api", "api"`)
+	require.ErrorContains(
+		t,
+		errors.Unwrap(err),
+		`origin refused: https://elsewhere.example.com is none of the origins of the sessions in scope: "api", "api", "api"`,
+	)
 }

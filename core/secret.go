@@ -13,9 +13,9 @@ import (
 const redacted = "REDACTED"
 
 // Secret holds a string that must not be shown. It prints as REDACTED under
-// fmt, slog, JSON, YAML, TOML and gob, also when it sits in an unexported field
-// of a foreign struct, because its only field is a pointer. Reveal is the one
-// way in. The zero Secret is empty and prints as nothing.
+// fmt, slog, JSON, YAML, TOML and gob, also in an unexported field
+// of another package's struct, because its only field is a pointer. Reveal is the only
+// way to read it. The zero Secret is empty and prints as nothing.
 //
 // A Secret is immutable and safe for concurrent use. Compare with
 // [Secret.Equal], not with ==.
@@ -59,8 +59,8 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // LogValue implements [slog.LogValuer].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText returns REDACTED, or nothing for the zero Secret. There is no
-// way back: a marshalled Secret has lost its text on purpose.
+// MarshalText returns REDACTED, or nothing for the zero Secret. The text
+// cannot be recovered from the result.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText sets s to text.

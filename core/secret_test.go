@@ -38,10 +38,21 @@ func TestSecretsDoNotShow(t *testing.T) {
 	require.NoError(t, err)
 
 	values := map[string]any{
-		"secret": secret, "pointer": &secret, "list": []core.Secret{secret}, "map": map[string]core.Secret{"k": secret},
-		"credential": got, "credential pointer": &got, "attachment": got.Attach, "request": core.Request{Previous: got},
-		"sign": core.SignatureRequest{Credential: got}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
-		"error": core.Errorf(core.CodeDenied, "with %v and %+v", secret, got), "transport": session.Client().Transport,
+		"secret": secret, "pointer": &secret, "list": []core.Secret{secret}, "map": map[string]core.Secret{
+			"k": secret,
+		},
+		"credential": got, "credential pointer": &got, "attachment": got.Attach, "request": core.Request{
+			Previous: got,
+		},
+		"sign": core.SignatureRequest{
+			Credential: got,
+		}, "foreign": f, "foreign pointer": &f, "session": session, "status": session.Status(),
+		"error": core.Errorf(
+			core.CodeDenied,
+			"with %v and %+v",
+			secret,
+			got,
+		), "transport": session.Client().Transport,
 	}
 	for name, v := range values {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +119,11 @@ func TestLogsAndEvents(t *testing.T) {
 		}
 		require.Equal(t, []string{"failed", "authenticated", "ended"}, kinds)
 		require.ErrorIs(t, events[0].Err, core.CodeDenied)
-		require.Contains(t, out.String(), `level=WARN msg="session failed" session=gs provider=fake reason=initial took=0s code=denied error="session \"gs\" (fake): init: denied: invalid_client`)
+		require.Contains(
+			t,
+			out.String(),
+			`level=WARN msg="session failed" session=gs provider=fake reason=initial took=0s code=denied error="session \"gs\" (fake): init: denied: invalid_client`,
+		)
 		require.NotContains(t, out.String(), "t2")
 		require.Contains(t, out.String(), "expiry=2000-01-01T01:00:00.000Z")
 		p.life = 0

@@ -8,26 +8,26 @@ import (
 	"net/http"
 )
 
-// keeper is what a sender needs of a session.
-type keeper interface {
-	// get returns a credential that may be used now. answers: the caller sees
-	// what the API answers.
-	get(ctx context.Context, answers bool) (*credential, error)
-	// refuse tells that the API refused l. invalid: it said that the credential
-	// is not valid. ctx is that of the request.
+// credentialOwner is what a sender needs of a [Session] or a [View].
+type credentialOwner interface {
+	// get returns a credential that may be used now. seesAnswers says that the
+	// caller reads the API's answers, and so notices a refusal.
+	get(ctx context.Context, seesAnswers bool) (*credential, error)
+	// refuse reports that the API refused l. invalid: the challenge said that the
+	// credential is not valid. ctx is that of the request.
 	refuse(ctx context.Context, l *credential, invalid bool, challenge string)
 }
 
-// sender puts the credentials of a keeper on requests. Its methods are safe for
-// concurrent use.
+// sender puts the credentials of owner on requests. Its methods are safe for concurrent
+// use.
 type sender struct {
-	keeper keeper
-	*sending
+	owner credentialOwner
+	*sendingState
 }
 
-// sending is what a sender needs besides its keeper.
-type sending struct {
-	transports transportCache    // sends the requests that it is given no transport for
+// sendingState is what all senders of a session share.
+type sendingState struct {
+	transports transportCache    // for requests without a transport of the caller's
 	remembered rememberedHeaders // of answers, for Authorizers
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scripted is a keeper that hands out one credential after the other.
-type scripted struct {
+// listOwner is a credentialOwner that returns one credential after the other.
+type listOwner struct {
 	list    []*credential
 	answers []bool // of each get
 	refused []*credential
@@ -28,7 +28,7 @@ type scripted struct {
 	said    []string
 }
 
-func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
+func (k *listOwner) get(_ context.Context, answers bool) (*credential, error) {
 	k.answers = append(k.answers, answers)
 	if len(k.list) == 0 {
 		return nil, Errorf(CodeUnavailable, "nothing more")
@@ -38,7 +38,7 @@ func (k *scripted) get(_ context.Context, answers bool) (*credential, error) {
 	return l, nil
 }
 
-func (k *scripted) refuse(_ context.Context, l *credential, invalid bool, challenge string) {
+func (k *listOwner) refuse(_ context.Context, l *credential, invalid bool, challenge string) {
 	k.refused, k.invalid = append(k.refused, l), append(k.invalid, invalid)
 	k.said = append(k.said, challenge)
 }
@@ -77,8 +77,8 @@ func (f authorizerFunc) Authorize(_ context.Context, _ Credential, o Outgoing) (
 	return f(o)
 }
 
-func senderOf(k keeper) sender {
-	return sender{k, &sending{}}
+func senderOf(k credentialOwner) sender {
+	return sender{k, &sendingState{}}
 }
 
 func prepared(t *testing.T, p Provider, opts *Options, c Credential) *credential {
@@ -148,7 +148,7 @@ func TestSenderReplays(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			api := &server{statuses: []int{401, 200}}
-			k := &scripted{list: tc.list}
+			k := &listOwner{list: tc.list}
 			r := tc.request(t)
 			resp, err := senderOf(k).roundTrip(api, r)
 			require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestSenderReportsEachRefusal(t *testing.T) {
 		statuses: []int{401, 403},
 		header:   http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}},
 	}
-	k := &scripted{list: []*credential{one, two}}
+	k := &listOwner{list: []*credential{one, two}}
 	resp, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.Equal(t, 403, resp.StatusCode)
@@ -185,7 +185,7 @@ func TestSenderReportsEachRefusal(t *testing.T) {
 func TestSenderOfCertificates(t *testing.T) {
 	c := Credential{Attach: Attachment{Cert: NewSecret(testPair(t))}}
 	l := prepared(t, unasked, nil, c)
-	k := &scripted{list: []*credential{l}}
+	k := &listOwner{list: []*credential{l}}
 	_, err := senderOf(k).roundTrip(&server{statuses: []int{401}}, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.Equal(t, []*credential{l}, k.refused)
@@ -193,10 +193,10 @@ func TestSenderOfCertificates(t *testing.T) {
 	// It may be all that an Authorizer attaches.
 	nothing := authorizerFunc(func(Outgoing) (Attachment, error) { return Attachment{}, nil })
 	l = prepared(t, nothing, nil, c)
-	k = &scripted{list: []*credential{l}}
+	k = &listOwner{list: []*credential{l}}
 	_, err = senderOf(k).roundTrip(&server{statuses: []int{200}}, getOf(t, apiURL))
 	require.NoError(t, err)
-	require.True(t, l.accepted.Load())
+	require.True(t, l.acceptedByAPI.Load())
 }
 
 func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
@@ -204,7 +204,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 		return Attachment{Header: map[string]Secret{"A": NewSecret("x\r\nB: y")}}, nil
 	})
 	api := &server{}
-	k := &scripted{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
+	k := &listOwner{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.ErrorIs(t, err, CodeUnavailable)
 	require.ErrorContains(t, err, `session "api": authorize: `)
@@ -221,7 +221,7 @@ func TestSenderClosesTheFirstOfTwoRounds(t *testing.T) {
 		}, nil
 	})
 	api := &server{statuses: []int{401, 200}, header: http.Header{"Nonce": {"1"}}}
-	k := &scripted{list: []*credential{prepared(t, p, nil, tokenOf("1"))}}
+	k := &listOwner{list: []*credential{prepared(t, p, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
 	require.NoError(t, err)
 	require.Equal(t, "n1", api.got[1].Header.Get("Proof"))
@@ -259,7 +259,7 @@ func TestSenderAfterRedirects(t *testing.T) {
 				r = next
 			}
 			api := &server{statuses: []int{200}}
-			k := &scripted{list: []*credential{prepared(t, unasked, nil, tokenOf("1", tc.origins...))}}
+			k := &listOwner{list: []*credential{prepared(t, unasked, nil, tokenOf("1", tc.origins...))}}
 			resp, err := senderOf(k).roundTrip(api, r)
 			require.NoError(t, err)
 			require.Equal(t, tc.ok, api.got[0].Header.Get("Authorization") != "")

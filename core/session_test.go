@@ -58,7 +58,8 @@ func TestLazySessionAuthenticatesOnFirstUse(t *testing.T) {
 		require.True(t, s.Status().State.Ready())
 		require.NoError(t, s.Close(t.Context()))
 		_, err = s.Credential(t.Context())
-		require.ErrorIs(t, err, core.CodeClosed, "lazy is for the first use; after Close, Init is asked for")
+		require.ErrorIs(t, err, core.CodeClosed,
+			"lazy is for the first use; after Close, Init is asked for")
 	})
 }
 
@@ -94,7 +95,9 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("a failed revocation is told, and the session closed", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := &revoking{issuer: issuer{life: time.Hour}, err: core.Errorf(core.CodeUnavailable, "503")}
+			p := &revoking{
+				issuer: issuer{life: time.Hour}, err: core.Errorf(core.CodeUnavailable, "503"),
+			}
 			s := core.New("gs", p, nil)
 			require.NoError(t, s.Init(t.Context()))
 			require.EqualError(t, s.Close(t.Context()), `session "gs": revoke: unavailable: 503`)
@@ -215,11 +218,12 @@ func TestSignIn(t *testing.T) {
 		require.ErrorIs(t, s.Init(t.Context()), core.CodeInteractive, "no UI: at once")
 
 		asked := 0
-		s = core.New("gs", p, &core.Options{UI: &core.UI{Ask: func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
+		ask := func(ctx context.Context, prompt string, hidden bool) (core.Secret, error) {
 			asked++
 			time.Sleep(time.Minute)
 			return core.NewSecret("1234"), nil
-		}}})
+		}
+		s = core.New("gs", p, &core.Options{UI: &core.UI{Ask: ask}})
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { require.NoError(t, s.Init(t.Context())) })
@@ -234,7 +238,9 @@ func TestSignIn(t *testing.T) {
 
 func TestCredentialsThatMayNotBeSent(t *testing.T) {
 	header := func(name, value string) core.Credential {
-		return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{name: core.NewSecret(value)}}}
+		return core.Credential{
+			Attach: core.Attachment{Header: map[string]core.Secret{name: core.NewSecret(value)}},
+		}
 	}
 	for _, tc := range []struct {
 		name string
@@ -243,17 +249,36 @@ func TestCredentialsThatMayNotBeSent(t *testing.T) {
 	}{
 		{"nothing", core.Credential{}, "empty credential"},
 		{"empty value", header("Authorization", ""), `header "Authorization" is empty`},
-		{"line break", header("Authorization", "Bearer x\r\nX-Evil: 1"), "characters that may not be sent"},
+		{
+			"line break", header("Authorization", "Bearer x\r\nX-Evil: 1"),
+			"characters that may not be sent",
+		},
 		{"bad name", header("Autho rization", "x"), "characters that may not be sent"},
 		{"reserved", header("host", "x"), `may not set the header "host"`},
-		{"huge", header("Authorization", string(make([]byte, 200<<10))), "characters that may not be sent"},
+		{
+			"huge", header("Authorization", string(make([]byte, 200<<10))),
+			"characters that may not be sent",
+		},
 		{"large", header("Authorization", largeToken), "larger than 128 KiB"},
-		{"cookie", core.Credential{Attach: core.Attachment{Cookie: map[string]core.Secret{"a": core.NewSecret("x;y")}}}, "may not be sent"},
-		{"origin", core.Credential{Attach: bearer("x").Attach, Origins: []string{"https://a/b"}}, "not an origin"},
-		{"certificate", core.Credential{Attach: core.Attachment{Cert: core.NewSecret("junk")}}, "client certificate"},
+		{
+			"cookie",
+			core.Credential{Attach: core.Attachment{Cookie: map[string]core.Secret{"a": core.NewSecret("x;y")}}},
+			"may not be sent",
+		},
+		{
+			"origin", core.Credential{Attach: bearer("x").Attach, Origins: []string{"https://a/b"}},
+			"not an origin",
+		},
+		{
+			"certificate", core.Credential{Attach: core.Attachment{Cert: core.NewSecret("junk")}},
+			"client certificate",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := core.New("gs", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) { return tc.cred, nil }), nil)
+			p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+				return tc.cred, nil
+			})
+			s := core.New("gs", p, nil)
 			err := s.Init(t.Context())
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "Evil")

@@ -14,8 +14,10 @@ import (
 
 // Setting describes one setting of a provider.
 type Setting struct {
-	Name     string
-	Type     string // "string", "bool", "integer", "number", "duration", "object", "list of T", "map of T", "any"
+	Name string // the key in a configuration
+	// Type is "string", "bool", "integer", "number", "duration", "object", "any", "list of T" or
+	// "map of T".
+	Type     string
 	Doc      string
 	Default  string
 	Enum     []string // the values allowed; empty: any
@@ -122,11 +124,12 @@ type member struct {
 	required bool
 }
 
-// knownMembers holds what members found: types are few and sessions many.
-var knownMembers sync.Map // reflect.Type → []member
+// membersByType caches the result of members, as many sessions have the same type.
+var membersByType sync.Map // reflect.Type → []member
 
+// members returns the settings of a struct type, those of embedded structs included.
 func members(t reflect.Type) []member {
-	if list, ok := knownMembers.Load(t); ok {
+	if list, ok := membersByType.Load(t); ok {
 		return list.([]member)
 	}
 	var list []member
@@ -144,10 +147,13 @@ func members(t reflect.Type) []member {
 			if name == "" {
 				name = f.Name
 			}
-			list = append(list, member{name, []int{i}, f.Tag, f.Type, f.Tag.Get("required") == "true"})
+			list = append(list, member{
+				name: name, index: []int{i}, tag: f.Tag, typ: f.Type,
+				required: f.Tag.Get("required") == "true",
+			})
 		}
 	}
-	knownMembers.Store(t, list)
+	membersByType.Store(t, list)
 	return list
 }
 
@@ -163,7 +169,8 @@ func describeSettings(t reflect.Type) []Setting {
 		if enum := m.tag.Get("enum"); enum != "" {
 			s.Enum = strings.Split(enum, ",")
 		}
-		if elem.Kind() == reflect.Struct && elem != secretType && !reflect.PointerTo(elem).Implements(textType) {
+		if elem.Kind() == reflect.Struct && elem != secretType &&
+			!reflect.PointerTo(elem).Implements(textType) {
 			s.Fields = describeSettings(elem)
 		}
 		list = append(list, s)

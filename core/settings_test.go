@@ -47,14 +47,16 @@ func (c *config) Validate(core.Environment) error {
 	return nil
 }
 
-var testFactory = core.NewFactory(core.Info{Kind: "test", Summary: "a test", Environments: []core.Environment{core.QA, core.Prod}},
+var testFactory = core.NewFactory(
+	core.Info{Kind: "test", Summary: "a test", Environments: []core.Environment{core.QA, core.Prod}},
 	func(_ context.Context, _ core.Environment, c config) (core.Provider, error) {
 		if c.ID == "unopenable" {
 			return nil, core.Errorf(core.CodeUnavailable, "busy")
 		}
 		_ = c.hidden
 		return fixed(bearer(c.Secret.Reveal())), nil
-	})
+	},
+)
 
 func TestSettings(t *testing.T) {
 	good := func(more ...any) map[string]any {
@@ -70,8 +72,23 @@ func TestSettings(t *testing.T) {
 		want     string
 	}{
 		{"good", good(), ""},
-		{"all", good("ca", "x", "style", "post", "wait", "1m", "count", 7, "small", 1.0, "ratio", 1, "on", true, "scopes", []any{"a"}, "params", map[string]any{"k": "v"}, "keys", []any{map[string]any{"name": "n", "value": "v"}}, "any", []any{1}), ""},
-		{"from variables", good("client_id", core.NewSecret("007"), "count", core.NewSecret("7"), "on", core.NewSecret("true"), "wait", core.NewSecret("2s"), "ratio", core.NewSecret("1.5"), "any", core.NewSecret("x")), ""},
+		{
+			"all",
+			good("ca", "x", "style", "post", "wait", "1m", "count", 7, "small", 1.0, "ratio", 1, "on", true, "scopes", []any{
+				"a",
+			}, "params", map[string]any{
+				"k": "v",
+			}, "keys", []any{
+				map[string]any{"name": "n", "value": "v"},
+			}, "any", []any{1}),
+			"",
+		},
+		{
+			"from variables",
+			good("client_id", core.NewSecret("007"), "count", core.NewSecret("7"), "on", core.NewSecret("true"), "wait", core.NewSecret("2s"), "ratio", core.NewSecret("1.5"), "any",
+				core.NewSecret("x")),
+			"",
+		},
 		{"null is absent", good("count", nil, "client_id", nil), "client_id: missing"},
 		{"misspelt", good("client_idd", "x"), `client_idd: unknown key, did you mean "client_id"?`},
 		{"nothing near", good("zzzzzz", "x"), `zzzzzz: unknown key; known: ca, client_id`},
@@ -90,14 +107,29 @@ func TestSettings(t *testing.T) {
 		{"not a number", good("ratio", math.NaN()), "ratio: the number is out of range"},
 		{"no end", good("ratio", core.NewSecret("inf")), "ratio: the number is out of range"},
 		{"null in a list", good("scopes", []any{nil}), "scopes.0: want string, found null"},
-		{"maps of other types", good("params", map[string]string{"k": "v"}, "one", map[core.Environment]string{"name": "n"}, "any", map[any]any{1: 2}), ""},
-		{"keys that are no strings", good("one", map[any]any{1: 2}), "one: want object, found an object whose keys need not be strings"},
-		{"a typed nil", good("client_id", (*string)(nil), "one", (map[string]any)(nil)), "client_id: want string, found *string; one.name: missing"},
+		{
+			"maps of other types",
+			good("params", map[string]string{"k": "v"}, "one", map[core.Environment]string{
+				"name": "n",
+			}, "any", map[any]any{1: 2}),
+			"",
+		},
+		{
+			"keys that are no strings", good("one", map[any]any{1: 2}),
+			"one: want object, found an object whose keys need not be strings",
+		},
+		{
+			"a typed nil", good("client_id", (*string)(nil), "one", (map[string]any)(nil)),
+			"client_id: want string, found *string; one.name: missing",
+		},
 		{"bool", good("on", "yes"), "on: want bool, found a string"},
 		{"variable for a bool", good("on", core.NewSecret("yes")), "on: want true or false"},
 		{"variable for a number", good("count", core.NewSecret("x7x")), "count: want integer"},
 		{"variable for a list", good("scopes", core.NewSecret("a b")), "scopes: want list of string"},
-		{"deep", good("keys", []any{map[string]any{"name": "n"}, map[string]any{"nam": "n"}}), `keys.1.nam: unknown key, did you mean "name"?; keys.1.name: missing`},
+		{
+			"deep", good("keys", []any{map[string]any{"name": "n"}, map[string]any{"nam": "n"}}),
+			`keys.1.nam: unknown key, did you mean "name"?; keys.1.name: missing`,
+		},
 		{"map value", good("params", map[string]any{"k": 1}), "params.k: want string"},
 		{"object", good("one", "x"), "one: want object, found a string"},
 		{"validate", good("client_id", "forbidden"), "client_id: is forbidden; and more"},
@@ -125,8 +157,16 @@ func TestSettings(t *testing.T) {
 
 func TestFactory(t *testing.T) {
 	ok := map[string]any{"client_id": "a", "client_secret": "b", "one": map[string]any{"name": "n"}}
-	require.EqualError(t, testFactory.Check("", ok), `provider "test": bad config: no environment is chosen; known: qa, prod`)
-	require.EqualError(t, testFactory.Check("QA", ok), `provider "test": bad config: unknown environment "QA", did you mean "qa"?; known: qa, prod`)
+	require.EqualError(
+		t,
+		testFactory.Check("", ok),
+		`provider "test": bad config: no environment is chosen; known: qa, prod`,
+	)
+	require.EqualError(
+		t,
+		testFactory.Check("QA", ok),
+		`provider "test": bad config: unknown environment "QA", did you mean "qa"?; known: qa, prod`,
+	)
 	ok["client_id"] = "unopenable"
 	_, err := testFactory.Open(t.Context(), core.QA, ok)
 	require.EqualError(t, err, `provider "test": open: unavailable: busy`)
@@ -136,15 +176,56 @@ func TestFactory(t *testing.T) {
 	_, err = zero.Open(t.Context(), "", nil)
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.Panics(t, func() {
-		core.NewFactory(core.Info{Kind: "x"}, func(context.Context, core.Environment, int) (core.Provider, error) { return nil, nil })
+		core.NewFactory(
+			core.Info{Kind: "x"},
+			func(context.Context, core.Environment, int) (core.Provider, error) { return nil, nil },
+		)
 	})
 
 	var names, types []string
 	for _, s := range testFactory.Settings() {
 		names, types = append(names, s.Name), append(types, s.Type)
 	}
-	require.Equal(t, []string{"ca", "client_id", "client_secret", "style", "wait", "count", "small", "ratio", "on", "scopes", "params", "keys", "one", "any"}, names)
-	require.Equal(t, []string{"string", "string", "string", "string", "duration", "integer", "integer", "number", "bool", "list of string", "map of string", "list of object", "object", "any"}, types)
+	require.Equal(
+		t,
+		[]string{
+			"ca",
+			"client_id",
+			"client_secret",
+			"style",
+			"wait",
+			"count",
+			"small",
+			"ratio",
+			"on",
+			"scopes",
+			"params",
+			"keys",
+			"one",
+			"any",
+		},
+		names,
+	)
+	require.Equal(
+		t,
+		[]string{
+			"string",
+			"string",
+			"string",
+			"string",
+			"duration",
+			"integer",
+			"integer",
+			"number",
+			"bool",
+			"list of string",
+			"map of string",
+			"list of object",
+			"object",
+			"any",
+		},
+		types,
+	)
 	require.True(t, testFactory.Settings()[2].Secret)
 	require.True(t, testFactory.Settings()[1].Identity)
 	require.False(t, testFactory.Settings()[2].Identity, "a secret is never part of a key")
@@ -161,8 +242,19 @@ func TestErrors(t *testing.T) {
 	}{
 		{&core.Error{}, "unknown", core.CodeUnavailable},
 		{core.Errorf(core.CodeDenied, "no: %w", context.Canceled), "denied: no: context canceled", core.CodeDenied},
-		{&core.Error{Kind: "gs", Op: "open", Code: core.CodeBadConfig}, `provider "gs": open: bad config`, core.CodeBadConfig},
-		{&core.Error{Session: "a", Code: core.CodeUnavailable, RetryAfter: 1500 * time.Millisecond, Err: errors.New("x")}, `session "a": unavailable: x; next attempt in 1.5s`, core.CodeUnavailable},
+		{
+			&core.Error{Kind: "gs", Op: "open", Code: core.CodeBadConfig},
+			`provider "gs": open: bad config`, core.CodeBadConfig,
+		},
+		{
+			&core.Error{
+				Session:    "a",
+				Code:       core.CodeUnavailable,
+				RetryAfter: 1500 * time.Millisecond,
+				Err:        errors.New("x"),
+			},
+			`session "a": unavailable: x; next attempt in 1.5s`, core.CodeUnavailable,
+		},
 		{core.CodeClosed, "closed", core.CodeClosed},
 		{errors.New("plain"), "plain", core.CodeUnavailable},
 		{core.Code(99), "unknown", core.Code(99)},

@@ -4,72 +4,81 @@ package core
 
 import "time"
 
-// proceed is the event that an attempt wants to move on to a phase. It reports
-// whether it may: not if it has settled, as nobody wants the outcome any more.
-// That the provider has returned, the phase saving, is noted even then.
-func (m *machine) proceed(a *attempt, p phase) (bool, effects) {
-	if a.settled && p != saving {
+// enterPhase is the event that an attempt wants to enter a phase. It reports
+// whether the attempt may: an attempt that has settled must not call the provider
+// or ask a person, because its callers have their answer already. phaseSaving,
+// which says that the provider has returned, is recorded even then, because it
+// allows the next call into the provider (invariant 4).
+func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
+	if a.settled && p != phaseSaving {
 		return false, effects{}
 	}
 	a.phase = p
-	if p == saving && m.stuck == a {
+	if p == phaseSaving && m.stuck == a {
 		m.stuck = nil
 	}
-	if p != signing {
+	if p != phaseSigningIn {
 		return true, effects{}
 	}
-	ev := a.event(EventSigningIn)
+	ev := a.newEvent(EventSigningIn)
 	ev.Wait = signInTimeout
 	return true, effects{events: []Event{ev}}
 }
 
-// settle is the event that an attempt has an outcome.
+// settle is the event that an attempt has an outcome. A restoration that finds
+// nothing is not a failure, because it asked neither the provider nor a person,
+// and an attempt that another one replaces has not failed yet. Every other error
+// is recorded as a failure.
 func (m *machine) settle(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
 	if a.settled {
-		return m.arrive(at, p, a, o, took, err)
+		return m.settleLate(at, p, a, o, took, err)
 	}
-	m.end(a)
+	m.endAttempt(a)
 	switch {
 	case err == nil:
 		return m.succeed(a, o, took)
-	case a.purpose == restoration:
+	case a.purpose == purposeRestore:
 		a.err = a.setup.annotate(err, "restore")
-		ev := a.event(EventAbandoned)
+		ev := a.newEvent(EventAbandoned)
 		ev.Took = took
 		return effects{settled: a, events: []Event{ev}}
-	case o.input != nil && a.second == nil:
-		return m.tryAgain(at, p, a, o.input, took)
+	case o.refusedInput != nil && a.rejectedInput == nil:
+		return m.replaceAttempt(at, p, a, o.refusedInput, took)
 	}
-	m.judgeRefused(CodeOf(err), o)
-	fx := m.fail(at, p, a, err)
+	m.decideRefusedUse(CodeOf(err), o)
+	fx := m.recordFailure(at, p, a, err)
 	fx.settled = a
 	fx.events[0].Took = took
 	return fx
 }
 
-// tryAgain begins another attempt in the place of one of which an input was
-// refused. What waited for that one waits for this one, and nothing has failed
-// yet. There is no third.
-func (m *machine) tryAgain(
+// replaceAttempt begins another attempt in the place of one whose input was
+// refused. By then the session of that input has rejected it and can supply
+// another one. Callers of the first attempt wait for its successor, and no
+// failure is recorded. The successor is not replaced: an input that is refused
+// twice is a failure, or the issuer would be asked without end (invariant 10).
+func (m *machine) replaceAttempt(
 	at moment, p policy, a *attempt, refused *refusedInput, took time.Duration,
 ) effects {
 	a.err = errSuperseded
-	ev := a.event(EventAbandoned)
+	ev := a.newEvent(EventAbandoned)
 	ev.Took = took
-	fx, _ := m.begin(at, p, a.who, a.purpose)
+	fx, _ := m.begin(at, p, a.audience, a.purpose)
 	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
-		fx.start.second, fx.start.req.Challenge, fx.start.ui = refused, a.req.Challenge, a.ui
-		a.next = fx.start
+		fx.start.rejectedInput, fx.start.request.Challenge = refused, a.request.Challenge
+		fx.start.ui = a.ui
+		a.successor = fx.start
 	}
 	fx.settled = a
 	return fx
 }
 
-// end notes that an attempt settles.
-func (m *machine) end(a *attempt) {
+// endAttempt records that an attempt settles. If the provider's code still runs,
+// the attempt is stuck until that call returns.
+func (m *machine) endAttempt(a *attempt) {
 	a.settled = true
 	m.attempt = nil
 	if a.phase.calling() {
@@ -77,28 +86,33 @@ func (m *machine) end(a *attempt) {
 	}
 }
 
-// succeed takes the credential that an attempt obtained.
+// succeed takes the credential that an attempt obtained. A credential from the
+// store is not counted as an authentication, because no issuer was asked.
 func (m *machine) succeed(a *attempt, o obtained, took time.Duration) effects {
-	ev := Event{Type: EventRestored, Reason: a.req.Reason, Took: took}
+	ev := Event{Type: EventRestored, Reason: a.request.Reason, Took: took}
 	if !o.restored {
 		ev.Type = EventAuthenticated
 		m.counts.authentications++
 	}
-	return effects{settled: a, events: m.take(o.cred, ev)}
+	return effects{settled: a, events: m.setCredential(o.credential, ev)}
 }
 
-// take makes c what the session has, and returns the events of that: ev, which it
-// completes, and SubjectChanged before it if c has another subject than what was
-// there. A subject that is not known is not another one.
-func (m *machine) take(c *credential, ev Event) (events []Event) {
+// setCredential makes c the credential of the session, and returns the events of
+// that: ev, which it completes, preceded by SubjectChanged if c has another
+// subject than the credential that it replaces. An unknown subject is not
+// compared. A success ends all waits after failures, but not those after
+// refusals: an API that refuses each new credential would otherwise be answered
+// with a token request per request.
+func (m *machine) setCredential(c *credential, ev Event) (events []Event) {
 	old := m.current
 	if old == nil {
-		old = m.leftover()
+		old = m.parkedOrRefused()
 	}
 	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
-	if was := old.subject(); was != "" && ev.Subject != "" && was != ev.Subject {
+	oldSubject := old.subject()
+	if oldSubject != "" && ev.Subject != "" && oldSubject != ev.Subject {
 		change := ev
-		change.Type, change.OldSubject, change.Took = EventSubjectChanged, was, 0
+		change.Type, change.OldSubject, change.Took = EventSubjectChanged, oldSubject, 0
 		events = append(events, change)
 	}
 	m.failures, m.refused, m.refusal = nil, nil, refusalNone
@@ -110,73 +124,89 @@ func (m *machine) take(c *credential, ev Event) (events []Event) {
 	return append(events, ev)
 }
 
-// judgeRefused decides what a refused credential may be used for once the attempt
-// to replace it has failed. An outage, a wrong setting, or a sign-in for which
-// nobody was there say nothing about it. That the issuer refused its refresh
-// state, or the client, does.
-func (m *machine) judgeRefused(code Code, o obtained) {
+// decideRefusedUse decides what a refused credential may be used for once the
+// attempt to replace it has failed with code. An outage, a wrong setting, or a
+// sign-in for which no person was present says nothing about the credential: the
+// API may have refused it for a reason of its own, and it is better than none.
+// That the issuer refused its refresh state, or denied the client, shows that it
+// was revoked.
+func (m *machine) decideRefusedUse(code Code, o obtained) {
 	switch {
 	case m.refused == nil || m.refusal == refusalFinal:
-	case o.refused:
+	case o.refreshRefused:
 		m.refusal = refusalFinal
-	case code == CodeUnavailable, code == CodeBadConfig, code == CodeInteractive && !o.presented:
+	case code == CodeUnavailable, code == CodeBadConfig,
+		code == CodeInteractive && !o.presentedRefresh:
 		m.refusal = refusalTolerated
 	default:
 		m.refusal = refusalFinal
 	}
 }
 
-// arrive takes what arrived after its attempt had settled. A credential becomes
-// the session's if nothing has happened since and it has not expired on its way;
-// otherwise it is released.
-func (m *machine) arrive(
+// settleLate takes what arrives after its attempt has settled: at its limit, or
+// because Close or Reconfigure aborted it. The credential becomes the session's
+// if nothing has happened since that it would undo, and if it has not expired.
+// Otherwise it is released, so that no valid token remains that nobody uses
+// (invariant 8).
+func (m *machine) settleLate(
 	at moment, p policy, a *attempt, o obtained, took time.Duration, err error,
 ) effects {
-	if o.cred == nil {
+	if o.credential == nil {
 		return effects{}
 	}
-	same := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
-		(m.current == nil || m.current == a.have)
-	end := o.cred.cred.Expiry
-	over := !end.IsZero() && end.UnixNano() <= at.wall
-	if err != nil || !same || over || m.state == lifeClosing {
-		return effects{release: o.cred}
+	unchanged := a.epoch == m.epoch && a.setup == p.setup && m.attempt == nil && m.parked == nil &&
+		(m.current == nil || m.current == a.previous)
+	expiry := o.credential.cred.Expiry
+	expired := !expiry.IsZero() && expiry.UnixNano() <= at.wall
+	if err != nil || !unchanged || expired || m.state == lifeClosing {
+		return effects{release: o.credential}
 	}
 	fx := m.succeed(a, o, took)
 	fx.settled = nil
 	return fx
 }
 
-// refuse is the event that the API refused c. If invalid, it said that the
-// credential itself is not valid. The credential is dropped and an attempt to
-// replace it starts, unless the refusal follows another one closely.
+// refuse is the event that the API refused c. invalid says that the API called
+// the credential itself invalid. The credential is no longer served, and an
+// attempt to replace it starts, unless the refusal follows another one too
+// closely or a wait after a failure has not ended.
 func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
-	fx, dropped := m.drop(at, p, c, invalid)
+	fx, dropped := m.dropRefused(at, p, c, invalid)
 	if !dropped {
 		return fx
 	}
+	// That attempt began before the refusal. Its outcome replaces c all the same.
 	if m.attempt != nil {
 		return fx
 	}
 	if b := m.failures.binding(at.mono, who); b != nil {
-		// The attempt to replace it has failed already, before it was refused.
-		m.judgeRefused(b.err.Code, obtained{presented: !c.cred.RefreshState.IsZero()})
+		// No attempt starts now. The failure that forbids one is judged in its
+		// place, or the refusal would stay undecided until the wait ends.
+		m.decideRefusedUse(b.err.Code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 		return fx
 	}
-	began, _ := m.begin(at, p, who, renewal)
+	began, _ := m.begin(at, p, who, purposeRenew)
 	if began.start != nil {
-		began.start.req.Challenge = challenge
+		began.start.request.Challenge = challenge
 	}
 	fx.start = began.start
 	fx.events = append(fx.events, began.events...)
 	return fx
 }
 
-// drop is refuse without the attempt: the next caller that wants a credential
-// starts it. It reports whether c was dropped just now.
-func (m *machine) drop(
+// dropRefused is refuse without the attempt, for a program that reports a refusal
+// and may end at once: an attempt that it leaves unfinished could lose the
+// refresh state. The next caller that wants a credential starts the attempt.
+// dropRefused reports whether c was dropped just now.
+//
+// Refusals in a row are spaced. A refusal that comes before the end of the wait
+// after the last one changes nothing, so that one path of an API that refuses
+// every credential does not take the credential from the other paths. A
+// credential that was in use for longer than the longest wait has served: its
+// refusal is the first one again.
+func (m *machine) dropRefused(
 	at moment, p policy, c *credential, invalid bool,
 ) (fx effects, dropped bool) {
 	if m.state != lifeReady || c != m.current && c != m.refused {
@@ -189,34 +219,35 @@ func (m *machine) drop(
 		return effects{}, false
 	}
 	m.counts.refusals++
-	ev := Event{Type: EventRefused, Reason: ReasonRejected, Subject: c.subject(), Expiry: c.cred.Expiry}
+	ev := Event{Type: EventRefused, Reason: ReasonRejected}
+	ev.Subject, ev.Expiry = c.subject(), c.cred.Expiry
 	fx = effects{events: []Event{ev}}
-	if at.mono-c.born > instant(maxRefusalWait) {
+	if at.mono-c.createdAt > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
-	if at.mono < m.refusals.end() {
+	if at.mono < m.refusals.retryTime() {
 		return fx, false
 	}
 	m.refusals = m.refusals.next(at.mono, p.random)
-	m.current, m.refused, m.refusal = nil, c, refusalOpen
+	m.current, m.refused, m.refusal = nil, c, refusalUndecided
 	if invalid {
 		m.refusal = refusalFinal
 	}
 	return fx, true
 }
 
-// adopt is the event that somebody else has saved a credential which is newer
+// adopt is the event that another process has saved a credential which is newer
 // than the session's.
 func (m *machine) adopt(c *credential) effects {
 	if m.state != lifeReady {
 		return effects{}
 	}
-	return effects{events: m.take(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
+	return effects{events: m.setCredential(c, Event{Type: EventRestored, Reason: ReasonExpiring})}
 }
 
-// rest is the event that the credential is to leave the memory. The session
-// stays ready, and obtains one when it is used again.
-func (m *machine) rest() {
+// dropFromMemory is the event that the credential is removed from memory. The
+// session stays ready and obtains a credential when it is used again.
+func (m *machine) dropFromMemory() {
 	if m.state == lifeReady && m.attempt == nil {
 		m.current = nil
 	}

@@ -17,8 +17,8 @@ type slot struct {
 	session *Session
 }
 
-// slots are all slots of a Scope, the one set last first. A value is never
-// written to: the methods return another one.
+// slots are all slots of a Scope, the one set last first. A value is immutable: the
+// methods return another one.
 type slots []slot
 
 // slotKey returns the slot that s takes if it is in none.
@@ -33,8 +33,8 @@ func (s *Session) slotKey() slotKey {
 // kind returns the kind of the session's provider.
 func (s *Session) kind() string { return s.config().opts.Kind }
 
-// last returns the session that was set last, nil if there is none.
-func (l slots) last() *Session {
+// lastSet returns the session that was set last, nil if there is none.
+func (l slots) lastSet() *Session {
 	if len(l) == 0 {
 		return nil
 	}
@@ -60,9 +60,9 @@ func (l slots) set(key slotKey, s *Session) (slots, *Session) {
 	return out, previous
 }
 
-// setOf puts s into the slot of a kind, and returns what of returned before. All
+// setKind puts s into the slot of a kind, and returns what ofKind returned before. All
 // other slots of the kind's sessions, and of s, are emptied. Nil only empties.
-func (l slots) setOf(kind string, s *Session) (slots, *Session) {
+func (l slots) setKind(kind string, s *Session) (slots, *Session) {
 	key := slotKey{facade: true, text: kind}
 	out := make(slots, 0, len(l)+1)
 	if s != nil {
@@ -73,13 +73,13 @@ func (l slots) setOf(kind string, s *Session) (slots, *Session) {
 			out = append(out, in)
 		}
 	}
-	return out, l.of(kind)
+	return out, l.ofKind(kind)
 }
 
-// of returns the session in the slot of a kind. Otherwise it returns the session
+// ofKind returns the session in the slot of a kind. Otherwise it returns the session
 // of the kind that was set last: it is in the slot of its name if the kind was
 // not known to have a facade when it was set. Nil: there is none.
-func (l slots) of(kind string) *Session {
+func (l slots) ofKind(kind string) *Session {
 	for _, in := range l {
 		if in.key.facade && in.key.text == kind {
 			return in.session

@@ -11,45 +11,53 @@ import (
 	"time"
 )
 
-// direct is the source of a session without a store: the provider, and the
-// person if the provider takes one.
+// direct is the source of a session without a store: the provider, and the person
+// if the provider can sign one in.
 type direct struct{ setup *setup }
 
+// obtain calls the provider. A restoration finds nothing: there is no store.
 func (d direct) obtain(ctx context.Context, a *attempt) (obtained, error) {
-	if a.purpose == restoration {
+	if a.purpose == purposeRestore {
 		return obtained{}, errNotStored
 	}
-	return d.ask(ctx, a, question{req: a.req, person: true})
+	return d.askProvider(ctx, a, question{request: a.request, mayAskPerson: true})
 }
 
 // question is what to ask, and whom.
 type question struct {
-	req    Request
-	stored bool // req.Previous is what the store holds
-	person bool // a person may be asked
+	request      Request
+	fromStore    bool // request.Previous is what the store holds
+	mayAskPerson bool // a person may be asked
 }
 
-// ask asks the provider, and then the person.
-func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, err error) {
-	if q.req.Inputs, err = d.inputs(ctx, a); err != nil {
+// askProvider calls the provider, and lets it sign a person in if it answers
+// Interactive. It describes in the outcome how far it came, also with an error.
+func (d direct) askProvider(ctx context.Context, a *attempt, q question) (o obtained, err error) {
+	if q.request.Inputs, err = d.obtainInputs(ctx, a); err != nil {
 		return o, err
 	}
 	var c Credential
+	// A forced sign-in goes the same way as one that the provider asks for.
 	err = Errorf(CodeInteractive, "the program asked for a sign-in")
-	if a.purpose != personal {
-		p := asking
-		o.presented = !q.req.Previous.RefreshState.IsZero()
-		if o.presented && q.stored {
-			p = spending
+	if a.purpose != purposeSignIn {
+		p := phaseAsking
+		o.presentedRefresh = !q.request.Previous.RefreshState.IsZero()
+		// Other processes have the same refresh state in the store. An issuer
+		// that rotates it invalidates theirs, so that this call must not be
+		// cancelled (invariant 5 of the machine).
+		if o.presentedRefresh && q.fromStore {
+			p = phaseSpending
 		}
-		c, err = a.call(ctx, p, func(ctx context.Context) (Credential, error) {
-			return d.setup.provider.Authenticate(ctx, q.req)
+		c, err = a.callProvider(ctx, p, func(ctx context.Context) (Credential, error) {
+			return d.setup.provider.Authenticate(ctx, q.request)
 		})
-		if inputOf(err) != "" {
-			o.input, err = d.rejectInput(ctx, a, q.req.Inputs, err)
+		if refusedRole(err) != "" {
+			o.refusedInput, err = d.rejectRefusedInput(ctx, a, q.request.Inputs, err)
 			return o, err
 		}
-		o.refused = o.presented && CodeOf(err) == CodeInteractive
+		// A provider that was given a refresh state needs no person as long as
+		// the issuer accepts that state.
+		o.refreshRefused = o.presentedRefresh && CodeOf(err) == CodeInteractive
 	}
 	if CodeOf(err) == CodeInteractive {
 		c, err = d.signIn(ctx, a, q, err)
@@ -58,111 +66,132 @@ func (d direct) ask(ctx context.Context, a *attempt, q question) (o obtained, er
 	if err != nil {
 		return o, err
 	}
-	if o.cred, err = prepare(d.setup, c, a.have); err == nil {
-		o.cred.signedIn = o.signedIn || a.have != nil && a.have.signedIn
+	// A renewal without a person continues the sign-in that the last credential
+	// had.
+	if o.credential, err = prepare(d.setup, c, a.previous); err == nil {
+		o.credential.signedIn = o.signedIn || a.previous != nil && a.previous.signedIn
 		d.logIgnoredOrigins(c)
 	}
 	return o, err
 }
 
-// signIn lets the provider ask the person. If that cannot be done it returns
-// why, the error that asks for it.
-func (d direct) signIn(ctx context.Context, a *attempt, q question, why error) (Credential, error) {
+// signIn lets the provider ask the person. If that is not possible it returns
+// interactiveErr, which says why a person is needed.
+func (d direct) signIn(
+	ctx context.Context, a *attempt, q question, interactiveErr error,
+) (Credential, error) {
 	ui := a.ui
 	if ui == nil {
 		ui = d.setup.opts.UI
 	}
 	if ui == nil {
-		return Credential{}, withoutUI(why)
+		return Credential{}, explainMissingUI(interactiveErr)
 	}
 	p, ok := d.setup.provider.(InteractiveProvider)
-	if !ok || a.who < person || !q.person || ctx.Err() != nil {
-		return Credential{}, why
+	if !ok || a.audience < person || !q.mayAskPerson || ctx.Err() != nil {
+		return Credential{}, interactiveErr
 	}
-	c, err := a.call(ctx, signing, func(ctx context.Context) (Credential, error) {
-		return p.SignIn(ctx, q.req, *ui)
+	c, err := a.callProvider(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
+		return p.SignIn(ctx, q.request, *ui)
 	})
+	// A proxy for a plugin always has SignIn and learns only from the plugin's
+	// answer whether the provider supports it.
 	if errors.Is(err, errors.ErrUnsupported) {
-		return Credential{}, why
+		return Credential{}, interactiveErr
 	}
 	return c, err
 }
 
-// withoutUI adds to an error why nobody was asked.
-func withoutUI(why error) error {
+// explainMissingUI adds to an error that the program sets no UI: a developer who
+// reads the error learns what is missing.
+func explainMissingUI(interactiveErr error) error {
 	var e *Error
-	if !errors.As(why, &e) || e != why || e.Err == nil {
-		return why
+	if !errors.As(interactiveErr, &e) || e != interactiveErr || e.Err == nil {
+		return interactiveErr
 	}
 	out := *e
 	out.Err = fmt.Errorf("%w; the program cannot ask anybody (it sets no Options.UI)", e.Err)
 	return &out
 }
 
-// inputs returns the credentials of the sessions that the provider needs.
-func (d direct) inputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
+// obtainInputs returns the credentials of the sessions that the provider needs,
+// by role.
+func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
-	ctx = a.forInputs(ctx)
-	suppliers := d.setup.suppliers()
+	ctx = a.inputContext(ctx)
+	suppliers := d.setup.inputSessions()
 	out := make(map[string]Credential, len(suppliers))
 	for role, s := range suppliers {
-		c, err := d.input(ctx, a, s)
+		c, err := d.obtainInput(ctx, a, s)
 		if err != nil {
 			return nil, Errorf(CodeOf(err), "the input %q: %w", role, err)
 		}
-		if r := a.second; r != nil && r.role == role && r.id == c.id {
-			return nil, r.err // its session has no other yet
+		// The server has refused this very credential, and the input's session
+		// has no other one: the provider would only be refused again.
+		if r := a.rejectedInput; r != nil && r.role == role && r.id == c.id {
+			return nil, r.err
 		}
 		out[role] = c
 	}
 	return out, nil
 }
 
-// forInputs returns the context with which the attempt asks for inputs.
-func (a *attempt) forInputs(ctx context.Context) context.Context {
-	if a.who == nobody {
+// inputContext returns the context with which the attempt asks the sessions of its
+// inputs. An attempt for nobody marks it, so that they do not ask a person, either.
+func (a *attempt) inputContext(ctx context.Context) context.Context {
+	if a.audience == nobody {
 		ctx = context.WithValue(ctx, nobodyKey{}, true)
 	}
 	return context.WithValue(ctx, inputKey{}, true)
 }
 
-func (d direct) input(ctx context.Context, a *attempt, s supplier) (c Credential, err error) {
+// obtainInput returns the credential of one session. If that session may ask a
+// person, the attempt has the limit of a sign-in meanwhile.
+func (d direct) obtainInput(
+	ctx context.Context, a *attempt, s inputSession,
+) (c Credential, err error) {
 	get := func(limit time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		defer a.announceWait(WaitForInput, limit)()
-		c, err = s.supply(ctx)
+		c, err = s.supplyInput(ctx)
 	}
-	if a.who > nobody && s.asksPerson() {
-		a.allowPerson(func() { get(signInTimeout) })
+	// An attempt for nobody does not make that session ask a person, so that it
+	// does not need that much time.
+	if a.audience > nobody && s.mayAskPerson() {
+		a.runWithSignInLimit(func() { get(signInTimeout) })
 	} else {
 		get(time.Until(a.deadline))
 	}
 	return c, err
 }
 
-// rejectInput rejects the input that the provider says was refused, in the session
-// that it is from. The second time it only returns the error.
-func (d direct) rejectInput(
+// rejectRefusedInput rejects the input that the provider says was refused, in the
+// session that it is from. The session then replaces the attempt. An attempt that
+// replaces another one for that reason only returns the error: one repetition is
+// enough to find out whether a new input helps.
+func (d direct) rejectRefusedInput(
 	ctx context.Context, a *attempt, inputs map[string]Credential, err error,
 ) (*refusedInput, error) {
-	role := inputOf(err)
-	s, ok := d.setup.suppliers()[role]
+	role := refusedRole(err)
+	s, ok := d.setup.inputSessions()[role]
 	if !ok {
-		return nil, Errorf(CodeBadConfig, "the provider says that its input %q was refused, and it has none: %w",
-			clip(role), Cause(err))
+		return nil, Errorf(CodeBadConfig,
+			"the provider says that its input %q was refused, and it has none: %w",
+			printable(role), Cause(err))
 	}
-	if a.second != nil {
+	if a.rejectedInput != nil {
 		return nil, err
 	}
-	ctx = a.forInputs(ctx)
-	s.reject(ctx, inputs[role])
+	ctx = a.inputContext(ctx)
+	s.rejectInput(ctx, inputs[role])
 	return &refusedInput{role, inputs[role].id, err}, err
 }
 
-// release revokes a credential if the provider can.
+// release revokes a credential if the provider can. The provider that obtained it
+// does so, which may be one from before a Reconfigure.
 func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	if c == nil {
 		return nil
@@ -172,31 +201,33 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 		return nil
 	}
 	ctx = c.setup.opts.withAuthTransport(ctx)
-	err := within(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
+	err := callWithin(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})
+	// A plugin whose provider cannot revoke answers ErrUnsupported.
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	return d.setup.annotate(err, "revoke")
 }
 
-// logIgnoredOrigins logs which origins the provider names and the options do
-// not allow. The credential is not sent there.
+// logIgnoredOrigins logs which origins the provider names and the options do not
+// allow. The credential is not sent there, and without the log entry a developer
+// would look for the reason in vain.
 func (d direct) logIgnoredOrigins(c Credential) {
-	u := d.setup
-	if u.opts.Logger == nil || len(u.origins) == 0 {
+	cfg := d.setup
+	if cfg.opts.Logger == nil || len(cfg.origins) == 0 {
 		return
 	}
 	var ignored []string
 	for _, text := range c.Origins {
-		if o, err := parseOrigin(text); err != nil || !slices.Contains(u.origins, o) {
-			ignored = append(ignored, clip(text))
+		if o, err := parseOrigin(text); err != nil || !slices.Contains(cfg.origins, o) {
+			ignored = append(ignored, printable(text))
 		}
 	}
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
-		u.logWarning("session cut off origins that its options do not allow",
+		cfg.logWarning("session cut off origins that its options do not allow",
 			slog.Any("origins", ignored))
 	}
 }

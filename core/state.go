@@ -15,10 +15,12 @@ const (
 	StateStale                // the credential is served, and renewed when it is used
 	StateExpired              // there is no credential to serve; the next use obtains one
 	StateRefused              // the API refused the credential, and there is no other yet
-	StateClosing              // Close is at work
-	StateClosed               // Close has ended; Init starts again
+	StateClosing              // Close runs
+	StateClosed               // Close has returned; Init starts again
 )
 
+// stateNames are the texts of the states. They are stored and logged by programs,
+// and never change.
 var stateNames = [...]string{
 	"new", "fresh", "stale", "expired", "refused", "closing", "closed",
 }
@@ -54,5 +56,5 @@ func (s *State) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("state %q is unknown", clip(string(text)))
+	return fmt.Errorf("state %q is unknown", printable(string(text)))
 }

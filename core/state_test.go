@@ -43,7 +43,8 @@ func TestStateText(t *testing.T) {
 
 func TestCodeText(t *testing.T) {
 	for code, text := range map[core.Code]string{
-		core.CodeBadConfig: "bad_config", core.CodeUnavailable: "unavailable", core.CodeDenied: "denied",
+		core.CodeBadConfig: "bad_config", core.CodeUnavailable: "unavailable",
+		core.CodeDenied:      "denied",
 		core.CodeInteractive: "interactive", core.CodeNotInitialized: "not_initialized",
 		core.CodeClosed: "closed", core.CodeOriginRefused: "origin_refused",
 	} {
@@ -191,7 +192,11 @@ func TestCredentialShape(t *testing.T) {
 	require.Nil(t, core.New("x", &issuer{}, nil).Status().Credential)
 
 	for name, unsupported := range map[string]bool{"an Authorizer": false, "a proxy": true} {
-		s = ready(t, &perRequest{unsupported: unsupported}, &core.Options{Origins: []string{"https://a.example"}})
+		s = ready(
+			t,
+			&perRequest{unsupported: unsupported},
+			&core.Options{Origins: []string{"https://a.example"}},
+		)
 		require.True(t, s.Status().Credential.PerRequest, name)
 		r, err := http.NewRequest(http.MethodGet, "https://a.example", nil)
 		require.NoError(t, err)

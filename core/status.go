@@ -3,6 +3,7 @@
 package core
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -54,12 +55,12 @@ type CredentialShape struct {
 	PerRequest bool `json:"per_request"`
 }
 
-// shape returns what l puts on requests.
-func (l *credential) shape() *CredentialShape {
-	a := &l.cred.Attach
+// shape returns the names of what c puts on requests.
+func (c *credential) shape() *CredentialShape {
+	a := &c.cred.Attach
 	out := &CredentialShape{
 		Query: slices.Sorted(maps.Keys(a.Query)), Cookies: slices.Sorted(maps.Keys(a.Cookie)),
-		Certificate: l.cert != nil, PerRequest: l.authorizer() != nil,
+		Certificate: c.cert != nil, PerRequest: c.authorizer() != nil,
 	}
 	for name := range a.Header {
 		out.Headers = append(out.Headers, http.CanonicalHeaderKey(name))
@@ -69,45 +70,51 @@ func (l *credential) shape() *CredentialShape {
 	return out
 }
 
+// String returns the name and the state.
+func (s *Session) String() string {
+	return fmt.Sprintf("session %q (%v)", s.Name(), s.Status().State)
+}
+
 // Status returns a snapshot. It sends nothing and does not wait for I/O.
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, m, now := s.config(), &s.machine, present()
+	cfg, m, now := s.config(), &s.machine, readClocks()
 	out := Status{
-		Name: u.name, Kind: u.opts.Kind, Environment: u.opts.Environment,
-		State:           m.status(now, u),
+		Name: cfg.name, Kind: cfg.opts.Kind, Environment: cfg.opts.Environment,
+		State:           m.status(now, cfg),
 		Authentications: uint64(m.counts.authentications),
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),
 	}
-	origins := u.origins
-	l := m.current
+	origins := cfg.origins
+	c := m.current
 	if m.refused != nil {
-		l = m.refused
+		c = m.refused
 	}
-	if l != nil {
-		out.Subject, out.Expiry = l.cred.Subject, l.cred.Expiry
-		out.Attributes = maps.Clone(l.cred.Attributes)
-		out.StoreError, out.Credential = l.storeError(), l.shape()
-		out.Renewable = m.renewable(l)
-		origins = l.origins()
+	if c != nil {
+		out.Subject, out.Expiry = c.cred.Subject, c.cred.Expiry
+		out.Attributes = maps.Clone(c.cred.Attributes)
+		out.StoreError, out.Credential = c.storeError(), c.shape()
+		out.Renewable = m.renewable(c)
+		origins = c.origins()
 	}
 	for i := range origins {
 		out.Origins = append(out.Origins, origins[i].text)
 	}
 	if e := m.failures.lastError(); e != nil {
 		last := *e
-		last.RetryAfter = 0 // RetryAt says it, and stays true
+		// RetryAt says the same and, unlike a duration, stays true.
+		last.RetryAfter = 0
 		out.LastError = &last
-		if end := m.failures.end(now.mono, nobody); end > now.mono {
-			out.RetryAt = time.Now().Add(end.until(now.mono))
+		if end := m.failures.retryTime(now.mono, nobody); end > now.mono {
+			out.RetryAt = time.Now().Add(end.sub(now.mono))
 		}
 	}
 	return out
 }
 
 // status returns the state of a session with a setup.
-func (m *machine) status(at moment, u *setup) State {
+func (m *machine) status(at moment, cfg *setup) State {
 	switch {
 	case m.state == lifeNew:
 		return StateNew
@@ -119,15 +126,17 @@ func (m *machine) status(at moment, u *setup) State {
 		return StateRefused
 	case m.current == nil || m.current.age(at) == ageExpired:
 		return StateExpired
-	case m.current.age(at) == ageStale || m.current.setup != u:
+	case m.current.age(at) == ageStale || m.current.setup != cfg:
 		return StateStale
 	}
 	return StateFresh
 }
 
-// renewable reports whether the session can probably replace l without a person.
-func (m *machine) renewable(l *credential) bool {
-	if l.signedIn && l.cred.RefreshState.IsZero() {
+// renewable reports whether the session can probably replace c without a person.
+// A credential for which a person signed in can only be replaced by its refresh
+// state. After the last attempt, an outage does not count: it ends by itself.
+func (m *machine) renewable(c *credential) bool {
+	if c.signedIn && c.cred.RefreshState.IsZero() {
 		return false
 	}
 	e := m.failures.lastError()

@@ -11,12 +11,13 @@ import (
 
 // This file is the JSON of Status and Event. Fields are only added to it.
 
-// errorJSON is an error in JSON.
+// errorJSON is the JSON of an error: its code, for programs, and its text.
 type errorJSON struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
+// newErrorJSON returns the JSON of an error, or nil for none.
 func newErrorJSON(err error) *errorJSON {
 	if err == nil {
 		return nil
@@ -24,9 +25,9 @@ func newErrorJSON(err error) *errorJSON {
 	return &errorJSON{codeText(CodeOf(err)), err.Error()}
 }
 
-// err returns the error that e was made from: its code and its text. A code of a
-// later version is [CodeUnavailable].
-func (e *errorJSON) err() error {
+// toError returns an error with the code and the text of e. A code of a later
+// version is [CodeUnavailable], as for a plugin of a later version.
+func (e *errorJSON) toError() error {
 	if e == nil {
 		return nil
 	}
@@ -47,7 +48,8 @@ func (e *readError) Error() string { return e.message }
 // Unwrap returns the code.
 func (e *readError) Unwrap() error { return e.code }
 
-// statusJSON is the JSON of a Status.
+// statusJSON is the JSON of a Status. Times are texts, because a zero time.Time
+// has no text that says that there is none.
 type statusJSON struct {
 	Name            string            `json:"name"`
 	Provider        string            `json:"provider"`
@@ -74,8 +76,8 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{
 		Name: s.Name, Provider: s.Kind, Environment: string(s.Environment), State: s.State,
 		Renewable: s.Renewable, Subject: s.Subject, Attributes: s.Attributes, Origins: s.Origins,
-		ExpiresAt: timeText(s.Expiry), Credential: s.Credential,
-		LastError: newErrorJSON(s.LastError), RetryAt: timeText(nextSecond(s.RetryAt)),
+		ExpiresAt: formatTime(s.Expiry), Credential: s.Credential,
+		LastError: newErrorJSON(s.LastError), RetryAt: formatTime(nextSecond(s.RetryAt)),
 		StoreError:      newErrorJSON(s.StoreError),
 		Authentications: s.Authentications, Failures: s.Failures, Refusals: s.Refusals,
 	})
@@ -95,13 +97,15 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 	}
 	out := Status{
 		Name: in.Name, Kind: in.Provider, Environment: Environment(in.Environment), State: in.State,
-		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes, Origins: in.Origins,
-		Credential: in.Credential, LastError: in.LastError.err(), StoreError: in.StoreError.err(),
+		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes,
+		Origins: in.Origins, Credential: in.Credential,
+		LastError: in.LastError.toError(), StoreError: in.StoreError.toError(),
 		Authentications: in.Authentications, Failures: in.Failures, Refusals: in.Refusals,
 	}
+	// s is written only if all of the text is understood.
 	var err, err2 error
-	out.Expiry, err = textTime(in.ExpiresAt)
-	out.RetryAt, err2 = textTime(in.RetryAt)
+	out.Expiry, err = parseTime(in.ExpiresAt)
+	out.RetryAt, err2 = parseTime(in.RetryAt)
 	if err = errors.Join(err, err2); err == nil {
 		*s = out
 	}
@@ -131,7 +135,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	out := eventJSON{
 		Session: e.Session, Provider: e.Kind, Environment: string(e.Environment),
 		Kind: underscored(e.Type.String()), Reason: e.Reason.String(), Took: e.Took.Seconds(),
-		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: timeText(e.Expiry),
+		Subject: e.Subject, OldSubject: e.OldSubject, ExpiresAt: formatTime(e.Expiry),
 		Wait: e.Wait.Seconds(), Error: newErrorJSON(e.Err),
 	}
 	if e.WaitFor != 0 {
@@ -140,11 +144,12 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// underscored returns a text with underscores in the place of spaces.
 func underscored(s string) string { return strings.ReplaceAll(s, " ", "_") }
 
-// timeText returns the second of a time as in RFC 3339, or "" for none and for one
-// that RFC 3339 does not have.
-func timeText(t time.Time) string {
+// formatTime returns a time in RFC 3339, in whole seconds. It returns "" for the
+// zero time and for a time that RFC 3339 does not have.
+func formatTime(t time.Time) string {
 	text, err := t.UTC().Truncate(time.Second).MarshalText()
 	if err != nil || t.IsZero() {
 		return ""
@@ -152,7 +157,8 @@ func timeText(t time.Time) string {
 	return string(text)
 }
 
-// nextSecond returns t, or the first second after it.
+// nextSecond returns t, or the first second after it. A program that reads
+// RetryAt and waits until then must not be early by a fraction of a second.
 func nextSecond(t time.Time) time.Time {
 	if t.IsZero() || t.Nanosecond() == 0 {
 		return t
@@ -160,7 +166,8 @@ func nextSecond(t time.Time) time.Time {
 	return t.Add(time.Second)
 }
 
-func textTime(text string) (t time.Time, err error) {
+// parseTime is the opposite of formatTime.
+func parseTime(text string) (t time.Time, err error) {
 	if text == "" {
 		return t, nil
 	}

@@ -27,10 +27,12 @@ func TestStatusJSON(t *testing.T) {
 		"everything": {
 			core.Status{
 				Name: "api", Kind: "oauth2", Environment: core.Prod, State: core.StateStale,
-				Renewable: true, Subject: "ada", Attributes: map[string]string{"base_url": "https://a"},
-				Origins: []string{"https://a"}, Expiry: at, RetryAt: at,
+				Renewable: true, Subject: "ada",
+				Attributes: map[string]string{"base_url": "https://a"},
+				Origins:    []string{"https://a"}, Expiry: at, RetryAt: at,
 				Credential: &core.CredentialShape{
-					Headers: []string{"Authorization"}, Query: []string{"q"}, Cookies: []string{"c"},
+					Headers: []string{"Authorization"}, Query: []string{"q"},
+					Cookies:     []string{"c"},
 					Certificate: true, PerRequest: true,
 				},
 				LastError:       core.Errorf(core.CodeBadConfig, "the text"),
@@ -148,9 +150,10 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 func TestEventJSON(t *testing.T) {
 	ev := core.Event{
 		Session: "api", Kind: "oauth2", Environment: core.QA, Type: core.EventSubjectChanged,
-		Reason: core.ReasonRejected, Took: 1500 * time.Millisecond, Subject: "bob", OldSubject: "ada",
-		Expiry:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
-		WaitFor: core.WaitForStore, Wait: 10 * time.Second,
+		Reason: core.ReasonRejected, Took: 1500 * time.Millisecond, Subject: "bob",
+		OldSubject: "ada",
+		Expiry:     time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+		WaitFor:    core.WaitForStore, Wait: 10 * time.Second,
 		Code: core.CodeDenied, Err: core.Errorf(core.CodeDenied, "no"),
 	}
 	text, err := json.Marshal(ev)
@@ -161,5 +164,6 @@ func TestEventJSON(t *testing.T) {
 		"wait_seconds":10,"error":{"code":"denied","message":"denied: no"}}`, string(text))
 	text, err = json.Marshal(core.Event{Type: core.EventClosed})
 	require.NoError(t, err)
-	require.JSONEq(t, `{"session":"","provider":"","kind":"ended","reason":"initial"}`, string(text))
+	require.JSONEq(t, `{"session":"","provider":"","kind":"ended","reason":"initial"}`,
+		string(text))
 }

@@ -11,204 +11,256 @@ import (
 	"time"
 )
 
-var errLate = Errorf(CodeUnavailable, "the provider returned after its time")
+// errReturnedLate is the error of a provider that ignored the attempt's limit.
+var errReturnedLate = Errorf(CodeUnavailable, "the provider returned after its time")
 
-// obtain asks nobody if the store holds a credential that can be used.
+// obtain returns what the store holds if it can be used, and otherwise asks the
+// provider. It looks into the store twice: once without the lock, which is enough
+// in most cases and delays no other process, and once with it, because another
+// process may have renewed the credential in between.
 func (s stored) obtain(ctx context.Context, a *attempt) (obtained, error) {
-	f, err := s.load(ctx, a)
-	if a.purpose == restoration {
-		if err == nil && f.nothing() && s.holdsFormer(ctx, a.left()) {
-			f, _ = s.loadLocked(ctx, a) // what cannot be moved counts as absent
+	content, err := s.lookUp(ctx, a)
+	if a.purpose == purposeRestore {
+		if err == nil && content.isEmpty() && s.formerHasRecord(ctx, a.storeCallLimit()) {
+			// A record that cannot be moved counts as absent: the failure is
+			// logged.
+			content, _ = s.lockAndLookUp(ctx, a)
 		}
-		return restore(f, err)
+		return restoredOutcome(content, err)
 	}
-	if err == nil && (f.fits == nil || a.purpose == personal) {
-		f, err = s.loadLocked(ctx, a)
+	// The provider has to be called, which is done only under the lock.
+	if err == nil && (content.usable == nil || a.purpose == purposeSignIn) {
+		content, err = s.lockAndLookUp(ctx, a)
 	}
 	switch {
 	case err != nil:
-		return s.askUnsaved(ctx, a, err)
-	case f.fits != nil && a.purpose != personal:
-		return obtained{cred: f.fits, restored: true}, nil
+		return s.askWithoutSaving(ctx, a, err)
+	case content.usable != nil && a.purpose != purposeSignIn:
+		return obtained{credential: content.usable, restored: true}, nil
 	}
-	return s.renew(ctx, a, f)
+	return s.askAndSave(ctx, a, content)
 }
 
-// loadLocked takes the lock and looks into the store again. If nothing is
-// stored under the key of the session, it moves there what the former key has.
-func (s stored) loadLocked(ctx context.Context, a *attempt) (found, error) {
-	if err := s.lock(ctx, a); err != nil {
-		return found{req: a.req}, err
+// lockAndLookUp takes the lock and looks into the store. If nothing is stored
+// under the session's key, it moves there what the former key has.
+func (s stored) lockAndLookUp(ctx context.Context, a *attempt) (storeContent, error) {
+	if err := s.lockForAttempt(ctx, a); err != nil {
+		return storeContent{request: a.request}, err
 	}
-	f, err := s.load(ctx, a)
-	if err == nil && f.nothing() && s.moveFormer(ctx, a) {
-		f, err = s.load(ctx, a)
+	content, err := s.lookUp(ctx, a)
+	if err == nil && content.isEmpty() && s.moveFormer(ctx, a) {
+		content, err = s.lookUp(ctx, a)
 	}
-	return f, err
+	return content, err
 }
 
-// restore returns what a look into the store found, without asking anybody.
-func restore(f found, err error) (obtained, error) {
-	c := f.fits
+// restoredOutcome returns what a restoration makes of the store's content. A
+// stale credential is good enough: its renewal starts when it is used.
+func restoredOutcome(content storeContent, err error) (obtained, error) {
+	c := content.usable
 	if c == nil {
-		c = f.last
+		c = content.fallback
 	}
 	if err == nil && c == nil {
 		err = errNotStored
 	}
-	return obtained{cred: c, restored: true}, err
+	return obtained{credential: c, restored: true}, err
 }
 
-// renew asks the provider and saves what it returns. The lock is held.
-func (s stored) renew(ctx context.Context, a *attempt, f found) (obtained, error) {
-	o, err := s.ask(ctx, a, question{req: f.req, stored: !f.later, person: true})
+// askAndSave asks the provider and saves what it returns. The lock is held.
+func (s stored) askAndSave(
+	ctx context.Context, a *attempt, content storeContent,
+) (obtained, error) {
+	q := question{request: content.request, fromStore: !content.laterVersion, mayAskPerson: true}
+	o, err := s.askProvider(ctx, a, q)
 	if err != nil {
-		return s.failed(ctx, a, f, o, err)
+		return s.handleFailure(ctx, a, content, o, err)
 	}
-	o.cred.signedIn = o.cred.signedIn || f.signedIn
-	if a.overdue.Load() { // the lock may be another's by now
-		o.cred.store = &storeMeta{record: rand.Text(), before: f.record, err: errLate}
-		return o, errLate
+	o.credential.signedIn = o.credential.signedIn || content.signedIn
+	// The timer has released the lock, and another process may have saved since:
+	// this credential must not replace that. The session still gets it, and
+	// decides whether it is used (settleLate); saveUnsaved then saves it if
+	// nothing else was saved.
+	if a.timedOut.Load() {
+		o.credential.store = unsaved(errReturnedLate)
+		o.credential.store.replacedID = content.recordID
+		return o, errReturnedLate
 	}
-	if f.later && !o.signedIn {
-		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(errLaterRecord, "save")}
+	// Only a person's sign-in replaces the record of a later version: the person
+	// expects to stay signed in.
+	if content.laterVersion && !o.signedIn {
+		o.credential.store = unsaved(s.setup.annotate(errLaterVersionRecord, "save"))
 		return o, nil
 	}
-	s.save(ctx, a, o.cred, f)
+	s.saveObtained(ctx, a, o.credential, content)
 	return o, nil
 }
 
-// failed decides what an attempt returns that could not renew what it found.
-func (s stored) failed(
-	ctx context.Context, a *attempt, f found, o obtained, err error,
+// unsaved describes a credential that was not saved, and why. It has the ID of a
+// record already, under which saveUnsaved may save it later.
+func unsaved(err error) *storeMeta { return &storeMeta{recordID: rand.Text(), saveErr: err} }
+
+// handleFailure decides what an attempt returns that could not renew what it
+// found. During an outage the session uses the stale credential, if there is one.
+func (s stored) handleFailure(
+	ctx context.Context, a *attempt, content storeContent, o obtained, err error,
 ) (obtained, error) {
-	if f.last != nil && CodeOf(err) == CodeUnavailable {
-		return obtained{cred: f.last, restored: true}, nil // it is renewed later
+	if content.fallback != nil && CodeOf(err) == CodeUnavailable {
+		return obtained{credential: content.fallback, restored: true}, nil
 	}
-	if f.later && CodeOf(err) == CodeInteractive {
+	// The cause is the record that cannot be read, and not the missing person.
+	if content.laterVersion && CodeOf(err) == CodeInteractive {
 		return o, Errorf(CodeBadConfig, "%w, and without it a person must sign in: %w",
-			Cause(errLaterRecord), Cause(err))
+			Cause(errLaterVersionRecord), Cause(err))
 	}
-	if o.refused && f.req.Reason == ReasonRejected && f.record != "" && !a.overdue.Load() {
-		s.markRefused(ctx, a, f.record)
+	// The API has refused the stored credential and now the issuer has refused
+	// its refresh state: without the mark the next process would begin with it
+	// again.
+	rejected := o.refreshRefused && content.request.Reason == ReasonRejected
+	if rejected && content.recordID != "" && !a.timedOut.Load() {
+		s.markRefused(ctx, a, content.recordID)
 	}
 	return o, err
 }
 
-// askUnsaved asks the provider if the store cannot be used, and why. A session
-// goes on without its store if it has nothing to spend that another process
-// might spend, too. One that begins reports the error. Nobody is asked to sign
-// in.
-func (s stored) askUnsaved(ctx context.Context, a *attempt, why error) (obtained, error) {
-	if a.have == nil || !a.have.cred.RefreshState.IsZero() || a.purpose == personal {
-		return obtained{}, why
+// askWithoutSaving asks the provider although the store cannot be used, for the
+// reason storeErr. A session that is in use continues without its store, unless
+// it has a refresh state: another process might present the same one, and nothing
+// prevents that without the lock. A session that begins reports the error, so
+// that a broken store is noticed at the start. No person is asked, because the
+// result of the sign-in would be lost.
+func (s stored) askWithoutSaving(
+	ctx context.Context, a *attempt, storeErr error,
+) (obtained, error) {
+	if a.previous == nil || !a.previous.cred.RefreshState.IsZero() || a.purpose == purposeSignIn {
+		return obtained{}, storeErr
 	}
-	o, err := s.ask(ctx, a, question{req: a.req})
+	o, err := s.askProvider(ctx, a, question{request: a.request})
 	if CodeOf(err) == CodeInteractive {
-		return o, why
+		return o, storeErr
 	}
 	if err == nil {
-		o.cred.store = &storeMeta{record: rand.Text(), err: s.setup.annotate(why, "save")}
-		s.setup.warn("session could not save its credential", why)
+		o.credential.store = unsaved(s.setup.annotate(storeErr, "save"))
+		s.setup.warn("session could not save its credential", storeErr)
 	}
 	return o, err
 }
 
-// load looks into the store.
-func (s stored) load(ctx context.Context, a *attempt) (found, error) {
-	out := found{req: a.req}
-	rec, err := s.read(ctx, a.left(), s.key())
-	if errors.Is(err, errLater) {
-		out.later = true
+// lookUp reads the record of the session's key and decides what it means for the
+// attempt: whether it is used as it is, kept as a fallback, or only presented to
+// the provider.
+func (s stored) lookUp(ctx context.Context, a *attempt) (storeContent, error) {
+	out := storeContent{request: a.request}
+	rec, err := s.readRecord(ctx, a.storeCallLimit(), s.key())
+	if errors.Is(err, errLaterVersion) {
+		out.laterVersion = true
 		return out, nil
 	}
 	if rec == nil || err != nil {
 		return out, err
 	}
-	out.record, out.old, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
-	if a.have != nil && a.have.store.knows(rec.ID) && a.req.Reason != ReasonInitial {
-		return out, nil // the session holds this one, or its successor
-	}
-	out.req.Reason, out.req.Previous, out.req.Challenge = ReasonExpiring, out.old, ""
-	if rec.Refused {
-		out.req.Reason = ReasonRejected
+	out.recordID, out.stored, out.signedIn = rec.ID, rec.credential(), rec.SignedIn
+	// The session already has what is stored. It asks because that has to be
+	// renewed.
+	if a.previous != nil && a.previous.store.isRecord(rec.ID) && a.request.Reason != ReasonInitial {
 		return out, nil
 	}
-	l := s.restored(rec, a.have)
+	// Another process has saved this record. The challenge was for the credential
+	// that this session had, so that it is left out.
+	out.request.Reason, out.request.Previous = ReasonExpiring, out.stored
+	out.request.Challenge = ""
+	if rec.Refused {
+		out.request.Reason = ReasonRejected
+		return out, nil
+	}
+	c := s.usableCredential(rec, a.previous)
 	switch {
-	case l == nil: // the provider decides
-	case rec.stale(time.Now(), s.setup.opts.Early):
-		out.last = l
+	// The provider gets what is stored, and decides.
+	case c == nil:
+	case rec.isStale(time.Now(), s.setup.opts.Early):
+		out.fallback = c
 	default:
-		out.fits = l
+		out.usable = c
 	}
 	return out, nil
 }
 
-// restored makes a credential of a record, or returns nil if it cannot be used.
-func (s stored) restored(rec *record, have *credential) *credential {
-	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.whole(have) {
+// usableCredential makes a credential of a record, or returns nil if it cannot be
+// used: it has expired, its private key is not here, the options or the rules for
+// credentials have changed since, or it may not be sent to any of the session's
+// origins. previous is what the session has; it may be nil.
+func (s stored) usableCredential(rec *record, previous *credential) *credential {
+	if !rec.Expiry.IsZero() && time.Until(rec.Expiry) < minTrusted || !rec.isComplete(previous) {
 		return nil
 	}
 	c := rec.credential()
-	if rec.KeyHeld {
-		c.Attach.Cert = have.cred.Attach.Cert
+	// isComplete has found that the current credential has this key.
+	if rec.KeyOmitted {
+		c.Attach.Cert = previous.cred.Attach.Cert
 	}
-	l, err := prepare(s.setup, c, have)
+	restored, err := prepare(s.setup, c, previous)
 	if err != nil {
 		return nil
 	}
-	if bound, err := parseOrigins(rec.Bound); err != nil || !l.restrict(bound) {
+	allowed, err := parseOrigins(rec.AllowedOrigins)
+	if err != nil || !restored.restrictOrigins(allowed) {
 		return nil
 	}
-	l.store, l.restored, l.signedIn = &storeMeta{record: rec.ID}, true, rec.SignedIn
-	return l
+	restored.store = &storeMeta{recordID: rec.ID}
+	restored.restored, restored.signedIn = true, rec.SignedIn
+	return restored
 }
 
-// restrict takes the origins from l that are not among bound, if there are any
-// in bound. It reports whether l may go anywhere then.
-func (l *credential) restrict(bound []origin) bool {
-	if len(bound) == 0 {
+// restrictOrigins removes the origins from c that are not among allowed. An empty
+// allowed allows all. It reports whether c may be sent anywhere then. A
+// credential that one configuration restricted to its origins must not reach
+// others because a second configuration, with the same store, has more.
+func (c *credential) restrictOrigins(allowed []origin) bool {
+	if len(allowed) == 0 {
 		return true
 	}
-	both := bound
-	if own := l.origins(); len(own) > 0 {
-		both = slices.DeleteFunc(slices.Clone(own), func(o origin) bool {
-			return !slices.Contains(bound, o)
+	common := allowed
+	if current := c.origins(); len(current) > 0 {
+		common = slices.DeleteFunc(slices.Clone(current), func(o origin) bool {
+			return !slices.Contains(allowed, o)
 		})
 	}
-	l.named = &both
-	return len(both) > 0
+	c.ownOrigins = &common
+	return len(common) > 0
 }
 
-// mark marks the record of a key as refused if it holds a secret, and reports
-// whether it does. The lock of the key is held, and if the caller leaves, it is
-// held until the store has answered.
-func (s stored) mark(
+// markIfContains marks the record of a key as refused if it contains secret, and
+// reports whether it does. The lock of the key is held. Writing continues if the
+// caller's context ends, because the lock is held until the store has answered.
+func (s stored) markIfContains(
 	ctx context.Context, limit time.Duration, key string, rec *record, secret Secret,
 ) (bool, error) {
-	if !rec.holds(secret) {
+	if !rec.containsSecret(secret) {
 		return false, nil
 	}
 	rec.Refused = true
-	return true, s.writeTo(context.WithoutCancel(ctx), limit, key, rec)
+	return true, s.writeRecordAt(context.WithoutCancel(ctx), limit, key, rec)
 }
 
-// release leaves what is stored in the store, or revokes and deletes it for
-// good.
-func (s stored) release(ctx context.Context, l *credential, how closeMode) error {
+// release implements source. With closeForGood it revokes what the store holds
+// and deletes it. Otherwise the credential stays valid and stored, and is only
+// saved if that was not possible before. A credential that is not meant for the
+// store is revoked.
+func (s stored) release(ctx context.Context, c *credential, how closeMode) error {
 	switch {
+	// This also revokes what another process has saved and this one never used.
 	case how == closeForGood:
-		return s.forget(ctx, l)
-	case l != nil && l.store != nil:
-		return s.keep(ctx, l)
+		return s.revokeAndDelete(ctx, c)
+	case c != nil && c.store != nil:
+		return s.saveUnsaved(ctx, c)
 	}
-	return s.direct.release(ctx, l, how)
+	return s.direct.release(ctx, c, how)
 }
 
-// keep saves a credential that could not be saved when it was obtained.
-func (s stored) keep(ctx context.Context, l *credential) error {
-	if l.store.err == nil || errors.Is(l.store.err, errLater) {
+// saveUnsaved saves a credential that could not be saved when it was obtained. It
+// does not replace what another process has saved since.
+func (s stored) saveUnsaved(ctx context.Context, c *credential) error {
+	if c.store.saveErr == nil || errors.Is(c.store.saveErr, errLaterVersion) {
 		return nil
 	}
 	limit := s.setup.opts.timeout()
@@ -216,37 +268,41 @@ func (s stored) keep(ctx context.Context, l *credential) error {
 	if err != nil {
 		return s.setup.annotate(err, "save")
 	}
-	return s.complete(ctx, unlock, "save", func(ctx context.Context) error {
-		rec, err := s.read(ctx, limit, s.key())
-		if err != nil || rec != nil && rec.ID != l.store.before {
-			return s.setup.annotate(err, "save") // nil: another process has signed in since
+	return s.finishThenUnlock(ctx, unlock, "save", func(ctx context.Context) error {
+		rec, err := s.readRecord(ctx, limit, s.key())
+		// With a nil error another process has signed in since.
+		if err != nil || rec != nil && rec.ID != c.store.replacedID {
+			return s.setup.annotate(err, "save")
 		}
-		rec = s.record(l)
-		rec.ID = l.store.record
-		return s.write(ctx, limit, rec)
+		rec = s.recordOf(c)
+		rec.ID = c.store.recordID
+		return s.writeRecord(ctx, limit, rec)
 	})
 }
 
-// forget revokes the credential, and what the store holds, and deletes it from
-// there. The former key comes first: no other process can then move its record
-// to the session's key after that one was cleared.
-func (s stored) forget(ctx context.Context, l *credential) error {
-	former := s.forgetFormer(ctx, l)
+// revokeAndDelete revokes the credential and what the store holds, and deletes
+// that from the store. The former key comes first: no other process can then move
+// its record to the session's key after that key was cleared. If the lock cannot
+// be taken, the credential is revoked all the same, and the error says that the
+// record remains.
+func (s stored) revokeAndDelete(ctx context.Context, c *credential) error {
+	formerErr := s.revokeAndDeleteFormer(ctx, c)
 	unlock, err := s.lockWithin(ctx, s.setup.opts.timeout(), s.key())
 	if err != nil {
-		revoked := s.direct.release(ctx, l, closeForGood)
-		return errors.Join(revoked, s.setup.annotate(err, "delete"), former)
+		revoked := s.direct.release(ctx, c, closeForGood)
+		return errors.Join(revoked, s.setup.annotate(err, "delete"), formerErr)
 	}
-	err = s.complete(ctx, unlock, "delete", func(ctx context.Context) error {
-		other, err := s.clear(ctx, s.setup.opts.timeout(), s.key(), l)
-		return errors.Join(s.direct.release(ctx, l, closeForGood),
+	err = s.finishThenUnlock(ctx, unlock, "delete", func(ctx context.Context) error {
+		other, err := s.deleteStored(ctx, s.setup.opts.timeout(), s.key(), c)
+		return errors.Join(s.direct.release(ctx, c, closeForGood),
 			s.direct.release(ctx, other, closeForGood), err)
 	})
-	return errors.Join(err, former)
+	return errors.Join(err, formerErr)
 }
 
-// rejectSecret marks the stored record as refused if it holds a secret. It
-// reports whether it does.
+// rejectSecret marks the stored record as refused if it contains secret. It
+// reports whether it does. The former key counts only if the session's key has no
+// record, as for any other use of the store.
 func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 	limit := s.setup.opts.timeout()
 	unlock, err := s.lockWithin(ctx, limit, s.key())
@@ -254,35 +310,35 @@ func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 		return false, err
 	}
 	var marked atomic.Bool // the caller may leave before it is set
-	err = s.complete(ctx, unlock, "reject", func(ctx context.Context) error {
-		held, err := s.markLocked(ctx, limit, secret)
-		marked.Store(held)
+	err = s.finishThenUnlock(ctx, unlock, "reject", func(ctx context.Context) error {
+		contains, err := s.rejectLocked(ctx, limit, secret)
+		marked.Store(contains)
 		return err
 	})
 	return marked.Load(), err
 }
 
-// markLocked is rejectSecret with the lock of the session's key held.
-func (s stored) markLocked(
+// rejectLocked is rejectSecret while the lock of the session's key is held.
+func (s stored) rejectLocked(
 	ctx context.Context, limit time.Duration, secret Secret,
 ) (bool, error) {
-	rec, err := s.read(ctx, limit, s.key())
+	rec, err := s.readRecord(ctx, limit, s.key())
 	switch {
 	case err != nil:
 		return false, err
 	case rec != nil:
-		return s.mark(ctx, limit, s.key(), rec, secret)
-	case !s.holdsFormer(ctx, limit):
+		return s.markIfContains(ctx, limit, s.key(), rec, secret)
+	case !s.formerHasRecord(ctx, limit):
 		return false, nil
 	}
-	former, err := s.lockWithin(ctx, limit, s.former())
+	unlockFormer, err := s.lockWithin(ctx, limit, s.formerKey())
 	if err != nil {
 		return false, err
 	}
-	defer unlockQuietly(ctx, former)
-	rec, err = s.read(ctx, limit, s.former())
+	defer unlockQuietly(ctx, unlockFormer)
+	rec, err = s.readRecord(ctx, limit, s.formerKey())
 	if err != nil || rec == nil {
 		return false, err
 	}
-	return s.mark(ctx, limit, s.former(), rec, secret)
+	return s.markIfContains(ctx, limit, s.formerKey(), rec, secret)
 }

@@ -132,9 +132,14 @@ func (f *family) Revoke(context.Context, core.Credential) error {
 func (f *family) next() core.Credential {
 	f.current++
 	return core.Credential{
-		Attach:       core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current))}},
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{
+				"Authorization": core.NewSecret(fmt.Sprint("Bearer t", f.current)),
+			},
+		},
 		RefreshState: core.NewSecret(fmt.Sprint("r", f.current)), Expiry: time.Now().Add(f.life),
-		Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com"}, Origins: []string{"https://api.example.com"},
+		Subject: "ada", Attributes: map[string]string{"base_url": "https://api.example.com"},
+		Origins: []string{"https://api.example.com"},
 	}
 }
 
@@ -167,7 +172,10 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
 		var kinds []core.EventType
 		opts := func(ui *core.UI) *core.Options {
-			return &core.Options{Store: store, StoreKey: "k", UI: ui, Observe: func(e core.Event) { kinds = append(kinds, e.Type) }}
+			return &core.Options{
+				Store: store, StoreKey: "k", UI: ui,
+				Observe: func(e core.Event) { kinds = append(kinds, e.Type) },
+			}
 		}
 		first := core.New("api", f, opts(somebody(time.Second)))
 		require.NoError(t, first.Init(t.Context()))
@@ -200,12 +208,24 @@ func TestStoredCredentialOutlivesTheProcess(t *testing.T) {
 
 		err = core.New("api", f, opts(nil)).Init(t.Context())
 		require.ErrorIs(t, err, core.CodeInteractive)
-		require.EqualError(t, err, `session "api": init: interactive: a person must sign in; the program cannot ask anybody (it sets no Options.UI); next attempt in `+
-			err.Error()[strings.LastIndex(err.Error(), " ")+1:])
+		require.EqualError(
+			t,
+			err,
+			`session "api": init: interactive: a person must sign in; `+
+				`the program cannot ask anybody (it sets no Options.UI); next attempt in `+
+				err.Error()[strings.LastIndex(err.Error(), " ")+1:],
+		)
 		signIns, renewals := f.counts()
 		require.Equal(t, [2]int{1, 1}, [2]int{signIns, renewals})
 		synctest.Wait()
-		require.Equal(t, []core.EventType{core.EventSigningIn, core.EventAuthenticated, core.EventClosed, core.EventRestored, core.EventClosed, core.EventAuthenticated, core.EventClosed, core.EventFailed}, kinds)
+		require.Equal(
+			t,
+			[]core.EventType{
+				core.EventSigningIn, core.EventAuthenticated, core.EventClosed, core.EventRestored,
+				core.EventClosed, core.EventAuthenticated, core.EventClosed, core.EventFailed,
+			},
+			kinds,
+		)
 	})
 }
 
@@ -228,7 +248,8 @@ func TestSessionsOfOneStoreRenewOnce(t *testing.T) {
 		sessions := make([]*core.Session, 10)
 		var wait sync.WaitGroup
 		for i := range sessions {
-			sessions[i] = core.New("api", f, &core.Options{Store: store, UI: somebody(20 * time.Second)})
+			sessions[i] = core.New("api", f,
+				&core.Options{Store: store, UI: somebody(20 * time.Second)})
 			wait.Go(func() { require.NoError(t, sessions[i].Init(t.Context())) })
 		}
 		wait.Wait()
@@ -327,7 +348,11 @@ func TestPrivateKeysAreNotStored(t *testing.T) {
 		chain, key, _ := issue(t, "a")
 		pair := chain + key
 		p.pem.Store(&pair)
-		a, b := core.New("api", p, &core.Options{Store: store}), core.New("api", p, &core.Options{Store: store})
+		a, b := core.New("api", p, &core.Options{Store: store}), core.New(
+			"api",
+			p,
+			&core.Options{Store: store},
+		)
 		require.NoError(t, a.Init(t.Context()))
 		require.Contains(t, store.text("api"), "BEGIN CERTIFICATE")
 		require.NotContains(t, store.text("api"), "PRIVATE")
@@ -350,7 +375,8 @@ func TestInputs(t *testing.T) {
 		got = req
 		return everything("x"), nil
 	})
-	s := core.New("orders", p, &core.Options{Inputs: map[string]*core.Session{"subject_token": login}})
+	s := core.New("orders", p,
+		&core.Options{Inputs: map[string]*core.Session{"subject_token": login}})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "t1", token(got.Inputs["subject_token"]))
 	require.True(t, login.Status().State.Ready())
@@ -359,5 +385,6 @@ func TestInputs(t *testing.T) {
 	require.NoError(t, login.Close(t.Context()))
 	err := s.Init(t.Context())
 	require.ErrorIs(t, err, core.CodeClosed)
-	require.EqualError(t, errors.Unwrap(err), `the input "subject_token": session "login": closed: call Init again`)
+	require.EqualError(t, errors.Unwrap(err),
+		`the input "subject_token": session "login": closed: call Init again`)
 }

@@ -64,7 +64,7 @@ func NewStoreFactory[C any](
 				err = fmt.Errorf("the factory of the kind %q of store returned no store", info.Kind)
 			}
 			if err != nil {
-				return nil, boundary(err, "", "", "open")
+				return nil, annotateError(err, "", "", "open")
 			}
 			return s, nil
 		},
@@ -89,8 +89,8 @@ func (f StoreFactory) Info() StoreInfo { return f.info }
 // Settings describes the settings, in the order of their declaration. Do not write to the result.
 func (f StoreFactory) Settings() []Setting { return f.settings }
 
-// Check reports every fault of the settings, without making a store. The error is [CodeBadConfig] and
-// holds [Faults].
+// Check reports every fault of the settings, without making a store. The error is
+// [CodeBadConfig] and holds [Faults].
 func (f StoreFactory) Check(settings map[string]any) error {
 	if f.check == nil {
 		return Errorf(CodeBadConfig, "the zero core.StoreFactory makes no store")

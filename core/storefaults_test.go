@@ -2,7 +2,6 @@ package core_test
 
 import (
 	"log/slog"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +13,8 @@ import (
 
 func TestStoreFaults(t *testing.T) {
 	denied := core.Errorf(core.CodeBadConfig, "folder %q may not be written", "x")
-	setup := func(t *testing.T, ui bool) (*family, *shelf, *core.Session, *strings.Builder) {
-		f, store, log := &family{life: time.Hour}, newShelf(), &strings.Builder{}
+	setup := func(t *testing.T, ui bool) (*family, *shelf, *core.Session, *safeText) {
+		f, store, log := &family{life: time.Hour}, newShelf(), &safeText{}
 		opts := &core.Options{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil))}
 		if ui {
 			opts.UI = somebody(0)
@@ -42,7 +41,9 @@ func TestStoreFaults(t *testing.T) {
 		require.NoError(t, s.Init(t.Context()))
 		require.Contains(t, log.String(), "session found its stored credential damaged")
 	})
-	for name, text := range map[string]string{"no JSON": "{", "no record": `{"version":1}`, "version 0": `{"id":"x"}`} {
+	for name, text := range map[string]string{
+		"no JSON": "{", "no record": `{"version":1}`, "version 0": `{"id":"x"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			_, store, s, log := setup(t, true)
 			store.values["api"] = core.NewSecret(text)
@@ -55,7 +56,8 @@ func TestStoreFaults(t *testing.T) {
 			f, store, s, log := setup(t, true)
 			require.NoError(t, s.Init(t.Context()))
 			time.Sleep(61 * time.Minute)
-			store.set(func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
+			store.set(
+				func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
 			require.Equal(t, "t2", bearing(t, s))
 			require.ErrorContains(t, s.Status().StoreError, "the disk is full")
 			require.Contains(t, log.String(), "session could not save its credential")
@@ -77,7 +79,8 @@ func TestStoreFaults(t *testing.T) {
 			store, p := newShelf(), &issuer{life: time.Hour}
 			s := core.New("api", p, &core.Options{Store: store})
 			store.lock = denied
-			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig, "at the beginning it is told")
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeBadConfig,
+				"at the beginning it is told")
 			require.Zero(t, p.calls.Load())
 			store.lock = nil
 			time.Sleep(time.Minute)

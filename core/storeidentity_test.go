@@ -32,7 +32,8 @@ const (
 // is done with the session.
 func TestStoredCredentialOfAnotherSession(t *testing.T) {
 	base := core.Options{
-		Kind: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a", Origins: []string{originA},
+		Kind: "oauth2", Environment: core.QA, StoreKey: "k", StoreScope: "client-a",
+		Origins: []string{originA},
 	}
 	without := func(o *core.Options) { o.StoreScope = "" }
 	for name, c := range map[string]struct {
@@ -40,17 +41,41 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 		want   []string // of the error; nil: the credential is taken
 		before func(o *core.Options)
 	}{
-		"nothing":                 {func(*core.Options) {}, nil, nil},
-		"more":                    {func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil, nil},
-		"more origins":            {func(o *core.Options) { o.Origins = []string{originB, originA} }, nil, nil},
-		"kind":                    {func(o *core.Options) { o.Kind = "basic" }, []string{`kind "oauth2"`, `kind "basic"`}, nil},
-		"no kind":                 {func(o *core.Options) { o.Kind = "" }, []string{`kind "oauth2"`, `kind ""`}, nil},
-		"environment":             {func(o *core.Options) { o.Environment = core.Prod }, []string{`environment "qa"`, `environment "prod"`}, nil},
-		"scope":                   {func(o *core.Options) { o.StoreScope = "client-b" }, []string{`scope "client-a"`, `scope "client-b"`}, nil},
-		"no scope":                {func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`}, nil},
-		"origins":                 {func(o *core.Options) { o.Origins = []string{originB} }, []string{originA, originB}, nil},
-		"scope, which it had not": {func(o *core.Options) { o.StoreScope = "a" }, []string{`scope ""`, `scope "a"`}, without},
-		"no scope at all":         {func(*core.Options) {}, nil, without},
+		"nothing": {func(*core.Options) {}, nil, nil},
+		"more": {
+			func(o *core.Options) { o.Early, o.KeepFresh = time.Minute, true }, nil, nil,
+		},
+		"more origins": {
+			func(o *core.Options) { o.Origins = []string{originB, originA} }, nil, nil,
+		},
+		"kind": {
+			func(o *core.Options) { o.Kind = "basic" }, []string{`kind "oauth2"`, `kind "basic"`},
+			nil,
+		},
+		"no kind": {
+			func(o *core.Options) { o.Kind = "" }, []string{`kind "oauth2"`, `kind ""`}, nil,
+		},
+		"environment": {
+			func(o *core.Options) { o.Environment = core.Prod },
+			[]string{`environment "qa"`, `environment "prod"`}, nil,
+		},
+		"scope": {
+			func(o *core.Options) { o.StoreScope = "client-b" },
+			[]string{`scope "client-a"`, `scope "client-b"`}, nil,
+		},
+		"no scope": {
+			func(o *core.Options) { o.StoreScope = "" }, []string{`scope "client-a"`, `scope ""`},
+			nil,
+		},
+		"origins": {
+			func(o *core.Options) { o.Origins = []string{originB} }, []string{originA, originB},
+			nil,
+		},
+		"scope, which it had not": {
+			func(o *core.Options) { o.StoreScope = "a" }, []string{`scope ""`, `scope "a"`},
+			without,
+		},
+		"no scope at all": {func(*core.Options) {}, nil, without},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -75,14 +100,16 @@ func TestStoredCredentialOfAnotherSession(t *testing.T) {
 					return
 				}
 				require.ErrorIs(t, err, core.CodeBadConfig)
-				for _, part := range append(c.want, `the store's credential "k" belongs to another session`, "Options.StoreKey") {
+				const refused = `the store's credential "k" belongs to another session`
+				for _, part := range append(c.want, refused, "Options.StoreKey") {
 					require.ErrorContains(t, err, part)
 				}
 				require.Zero(t, second.Status().Authentications, "the provider was not asked")
 				require.ErrorIs(t, second.SignOut(t.Context()), core.CodeBadConfig)
 				time.Sleep(2 * time.Hour) // also if it could not be used any more
 				require.ErrorIs(t, second.Init(t.Context()), core.CodeBadConfig)
-				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()), core.CodeBadConfig)
+				require.ErrorIs(t, core.New("api", tokensFor("third"), &opts).SignOut(t.Context()),
+					core.CodeBadConfig)
 				require.NoError(t, second.Close(t.Context()))
 				require.Equal(t, saved, store.text("k"))
 				require.Equal(t, [2]int{1, 0}, [2]int{store.saves, store.deletes})
@@ -114,9 +141,14 @@ func TestSessionInUseLeavesTheRecordOfAnother(t *testing.T) {
 func TestStoredCredentialThatNamesNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newShelf()
-		store.values["api-acme"] = core.NewSecret(`{"version":1,"id":"x","saved":"2000-01-01T00:00:00Z",` +
-			`"header":{"Authorization":"Bearer old"},"expiry":"2000-01-01T01:00:00Z"}`)
-		opts := &core.Options{Store: store, Kind: "oauth2", Environment: core.QA, StoreScope: "acme", Origins: []string{originA}}
+		store.values["api-acme"] = core.NewSecret(
+			`{"version":1,"id":"x","saved":"2000-01-01T00:00:00Z",` +
+				`"header":{"Authorization":"Bearer old"},"expiry":"2000-01-01T01:00:00Z"}`,
+		)
+		opts := &core.Options{
+			Store: store, Kind: "oauth2", Environment: core.QA, StoreScope: "acme",
+			Origins: []string{originA},
+		}
 		s := core.New("api", tokensFor("new"), opts)
 		require.NoError(t, s.Init(t.Context()))
 		require.Equal(t, "old", bearing(t, s))
@@ -131,17 +163,29 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 		want             []string // where the credential may go; nil: anywhere
 		token            string   // "new": the provider was asked; "": CodeBadConfig
 	}{
-		"nobody names any":           {nil, nil, nil, nil, "old"},
-		"the options from now on":    {nil, nil, []string{originA}, []string{originA}, "old"},
-		"the options until now":      {nil, []string{originA}, nil, []string{originA}, "old"},
-		"the provider alone":         {[]string{originA, originB}, nil, nil, []string{originA, originB}, "old"},
-		"options narrower than that": {[]string{originA, originB}, nil, []string{originA}, []string{originA}, "old"},
-		"options partly other":       {nil, []string{originA, originB}, []string{originB, originC}, []string{originB}, "old"},
-		"options wider":              {nil, []string{originA}, []string{originA, originB}, []string{originA}, "old"},
-		"options gone":               {[]string{originA, originB}, []string{originA}, nil, []string{originA}, "old"},
-		"options other":              {nil, []string{originA}, []string{originB}, nil, ""},
-		"options against provider":   {[]string{originA}, nil, []string{originB}, nil, ""},
-		"provider against options":   {[]string{originC}, []string{originA}, nil, []string{originC}, "new"},
+		"nobody names any":        {nil, nil, nil, nil, "old"},
+		"the options from now on": {nil, nil, []string{originA}, []string{originA}, "old"},
+		"the options until now":   {nil, []string{originA}, nil, []string{originA}, "old"},
+		"the provider alone": {
+			[]string{originA, originB}, nil, nil, []string{originA, originB}, "old",
+		},
+		"options narrower than that": {
+			[]string{originA, originB}, nil, []string{originA}, []string{originA}, "old",
+		},
+		"options partly other": {
+			nil, []string{originA, originB}, []string{originB, originC}, []string{originB}, "old",
+		},
+		"options wider": {
+			nil, []string{originA}, []string{originA, originB}, []string{originA}, "old",
+		},
+		"options gone": {
+			[]string{originA, originB}, []string{originA}, nil, []string{originA}, "old",
+		},
+		"options other":            {nil, []string{originA}, []string{originB}, nil, ""},
+		"options against provider": {[]string{originA}, nil, []string{originB}, nil, ""},
+		"provider against options": {
+			[]string{originC}, []string{originA}, nil, []string{originC}, "new",
+		},
 		"the same, written in another way": {
 			nil, []string{"https://A.example:443"}, []string{originA}, []string{originA}, "old",
 		},
@@ -149,9 +193,11 @@ func TestOriginsOfStoredCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newShelf()
-				first := core.New("api", tokensFor("old", c.named...), &core.Options{Store: store, Origins: c.then})
+				first := core.New("api", tokensFor("old", c.named...),
+					&core.Options{Store: store, Origins: c.then})
 				require.NoError(t, first.Init(t.Context()))
-				second := core.New("api", tokensFor("new", c.named...), &core.Options{Store: store, Origins: c.now})
+				second := core.New("api", tokensFor("new", c.named...),
+					&core.Options{Store: store, Origins: c.now})
 				err := second.Init(t.Context())
 				if c.token == "" {
 					require.ErrorIs(t, err, core.CodeBadConfig)
@@ -185,7 +231,9 @@ func TestReconfiguredOrigins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, store := &family{life: time.Hour}, newShelf()
-				opts := core.Options{Store: store, UI: somebody(0), Origins: []string{originA, originB}}
+				opts := core.Options{
+					Store: store, UI: somebody(0), Origins: []string{originA, originB},
+				}
 				s := core.New("api", f, &opts)
 				require.NoError(t, s.Init(t.Context()))
 				saved := store.text("api")

@@ -37,20 +37,25 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newShelf()
 				var calls atomic.Int32
-				p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-					c := bearer("timely")
-					if calls.Add(1) == 1 {
-						time.Sleep(time.Minute)
-						c = bearer("late")
-					}
-					c.Expiry = time.Now().Add(time.Hour)
-					return c, nil
-				})
-				require.ErrorIs(t, core.New("api", p, &core.Options{Store: store}).Init(t.Context()), core.CodeUnavailable)
+				p := core.ProviderFunc(
+					func(context.Context, core.Request) (core.Credential, error) {
+						c := bearer("timely")
+						if calls.Add(1) == 1 {
+							time.Sleep(time.Minute)
+							c = bearer("late")
+						}
+						c.Expiry = time.Now().Add(time.Hour)
+						return c, nil
+					},
+				)
+				require.ErrorIs(t,
+					core.New("api", p, &core.Options{Store: store}).Init(t.Context()),
+					core.CodeUnavailable)
 				want := "late"
 				if another {
 					want = "timely"
-					require.NoError(t, core.New("api", p, &core.Options{Store: store}).Init(t.Context()))
+					require.NoError(t,
+						core.New("api", p, &core.Options{Store: store}).Init(t.Context()))
 				}
 				time.Sleep(time.Minute)
 				require.Contains(t, store.text("api"), "Bearer "+want)
@@ -62,10 +67,14 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 // A clock that was far ahead when a credential was saved does not keep it for
 // years.
 func TestStoredCredentialFromTheFuture(t *testing.T) {
-	for ahead, want := range map[string]string{"2000-01-01T00:04:00Z": "old", "2004-01-01T00:00:00Z": "t1"} {
+	for ahead, want := range map[string]string{
+		"2000-01-01T00:04:00Z": "old", "2004-01-01T00:00:00Z": "t1",
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newShelf()
-			store.values["api"] = core.NewSecret(`{"version":1,"id":"x","saved":"` + ahead + `","header":{"Authorization":"Bearer old"},"expiry":"2004-01-01T01:00:00Z"}`)
+			store.values["api"] = core.NewSecret(
+				`{"version":1,"id":"x","saved":"` + ahead + `",` +
+					`"header":{"Authorization":"Bearer old"},"expiry":"2004-01-01T01:00:00Z"}`)
 			s := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: store})
 			require.NoError(t, s.Init(t.Context()))
 			require.Equal(t, want, bearing(t, s))
@@ -94,16 +103,22 @@ func TestStoreThatMisbehaves(t *testing.T) {
 		store odd
 		want  string
 	}{
-		"no unlock":       {odd{}, ""},
-		"unlock panics":   {odd{unlock: func() { panic("x") }}, ""},
-		"unlock hangs":    {odd{unlock: func() { time.Sleep(time.Hour) }}, ""},
-		"load panics":     {odd{load: func() { panic("x") }}, "the store: the call panicked (string)"},
-		"load comes late": {odd{load: func() { time.Sleep(time.Minute) }}, "the store: the call did not return in time"},
+		"no unlock":     {odd{}, ""},
+		"unlock panics": {odd{unlock: func() { panic("x") }}, ""},
+		"unlock hangs":  {odd{unlock: func() { time.Sleep(time.Hour) }}, ""},
+		"load panics": {
+			odd{load: func() { panic("x") }}, "the store: the call panicked (string)",
+		},
+		"load comes late": {
+			odd{load: func() { time.Sleep(time.Minute) }},
+			"the store: the call did not return in time",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.store.shelf = newShelf()
-				err := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: c.store}).Init(t.Context())
+				err := core.New("api", &issuer{life: time.Hour}, &core.Options{Store: c.store}).
+					Init(t.Context())
 				if c.want == "" {
 					require.NoError(t, err)
 				} else {
@@ -118,11 +133,12 @@ func TestStoreThatMisbehaves(t *testing.T) {
 
 func TestBytesThatAreNoTextAreNotStored(t *testing.T) {
 	store := newShelf()
-	s := core.New("api", core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
+	p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 		c := bearer("caf\xe9")
 		c.Expiry = time.Now().Add(time.Hour)
 		return c, nil
-	}), &core.Options{Store: store})
+	})
+	s := core.New("api", p, &core.Options{Store: store})
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, "caf\xe9", bearing(t, s))
 	require.ErrorIs(t, s.Status().StoreError, core.CodeBadConfig)
@@ -172,7 +188,9 @@ func TestNobodyIsAskedToSignInForATimerOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &family{life: time.Hour}
 		login := core.New("login", f, &core.Options{UI: somebody(0)})
-		s := core.New("api", &issuer{life: time.Hour}, &core.Options{KeepFresh: true, Inputs: map[string]*core.Session{"subject_token": login}})
+		s := core.New("api", &issuer{life: time.Hour}, &core.Options{
+			KeepFresh: true, Inputs: map[string]*core.Session{"subject_token": login},
+		})
 		require.NoError(t, s.Init(t.Context()))
 		f.mu.Lock()
 		f.revoked = true
@@ -192,7 +210,10 @@ func TestCloseDoesNotWaitForAnInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, store := &family{life: time.Hour}, newShelf()
 		login := core.New("login", &issuer{takes: 9 * time.Second, life: time.Minute}, nil)
-		s := core.New("api", f, &core.Options{Store: store, UI: somebody(0), Inputs: map[string]*core.Session{"subject_token": login}})
+		s := core.New("api", f, &core.Options{
+			Store: store, UI: somebody(0),
+			Inputs: map[string]*core.Session{"subject_token": login},
+		})
 		require.NoError(t, s.Init(t.Context()))
 		time.Sleep(58 * time.Minute)
 		require.Equal(t, "t1", bearing(t, s), "renewing behind the caller's back")

@@ -21,8 +21,15 @@ type part struct {
 var parts = []part{
 	{"lifetime", []string{"lifetime.go"}, nil},
 	{"attempt", []string{"begin.go", "attempt.go"}, []string{"lifetime"}},
-	{"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"}, []string{"lifetime", "attempt"}},
-	{"machine", []string{"machine.go", "settle.go", "ending.go", "backoff.go"}, []string{"lifetime", "attempt"}},
+	{
+		"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"},
+		[]string{"lifetime", "attempt"},
+	},
+	{
+		"machine",
+		[]string{"machine.go", "settle.go", "ending.go", "backoff.go"},
+		[]string{"lifetime", "attempt"},
+	},
 }
 
 // vocabulary is what every part may use: what the contract is made of, and a credential and a setup
@@ -38,9 +45,12 @@ var readingOrder = []string{
 	"store.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
-	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go", "record.go", "storeaccess.go", "formerkey.go", "stored.go",
-	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go", "clientcert.go", "transportcache.go",
-	"session.go", "report.go", "close.go", "programs.go", "status.go", "statusjson.go", "transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
+	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
+	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
+	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",
+	"clientcert.go", "transportcache.go",
+	"session.go", "decide.go", "report.go", "close.go", "programs.go", "status.go", "statusjson.go",
+	"transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
 	"slots.go", "originindex.go", "scope.go",
 }
 
@@ -100,8 +110,14 @@ func TestReadingOrder(t *testing.T) {
 // TestUpward proves that TestEngineParts would see what it forbids.
 func TestUpward(t *testing.T) {
 	found := []fileuses.Use{
-		{From: "high.go", To: "mid.go", Name: "size"}, {From: "high.go", To: "mid.go", Name: "call"},
-		{From: "high.go", To: "mid.go", Name: "caller"}, {From: "mid.go", To: "low.go", Name: "low"},
+		{
+			From: "high.go", To: "mid.go", Name: "size",
+		}, {From: "high.go", To: "mid.go", Name: "call"},
+		{
+			From: "high.go",
+			To:   "mid.go",
+			Name: "caller",
+		}, {From: "mid.go", To: "low.go", Name: "low"},
 	}
 	divided := []part{
 		{"low", []string{"low.go"}, nil},

@@ -17,22 +17,21 @@ import (
 	"unicode/utf8"
 )
 
-// This file decides what of a foreign text may be shown: the words of a server,
-// of a plugin, of a file. The text is cleaned first and compared with the
-// secrets then, as a reader sees it: a character that nobody sees does not
-// hide a secret.
+// This file decides how much of a foreign text may be shown, such as the text of a
+// server, of a plugin or of a file. The text is cleaned first and then compared with
+// the secrets, so that an invisible character cannot hide a secret.
 
 // Printable returns foreign text in a form that fits into an error: without
-// what is not visible (control and format characters, marks that turn the
-// writing around, fillers, bytes that are no UTF-8), and cut after limit
+// invisible characters (control and format characters, marks that change the
+// direction of the text, fillers, bytes that are not UTF-8), and cut after limit
 // characters. It returns "" if the result repeats a secret or eight characters
 // of one, in a row: as they are, in upper or lower case, escaped for a URL, for
-// JSON or for HTML, also twice, in hex, or in base64 at any offset. Of a secret
-// of less than eight characters it looks for the whole. The time is linear in
+// JSON or for HTML, also twice, in hex, or in base64 at any offset. A secret
+// of fewer than eight characters is searched for as a whole. The time is linear in
 // the lengths. It is safe for concurrent use.
 func Printable(s string, limit int, secrets ...Secret) string {
 	s = visible(s, limit)
-	if s != "" && repeats(s, secrets) {
+	if s != "" && repeatsSecret(s, secrets) {
 		return ""
 	}
 	return s
@@ -40,31 +39,31 @@ func Printable(s string, limit int, secrets ...Secret) string {
 
 // visible returns the first runes of s that can be seen.
 func visible(s string, limit int) string {
-	kept := 0
+	count := 0
 	for i, r := range s {
 		if !isVisible(r) {
 			return onlyVisible(s, limit)
 		}
-		if kept == limit {
+		if count == limit {
 			return s[:i] + "…"
 		}
-		kept++
+		count++
 	}
 	return s
 }
 
 func onlyVisible(s string, limit int) string {
 	var b strings.Builder
-	kept := 0
+	count := 0
 	for _, r := range s {
 		if !isVisible(r) {
 			continue
 		}
-		if kept == limit {
+		if count == limit {
 			return b.String() + "…"
 		}
 		b.WriteRune(r)
-		kept++
+		count++
 	}
 	return b.String()
 }
@@ -79,29 +78,30 @@ func isVisible(r rune) bool {
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// run is how many bytes of a secret no text may repeat.
-const run = 8
+// minRepeat is how many bytes of a secret, in a row, no text may repeat.
+const minRepeat = 8
 
-// repeats reports whether text repeats one of the secrets, or a run of one.
-func repeats(text string, secrets []Secret) bool {
+// repeatsSecret reports whether text repeats one of the secrets, or minRepeat bytes
+// of one.
+func repeatsSecret(text string, secrets []Secret) bool {
 	if len(secrets) == 0 {
 		return false
 	}
 	var readings [][]byte
 	runs := map[uint64]struct{}{}
-	for _, reading := range decoded(text) {
-		folded := fold(reading)
+	for _, reading := range decodedForms(text) {
+		folded := foldText(reading)
 		readings = append(readings, folded)
-		for i := 0; i+run <= len(folded); i++ {
+		for i := 0; i+minRepeat <= len(folded); i++ {
 			runs[binary.LittleEndian.Uint64(folded[i:])] = struct{}{}
 		}
 	}
 	return slices.ContainsFunc(secrets, func(secret Secret) bool {
-		return slices.ContainsFunc(encoded(secret.Reveal()), func(form []byte) bool {
-			if len(form) < run {
+		return slices.ContainsFunc(encodedForms(secret.Reveal()), func(form []byte) bool {
+			if len(form) < minRepeat {
 				return containsAny(readings, form)
 			}
-			for i := 0; i+run <= len(form); i++ {
+			for i := 0; i+minRepeat <= len(form); i++ {
 				if _, ok := runs[binary.LittleEndian.Uint64(form[i:])]; ok {
 					return true
 				}
@@ -115,14 +115,14 @@ func containsAny(texts [][]byte, form []byte) bool {
 	return slices.ContainsFunc(texts, func(text []byte) bool { return bytes.Contains(text, form) })
 }
 
-// depth is how many escapes around each other are undone.
-const depth = 3
+// maxEscapes is how many escapes around each other are undone.
+const maxEscapes = 3
 
-// decoded returns the text and what it says once its escapes are undone, in
+// decodedForms returns the text, and what it becomes when its escapes are undone in
 // any order.
-func decoded(text string) []string {
+func decodedForms(text string) []string {
 	all := []string{text}
-	for begin, level := 0, 0; level < depth; level++ {
+	for begin, level := 0, 0; level < maxEscapes; level++ {
 		end := len(all)
 		for _, t := range all[begin:end] {
 			for _, undo := range []func(string) string{unescapeURL, unescapeJSON, unescapeHTML} {
@@ -215,9 +215,9 @@ func unescapeHTML(s string) string {
 	return html.UnescapeString(s)
 }
 
-// fold returns s as it is compared: what is visible, without marks on letters,
+// foldText returns s as it is compared: what is visible, without marks on letters,
 // in lower case, and with one character for those that encodings exchange.
-func fold(s string) []byte {
+func foldText(s string) []byte {
 	b := make([]byte, 0, len(s))
 	for _, r := range s {
 		if !isVisible(r) {
@@ -242,31 +242,31 @@ func fold(s string) []byte {
 	return b
 }
 
-// encoded returns the forms, folded, in which a secret may be in a text whose
+// encodedForms returns the forms, folded, in which a secret may be in a text whose
 // escapes are undone. Forms that are too short to mean anything are left out.
-func encoded(secret string) [][]byte {
+func encodedForms(secret string) [][]byte {
 	if secret == "" {
 		return nil
 	}
-	forms := [][]byte{fold(secret)}
+	forms := [][]byte{foldText(secret)}
 	originals := []string{secret}
 	if escaped := url.QueryEscape(secret); escaped != secret {
 		originals = append(originals, escaped) // as HTTP Basic has it in OAuth (RFC 6749 §2.3.1)
 	}
 	for _, original := range originals {
-		forms = append(forms, fold(hex.EncodeToString([]byte(original))))
+		forms = append(forms, foldText(hex.EncodeToString([]byte(original))))
 		for offset := range 3 {
-			forms = append(forms, fold(base64At(offset, original)))
+			forms = append(forms, foldText(base64At(offset, original)))
 		}
 	}
-	const least = 4
-	kept := forms[:0]
+	const minLength = 4
+	usable := forms[:0]
 	for i, form := range forms {
-		if len(form) >= least || i == 0 && len(form) > 0 {
-			kept = append(kept, form)
+		if len(form) >= minLength || i == 0 && len(form) > 0 {
+			usable = append(usable, form)
 		}
 	}
-	return kept
+	return usable
 }
 
 // base64At returns those characters of the base64 encoding of s that are the

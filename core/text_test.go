@@ -143,11 +143,18 @@ func TestPrintableRepeatsNoSecret(t *testing.T) {
 		}
 	}
 	t.Run("short ones", func(t *testing.T) {
-		for _, text := range []string{"it is a1b2", "it is A1B2!", "it is %611b2", "it is YTFiMg==", "it is 61316232"} {
+		for _, text := range []string{
+			"it is a1b2", "it is A1B2!", "it is %611b2", "it is YTFiMg==", "it is 61316232",
+		} {
 			require.Empty(t, core.Printable(text, 1000, core.NewSecret("a1b2")), text)
 		}
 		require.Equal(t, "it is a1b", core.Printable("it is a1b", 1000, core.NewSecret("a1b2")))
-		require.Equal(t, "visible", core.Printable("visible", 1000, core.NewSecret("\u200b")), "a secret that cannot be seen")
+		require.Equal(
+			t,
+			"visible",
+			core.Printable("visible", 1000, core.NewSecret("\u200b")),
+			"a secret that cannot be seen",
+		)
 	})
 	t.Run("what is cut off does not count", func(t *testing.T) {
 		require.Equal(t, "0123456789…", core.Printable("0123456789"+secret, 10, core.NewSecret(secret)))

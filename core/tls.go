@@ -12,7 +12,7 @@ import (
 )
 
 // TLSConfig returns a clone of base (nil: a fresh one, TLS 1.2 and newer) that
-// follows the session's credential: each handshake asks for it, so a rotated
+// uses the session's current credential: each handshake asks for it, so that a rotated
 // certificate or other roots need no new configuration. A handshake fails if the
 // session has no valid credential or if its certificate has ended. One whose
 // credential has no certificate presents none.
@@ -32,13 +32,13 @@ import (
 // for concurrent use.
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 	config := s.sender().tlsConfig(context.Background(), base)
-	ask := config.GetClientCertificate
+	fromSender := config.GetClientCertificate
 	config.GetClientCertificate = func(
 		info *tls.CertificateRequestInfo,
 	) (*tls.Certificate, error) {
-		l := s.live.Load()
+		l := s.published.Load()
 		if l == nil || !l.skipClock.Load() { // else a timer says when to look at the clock again
-			return ask(info)
+			return fromSender(info)
 		}
 		if l.cert == nil {
 			return noCertificate, nil
@@ -62,7 +62,7 @@ func (s *Session) DialTLS(ctx context.Context, network, addr string) (net.Conn, 
 }
 
 func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	l, err := s.keeper.get(ctx, false)
+	l, err := s.owner.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +85,8 @@ func (s sender) dialTLS(ctx context.Context, network, addr string) (net.Conn, er
 	return secured, nil
 }
 
-// dialError gives an error of DialTLS its code: a certificate that was refused
-// asks for other settings, everything else for another time.
+// dialError gives an error of DialTLS its code: CodeBadConfig if a certificate or the
+// handshake was refused, otherwise CodeUnavailable.
 func dialError(u *url.URL, err error) error {
 	var (
 		coded  *Error
@@ -97,14 +97,14 @@ func dialError(u *url.URL, err error) error {
 	case errors.As(err, &coded):
 		return err
 	case errors.As(err, &verify):
-		return Errorf(CodeBadConfig, "the certificate of %s: %w", where(u), err)
+		return Errorf(CodeBadConfig, "the certificate of %s: %w", OriginText(u), err)
 	case errors.As(err, &alert):
-		return Errorf(CodeBadConfig, "%s refused the TLS handshake: %w", where(u), err)
+		return Errorf(CodeBadConfig, "%s refused the TLS handshake: %w", OriginText(u), err)
 	}
-	return Errorf(CodeUnavailable, "%s: %w", where(u), err)
+	return Errorf(CodeUnavailable, "%s: %w", OriginText(u), err)
 }
 
-// tlsConfig makes a configuration that follows the keeper's credential. ctx
+// tlsConfig makes a configuration that uses the owner's current credential. ctx
 // bounds how long the verification of a server waits for one.
 func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 	config := tlsConfig(base, nil)
@@ -116,38 +116,37 @@ func (s sender) tlsConfig(ctx context.Context, base *tls.Config) *tls.Config {
 		if wait == nil { // info is not from a handshake
 			wait = ctx
 		}
-		l, err := s.keeper.get(wait, false)
+		l, err := s.owner.get(wait, false)
 		if err != nil {
 			return nil, err
 		}
 		cert, err := s.certificate(l.setup, l.cert)
-		if err == nil && endsAfter(cert, maxSkip) {
+		if err == nil && endsAfter(cert, maxClockSkip) {
 			l.skipClockUntilDue()
 		}
 		return cert, err
 	}
 	if config.RootCAs == nil && !config.InsecureSkipVerify {
-		v := &serverVerifier{sender: s, ctx: ctx, name: config.ServerName, time: config.Time,
-			peer: config.VerifyPeerCertificate, connection: config.VerifyConnection}
+		v := &serverVerifier{sender: s, ctx: ctx, name: config.ServerName, now: config.Time,
+			verifyPeer: config.VerifyPeerCertificate, verifyConnection: config.VerifyConnection}
 		config.InsecureSkipVerify = true // VerifyConnection does what this turns off
 		config.VerifyPeerCertificate, config.VerifyConnection = nil, v.verify
 	}
 	return config
 }
 
-// Signer returns the private key of the session's current client certificate
-// for other uses than TLS, such as the assertions of an OAuth client (RFC 7523).
-// Where the key stays with the provider (see [TLSSigner]), each signature is asked
-// for there, within Options.Timeout. It is good as long as the certificate is:
-// ask again for the key of the next one. The error is that of
-// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The
-// signer is safe for concurrent use.
+// Signer returns the private key of the session's current client certificate for other uses
+// than TLS, such as the assertions of an OAuth client (RFC 7523). If the key stays with the
+// provider (see [TLSSigner]), each signature is a call of the provider, within
+// Options.Timeout. Call Signer again when the certificate has changed. The error is that of
+// [Session.Credential], or [CodeBadConfig] for a session without a certificate. The signer
+// is safe for concurrent use.
 func (s *Session) Signer(ctx context.Context) (crypto.Signer, error) {
 	return s.sender().signer(ctx)
 }
 
 func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
-	l, err := s.keeper.get(ctx, false)
+	l, err := s.owner.get(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -156,5 +155,6 @@ func (s sender) signer(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session has no client certificate"), "sign")
+	err = Errorf(CodeBadConfig, "the session has no client certificate")
+	return nil, l.setup.annotate(err, "sign")
 }

@@ -44,7 +44,11 @@ func issue(t testing.TB, name string) (chain, key string, priv *ecdsa.PrivateKey
 	require.NoError(t, err)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(priv)
 	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})), priv
+	return string(
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		), string(
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+		), priv
 }
 
 // mutual is a TLS API that answers with the name on the client's certificate
@@ -94,7 +98,10 @@ func TestClientCertificateRotates(t *testing.T) {
 	}
 	set("one")
 	p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
-		return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(certs[*name.Load()]), Roots: rootsOf(srv)}, Origins: []string{srv.URL}}, nil
+		return core.Credential{
+			Attach:  core.Attachment{Cert: core.NewSecret(certs[*name.Load()]), Roots: rootsOf(srv)},
+			Origins: []string{srv.URL},
+		}, nil
 	})
 	s := ready(t, p, nil)
 	client := s.Client()
@@ -143,7 +150,11 @@ func TestServersAreVerified(t *testing.T) {
 	srv, _ := mutual(t)
 	chain, key, _ := issue(t, "me")
 	for name, roots := range map[string]string{"the system's roots": "", "other roots": chain} {
-		s := ready(t, fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key), Roots: roots}}), nil)
+		s := ready(
+			t,
+			fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key), Roots: roots}}),
+			nil,
+		)
 		_, err := s.Client().Get(srv.URL)
 		require.Error(t, err, name)
 		config := s.TLSConfig(&tls.Config{ServerName: "example.com"})
@@ -156,12 +167,20 @@ func TestServersAreVerified(t *testing.T) {
 	// One session that verifies nothing leaves the others alone.
 	careless := http.DefaultTransport.(*http.Transport).Clone()
 	careless.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	s := ready(t, fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key)}}), &core.Options{Transport: careless})
+	s := ready(
+		t,
+		fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key)}}),
+		&core.Options{Transport: careless},
+	)
 	require.Equal(t, "me", body(t, s.Client(), srv.URL))
 	require.Nil(t, careless.TLSClientConfig.GetClientCertificate, "the caller's transport is not written to")
 	_, err := ready(t, fixed(bearer("x")), nil).Client().Get(srv.URL)
 	require.Error(t, err)
-	require.GreaterOrEqual(t, s.TLSConfig(&tls.Config{MinVersion: tls.VersionTLS10}).MinVersion, uint16(tls.VersionTLS12))
+	require.GreaterOrEqual(
+		t,
+		s.TLSConfig(&tls.Config{MinVersion: tls.VersionTLS10}).MinVersion,
+		uint16(tls.VersionTLS12),
+	)
 }
 
 // keyHolder is a provider that keeps its private key.
@@ -175,7 +194,10 @@ type keyHolder struct {
 
 func (k *keyHolder) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	k.calls++
-	return core.Credential{Attach: core.Attachment{Cert: core.NewSecret(k.chain)}, RefreshState: core.NewSecret(fmt.Sprintf("handle %d", k.calls))}, nil
+	return core.Credential{
+		Attach:       core.Attachment{Cert: core.NewSecret(k.chain)},
+		RefreshState: core.NewSecret(fmt.Sprintf("handle %d", k.calls)),
+	}, nil
 }
 
 func (k *keyHolder) SignDigest(_ context.Context, req core.SignatureRequest) ([]byte, error) {
@@ -240,7 +262,11 @@ func TestRedirectElsewhereShowsNoCertificate(t *testing.T) {
 	pool.AddCert(other.Certificate())
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.TLSClientConfig = &tls.Config{RootCAs: pool}
-	s := ready(t, fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key)}}), &core.Options{Transport: base})
+	s := ready(
+		t,
+		fixed(core.Credential{Attach: core.Attachment{Cert: core.NewSecret(chain + key)}}),
+		&core.Options{Transport: base},
+	)
 	require.Equal(t, "", body(t, s.Client(), srv.URL))
 	require.Equal(t, "me", body(t, s.Client(), other.URL))
 }

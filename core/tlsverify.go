@@ -17,12 +17,12 @@ type serverVerifier struct {
 	sender sender
 	ctx    context.Context // bounds the wait for a credential
 	name   string          // the server's; empty: the one that the handshake sends
-	time   func() time.Time
-	pool   atomic.Pointer[rootPool] // of the latest roots
+	now    func() time.Time
+	cached atomic.Pointer[rootPool] // of the latest roots
 
 	// The checks of the caller's configuration, done last.
-	peer       func(certificates [][]byte, chains [][]*x509.Certificate) error
-	connection func(tls.ConnectionState) error
+	verifyPeer       func(certificates [][]byte, chains [][]*x509.Certificate) error
+	verifyConnection func(tls.ConnectionState) error
 }
 
 type rootPool struct {
@@ -35,7 +35,7 @@ type rootPool struct {
 func (v *serverVerifier) verify(state tls.ConnectionState) error {
 	ctx, cancel := context.WithTimeout(v.ctx, defaultTimeout)
 	defer cancel()
-	l, err := v.sender.keeper.get(ctx, false)
+	l, err := v.sender.owner.get(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (v *serverVerifier) chains(
 	opts := x509.VerifyOptions{
 		DNSName: name, Roots: v.roots(l.cred.Attach.Roots), Intermediates: x509.NewCertPool(),
 	}
-	if v.time != nil {
-		opts.CurrentTime = v.time()
+	if v.now != nil {
+		opts.CurrentTime = v.now()
 	}
 	for _, cert := range certs[1:] {
 		opts.Intermediates.AddCert(cert)
@@ -72,35 +72,35 @@ func (v *serverVerifier) chains(
 	return certs[0].Verify(opts)
 }
 
-// roots returns the pool of a PEM text. It is nil, the system's, for an empty
-// one.
+// roots returns the certificates of a PEM text. For "" it returns nil, which means the
+// system's.
 func (v *serverVerifier) roots(text string) *x509.CertPool {
 	if text == "" {
 		return nil
 	}
-	known := v.pool.Load()
-	if known == nil || known.text != text {
-		known = &rootPool{text, poolOf(text)}
-		v.pool.Store(known)
+	pool := v.cached.Load()
+	if pool == nil || pool.text != text {
+		pool = &rootPool{text, certPool(text)}
+		v.cached.Store(pool)
 	}
-	return known.pool
+	return pool.pool
 }
 
 func (v *serverVerifier) callersChecks(
 	state tls.ConnectionState, chains [][]*x509.Certificate,
 ) error {
-	if v.peer != nil {
+	if v.verifyPeer != nil {
 		raw := make([][]byte, len(state.PeerCertificates))
 		for i, cert := range state.PeerCertificates {
 			raw[i] = cert.Raw
 		}
-		if err := v.peer(raw, chains); err != nil {
+		if err := v.verifyPeer(raw, chains); err != nil {
 			return err
 		}
 	}
-	if v.connection == nil {
+	if v.verifyConnection == nil {
 		return nil
 	}
 	state.VerifiedChains = chains
-	return v.connection(state)
+	return v.verifyConnection(state)
 }

@@ -14,27 +14,28 @@ import (
 // what the API answers. permit.go decides which requests may carry it, attach.go
 // writes to them, challenge.go reads refusals and transportcache.go sends.
 
-// Client returns an HTTP client whose requests carry the session's
-// credential, over Options.Transport or a transport of the session's own.
+// Client returns an HTTP client whose requests carry the session's credential, over
+// Options.Transport or a transport of the session's own. It is safe for concurrent use,
+// and remains usable when the session is closed and initialised again.
 func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Transport(nil)} }
 
-// Transport returns a RoundTripper that puts the session's credential on
-// requests to its origins and sends them through base. Nil base means what
-// Options.Transport says; with another base, the base must present client
-// certificates itself (see TLSConfig).
+// Transport returns a RoundTripper that puts the session's credential on requests to its
+// origins and sends them through base. If base is nil, it uses Options.Transport;
+// otherwise base must present client certificates itself (see [Session.TLSConfig]). The
+// RoundTripper is safe for concurrent use if base is.
 //
 // A request that the caller addressed to another origin is [CodeOriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
 // credential, also when it leads back. After a refusal the credential is renewed
-// once and, if the body can be had again (http.Request.GetBody) and
-// Options.NoReplay is off, the request is sent once more; the second answer is
-// the caller's. These answers are refusals:
+// once and, if the body can be read again (http.Request.GetBody) and
+// Options.NoReplay is false, the request is sent once more; the caller gets the second
+// answer. These answers are refusals:
 //
 //   - 401, and the statuses in Options.RefusedStatus. A challenge in the
 //     credential's own scheme with the error insufficient_scope,
-//     insufficient_user_authentication or insufficient_claims is none, and
-//     neither are use_dpop_nonce and invalid_dpop_proof: that answer goes to
-//     the caller, and the credential stays.
+//     insufficient_user_authentication or insufficient_claims is not a refusal,
+//     nor is one with use_dpop_nonce or invalid_dpop_proof: the caller gets that
+//     answer, and the credential stays in use.
 //   - Any 4xx whose challenge says invalid_token, in the scheme Bearer or in
 //     the credential's own (RFC 6750 §3.1).
 //
@@ -70,7 +71,7 @@ func (s *Session) roundTrip(base http.RoundTripper, r *http.Request) (*http.Resp
 }
 
 func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Response, error) {
-	l, err := s.keeper.get(r.Context(), true)
+	l, err := s.owner.get(r.Context(), true)
 	attach := false
 	if err == nil {
 		attach, err = s.permit(l, r)
@@ -87,12 +88,12 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		return resp, err
 	}
 	rounds := maxRounds
-	resp, said, err := s.deliver(base, l, r, r.Body, &rounds)
-	if err != nil || !said.refused {
+	resp, answer, err := s.deliver(base, l, r, r.Body, &rounds)
+	if err != nil || !answer.refused {
 		return resp, err
 	}
-	s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
-	if l.setup.opts.NoReplay || !rewindable(r) || said.again {
+	s.owner.refuse(r.Context(), l, answer.invalid, answer.challenge)
+	if l.setup.opts.NoReplay || !rewindable(r) || answer.again {
 		return resp, nil
 	}
 	rounds = max(rounds, 1)
@@ -100,15 +101,15 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 }
 
 // maxRounds is how often a request is authorized and sent until a 401 is final.
-// The repetition after a renewal has what is left of them, and one at least.
+// The repetition after a renewal has the rounds that are left, and at least one.
 const maxRounds = 3
 
-// replay sends r once more after resp refused l. Without another credential, or
-// if r must not carry it, resp is the caller's.
+// replay sends r once more after resp refused l. It returns resp if there is no other
+// credential, or if r must not carry it.
 func (s sender) replay(
 	base http.RoundTripper, refused *credential, r *http.Request, resp *http.Response, rounds *int,
 ) (*http.Response, error) {
-	l, err := s.keeper.get(r.Context(), true)
+	l, err := s.owner.get(r.Context(), true)
 	if err != nil || l == refused {
 		return resp, nil
 	}
@@ -120,57 +121,58 @@ func (s sender) replay(
 		return resp, nil
 	}
 	drain(resp)
-	resp, said, err := s.deliver(base, l, r, body, rounds)
-	if err == nil && said.refused {
-		s.keeper.refuse(r.Context(), l, said.invalid, said.challenge)
+	resp, answer, err := s.deliver(base, l, r, body, rounds)
+	if err == nil && answer.refused {
+		s.owner.refuse(r.Context(), l, answer.invalid, answer.challenge)
 	}
 	return resp, err
 }
 
-// deliver sends r with l, and again while a 401 brings a new value of a header
-// that the Authorizer asked for (Attachment.RememberHeaders) and there are rounds left. The
-// answer that it returns beside the response is zero if the request carried
-// nothing of the session's.
+// deliver sends r with l, and again while a 401 has a new value of a header that the
+// Authorizer asked for ([Attachment.RememberHeaders]) and rounds are left. The apiAnswer
+// is zero if the session added nothing to the request.
 func (s sender) deliver(
 	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser, rounds *int,
-) (*http.Response, answer, error) {
+) (*http.Response, apiAnswer, error) {
 	for {
 		*rounds--
 		resp, out, err := s.send(base, l, r, body)
 		if err != nil {
-			return resp, answer{}, err
+			return resp, apiAnswer{}, err
 		}
-		said := s.read(l, r, resp, out)
-		said.again = out.news && resp.StatusCode == http.StatusUnauthorized && !said.invalid
-		if !said.again || *rounds == 0 {
-			return resp, said, nil
+		answer := s.answerOf(l, r, resp, out)
+		answer.again = out.newValues && resp.StatusCode == http.StatusUnauthorized && !answer.invalid
+		if !answer.again || *rounds == 0 {
+			return resp, answer, nil
 		}
 		if l.setup.opts.NoReplay || !rewindable(r) {
-			return resp, answer{}, nil
+			return resp, apiAnswer{}, nil
 		}
 		if body, err = rewind(r); err != nil {
-			return resp, answer{}, nil
+			return resp, apiAnswer{}, nil
 		}
 		drain(resp)
 	}
 }
 
-// read returns what an answer says about l.
-func (s sender) read(l *credential, r *http.Request, resp *http.Response, out outcome) answer {
+// answerOf returns the meaning of resp for l.
+func (s sender) answerOf(
+	l *credential, r *http.Request, resp *http.Response, out sentRequest,
+) apiAnswer {
 	if !out.carried {
-		return answer{}
+		return apiAnswer{}
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
-		if !l.accepted.Load() {
-			l.accepted.Store(true)
+		if !l.acceptedByAPI.Load() {
+			l.acceptedByAPI.Store(true)
 		}
-		return answer{}
+		return apiAnswer{}
 	}
 	scheme := ""
 	if !hasHeader(r.Header, "Authorization") { // else it is the caller's
 		scheme = schemeOf(out.header)
 	}
-	return judge(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus)
+	return readAnswer(resp.StatusCode, resp.Header, scheme, l.setup.opts.RefusedStatus)
 }
 
 const (
@@ -178,9 +180,8 @@ const (
 	drainTime = 50 * time.Millisecond
 )
 
-// drain ends an answer that the caller does not get. The rest of a small one is
-// read, so that its connection can be used again. A read that does not end in
-// time is ended by Close, as programs do with the bodies of net/http.
+// drain closes an answer that the caller does not get. It reads the rest of a small one,
+// for at most drainTime, so that its connection can be used again.
 func drain(resp *http.Response) {
 	if n := resp.ContentLength; n >= 0 && n <= maxDrain {
 		done := make(chan struct{})
@@ -198,42 +199,42 @@ func drain(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// outcome is what is known of a request that was sent.
-type outcome struct {
-	header  http.Header // of the request
-	carried bool        // it carried something of the session's
-	news    bool        // the answer has a new value of a header to remember
+// sentRequest describes a request that was sent.
+type sentRequest struct {
+	header    http.Header // of the request
+	carried   bool        // the session added something to it
+	newValues bool        // the answer has a new value of a header to remember
 }
 
 // send makes the outgoing request from r and l and sends it.
 func (s sender) send(
 	base http.RoundTripper, l *credential, r *http.Request, body io.ReadCloser,
-) (*http.Response, outcome, error) {
+) (*http.Response, sentRequest, error) {
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
 	maps.Copy(out.Header, r.Header)
 	out.Body = body
-	carried, asked, err := s.attach(r.Context(), l, out, true)
+	carried, used, err := s.attach(r.Context(), l, out, true)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
 		}
-		return nil, outcome{}, err
+		return nil, sentRequest{}, err
 	}
 	resp, err := s.transports.withCredential(s, base, l).RoundTrip(out)
-	if resp == nil && err == nil { // net/http says that only to callers of http.Client
+	if resp == nil && err == nil { // net/http notices that only for users of http.Client
 		err = l.setup.annotate(Errorf(CodeUnavailable, "the transport returned no answer"), "")
 	}
-	news := false
+	newValues := false
 	if resp != nil {
-		news = asked != nil && s.remembered.learn(resp, r.URL, asked.learn, asked.known)
+		newValues = used != nil && s.remembered.remember(resp, r.URL, used.remember, used.given)
 		resp.Request = r // the URL of out may hold a key
 		if out.URL != r.URL && resp.Header["Location"] != nil {
-			hideEcho(resp.Header, out.URL, r.URL)
+			removeAddedQuery(resp.Header, out.URL, r.URL)
 		}
 	}
-	return resp, outcome{out.Header, carried || l.cert != nil, news}, err
+	return resp, sentRequest{out.Header, carried || l.cert != nil, newValues}, err
 }
 
 // Authorize puts the credential on r in place, for a client that is not
@@ -247,7 +248,7 @@ func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 }
 
 func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
-	l, err := s.keeper.get(ctx, false)
+	l, err := s.owner.get(ctx, false)
 	if err != nil {
 		return err
 	}

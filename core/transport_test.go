@@ -40,7 +40,10 @@ func (s *seen) count() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.list
 
 func everything(token string) core.Credential {
 	return core.Credential{Attach: core.Attachment{
-		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer " + token), "x-csrf": core.NewSecret("csrf-" + token)},
+		Header: map[string]core.Secret{
+			"Authorization": core.NewSecret("Bearer " + token),
+			"x-csrf":        core.NewSecret("csrf-" + token),
+		},
 		Query:  map[string]core.Secret{"key": core.NewSecret("q " + token)},
 		Cookie: map[string]core.Secret{"GSSSO": core.NewSecret("c-" + token), "B": core.NewSecret("b")},
 	}}
@@ -96,18 +99,40 @@ func TestTransportRefusesOtherOrigins(t *testing.T) {
 	}{
 		{"the session's", core.Options{Origins: []string{api.URL}}, nil, api.URL, ""},
 		{"the provider's", core.Options{}, []string{api.URL + "/"}, api.URL, ""},
-		{"the session's before the provider's", core.Options{Origins: []string{"https://other.example.com"}}, []string{api.URL}, api.URL, "none of the session's origins"},
+		{
+			"the session's before the provider's",
+			core.Options{Origins: []string{"https://other.example.com"}}, []string{api.URL}, api.URL,
+			"none of the session's origins",
+		},
 		{"none named", core.Options{}, nil, api.URL, ""},
-		{"another host", core.Options{}, []string{"https://a.example.com"}, "https://b.example.com/x?token=abc", "https://b.example.com is none"},
+		{
+			"another host", core.Options{}, []string{"https://a.example.com"},
+			"https://b.example.com/x?token=abc", "https://b.example.com is none",
+		},
 		{"another port", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com:8443", "none of"},
 		{"another scheme", core.Options{}, []string{"https://a.example.com"}, "http://a.example.com", "none of"},
-		{"the name as a prefix", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com.evil.test", "none of"},
-		{"a letter that Unicode lowers to another host", core.Options{}, []string{"https://api.example.com"}, "https://apİ.example.com/", "none of"},
-		{"user info in front", core.Options{}, []string{"https://a.example.com"}, "https://a.example.com@evil.test/", "none of"},
-		{"plain HTTP", core.Options{Origins: []string{"http://a.example.com"}}, nil, "http://a.example.com", "is not https"},
+		{
+			"the name as a prefix", core.Options{}, []string{"https://a.example.com"},
+			"https://a.example.com.evil.test", "none of",
+		},
+		{
+			"a letter that Unicode lowers to another host", core.Options{},
+			[]string{"https://api.example.com"}, "https://apİ.example.com/", "none of",
+		},
+		{
+			"user info in front", core.Options{}, []string{"https://a.example.com"},
+			"https://a.example.com@evil.test/", "none of",
+		},
+		{
+			"plain HTTP", core.Options{Origins: []string{"http://a.example.com"}}, nil,
+			"http://a.example.com", "is not https",
+		},
 		{"plain HTTP, none named", core.Options{}, nil, "http://a.example.com", "is not https"},
 		{"a name that begins like the loopback", core.Options{}, nil, "http://localhost.evil.test", "is not https"},
-		{"an address that begins like the loopback", core.Options{}, nil, "http://127.0.0.1.evil.test", "is not https"},
+		{
+			"an address that begins like the loopback", core.Options{}, nil,
+			"http://127.0.0.1.evil.test", "is not https",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := bearer("T")

@@ -19,59 +19,59 @@ type transportCache struct {
 	with    atomic.Pointer[ownTransport] // written under mu
 	without atomic.Pointer[ownTransport] // written under mu
 
-	mu    sync.Mutex // guards ended; never held across I/O
-	ended bool
+	mu     sync.Mutex // guards closed; never held across I/O
+	closed bool
 }
 
-// transportKey says for what a transport is good: connections, and TLS sessions
-// that can be resumed, show the certificate that they began with.
+// transportKey says which requests a transport may send: a connection, and a TLS session
+// that can be resumed, presents the certificate that it began with.
 type transportKey struct {
 	setup *setup
 	cert  *tls.Certificate // nil: none is presented
 	roots string
-	over  bool // cert has ended
+	ended bool // cert has ended
 }
 
 func keyOf(l *credential) transportKey {
 	key := transportKey{setup: l.setup, cert: l.cert, roots: l.cred.Attach.Roots}
-	key.over = l.cert != nil && !endsAfter(l.cert, 0)
+	key.ended = l.cert != nil && !endsAfter(l.cert, 0)
 	return key
 }
 
 // ownTransport sends the requests of a session, with one certificate and one set
 // of roots.
 //
-// A connection must not outlive the use of its transport. CloseIdleConnections
+// A connection must not remain after the last use of its transport. CloseIdleConnections
 // is not enough for that: a request that comes after it lets the transport keep
 // connections again, and an HTTP/2 connection with an open stream stays. So
 // after retire, the end of each request and of each HTTP/2 body closes what is
 // idle once more.
 //
-// An answer must not be lost either. net/http takes a connection back before it
-// hands over an answer without a body, and CloseIdleConnections then makes the
-// request fail. So idle connections are closed while no request waits for its
-// answer; the end of the last one does what was put off.
+// An answer must not be lost either. net/http marks a connection as idle before it
+// returns an answer without a body, and CloseIdleConnections then makes the request
+// fail. So idle connections are closed only while no request waits for its answer;
+// otherwise the end of the last request closes them.
 type ownTransport struct {
 	key     transportKey
 	base    http.RoundTripper
-	made    *http.Transport // base, if the session made it; nil: somebody else's
+	owned   *http.Transport // base, if the session made it; nil: the program's
 	retired atomic.Bool
 	timer   *time.Timer // closes idle connections when the certificate ends; nil: none
 
-	waiting sync.RWMutex // read-locked by requests that wait for their answer
-	due     atomic.Bool  // idle connections are to be closed
+	inFlight sync.RWMutex // read-locked by requests that wait for their answer
+	closeDue atomic.Bool  // idle connections are to be closed
 }
 
-func (t *ownTransport) serves(key transportKey) bool { return t != nil && t.key == key }
+func (t *ownTransport) hasKey(key transportKey) bool { return t != nil && t.key == key }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.made == nil {
+	if t.owned == nil {
 		return t.base.RoundTrip(r)
 	}
-	t.waiting.RLock()
+	t.inFlight.RLock()
 	defer t.requestEnded()
-	defer t.waiting.RUnlock()
+	defer t.inFlight.RUnlock()
 	resp, err := t.base.RoundTrip(r)
 	if resp != nil && resp.ProtoMajor == 2 && resp.Body != nil && resp.Body != http.NoBody {
 		resp.Body = &streamBody{resp.Body, t}
@@ -79,17 +79,17 @@ func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// requestEnded closes idle connections, if t is retired or if that was put off.
+// requestEnded closes idle connections if t is retired or closeDue is set.
 func (t *ownTransport) requestEnded() {
-	if t.retired.Load() || t.due.Load() {
+	if t.retired.Load() || t.closeDue.Load() {
 		t.closeIdle()
 	}
 }
 
-// retire closes the connections of t, those in use after their last request. A
-// transport that the session did not make stays as it is.
+// retire closes the connections of t, those in use after their last request. It does not
+// change a transport that the session did not make. t may be nil.
 func (t *ownTransport) retire() {
-	if t == nil || t.made == nil {
+	if t == nil || t.owned == nil {
 		return
 	}
 	if t.timer != nil {
@@ -99,25 +99,25 @@ func (t *ownTransport) retire() {
 	t.closeIdle()
 }
 
-// idleDelay is when closeIdle looks once more.
+// idleDelay is after how long closeIdle closes connections once more.
 const idleDelay = 100 * time.Millisecond
 
-// closeIdle closes idle connections now, and those that become idle within a
-// moment: net/http removes an HTTP/2 stream, and a dial that nobody waits for,
-// some time after the caller has its answer.
+// closeIdle closes idle connections now, and those that become idle shortly after:
+// net/http removes an HTTP/2 stream, and a dial that no request waits for, some time
+// after the caller has its answer.
 func (t *ownTransport) closeIdle() {
 	t.closeUnused()
 	time.AfterFunc(idleDelay, t.closeUnused)
 }
 
-// closeUnused closes idle connections now, or when the last request that waits
-// for its answer has it.
+// closeUnused closes idle connections now, or when no request waits for its answer any
+// more.
 func (t *ownTransport) closeUnused() {
-	t.due.Store(true) // before the attempt: the request that prevents it sees this at its end
-	if t.waiting.TryLock() {
-		t.due.Store(false)
-		t.made.CloseIdleConnections()
-		t.waiting.Unlock()
+	t.closeDue.Store(true) // before the attempt: the request that prevents it sees this at its end
+	if t.inFlight.TryLock() {
+		t.closeDue.Store(false)
+		t.owned.CloseIdleConnections()
+		t.inFlight.Unlock()
 	}
 }
 
@@ -143,35 +143,35 @@ func (b *streamBody) Close() error {
 	return err
 }
 
-// withCredential returns what sends a request: base if given, else the session's
-// own transport, which is made anew when the certificate or the roots change, so
-// that connections which the old ones opened are not used again.
+// withCredential returns the transport for a request with the credential: base if it is
+// not nil, otherwise the session's own. The latter is replaced when the certificate or
+// the roots change, so that connections of the old ones are not used again.
 func (c *transportCache) withCredential(
 	s sender, base http.RoundTripper, l *credential,
 ) http.RoundTripper {
 	if base != nil {
 		return base
 	}
-	return c.find(&c.with, s, l, keyOf(l))
+	return c.transportFor(&c.with, s, l, keyOf(l))
 }
 
-// withoutCredential returns what sends a request that must not carry the
-// credential: not even a client certificate.
+// withoutCredential returns the transport for a request that must not carry the
+// credential, and so presents no client certificate.
 func (c *transportCache) withoutCredential(
 	s sender, base http.RoundTripper, l *credential,
 ) http.RoundTripper {
 	if base != nil || l.cert == nil {
 		return c.withCredential(s, base, l)
 	}
-	return c.find(&c.without, s, l, transportKey{setup: l.setup})
+	return c.transportFor(&c.without, s, l, transportKey{setup: l.setup})
 }
 
-// find returns the transport of a slot if it is good for key, or else puts
-// another one there.
-func (c *transportCache) find(
+// transportFor returns the transport in slot if it is for key, and otherwise replaces
+// it.
+func (c *transportCache) transportFor(
 	slot *atomic.Pointer[ownTransport], s sender, l *credential, key transportKey,
 ) http.RoundTripper {
-	if own := slot.Load(); own.serves(key) {
+	if own := slot.Load(); own.hasKey(key) {
 		return own
 	}
 	own, old := c.replace(slot, s, l, key)
@@ -179,24 +179,24 @@ func (c *transportCache) find(
 	return own
 }
 
-// replace returns the transport for key, and the one that it took the place of.
+// replace returns the transport for key, and the one that it replaced. Nil: none.
 func (c *transportCache) replace(
 	slot *atomic.Pointer[ownTransport], s sender, l *credential, key transportKey,
 ) (own, old *ownTransport) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if own := slot.Load(); own.serves(key) {
+	if own := slot.Load(); own.hasKey(key) {
 		return own, nil
 	}
 	own = newOwnTransport(s, l, key)
-	if c.ended {
-		// A request that Close overtook. Nothing would retire its transport.
-		if own.made != nil {
-			own.made.DisableKeepAlives = true
+	if c.closed {
+		// Close ran before this request. Nothing would retire its transport.
+		if own.owned != nil {
+			own.owned.DisableKeepAlives = true
 		}
 		return own, nil
 	}
-	if own.made != nil && key.cert != nil && !key.over {
+	if own.owned != nil && key.cert != nil && !key.ended {
 		if leaf := leafOf(key.cert); leaf != nil {
 			own.timer = time.AfterFunc(time.Until(leaf.NotAfter), own.closeIdle)
 		}
@@ -204,22 +204,22 @@ func (c *transportCache) replace(
 	return own, slot.Swap(own)
 }
 
-// end closes the connections that the session owns. Until reopen, requests that
-// are still under way keep none.
-func (c *transportCache) end() {
+// close closes the connections that the session owns. Until reopen, requests that have
+// not ended do not keep theirs.
+func (c *transportCache) close() {
 	c.mu.Lock()
-	c.ended = true
+	c.closed = true
 	with, without := c.with.Swap(nil), c.without.Swap(nil)
 	c.mu.Unlock()
 	with.retire()
 	without.retire()
 }
 
-// reopen lets connections be kept again.
+// reopen allows connections to be kept again.
 func (c *transportCache) reopen() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ended = false
+	c.closed = false
 }
 
 type idleCloser interface{ CloseIdleConnections() }
@@ -239,9 +239,9 @@ func (c *transportCache) closeIdle() {
 // idleTimeout is that of http.DefaultTransport.
 const idleTimeout = 90 * time.Second
 
-// newOwnTransport makes a transport for key, whose certificate is that of l. The
-// options' one serves as it is if it must neither present nor trust anything
-// else, or if it is of another type.
+// newOwnTransport makes a transport for key, whose certificate is that of l.
+// Options.Transport is used unchanged if it need not present a certificate or trust other
+// roots, or if it is not an *http.Transport.
 func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 	own := &ownTransport{key: key}
 	given, plain := l.setup.opts.Transport, l.cert == nil && key.roots == ""
@@ -268,18 +268,18 @@ func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 			Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}
 	}
-	own.base, own.made = t, t
+	own.base, own.owned = t, t
 	own.configureTLS(s, l)
 	return own
 }
 
-// configureTLS lets a transport present the certificate of its key, and trust
-// its roots. A TLS session that is resumed shows the certificate that it began
-// with (RFC 8446 §2.2), so it must not come from another transport.
+// configureTLS makes a transport present the certificate of its key and trust its roots.
+// A resumed TLS session presents the certificate that it began with (RFC 8446 §2.2), so
+// it must not come from another transport.
 func (t *ownTransport) configureTLS(s sender, l *credential) {
-	config := tlsConfig(t.made.TLSClientConfig, nil)
+	config := tlsConfig(t.owned.TLSClientConfig, nil)
 	if t.key.roots != "" && config.RootCAs == nil {
-		config.RootCAs = poolOf(t.key.roots)
+		config.RootCAs = certPool(t.key.roots)
 	}
 	if u, cert := t.key.setup, t.key.cert; cert != nil {
 		config.GetClientCertificate = func(
@@ -294,5 +294,5 @@ func (t *ownTransport) configureTLS(s sender, l *credential) {
 	case config.ClientSessionCache != nil:
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
-	t.made.TLSClientConfig = config
+	t.owned.TLSClientConfig = config
 }

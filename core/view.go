@@ -17,25 +17,26 @@ type Need struct {
 }
 
 // View is a session for callers with a [Need]. It is safe for concurrent use.
-// It ends with its session, and need not be closed: after [Session.Close] its uses
-// are [CodeClosed]. The zero View is one of a zero Session.
+// It ends with its session and is not closed: after [Session.Close] its methods
+// return [CodeClosed]. The zero View is a view of a zero Session.
 type View struct {
 	session *Session
 	need    Need
 }
 
-// For returns a view of the session whose credentials meet a need. One that does
-// not is renewed first, once for all callers. A need that no credential of the
-// session can meet for at least a second, because they live shorter, is [CodeBadConfig].
+// For returns a view of the session whose credentials meet a need. A credential
+// that does not is renewed first, once for all callers. A need that no credential
+// of the session can meet for at least a second, because their lifetime is
+// shorter, is [CodeBadConfig].
 func (s *Session) For(n Need) *View { return &View{s, n} }
 
 // Credential is [Session.Credential] for the need.
 func (v *View) Credential(ctx context.Context) (Credential, error) {
-	l, err := v.get(ctx, false)
+	c, err := v.get(ctx, false)
 	if err != nil {
 		return Credential{}, err
 	}
-	return l.cred, nil
+	return c.cred, nil
 }
 
 // Client is [Session.Client] for the need.
@@ -51,6 +52,7 @@ func (v *View) Authorize(ctx context.Context, r *http.Request) error {
 	return v.sender().authorizeInPlace(ctx, r)
 }
 
+// viewTransport is the transport of a View.
 type viewTransport struct {
 	view *View
 	base http.RoundTripper
@@ -61,57 +63,67 @@ func (t viewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.view.sender().roundTrip(t.base, r)
 }
 
-func (v *View) sender() sender { return sender{v, v.of().sendingParts()} }
+// sender returns the part of the view that sends requests. It shares the
+// session's connections; only the credentials are chosen by the view.
+func (v *View) sender() sender { return sender{v, v.sessionOrZero().sendingParts()} }
 
-// of returns the session of the view.
-func (v *View) of() *Session {
+// sessionOrZero returns the session of the view. For the zero View that is a zero
+// Session, which has an error instead of a nil pointer.
+func (v *View) sessionOrZero() *Session {
 	if v.session == nil {
 		return &Session{}
 	}
 	return v.session
 }
 
-// maxViewRenewals is how often a view renews for one caller: once more than once
-// if the first renewal found what another process had saved.
+// maxViewRenewals is how often a view renews for one caller. A second time is
+// necessary if the first renewal took what another process had saved, which may
+// be older than what the issuer gives.
 const maxViewRenewals = 2
 
-// get implements keeper.
+// get implements credentialOwner. It renews credentials that do not meet the need.
 func (v *View) get(ctx context.Context, answers bool) (*credential, error) {
 	for renewals := 0; ; renewals++ {
-		l, err := v.of().get(ctx, answers)
+		c, err := v.sessionOrZero().get(ctx, answers)
 		switch {
-		case err != nil || v.met(l):
-			return l, err
-		case v.beyond(l):
-			return nil, l.setup.annotate(Errorf(CodeBadConfig, "the session's credentials live for %v, and one that is valid for %v is needed",
-				l.expired.until(l.born).Round(time.Second), v.need.MinValidity), "")
+		case err != nil || v.meets(c):
+			return c, err
+		case v.neverMeets(c):
+			err := Errorf(CodeBadConfig,
+				"the session's credentials live for %v, and one that is valid for %v is needed",
+				c.expiresAt.sub(c.createdAt).Round(time.Second), v.need.MinValidity)
+			return nil, c.setup.annotate(err, "")
 		case renewals == maxViewRenewals:
-			return nil, l.setup.annotate(Errorf(CodeUnavailable, "the new credential is valid for less than %v", v.need.MinValidity), "")
+			err := Errorf(CodeUnavailable,
+				"the new credential is valid for less than %v", v.need.MinValidity)
+			return nil, c.setup.annotate(err, "")
 		}
-		if err := v.of().renew(ctx, l); err != nil {
+		if err := v.sessionOrZero().renew(ctx, c); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// beyond reports whether the session's credentials do not meet the need for at
-// least minRenew: each caller would renew them. One from the store tells nothing
-// about that, as it is older than its lifetime says.
-func (v *View) beyond(l *credential) bool {
-	return !l.restored && l.expired.until(l.born)-minRenew < v.need.MinValidity
+// neverMeets reports whether the session's credentials live so short that they do
+// not meet the need for at least minRenew: each caller would then renew them. A
+// credential from the store tells nothing about that, because it is older than
+// its lifetime says.
+func (v *View) neverMeets(c *credential) bool {
+	return !c.restored && c.expiresAt.sub(c.createdAt)-minRenew < v.need.MinValidity
 }
 
-// met reports whether a credential meets the need.
-func (v *View) met(l *credential) bool {
-	if v.need.MinValidity <= 0 || l.expired == never {
+// meets reports whether a credential meets the need by both clocks.
+func (v *View) meets(c *credential) bool {
+	if v.need.MinValidity <= 0 || c.expiresAt == never {
 		return true
 	}
-	now := present()
-	left := min(l.expired.until(now.mono), time.Duration(l.wall-now.wall))
+	now := readClocks()
+	// Either clock may be the one that says that the credential has expired.
+	left := min(c.expiresAt.sub(now.mono), time.Duration(c.wallExpiresAt-now.wall))
 	return left >= v.need.MinValidity
 }
 
-// refuse implements keeper.
-func (v *View) refuse(ctx context.Context, l *credential, invalid bool, challenge string) {
-	v.of().refuse(ctx, l, invalid, challenge)
+// refuse implements credentialOwner.
+func (v *View) refuse(ctx context.Context, c *credential, invalid bool, challenge string) {
+	v.sessionOrZero().refuse(ctx, c, invalid, challenge)
 }

@@ -21,7 +21,7 @@ import (
 type walkConfig struct {
 	name                    string
 	lazy, keepFresh, stored bool
-	callers                 []asker
+	callers                 []caller
 	codes                   []Code // what a provider may answer, besides a credential
 	calls                   []string
 	inputs                  bool // the provider says that an input was refused
@@ -129,43 +129,51 @@ func fire(w *world, ev event) (fired bool, violation *walkViolation) {
 // walkConfigs are the walks: those that every run of the tests makes, and with
 // all those, too, that take minutes.
 func walkConfigs(all bool) []walkConfig {
-	worker := asker{who: program, answers: true}
-	user := asker{who: person, answers: true}
+	worker := caller{audience: program, seesAnswers: true}
+	user := caller{audience: person, seesAnswers: true}
 	small := []walkConfig{
 		{
-			name: "failures", callers: []asker{worker}, calls: []string{"use", "init"},
+			name: "failures", callers: []caller{worker}, calls: []string{"use", "init"},
 			codes: []Code{CodeUnavailable, CodeDenied},
 		},
 		{
-			name: "people", lazy: true, keepFresh: true, callers: []asker{user}, calls: []string{"use"},
+			name: "people", lazy: true, keepFresh: true, callers: []caller{user},
+			calls: []string{"use"},
 			codes: []Code{CodeInteractive}, single: true,
 		},
 		{
-			name: "refusals", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
+			name: "refusals", lazy: true, stored: true, callers: []caller{worker},
+			calls: []string{"use"},
 			codes: []Code{CodeInteractive}, refusals: true, single: true,
 		},
 		{
-			name: "refusals and Close", lazy: true, callers: []asker{worker}, calls: []string{"init"},
+			name: "refusals and Close", lazy: true, callers: []caller{worker},
+			calls:    []string{"init"},
 			refusals: true, ends: true, single: true, long: true,
 		},
 		{
-			name: "life", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use", "init"},
-			ends: true, blocks: true,
+			name: "life", lazy: true, stored: true, callers: []caller{worker},
+			calls: []string{"use", "init"},
+			ends:  true, blocks: true,
 		},
 		{
-			name: "configurations", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
+			name: "configurations", keepFresh: true, callers: []caller{user},
+			calls:       []string{"init"},
 			reconfigure: true,
 		},
 		{
-			name: "inputs", lazy: true, keepFresh: true, callers: []asker{user}, calls: []string{"use"},
+			name: "inputs", lazy: true, keepFresh: true, callers: []caller{user},
+			calls:  []string{"use"},
 			inputs: true, ends: true,
 		},
 		{
-			name: "forced", callers: []asker{user}, calls: []string{"init", "signIn"}, ends: true, single: true,
+			name: "forced", callers: []caller{user}, calls: []string{"init", "signIn"}, ends: true,
+			single: true,
 		},
 		{
-			name: "stored", stored: true, callers: []asker{worker}, calls: []string{"init", "renew", "restore"},
-			ends: true, elsewhere: true,
+			name: "stored", stored: true, callers: []caller{worker},
+			calls: []string{"init", "renew", "restore"},
+			ends:  true, elsewhere: true,
 		},
 	}
 	if !all {
@@ -173,27 +181,33 @@ func walkConfigs(all bool) []walkConfig {
 	}
 	return append(small, []walkConfig{
 		{
-			name: "people and programs", lazy: true, keepFresh: true, callers: []asker{worker, user},
-			calls: []string{"use"}, codes: []Code{CodeInteractive},
+			name: "people and programs", lazy: true, keepFresh: true,
+			callers: []caller{worker, user},
+			calls:   []string{"use"}, codes: []Code{CodeInteractive},
 		},
 		{
-			name: "refusals in an outage", lazy: true, stored: true, callers: []asker{worker}, calls: []string{"use"},
+			name: "refusals in an outage", lazy: true, stored: true, callers: []caller{worker},
+			calls: []string{"use"},
 			codes: []Code{CodeUnavailable, CodeInteractive}, refusals: true,
 		},
 		{
-			name: "refusals and people", lazy: true, callers: []asker{user}, calls: []string{"use"},
+			name: "refusals and people", lazy: true, callers: []caller{user},
+			calls: []string{"use"},
 			codes: []Code{CodeDenied, CodeInteractive}, refusals: true,
 		},
 		{
-			name: "configurations and people", keepFresh: true, callers: []asker{user}, calls: []string{"init"},
+			name: "configurations and people", keepFresh: true, callers: []caller{user},
+			calls: []string{"init"},
 			codes: []Code{CodeInteractive}, reconfigure: true,
 		},
 		{
-			name: "configurations and refusals", lazy: true, callers: []asker{worker}, calls: []string{"use"},
+			name: "configurations and refusals", lazy: true, callers: []caller{worker},
+			calls:       []string{"use"},
 			reconfigure: true, refusals: true, ends: true,
 		},
 		{
-			name: "forced sign-ins", callers: []asker{user}, calls: []string{"init", "renew", "signIn"},
+			name: "forced sign-ins", callers: []caller{user},
+			calls: []string{"init", "renew", "signIn"},
 			codes: []Code{CodeInteractive}, ends: true,
 		},
 	}...)

@@ -12,11 +12,16 @@ type event struct {
 func (w *world) events() []event {
 	out := []event{{"time passes", (*world).pass}, {"the timer fires", (*world).tick}}
 	if w.cfg.refusals {
-		out = append(out,
+		out = append(
+			out,
 			event{"the API accepts", (*world).accept},
 			event{"the API refuses", func(w *world) bool { return w.refuse(false, false) }},
-			event{"the API calls the credential invalid", func(w *world) bool { return w.refuse(true, false) }},
-			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }})
+			event{
+				"the API calls the credential invalid",
+				func(w *world) bool { return w.refuse(true, false) },
+			},
+			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }},
+		)
 	}
 	if w.cfg.reconfigure {
 		out = append(out, event{"a new configuration", (*world).reconfigure})
@@ -28,24 +33,31 @@ func (w *world) events() []event {
 			event{"close has ended", (*world).closed})
 	}
 	if w.cfg.blocks {
-		out = append(out, event{"a block begins", (*world).enter}, event{"a block ends", (*world).leave})
+		out = append(out, event{"a block begins", (*world).enter},
+			event{"a block ends", (*world).leave})
 	}
 	if w.cfg.elsewhere {
 		out = append(out,
 			event{"another process has renewed", (*world).adopt},
 			event{"rest", func(w *world) bool {
-				w.m.rest()
+				w.m.dropFromMemory()
 				w.checkEvents(effects{}) // what left the memory has no subject
 				return true
 			}})
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range w.cfg.calls {
-			out = append(out, event{kind + " by " + audienceNames[by.who], func(w *world) bool { return w.call(kind, by) }})
+			out = append(
+				out,
+				event{
+					kind + " by " + audienceNames[by.audience],
+					func(w *world) bool { return w.call(kind, by) },
+				},
+			)
 		}
 	}
 	out = append(out, event{"use by a caller that is gone", func(w *world) bool {
-		return w.call("use", asker{who: w.cfg.callers[0].who, gone: true})
+		return w.call("use", caller{audience: w.cfg.callers[0].audience, contextEnded: true})
 	}})
 	for i := range w.running {
 		out = append(out, w.runnerEvents(i)...)
@@ -66,15 +78,27 @@ func (w *world) runnerEvents(i int) []event {
 		{fmt.Sprint("attempt ", i, ": reaches its limit"), on((*world).overdue)},
 		{fmt.Sprint("attempt ", i, ": finds a stored credential"), on((*world).findStored)},
 		{fmt.Sprint("attempt ", i, ": an input was refused"), on((*world).refuseInput)},
-		{fmt.Sprint("attempt ", i, ": fails before it asks"), on(func(w *world, r *runner) bool { return r.stage == stageStart && w.finish(r, CodeUnavailable, false) })},
+		{
+			fmt.Sprint("attempt ", i, ": fails before it asks"),
+			on(
+				func(w *world, r *runner) bool {
+					return r.stage == stageStart && w.finish(r, CodeUnavailable, false)
+				}),
+		},
 	}
 	for _, code := range append([]Code{0}, w.cfg.codes...) {
-		out = append(out, event{fmt.Sprint("attempt ", i, ": the provider answers ", code), on(func(w *world, r *runner) bool { return w.answer(r, code) })})
+		out = append(
+			out,
+			event{
+				fmt.Sprint("attempt ", i, ": the provider answers ", code),
+				on(func(w *world, r *runner) bool { return w.answer(r, code) }),
+			},
+		)
 	}
 	return append(out, event{fmt.Sprint("attempt ", i, ": ends"), on((*world).deliver)})
 }
 
-func (w *world) call(kind string, by asker) bool {
+func (w *world) call(kind string, by caller) bool {
 	if w.full() {
 		return false
 	}
@@ -101,15 +125,15 @@ func (w *world) pass() bool {
 	}
 	for _, c := range []*credential{w.m.current, w.m.parked, w.m.refused} {
 		if c != nil {
-			look(c.stale)
-			look(c.expired)
+			look(c.staleAt)
+			look(c.expiresAt)
 			look(w.settles(c))
 		}
 	}
 	for _, b := range w.waits {
 		look(b.until)
 	}
-	look(w.m.refusals.end())
+	look(w.m.refusals.retryTime())
 	if next == never {
 		return false
 	}
@@ -127,10 +151,10 @@ func (w *world) tick() bool {
 }
 
 func (w *world) accept() bool {
-	if w.m.current == nil || w.m.current.accepted.Load() {
+	if w.m.current == nil || w.m.current.acceptedByAPI.Load() {
 		return false
 	}
-	w.m.current.accepted.Store(true)
+	w.m.current.acceptedByAPI.Store(true)
 	return true
 }
 
@@ -144,11 +168,11 @@ func (w *world) refuse(invalid, reported bool) bool {
 	if c == nil || w.full() {
 		return false
 	}
-	who := w.cfg.callers[len(w.cfg.callers)-1].who
-	quiet := c == w.m.current && w.now.mono-c.born > instant(maxRefusalWait)
+	who := w.cfg.callers[len(w.cfg.callers)-1].audience
+	quiet := c == w.m.current && w.now.mono-c.createdAt > instant(maxRefusalWait)
 	var fx effects
 	if reported {
-		if fx, _ = w.m.drop(w.now, w.policy(), c, invalid); fx.start != nil {
+		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, invalid); fx.start != nil {
 			violated(5, "a credential is renewed for a program that may end")
 		}
 	} else {
@@ -160,15 +184,16 @@ func (w *world) refuse(invalid, reported bool) bool {
 	switch {
 	case w.m.refused != c: // too soon after another refusal
 	case w.refused != c:
-		w.refused, w.refusal = c, refusalOpen
+		w.refused, w.refusal = c, refusalUndecided
 		fallthrough
 	default:
 		if invalid {
 			w.refusal = refusalFinal
 		}
 	}
-	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 && w.refusal == refusalOpen {
-		w.noteRefusal(&runner{}, code, obtained{presented: !c.cred.RefreshState.IsZero()})
+	if code := w.binding(who); w.m.refused == c && w.m.attempt == nil && code != 0 &&
+		w.refusal == refusalUndecided {
+		w.noteRefusal(&runner{}, code, obtained{presentedRefresh: !c.cred.RefreshState.IsZero()})
 	}
 	w.apply(fx, who, false)
 	return true
@@ -189,12 +214,12 @@ func (w *world) reconfigure() bool {
 	if len(w.running) >= maxRunning || w.closing {
 		return false
 	}
-	left := w.m.leftover()
-	w.waits = [codes]wait{}
+	left := w.m.parkedOrRefused()
+	w.waits = [numCodes]wait{}
 	w.setup = walkSetup()
 	fx := w.m.reconfigure(w.now, w.policy())
 	w.refused, w.refusal = nil, refusalNone
-	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.end() > w.now.mono {
+	if w.m.failures.binding(w.now.mono, nobody) != nil || w.m.refusals.retryTime() > w.now.mono {
 		violated(10, "a new configuration does not end the waits")
 	}
 	if left != fx.release {
@@ -208,7 +233,7 @@ func (w *world) close(how closeMode) bool {
 	m := &w.m
 	have := m.current
 	if have == nil {
-		have = m.leftover()
+		have = m.parkedOrRefused()
 	}
 	mustClose := w.blocks == 0 && w.owned
 	var saves *attempt
@@ -219,15 +244,15 @@ func (w *world) close(how closeMode) bool {
 	}
 	c := m.close(w.setup, how)
 	if how == closeBlock && w.blocks >= 0 {
-		closes := !c.nothing && !c.wait
-		if closes != mustClose && !c.wait {
+		closes := !c.noop && !c.otherClose
+		if closes != mustClose && !c.otherClose {
 			violated(9, "the end of the last block closes: %v, want %v", closes, mustClose)
 		}
 	}
-	if c.nothing || c.wait {
+	if c.noop || c.otherClose {
 		return how == closeBlock
 	}
-	if m.refusals.end() > w.now.mono {
+	if m.refusals.retryTime() > w.now.mono {
 		violated(7, "refusals are counted over Close")
 	}
 	w.closing, w.owned = true, false
@@ -235,7 +260,7 @@ func (w *world) close(how closeMode) bool {
 	if have != c.release {
 		violated(8, "a credential is not released when the session is closed")
 	}
-	if saves != nil && c.last != saves {
+	if saves != nil && c.awaitAttempt != saves {
 		violated(5, "Close does not wait for an attempt that spends what is stored")
 	}
 	w.apply(c.effects, nobody, false)
@@ -247,7 +272,7 @@ func (w *world) closed() bool {
 		return false
 	}
 	w.closing = false
-	w.m.closed(false)
+	w.m.finishClose(false)
 	return true
 }
 
@@ -256,8 +281,8 @@ func (w *world) enter() bool {
 		return false
 	}
 	w.blocks++
-	w.m.enter()
-	w.ask("block", asker{who: program}, nil)
+	w.m.enterBlock()
+	w.ask("block", caller{audience: program}, nil)
 	return true
 }
 
@@ -279,29 +304,30 @@ func (w *world) adopt() bool {
 
 // callProvider lets an attempt call Authenticate.
 func (w *world) callProvider(r *runner) bool {
-	if r.stage != stageStart || r.a.purpose != renewal {
+	if r.stage != stageStart || r.a.purpose != purposeRenew {
 		return false
 	}
-	r.presented = !r.a.req.Previous.RefreshState.IsZero()
-	p := asking
+	r.presented = !r.a.request.Previous.RefreshState.IsZero()
+	p := phaseAsking
 	if r.presented && w.cfg.stored {
-		p = spending
+		p = phaseSpending
 	}
 	if ok, _ := w.proceed(r.a, p); !ok {
 		return w.finish(r, 0, true)
 	}
 	w.checkCall(r)
-	r.stage, r.spent = stageCall, p == spending
+	r.stage, r.spent = stageCall, p == phaseSpending
 	return true
 }
 
 // askPerson lets an attempt call SignIn, if it may.
 func (w *world) askPerson(r *runner) bool {
-	ready := r.a.purpose == personal && r.stage == stageStart || r.stage == stageAnswer && r.last == CodeInteractive
-	if !ready || r.a.who < person {
+	ready := r.a.purpose == purposeSignIn && r.stage == stageStart ||
+		r.stage == stageAnswer && r.last == CodeInteractive
+	if !ready || r.a.audience < person {
 		return false
 	}
-	ok, told := w.proceed(r.a, signing)
+	ok, told := w.proceed(r.a, phaseSigningIn)
 	if !ok {
 		return w.finish(r, CodeInteractive, true)
 	}
@@ -319,9 +345,9 @@ func (w *world) askPerson(r *runner) bool {
 // proceed moves an attempt to a phase. It returns how many events say that a
 // person is asked.
 func (w *world) proceed(a *attempt, p phase) (ok bool, told int) {
-	ok, fx := w.m.proceed(a, p)
+	ok, fx := w.m.enterPhase(a, p)
 	for _, ev := range fx.events {
-		if ev.Type != EventSigningIn || p != signing || ev.Wait <= 0 {
+		if ev.Type != EventSigningIn || p != phaseSigningIn || ev.Wait <= 0 {
 			violated(13, "phase %d is reported as %v", p, ev.Type)
 		}
 		told++
@@ -335,7 +361,8 @@ func (w *world) checkCall(r *runner) {
 		violated(8, "the provider is called for an attempt that has settled")
 	}
 	for _, other := range w.running {
-		if other != r && other.a.setup == r.a.setup && (other.stage == stageCall || other.stage == stagePerson) {
+		if other != r && other.a.setup == r.a.setup &&
+			(other.stage == stageCall || other.stage == stagePerson) {
 			violated(4, "two calls into one provider")
 		}
 	}
@@ -355,7 +382,7 @@ func (w *world) answer(r *runner, code Code) bool {
 		return false
 	}
 	r.last = code
-	_, _ = w.proceed(r.a, saving)
+	_, _ = w.proceed(r.a, phaseSaving)
 	return true
 }
 
@@ -372,18 +399,18 @@ func (w *world) refuseInput(r *runner) bool {
 	if r.stage != stageAnswer || r.last != CodeDenied {
 		return false
 	}
-	o := obtained{presented: r.presented, input: &refusedInput{role: "subject"}}
+	o := obtained{presentedRefresh: r.presented, refusedInput: &refusedInput{role: "subject"}}
 	return w.settle(r, o, Errorf(CodeDenied, "no"))
 }
 
 // findStored lets an attempt take what the store holds.
 func (w *world) findStored(r *runner) bool {
-	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == personal {
+	if !w.cfg.stored || r.stage != stageStart || r.a.purpose == purposeSignIn {
 		return false
 	}
 	c := w.newCredential(r.a.setup, true)
 	c.cred.Subject = "bob" // another process has signed in somebody else
-	return w.settle(r, obtained{cred: c, restored: true}, nil)
+	return w.settle(r, obtained{credential: c, restored: true}, nil)
 }
 
 // overdue lets the limit of an attempt pass.
@@ -400,44 +427,49 @@ func (w *world) overdue(r *runner) bool {
 
 // finish lets an attempt end with a code, or with a credential for zero.
 func (w *world) finish(r *runner, code Code, superseded bool) bool {
-	o := obtained{presented: r.presented, refused: r.presented && r.last == CodeInteractive}
+	o := obtained{
+		presentedRefresh: r.presented, refreshRefused: r.presented && r.last == CodeInteractive,
+	}
 	switch {
 	case superseded:
 		return w.settle(r, o, errSuperseded)
-	case r.a.purpose == restoration:
+	case r.a.purpose == purposeRestore:
 		return w.settle(r, o, errNotStored)
 	case code != 0:
 		return w.settle(r, o, Errorf(code, "no"))
 	}
-	o.cred = w.newCredential(r.a.setup, w.cfg.stored)
+	o.credential = w.newCredential(r.a.setup, w.cfg.stored)
 	return w.settle(r, o, nil)
 }
 
 // settle delivers the outcome of an attempt whose goroutine ends.
 func (w *world) settle(r *runner, o obtained, err error) bool {
-	late, have := r.a.settled, r.a.have
-	again := o.input != nil && r.a.second == nil
-	if err != nil && !late && r.a.purpose != restoration && !again {
+	late, have := r.a.settled, r.a.previous
+	again := o.refusedInput != nil && r.a.rejectedInput == nil
+	if err != nil && !late && r.a.purpose != purposeRestore && !again {
 		w.noteRefusal(r, CodeOf(err), o)
 	}
 	current := w.m.current
 	fx := w.m.settle(w.now, w.policy(), r.a, o, 0, err)
-	if late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked && fx.release != o.cred {
+	if late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked &&
+		fx.release != o.credential {
 		violated(8, "a credential that arrives late is neither used nor released")
 	}
-	if late && o.cred != nil && r.a.epoch != w.m.epoch && fx.release != o.cred {
+	if late && o.credential != nil && r.a.epoch != w.m.epoch && fx.release != o.credential {
 		violated(8, "a credential that arrives after Close is used")
 	}
-	if late && o.cred == w.m.current && o.cred != nil && current != nil && current != have {
+	if late && o.credential == w.m.current && o.credential != nil && current != nil &&
+		current != have {
 		violated(8, "a credential that arrives late replaces a newer one")
 	}
-	if !late && o.cred != nil && o.cred != w.m.current && o.cred != w.m.parked {
+	if !late && o.credential != nil && o.credential != w.m.current && o.credential != w.m.parked {
 		violated(5, "a credential that was obtained is dropped")
 	}
-	if o.input != nil && fx.start != nil && !again {
+	if o.refusedInput != nil && fx.start != nil && !again {
 		violated(10, "an input that is refused a second time begins a third attempt")
 	}
-	if again && !late && (fx.start == nil || fx.start.purpose != r.a.purpose || r.a.next != fx.start) {
+	if again && !late &&
+		(fx.start == nil || fx.start.purpose != r.a.purpose || r.a.successor != fx.start) {
 		violated(12, "no attempt takes the place of one whose input was refused")
 	}
 	w.apply(fx, r.cause, r.init)
@@ -456,8 +488,9 @@ func (w *world) noteRefusal(r *runner, code Code, o obtained) {
 	if w.refused == nil || w.refusal == refusalFinal {
 		return
 	}
-	harmless := code == CodeUnavailable || code == CodeBadConfig || code == CodeInteractive && !o.presented
-	if o.refused || !harmless {
+	harmless := code == CodeUnavailable || code == CodeBadConfig ||
+		code == CodeInteractive && !o.presentedRefresh
+	if o.refreshRefused || !harmless {
 		w.refusal = refusalFinal
 		return
 	}

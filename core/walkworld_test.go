@@ -14,10 +14,10 @@ type world struct {
 	now     moment
 	setup   *setup
 	running []*runner
-	closing bool // Close is at work
+	closing bool // Close runs
 
 	// What the rules say, kept apart from the machine's own variables.
-	waits   [codes]wait
+	waits   [numCodes]wait
 	owned   bool // a block made the session ready, and nobody took it over
 	blocks  int
 	refused *credential
@@ -70,7 +70,7 @@ func newWorld(cfg walkConfig) *world {
 	return w
 }
 
-func walkSetup() *setup { return &setup{name: "walk", opts: &defaults} }
+func walkSetup() *setup { return &setup{name: "walk", opts: &defaultOptions} }
 
 func (w *world) policy() policy {
 	return policy{
@@ -82,12 +82,12 @@ func (w *world) policy() policy {
 // newCredential returns what a provider of u would return now.
 func (w *world) newCredential(u *setup, renewal bool) *credential {
 	c := &credential{setup: u}
-	c.born = w.now.mono
-	c.stale, c.expired = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
+	c.createdAt = w.now.mono
+	c.staleAt, c.expiresAt = w.now.mono.plus(walkStale), w.now.mono.plus(walkExpired)
 	if w.cfg.long {
-		c.stale, c.expired = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
+		c.staleAt, c.expiresAt = w.now.mono.plus(20*walkStale), w.now.mono.plus(20*walkExpired)
 	}
-	c.wall = int64(never)
+	c.wallExpiresAt = int64(never)
 	c.cred.Subject = "ada"
 	if renewal {
 		c.cred.RefreshState = NewSecret("r")
@@ -107,7 +107,7 @@ func (w *world) clone() *world {
 	cred := func(c *credential) *credential {
 		if creds[c] == nil && c != nil {
 			n := &credential{lifetime: c.lifetime, setup: c.setup, cred: c.cred}
-			n.accepted.Store(c.accepted.Load())
+			n.acceptedByAPI.Store(c.acceptedByAPI.Load())
 			creds[c] = n
 		}
 		return creds[c]
@@ -115,8 +115,10 @@ func (w *world) clone() *world {
 	att := func(a *attempt) *attempt {
 		if attempts[a] == nil && a != nil {
 			attempts[a] = &attempt{
-				setup: a.setup, who: a.who, purpose: a.purpose, req: a.req, have: cred(a.have), epoch: a.epoch,
-				phase: a.phase, settled: a.settled, ended: a.ended, err: a.err, second: a.second,
+				setup: a.setup, audience: a.audience, purpose: a.purpose, request: a.request,
+				previous: cred(a.previous), epoch: a.epoch,
+				phase: a.phase, settled: a.settled, closeMode: a.closeMode, err: a.err,
+				rejectedInput: a.rejectedInput,
 			}
 		}
 		return attempts[a]
@@ -159,27 +161,31 @@ func (w *world) key() string {
 	rank := w.ranks()
 	k := make(keyText, 0, 128)
 	k.add(int(m.state), int(m.refusal), int(min(m.blocks, 3)), int(w.refusal), w.blocks)
-	k.flags(m.owned, w.closing, w.owned)
+	k.flags(m.initByBlock, w.closing, w.owned)
 	for _, c := range []*credential{m.current, m.parked, m.refused} {
 		if c == nil {
 			k.add(0)
 			continue
 		}
-		k.add(1, rank(c.stale), rank(c.expired), rank(w.settles(c)))
-		k.flags(c.setup == w.setup, c.accepted.Load(), c.cred.RefreshState.IsZero(), c == w.refused)
+		k.add(1, rank(c.staleAt), rank(c.expiresAt), rank(w.settles(c)))
+		k.flags(c.setup == w.setup, c.acceptedByAPI.Load(), c.cred.RefreshState.IsZero(),
+			c == w.refused)
 	}
 	if f := m.failures; f != nil {
 		for i, one := range f.byCode {
-			k.add(i, min(one.count, 3), rank(one.until), int(one.who))
+			k.add(i, min(one.count, 3), rank(one.retryAt), int(one.audience))
 		}
 		k.add(int(f.last))
 	}
-	k.add(min(w.refusalCount(), 3), rank(m.refusals.end()), len(w.running))
+	k.add(min(w.refusalCount(), 3), rank(m.refusals.retryTime()), len(w.running))
 	for _, r := range w.running {
 		a := r.a
-		k.add(int(a.who), int(a.purpose), int(a.req.Reason), int(a.phase), int(a.ended), int(r.cause), int(r.stage), int(r.last))
-		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled, a.have == m.current,
-			a.have == m.refused, a.have == nil, a.req.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented, a.second != nil, r.init)
+		k.add(int(a.audience), int(a.purpose), int(a.request.Reason), int(a.phase),
+			int(a.closeMode), int(r.cause), int(r.stage), int(r.last))
+		k.flags(a == m.attempt, a == m.stuck, a.setup == w.setup, a.epoch == m.epoch, a.settled,
+			a.previous == m.current, a.previous == m.refused, a.previous == nil,
+			a.request.Previous.RefreshState.IsZero(), r.cancelled, r.spent, r.settled, r.presented,
+			a.rejectedInput != nil, r.init)
 	}
 	return string(k)
 }
@@ -196,7 +202,7 @@ func (w *world) settles(c *credential) instant {
 	if !w.cfg.refusals || w.m.refusals == nil {
 		return 0
 	}
-	return c.born.plus(maxRefusalWait) + 1
+	return c.createdAt.plus(maxRefusalWait) + 1
 }
 
 // ranks returns a function that tells the order of the instants to come: zero
@@ -212,17 +218,17 @@ func (w *world) ranks() func(instant) int {
 	m := &w.m
 	for _, c := range []*credential{m.current, m.parked, m.refused} {
 		if c != nil {
-			at(c.stale)
-			at(c.expired)
+			at(c.staleAt)
+			at(c.expiresAt)
 			at(w.settles(c))
 		}
 	}
 	if m.failures != nil {
 		for _, f := range m.failures.byCode {
-			at(f.until)
+			at(f.retryAt)
 		}
 	}
-	at(m.refusals.end())
+	at(m.refusals.retryTime())
 	slices.Sort(to)
 	return func(i instant) int {
 		if i == never {
@@ -248,11 +254,13 @@ func (w *world) check() {
 		violated(1, "%d attempts have not settled", unsettled)
 	}
 	if m.current != nil && m.state != lifeReady || m.parked != nil && m.state == lifeReady ||
-		m.refused != nil && (m.state != lifeReady || m.current != nil) || (m.refused == nil) != (m.refusal == refusalNone) {
-		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil, m.parked != nil, m.refused != nil, m.refusal)
+		m.refused != nil && (m.state != lifeReady || m.current != nil) ||
+		(m.refused == nil) != (m.refusal == refusalNone) {
+		violated(3, "state %d, current %v, parked %v, refused %v (%d)", m.state, m.current != nil,
+			m.parked != nil, m.refused != nil, m.refusal)
 	}
-	if m.owned != w.owned {
-		violated(9, "owned is %v, want %v", m.owned, w.owned)
+	if m.initByBlock != w.owned {
+		violated(9, "owned is %v, want %v", m.initByBlock, w.owned)
 	}
 	if m.stuck != nil && !(m.stuck.settled && m.stuck.phase.calling()) {
 		violated(4, "an attempt is stuck and does not call the provider")
@@ -275,7 +283,7 @@ func (w *world) apply(fx effects, cause audience, init bool) {
 		w.running = append(w.running, &runner{a: a, cause: cause, init: init})
 	}
 	if a := fx.cancel; a != nil {
-		if a.phase == spending {
+		if a.phase == phaseSpending {
 			violated(5, "an attempt that spends what is stored is cancelled")
 		}
 		w.runner(a).cancelled = true
@@ -305,24 +313,25 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 	if w.m.state == lifeClosing {
 		violated(8, "an attempt begins while Close works")
 	}
-	if a.req.Reason != ReasonInitial && a.have.setup != a.setup {
+	if a.request.Reason != ReasonInitial && a.previous.setup != a.setup {
 		violated(8, "a provider is given the credential of another one")
 	}
-	if a.who != cause && a.purpose != restoration {
-		violated(6, "an attempt begins for audience %d, and %d is there", a.who, cause)
+	if a.audience != cause && a.purpose != purposeRestore {
+		violated(6, "an attempt begins for audience %d, and %d is there", a.audience, cause)
 	}
 	for _, r := range w.running {
-		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) && a.purpose != restoration {
+		if r.a.setup == a.setup && (r.stage == stageCall || r.stage == stagePerson) &&
+			a.purpose != purposeRestore {
 			violated(4, "an attempt begins while the provider has not returned from another")
 		}
 	}
-	if a.purpose == restoration {
+	if a.purpose == purposeRestore {
 		return
 	}
 	for code, b := range w.waits {
 		binds := b.until > w.now.mono && !(Code(code) == CodeInteractive && b.who < cause)
 		if binds && !(init && b.count < 2) {
-			violated(10, "an attempt begins %v before a wait ends", b.until.until(w.now.mono))
+			violated(10, "an attempt begins %v before a wait ends", b.until.sub(w.now.mono))
 		}
 	}
 }
@@ -331,23 +340,26 @@ func (w *world) checkStart(a *attempt, cause audience, init bool) {
 // ask again do so in a world of their own, so that waiting callers do not multiply
 // the worlds. What they start there, a new caller starts here.
 func (w *world) wake(a *attempt) {
-	if a.next != nil {
+	if a.successor != nil {
 		return // they wait for that
 	}
 	for _, by := range w.cfg.callers {
 		for _, kind := range append([]string{"block"}, w.cfg.calls...) {
-			err, again := a.outcome(by.who)
+			err, again := a.outcome(by.audience)
 			if !again {
-				w.checkOutcome(a, by.who, err)
+				w.checkOutcome(a, by.audience, err)
 				continue
 			}
-			if kind == "restore" && a.purpose == restoration || kind == "renew" && a.err == nil || kind == "signIn" && a.purpose == personal {
+			if kind == "restore" && a.purpose == purposeRestore ||
+				kind == "renew" && a.err == nil ||
+				kind == "signIn" && a.purpose == purposeSignIn {
 				continue // it has what it wanted, or knows that there is nothing
 			}
 			epoch := a.epoch
 			elsewhere := w.clone()
-			elsewhere.ask(kind, asker{who: by.who}, &epoch)
-			if epoch != w.m.epoch && (kind == "init" || kind == "block") && CodeOf(elsewhere.got) != CodeClosed {
+			elsewhere.ask(kind, caller{audience: by.audience}, &epoch)
+			if epoch != w.m.epoch && (kind == "init" || kind == "block") &&
+				CodeOf(elsewhere.got) != CodeClosed {
 				violated(8, "an Init that a Close overtook goes on")
 			}
 			elsewhere.check()
@@ -357,7 +369,7 @@ func (w *world) wake(a *attempt) {
 
 // checkOutcome verifies the error that a caller gets from an attempt.
 func (w *world) checkOutcome(a *attempt, who audience, err error) {
-	if CodeOf(err) == CodeInteractive && a.who < who {
+	if CodeOf(err) == CodeInteractive && a.audience < who {
 		violated(6, "a caller gets the Interactive of an attempt for a lower audience")
 	}
 	var e *Error
@@ -370,7 +382,7 @@ func (w *world) checkOutcome(a *attempt, who audience, err error) {
 }
 
 // ask lets a caller ask the machine, and does what the verdict says.
-func (w *world) ask(kind string, by asker, epoch *uint32) {
+func (w *world) ask(kind string, by caller, epoch *uint32) {
 	var v verdict
 	state, parked := w.m.state, w.m.usable(w.now)
 	switch kind {
@@ -392,14 +404,15 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 	if state != lifeReady && w.m.state == lifeReady && v.serve == nil {
 		violated(3, "a session is ready without a credential")
 	}
-	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == lifeNew) && v.serve != parked {
+	if parked != nil && (kind == "init" || kind == "use" && w.cfg.lazy && state == lifeNew) &&
+		v.serve != parked {
 		violated(8, "a credential that was obtained is not used")
 	}
 	w.got = v.err
 	if v.serve != nil {
 		w.noteReady(kind, state)
 	}
-	cause := by.who
+	cause := by.audience
 	if kind == "signIn" {
 		cause = person
 	}
@@ -407,9 +420,11 @@ func (w *world) ask(kind string, by asker, epoch *uint32) {
 }
 
 // checkVerdict verifies what a caller gets.
-func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) {
+func (w *world) checkVerdict(kind string, by caller, v verdict, state lifecycle) {
 	set := 0
-	for _, is := range []bool{v.serve != nil, v.wait != nil, v.sleep > 0, v.closing, v.err != nil} {
+	for _, is := range []bool{
+		v.serve != nil, v.wait != nil, v.sleep > 0, v.awaitClose, v.err != nil,
+	} {
 		if is {
 			set++
 		}
@@ -433,35 +448,37 @@ func (w *world) checkVerdict(kind string, by asker, v verdict, state lifecycle) 
 	if v.serve != w.refused {
 		return
 	}
-	if !by.answers || w.refusal != refusalTolerated || !v.serve.accepted.Load() {
-		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal, v.serve.accepted.Load())
+	if !by.seesAnswers || w.refusal != refusalTolerated || !v.serve.acceptedByAPI.Load() {
+		violated(7, "a refused credential is served (%+v, refusal %d, accepted %v)", by, w.refusal,
+			v.serve.acceptedByAPI.Load())
 	}
 }
 
 // checkUse verifies when a caller has to ask again, and that it gets what it may
 // have.
-func (w *world) checkUse(by asker, v verdict) {
+func (w *world) checkUse(by caller, v verdict) {
 	c := w.refused
-	if c != nil && by.answers && w.refusal == refusalTolerated && c.accepted.Load() &&
+	if c != nil && by.seesAnswers && w.refusal == refusalTolerated && c.acceptedByAPI.Load() &&
 		c.age(w.now) != ageExpired && v.serve != c {
 		violated(7, "a refused credential is not served although its refusal is tolerated")
 	}
 	if v.serve == nil || v.serve != w.m.current {
 		return
 	}
-	latest := v.serve.expired
+	latest := v.serve.expiresAt
 	switch {
 	case v.serve.age(w.now) == ageFresh && v.serve.setup == w.setup:
-		latest = v.serve.stale
+		latest = v.serve.staleAt
 	case w.m.attempt == nil:
-		if code := w.binding(by.who); code != 0 {
+		if code := w.binding(by.audience); code != 0 {
 			latest = min(latest, w.waits[code].until)
 		}
 	default:
-		latest = min(latest, w.now.mono.plus(wallCheck))
+		latest = min(latest, w.now.mono.plus(wallCheckInterval))
 	}
-	if v.recheck > latest || v.recheck <= w.now.mono {
-		violated(10, "the next decision is due %v from now, want at most %v", v.recheck.until(w.now.mono), latest.until(w.now.mono))
+	if v.recheckAt > latest || v.recheckAt <= w.now.mono {
+		violated(10, "the next decision is due %v from now, want at most %v",
+			v.recheckAt.sub(w.now.mono), latest.sub(w.now.mono))
 	}
 }
 
@@ -487,7 +504,8 @@ func (w *world) checkEvents(fx effects) {
 			continue
 		}
 		if want := w.subject != "" && w.subject != ev.Subject; changed != want {
-			violated(13, "the subject was %q and is %q: reported is %v", w.subject, ev.Subject, changed)
+			violated(13, "the subject was %q and is %q: reported is %v", w.subject, ev.Subject,
+				changed)
 		}
 	}
 	if a := fx.settled; a != nil && ends != 1 {
@@ -507,7 +525,7 @@ func (w *world) noteEvents(fx effects, cause audience) {
 	for _, ev := range fx.events {
 		switch ev.Type {
 		case EventAuthenticated, EventRestored:
-			w.waits, w.refused, w.refusal = [codes]wait{}, nil, refusalNone
+			w.waits, w.refused, w.refusal = [numCodes]wait{}, nil, refusalNone
 		case EventFailed:
 			var e *Error
 			if !errors.As(ev.Err, &e) || e.RetryAfter <= 0 {

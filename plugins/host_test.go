@@ -268,8 +268,8 @@ func TestSession(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 }
 
-// An Authorizer in a plugin learns what the API's answers teach.
-func TestLearn(t *testing.T) {
+// An Authorizer in a plugin gets the headers that it remembers of the API's answers.
+func TestRememberedHeaders(t *testing.T) {
 	h, _ := newHost(t)
 	var got []string
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

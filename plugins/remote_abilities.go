@@ -90,7 +90,9 @@ func mayLearn(headers []string) bool {
 }
 
 // Sign implements [core.TLSSigner].
-func (r *remote) SignDigest(ctx context.Context, req core.SignatureRequest) (signature []byte, err error) {
+func (r *remote) SignDigest(
+	ctx context.Context, req core.SignatureRequest,
+) (signature []byte, err error) {
 	if err := r.requireAbility(ctx, v1.Ability_ABILITY_SIGN, "Sign"); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ var readingOrders = map[string]struct {
 	"internal/browser": {[]string{"browser.go", "page.go"}, 1},
 	"internal/certs":   {[]string{"certs.go", "pem.go", "pkcs12.go", "check.go", "load.go"}, 0},
 	"internal/dpop":    {[]string{"dpop.go", "proof.go", "nonce.go"}, 1},
-	"internal/grant": {[]string{"grant.go", "auth.go", "answer.go", "clock.go", "send.go",
+	"internal/grant": {[]string{"grant.go", "auth.go", "refusal.go", "answer.go", "clock.go", "send.go",
 		"revoke.go"}, 3},
 	"internal/jose": {[]string{"jose.go", "key.go"}, 0},
 }

@@ -73,7 +73,10 @@ func TestSystem(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
-	for _, name := range []string{"BROWSER", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} {
+	for _, name := range []string{
+		"BROWSER", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT", "WAYLAND_DISPLAY",
+		"WSL_DISTRO_NAME",
+	} {
 		t.Setenv(name, "")
 	}
 	ui := New(nil)
@@ -87,7 +90,14 @@ func TestSystem(t *testing.T) {
 	require.ErrorIs(t, err, core.CodeInteractive)
 	require.ErrorContains(t, err, "executable file not found")
 
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\necho noise; echo noise >&2\necho \"$1\" >'"+dir+"/opened'\n"), 0o700))
+	require.NoError(
+		t,
+		os.WriteFile(
+			filepath.Join(dir, "xdg-open"),
+			[]byte("#!/bin/sh\necho noise; echo noise >&2\necho \"$1\" >'"+dir+"/opened'\n"),
+			0o700,
+		),
+	)
 	require.NoError(t, ui.Open(t.Context(), "https://a/?b=c&d='e'"))
 	opened, err := os.ReadFile(filepath.Join(dir, "opened"))
 	require.NoError(t, err)

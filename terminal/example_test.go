@@ -44,7 +44,10 @@ func (person) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Cred
 func ExampleNew() {
 	ctx := context.Background()
 	ui := terminal.New(&terminal.Options{In: strings.NewReader(""), Out: os.Stdout, NoQR: true})
-	err := ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://login.example.com/device", UserCode: "WDJB-MJHT"})
+	err := ui.ShowDevicePrompt(
+		ctx,
+		core.DevicePrompt{VerificationURI: "https://login.example.com/device", UserCode: "WDJB-MJHT"},
+	)
 	fmt.Println("error:", err)
 	_, err = terminal.New(&terminal.Options{In: nowhere()}).Ask(ctx, "Password", true)
 	fmt.Println("interactive:", errors.Is(err, core.CodeInteractive))

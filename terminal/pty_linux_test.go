@@ -169,7 +169,11 @@ func (p *pty) press(t *testing.T, keys string) {
 }
 
 func TestTerminalVisit(t *testing.T) {
-	visit := core.DevicePrompt{VerificationURI: "https://login.example.com/device", UserCode: "WDJB-MJHT", VerificationURIComplete: "https://login.example.com/device?user_code=WDJB-MJHT"}
+	visit := core.DevicePrompt{
+		VerificationURI:         "https://login.example.com/device",
+		UserCode:                "WDJB-MJHT",
+		VerificationURIComplete: "https://login.example.com/device?user_code=WDJB-MJHT",
+	}
 	for _, tt := range []struct {
 		name          string
 		columns, rows uint16
@@ -195,7 +199,9 @@ func TestTerminalVisit(t *testing.T) {
 			text := p.text()
 			require.Contains(t, text, visit.VerificationURI+"\n")
 			require.Contains(t, text, visit.UserCode+"\n")
-			require.Equal(t, tt.qr, strings.Contains(text, "Or scan:") && strings.Contains(text, "█ ▄▄▄▄▄ █"), text)
+			require.Equal(t, tt.qr, strings.Contains(text, "Or scan:") && strings.Contains(text,
+				"█ ▄▄▄▄▄ █"),
+				text)
 			require.Equal(t, tt.color, strings.Contains(text, "\x1b["))
 		})
 	}

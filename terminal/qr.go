@@ -22,7 +22,8 @@ func (u *ui) qr(v core.DevicePrompt) string {
 	if u.opts.NoQR || columns == 0 || !canDrawBlocks(runtime.GOOS, os.Getenv) {
 		return ""
 	}
-	return drawQR(cmp.Or(v.VerificationURIComplete, v.VerificationURI), columns, rows, os.Getenv("NO_COLOR") == "")
+	text := cmp.Or(v.VerificationURIComplete, v.VerificationURI)
+	return drawQR(text, columns, rows, os.Getenv("NO_COLOR") == "")
 }
 
 // canDrawBlocks reports whether the terminal can draw the half blocks of a QR code. The

@@ -99,13 +99,14 @@ func (u *ui) show(ctx context.Context, message string) error {
 	return u.write(clean(message, true) + "\n")
 }
 
-// visit implements Visit of a [core.UI].
+// visit implements ShowDevicePrompt of a [core.UI].
 func (u *ui) visit(ctx context.Context, v core.DevicePrompt) error {
 	if err := u.lock(ctx); err != nil {
 		return err
 	}
 	defer u.unlock()
-	v.VerificationURI, v.UserCode, v.VerificationURIComplete = clean(v.VerificationURI, false), clean(v.UserCode, false), clean(v.VerificationURIComplete, false)
+	v.VerificationURI, v.UserCode = clean(v.VerificationURI, false), clean(v.UserCode, false)
+	v.VerificationURIComplete = clean(v.VerificationURIComplete, false)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.VerificationURI)
 	if v.UserCode != "" {

@@ -45,7 +45,10 @@ func TestAskReader(t *testing.T) {
 		{"empty", "Code", "\n", "", "Code: ", ""},
 		{"last line", "Code", "123", "123", "Code: ", ""},
 		{"nothing", "Code", "", "", "Code: \n", `nobody answered "Code": the answer was broken off`},
-		{"long", "Code", strings.Repeat("x", 70_000), "", "Code: \n", `nobody answered "Code": the answer is too long`},
+		{
+			"long", "Code", strings.Repeat("x", 70_000), "", "Code: \n",
+			`nobody answered "Code": the answer is too long`,
+		},
 		{"foreign", "\x1b[31mCode\n", "1\n", "1", "[31mCode: ", ""},
 	} {
 		for _, hidden := range []bool{false, true} {
@@ -140,7 +143,10 @@ func TestTurns(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for _, err := range []error{ui.Show(ctx, "x"), ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://x"})} {
+		for _, err := range []error{
+			ui.Show(ctx, "x"),
+			ui.ShowDevicePrompt(ctx, core.DevicePrompt{VerificationURI: "https://x"}),
+		} {
 			require.ErrorIs(t, err, core.CodeInteractive)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
@@ -159,7 +165,12 @@ func TestVisit(t *testing.T) {
 		visit core.DevicePrompt
 		want  string
 	}{
-		{"all", core.DevicePrompt{VerificationURI: "https://login.example.com/d\x1bevice", UserCode: "WDJB\n-MJHT", VerificationURIComplete: "https://login.example.com/device?code=WDJB-MJHT", ExpiresAt: time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC)}, `
+		{"all", core.DevicePrompt{
+			VerificationURI:         "https://login.example.com/d\x1bevice",
+			UserCode:                "WDJB\n-MJHT",
+			VerificationURIComplete: "https://login.example.com/device?code=WDJB-MJHT",
+			ExpiresAt:               time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC),
+		}, `
 To sign in, open this page on any device:
 
     https://login.example.com/device
@@ -177,8 +188,16 @@ To sign in, open this page on any device:
     https://login.example.com/x
 
 `},
-		{"soon", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n"},
-		{"late", core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)}, "\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n"},
+		{
+			"soon",
+			core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(2000, 1, 1, 0, 1, 30, 0, time.UTC)},
+			"\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 00:01 (90 seconds).\n\n",
+		},
+		{
+			"late",
+			core.DevicePrompt{VerificationURI: "u", ExpiresAt: time.Date(1999, 12, 31, 23, 59, 0, 0, time.UTC)},
+			"\nTo sign in, open this page on any device:\n\n    u\n\nThere is time until 23:59 (it is over).\n\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // it is midnight, 2000-01-01 UTC
@@ -200,7 +219,10 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("disk on fire") 
 func TestNothingCanBeShown(t *testing.T) {
 	ui := terminal.New(&terminal.Options{In: strings.NewReader("ada\n"), Out: broken{}})
 	_, asked := ui.Ask(t.Context(), "Name", false)
-	for _, err := range []error{ui.Show(t.Context(), "x"), ui.ShowDevicePrompt(t.Context(), core.DevicePrompt{VerificationURI: "x"}), asked} {
+	for _, err := range []error{
+		ui.Show(t.Context(), "x"),
+		ui.ShowDevicePrompt(t.Context(), core.DevicePrompt{VerificationURI: "x"}), asked,
+	} {
 		require.ErrorIs(t, err, core.CodeInteractive)
 		require.ErrorContains(t, err, "disk on fire")
 	}
@@ -260,7 +282,8 @@ func FuzzShow(f *testing.F) {
 		var out bytes.Buffer
 		require.NoError(t, terminal.New(&terminal.Options{Out: &out}).Show(t.Context(), message))
 		for _, r := range out.String() {
-			if r != '\n' && (r < ' ' || 0x7f <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069) {
+			if r != '\n' &&
+				(r < ' ' || 0x7f <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069) {
 				t.Fatalf("%U reaches the terminal", r)
 			}
 		}

@@ -1,7 +1,7 @@
 package providerhttp
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,35 +10,42 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 )
 
-// AnswerError says what an answer that is not a success means: Denied for a
-// refusal (400, 401, 403, 404…), Unavailable for 408, 429 and 5xx with the
-// Retry-After of the answer, CodeBadConfig for a redirect and for the OAuth error
-// codes that settings can mend. Of body it uses "error" and
-// "error_description" (RFC 6749 §5.2) as [core.Printable] lets them be shown:
-// not where they repeat a part of one of the secrets given.
-// It returns nil for a status below 300.
+// AnswerError returns the error of an answer that is not a success: Denied for a
+// refusal (400, 401, 403…), Unavailable for 408, 425, 429 and 5xx with the Retry-After
+// of the answer, CodeBadConfig for a redirect, for 404 and 405, and for the OAuth
+// error codes that other settings avoid. It reads body as JSON or as a form and shows
+// its error code and its text: "error" and "error_description" (RFC 6749 §5.2), or
+// the members that other servers use, such as "message". Both are shown as
+// [core.Printable] allows it, up to 400 characters, and not where they repeat a part
+// of one of the secrets. It returns nil for a status below 300.
 func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error {
+	var from string
+	if resp.Request != nil {
+		from = core.OriginText(resp.Request.URL)
+	}
+	return AnswerErrorOf(from, resp, body, secrets...)
+}
+
+// AnswerErrorOf is [AnswerError] for a caller that names the endpoint itself: the
+// error begins with endpoint, such as scheme, host and path of its URL. endpoint must
+// not hold a secret.
+func AnswerErrorOf(endpoint string, resp *http.Response, body []byte,
+	secrets ...core.Secret) error {
 	if resp.StatusCode < 300 {
 		return nil
 	}
-	e := &core.Error{Code: core.CodeDenied, RetryAfter: RetryAfter(resp.Header)}
-	var from string
-	if resp.Request != nil {
-		from = core.OriginText(resp.Request.URL) + " "
+	if endpoint != "" {
+		endpoint += " "
 	}
-	code, text := oauthError(body, secrets)
+	e := &core.Error{Code: core.CodeDenied, RetryAfter: RetryAfter(resp.Header)}
 	switch s := resp.StatusCode; {
 	case s < 400:
 		e.Code = core.CodeBadConfig
-		to := "elsewhere"
-		if loc, err := resp.Location(); err == nil {
-			if place := shown(core.OriginText(loc), secrets); place != "" {
-				to = "to " + place
-			}
-		}
-		e.Err = fmt.Errorf("%sredirects %s (%d); nothing was sent there", from, to, s)
+		e.Err = fmt.Errorf("%sredirects %s (%d); nothing was sent there", endpoint,
+			redirectTarget(resp, secrets), s)
 		return e
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly,
 		s == http.StatusTooManyRequests, s >= 500:
@@ -48,49 +55,63 @@ func AnswerError(resp *http.Response, body []byte, secrets ...core.Secret) error
 	default:
 		e.RetryAfter = 0
 	}
-	e.Code = oauthCode(code, e.Code)
-	e.Err = fmt.Errorf("%sanswers %d%s", from, resp.StatusCode, text)
+	object, _ := members.ReadAnswer(body) // a body of another kind says nothing
+	e.Code = oauthCode(object.Text("error"), e.Code)
+	e.Err = fmt.Errorf("%sanswers %d%s", endpoint, resp.StatusCode, answerText(object, secrets))
 	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.CodeUnavailable {
-		e.Err = &passing{e.Err}
+		e.Err = &transientError{e.Err}
 	}
 	return e
 }
 
+// redirectTarget returns where a redirect points, as "to https://host".
+func redirectTarget(resp *http.Response, secrets []core.Secret) string {
+	if loc, err := resp.Location(); err == nil {
+		if place := shown(core.OriginText(loc), secrets); place != "" {
+			return "to " + place
+		}
+	}
+	return "elsewhere"
+}
+
 // oauthCode maps an "error" of RFC 6749 §5.2 and §4.1.2.1, RFC 8628 §3.5, RFC
-// 8707 §2, RFC 9449 §5 and OpenID Connect Core 1.0 §3.1.2.6.
+// 8707 §2, RFC 9449 §5 and OpenID Connect Core 1.0 §3.1.2.6, and those of GitHub,
+// Slack, Auth0 and Google that mean the same as one of these.
 func oauthCode(oauth string, otherwise core.Code) core.Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
 		return core.CodeDenied
 	case "unsupported_grant_type", "invalid_scope", "invalid_target", "invalid_request",
-		"unsupported_response_type", "invalid_dpop_proof":
+		"unsupported_response_type", "invalid_dpop_proof", "redirect_uri_mismatch",
+		"device_flow_disabled":
 		return core.CodeBadConfig
 	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending",
-		"use_dpop_nonce":
+		"use_dpop_nonce", "ratelimited", "rate_limited", "rate_limit_exceeded",
+		"too_many_requests", "too_many_attempts", "internal_failure", "internal_error",
+		"internal_server_error", "fatal_error", "service_unavailable", "request_timeout":
 		return core.CodeUnavailable
 	case "interaction_required", "login_required", "consent_required",
-		"account_selection_required", "expired_token":
+		"account_selection_required", "expired_token", "mfa_required":
 		return core.CodeInteractive
 	}
 	return otherwise
 }
 
-func oauthError(body []byte, secrets []core.Secret) (code, text string) {
-	var doc struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
+// answerText returns what an answer says about an error, to be put after its status.
+func answerText(object members.Object, secrets []core.Secret) string {
+	inner := object.Object("error")
+	code := shown(cmp.Or(object.Text("error"), object.Text("errorCode"), inner.Text("status"),
+		inner.Text("code")), secrets)
+	text := shown(cmp.Or(object.Text("error_description"), inner.Text("message"),
+		object.Text("message"), object.Text("errorSummary"), object.Text("detail"),
+		object.Text("description"), object.Text("title")), secrets)
+	switch {
+	case code != "" && text != "":
+		return ": " + code + " (" + text + ")"
+	case code+text != "":
+		return ": " + code + text
 	}
-	if json.Unmarshal(body, &doc) != nil {
-		return "", ""
-	}
-	code = shown(doc.Error, secrets)
-	if code != "" {
-		text = ": " + code
-		if d := shown(doc.Description, secrets); d != "" {
-			text += " (" + d + ")"
-		}
-	}
-	return code, text
+	return ""
 }
 
 // shown returns what an error may say of foreign text.
@@ -98,16 +119,18 @@ func shown(s string, secrets []core.Secret) string {
 	return core.Printable(s, maxShown, secrets...)
 }
 
-const maxShown = 200 // runes
+const maxShown = 400 // runes
 
 // AnswerCode returns the code and a short text for an "error" and an
-// "error_description" that came with a success status, as some servers do.
+// "error_description" that came with a success status, as some servers do. It returns
+// nil if body has no text for "error".
 func AnswerCode(body []byte, secrets ...core.Secret) error {
-	code, text := oauthError(body, secrets)
-	if code == "" {
-		return nil
+	object, _ := members.ReadAnswer(body)
+	if code := object.Text("error"); shown(code, secrets) != "" {
+		return core.Errorf(oauthCode(code, core.CodeDenied), "the answer is an error%s",
+			answerText(object, secrets))
 	}
-	return core.Errorf(oauthCode(code, core.CodeDenied), "the answer is an error%s", text)
+	return nil
 }
 
 // maxRetryAfter bounds what a server can make us wait.

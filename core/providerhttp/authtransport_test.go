@@ -139,14 +139,18 @@ func TestAuthTransportIsNotInherited(t *testing.T) {
 	require.NoError(t, s.Init(t.Context()))
 	require.Equal(t, []string{"/token"}, rec.seen(), "not the input's")
 
-	nested := core.New("nested", core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
-		inner := core.New("inner", &postings{server: server}, &core.Options{Begin: same})
-		if err := inner.Init(ctx); err != nil {
-			return core.Credential{}, err
-		}
-		defer inner.Close(ctx)
-		return inner.Credential(ctx)
-	}), &core.Options{AuthTransport: rec.wrap})
+	nested := core.New(
+		"nested",
+		core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
+			inner := core.New("inner", &postings{server: server}, &core.Options{Begin: same})
+			if err := inner.Init(ctx); err != nil {
+				return core.Credential{}, err
+			}
+			defer inner.Close(ctx)
+			return inner.Credential(ctx)
+		}),
+		&core.Options{AuthTransport: rec.wrap},
+	)
 	require.NoError(t, nested.Init(t.Context()))
 	require.Len(t, rec.seen(), 1)
 }
@@ -190,13 +194,17 @@ func TestBadAuthTransports(t *testing.T) {
 		code core.Code
 		says string
 	}{
-		"nil":    {func(http.RoundTripper) http.RoundTripper { return nil }, core.CodeBadConfig, "made no transport"},
-		"panics": {func(http.RoundTripper) http.RoundTripper { panic("C4n4ry-Secret") }, core.CodeBadConfig, "made no transport"},
+		"nil": {func(http.RoundTripper) http.RoundTripper { return nil }, core.CodeBadConfig, "made no transport"},
+		"panics": {func(http.RoundTripper) http.RoundTripper {
+			panic("C4n4ry-Secret")
+		}, core.CodeBadConfig, "made no transport"},
 		"an error that quotes the request": {does(func(r *http.Request) (*http.Response, error) {
 			text, _ := io.ReadAll(r.Body)
 			return nil, fmt.Errorf("no recording of %s", text)
 		}), core.CodeUnavailable, "an error of its own (*errors.errorString)"},
-		"no answer": {does(func(*http.Request) (*http.Response, error) { return nil, nil }), core.CodeBadConfig, "no answer"},
+		"no answer": {does(func(*http.Request) (*http.Response, error) {
+			return nil, nil
+		}), core.CodeBadConfig, "no answer"},
 		"a request that panics": {does(func(*http.Request) (*http.Response, error) {
 			panic("C4n4ry-Secret")
 		}), core.CodeUnavailable, "the provider panicked (string)"},
@@ -220,7 +228,11 @@ func TestBadAuthTransports(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}}, nil
 		}), 0, ""},
 		"an answer of its own": {does(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+			return &http.Response{
+				StatusCode: 200,
+				Header:     http.Header{},
+				Body:       io.NopCloser(strings.NewReader("{}")),
+			}, nil
 		}), 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

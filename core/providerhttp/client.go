@@ -11,10 +11,9 @@
 //		JSON: map[string]any{"user": cfg.User, "password": cfg.Password},
 //	}, &answer)
 //
-// For other requests there are its parts: [NewClient] makes a careful HTTP
-// client, [ClientError], [AnswerError] and [AnswerCode] give errors their codes,
-// and [Retry] repeats what may be repeated. Programs that use sessions need none
-// of it.
+// Its parts are for other requests: [NewClient] makes the HTTP client, [ClientError],
+// [AnswerError] and [AnswerCode] give errors their codes, and [Retry] repeats requests
+// that may be repeated. Programs that use sessions do not need this package.
 //
 // Read on in post.go, answer.go and retry.go.
 package providerhttp
@@ -38,7 +37,7 @@ import (
 // maxAnswer bounds the answer of a server in bytes.
 const maxAnswer = 1 << 20
 
-// Options configure [NewClient]. Nil and zero are good.
+// Options configure [NewClient]. Nil and the zero value are the recommended defaults.
 type Options struct {
 	// TLS is for the connections, TLS 1.2 or newer in any case. Nil: the system's
 	// roots and no client certificate.
@@ -51,12 +50,12 @@ type Options struct {
 }
 
 // NewClient returns a client for a provider's own requests, such as those to a
-// token endpoint. It sends credentials in requests that it must not leak, so it
-// follows no redirect (the 3xx answer is returned), keeps no cookie and no idle
+// token endpoint. Its requests contain credentials that must not leak, so it
+// follows no redirect (it returns the 3xx answer), keeps no cookie and no idle
 // connection, refuses plain HTTP except to the loopback, reads at most 1 MiB of
-// an answer, and gives up after a minute if the context does not end before.
+// an answer, and fails after a minute unless the context ends earlier.
 // Its errors carry a [core.Code] and name the host, never the URL's query. Pass
-// them through [ClientError] once they come out of http.Client.
+// the errors of http.Client to [ClientError].
 //
 // If no connection can be opened (the dial or the TLS handshake fails), nothing
 // was sent: the client tries again after a pause of 200 to 500 ms that doubles
@@ -65,7 +64,8 @@ type Options struct {
 // verified; see [Retry] for requests that spend nothing.
 //
 // The transport is wrapped by [core.Options.AuthTransport] for requests with the
-// context of a call into the provider (see [core.AuthTransport]).
+// context of a call into the provider (see [core.AuthTransport]). The client is safe for
+// concurrent use.
 func NewClient(opts *Options) *http.Client {
 	var o Options
 	if opts != nil {
@@ -86,15 +86,16 @@ func NewClient(opts *Options) *http.Client {
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	return &http.Client{
-		Transport:     &ownRequests{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
-		CheckRedirect: followNone,
+		Transport:     &transport{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
+		CheckRedirect: followNoRedirect,
 		Timeout:       time.Minute,
 	}
 }
 
-func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-type ownRequests struct {
+// transport sends a client's requests.
+type transport struct {
 	base                http.RoundTripper
 	allowHTTP, mayRetry bool
 }
@@ -105,57 +106,62 @@ const (
 )
 
 // RoundTrip implements [http.RoundTripper].
-func (o *ownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !core.MayCarry(r.URL, o.allowHTTP) {
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !core.MayCarry(r.URL, t.allowHTTP) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
 		return nil, core.Errorf(core.CodeBadConfig, "%s is not https", core.OriginText(r.URL))
 	}
 	dials := maxDials
-	if o.mayRetry {
+	if t.mayRetry {
 		dials = maxDialsLong
 	}
 	for try := 1; ; try++ {
-		resp, connected, err := o.once(r)
+		resp, connected, err := t.sendOnce(r)
 		if err == nil {
-			resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswer, url: r.URL}
-			if _, err := resp.Location(); err != nil {
-				resp.Header.Del("Location") // http.Client would quote it in an error
-			}
-			return resp, nil
+			return limited(resp, r.URL), nil
 		}
 		err = netError(r.URL, err, connected)
-		if connected || try == dials || core.CodeOf(err) != core.CodeUnavailable {
+		if connected || try == dials || core.CodeOf(err) != core.CodeUnavailable ||
+			!waitFor(r.Context(), pauseBefore(try)) {
 			return nil, err
 		}
-		if !waitFor(r.Context(), pauseBefore(try)) {
-			return nil, err
-		}
-		if r = rewound(r); r == nil {
+		if r = rewind(r); r == nil {
 			return nil, err
 		}
 	}
 }
 
-// once sends r and reports whether a connection was opened for it: before,
-// nothing of the request can have left. Of what [core.Options.AuthTransport] wraps
-// around the transport, that is not known unless it passes the request on.
-func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool, err error) {
-	w := &watched{base: o.base}
-	t, err := core.AuthTransport(r.Context(), w)
+// limited returns resp with at most maxAnswer bytes of its body, and without a Location
+// that cannot be parsed: http.Client would quote it in an error.
+func limited(resp *http.Response, u *url.URL) *http.Response {
+	resp.Body = &limitedBody{ReadCloser: resp.Body, remaining: maxAnswer, url: u}
+	if _, err := resp.Location(); err != nil {
+		resp.Header.Del("Location")
+	}
+	return resp
+}
+
+// sendOnce sends r and reports whether a connection was opened for it: if not, nothing of
+// the request can have been sent. If [core.Options.AuthTransport] returns an error without
+// passing the request on, connected is true, as it is not known what was sent.
+func (t *transport) sendOnce(r *http.Request) (resp *http.Response, connected bool, err error) {
+	w := &requestWatcher{base: t.base}
+	wrapped, err := core.AuthTransport(r.Context(), w)
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
 		return nil, false, err
 	}
-	resp, err = t.RoundTrip(r)
+	resp, err = wrapped.RoundTrip(r)
 	if err == nil && resp == nil {
 		err = core.Errorf(core.CodeBadConfig, "Options.AuthTransport returned no answer")
 	}
 	if err != nil {
-		return nil, t != http.RoundTripper(w) && !w.passed.Load() || w.connected.Load(), w.reason(err)
+		connected = wrapped != http.RoundTripper(w) && !w.reached.Load() || w.connected.Load()
+		return nil, connected, w.reason(err)
 	}
 	if resp.Request = r; resp.Body == nil {
 		resp.Body = http.NoBody
@@ -163,41 +169,44 @@ func (o *ownRequests) once(r *http.Request) (resp *http.Response, connected bool
 	return resp, true, nil
 }
 
-// watched is a transport for one request that knows how far the request got.
-type watched struct {
+// requestWatcher is a transport for one request that records how far the request got.
+type requestWatcher struct {
 	base      http.RoundTripper
-	passed    atomic.Bool // the request came here
+	reached   atomic.Bool // RoundTrip was called
 	connected atomic.Bool // a connection was opened for it
-	failed    atomic.Pointer[error]
+	baseError atomic.Pointer[error]
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.passed.Store(true)
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) }}
-	resp, err := w.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+func (w *requestWatcher) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.reached.Store(true)
+	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) },
+	})
+	resp, err := w.base.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		w.failed.Store(&err)
+		w.baseError.Store(&err)
 	}
 	return resp, err
 }
 
-// reason returns why a request failed with err: what the base said, in the place of
-// what a wrapper made of it. An error of a wrapper's own may quote the request, so
-// that its text is left out.
-func (w *watched) reason(err error) error {
+// reason returns the cause of err: the error of the base instead of the one that a wrapper
+// made of it. An error of the wrapper itself may quote the request, so that its text is
+// not in the result.
+func (w *requestWatcher) reason(err error) error {
 	var coded *core.Error
 	if errors.As(err, &coded) {
 		return err
 	}
-	if failed := w.failed.Load(); failed != nil {
+	if failed := w.baseError.Load(); failed != nil {
 		return *failed
 	}
-	return core.Errorf(core.CodeUnavailable, "Options.AuthTransport failed with an error of its own (%T)", err)
+	return core.Errorf(core.CodeUnavailable,
+		"Options.AuthTransport failed with an error of its own (%T)", err)
 }
 
-// rewound returns r with its body from the start; nil if it has none to give.
-func rewound(r *http.Request) *http.Request {
+// rewind returns r with its body from the start, or nil if the body cannot be read again.
+func rewind(r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
@@ -208,36 +217,38 @@ func rewound(r *http.Request) *http.Request {
 	if err != nil {
 		return nil
 	}
-	again := *r
-	again.Body = body
-	return &again
+	next := *r
+	next.Body = body
+	return &next
 }
 
-type cappedBody struct {
+// limitedBody is the body of an answer from url. Read fails once remaining bytes were
+// read.
+type limitedBody struct {
 	io.ReadCloser
-	left int
-	url  *url.URL
+	remaining int
+	url       *url.URL
 }
 
-func (b *cappedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.remaining <= 0 {
 		from := core.OriginText(b.url)
-		return 0, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return 0, core.Errorf(core.CodeUnavailable,
+			"%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
-	if len(p) > b.left {
-		p = p[:b.left]
+	if len(p) > b.remaining {
+		p = p[:b.remaining]
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.left -= n
+	b.remaining -= n
 	if err != nil && err != io.EOF {
 		err = netError(b.url, err, true)
 	}
 	return n, err
 }
 
-// ClientError makes an error of an http.Client fit to be shown: without the URL
-// that [url.Error] quotes, and with a [core.Code]. Other errors come back as
-// they are.
+// ClientError returns an error of an http.Client without the URL that [url.Error] quotes,
+// and with a [core.Code]. It returns other errors, and nil, unchanged.
 func ClientError(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {
@@ -254,9 +265,9 @@ func ClientError(err error) error {
 	return netError(target, u.Err, false)
 }
 
-// netError gives a transport's error its code: what a certificate check
-// refused wants other settings, everything else another time. connected says
-// that a connection had been opened.
+// netError gives a transport's error its code: CodeBadConfig if a certificate was refused
+// or the server does not speak TLS, otherwise CodeUnavailable. connected says that a
+// connection had been opened.
 func netError(u *url.URL, err error, connected bool) error {
 	var coded *core.Error
 	if errors.As(err, &coded) {
@@ -280,7 +291,7 @@ func netError(u *url.URL, err error, connected bool) error {
 	case errors.As(err, &alert):
 		return core.Errorf(core.CodeBadConfig, "%s refused the TLS handshake: %w", from, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		err = context.DeadlineExceeded // in the place of the client's words
+		err = context.DeadlineExceeded // without the client's text
 		return core.Errorf(core.CodeUnavailable, "%s did not answer in time: %w", from, err)
 	case errors.Is(err, context.Canceled):
 		return core.Errorf(core.CodeUnavailable, "%s: %w", from, context.Canceled)
@@ -293,7 +304,7 @@ func netError(u *url.URL, err error, connected bool) error {
 	late := (&core.Error{Err: err}).Timeout()
 	switch {
 	case connected && broke && !late:
-		err = &passing{err}
+		err = &transientError{err}
 	case connected && !broke && !late: // the error quotes the answer, which may repeat a secret
 		return core.Errorf(core.CodeUnavailable, "%s does not answer in HTTP", from)
 	}

@@ -37,7 +37,12 @@ func (s *seen) count() int        { return int(s.n.Load()) }
 // exchange is what a provider does with the client: one request, and an error
 // that may be shown.
 func exchange(ctx context.Context, client *http.Client, target string, secrets ...core.Secret) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(url.Values{"client_secret": {canary}}.Encode()))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		target,
+		strings.NewReader(url.Values{"client_secret": {canary}}.Encode()),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -77,28 +82,63 @@ func TestProviderRequests(t *testing.T) {
 		retry time.Duration
 	}{
 		{"ok", answer(200, `{"access_token":"x"}`), 0, "", 0},
-		{"invalid_client", answer(401, `{"error":"invalid_client","error_description":"unknown client"}`), core.CodeDenied, "answers 401: invalid_client (unknown client)", 0},
-		{"400 invalid_client", answer(400, `{"error":"invalid_client"}`), core.CodeDenied, "answers 400: invalid_client", 0},
+		{
+			"invalid_client",
+			answer(401, `{"error":"invalid_client","error_description":"unknown client"}`),
+			core.CodeDenied, "answers 401: invalid_client (unknown client)", 0,
+		},
+		{
+			"400 invalid_client", answer(400, `{"error":"invalid_client"}`), core.CodeDenied,
+			"answers 400: invalid_client", 0,
+		},
 		{"403 without a body", answer(403, ""), core.CodeDenied, "answers 403", 0},
 		{"invalid_scope", answer(400, `{"error":"invalid_scope"}`), core.CodeBadConfig, "invalid_scope", 0},
 		{"invalid_target", answer(400, `{"error":"invalid_target"}`), core.CodeBadConfig, "invalid_target", 0},
-		{"interaction_required", answer(400, `{"error":"interaction_required"}`), core.CodeInteractive, "interaction_required", 0},
-		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), core.CodeDenied, "the answer is an error: invalid_grant", 0},
-		{"the secret echoed", answer(400, `{"error":"invalid_client","error_description":"bad secret `+canary+`"}`), core.CodeDenied, "answers 400: invalid_client", 0},
-		{"control characters", answer(400, `{"error":"invalid_client","error_description":"a\u001b[31mb\nc"}`), core.CodeDenied, "(a[31mbc)", 0},
+		{
+			"interaction_required", answer(400, `{"error":"interaction_required"}`),
+			core.CodeInteractive, "interaction_required", 0,
+		},
+		{
+			"200 with an error", answer(200, `{"error":"invalid_grant"}`), core.CodeDenied,
+			"the answer is an error: invalid_grant", 0,
+		},
+		{
+			"the secret echoed",
+			answer(400, `{"error":"invalid_client","error_description":"bad secret `+canary+`"}`),
+			core.CodeDenied, "answers 400: invalid_client", 0,
+		},
+		{
+			"control characters",
+			answer(400, `{"error":"invalid_client","error_description":"a\u001b[31mb\nc"}`),
+			core.CodeDenied, "(a[31mbc)", 0,
+		},
 		{"HTML", answer(400, `<html>`+canary), core.CodeDenied, "answers 400", 0},
-		{"503", answer(503, "", "Retry-After", "7"), core.CodeUnavailable, "answers 503; next attempt in 7s", 7 * time.Second},
-		{"429 with a date", answer(429, "", "Retry-After", "Mon, 01 Jan 2001 00:00:00 GMT"), core.CodeUnavailable, "answers 429", 0},
-		{"429 absurd", answer(429, "", "Retry-After", "99999999999999999999999"), core.CodeUnavailable, "answers 429", time.Hour},
+		{
+			"503", answer(503, "", "Retry-After", "7"), core.CodeUnavailable,
+			"answers 503; next attempt in 7s", 7 * time.Second,
+		},
+		{
+			"429 with a date", answer(429, "", "Retry-After", "Mon, 01 Jan 2001 00:00:00 GMT"),
+			core.CodeUnavailable, "answers 429", 0,
+		},
+		{
+			"429 absurd", answer(429, "", "Retry-After", "99999999999999999999999"),
+			core.CodeUnavailable, "answers 429", time.Hour,
+		},
 		{"429 nonsense", answer(429, "", "Retry-After", "-5"), core.CodeUnavailable, "answers 429", 0},
 		{"404", answer(404, ""), core.CodeBadConfig, "answers 404", 0},
-		{"redirect", answer(307, "", "Location", other.URL+"/x?a="+canary), core.CodeBadConfig, "redirects to " + other.URL + " (307)", 0},
+		{
+			"redirect", answer(307, "", "Location", other.URL+"/x?a="+canary), core.CodeBadConfig,
+			"redirects to " + other.URL + " (307)", 0,
+		},
 		{"10 MB", func(w http.ResponseWriter, r *http.Request) {
 			for range 10 {
 				_, _ = w.Write(make([]byte, 1<<20))
 			}
 		}, core.CodeUnavailable, "more than 1024 KiB", 0},
-		{"reset", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, core.CodeUnavailable, "EOF", 0},
+		{"reset", func(w http.ResponseWriter, r *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, core.CodeUnavailable, "EOF", 0},
 		{"hang", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
@@ -158,10 +198,19 @@ func TestProviderRequestsTLS(t *testing.T) {
 		want string
 	}{
 		{"self-signed", nil, srv.URL, core.CodeBadConfig, "the certificate of " + srv.URL},
-		{"wrong host", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, "https://localhost:" + port, core.CodeBadConfig, "the certificate of https://localhost"},
-		{"trusted", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, srv.URL, core.CodeBadConfig, "answers 404"},
+		{
+			"wrong host", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}},
+			"https://localhost:" + port, core.CodeBadConfig, "the certificate of https://localhost",
+		},
+		{
+			"trusted", &providerhttp.Options{TLS: &tls.Config{RootCAs: roots}}, srv.URL,
+			core.CodeBadConfig, "answers 404",
+		},
 		{"not TLS", nil, strings.Replace(plain.URL, "http:", "https:", 1), core.CodeBadConfig, "does not speak TLS"},
-		{"plain HTTP", nil, "http://token.example.com/x?" + canary, core.CodeBadConfig, "http://token.example.com is not https"},
+		{
+			"plain HTTP", nil, "http://token.example.com/x?" + canary, core.CodeBadConfig,
+			"http://token.example.com is not https",
+		},
 		{"unreachable", nil, down.URL, core.CodeUnavailable, "connection refused"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -193,7 +242,8 @@ func FuzzAnswerError(f *testing.F) {
 		if err == nil {
 			return
 		}
-		if text := fmt.Sprint(err); strings.Contains(text, "s3cr3t") || strings.ContainsAny(text, "\r\n\x1b") || len(text) > 2000 {
+		if text := fmt.Sprint(err); strings.Contains(text, "s3cr3t") || strings.ContainsAny(text, "\r\n\x1b") ||
+			len(text) > 2000 {
 			t.Fatalf("%q", text)
 		}
 	})
@@ -202,7 +252,9 @@ func FuzzAnswerError(f *testing.F) {
 // TestProviderRequestsInstrumented: programs put a transport of another type
 // into http.DefaultTransport, as for tracing.
 func TestProviderRequestsInstrumented(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	server := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }),
+	)
 	defer server.Close()
 	usual := http.DefaultTransport
 	defer func() { http.DefaultTransport = usual }()
@@ -223,12 +275,18 @@ func TestEchoedSecretsAreDropped(t *testing.T) {
 		"in base64": std.EncodeToString([]byte(secret)), "in base64url": raw.EncodeToString([]byte(secret)),
 	} {
 		for _, around := range []string{"%s", "the secret %s is wrong"} {
-			body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": fmt.Sprintf(around, echo)})
+			body, err := json.Marshal(
+				map[string]string{"error": "invalid_client", "error_description": fmt.Sprintf(around, echo)},
+			)
 			require.NoError(t, err)
 			err = providerhttp.AnswerError(&http.Response{StatusCode: 400}, body, core.NewSecret(secret))
 			require.EqualError(t, err, "denied: answers 400: invalid_client", name)
 		}
 	}
-	err = providerhttp.AnswerError(&http.Response{StatusCode: 400}, []byte(`{"error":"invalid_client","error_description":"100% wrong"}`), core.NewSecret(secret))
+	err = providerhttp.AnswerError(
+		&http.Response{StatusCode: 400},
+		[]byte(`{"error":"invalid_client","error_description":"100% wrong"}`),
+		core.NewSecret(secret),
+	)
 	require.ErrorContains(t, err, "(100% wrong)")
 }

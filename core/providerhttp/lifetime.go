@@ -9,14 +9,13 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Lifetime is how long what a server issued is good, as in the expires_in of
-// OAuth (RFC 6749 §5.1). It reads JSON in whatever way servers write seconds, a
-// number or a string, with or without a fraction. Zero, also for what cannot be
-// a lifetime, is none: the server did not say.
+// Lifetime is how long a credential is valid, as the expires_in of OAuth (RFC 6749 §5.1)
+// says. In JSON it is a number of seconds or a string with one, with or without a
+// fraction. Zero means that the server did not say; so do values that cannot be a
+// lifetime.
 type Lifetime time.Duration
 
-// maxLifetime is the longest lifetime that is believed. One that claims more
-// gets this much.
+// maxLifetime is the longest lifetime. A longer one counts as this.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
 // ParseLifetime reads seconds from a text. It returns at most ten years, at least
@@ -34,15 +33,14 @@ func ParseLifetime(text string) Lifetime {
 	return Lifetime(time.Duration(whole) * time.Second)
 }
 
-// UnmarshalJSON reads a number or a string. It never fails: what makes no sense
-// is 0.
+// UnmarshalJSON reads a number or a string. It never fails: other values are 0.
 func (l *Lifetime) UnmarshalJSON(b []byte) error {
 	*l = ParseLifetime(strings.Trim(string(b), `"`))
 	return nil
 }
 
-// Expiry returns the end of what was issued just now; the zero time, which is
-// no end, for 0.
+// Expiry returns the time l from now. For 0 it returns the zero time, which means that
+// there is no expiry.
 func (l Lifetime) Expiry() time.Time {
 	if l <= 0 {
 		return time.Time{}
@@ -60,10 +58,12 @@ func Authorization(scheme string, token core.Secret, lifetime Lifetime) (core.Cr
 		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the answer has no token")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		err := core.Errorf(core.CodeUnavailable, "the answer's token has characters that may not be sent")
+		err := core.Errorf(core.CodeUnavailable,
+			"the answer's token has characters that may not be sent")
 		return core.Credential{}, err
 	}
 	cred := core.Credential{Expiry: lifetime.Expiry()}
-	cred.Attach.Header = map[string]core.Secret{"Authorization": core.NewSecret(scheme + " " + text)}
+	value := core.NewSecret(scheme + " " + text)
+	cred.Attach.Header = map[string]core.Secret{"Authorization": value}
 	return cred, nil
 }

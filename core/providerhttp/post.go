@@ -1,6 +1,7 @@
 package providerhttp
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,9 +13,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// Call is one request for [Post]. The values of Form and JSON are text, numbers,
-// bools and, for what no error may repeat, a [core.Secret], which is sent in
-// clear.
+// Call is one request for [Post]. The values of Form and JSON are strings, numbers, bools
+// and, for a text that no error may repeat, a [core.Secret], whose text is sent.
 type Call struct {
 	URL string // absolute, https unless Client allows more
 	// Form is sent as application/x-www-form-urlencoded. A value may be a []string.
@@ -35,12 +35,11 @@ type Call struct {
 
 // Post sends a call for an attempt of a session and reads the answer, which must
 // be JSON, into answer: a pointer as for [json.Unmarshal], in which a
-// [core.Secret] takes a string. Nil: the answer does not matter beyond its
-// status. It ends with ctx.
+// [core.Secret] takes a string. Nil: only the status is read. It returns when ctx ends.
 //
 // Errors are fit to be returned by a provider: those of [NewClient],
-// [AnswerError] and [AnswerCode], [core.CodeUnavailable] for an answer that makes no
-// sense, and [core.CodeBadConfig] for a URL or a value that cannot be sent. They
+// [AnswerError] and [AnswerCode], [core.CodeUnavailable] for an answer that cannot
+// be read, and [core.CodeBadConfig] for a URL or a value that cannot be sent. They
 // name the host, and repeat neither a secret of the call nor what could not be
 // read. Post is safe for concurrent use.
 func Post(ctx context.Context, req core.Request, c Call, answer any) error {
@@ -76,7 +75,7 @@ func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 	text, readErr := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	secrets := c.secrets()
 	if err := AnswerError(resp, text, secrets...); err != nil {
-		return err // the status says enough, also when the body breaks off
+		return err // the status is enough, also if the body is incomplete
 	}
 	if readErr != nil {
 		return netError(r.URL, readErr, true)
@@ -85,19 +84,21 @@ func (c *Call) send(ctx context.Context, body, kind string, answer any) error {
 	if err := AnswerCode(text, secrets...); err != nil {
 		return core.Prefix(err, from)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if answer != nil && json.Unmarshal(text, answer) != nil {
 		return core.Errorf(core.CodeUnavailable, "the answer of %s is not the expected JSON", from)
 	}
 	return nil
 }
 
-// body returns what is sent, and its type.
+// body returns the body of the request and its type.
 func (c *Call) body() (text, kind string, err error) {
 	if c.Form == nil {
-		shown, ok := revealed(c.JSON)
-		b, err := json.Marshal(shown)
+		revealed, ok := reveal(c.JSON)
+		b, err := json.Marshal(revealed)
 		if err != nil || !ok {
-			return "", "", core.Errorf(core.CodeBadConfig, "a value of the request cannot be sent as JSON")
+			return "", "", core.Errorf(core.CodeBadConfig,
+				"a value of the request cannot be sent as JSON")
 		}
 		return string(b), "application/json", nil
 	}
@@ -111,15 +112,16 @@ func (c *Call) body() (text, kind string, err error) {
 		case string, bool, int, int64, float64:
 			form.Set(name, fmt.Sprint(v))
 		default:
-			return "", "", core.Errorf(core.CodeBadConfig, "the parameter %q cannot be sent in a form", name)
+			return "", "", core.Errorf(core.CodeBadConfig,
+				"the parameter %q cannot be sent in a form", name)
 		}
 	}
 	return form.Encode(), "application/x-www-form-urlencoded", nil
 }
 
-// revealed returns v with the text of its secrets, and false if there may be a
-// secret that would not be seen: in a type of the caller's.
-func revealed(v any) (any, bool) {
+// reveal returns v with the text of its secrets. It returns false for a type of the
+// caller's, which may contain a secret.
+func reveal(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil, string, bool, int, int64, float64, json.Number, []string, map[string]string:
 		return v, true
@@ -129,7 +131,7 @@ func revealed(v any) (any, bool) {
 		out := make([]any, len(v))
 		for i, value := range v {
 			var ok bool
-			if out[i], ok = revealed(value); !ok {
+			if out[i], ok = reveal(value); !ok {
 				return nil, false
 			}
 		}
@@ -138,7 +140,7 @@ func revealed(v any) (any, bool) {
 		out := make(map[string]any, len(v))
 		for name, value := range v {
 			var ok bool
-			if out[name], ok = revealed(value); !ok {
+			if out[name], ok = reveal(value); !ok {
 				return nil, false
 			}
 		}
@@ -147,7 +149,7 @@ func revealed(v any) (any, bool) {
 	return nil, false
 }
 
-// secrets returns what no error of the call may repeat.
+// secrets returns the texts that no error of the call may repeat.
 func (c *Call) secrets() []core.Secret {
 	list := append([]core.Secret(nil), c.Secrets...)
 	var collect func(v any)

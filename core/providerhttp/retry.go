@@ -12,16 +12,16 @@ import (
 const (
 	minPause = 200 * time.Millisecond // before the first repetition
 	maxPause = 500 * time.Millisecond
-	maxWait  = 10 * time.Second // what Retry waits because a server asks for it
+	maxWait  = 10 * time.Second // how long Retry waits if a server asks for it
 )
 
-// pauseBefore returns how long to wait after try failed attempts: at random,
-// so that many clients do not come back at the same moment.
+// pauseBefore returns how long to wait after try failed attempts: a random time, so that
+// many clients do not try again at the same moment.
 func pauseBefore(try int) time.Duration {
 	return (minPause + rand.N(maxPause-minPause)) << (try - 1)
 }
 
-// waitFor waits and reports whether ctx has time for that.
+// waitFor waits, unless ctx ends before, and reports whether it waited.
 func waitFor(ctx context.Context, wait time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false
@@ -41,15 +41,14 @@ func waitFor(ctx context.Context, wait time.Duration) bool {
 // Retry-After (at most 10 s) or 200 to 500 ms. It does so only if req.MayRetry
 // and if ctx has the time, so that an outage does not double the requests.
 //
-// Use it only for requests that spend nothing, since the server may have acted
-// on the first one: the client credentials of OAuth, a poll, a public document.
-// Never use it for what is good for one use, such as a refresh token or an
-// authorization code. What must be new in each request, such as the id of an
-// assertion, is made in send. Retry returns the last error of send, which is
-// to come from a client of [NewClient] and from [AnswerError].
+// Use it only for requests that the server may receive twice, as it may have acted on the
+// first one: the client credentials of OAuth, a poll, a public document. Never use it for
+// what can be used once, such as a refresh token or an authorization code. Make what must
+// be new in each request, such as the id of an assertion, in send. Retry returns the last
+// error of send, which must be that of a client of [NewClient] or of [AnswerError].
 func Retry(ctx context.Context, req core.Request, send func() error) error {
 	err := send()
-	if !req.MayRetry || !errors.As(err, new(*passing)) {
+	if !req.MayRetry || !errors.As(err, new(*transientError)) {
 		return err
 	}
 	wait := pauseBefore(1)
@@ -63,8 +62,8 @@ func Retry(ctx context.Context, req core.Request, send func() error) error {
 	return send()
 }
 
-// passing marks the cause of an error after which [Retry] calls again.
-type passing struct{ error }
+// transientError marks the cause of an error after which [Retry] calls again.
+type transientError struct{ error }
 
 // Unwrap returns the cause.
-func (p *passing) Unwrap() error { return p.error }
+func (p *transientError) Unwrap() error { return p.error }

@@ -17,14 +17,14 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// The optional abilities. A provider that lives elsewhere is reached through a
-// proxy that has them all, so "absent" is also an error that wraps
-// errors.ErrUnsupported.
+// This file checks the optional interfaces. The proxy of a provider in another process
+// implements all of them, so that an error which wraps errors.ErrUnsupported also means
+// that the ability is absent.
 
-func absent(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+func isUnsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
 // authorizes reports whether the attachments of p's credentials depend on the
-// request. What else Authorize may answer is the matter of ability/authorize.
+// request. The check ability/authorize looks at other errors of Authorize.
 func (r *run) authorizes(p core.Provider, cred core.Credential) bool {
 	authorizer, ok := p.(core.Authorizer)
 	if !ok {
@@ -36,23 +36,23 @@ func (r *run) authorizes(p core.Provider, cred core.Credential) bool {
 				Header: http.Header{}}, cred.Body, nil))
 		return err
 	})
-	return !absent(err)
+	return !isUnsupported(err)
 }
 
 func revoke(r *run) {
-	st, p, cred, ok := r.good()
+	st, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
 	revoker, ok := p.(core.Revoker)
 	if !ok {
-		r.skipped = "the provider is no core.Revoker"
+		r.skipped = "the provider is not a core.Revoker"
 		return
 	}
-	back, _ := copied(cred)
+	back, _ := copyCredential(cred)
 	before := toPlain(back)
 	_, err := r.call(r.ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) })
-	if absent(err) {
+	if isUnsupported(err) {
 		r.skipped = "Revoke is not supported"
 		return
 	}
@@ -69,28 +69,28 @@ func revoke(r *run) {
 		r.errorf("Revoke of the zero credential did not return")
 	}
 	if r.Good == nil || r.Endpoint != "" {
-		return // the server would go on being good at the path of the revocation
+		return // the server stays good at the path of the revocation
 	}
 	st.misbehave(r.hangs()["that does not answer"])
-	ctx, cancel := context.WithTimeout(r.ctx, short)
+	ctx, cancel := context.WithTimeout(r.ctx, shortTimeout)
 	defer cancel()
 	late, err := r.call(ctx, func(ctx context.Context) error { return revoker.Revoke(ctx, back) })
-	if errors.Is(err, errStuck) || late > prompt {
-		r.errorf("Revoke was not back %v after the end of its context", prompt)
+	if errors.Is(err, errStuck) || late > maxDelay {
+		r.errorf("Revoke was not back %v after the end of its context", maxDelay)
 	}
 }
 
 func authorize(r *run) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
 	authorizer, ok := p.(core.Authorizer)
 	if !ok {
-		r.skipped = "the provider is no core.Authorizer"
+		r.skipped = "the provider is not a core.Authorizer"
 		return
 	}
-	back, _ := copied(cred)
+	back, _ := copyCredential(cred)
 	for _, out := range []core.Outgoing{
 		withBody(core.Outgoing{Method: http.MethodGet, URL: "https://api.example.com/v1/items?q=a%20b",
 			Header: http.Header{"Accept": {"*/*"}}}, back.Body, nil),
@@ -104,7 +104,7 @@ func authorize(r *run) {
 			return err
 		})
 		switch {
-		case absent(err):
+		case isUnsupported(err):
 			r.skipped = "Authorize is not supported"
 			return
 		case err != nil:
@@ -116,21 +116,21 @@ func authorize(r *run) {
 			func(a, b []string) bool { return reflect.DeepEqual(a, b) }):
 			r.errorf("Authorize has written to Outgoing.Header")
 		}
-		r.sound("the authorized request's ", a)
+		r.checkAttachment("the authorized request's ", a)
 	}
 }
 
 func sign(r *run) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
 	signer, ok := p.(core.TLSSigner)
 	if !ok {
-		r.skipped = "the provider is no core.Signer"
+		r.skipped = "the provider is not a core.TLSSigner"
 		return
 	}
-	back, _ := copied(cred)
+	back, _ := copyCredential(cred)
 	digest := sha256.Sum256([]byte("providertest"))
 	req := core.SignatureRequest{Credential: back, Digest: digest[:], Hash: crypto.SHA256}
 	public, hasKey := certificate(back)
@@ -143,12 +143,12 @@ func sign(r *run) {
 		return err
 	})
 	switch {
-	case absent(err):
-		r.skipped = "Sign is not supported"
+	case isUnsupported(err):
+		r.skipped = "SignDigest is not supported"
 	case public == nil || hasKey:
-		r.skipped = "the credential has no certificate without a key, so nobody asks for signatures"
+		r.skipped = "the credential has no certificate without a key, so no session asks for signatures"
 	case err != nil:
-		r.errorf("Sign: %w", err)
+		r.errorf("SignDigest: %w", err)
 	case !verifies(public, req, signature):
 		r.errorf("the signature does not fit the certificate's public key")
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // answer makes a handler that answers with a status and a body. fields are
-// header names and values in turn.
+// pairs of a header's name and its value.
 func answer(status int, body string, fields ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i+1 < len(fields); i += 2 {
@@ -28,23 +28,23 @@ func answer(status int, body string, fields ...string) http.HandlerFunc {
 }
 
 const (
-	page   = "<!doctype html><title>Sign in</title><p>" + bodyMark
-	kind   = "Content-Type"
-	asJSON = "application/json"
-	asHTML = "text/html; charset=utf-8"
+	htmlPage    = "<!doctype html><title>Sign in</title><p>" + bodyMark
+	contentType = "Content-Type"
+	asJSON      = "application/json"
+	asHTML      = "text/html; charset=utf-8"
 )
 
-// misbehaviour is a bad server and what a provider should make of it.
+// misbehaviour is a bad server, and the codes that a provider may return for it.
 type misbehaviour struct {
 	what    string
 	handler http.HandlerFunc
 	codes   []core.Code // one of them
 }
 
-// provoke lets a provider meet bad servers, each with a provider of its own.
+// provoke runs a provider against each of the bad servers.
 func (r *run) provoke(list ...misbehaviour) {
 	for _, m := range list {
-		st := r.stage(m.handler)
+		st := r.serve(m.handler)
 		p := r.open(st.server())
 		if p == nil {
 			return
@@ -57,6 +57,7 @@ func (r *run) provoke(list ...misbehaviour) {
 	}
 }
 
+// judge checks the outcome of Authenticate with a bad server.
 func (r *run) judge(m misbehaviour, cred core.Credential, err error) {
 	switch {
 	case err == nil:
@@ -86,24 +87,27 @@ func list(codes []core.Code) string {
 var (
 	denied      = []core.Code{core.CodeDenied}
 	unavailable = []core.Code{core.CodeUnavailable}
+	// A page may be that of a gateway, which says nothing about the credentials.
+	pageRefusal = []core.Code{core.CodeDenied, core.CodeUnavailable}
 	unusable    = []core.Code{core.CodeUnavailable, core.CodeBadConfig}
 	anyRefusal  = []core.Code{core.CodeUnavailable, core.CodeBadConfig, core.CodeDenied}
 )
 
-func refused(r *run) {
+func serverRefuses(r *run) {
 	const invalid = `{"error": "invalid_client", "error_description": "unknown client"}`
 	r.provoke(
-		misbehaviour{"401 with invalid_client", answer(401, invalid, kind, asJSON, "WWW-Authenticate",
-			"Basic"), denied},
-		misbehaviour{"400 with invalid_client", answer(400, invalid, kind, asJSON), denied},
+		misbehaviour{"401 with invalid_client", answer(401, invalid,
+			contentType, asJSON, "WWW-Authenticate", "Basic"), denied},
+		misbehaviour{"400 with invalid_client", answer(400, invalid, contentType, asJSON), denied},
 		misbehaviour{"401 without a body", answer(401, ""), denied},
-		misbehaviour{"401 with a page", answer(401, page, kind, asHTML), denied},
-		misbehaviour{"403 with a page", answer(403, page, kind, asHTML), denied},
-		misbehaviour{"400 without a body", answer(400, ""), []core.Code{core.CodeDenied, core.CodeBadConfig}},
+		misbehaviour{"401 with a page", answer(401, htmlPage, contentType, asHTML), pageRefusal},
+		misbehaviour{"403 with a page", answer(403, htmlPage, contentType, asHTML), pageRefusal},
+		misbehaviour{"400 without a body", answer(400, ""),
+			[]core.Code{core.CodeDenied, core.CodeBadConfig}},
 	)
 }
 
-func refusedEcho(r *run) {
+func serverEchoes(r *run) {
 	says := func(text string) string {
 		const form = `{"error": "invalid_client", ` +
 			`"error_description": "the secret %s is wrong\u0000\r\n"}`
@@ -116,19 +120,20 @@ func refusedEcho(r *run) {
 	}
 	r.provoke(
 		misbehaviour{"a refusal that repeats the secret between characters that nobody sees",
-			answer(401, says(unseen.String()), kind, asJSON), denied},
+			answer(401, says(unseen.String()), contentType, asJSON), denied},
 		misbehaviour{"a refusal that repeats the secret in upper case",
-			answer(401, says(strings.ToUpper(r.canary)), kind, asJSON), denied},
+			answer(401, says(strings.ToUpper(r.canary)), contentType, asJSON), denied},
 		misbehaviour{"a refusal that repeats half of the secret",
-			answer(401, says(r.canary[:len(r.canary)/2]), kind, asJSON), denied},
-		misbehaviour{"a refusal that repeats the secret", answer(401, echo, kind, asJSON), denied},
-		misbehaviour{"a page that repeats the secret", answer(403, page+r.canary, kind, asHTML), denied},
-		misbehaviour{"a success that repeats the secret", answer(200, page+r.canary, kind, asHTML,
-			"X-Echo", r.canary), anyRefusal},
+			answer(401, says(r.canary[:len(r.canary)/2]), contentType, asJSON), denied},
+		misbehaviour{"a refusal that repeats the secret", answer(401, echo, contentType, asJSON), denied},
+		misbehaviour{"a page that repeats the secret",
+			answer(403, htmlPage+r.canary, contentType, asHTML), pageRefusal},
+		misbehaviour{"a success that repeats the secret", answer(200, htmlPage+r.canary,
+			contentType, asHTML, "X-Echo", r.canary), anyRefusal},
 	)
 }
 
-func unreachable(r *run) {
+func serverUnreachable(r *run) {
 	if p := r.open(r.unreachable()); p != nil {
 		cred, _, err := r.ask(r.ctx, p, core.Request{})
 		r.judge(misbehaviour{"a server that does not listen", nil, unavailable}, cred, err)
@@ -137,8 +142,8 @@ func unreachable(r *run) {
 
 func serverErrors(r *run) {
 	for _, status := range []int{500, 502, 503, 504} {
-		r.provoke(misbehaviour{fmt.Sprint("status ", status), answer(status, page, kind, asHTML),
-			unavailable})
+		r.provoke(misbehaviour{fmt.Sprint("status ", status),
+			answer(status, htmlPage, contentType, asHTML), unavailable})
 	}
 }
 
@@ -149,7 +154,7 @@ func askedOnce(r *run) {
 		most     int64
 	}{{false, 1}, {true, 2}} {
 		var asked atomic.Int64
-		st := r.stage(func(w http.ResponseWriter, _ *http.Request) {
+		st := r.serve(func(w http.ResponseWriter, _ *http.Request) {
 			asked.Add(1)
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
@@ -178,7 +183,7 @@ func retryAfter(r *run) {
 	} {
 		for _, status := range []int{429, 503} {
 			what := fmt.Sprintf("status %d with Retry-After %q", status, c.value)
-			p := r.open(r.stage(answer(status, "", "Retry-After", c.value)).server())
+			p := r.open(r.serve(answer(status, "", "Retry-After", c.value)).server())
 			if p == nil {
 				return
 			}
@@ -196,29 +201,29 @@ func retryAfter(r *run) {
 	}
 }
 
-func garbage(r *run) {
+func serverGarbage(r *run) {
 	r.provoke(
-		misbehaviour{"200 with a page", answer(200, page, kind, asHTML), unusable},
+		misbehaviour{"200 with a page", answer(200, htmlPage, contentType, asHTML), unusable},
 		misbehaviour{"200 with nothing", answer(200, ""), unusable},
 		misbehaviour{"204", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(204)
 		}, unusable},
-		misbehaviour{"200 with an empty object", answer(200, "{}", kind, asJSON), unusable},
-		misbehaviour{"200 with null", answer(200, "null", kind, asJSON), unusable},
-		misbehaviour{"200 with a list", answer(200, `["a", 1]`, kind, asJSON), unusable},
-		misbehaviour{"200 with half an object", answer(200, `{"access_token": "abcdefgh`, kind, asJSON),
-			unusable},
-		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", kind,
+		misbehaviour{"200 with an empty object", answer(200, "{}", contentType, asJSON), unusable},
+		misbehaviour{"200 with null", answer(200, "null", contentType, asJSON), unusable},
+		misbehaviour{"200 with a list", answer(200, `["a", 1]`, contentType, asJSON), unusable},
+		misbehaviour{"200 with half an object",
+			answer(200, `{"access_token": "abcdefgh`, contentType, asJSON), unusable},
+		misbehaviour{"200 with bytes", answer(200, "\x00\xff\xfe\x1b[2J", contentType,
 			"application/octet-stream"), unusable},
 		misbehaviour{"200 with an error", answer(200,
-			`{"error": "invalid_grant", "error_description": "no"}`, kind, asJSON), anyRefusal},
+			`{"error": "invalid_grant", "error_description": "no"}`, contentType, asJSON), anyRefusal},
 		misbehaviour{"a body shorter than its Content-Length",
 			answer(200, `{"a":`, "Content-Length", "4000"), unavailable},
 	)
 }
 
 // reset ends connections in the middle of an answer.
-func reset(r *run) {
+func serverResets(r *run) {
 	hang := func(first string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
@@ -243,7 +248,7 @@ func reset(r *run) {
 // redirects sends the provider to another host, which must receive nothing.
 func redirects(r *run) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		elsewhere := r.stage(nil)
+		elsewhere := r.serve(nil)
 		for _, target := range []string{elsewhere.plain.url, strings.Replace(elsewhere.plain.url,
 			"127.0.0.1", "localhost", 1)} {
 			r.provoke(misbehaviour{fmt.Sprintf("a redirect (%d) to another host", status),
@@ -257,7 +262,7 @@ func redirects(r *run) {
 
 // untrusted offers a certificate that the settings do not trust.
 func untrusted(r *run) {
-	st := r.stage(nil)
+	st := r.serve(nil)
 	s := st.server()
 	s.CA = certPEM(newCert())
 	if !usesTLS(r.settings(s), s) {
@@ -277,17 +282,17 @@ func untrusted(r *run) {
 
 func usesTLS(settings map[string]any, s Server) bool {
 	u, _ := url.Parse(s.TLSURL)
-	return strings.Contains(fmt.Sprint(revealed(settings)), u.Host)
+	return strings.Contains(fmt.Sprint(revealSettings(settings)), u.Host)
 }
 
 // recovers meets a bad server and then, with the same provider, a good one.
-func recovers(r *run) {
-	st := r.stage(answer(500, page))
+func serverRecovers(r *run) {
+	st := r.serve(answer(500, htmlPage))
 	p := r.open(st.server())
 	if p == nil {
 		return
 	}
-	for _, bad := range []http.HandlerFunc{answer(500, page), answer(401, ""), answer(200, "{")} {
+	for _, bad := range []http.HandlerFunc{answer(500, htmlPage), answer(401, ""), answer(200, "{")} {
 		st.misbehave(bad)
 		_, _, _ = r.ask(r.ctx, p, core.Request{})
 	}

@@ -132,8 +132,8 @@ func unless(refuse func(core.Request) bool) core.Factory {
 	})
 }
 
-// deaf does not hear the end of its context.
-var deaf = called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
+// ignoresContext ignores the end of its context.
+var ignoresContext = called(func(ctx context.Context, d *desk, req core.Request) (core.Credential, error) {
 	return d.Authenticate(context.WithoutCancel(ctx), req)
 })
 
@@ -146,11 +146,11 @@ var numb = failing(func(e *core.Error) error {
 })
 
 var brokenCalls = []broken{
-	{check: "context/before", fault: "sends", says: "requests were sent", factory: deaf},
-	{check: "context/cancel", fault: "deaf", says: "not back", factory: deaf},
+	{check: "context/before", fault: "sends", says: "requests were sent", factory: ignoresContext},
+	{check: "context/cancel", fault: "ignores its context", says: "not back", factory: ignoresContext},
 	{check: "context/cancel", fault: "numb", says: "does not wrap", factory: numb},
 	{check: "context/cancel", fault: "code", says: `want "unavailable"`, factory: coded(core.CodeDenied)},
-	{check: "context/deadline", fault: "deaf", says: "not back", factory: deaf},
+	{check: "context/deadline", fault: "ignores its context", says: "not back", factory: ignoresContext},
 	{check: "context/deadline", fault: "numb", says: "does not wrap", factory: numb},
 	{check: "concurrency/callers", fault: "busy", says: "callers at the same time",
 		factory: office(func(d *desk) core.Provider {

@@ -94,7 +94,7 @@ var brokenAbilities = []broken{
 		factory: with(func(a *able) {
 			a.revoke = func(context.Context, core.Credential) error { return errNo }
 		})},
-	{check: "ability/revoke", fault: "deaf", says: "Revoke was not back", factory: with(func(a *able) {
+	{check: "ability/revoke", fault: "ignores its context", says: "Revoke was not back", factory: with(func(a *able) {
 		a.revoke = func(_ context.Context, c core.Credential) error {
 			_, err := a.fetch(context.Background(), a.client)
 			return err
@@ -128,7 +128,7 @@ var brokenAbilities = []broken{
 		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
 			return []byte("x"), nil
 		})},
-	{check: "ability/sign", fault: "error", says: "Sign: ",
+	{check: "ability/sign", fault: "error", says: "SignDigest: ",
 		factory: chain(func(*ecdsa.PrivateKey, core.SignatureRequest) ([]byte, error) {
 			return nil, errNo
 		})},
@@ -197,7 +197,7 @@ var brokenEnds = []broken{
 		factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
 			body, err := d.fetch(ctx, d.client)
 			if err != nil {
-				return core.Credential{}, core.Errorf(core.CodeOf(err), "%w: %s", err, page)
+				return core.Credential{}, core.Errorf(core.CodeOf(err), "%w: %s", err, htmlPage)
 			}
 			return credentialOf(body)
 		})},

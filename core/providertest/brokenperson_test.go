@@ -37,7 +37,7 @@ func (c *counter) Authenticate(ctx context.Context, req core.Request) (core.Cred
 // SignIn opens the person's browser and waits for it.
 func (c *counter) SignIn(ctx context.Context, _ core.Request, ui core.UI) (core.Credential, error) {
 	wait := ctx
-	if c.broken == "deaf" {
+	if c.broken == "ignores its context" {
 		wait = context.Background()
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -138,7 +138,7 @@ func attended(f *Fixture) {
 }
 
 var brokenSignIns = []broken{
-	{check: "person/nobody", fault: "deaf", says: "SignIn was not back", factory: with(func(a *able) {
+	{check: "person/nobody", fault: "ignores its context", says: "SignIn was not back", factory: with(func(a *able) {
 		a.signIn = func(context.Context, core.UI) (core.Credential, error) {
 			<-stuck
 			return core.Credential{}, nil
@@ -149,7 +149,12 @@ var brokenSignIns = []broken{
 		factory: counters("waits")},
 	{check: "person/nobody", fault: "code", says: `want "interactive"`, factory: counters("code")},
 	{check: "person/absent", fault: "nil", says: "panicked", factory: counters("nil")},
-	{check: "person/absent", fault: "deaf", says: "it was not back", factory: counters("deaf")},
+	{
+		check:   "person/absent",
+		fault:   "ignores its context",
+		says:    "it was not back",
+		factory: counters("ignores its context"),
+	},
 	{check: "person/absent", fault: "cause", says: "does not wrap", factory: counters("cause")},
 	{check: "person/absent", fault: "listens", says: "listener for the person's browser is left",
 		factory: counters("listens")},
@@ -161,7 +166,7 @@ var brokenSignIns = []broken{
 			}
 		})},
 	{check: "person/refuses", fault: "code", says: `want "denied"`, factory: counters("refusal")},
-	{check: "person/refuses", fault: "goes on", says: "goes on waiting", factory: counters("goes on")},
+	{check: "person/refuses", fault: "goes on", says: "continues to wait", factory: counters("goes on")},
 	{check: "person/refuses", fault: "at the server", says: "returned a credential",
 		factory: counters("refusal at the server"), fixture: attended},
 	{check: "person/signs-in", fault: "line break", says: "may not be sent",
@@ -170,13 +175,13 @@ var brokenSignIns = []broken{
 		fixture: attended},
 	{check: "person/shown", fault: "secret", says: "shows the planted secret",
 		after: []string{"person/absent"}, factory: counters("secret")},
-	{check: "person/shown", fault: "page", says: "is no web page", after: []string{"person/absent"},
+	{check: "person/shown", fault: "page", says: "is not the URL of a web page", after: []string{"person/absent"},
 		factory: counters("file")},
 	{check: "person/shown", fault: "control", says: "has control characters",
 		after: []string{"person/absent"}, factory: counters("control")},
 }
 
-// proving is a desk whose proofs hold what make makes of what was learned.
+// proving is a desk whose proofs hold what make makes of a remembered nonce.
 func proving(make func(nonce string) (string, error)) core.Factory {
 	return with(func(a *able) {
 		a.authorize = func(out core.Outgoing) (core.Attachment, error) {
@@ -196,26 +201,26 @@ var brokenProofs = []broken{
 					return core.Attachment{}, core.Errorf(core.CodeUnavailable, "one at a time")
 				}
 				defer busy.Unlock()
-				pause(prompt / 100)
+				pause(maxDelay / 100)
 				return core.Attachment{Header: map[string]core.Secret{"Signature": core.NewSecret("x")}}, nil
 			}
 		})},
-	{check: "ability/learn", fault: "smuggles", says: "may not be sent",
+	{check: "ability/remembered-headers", fault: "smuggles", says: "may not be sent",
 		factory: proving(func(nonce string) (string, error) {
 			return "proof " + nonce, nil
 		})},
-	{check: "ability/learn", fault: "believes", says: "attachment has",
+	{check: "ability/remembered-headers", fault: "believes", says: "attachment has",
 		factory: proving(func(nonce string) (string, error) {
 			return fmt.Sprintf("%x", nonce+"."), nil
 		})},
-	{check: "ability/learn", fault: "tells", says: "an error of Authorize shows",
+	{check: "ability/remembered-headers", fault: "tells", says: "an error of Authorize shows",
 		factory: proving(func(nonce string) (string, error) {
 			if nonce != "" {
 				return "", core.Errorf(core.CodeUnavailable, "the nonce %q is odd", nonce)
 			}
 			return "proof", nil
 		})},
-	{check: "ability/learn", fault: "written", says: "written to Outgoing.Remembered",
+	{check: "ability/remembered-headers", fault: "written", says: "written to Outgoing.Remembered",
 		factory: with(func(a *able) {
 			a.authorize = func(out core.Outgoing) (core.Attachment, error) {
 				delete(out.Remembered, "Dpop-Nonce")

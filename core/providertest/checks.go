@@ -1,10 +1,10 @@
 package providertest
 
-// check is one promise and how to see whether it is kept.
+// check is one promise of a provider and the function that tests it.
 type check struct {
 	name    string
 	promise string
-	vital   bool // without it the rest makes no sense
+	vital   bool // if it fails, the checks after it are skipped
 	remote  bool // needs Fixture.Good
 	run     func(*run)
 }
@@ -57,7 +57,7 @@ var checks = []check{
 	{name: "open/sends-nothing", promise: "Check and Open send nothing", run: openQuiet},
 
 	{
-		name: "credential/obtained", vital: true, run: func(r *run) { r.good() },
+		name: "credential/obtained", vital: true, run: func(r *run) { r.obtain() },
 		promise: "with a good server, Authenticate returns a credential",
 	},
 	{
@@ -74,8 +74,7 @@ var checks = []check{
 	},
 	{
 		name: "credential/plain-data", run: credentialPlain,
-		promise: "a credential is the same after it was copied as plain data, as it is on the way " +
-			"to another process",
+		promise: "a credential is the same after it was copied as plain data, as for another process",
 	},
 	{
 		name: "credential/body", run: bodyNeeds,
@@ -108,8 +107,8 @@ var checks = []check{
 	},
 	{
 		name: "inputs/strange", run: strangeInputs,
-		promise: "Inputs are not written to; a role that is not known is ignored, and one that is " +
-			"missing or makes no sense is no panic and never a secret in an error",
+		promise: "Inputs are not written to; an unknown role is ignored, and one that is missing or " +
+			"makes no sense causes no panic and no secret in an error",
 	},
 
 	{
@@ -133,15 +132,15 @@ var checks = []check{
 	},
 
 	{
-		name: "server/refuses", remote: true, run: refused,
+		name: "server/refuses", remote: true, run: serverRefuses,
 		promise: "a server that refuses the credentials is CodeDenied",
 	},
 	{
-		name: "server/echoes", remote: true, run: refusedEcho,
+		name: "server/echoes", remote: true, run: serverEchoes,
 		promise: "a server that repeats the secret does not bring it into an error",
 	},
 	{
-		name: "server/unreachable", remote: true, run: unreachable,
+		name: "server/unreachable", remote: true, run: serverUnreachable,
 		promise: "a server that cannot be reached is CodeUnavailable",
 	},
 	{
@@ -154,8 +153,9 @@ var checks = []check{
 			"error",
 	},
 	{
-		name: "server/garbage", remote: true, run: garbage,
-		promise: "an answer that makes no sense is CodeUnavailable or CodeBadConfig and never a credential",
+		name: "server/garbage", remote: true, run: serverGarbage,
+		promise: "an answer that makes no sense is CodeUnavailable or CodeBadConfig and never a " +
+			"credential",
 	},
 	{
 		name: "server/control-characters", remote: true, run: controlCharacters,
@@ -167,7 +167,7 @@ var checks = []check{
 	},
 	{name: "server/endless", remote: true, promise: "an answer is read up to a bound", run: endless},
 	{
-		name: "server/reset", remote: true, run: reset,
+		name: "server/reset", remote: true, run: serverResets,
 		promise: "a connection that breaks is CodeUnavailable",
 	},
 	{
@@ -184,13 +184,13 @@ var checks = []check{
 		promise: "a server whose certificate is not trusted receives nothing",
 	},
 	{
-		name: "server/recovers", remote: true, run: recovers,
+		name: "server/recovers", remote: true, run: serverRecovers,
 		promise: "a provider that met a bad server works again when the server does",
 	},
 
 	{name: "concurrency/callers", promise: "a provider is safe for concurrent use", run: concurrent},
 	{
-		name: "concurrency/neighbours", remote: true, run: neighbours,
+		name: "concurrency/neighbours", remote: true, run: callersIndependent,
 		promise: "a caller who leaves does not fail the others",
 	},
 
@@ -205,46 +205,49 @@ var checks = []check{
 	},
 	{
 		name: "ability/sign", run: sign,
-		promise: "Sign makes signatures that fit the certificate, or says errors.ErrUnsupported",
+		promise: "SignDigest makes signatures that fit the certificate, or says errors.ErrUnsupported",
 	},
 	{
 		name: "ability/concurrent", run: authorizeConcurrently,
 		promise: "Authorize is safe for concurrent use",
 	},
 	{
-		name: "ability/learn", run: learned,
-		promise: "what Authorize learned it uses or refuses, writes nothing to it, and brings a " +
+		name: "ability/remembered-headers", run: rememberedValues,
+		promise: "Authorize uses or refuses remembered headers, does not write to them, and copies a " +
 			"hostile value neither into an attachment nor into an error",
 	},
 	{
-		name: "ability/body", run: bodies,
+		name: "ability/body", run: authorizeBodies,
 		promise: "Authorize takes what its credential asks of a body, survives what a session " +
 			"cannot give, and writes to none of it",
 	},
 	{
-		name: "ability/rounds", run: rounds,
+		name: "ability/rounds", run: authorizeRounds,
 		promise: "Authorize attaches something in the third round at the latest, and before that " +
-			"says what it wants to learn",
+			"names the headers to remember",
 	},
 
 	{
-		name: "person/nobody", run: nobody,
+		name: "person/nobody", run: signInWithoutUI,
 		promise: "SignIn without a UI that can do anything is back at once, with CodeInteractive " +
 			"unless it can do without",
 	},
 	{
-		name: "person/absent", run: absentPerson,
+		name: "person/absent", run: signInUnanswered,
 		promise: "SignIn manages with any part of a UI, ends with its context, and leaves no " +
 			"goroutine and no listener",
 	},
-	{name: "person/refuses", promise: "a person who does not want to is CodeDenied", run: refusing},
 	{
-		name: "person/signs-in", run: willing,
+		name: "person/refuses", run: signInRefused,
+		promise: "a person who does not want to is CodeDenied",
+	},
+	{
+		name: "person/signs-in", run: signInWilling,
 		promise: "a person who is willing gets a sound credential, which Authenticate goes on with " +
 			"or reports CodeInteractive",
 	},
 	{
-		name: "person/shown", run: shownTexts,
+		name: "person/shown", run: checkShown,
 		promise: "what a person is shown has no secret and no control character, and what is " +
 			"opened is a web page",
 	},

@@ -10,10 +10,10 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// linger is how long a hanging server keeps a connection whose client has left.
-const linger = 50 * time.Millisecond
+// lingerTime is how long a hanging server keeps a connection whose client has left.
+const lingerTime = 50 * time.Millisecond
 
-// hangs are servers that do not finish.
+// hangs returns servers that do not finish.
 func (r *run) hangs() map[string]http.HandlerFunc {
 	stop := make(chan struct{})
 	r.cleanup = append(r.cleanup, func() { close(stop) })
@@ -21,7 +21,7 @@ func (r *run) hangs() map[string]http.HandlerFunc {
 	// with the client, so it lingers and then breaks the connection.
 	leave := func() {
 		select {
-		case <-time.After(linger):
+		case <-time.After(lingerTime):
 		case <-stop:
 		}
 		panic(http.ErrAbortHandler)
@@ -61,23 +61,24 @@ func (r *run) hangs() map[string]http.HandlerFunc {
 	}
 }
 
-// inTime judges a call whose context ended with cause.
-func (r *run) inTime(what string, late time.Duration, err, cause error) {
+// checkEnded checks the outcome of a call whose context ended with cause.
+func (r *run) checkEnded(what string, late time.Duration, err, cause error) {
 	switch {
-	case errors.Is(err, errStuck) || late > prompt:
-		r.errorf("%s: the call was not back %v after the end of its context", what, prompt)
+	case errors.Is(err, errStuck) || late > maxDelay:
+		r.errorf("%s: the call was not back %v after the end of its context", what, maxDelay)
 	case err == nil:
 		r.errorf("%s: the call returned a credential", what)
 	case !errors.Is(err, cause):
 		r.errorf("%s: the error does not wrap %q: %w", what, cause, err)
 	case core.CodeOf(err) != core.CodeUnavailable:
-		r.errorf("%s: the error's code is %q, want %q: %w", what, core.CodeOf(err), core.CodeUnavailable, err)
+		r.errorf("%s: the error's code is %q, want %q: %w",
+			what, core.CodeOf(err), core.CodeUnavailable, err)
 	}
 }
 
 // contextBefore calls with a context that has ended already.
 func contextBefore(r *run) {
-	st := r.stage(nil)
+	st := r.serve(nil)
 	p := r.open(st.server())
 	if p == nil {
 		return
@@ -86,19 +87,19 @@ func contextBefore(r *run) {
 	cancel()
 	_, late, err := r.ask(ctx, p, core.Request{})
 	if r.Good != nil {
-		r.inTime("a context that was cancelled before the call", late, err, context.Canceled)
+		r.checkEnded("a context that was cancelled before the call", late, err, context.Canceled)
 		if n := st.requests.Load(); n > 0 {
 			r.errorf("a context that was cancelled before the call: %d requests were sent", n)
 		}
-	} else if errors.Is(err, errStuck) || late > prompt {
-		r.errorf("a context that was cancelled before the call: it was not back after %v", prompt)
+	} else if errors.Is(err, errStuck) || late > maxDelay {
+		r.errorf("a context that was cancelled before the call: it was not back after %v", maxDelay)
 	}
 }
 
 // contextCancel cancels once the server has the request.
 func contextCancel(r *run) {
 	for which, handler := range r.hangs() {
-		st := r.stage(handler)
+		st := r.serve(handler)
 		p := r.open(st.server())
 		if p == nil {
 			return
@@ -114,7 +115,7 @@ func contextCancel(r *run) {
 		}()
 		_, late, err := r.ask(ctx, p, core.Request{})
 		cancel()
-		r.inTime("a caller who leaves a server "+which, late, err, context.Canceled)
+		r.checkEnded("a caller who leaves a server "+which, late, err, context.Canceled)
 		if r.failed() {
 			return
 		}
@@ -124,23 +125,23 @@ func contextCancel(r *run) {
 // contextDeadline lets the deadline of the context pass.
 func contextDeadline(r *run) {
 	for which, handler := range r.hangs() {
-		p := r.open(r.stage(handler).server())
+		p := r.open(r.serve(handler).server())
 		if p == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.ctx, short)
+		ctx, cancel := context.WithTimeout(r.ctx, shortTimeout)
 		_, late, err := r.ask(ctx, p, core.Request{})
 		cancel()
-		r.inTime("a deadline at a server "+which, late, err, context.DeadlineExceeded)
+		r.checkEnded("a deadline at a server "+which, late, err, context.DeadlineExceeded)
 		if r.failed() {
 			return
 		}
 	}
 }
 
-// concurrent asks one provider from many goroutines at once, for every reason.
+// concurrent calls one provider from many goroutines at once, for every reason.
 func concurrent(r *run) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -164,10 +165,10 @@ func concurrent(r *run) {
 	}
 }
 
-// neighbours lets one caller leave while others wait for the same server.
-func neighbours(r *run) {
+// callersIndependent ends the context of one caller while others wait for the server.
+func callersIndependent(r *run) {
 	gate := make(chan struct{})
-	st := r.stage(func(w http.ResponseWriter, req *http.Request) {
+	st := r.serve(func(w http.ResponseWriter, req *http.Request) {
 		select {
 		case <-gate:
 		case <-req.Context().Done():
@@ -187,9 +188,9 @@ func neighbours(r *run) {
 		close(left)
 	}()
 	select {
-	// the one that leaves is the first, whose context a careless provider lends to all
+	// the one that leaves is the first, whose context a bad provider uses for all
 	case <-st.began:
-	case <-time.After(settle):
+	case <-time.After(settleTime):
 	}
 	const stayers = 3
 	errs := make(chan error, stayers)
@@ -211,5 +212,5 @@ func neighbours(r *run) {
 	}
 }
 
-// pause waits in the real time that networks live in.
+// pause waits in real time, as the network is real.
 func pause(d time.Duration) { <-time.After(d) }

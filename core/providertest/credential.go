@@ -9,24 +9,25 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
+// isEmpty reports whether a adds nothing to requests.
 func isEmpty(a core.Attachment) bool {
 	return len(a.Header) == 0 && len(a.Query) == 0 && len(a.Cookie) == 0 && a.Cert.IsZero()
 }
 
 // credentialAttachment checks what would go on requests.
 func credentialAttachment(r *run) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
 	if isEmpty(cred.Attach) && !r.authorizes(p, cred) {
 		r.errorf("the credential attaches nothing to requests")
 	}
-	r.sound("the credential's ", cred.Attach)
+	r.checkAttachment("the credential's ", cred.Attach)
 }
 
-// sound checks that an attachment can be put on a request and stays one.
-func (r *run) sound(whose string, a core.Attachment) {
+// checkAttachment checks that an attachment can be put on a request.
+func (r *run) checkAttachment(whose string, a core.Attachment) {
 	for name, value := range a.Header {
 		if !isToken(name) || !isText(value.Reveal()) {
 			r.errorf("%sheader %q is empty, or has characters that may not be sent", whose, name)
@@ -34,7 +35,7 @@ func (r *run) sound(whose string, a core.Attachment) {
 		switch strings.ToLower(name) {
 		case "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
 			"content-type", "cookie", "set-cookie":
-			r.errorf("%sheader %q is no credential: it frames or routes the request", whose, name)
+			r.errorf("%sheader %q cannot be a credential: it frames or routes the request", whose, name)
 		}
 	}
 	for name, value := range a.Query {
@@ -65,11 +66,11 @@ func isText(s string) bool {
 	})
 }
 
-// farAway is how much later than now an expiry is believed.
-const farAway = 100 * 365 * 24 * time.Hour
+// maxExpiry is how far in the future an expiry may be.
+const maxExpiry = 100 * 365 * 24 * time.Hour
 
 func credentialExpiry(r *run) {
-	_, _, cred, ok := r.good()
+	_, _, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -78,14 +79,14 @@ func credentialExpiry(r *run) {
 		case t.IsZero():
 		case left <= 0:
 			r.errorf("the %s of a new credential is %v ago", name, -left)
-		case left > farAway:
+		case left > maxExpiry:
 			r.errorf("the %s of the credential is in the year %d; zero means never", name, t.Year())
 		}
 	}
 }
 
 func credentialOrigins(r *run) {
-	_, _, cred, ok := r.good()
+	_, _, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -100,12 +101,12 @@ func credentialOrigins(r *run) {
 }
 
 func credentialPlain(r *run) {
-	_, _, cred, ok := r.good()
+	_, _, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
-	if _, same := copied(cred); !same {
-		r.errorf("the credential is another one after it was copied as plain data")
+	if _, same := copyCredential(cred); !same {
+		r.errorf("the credential is different after it was copied as plain data")
 	}
 	each := func(what, text string) {
 		if !utf8.ValidString(text) {
@@ -113,7 +114,7 @@ func credentialPlain(r *run) {
 		}
 	}
 	each("Subject", cred.Subject)
-	each("Renewal", cred.RefreshState.Reveal())
+	each("RefreshState", cred.RefreshState.Reveal())
 	for name, value := range cred.Attributes {
 		each("an attribute", name+value)
 	}

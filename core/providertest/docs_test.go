@@ -51,7 +51,7 @@ func TestChecksPage(t *testing.T) {
 	}
 	check := regexp.MustCompile("`([a-z]+/[a-z-]+)`")
 	for _, m := range check.FindAllStringSubmatch(string(page), -1) {
-		require.True(t, known(m[1]), "there is no check %q", m[1])
+		require.True(t, isCheck(m[1]), "there is no check %q", m[1])
 		proofs++
 	}
 	require.Greater(t, proofs, 50)

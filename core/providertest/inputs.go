@@ -23,7 +23,7 @@ func (r *run) inputSessions() map[string]*core.Session {
 
 // strangeInputs gives inputs that a provider does not expect.
 func strangeInputs(r *run) {
-	_, p, _, ok := r.good()
+	_, p, _, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -37,7 +37,7 @@ func strangeInputs(r *run) {
 
 // unknownRoles gives inputs of roles that no provider has.
 func (r *run) unknownRoles(p core.Provider) {
-	more := inputs(r.Inputs)
+	more := inputsOf(r.Inputs)
 	more["a role that nobody knows"] = core.Credential{Attach: core.Attachment{
 		Header: map[string]core.Secret{"Authorization": core.NewSecret("Bearer unheard-of")},
 	}}
@@ -51,7 +51,7 @@ func (r *run) unknownRoles(p core.Provider) {
 	}
 }
 
-// withoutOne leaves out each of the fixture's inputs in turn, and returns their roles.
+// withoutOne omits each of the fixture's inputs once, and returns their roles.
 func (r *run) withoutOne(p core.Provider) []string {
 	var roles []string
 	for role := range r.Inputs {
@@ -68,7 +68,7 @@ func (r *run) withoutOne(p core.Provider) []string {
 }
 
 // strangeHeaders gives inputs of a role whose header is not that of a bearer token. An error is
-// right, and so is a credential that does without; a panic is not.
+// right, and so is a credential without the input; a panic is not.
 func (r *run) strangeHeaders(p core.Provider, role string) {
 	secret := "secret-" + r.id
 	for _, strange := range []map[string]core.Secret{
@@ -79,37 +79,37 @@ func (r *run) strangeHeaders(p core.Provider, role string) {
 		{"authorization": core.NewSecret(strings.Repeat(secret+" ", 1000))},
 		{"X-Key": core.NewSecret(secret)},
 	} {
-		in := inputs(r.Inputs)
+		in := inputsOf(r.Inputs)
 		in[role] = core.Credential{Attach: core.Attachment{Header: strange}}
 		cred, _, err := r.ask(r.ctx, p, core.Request{Inputs: in})
 		if err == nil {
-			r.sound("with a strange input, the credential's ", cred.Attach)
+			r.checkAttachment("with a strange input, the credential's ", cred.Attach)
 		} else if what := r.leak(err.Error()); what != "" {
 			r.errorf("an error about the input %q shows %s", role, what)
 		}
 	}
 }
 
-// inputs returns a copy of m that can be written to, also of nil.
-func inputs(m map[string]core.Credential) map[string]core.Credential {
+// inputsOf returns a copy of m that can be written to, also of nil.
+func inputsOf(m map[string]core.Credential) map[string]core.Credential {
 	if m == nil {
 		return map[string]core.Credential{}
 	}
 	return maps.Clone(m)
 }
 
-// refusedInputs lets the server refuse, and sees which input the error blames.
+// refusedInputs lets the server refuse, and checks which input the error names.
 func refusedInputs(r *run) {
 	for _, given := range []map[string]core.Credential{r.Inputs, nil} {
 		for _, code := range []string{
 			"invalid_grant", "invalid_request", "invalid_client", "invalid_target",
 		} {
-			st := r.stage(answer(400, `{"error": "`+code+`"}`, kind, asJSON))
+			st := r.serve(answer(400, `{"error": "`+code+`"}`, contentType, asJSON))
 			p := r.open(st.server())
 			if p == nil {
 				return
 			}
-			if role, ok := r.blamed(p, given); !ok {
+			if role, ok := r.refusedRole(p, given); !ok {
 				r.errorf("with %d inputs and the answer %s, the error names the input %q as refused",
 					len(given), code, role)
 			}
@@ -117,11 +117,13 @@ func refusedInputs(r *run) {
 	}
 }
 
-// blamed authenticates with the inputs and returns the role that the error names as refused, and
-// false where no input has it.
-func (r *run) blamed(p core.Provider, given map[string]core.Credential) (role string, ok bool) {
+// refusedRole authenticates with the inputs and returns the role that the error names as
+// refused, and false where no input has it.
+func (r *run) refusedRole(
+	p core.Provider, given map[string]core.Credential,
+) (role string, ok bool) {
 	_, err := r.call(r.ctx, func(ctx context.Context) error {
-		_, err := p.Authenticate(ctx, core.Request{Inputs: inputs(given)})
+		_, err := p.Authenticate(ctx, core.Request{Inputs: inputsOf(given)})
 		return err
 	})
 	var e *core.Error
@@ -140,34 +142,34 @@ func toPlainAll(m map[string]core.Credential) map[string]plainCredential {
 	return out
 }
 
-// shelf is a core.Store for one process.
-type shelf struct {
+// memoryStore is a core.Store for one process.
+type memoryStore struct {
 	mu     sync.Mutex // guards values
 	values map[string]core.Secret
-	turn   sync.Mutex
+	lock   sync.Mutex
 }
 
-func (s *shelf) Load(_ context.Context, key string) (core.Secret, error) {
+func (s *memoryStore) Load(_ context.Context, key string) (core.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.values[key], nil
 }
 
-func (s *shelf) Save(_ context.Context, key string, value core.Secret) error {
+func (s *memoryStore) Save(_ context.Context, key string, value core.Secret) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values[key] = value
 	return nil
 }
 
-func (s *shelf) Delete(_ context.Context, key string) error {
+func (s *memoryStore) Delete(_ context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.values, key)
 	return nil
 }
 
-func (s *shelf) Lock(context.Context, string) (func(), error) {
-	s.turn.Lock()
-	return s.turn.Unlock, nil
+func (s *memoryStore) Lock(context.Context, string) (func(), error) {
+	s.lock.Lock()
+	return s.lock.Unlock, nil
 }

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// prompt is how soon after the end of its context a call must be back.
-	prompt = 500 * time.Millisecond
-	// limit bounds every call, so that a stuck provider does not stop the kit.
-	limit = 5 * time.Second
-	// short is the time limit of calls to a server that hangs.
-	short = 60 * time.Millisecond
-	// settle is how long goroutines and connections may take to end.
-	settle = time.Second
+	// maxDelay is how soon after the end of its context a call must return.
+	maxDelay = 500 * time.Millisecond
+	// callTimeout bounds every call, so that a stuck provider does not stop the kit.
+	callTimeout = 5 * time.Second
+	// shortTimeout is the time limit of calls to a server that hangs.
+	shortTimeout = 60 * time.Millisecond
+	// settleTime is how long goroutines and connections may take to end.
+	settleTime = time.Second
 )
 
 // factory is what the kit uses of a core.Factory.
@@ -42,12 +42,12 @@ type kit struct {
 
 	mu      sync.Mutex // guards all below
 	secrets []secret
-	errs    []seenError
+	errs    []returnedError
 	shown   []shownText
 }
 
 // seenError is an error that a provider returned during a check.
-type seenError struct {
+type returnedError struct {
 	check string
 	err   error
 }
@@ -61,19 +61,19 @@ func newKit(f Fixture, made factory) *kit {
 	return k
 }
 
-// running keeps runs apart: each redirects the process's log.
-var running sync.Mutex
+// runMutex allows one run at a time, as each redirects the process's log.
+var runMutex sync.Mutex
 
-// runAll makes the checks that want chooses; nil: all.
+// runAll runs the checks for which want returns true; nil: all.
 func (k *kit) runAll(ctx context.Context, want func(check) bool) []Result {
-	running.Lock()
-	defer running.Unlock()
+	runMutex.Lock()
+	defer runMutex.Unlock()
 	out := log.Writer()
 	log.SetOutput(io.MultiWriter(out, &k.logs))
 	defer log.SetOutput(out)
 
 	var results []Result
-	var broken string // the check without which the rest makes no sense
+	var broken string // the vital check that failed
 	for _, c := range checks {
 		if want != nil && !want(c) {
 			continue
@@ -97,7 +97,7 @@ func (k *kit) runAll(ctx context.Context, want func(check) bool) []Result {
 		results = append(results, res)
 	}
 	for name := range k.Waive {
-		if !known(name) {
+		if !isCheck(name) {
 			results = append(results, Result{Name: "fixture",
 				Promise: "a fixture waives checks that exist",
 				Err:     fmt.Errorf("Fixture.Waive: there is no check %q", name)})
@@ -106,7 +106,8 @@ func (k *kit) runAll(ctx context.Context, want func(check) bool) []Result {
 	return results
 }
 
-func known(name string) bool {
+// isCheck reports whether a check has the name.
+func isCheck(name string) bool {
 	for _, c := range checks {
 		if c.name == name {
 			return true

@@ -102,7 +102,7 @@ func TestAbilities(t *testing.T) {
 			return a.Authenticate(ctx, core.Request{})
 		}
 	})
-	requests := []string{"ability/concurrent", "ability/learn", "ability/body", "ability/rounds"}
+	requests := []string{"ability/concurrent", "ability/remembered-headers", "ability/body", "ability/rounds"}
 	people := []string{"person/nobody", "person/absent", "person/refuses", "person/signs-in",
 		"person/shown"}
 	for name, c := range map[string]struct {
@@ -131,7 +131,7 @@ func TestAbilities(t *testing.T) {
 func TestEndpoint(t *testing.T) {
 	f := visit(office(nil))
 	f.Endpoint = "/token"
-	st := (&run{kit: newKit(f, f.Factory)}).stage(answer(500, ""))
+	st := (&run{kit: newKit(f, f.Factory)}).serve(answer(500, ""))
 	defer st.close()
 	for path, want := range map[string]int{"/token": 500, "/other": 401} {
 		resp, err := http.Post(st.server().URL+path, "text/plain", http.NoBody)
@@ -156,13 +156,13 @@ func TestCopied(t *testing.T) {
 		Body: &core.BodyNeeds{Digests: []crypto.Hash{crypto.SHA256}, Raw: 10},
 	}
 	requireFull(t, reflect.ValueOf(full))
-	back, same := copied(full)
+	back, same := copyCredential(full)
 	require.True(t, same)
 	requireFull(t, reflect.ValueOf(back))
 	require.Equal(t, toPlain(full), toPlain(back))
 
 	full.Subject = "\xff"
-	_, same = copied(full)
+	_, same = copyCredential(full)
 	require.False(t, same)
 }
 
@@ -173,7 +173,7 @@ func requireFull(t *testing.T, v reflect.Value) {
 		if !field.IsExported() {
 			continue
 		}
-		require.False(t, v.Field(i).IsZero(), "%s.%s is not covered: teach plainCredential about it",
+		require.False(t, v.Field(i).IsZero(), "%s.%s is not covered: add it to plainCredential",
 			v.Type(), field.Name)
 		if field.Type == reflect.TypeFor[core.Attachment]() {
 			requireFull(t, v.Field(i))
@@ -220,7 +220,7 @@ func TestPublicSettings(t *testing.T) {
 		return map[string]any{"url": "https://public.example", "key": s.Secret}
 	}
 	k := newKit(f, f.Factory)
-	k.learn(core.Credential{
+	k.addCredentialSecrets(core.Credential{
 		Attach: core.Attachment{
 			Header: map[string]core.Secret{"X-App": core.NewSecret("https://public.example"),
 				"X-Key": core.NewSecret("hidden-hidden")},

@@ -11,23 +11,24 @@ import (
 )
 
 // goroutines returns the profile entries of goroutines that this check's calls
-// have started and that are still there. Labels are inherited, so what other
-// tests run at the same time plays no part.
+// have started and that are still there. Labels are inherited, so that
+// other tests have no effect.
 func (r *run) goroutines() []string {
 	var b bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
-	var left []string
+	var running []string
 	for _, entry := range strings.Split(b.String(), "\n\n") {
 		if strings.Contains(entry, `"`+r.label()+`"`) {
-			left = append(left, entry)
+			running = append(running, entry)
 		}
 	}
-	return left
+	return running
 }
 
-// eventually polls until ok or until settle has passed.
+// eventually calls ok until it returns true, for at most settleTime, and reports whether
+// it did.
 func eventually(ok func() bool) bool {
-	for end := time.Now().Add(settle); !ok(); pause(2 * time.Millisecond) {
+	for end := time.Now().Add(settleTime); !ok(); pause(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}
@@ -35,28 +36,28 @@ func eventually(ok func() bool) bool {
 	return true
 }
 
-// lives takes sessions through whole lives: good ones, one that fails and one
-// that is closed while it authenticates.
-func (r *run) lives(visit func(*stage)) {
-	var bad []func(*stage)
+// runSessions initialises and closes sessions: a good one, some that fail and one that is
+// closed while it authenticates.
+func (r *run) runSessions(visit func(*testServer)) {
+	var bad []func(*testServer)
 	if r.Good != nil {
 		bad = append(bad,
-			func(st *stage) { st.misbehave(answer(500, page)) },
-			func(st *stage) { st.misbehave(answer(200, page)) },
-			func(st *stage) { st.misbehave(r.hangs()["that stops within its answer"]) })
+			func(st *testServer) { st.misbehave(answer(500, htmlPage)) },
+			func(st *testServer) { st.misbehave(answer(200, htmlPage)) },
+			func(st *testServer) { st.misbehave(r.hangs()["that stops within its answer"]) })
 	}
-	for i, prepare := range append(bad, func(*stage) {}) {
-		st := r.stage(nil)
+	for i, prepare := range append(bad, func(*testServer) {}) {
+		st := r.serve(nil)
 		p := r.open(st.server())
 		if p == nil {
 			return
 		}
 		prepare(st)
-		s := core.New("providertest", p, &core.Options{Kind: r.factory.Info().Kind, Timeout: short,
-			UI: r.person(r.at, true), Inputs: r.inputSessions()})
-		within := limit
+		s := core.New("providertest", p, &core.Options{Kind: r.factory.Info().Kind, Timeout: shortTimeout,
+			UI: r.person(r.server, true), Inputs: r.inputSessions()})
+		within := callTimeout
 		if i < len(bad) {
-			within = prompt // Timeout does not bound a sign-in
+			within = maxDelay // Timeout does not bound a sign-in
 		}
 		ctx, cancel := context.WithTimeout(r.ctx, within)
 		_, err := r.call(ctx, s.Init)
@@ -75,7 +76,7 @@ func (r *run) lives(visit func(*stage)) {
 }
 
 func closeGoroutines(r *run) {
-	r.lives(func(*stage) {})
+	r.runSessions(func(*testServer) {})
 	var left []string
 	if !eventually(func() bool { left = r.goroutines(); return len(left) == 0 }) {
 		r.errorf("after Session.Close, goroutines are left:\n%s", strings.Join(left, "\n"))
@@ -83,16 +84,16 @@ func closeGoroutines(r *run) {
 }
 
 func closeConnections(r *run) {
-	r.lives(func(st *stage) {
+	r.runSessions(func(st *testServer) {
 		if !eventually(func() bool { return st.open() == 0 }) {
 			r.errorf("after Session.Close, %d connections to the server are left", st.open())
 		}
 	})
 }
 
-// openQuiet counts what opening sends.
+// openQuiet counts the connections that opening makes.
 func openQuiet(r *run) {
-	st := r.stage(nil)
+	st := r.serve(nil)
 	err := r.factory.Check(r.Environment, r.settings(st.server()))
 	if err != nil {
 		r.errorf("Check of the good settings: %w", err)

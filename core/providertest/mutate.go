@@ -13,8 +13,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// altered answers as the fixture's good handler does, after change has been
-// at the body.
+// altered answers as the fixture's good handler does, with the body that change returns.
 func altered(good http.Handler, change func([]byte) []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		rec := &recorder{header: http.Header{}}
@@ -99,9 +98,9 @@ func alterTexts(body []byte, fn func(int, string) any) []byte {
 // maxTexts bounds how many strings of an answer are altered one at a time.
 const maxTexts = 12
 
-// alterations lets the provider meet answers with every string altered, and then
-// with one at a time, as a provider may refuse the first that it reads and use
-// another one unseen. look sees each outcome.
+// alterations runs the provider with answers in which every string is altered, and then
+// with one string altered at a time, as a provider may refuse the first one that it reads
+// and use another one unchecked. look gets each outcome.
 func (r *run) alterations(fn func(string) any, look func(core.Credential, error)) {
 	for which := -1; which < maxTexts; which++ {
 		var altersNone atomic.Bool
@@ -115,7 +114,7 @@ func (r *run) alterations(fn func(string) any, look func(core.Credential, error)
 				return out
 			})(w, req)
 		}
-		p := r.open(r.stage(h).server())
+		p := r.open(r.serve(h).server())
 		if p == nil {
 			return
 		}
@@ -128,14 +127,14 @@ func (r *run) alterations(fn func(string) any, look func(core.Credential, error)
 }
 
 // controlCharacters lets good answers smuggle a header. An error is right, and
-// so is a credential that is free of it.
+// so is a credential without it.
 func controlCharacters(r *run) {
 	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
 		r.alterations(func(s string) any {
 			return s[:len(s)/2] + smuggled + s[len(s)/2:]
 		}, func(cred core.Credential, err error) {
 			if err == nil {
-				r.sound("with a control character in the answer, the credential's ", cred.Attach)
+				r.checkAttachment("with a control character in the answer, the credential's ", cred.Attach)
 			}
 			if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""),
 				func(c rune) bool { return c < ' ' }) {
@@ -146,33 +145,33 @@ func controlCharacters(r *run) {
 }
 
 // oddTypes lets good answers have numbers, lists and nulls for strings. An
-// error is right, and so is a credential that does without.
+// error is right, and so is a credential without them.
 func oddTypes(r *run) {
 	for _, odd := range []any{nil, 17, true, []any{"a"}, map[string]any{"a": 1}, ""} {
 		r.alterations(func(string) any { return odd }, func(cred core.Credential, err error) {
 			if err == nil {
-				r.sound("with other types in the answer, the credential's ", cred.Attach)
+				r.checkAttachment("with other types in the answer, the credential's ", cred.Attach)
 			}
 		})
 	}
 }
 
 const (
-	// tooMuch is what the endless answer has at the most.
-	tooMuch = 24 << 20
-	// enough is more than a provider should read, with room for what the
+	// endlessSize is the size of the endless answer in bytes.
+	endlessSize = 24 << 20
+	// maxRead is more than a provider should read, with room for what the
 	// system's buffers take.
-	enough = 16 << 20
+	maxRead = 16 << 20
 )
 
 // endless answers without an end.
 func endless(r *run) {
 	var sent atomic.Int64
 	chunk := bytes.Repeat([]byte("a"), 64<<10)
-	st := r.stage(func(w http.ResponseWriter, _ *http.Request) {
+	st := r.serve(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"access_token": "`)
-		for sent.Load() < tooMuch {
+		for sent.Load() < endlessSize {
 			n, err := w.Write(chunk)
 			sent.Add(int64(n))
 			if err != nil {
@@ -186,7 +185,7 @@ func endless(r *run) {
 	}
 	cred, _, err := r.ask(r.ctx, p, core.Request{})
 	r.judge(misbehaviour{"an answer without an end", nil, unusable}, cred, err)
-	if n := sent.Load(); n > enough {
-		r.errorf("an answer without an end: the provider has read more than %d MiB", enough>>20)
+	if n := sent.Load(); n > maxRead {
+		r.errorf("an answer without an end: the provider has read more than %d MiB", maxRead>>20)
 	}
 }

@@ -52,10 +52,10 @@ func (r *run) watched(ui core.UI) core.UI {
 	}
 	if ui.ShowDevicePrompt != nil {
 		out.ShowDevicePrompt = func(ctx context.Context, v core.DevicePrompt) error {
-			note("Visit", v.VerificationURI)
-			note("Visit's code", v.UserCode)
+			note("ShowDevicePrompt", v.VerificationURI)
+			note("ShowDevicePrompt's code", v.UserCode)
 			if v.VerificationURIComplete != "" {
-				note("Visit", v.VerificationURIComplete)
+				note("ShowDevicePrompt", v.VerificationURIComplete)
 			}
 			return ui.ShowDevicePrompt(ctx, v)
 		}
@@ -63,7 +63,7 @@ func (r *run) watched(ui core.UI) core.UI {
 	return out
 }
 
-// absentUI is of a program that shows what it is given to nobody.
+// absentUI shows nothing to anybody, and gets no answer.
 var absentUI = core.UI{
 	Show:             func(context.Context, string) error { return nil },
 	Open:             func(context.Context, string) error { return nil },
@@ -74,7 +74,7 @@ var absentUI = core.UI{
 	},
 }
 
-// unwillingUI is of a person who says no to the program.
+// unwillingUI is of a person who refuses.
 var unwillingUI = core.UI{
 	Show:             func(context.Context, string) error { return errUnwilling },
 	Open:             func(context.Context, string) error { return errUnwilling },
@@ -86,46 +86,46 @@ var unwillingUI = core.UI{
 
 var errUnwilling = core.Errorf(core.CodeDenied, "the person does not want to")
 
-// signIn opens a provider that can sign a person in, and does it. False: it
-// cannot, which has been said.
+// signIn opens a provider and calls SignIn. If the provider cannot sign a person in, it
+// skips the check and returns false.
 func (r *run) signIn(ctx context.Context, ui func(Server) core.UI) (
 	core.Provider, core.Credential, time.Duration, error, bool,
 ) {
-	p := r.open(r.stage(nil).server())
+	p := r.open(r.serve(nil).server())
 	if p == nil {
 		return nil, core.Credential{}, 0, nil, false
 	}
 	in, ok := p.(core.InteractiveProvider)
 	if !ok {
-		r.skipped = "the provider is no core.SignIn"
+		r.skipped = "the provider is not a core.InteractiveProvider"
 		return nil, core.Credential{}, 0, nil, false
 	}
 	var c, cred core.Credential
-	person := ui(r.at)
+	person := ui(r.server)
 	late, err := r.call(ctx, func(ctx context.Context) (err error) {
 		c, err = in.SignIn(ctx, core.Request{Inputs: r.Inputs}, person)
 		return err
 	})
-	if absent(err) {
+	if isUnsupported(err) {
 		r.skipped = "SignIn is not supported"
 		return nil, cred, 0, nil, false
 	}
 	if err == nil {
 		cred = c
-		r.learn(cred)
+		r.addCredentialSecrets(cred)
 	}
 	return p, cred, late, err, true
 }
 
-// nobody offers a user interface that can do nothing.
-func nobody(r *run) {
-	ctx, cancel := context.WithTimeout(r.ctx, settle)
+// signInWithoutUI gives SignIn a UI without functions.
+func signInWithoutUI(r *run) {
+	ctx, cancel := context.WithTimeout(r.ctx, settleTime)
 	defer cancel()
 	_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return core.UI{} })
 	switch {
 	case !ok:
-	case errors.Is(err, errStuck) || late > prompt:
-		r.errorf("SignIn was not back %v after the end of its context", prompt)
+	case errors.Is(err, errStuck) || late > maxDelay:
+		r.errorf("SignIn was not back %v after the end of its context", maxDelay)
 	case ctx.Err() != nil:
 		r.errorf("SignIn with nobody to ask waited until the end of its context")
 	case err != nil && core.CodeOf(err) != core.CodeInteractive:
@@ -134,21 +134,23 @@ func nobody(r *run) {
 	}
 }
 
-// absentPerson offers parts of a user interface, behind which nobody is.
-func absentPerson(r *run) {
+// signInUnanswered gives SignIn parts of a UI that no person answers.
+func signInUnanswered(r *run) {
 	for part, ui := range map[string]core.UI{
 		"all of it": absentUI, "Show": {Show: absentUI.Show}, "Ask": {Ask: absentUI.Ask},
-		"Open": {Open: absentUI.Open}, "Visit": {ShowDevicePrompt: absentUI.ShowDevicePrompt},
+		"Open":             {Open: absentUI.Open},
+		"ShowDevicePrompt": {ShowDevicePrompt: absentUI.ShowDevicePrompt},
 	} {
-		ctx, cancel := context.WithTimeout(r.ctx, 3*short)
+		ctx, cancel := context.WithTimeout(r.ctx, 3*shortTimeout)
 		_, _, late, err, ok := r.signIn(ctx, func(Server) core.UI { return r.watched(ui) })
 		cancel()
 		if !ok {
 			return
 		}
 		switch {
-		case errors.Is(err, errStuck) || late > prompt:
-			r.errorf("SignIn with a UI of %s: it was not back %v after the end of its context", part, prompt)
+		case errors.Is(err, errStuck) || late > maxDelay:
+			r.errorf("SignIn with a UI of %s: it was not back %v after the end of its context",
+				part, maxDelay)
 		case late > 0 && err != nil && !errors.Is(err, context.DeadlineExceeded):
 			r.errorf("SignIn with a UI of %s: the error does not wrap %q: %w", part,
 				context.DeadlineExceeded, err)
@@ -162,7 +164,7 @@ func absentPerson(r *run) {
 		r.errorf("after SignIn, goroutines are left:\n%s", strings.Join(left, "\n"))
 	}
 	for _, address := range r.listeners() {
-		if !eventually(func() bool { return !answers(address) }) {
+		if !eventually(func() bool { return !accepts(address) }) {
 			r.errorf("after SignIn, the listener for the person's browser is left")
 		}
 	}
@@ -170,8 +172,8 @@ func absentPerson(r *run) {
 
 var loopback = regexp.MustCompile(`(?:127\.0\.0\.1|\[::1\]|localhost):\d{2,5}`)
 
-// listeners returns the loopback addresses that this check's texts name, the
-// kit's own apart: those that a browser is sent back to.
+// listeners returns the loopback addresses that this check's texts name, except the
+// kit's own: those that a browser is redirected to.
 func (r *run) listeners() (list []string) {
 	r.kit.mu.Lock()
 	defer r.kit.mu.Unlock()
@@ -181,7 +183,7 @@ func (r *run) listeners() (list []string) {
 			continue
 		}
 		for _, address := range loopback.FindAllString(text, -1) {
-			if !slices.Contains(r.own, address) && !slices.Contains(list, address) {
+			if !slices.Contains(r.addresses, address) && !slices.Contains(list, address) {
 				list = append(list, address)
 			}
 		}
@@ -189,16 +191,17 @@ func (r *run) listeners() (list []string) {
 	return list
 }
 
-func answers(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, settle)
+// accepts reports whether a listener accepts connections at address.
+func accepts(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, settleTime)
 	if err == nil {
 		_ = conn.Close()
 	}
 	return err == nil
 }
 
-// refusing has a person say no, to the program and at the server.
-func refusing(r *run) {
+// signInRefused has a person refuse, to the program and at the server.
+func signInRefused(r *run) {
 	people := map[string]func(Server) core.UI{"to the program": func(Server) core.UI {
 		return r.watched(unwillingUI)
 	}}
@@ -206,26 +209,26 @@ func refusing(r *run) {
 		people["at the server"] = func(s Server) core.UI { return *r.person(s, false) }
 	}
 	for where, ui := range people {
-		ctx, cancel := context.WithTimeout(r.ctx, 2*settle)
+		ctx, cancel := context.WithTimeout(r.ctx, 2*settleTime)
 		_, _, late, err, ok := r.signIn(ctx, ui)
 		cancel()
 		switch {
 		case !ok:
 			return
 		case errors.Is(err, errStuck) || late > 0:
-			r.errorf("a person who says no %s: SignIn goes on waiting", where)
+			r.errorf("a person who refuses %s: SignIn continues to wait", where)
 		case where == "at the server" && err == nil:
-			r.errorf("a person who says no %s: SignIn returned a credential", where)
+			r.errorf("a person who refuses %s: SignIn returned a credential", where)
 		case err != nil && core.CodeOf(err) != core.CodeDenied &&
 			(where == "at the server" || core.CodeOf(err) != core.CodeInteractive):
-			r.errorf("a person who says no %s: the error's code is %q, want %q: %w", where,
+			r.errorf("a person who refuses %s: the error's code is %q, want %q: %w", where,
 				core.CodeOf(err), core.CodeDenied, err)
 		}
 	}
 }
 
-// willing has a person sign in.
-func willing(r *run) {
+// signInWilling has a person sign in.
+func signInWilling(r *run) {
 	if r.Person == nil {
 		r.skipped = "the fixture has no Person"
 		return
@@ -241,10 +244,10 @@ func willing(r *run) {
 	if isEmpty(cred.Attach) && !r.authorizes(p, cred) {
 		r.errorf("the credential of a sign-in attaches nothing to requests")
 	}
-	r.sound("the credential of a sign-in: its ", cred.Attach)
-	back, same := copied(cred)
+	r.checkAttachment("the credential of a sign-in: its ", cred.Attach)
+	back, same := copyCredential(cred)
 	if !same {
-		r.errorf("the credential of a sign-in is another one after it was copied as plain data")
+		r.errorf("the credential of a sign-in is different after it was copied as plain data")
 	}
 	_, err = r.call(r.ctx, func(ctx context.Context) error {
 		_, err := p.Authenticate(ctx, core.Request{Reason: core.ReasonExpiring, Previous: back,
@@ -257,30 +260,30 @@ func willing(r *run) {
 	}
 }
 
-// shownTexts looks at everything that a person was shown.
-func shownTexts(r *run) {
+// checkShown checks every text that a person was shown.
+func checkShown(r *run) {
 	r.kit.mu.Lock()
 	shown := slices.Clone(r.kit.shown)
 	r.kit.mu.Unlock()
 	if len(shown) == 0 {
 		r.skipped = "no person was shown anything"
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, s := range shown {
 		problem := ""
 		switch u, err := url.Parse(s.text); {
 		case strings.ContainsFunc(s.text, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }):
 			problem = "has control characters"
-		case (s.how == "Open" || s.how == "Visit") && (err != nil || u.Host == "" ||
+		case (s.how == "Open" || s.how == "ShowDevicePrompt") && (err != nil || u.Host == "" ||
 			u.Scheme != "https" && u.Scheme != "http"):
-			problem = "is no web page"
+			problem = "is not the URL of a web page"
 		}
 		unescaped, _ := url.QueryUnescape(s.text)
 		if what := r.leak(s.text + "\n" + unescaped); what != "" {
 			problem = "shows " + what
 		}
-		if key := s.how + problem; problem != "" && !told[key] {
-			told[key] = true
+		if key := s.how + problem; problem != "" && !reported[key] {
+			reported[key] = true
 			r.errorf("%s", fmt.Sprintf("what %s was given in %s %s", s.how, s.check, problem))
 		}
 	}

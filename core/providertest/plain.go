@@ -10,28 +10,29 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// plainCredential is a credential as it crosses a process boundary.
+// plainCredential is a credential as it is sent to another process.
 type plainCredential struct {
-	Header, Query, Cookie map[string]string
-	Cert, Roots, Renewal  string
-	Expiry, RenewAfter    time.Time
-	Origins               []string
-	Subject               string
-	Attributes            map[string]string
-	Learn                 []string
-	Digests               []crypto.Hash
-	RawBody               int64
+	Header, Query, Cookie     map[string]string
+	Cert, Roots, RefreshState string
+	Expiry, RenewAfter        time.Time
+	Origins                   []string
+	Subject                   string
+	Attributes                map[string]string
+	RememberHeaders           []string
+	Digests                   []crypto.Hash
+	RawBody                   int64
 }
 
 // toPlain reveals c.
 func toPlain(c core.Credential) plainCredential {
 	p := plainCredential{
-		Header: texts(c.Attach.Header), Query: texts(c.Attach.Query), Cookie: texts(c.Attach.Cookie),
-		Cert: c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, Renewal: c.RefreshState.Reveal(),
+		Header: revealAll(c.Attach.Header), Query: revealAll(c.Attach.Query),
+		Cookie: revealAll(c.Attach.Cookie),
+		Cert:   c.Attach.Cert.Reveal(), Roots: c.Attach.Roots, RefreshState: c.RefreshState.Reveal(),
 		Expiry: plainTime(c.Expiry), RenewAfter: plainTime(c.RenewAfter),
 		Origins: append([]string(nil), c.Origins...), Subject: c.Subject,
-		Attributes: maps.Clone(c.Attributes),
-		Learn:      append([]string(nil), c.Attach.RememberHeaders...),
+		Attributes:      maps.Clone(c.Attributes),
+		RememberHeaders: append([]string(nil), c.Attach.RememberHeaders...),
 	}
 	if c.Body != nil {
 		p.Digests, p.RawBody = append([]crypto.Hash(nil), c.Body.Digests...), c.Body.Raw
@@ -50,10 +51,10 @@ func plainTime(t time.Time) time.Time {
 func (p plainCredential) credential() core.Credential {
 	c := core.Credential{
 		Attach: core.Attachment{
-			Header: secrets(p.Header), Query: secrets(p.Query), Cookie: secrets(p.Cookie),
-			Cert: core.NewSecret(p.Cert), Roots: p.Roots, RememberHeaders: p.Learn,
+			Header: secretAll(p.Header), Query: secretAll(p.Query), Cookie: secretAll(p.Cookie),
+			Cert: core.NewSecret(p.Cert), Roots: p.Roots, RememberHeaders: p.RememberHeaders,
 		},
-		RefreshState: core.NewSecret(p.Renewal), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
+		RefreshState: core.NewSecret(p.RefreshState), Expiry: p.Expiry, RenewAfter: p.RenewAfter,
 		Origins: p.Origins, Subject: p.Subject, Attributes: p.Attributes,
 	}
 	if len(p.Digests) > 0 || p.RawBody != 0 {
@@ -62,9 +63,9 @@ func (p plainCredential) credential() core.Credential {
 	return c
 }
 
-// copied returns c after a trip through bytes: nothing in it is the
-// provider's own any more.
-func copied(c core.Credential) (core.Credential, bool) {
+// copyCredential returns c encoded and decoded, so that it shares no memory with the
+// provider's, and whether the copy is equal.
+func copyCredential(c core.Credential) (core.Credential, bool) {
 	plain := toPlain(c)
 	text, err := json.Marshal(plain)
 	if err != nil {
@@ -77,7 +78,7 @@ func copied(c core.Credential) (core.Credential, bool) {
 	return back.credential(), reflect.DeepEqual(plain, back)
 }
 
-func texts(m map[string]core.Secret) map[string]string {
+func revealAll(m map[string]core.Secret) map[string]string {
 	if m == nil {
 		return nil
 	}
@@ -88,7 +89,7 @@ func texts(m map[string]core.Secret) map[string]string {
 	return out
 }
 
-func secrets(m map[string]string) map[string]core.Secret {
+func secretAll(m map[string]string) map[string]core.Secret {
 	if m == nil {
 		return nil
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// previous asks for a credential in the place of an earlier one, for each
-// reason, and checks that the earlier one is left alone.
+// previous asks for a credential in the place of an earlier one, and checks that the
+// earlier one is not written to.
 func previous(reason core.Reason, challenges ...string) func(*run) {
 	return func(r *run) {
-		_, p, cred, ok := r.good()
+		_, p, cred, ok := r.obtain()
 		if !ok {
 			return
 		}
@@ -27,7 +27,7 @@ func previous(reason core.Reason, challenges ...string) func(*run) {
 			if !reflect.DeepEqual(before, toPlain(cred)) {
 				r.errorf("Authenticate has written to Request.Previous")
 			}
-			r.sound("the next credential's ", next.Attach)
+			r.checkAttachment("the next credential's ", next.Attach)
 			cred = next
 		}
 	}
@@ -36,7 +36,7 @@ func previous(reason core.Reason, challenges ...string) func(*run) {
 // previousAbsent gives no Previous where one is usual, and one that the
 // provider has never seen.
 func previousAbsent(r *run) {
-	_, p, _, ok := r.good()
+	_, p, _, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -54,11 +54,11 @@ func previousAbsent(r *run) {
 // previousElsewhere lets a second provider renew what a first one obtained,
 // as after the restart of a plugin.
 func previousElsewhere(r *run) {
-	st, _, cred, ok := r.good()
+	st, _, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
-	back, _ := copied(cred)
+	back, _ := copyCredential(cred)
 	other := r.open(st.server())
 	if other == nil {
 		return
@@ -71,18 +71,18 @@ func previousElsewhere(r *run) {
 	}
 }
 
-// previousStored lets a second session, of a newly opened provider, take up
-// what a first one has kept in a store, and renew it.
+// previousStored lets a second session, of a newly opened provider, take the credential
+// that a first one saved in a store, and renew it.
 func previousStored(r *run) {
-	st := r.stage(nil)
-	store := &shelf{values: map[string]core.Secret{}}
+	st := r.serve(nil)
+	store := &memoryStore{values: map[string]core.Secret{}}
 	for _, which := range []string{"a", "another"} {
 		p := r.open(st.server())
 		if p == nil {
 			return
 		}
-		s := core.New("providertest", p, &core.Options{Store: store, Timeout: limit,
-			UI: r.person(r.at, true), Inputs: r.inputSessions()})
+		s := core.New("providertest", p, &core.Options{Store: store, Timeout: callTimeout,
+			UI: r.person(r.server, true), Inputs: r.inputSessions()})
 		_, err := r.call(r.ctx, s.Init)
 		if err != nil {
 			r.errorf("Init of %s session with a store: %w", which, err)

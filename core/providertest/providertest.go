@@ -17,12 +17,11 @@
 // The kit plays the provider's server on the loopback: first as the fixture
 // says, then refusing, hanging, resetting connections, redirecting and
 // answering nonsense. It plants a secret in the settings and looks for it in
-// every error, log line and printed value. It knows the provider through its
-// factory and a session only, so the provider may live in another process.
+// every error, log line and printed value. It uses the provider through its factory
+// and a session only, so that the provider may be in another process.
 //
-// It does not check that a provider speaks its protocol well: what the server
-// must receive is the matter of the provider's own tests, or of a Good that is
-// strict. A run takes about a second.
+// It does not check that a provider implements its protocol correctly: the provider's own
+// tests check what the server receives, or a strict Good does. A run takes about a second.
 //
 // Start reading at the list in checks.go.
 package providertest
@@ -41,24 +40,24 @@ import (
 type Fixture struct {
 	// Factory makes the provider.
 	Factory core.Factory
-	// Environment is what the factory is given. Empty is good for a factory
-	// that knows no environments of its own.
+	// Environment is what the factory is given. Empty: none, for a factory
+	// without environments.
 	Environment core.Environment
 	// Settings returns good settings, with s.Secret in the place of the
 	// provider's secret and, if the provider has a server, s.URL or s.TLSURL
 	// as its address.
 	Settings func(s Server) map[string]any
-	// Good is how the provider's server behaves when all is well. Nil: the
-	// provider has no server, and the checks that need one do not apply.
+	// Good is the provider's server when it works. Nil: the provider has no server,
+	// and the checks that need one are skipped.
 	Good http.Handler
 	// Endpoint is the path at which the kit lets the server misbehave, such
 	// as "/token"; other paths stay good. Empty: all paths misbehave.
 	Endpoint string
-	// Person returns how a person acts whom the provider asks to sign in: a UI
-	// whose functions open the page that they are given, or enter a code, at
-	// the server. One who is not willing refuses there. It is called for each
+	// Person returns a UI that acts as a person who is asked to sign in: its
+	// functions open the page that they are given at the server, or enter a code
+	// there. If willing is false, the person refuses there. It is called for each
 	// sign-in. With it, what Authenticate answers with Interactive is obtained
-	// by SignIn, as a session does. Nil: nobody is there.
+	// by SignIn, as a session does. Nil: there is no person.
 	Person func(s Server, willing bool) core.UI
 	// Inputs are what every Request brings in its Inputs. Nil: nothing.
 	Inputs map[string]core.Credential
@@ -92,15 +91,14 @@ type Result struct {
 	Err     error  // how the promise is broken; nil: it is kept, or Skipped
 }
 
-// Check makes all checks, one after the other, and returns their results in
-// the order of the list. When ctx ends, the checks that are left fail with its
-// error. Runs at the same time wait for each other, as they watch the log of
-// the process.
+// Check runs all checks, one after the other, and returns their results in the order of
+// the list. When ctx ends, the remaining checks fail with its error. It is safe for
+// concurrent use: one run waits for another, as each reads the log of the process.
 func Check(ctx context.Context, f Fixture) []Result {
 	return newKit(f, f.Factory).runAll(ctx, nil)
 }
 
-// Run makes all checks and reports each as a subtest of t.
+// Run runs all checks and reports each as a subtest of t.
 func Run(t *testing.T, f Fixture) {
 	t.Helper()
 	for _, r := range Check(t.Context(), f) {

@@ -34,34 +34,36 @@ func withBody(out core.Outgoing, needs *core.BodyNeeds, body []byte) core.Outgoi
 	return out
 }
 
-// fixed is a provider of one credential that attaches it to every request.
-type fixed struct{ cred core.Credential }
+// fixedProvider is a provider of one credential that attaches it to every request.
+type fixedProvider struct{ cred core.Credential }
 
-func (f fixed) Authenticate(context.Context, core.Request) (core.Credential, error) {
+func (f fixedProvider) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	return f.cred, nil
 }
 
-func (f fixed) Authorize(context.Context, core.Credential, core.Outgoing) (core.Attachment, error) {
+func (f fixedProvider) Authorize(
+	context.Context, core.Credential, core.Outgoing,
+) (core.Attachment, error) {
 	return f.cred.Attach, nil
 }
 
-// bodyNeeds gives what a credential asks for to a session.
+// bodyNeeds gives the provider's Credential.Body to a session, which checks it.
 func bodyNeeds(r *run) {
-	_, _, cred, ok := r.good()
+	_, _, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
 	c := core.Credential{Body: cred.Body}
 	c.Attach.Header = map[string]core.Secret{"X-Providertest": core.NewSecret("1")}
-	s := core.New("providertest", fixed{c}, nil)
+	s := core.New("providertest", fixedProvider{c}, nil)
 	if err := s.Init(r.ctx); err != nil {
 		r.errorf("a session refuses Credential.Body: %w", err)
 	}
 	_ = s.Close(r.ctx)
 }
 
-// bodies gives Authorize what a session tells of bodies.
-func bodies(r *run) {
+// authorizeBodies gives Authorize bodies as a session does.
+func authorizeBodies(r *run) {
 	a, cred, ok := r.authorizer()
 	if !ok {
 		return
@@ -100,7 +102,7 @@ func bodies(r *run) {
 		case err != nil && c.must:
 			r.errorf("Authorize of a request %s: %w", c.what, err)
 		case err == nil:
-			r.sound("the attachment of a request "+c.what+": ", got)
+			r.checkAttachment("the attachment of a request "+c.what+": ", got)
 		}
 		if !reflect.DeepEqual(body, c.out.Body) || !reflect.DeepEqual(digests, c.out.Digests) {
 			r.errorf("Authorize of a request %s has written to Outgoing.Body or Outgoing.Digests", c.what)
@@ -111,51 +113,53 @@ func bodies(r *run) {
 // maxRounds is how often a session authorizes one request.
 const maxRounds = 3
 
-// rounds authorizes one request as often as a session does.
-func rounds(r *run) {
+// authorizeRounds authorizes one request as often as a session does.
+func authorizeRounds(r *run) {
 	a, cred, ok := r.authorizer()
 	if !ok {
 		return
 	}
-	var known http.Header
+	var remembered http.Header
 	for range maxRounds {
-		got, err := r.attach(a, cred, outgoing(cred, known.Clone()))
+		got, err := r.attach(a, cred, outgoing(cred, remembered.Clone()))
 		if err != nil {
-			r.errorf("Authorize that has learned %d headers: %w", len(known), err)
+			r.errorf("Authorize with %d remembered headers: %w", len(remembered), err)
 			return
 		}
 		if !isEmpty(got) {
 			return
 		}
-		if !r.answers(got.RememberHeaders, &known) {
+		if !r.rememberAnswer(got.RememberHeaders, &remembered) {
 			return
 		}
 	}
 	r.errorf("Authorize attaches nothing in %d rounds", maxRounds)
 }
 
-// answers adds to known what the API says to a request that carried nothing. False:
-// it says nothing new, so that no session sends the request again.
-func (r *run) answers(names []string, known *http.Header) bool {
-	news := false
+// rememberAnswer adds to remembered the headers of the API's answer to a request without
+// a credential. It returns false if none of them is new, so that a session does not send
+// the request again.
+func (r *run) rememberAnswer(names []string, remembered *http.Header) bool {
+	changed := false
 	for _, name := range names {
 		name = http.CanonicalHeaderKey(name)
 		values := r.Remembered[name]
-		if len(values) == 0 || slices.Equal(values, (*known)[name]) {
+		if len(values) == 0 || slices.Equal(values, (*remembered)[name]) {
 			continue
 		}
-		if *known == nil {
-			*known = http.Header{}
+		if *remembered == nil {
+			*remembered = http.Header{}
 		}
-		(*known)[name], news = slices.Clone(values), true
+		(*remembered)[name], changed = slices.Clone(values), true
 	}
 	switch {
 	case len(names) == 0:
-		r.errorf("Authorize attaches nothing and names nothing in Learn")
-	case !news && len(*known) == 0:
-		r.errorf("Authorize attaches nothing, and Fixture.Remembered has none of the headers in RememberHeaders")
-	case !news:
+		r.errorf("Authorize attaches nothing and names nothing in RememberHeaders")
+	case !changed && len(*remembered) == 0:
+		r.errorf("Authorize attaches nothing, and Fixture.Remembered has none of the headers in " +
+			"RememberHeaders")
+	case !changed:
 		r.errorf("Authorize attaches nothing, and asks for a round that brings nothing new")
 	}
-	return news
+	return changed
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// run is one check being made. Its methods are for the goroutine of the check,
+// run is one run of a check. Its methods are for the goroutine of the check,
 // errorf and the calls into the provider for any.
 type run struct {
 	*kit
 	check
-	ctx     context.Context
-	at      Server   // that the last provider was opened for
-	own     []string // host and port of all that were
-	skipped string
-	cleanup []func()
+	ctx       context.Context
+	server    Server   // that the last provider was opened for
+	addresses []string // host and port of all that were
+	skipped   string
+	cleanup   []func()
 
 	mu   sync.Mutex // guards errs
 	errs []error
@@ -59,14 +59,14 @@ func (r *run) failed() bool {
 	return len(r.errs) > 0
 }
 
-// errStuck is the outcome of a call that did not come back.
-var errStuck = errors.New("the call is still not back")
+// errStuck is the error of a call that did not return.
+var errStuck = errors.New("the call has not returned")
 
 // call runs fn, which calls into the provider, on a goroutine that carries
-// this check's label, and waits until prompt after the end of ctx at most. It
+// this check's label, and waits at most maxDelay after the end of ctx. It
 // turns a panic into an error and notes errors for the checks of their text.
 func (r *run) call(ctx context.Context, fn func(context.Context) error) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go pprof.Do(ctx, pprof.Labels("providertest", r.label()), func(ctx context.Context) {
@@ -86,7 +86,7 @@ func (r *run) call(ctx context.Context, fn func(context.Context) error) (time.Du
 	case <-ctx.Done():
 		ended = time.Now()
 	}
-	late := time.NewTimer(prompt + prompt/10)
+	late := time.NewTimer(maxDelay + maxDelay/10)
 	defer late.Stop()
 	select {
 	case err := <-done:
@@ -99,23 +99,23 @@ func (r *run) call(ctx context.Context, fn func(context.Context) error) (time.Du
 
 func (r *run) label() string { return r.id + " " + r.name }
 
-// note keeps an error for the checks that look at the text of all errors.
+// note records an error for the checks of the text of all errors.
 func (r *run) note(err error) {
 	if err == nil {
 		return
 	}
 	r.kit.mu.Lock()
 	defer r.kit.mu.Unlock()
-	r.kit.errs = append(r.kit.errs, seenError{r.name, err})
+	r.kit.errs = append(r.kit.errs, returnedError{r.name, err})
 }
 
 // open makes a provider for a server; nil after reporting an error.
 func (r *run) open(s Server) core.Provider {
 	var p core.Provider
-	r.at = s
+	r.server = s
 	for _, at := range []string{s.URL, s.TLSURL} {
 		if _, host, ok := strings.Cut(at, "://"); ok {
-			r.own = append(r.own, host)
+			r.addresses = append(r.addresses, host)
 		}
 	}
 	_, err := r.call(r.ctx, func(ctx context.Context) (err error) {
@@ -132,35 +132,36 @@ func (r *run) open(s Server) core.Provider {
 	return p
 }
 
-// ask obtains a credential in the way of a session, from a person if it takes
-// one and the fixture has one, and notes what it returns. The duration is how
-// long after the end of ctx the call came back, zero if before.
+// ask obtains a credential as a session does, from a person if it needs one and the
+// fixture has one, and adds what it holds to the secrets. The duration is how
+// long after the end of ctx the call returned, zero if before.
 func (r *run) ask(ctx context.Context, p core.Provider, req core.Request) (
 	cred core.Credential, late time.Duration, err error,
 ) {
-	var c core.Credential // the call's own, in case it never comes back
+	var c core.Credential // separate from cred, as the call may never return
 	if req.Inputs == nil {
 		req.Inputs = r.Inputs
 	}
-	ui := r.person(r.at, true)
+	ui := r.person(r.server, true)
 	late, err = r.call(ctx, func(ctx context.Context) (err error) {
 		c, err = p.Authenticate(ctx, req)
-		if in, ok := p.(core.InteractiveProvider); ok && ui != nil && core.CodeOf(err) == core.CodeInteractive {
+		in, ok := p.(core.InteractiveProvider)
+		if ok && ui != nil && core.CodeOf(err) == core.CodeInteractive {
 			c, err = in.SignIn(ctx, req, *ui)
 		}
 		return err
 	})
 	if err == nil {
 		cred = c
-		r.learn(cred)
+		r.addCredentialSecrets(cred)
 	}
 	return cred, late, err
 }
 
-// good makes a good server and a provider for it, and obtains a credential.
-// False after reporting an error.
-func (r *run) good() (*stage, core.Provider, core.Credential, bool) {
-	st := r.stage(nil)
+// obtain makes a good server and a provider for it, and obtains a credential. It returns
+// false after reporting an error.
+func (r *run) obtain() (*testServer, core.Provider, core.Credential, bool) {
+	st := r.serve(nil)
 	p := r.open(st.server())
 	if p == nil {
 		return nil, nil, core.Credential{}, false

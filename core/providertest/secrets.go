@@ -18,7 +18,7 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// secret is a text that must not be shown, in the forms that it may take.
+// secret is a text that must not be shown, in all its encodings.
 type secret struct {
 	what  string // for reports; never the text itself
 	forms []string
@@ -62,8 +62,8 @@ func marshalled(text string) string {
 	return string(quoted)
 }
 
-// learn adds what a credential holds to the secrets.
-func (k *kit) learn(c core.Credential) {
+// addCredentialSecrets adds the values of a credential to the secrets.
+func (k *kit) addCredentialSecrets(c core.Credential) {
 	public := k.publicSettings()
 	add := func(what, text string) {
 		if !slices.Contains(public, text) && c.Subject != text {
@@ -82,7 +82,7 @@ func (k *kit) learn(c core.Credential) {
 			add(fmt.Sprintf("the credential's %s %q", part.what, name), text)
 		}
 	}
-	add("the credential's Renewal", c.RefreshState.Reveal())
+	add("the credential's RefreshState", c.RefreshState.Reveal())
 	rest := []byte(c.Attach.Cert.Reveal())
 	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -109,7 +109,7 @@ func (k *kit) publicSettings() []string {
 	return texts
 }
 
-// leak says which secret is in text, in the words of a report; "" for none.
+// leak returns which secret is in text, for a report, or "".
 func (k *kit) leak(text string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,8 +125,8 @@ func (k *kit) leak(text string) string {
 
 // leakIn looks for secrets in v under every way of showing it.
 func (k *kit) leakIn(v any) (how, what string) {
-	for _, show := range shows {
-		if text, ok := attempt(show.show, v); ok {
+	for _, show := range formats {
+		if text, ok := tryFormat(show.show, v); ok {
 			if what := k.leak(text); what != "" {
 				return show.how, what
 			}
@@ -135,13 +135,13 @@ func (k *kit) leakIn(v any) (how, what string) {
 	return "", ""
 }
 
-// attempt keeps a String method that panics from ending the check.
-func attempt(show func(any) string, v any) (text string, ok bool) {
+// tryFormat returns false if the format panics, as a String method may.
+func tryFormat(show func(any) string, v any) (text string, ok bool) {
 	defer func() { ok = recover() == nil }()
 	return show(v), true
 }
 
-var shows = []struct {
+var formats = []struct {
 	how  string
 	show func(any) string
 }{
@@ -185,31 +185,31 @@ func eachError(err error, fn func(error)) {
 	}
 }
 
-// seen returns the errors of all checks so far.
-func (k *kit) seen() []seenError {
+// returnedErrors returns the errors of all checks so far.
+func (k *kit) returnedErrors() []returnedError {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Clone(k.errs)
 }
 
-// secretsInErrors looks at every error that the provider has returned, and
-// below each at what it wraps.
+// secretsInErrors looks for secrets in every error that the provider has returned, and in
+// the errors that it wraps.
 func secretsInErrors(r *run) {
-	told := map[string]bool{}
-	for _, seen := range r.seen() {
+	reported := map[string]bool{}
+	for _, seen := range r.returnedErrors() {
 		eachError(seen.err, func(err error) {
 			how, what := r.leakIn(err)
-			if key := seen.check + how + what; what != "" && !told[key] {
-				told[key] = true
+			if key := seen.check + how + what; what != "" && !reported[key] {
+				reported[key] = true
 				r.errorf("an error of %s shows %s (%T as %s)", seen.check, what, err, how)
 			}
 		})
 	}
 }
 
-// secretsInValues prints what a program may print.
+// secretsInValues looks for secrets in what a program may print.
 func secretsInValues(r *run) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return
 	}
@@ -237,7 +237,7 @@ func secretsInValues(r *run) {
 	}
 }
 
-// secretsInLog looks at what the process logged while the checks ran.
+// secretsInLog looks for secrets in what the process logged during the checks.
 func secretsInLog(r *run) {
 	if what := r.leak(r.logs.String()); what != "" {
 		r.errorf("the process's log shows %s", what)
@@ -248,10 +248,10 @@ func secretsInLog(r *run) {
 // proper answer.
 const bodyMark = "providertest-body-of-an-answer"
 
-// errorText looks at the form of every error.
+// errorText checks the form of every error.
 func errorText(r *run) {
-	told := map[string]bool{}
-	for _, seen := range r.seen() {
+	reported := map[string]bool{}
+	for _, seen := range r.returnedErrors() {
 		text := seen.err.Error()
 		problem := ""
 		switch {
@@ -264,8 +264,8 @@ func errorText(r *run) {
 		case text == "" || errors.Is(seen.err, core.Code(0)):
 			problem = "no text or no code"
 		}
-		if problem != "" && !told[seen.check+problem] {
-			told[seen.check+problem] = true
+		if problem != "" && !reported[seen.check+problem] {
+			reported[seen.check+problem] = true
 			r.errorf("an error of %s has %s", seen.check, problem)
 		}
 	}

@@ -19,12 +19,12 @@ import (
 	"time"
 )
 
-// stage is the server that the kit plays for one check, over HTTP and HTTPS.
-type stage struct {
+// testServer is the server that the kit plays for one check, over HTTP and HTTPS.
+type testServer struct {
 	good     http.Handler
 	endpoint string
 	bad      atomic.Pointer[http.Handler] // nil: good
-	stop     chan struct{}                // closed at the end, so that no handler hangs on
+	stop     chan struct{}                // closed at the end, so that no handler remains
 	canary   string
 	plain    *listener
 	secure   *listener
@@ -41,10 +41,10 @@ type listener struct {
 	opened int
 }
 
-// stage starts a server that misbehaves as bad says, nil for not at all. It
-// ends with the check.
-func (r *run) stage(bad http.HandlerFunc) *stage {
-	st := &stage{good: r.Good, endpoint: r.Endpoint, canary: r.canary, stop: make(chan struct{}),
+// serve starts a server that answers as bad does; nil: as the fixture's Good. It ends with
+// the check.
+func (r *run) serve(bad http.HandlerFunc) *testServer {
+	st := &testServer{good: r.Good, endpoint: r.Endpoint, canary: r.canary, stop: make(chan struct{}),
 		began: make(chan struct{}, 1)}
 	if st.good == nil {
 		st.good = http.NotFoundHandler()
@@ -56,7 +56,7 @@ func (r *run) stage(bad http.HandlerFunc) *stage {
 	return st
 }
 
-func (st *stage) misbehave(bad http.HandlerFunc) {
+func (st *testServer) misbehave(bad http.HandlerFunc) {
 	if bad == nil {
 		st.bad.Store(nil)
 		return
@@ -65,12 +65,12 @@ func (st *stage) misbehave(bad http.HandlerFunc) {
 	st.bad.Store(&h)
 }
 
-func (st *stage) server() Server {
+func (st *testServer) server() Server {
 	return Server{URL: st.plain.url, TLSURL: st.secure.url, CA: serverCA(), Secret: st.canary}
 }
 
 // ServeHTTP implements http.Handler.
-func (st *stage) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (st *testServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	st.requests.Add(1)
 	select {
 	case st.began <- struct{}{}:
@@ -86,15 +86,15 @@ func (st *stage) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	st.good.ServeHTTP(w, req)
 }
 
-func (st *stage) close() {
+func (st *testServer) close() {
 	close(st.stop)
 	_ = st.plain.server.Close()
 	_ = st.secure.server.Close()
 }
 
-// opened is how many connections were made, open how many there are.
-func (st *stage) opened() int { return st.plain.count(false) + st.secure.count(false) }
-func (st *stage) open() int   { return st.plain.count(true) + st.secure.count(true) }
+// opened returns how many connections were made, open how many there are.
+func (st *testServer) opened() int { return st.plain.count(false) + st.secure.count(false) }
+func (st *testServer) open() int   { return st.plain.count(true) + st.secure.count(true) }
 
 // listen serves h on a free port of the loopback.
 func (r *run) listen(h http.Handler, config *tls.Config) *listener {
@@ -139,9 +139,9 @@ func (l *listener) count(now bool) int {
 	return l.opened
 }
 
-// unreachable is a server at which nobody listens.
+// unreachable returns a server that does not listen any more.
 func (r *run) unreachable() Server {
-	st := r.stage(nil)
+	st := r.serve(nil)
 	_ = st.plain.server.Close()
 	_ = st.secure.server.Close()
 	return st.server()

@@ -24,30 +24,30 @@ const (
 var hostileChallenge = `Bearer realm="` + strings.Repeat(`\",=`, 2000)
 
 func settingsGood(r *run) {
-	if err := r.factory.Check(r.Environment, r.settings(r.idle())); err != nil {
+	if err := r.factory.Check(r.Environment, r.settings(r.unusedServer())); err != nil {
 		r.errorf("Check of the good settings: %w", err)
 	}
-	r.open(r.stage(nil).server())
+	r.open(r.serve(nil).server())
 }
 
-// api is the server that a session's requests go to. It wants what expect
-// says and can refuse once.
+// api is the server that a session's requests go to. It checks for the
+// attachment of expect and can refuse once.
 type api struct {
 	*listener
-	mu       sync.Mutex // guards all below
-	requests int
-	refuse   bool
-	expect   core.Credential
-	problem  string
-	learned  http.Header // of the answer to a request without an Authorization header
+	mu         sync.Mutex // guards all below
+	requests   int
+	refuse     bool
+	expect     core.Credential
+	problem    string
+	remembered http.Header // of the answer to a request without an Authorization header
 }
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.learned != nil && req.Header.Get("Authorization") == "" {
-		maps.Copy(w.Header(), a.learned)
+	if a.remembered != nil && req.Header.Get("Authorization") == "" {
+		maps.Copy(w.Header(), a.remembered)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -93,7 +93,7 @@ func (a *api) outcome() (requests int, problem string) {
 
 // session makes an API server and a session for it.
 func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
-	a := &api{learned: r.Remembered}
+	a := &api{remembered: r.Remembered}
 	a.listener = r.listen(a, &tls.Config{Certificates: []tls.Certificate{serverCert()},
 		ClientAuth: tls.RequestClientCert})
 	pool := x509.NewCertPool()
@@ -102,7 +102,8 @@ func (r *run) session(p core.Provider, logs io.Writer) (*api, *core.Session) {
 	r.cleanup = append(r.cleanup, func() { _ = a.server.Close() }, transport.CloseIdleConnections)
 	return a, core.New("providertest", p, &core.Options{
 		Kind: r.factory.Info().Kind, Environment: r.Environment, Origins: []string{a.url},
-		Transport: transport, Timeout: limit, UI: r.person(r.at, true), Inputs: r.inputSessions(),
+		Transport: transport, Timeout: callTimeout, UI: r.person(r.server, true),
+		Inputs: r.inputSessions(),
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
@@ -153,7 +154,7 @@ func (r *run) send(a *api, s *core.Session, p core.Provider, refuse bool) {
 
 func sessionLife(r *run) {
 	var logs syncBuffer
-	st := r.stage(nil)
+	st := r.serve(nil)
 	p := r.open(st.server())
 	if p == nil {
 		return
@@ -192,7 +193,7 @@ func (r *run) sendAndRefuse(a *api, s *core.Session, p core.Provider) {
 		}
 	}
 	if c, err := s.Credential(r.ctx); err == nil {
-		r.learn(c)
+		r.addCredentialSecrets(c)
 	}
 	if how, leaked := r.leakIn(s.Status()); leaked != "" {
 		r.errorf("Status as %s shows %s", how, leaked)
@@ -201,7 +202,7 @@ func (r *run) sendAndRefuse(a *api, s *core.Session, p core.Provider) {
 
 func sessionRefused(r *run) {
 	var logs syncBuffer
-	p := r.open(r.stage(answer(401, `{"error": "invalid_client"}`, kind, asJSON)).server())
+	p := r.open(r.serve(answer(401, `{"error": "invalid_client"}`, contentType, asJSON)).server())
 	if p == nil {
 		return
 	}

@@ -46,9 +46,9 @@ func settingsDocumented(r *run) {
 	look(r.factory.Settings(), "")
 }
 
-// faulty checks that settings are refused as they should be: CodeBadConfig, the
-// path named, and no value shown. It returns the error.
-func (r *run) faulty(what string, settings map[string]any, paths ...[]string) error {
+// checkRefused checks that settings are refused correctly: with CodeBadConfig, the path
+// and no value. It returns the error.
+func (r *run) checkRefused(what string, settings map[string]any, paths ...[]string) error {
 	err := r.factory.Check(r.Environment, settings)
 	r.note(err)
 	if err == nil {
@@ -73,30 +73,30 @@ func (r *run) faulty(what string, settings map[string]any, paths ...[]string) er
 	return err
 }
 
-// idle is a server for checks that need settings and no server.
-func (r *run) idle() Server {
+// unusedServer is a server for checks that need settings alone.
+func (r *run) unusedServer() Server {
 	return Server{URL: "http://127.0.0.1:9", TLSURL: "https://127.0.0.1:9", CA: serverCA(),
 		Secret: r.canary}
 }
 
 func settingsUnknown(r *run) {
 	for _, s := range r.factory.Settings() {
-		settings := r.settings(r.idle())
+		settings := r.settings(r.unusedServer())
 		misspelt := s.Name + "x"
 		if slices.ContainsFunc(r.factory.Settings(),
 			func(o core.Setting) bool { return o.Name == misspelt }) {
 			continue
 		}
 		settings[misspelt] = r.canary
-		err := r.faulty("the unknown key "+misspelt, settings, []string{misspelt})
+		err := r.checkRefused("the unknown key "+misspelt, settings, []string{misspelt})
 		if err != nil && !strings.Contains(err.Error(), s.Name+`"`) {
 			r.errorf("the error about the unknown key %q does not name the nearest known key %q: %w",
 				misspelt, s.Name, err)
 		}
 	}
-	settings := r.settings(r.idle())
+	settings := r.settings(r.unusedServer())
 	settings["providertest_unheard_of"] = r.canary
-	r.faulty("an unknown key", settings, []string{"providertest_unheard_of"})
+	r.checkRefused("an unknown key", settings, []string{"providertest_unheard_of"})
 }
 
 func settingsWrongType(r *run) {
@@ -113,9 +113,9 @@ func (r *run) wrongTypes(list []core.Setting, path []string) {
 		case "string":
 			wrong = []any{r.canary}
 		}
-		settings := r.settings(r.idle())
-		put(settings, at, wrong)
-		r.faulty("a wrong type for "+strings.Join(at, "."), settings, at)
+		settings := r.settings(r.unusedServer())
+		setAt(settings, at, wrong)
+		r.checkRefused("a wrong type for "+strings.Join(at, "."), settings, at)
 		if s.Type == "object" {
 			r.wrongTypes(s.Fields, at)
 		}
@@ -124,28 +124,28 @@ func (r *run) wrongTypes(list []core.Setting, path []string) {
 
 func settingsMissing(r *run) {
 	var all [][]string
-	empty := r.settings(r.idle())
+	empty := r.settings(r.unusedServer())
 	for _, s := range r.factory.Settings() {
 		if !s.Required {
 			continue
 		}
-		settings := r.settings(r.idle())
+		settings := r.settings(r.unusedServer())
 		delete(settings, s.Name)
 		delete(empty, s.Name)
 		all = append(all, []string{s.Name})
-		r.faulty("the missing setting "+s.Name, settings, []string{s.Name})
+		r.checkRefused("the missing setting "+s.Name, settings, []string{s.Name})
 	}
 	if len(all) > 1 {
-		r.faulty("several missing settings", empty, all...)
+		r.checkRefused("several missing settings", empty, all...)
 	}
 }
 
 func settingsEnum(r *run) {
 	for _, s := range r.factory.Settings() {
 		if len(s.Enum) > 0 && s.Type == "string" {
-			settings := r.settings(r.idle())
+			settings := r.settings(r.unusedServer())
 			settings[s.Name] = r.canary
-			r.faulty("a value of "+s.Name+" that is not one of its own", settings, []string{s.Name})
+			r.checkRefused("a value of "+s.Name+" that is not one of its own", settings, []string{s.Name})
 		}
 	}
 }
@@ -164,7 +164,7 @@ func settingsEnvironment(r *run) {
 		}
 	}
 	for _, env := range wrong {
-		err := r.factory.Check(env, r.settings(r.idle()))
+		err := r.factory.Check(env, r.settings(r.unusedServer()))
 		r.note(err)
 		if err == nil {
 			r.errorf("the environment %q is accepted", env)
@@ -182,10 +182,10 @@ func settingsEnvironment(r *run) {
 	}
 }
 
-// settingsSecret looks where the fixture put the planted secret.
+// settingsSecret checks the settings that the fixture put the planted secret into.
 func settingsSecret(r *run) {
 	found := false
-	walkSettings(r.factory.Settings(), r.settings(r.idle()), nil,
+	walkSettings(r.factory.Settings(), r.settings(r.unusedServer()), nil,
 		func(path []string, s core.Setting, text string) {
 			if strings.Contains(text, r.canary) {
 				found = true
@@ -199,12 +199,12 @@ func settingsSecret(r *run) {
 	}
 }
 
-// settingsPlain gives the settings as they are after a trip through JSON, and
-// with every text as a core.Secret, as a reference or a variable gives it.
+// settingsPlain gives the settings encoded and decoded as JSON, and with every text as a
+// core.Secret, as a reference or a variable does.
 func settingsPlain(r *run) {
 	for what, settings := range map[string]map[string]any{
-		"that went through JSON":                throughJSON(r.settings(r.idle())),
-		"with each text given as a core.Secret": asSecrets(r.settings(r.idle())).(map[string]any),
+		"that went through JSON":                throughJSON(r.settings(r.unusedServer())),
+		"with each text given as a core.Secret": asSecrets(r.settings(r.unusedServer())).(map[string]any),
 	} {
 		if err := r.factory.Check(r.Environment, settings); err != nil {
 			r.errorf("the good settings %s are refused: %w", what, err)
@@ -214,14 +214,14 @@ func settingsPlain(r *run) {
 
 // settingsUnchanged compares the settings before and after their use.
 func settingsUnchanged(r *run) {
-	settings := r.settings(r.idle())
+	settings := r.settings(r.unusedServer())
 	before := clone(settings)
 	_ = r.factory.Check(r.Environment, settings)
 	_, err := r.call(r.ctx, func(ctx context.Context) error {
 		_, err := r.factory.Open(ctx, r.Environment, settings)
 		return err
 	})
-	_ = err // settings/good has the word
+	_ = err // settings/good reports it
 	if !reflect.DeepEqual(before, any(settings)) {
 		r.errorf("Check or Open has written to the settings that it was given")
 	}

@@ -74,8 +74,8 @@ func walkValue(s core.Setting, value any, path []string, fn func([]string, core.
 	}
 }
 
-// put sets a value at a path of nested objects.
-func put(settings map[string]any, path []string, value any) {
+// setAt sets a value at a path of nested objects.
+func setAt(settings map[string]any, path []string, value any) {
 	for _, key := range path[:len(path)-1] {
 		inner, ok := settings[key].(map[string]any)
 		if !ok {
@@ -88,29 +88,29 @@ func put(settings map[string]any, path []string, value any) {
 }
 
 func throughJSON(settings map[string]any) map[string]any {
-	text, err := json.Marshal(revealed(settings))
+	text, err := json.Marshal(revealSettings(settings))
 	if err != nil {
-		return settings // not what a decoder makes; Check has the word
+		return settings // no decoder makes such a value; Check reports it
 	}
 	var out map[string]any
 	_ = json.Unmarshal(text, &out)
 	return out
 }
 
-func revealed(v any) any {
+func revealSettings(v any) any {
 	switch v := v.(type) {
 	case core.Secret:
 		return v.Reveal()
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, value := range v {
-			out[key] = revealed(value)
+			out[key] = revealSettings(value)
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = revealed(v[i])
+			out[i] = revealSettings(v[i])
 		}
 		return out
 	}

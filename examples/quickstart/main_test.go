@@ -103,16 +103,31 @@ func TestErrors(t *testing.T) {
 		file string // written to the file that FILE stands for; "-": not at all
 		want string
 	}{
-		{"unknown flag", []string{"-enviroment", "qa"}, "", `^flag provided but not defined: -enviroment; -h lists the flags$`},
+		{
+			"unknown flag",
+			[]string{"-enviroment", "qa"},
+			"",
+			`^flag provided but not defined: -enviroment; -h lists the flags$`,
+		},
 		{"argument", []string{"qa"}, "", `^unexpected argument "qa"; -h lists the flags$`},
 		{"a path without a file", []string{"-get", "/v1"}, "", `^-get is for -config; -h lists the flags$`},
 		{"unknown environment", []string{"-environment", "Prod"}, "", `unknown environment "Prod".*prod`},
 		{"no such file", []string{"-config", "FILE"}, "-", `authsession\.yaml.*no such file`},
 		{"empty", []string{"-config", "FILE"}, "", `authsession\.yaml`},
 		{"no YAML", []string{"-config", "FILE"}, "sessions: [", `authsession\.yaml:1`},
-		{"misspelt key", []string{"-config", "FILE"}, "sessions: {a: {provider: basic, settings: {username: a, password: b}, setings: {}}}", `authsession\.yaml:1:\d+: sessions\.a\.setings: unknown key, did you mean "settings"\?`},
+		{
+			"misspelt key",
+			[]string{"-config", "FILE"},
+			"sessions: {a: {provider: basic, settings: {username: a, password: b}, setings: {}}}",
+			`authsession\.yaml:1:\d+: sessions\.a\.setings: unknown key, did you mean "settings"\?`,
+		},
 		{"unknown provider", []string{"-config", "FILE"}, "sessions: {a: {provider: oauth}}", `"oauth".*oauth2`},
-		{"no such variable", []string{"-config", "FILE"}, `sessions: {a: {provider: basic, settings: {username: a, password: "${env:QUICKSTART_NONE}"}}}`, `QUICKSTART_NONE is not set`},
+		{
+			"no such variable",
+			[]string{"-config", "FILE"},
+			`sessions: {a: {provider: basic, settings: {username: a, password: "${env:QUICKSTART_NONE}"}}}`,
+			`QUICKSTART_NONE is not set`,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,8 +177,15 @@ func TestOwnFile(t *testing.T) {
 	}{
 		"authenticated": {good, "", []string{`good +gs +prod +authenticated as gs-app, for (1h0m0s|59m59s)\n$`}, ""},
 		"called":        {good, "/v1/whoami", []string{`good .*; the API answers 200 OK\n$`}, ""},
-		"not found":     {good, "v1/nothing", []string{`good .*; the API answers 404 Not Found\n$`}, `^1 of 1 sessions failed$`},
-		"one denied":    {good + bad, "", []string{`good .*authenticated`, `bad .*denied: .* answers 401: invalid_client`}, `^1 of 2 sessions failed$`},
+		"not found": {
+			good, "v1/nothing", []string{`good .*; the API answers 404 Not Found\n$`},
+			`^1 of 1 sessions failed$`,
+		},
+		"one denied": {
+			good + bad, "",
+			[]string{`good .*authenticated`, `bad .*denied: .* answers 401: invalid_client`},
+			`^1 of 2 sessions failed$`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "own.yaml")

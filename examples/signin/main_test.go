@@ -52,17 +52,23 @@ func TestSignsInOnce(t *testing.T) {
 	var shown, out bytes.Buffer
 	var asked atomic.Int32
 	last := make(chan string, 1)
-	ui := terminal.New(&terminal.Options{Out: &shown, In: strings.NewReader(""), Browser: func(_ context.Context, link string) error {
-		asked.Add(1)
-		go func() {
-			page, err := browse(link, password)
-			if err != nil {
-				page = err.Error()
-			}
-			last <- page
-		}()
-		return nil
-	}})
+	ui := terminal.New(
+		&terminal.Options{
+			Out: &shown,
+			In:  strings.NewReader(""),
+			Browser: func(_ context.Context, link string) error {
+				asked.Add(1)
+				go func() {
+					page, err := browse(link, password)
+					if err != nil {
+						page = err.Error()
+					}
+					last <- page
+				}()
+				return nil
+			},
+		},
+	)
 	require.NoError(t, start(t.Context(), nil, ui, &out), "%s", &shown)
 	require.EqualValues(t, 1, asked.Load())
 	require.Contains(t, <-last, "signed in")

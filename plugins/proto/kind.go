@@ -67,7 +67,8 @@ func toSettings(list []*v1.Setting, depth int) []core.Setting {
 // FromVisit makes a prompt of a page that a person is asked to open.
 func FromVisit(v core.DevicePrompt) *v1.Prompt {
 	return &v1.Prompt{
-		Kind: v1.PromptKind_PROMPT_KIND_VISIT, Text: v.VerificationURI, Code: v.UserCode, Direct: v.VerificationURIComplete,
+		Kind: v1.PromptKind_PROMPT_KIND_VISIT, Text: v.VerificationURI,
+		Code: v.UserCode, Direct: v.VerificationURIComplete,
 		Expires: fromTime(v.ExpiresAt),
 	}
 }
@@ -75,6 +76,7 @@ func FromVisit(v core.DevicePrompt) *v1.Prompt {
 // ToVisit makes a page to open of a prompt.
 func ToVisit(m *v1.Prompt) core.DevicePrompt {
 	return core.DevicePrompt{
-		VerificationURI: m.GetText(), UserCode: m.GetCode(), VerificationURIComplete: m.GetDirect(), ExpiresAt: toTime(m.GetExpires()),
+		VerificationURI: m.GetText(), UserCode: m.GetCode(),
+		VerificationURIComplete: m.GetDirect(), ExpiresAt: toTime(m.GetExpires()),
 	}
 }

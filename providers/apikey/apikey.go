@@ -24,17 +24,21 @@ import (
 // Config is the settings: one key in the embedded Place, several in Keys, or both.
 type Config struct {
 	Place
-	Keys    []Place `json:"keys" doc:"Several keys, each an object with header, query or cookie, prefix and key."`
-	BaseURL string  `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The keys are then sent to its origin only."`
-	Subject string  `json:"subject" doc:"The owner of the keys, for logs. Not a secret."`
+	Keys []Place `json:"keys" doc:"Several keys: objects of header, query or cookie, prefix and key."`
+
+	BaseURL string `json:"base_url" doc:"The API's address (attribute base_url). Keys go to its origin only."`
+
+	Subject string `json:"subject" doc:"The owner of the keys, for logs. Not a secret."`
 }
 
 // Place is one key and where it is sent: exactly one of Header, Query and Cookie is set.
 type Place struct {
-	Header string      `json:"header" doc:"The header that carries the key."`
-	Query  string      `json:"query" doc:"The query parameter that carries the key. Servers write URLs to their logs: prefer a header."`
+	Header string `json:"header" doc:"The header that carries the key."`
+
+	Query string `json:"query" doc:"The query parameter with the key. URLs are logged: prefer a header."`
+
 	Cookie string      `json:"cookie" doc:"The cookie that carries the key."`
-	Prefix string      `json:"prefix" doc:"Text before the key, as \"ApiKey \"; a space at its end counts."`
+	Prefix string      `json:"prefix" doc:"Text before the key, as \"ApiKey \" with its space."`
 	Key    core.Secret `json:"key" doc:"The key."`
 }
 

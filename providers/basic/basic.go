@@ -25,10 +25,13 @@ import (
 // Config is the settings. One of Username and Password may be empty, as some APIs take a token in
 // place of the other.
 type Config struct {
-	Username core.Secret `json:"username" required:"true" doc:"The user's name, without a colon. It may be \"\"."`
-	Password core.Secret `json:"password" required:"true" doc:"The password. It may be \"\" if the name is a token."`
-	BaseURL  string      `json:"base_url" doc:"The address of the API, for its client (attribute base_url). The password is then sent to its origin only."`
-	Subject  string      `json:"subject" doc:"Who the user is, for logs. Default: the user's name, unless the password is empty."`
+	Username core.Secret `json:"username" required:"true" doc:"The user's name, without a colon; may be \"\"."`
+
+	Password core.Secret `json:"password" required:"true" doc:"The password; may be \"\" if the name is a token."`
+
+	BaseURL string `json:"base_url" doc:"The API's address (attribute base_url). The password goes to its origin only."`
+
+	Subject string `json:"subject" doc:"The user, for logs. Default: username, unless the password is empty."`
 }
 
 // Factory makes providers of kind "basic".

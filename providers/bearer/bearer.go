@@ -26,11 +26,15 @@ import (
 
 // Config is the settings: a token or a file.
 type Config struct {
-	Token     core.Secret   `json:"token" doc:"The token."`
-	TokenFile string        `json:"token_file" identity:"true" doc:"A file with the token alone; space around it is ignored, in place of token."`
-	Interval  time.Duration `json:"interval" default:"5s" doc:"How often the file is read again, at least 1s."`
-	BaseURL   string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The token is then sent to its origin only."`
-	Subject   string        `json:"subject" doc:"The owner of the token, for logs. Not a secret."`
+	Token core.Secret `json:"token" doc:"The token."`
+
+	TokenFile string `json:"token_file" identity:"true" doc:"A file with the token alone, in place of token."`
+
+	Interval time.Duration `json:"interval" default:"5s" doc:"How often the file is read, at least 1s."`
+
+	BaseURL string `json:"base_url" identity:"true" doc:"The API's address; the token goes to its origin only."`
+
+	Subject string `json:"subject" doc:"The owner of the token, for logs. Not a secret."`
 }
 
 // Factory makes providers of kind "bearer".
@@ -42,14 +46,14 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An Interval of zero
-// means five seconds. The provider is safe for concurrent use and reads its file at each
-// Authenticate.
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An
+// Interval of zero means five seconds. The provider is safe for concurrent use and reads its
+// file at each Authenticate.
 //
-// If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses no
-// other claim and verifies nothing. A JWT that expired more than five minutes ago is not sent: the
-// error is [core.CodeDenied] for a token in the settings, and [core.CodeUnavailable] for one in a file,
-// which may change.
+// If the token is a JWT, its claim "exp" is the expiry of the credential. The provider uses
+// no other claim and verifies nothing. A JWT that expired more than five minutes ago is not
+// sent: the error is [core.CodeDenied] for a token in the settings, and
+// [core.CodeUnavailable] for one in a file, which may change.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 5 * time.Second
@@ -122,7 +126,8 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 func (p *provider) expiredError(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
 	if p.cfg.TokenFile != "" {
-		return core.LocalErrorf(core.CodeUnavailable, "the token in file %q expired at %s", p.cfg.TokenFile,
+		return core.LocalErrorf(core.CodeUnavailable,
+			"the token in file %q expired at %s", p.cfg.TokenFile,
 			when)
 	}
 	return core.LocalErrorf(core.CodeDenied, "the token expired at %s", when)

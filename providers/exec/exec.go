@@ -31,18 +31,29 @@ import (
 // Config is the settings: the command, the format of its output, and the headers that carry the
 // output.
 type Config struct {
-	Command  string                 `json:"command" required:"true" identity:"true" doc:"The program: an absolute path, or a name that is looked up in PATH."`
-	Args     []string               `json:"args" identity:"true" doc:"Its arguments, as they are. Other users of the machine can see them: no secrets."`
-	Env      map[string]core.Secret `json:"env" doc:"Variables for its environment."`
-	PassEnv  []string               `json:"pass_env" doc:"Names of variables of this process to pass on, besides PATH, HOME and the like."`
-	Dir      string                 `json:"dir" identity:"true" doc:"The folder it runs in. Default: that of this process."`
-	Output   Format                 `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"The format of its output; auto detects it."`
-	Header   string                 `json:"header" identity:"true" doc:"The header that carries the token. Default: Authorization."`
-	Prefix   *string                `json:"prefix" identity:"true" doc:"Text before the token. Default: \"Bearer \" in Authorization, else nothing."`
-	Headers  map[string]string      `json:"headers" identity:"true" doc:"Headers made of the output, such as {X-Key: \"{AccessKeyId}\"}, in place of header and prefix. Needed for aws."`
-	Lifetime time.Duration          `json:"lifetime" doc:"The lifetime of an output without an expiry. Default: until the API refuses the credential."`
-	BaseURL  string                 `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The credential is then sent to its origin only."`
-	Subject  string                 `json:"subject" doc:"The owner of the credential, for logs. Not a secret."`
+	Command string `json:"command" required:"true" identity:"true" doc:"The program: an absolute path, or a name in PATH."`
+
+	Args []string `json:"args" identity:"true" doc:"Its arguments. Other users of the machine can see them: no secrets."`
+
+	Env map[string]core.Secret `json:"env" doc:"Variables for its environment."`
+
+	PassEnv []string `json:"pass_env" doc:"Variables of this process to pass on, besides PATH, HOME and the like."`
+
+	Dir string `json:"dir" identity:"true" doc:"Its folder. Default: that of this process."`
+
+	Output Format `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"Its format; auto detects it."`
+
+	Header string `json:"header" identity:"true" doc:"The header with the token. Default: Authorization."`
+
+	Prefix *string `json:"prefix" identity:"true" doc:"Text before the token. Default: \"Bearer \" or none."`
+
+	Headers map[string]string `json:"headers" identity:"true" doc:"Headers, as {X-Key: \"{AccessKeyId}\"}; for aws."`
+
+	Lifetime time.Duration `json:"lifetime" doc:"The lifetime if the output has no expiry. Default: until it is refused."`
+
+	BaseURL string `json:"base_url" identity:"true" doc:"The API's address, to whose origin alone the credential goes."`
+
+	Subject string `json:"subject" doc:"The owner, for logs. Not a secret."`
 }
 
 // Format is what a command prints.
@@ -67,18 +78,19 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. The Output "" means
-// Auto. The provider is safe for concurrent use. New runs nothing; each Authenticate runs the
-// command once.
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. The Output
+// "" means Auto. The provider is safe for concurrent use. New runs nothing; each
+// Authenticate runs the command once.
 //
-// Authenticate returns [core.CodeBadConfig] for a program that does not exist or cannot be started, and
-// for the exit statuses 64 (usage) and 78 (config) of sysexits.h; [core.CodeDenied] for 77 (no
-// permission); and [core.CodeUnavailable] for every other status, for a signal, if ctx ends and for an
-// output that cannot be parsed. Only the error of a program that did not start is
-// [core.Error.Local]. Errors do not contain the program's standard error, which may hold secrets.
+// Authenticate returns [core.CodeBadConfig] for a program that does not exist or cannot be
+// started, and for the exit statuses 64 (usage) and 78 (config) of sysexits.h;
+// [core.CodeDenied] for 77 (no permission); and [core.CodeUnavailable] for every other
+// status, for a signal, if ctx ends and for an output that cannot be parsed. Only the error
+// of a program that did not start is [core.Error.Local]. Errors do not contain the program's
+// standard error, which may hold secrets.
 //
-// The fields of an AWS document are also in [core.Credential.RefreshState], as JSON, for a provider that
-// wraps this one and signs requests with them.
+// The fields of an AWS document are also in [core.Credential.RefreshState], as JSON, for a
+// provider that wraps this one and signs requests with them.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Output == "" {
 		cfg.Output = Auto

@@ -106,8 +106,11 @@ func TestEnvironment(t *testing.T) {
 	require.Contains(t, env, "PATH=")
 	require.NotContains(t, env, "hunter2")
 	require.NotContains(t, env, "AUTHSESSION_PASSED")
-	require.Contains(t, env,
-		`KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`)
+	require.Contains(
+		t,
+		env,
+		`KUBERNETES_EXEC_INFO={"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}`,
+	)
 
 	cfg.PassEnv, cfg.Output = []string{"AUTHSESSION_PASSED", "AUTHSESSION_NOT_SET"}, exec.Token
 	env = decoded(t, cfg)
@@ -189,6 +192,7 @@ func TestStatus(t *testing.T) {
 	for status, code := range map[string]core.Code{
 		"1": core.CodeUnavailable, "2": core.CodeUnavailable, "75": core.CodeUnavailable,
 		"64": core.CodeBadConfig, "78": core.CodeBadConfig, "77": core.CodeDenied,
+		"80": core.CodeInteractive,
 	} {
 		t.Run(status, func(t *testing.T) {
 			_, err := run(t, command(t, "exit", status))

@@ -132,7 +132,8 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 	switch {
 	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" &&
 		doc.APIVersion != group+"v1beta1":
-		return a, core.Errorf(core.CodeUnavailable, "the command does not print an ExecCredential of %sv1",
+		return a, core.Errorf(core.CodeUnavailable,
+			"the command does not print an ExecCredential of %sv1",
 			group)
 	case doc.Status == nil || doc.Status.Token == "" && doc.Status.Cert == "" && doc.Status.Key == "":
 		return a, core.Errorf(core.CodeUnavailable,
@@ -157,7 +158,8 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}
 	b, err := pair.Load(ctx, false)
 	if err != nil {
-		return output{}, core.Errorf(core.CodeUnavailable, "the ExecCredential that the command prints: %w",
+		return output{}, core.Errorf(core.CodeUnavailable,
+			"the ExecCredential that the command prints: %w",
 			core.Cause(err))
 	}
 	a.cert = b.Cert

@@ -60,7 +60,8 @@ func (p *provider) findProgram() (string, error) {
 		return "", core.LocalErrorf(core.CodeBadConfig,
 			"the program %q is in the current folder only; want an absolute path", p.cfg.Command)
 	case errors.Is(err, fs.ErrPermission):
-		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q may not be executed", p.cfg.Command)
+		return "", core.LocalErrorf(core.CodeBadConfig,
+			"the program %q may not be executed", p.cfg.Command)
 	case err != nil:
 		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q is not found", p.cfg.Command)
 	}
@@ -97,7 +98,8 @@ func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
 		return nil, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
 			p.cfg.Command, context.Cause(ctx))
 	case stdout.remaining < 0:
-		return nil, core.Errorf(core.CodeUnavailable, "the program %q prints more than %d KiB", p.cfg.Command,
+		return nil, core.Errorf(core.CodeUnavailable,
+			"the program %q prints more than %d KiB", p.cfg.Command,
 			maxOutput>>10)
 	case err != nil:
 		return nil, p.exitError(err, stderr.n > 0)
@@ -120,11 +122,13 @@ func (p *provider) startError(err error) error {
 	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
 
-// The exit statuses of sysexits.h that have a code of their own.
+// The exit statuses that have a code of their own: those of sysexits.h, and that of the
+// authsession command for a person who must sign in.
 const (
 	exUsage  = 64
 	exNoPerm = 77
 	exConfig = 78
+	exSignIn = 80
 )
 
 // exitError returns the error of a program that failed. wrote says whether it wrote to its standard
@@ -148,6 +152,8 @@ func (p *provider) exitError(err error, wrote bool) error {
 		code = core.CodeBadConfig
 	case exNoPerm:
 		code = core.CodeDenied
+	case exSignIn:
+		code = core.CodeInteractive
 	}
 	return core.Errorf(code, "the program %q ended with status %d%s", p.cfg.Command, status, note)
 }

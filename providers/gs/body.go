@@ -41,7 +41,8 @@ func encode(payload any, packed bool) ([]byte, string, error) {
 		e.SetSortMapKeys(true)
 		e.UseCompactInts(true)
 		if err := e.Encode(payload); err != nil {
-			return nil, "", core.Errorf(core.CodeBadConfig, "the payload cannot be encoded as MessagePack: %w", err)
+			return nil, "", core.Errorf(core.CodeBadConfig,
+				"the payload cannot be encoded as MessagePack: %w", err)
 		}
 		return buf.Bytes(), msgpackType, nil
 	}

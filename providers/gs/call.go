@@ -97,7 +97,8 @@ func (s *Session) callURL(attrs map[string]string, path string, c *Call) (*url.U
 		version = attrs[attrAPIVersion]
 	}
 	if !isVersion(version) {
-		return nil, core.Errorf(core.CodeBadConfig, "the API version %q is not a name, such as \"v1\"", version)
+		return nil, core.Errorf(core.CodeBadConfig,
+			"the API version %q is not a name, such as \"v1\"", version)
 	}
 	if version != "" && !c.NoVersion {
 		base += "/" + version
@@ -115,7 +116,8 @@ func (s *Session) domainURL(attrs map[string]string, d Domain) (string, error) {
 	base := attrs[attrBaseURL]
 	switch {
 	case base == "":
-		return "", core.Errorf(core.CodeBadConfig, "session %q names no base_url: is it of the provider gs?",
+		return "", core.Errorf(core.CodeBadConfig,
+			"session %q names no base_url: is it of the provider gs?",
 			s.core.Name())
 	case d == "":
 		return base, nil
@@ -132,7 +134,8 @@ func (s *Session) domainURL(attrs map[string]string, d Domain) (string, error) {
 		return custom, nil // the session itself refuses other origins
 	}
 	if a, b := originOf(custom), originOf(base); a != b {
-		return "", core.Errorf(core.CodeOriginRefused, "%s is not the host of session %q", a, s.core.Name())
+		return "", core.Errorf(core.CodeOriginRefused,
+			"%s is not the host of session %q", a, s.core.Name())
 	}
 	return custom, nil
 }

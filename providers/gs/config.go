@@ -17,42 +17,48 @@ import (
 // is set: ClientID and ClientSecret, Token, GSSSO and CSRFToken, or MarqueeLogin. The zero value of
 // every other field is the recommended one.
 type Config struct {
-	ClientID     string      `json:"client_id" identity:"true" doc:"The application's id, for client credentials."`
+	ClientID     string      `json:"client_id" identity:"true" doc:"The application's id."`
 	ClientSecret core.Secret `json:"client_secret" doc:"The application's secret."`
 	// Scopes are requested besides the default scopes, such as "run_analytics".
 	Scopes []string `json:"scopes" identity:"true" doc:"Scopes to ask for besides the default ones."`
 	// DefaultScopes says whether DefaultScopes() are requested. Nil: yes.
-	DefaultScopes *bool `json:"default_scopes" default:"true" identity:"true" doc:"false asks for exactly the scopes given."`
+	DefaultScopes *bool `json:"default_scopes" default:"true" identity:"true" doc:"false: ask for the given scopes alone."`
 
-	Token        core.Secret `json:"token" doc:"A bearer token obtained elsewhere, sent as it is."`
-	GSSSO        core.Secret `json:"gssso" doc:"The value of a GSSSO cookie; needs csrf_token."`
-	CSRFToken    core.Secret `json:"csrf_token" doc:"The value of the MARQUEE-CSRF-TOKEN cookie that belongs to gssso."`
-	MarqueeLogin core.Secret `json:"marquee_login" doc:"The value of a MarqueeLogin cookie. A JWT in its place is sent as a bearer token."`
+	Token core.Secret `json:"token" doc:"A bearer token obtained elsewhere, sent as it is."`
+	GSSSO core.Secret `json:"gssso" doc:"The value of a GSSSO cookie; needs csrf_token."`
+
+	CSRFToken core.Secret `json:"csrf_token" doc:"The cookie MARQUEE-CSRF-TOKEN that belongs to gssso."`
+
+	MarqueeLogin core.Secret `json:"marquee_login" doc:"A MarqueeLogin cookie. A JWT is sent as a bearer token."`
 
 	// Application and Version name the program to the API (X-Application,
 	// X-Version). Empty: "authsession" and the version of this module.
-	Application string `json:"application" default:"authsession" doc:"The program's name, sent as X-Application."`
-	Version     string `json:"version" doc:"The program's version, sent as X-Version. Default: authsession's own."`
+	Application string `json:"application" default:"authsession" doc:"The program's name (X-Application)."`
+
+	Version string `json:"version" doc:"The program's version (X-Version). Default: authsession's."`
 
 	// APIVersion is the first part of every path. Empty: "v1".
-	APIVersion string `json:"api_version" default:"v1" identity:"true" doc:"The first part of every path."`
+	APIVersion string `json:"api_version" default:"v1" identity:"true" doc:"The first part of all paths."`
+
 	// Domain is the domain of calls that name none. Empty: App.
-	Domain Domain `json:"domain" default:"app" enum:"app,mds_east,mds_web,marquee_web" identity:"true" doc:"The environment's domain that requests go to."`
+	Domain Domain `json:"domain" default:"app" enum:"app,mds_east,mds_web,marquee_web" identity:"true" doc:"The domain."`
 
 	// APIURL and TokenURL replace the environment's servers. The origin of APIURL is then the
 	// session's only origin. Empty: the environment's servers.
-	APIURL   string `json:"api_url" identity:"true" doc:"Another API in place of the environment's domains (https, or the loopback)."`
-	TokenURL string `json:"token_url" identity:"true" doc:"Its token endpoint. Client credentials need both or neither."`
+	APIURL string `json:"api_url" identity:"true" doc:"Another API in place of the domains (https, or the loopback)."`
+
+	TokenURL string `json:"token_url" identity:"true" doc:"Its token endpoint; both are needed for client credentials."`
+
 	// CAFile, or CA as text, has the PEM certificates of the roots that verify the servers. Empty: the
 	// system's roots.
-	CAFile string      `json:"ca_file" doc:"PEM file with the roots to verify the servers with. Default: the system's."`
+	CAFile string      `json:"ca_file" doc:"PEM file with the servers' roots. Default: the system's."`
 	CA     core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
 
 	// Activities announces the program to the API (a POST to /activities) after Init, Use and Do of
 	// this package have authenticated.
-	Activities bool `json:"activities" doc:"Announce the program to the API after it has authenticated."`
+	Activities bool `json:"activities" doc:"Announce the program to the API after authentication."`
 	// NoRetry returns the first failure of an idempotent call, without a second attempt.
-	NoRetry bool `json:"no_retry" doc:"Do not repeat idempotent calls after 429, 500, 502, 503, 504 and connection errors."`
+	NoRetry bool `json:"no_retry" doc:"Do not repeat calls after 429, 5xx and connection errors."`
 }
 
 // Scopes that an application can be allowed.

@@ -21,9 +21,9 @@ import (
 type Session struct{ core *core.Session }
 
 // Get creates a session for an environment. It sends nothing: [Session.Init], [Use] and [Do]
-// authenticate the session. Nil options are the defaults of [core.New]. Get sets the kind of the
-// session to "gs". The error is [core.CodeBadConfig] for an unknown environment and for settings that
-// are not valid.
+// authenticate the session. Nil options are the defaults of [core.New]. Get sets the kind of
+// the session to "gs". The error is [core.CodeBadConfig] for an unknown environment and for
+// settings that are not valid.
 func Get(env core.Environment, cfg Config, opts *core.Options) (*Session, error) {
 	if err := check(env, cfg); err != nil {
 		return nil, &core.Error{Kind: kind, Op: "open", Code: core.CodeBadConfig, Err: err}
@@ -53,10 +53,10 @@ func check(env core.Environment, cfg Config) error {
 	return cfg.Validate(env)
 }
 
-// From returns the facade of a session that was made elsewhere: by a registry from a config file,
-// with the provider in this process or in a plugin. The facade reads the attributes of the
-// credential. For a session of another kind, which lacks them, its calls return [core.CodeBadConfig].
-// From returns nil for nil.
+// From returns the facade of a session that was made elsewhere: by a registry from a config
+// file, with the provider in this process or in a plugin. The facade reads the attributes of
+// the credential. For a session of another kind, which lacks them, its calls return
+// [core.CodeBadConfig]. From returns nil for nil.
 func From(s *core.Session) *Session {
 	if s == nil {
 		return nil

@@ -52,7 +52,8 @@ func checkHeader(h http.Header) error {
 		}
 		for _, value := range values {
 			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-				return core.Errorf(core.CodeBadConfig, "the value of the header %q has a control character in it",
+				return core.Errorf(core.CodeBadConfig,
+					"the value of the header %q has a control character in it",
 					name)
 			}
 		}

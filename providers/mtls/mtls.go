@@ -25,18 +25,28 @@ import (
 // Config is the settings: certificate and key in PEM, each as a file or as text, or both in PKCS
 // #12.
 type Config struct {
-	CertFile    string        `json:"cert_file" identity:"true" doc:"PEM file with the certificate, then its issuers; it may hold the key too."`
-	Cert        core.Secret   `json:"cert" doc:"The same as text, in place of cert_file."`
-	KeyFile     string        `json:"key_file" doc:"PEM file with the private key, not encrypted. Default: cert_file."`
-	Key         core.Secret   `json:"key" doc:"The same as text, in place of key_file."`
-	CAFile      string        `json:"ca_file" doc:"PEM file with the roots that the API's server is verified against. Default: the system's."`
-	CA          core.Secret   `json:"ca" doc:"The same as text, in place of ca_file."`
-	P12File     string        `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx) with certificate, issuers and key, in place of cert and key."`
-	P12         core.Secret   `json:"p12" doc:"The same in base64, in place of p12_file."`
-	P12Password core.Secret   `json:"p12_password" doc:"The password of the PKCS #12. Default: the empty password."`
-	Interval    time.Duration `json:"interval" default:"10s" doc:"How often the files are read again, at least 1s."`
-	BaseURL     string        `json:"base_url" identity:"true" doc:"The address of the API, for its client (attribute base_url). The certificate is then presented to its origin only."`
-	Subject     string        `json:"subject" doc:"The owner of the certificate, for logs. Default: its SPIFFE id, or else its common name."`
+	CertFile string `json:"cert_file" identity:"true" doc:"PEM file with the certificate, issuers, and perhaps the key."`
+
+	Cert core.Secret `json:"cert" doc:"The same as text, in place of cert_file."`
+
+	KeyFile string `json:"key_file" doc:"PEM file with the unencrypted key. Default: cert_file."`
+
+	Key core.Secret `json:"key" doc:"The same as text, in place of key_file."`
+
+	CAFile string `json:"ca_file" doc:"PEM file with the roots for the API's server. Default: the system's."`
+
+	CA core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
+
+	P12File string `json:"p12_file" identity:"true" doc:"PKCS #12 file (.p12, .pfx), in place of cert and key."`
+
+	P12         core.Secret `json:"p12" doc:"The same in base64, in place of p12_file."`
+	P12Password core.Secret `json:"p12_password" doc:"The password of the PKCS #12. Default: empty."`
+
+	Interval time.Duration `json:"interval" default:"10s" doc:"How often the files are read, at least 1s."`
+
+	BaseURL string `json:"base_url" identity:"true" doc:"The API's address, whose origin alone gets the certificate."`
+
+	Subject string `json:"subject" doc:"The owner, for logs. Default: the SPIFFE id, or the common name."`
 }
 
 // Factory makes providers of kind "mtls".
@@ -48,13 +58,13 @@ var Factory = core.NewFactory(
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
 
-// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An Interval of zero
-// means ten seconds. The provider is safe for concurrent use and reads its files at each
-// Authenticate.
+// New returns a provider for cfg, or the faults of cfg with [core.CodeBadConfig]. An
+// Interval of zero means ten seconds. The provider is safe for concurrent use and reads its
+// files at each Authenticate.
 //
-// A fault of a file is [core.CodeBadConfig] the first time. After a certificate was loaded it is
-// [core.CodeUnavailable], as files are replaced one by one; only a certificate that has expired or is
-// not yet valid stays CodeBadConfig.
+// A fault of a file is [core.CodeBadConfig] the first time. After a certificate was loaded
+// it is [core.CodeUnavailable], as files are replaced one by one; only a certificate that
+// has expired or is not yet valid stays CodeBadConfig.
 func New(cfg Config) (core.Provider, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = 10 * time.Second

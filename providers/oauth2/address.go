@@ -5,11 +5,15 @@
 package oauth2
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/files"
 	"github.com/authsession/authsession/providers/internal/grant"
@@ -61,3 +65,46 @@ func readToken(setting string, text core.Secret, file string) (core.Secret, erro
 	}
 	return core.NewSecret(token), nil
 }
+
+// inputToken returns the token of the input for a role; zero if there is none.
+func inputToken(role string, inputs map[string]core.Credential) (core.Secret, error) {
+	input, ok := inputs[role]
+	if !ok {
+		return core.Secret{}, nil
+	}
+	kind, token, _ := strings.Cut(input.Attach.Header["Authorization"].Reveal(), " ")
+	if token == "" || !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP") {
+		return core.Secret{}, core.Errorf(core.CodeBadConfig,
+			"the session for %s has no token in an Authorization header", role)
+	}
+	return core.NewSecret(token), nil
+}
+
+// sendsIDToken reports whether the session sends the ID token to the API.
+func (c *Config) sendsIDToken() bool {
+	return c.TokenPath == idTokenMember || strings.HasSuffix(c.TokenPath, "."+idTokenMember)
+}
+
+const idTokenMember = "id_token"
+
+// jwtExpiry returns when a JWT that is sent to an API ends, as it says itself (RFC 7519 §4.1.4); zero
+// if it does not say it. The API checks the token.
+func jwtExpiry(token core.Secret) time.Time {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return time.Time{}
+	}
+	object, _ := members.Read(payload) // another payload says nothing
+	seconds, err := strconv.ParseFloat(object.Number("exp"), 64)
+	if err != nil || !(seconds > 0 && seconds < maxClaimTime) {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
+
+// maxClaimTime is the latest time that a claim can name, in seconds since 1970: the year 9999.
+const maxClaimTime = 253402300799

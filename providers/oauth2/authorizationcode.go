@@ -57,10 +57,7 @@ type authorization struct {
 // exchanges the code for a token.
 func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error) {
 	a, redirect := conn.newAuthorization(), conn.cfg.Redirect
-	listener, err := browser.Listen(browser.Config{
-		State: a.state, Host: redirect.Host, Port: redirect.Port, Path: redirect.Path,
-		Server: conn.cfg.serverName(),
-	})
+	listener, err := redirect.listen(a.state, conn.cfg.serverName())
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -95,6 +92,28 @@ func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.
 		err = cause
 	}
 	return cred, err
+}
+
+// listen opens the listener for the redirect, on the first of the ports that is free.
+func (r Redirect) listen(state, server string) (*browser.Listener, error) {
+	ports := r.Ports
+	if len(ports) == 0 {
+		ports = []int{r.Port}
+	}
+	var err error
+	for _, port := range ports {
+		var listener *browser.Listener
+		listener, err = browser.Listen(browser.Config{
+			State: state, Host: r.Host, Port: port, Path: r.Path, Server: server,
+		})
+		if err == nil {
+			return listener, nil
+		}
+	}
+	if len(ports) > 1 {
+		err = core.Errorf(core.CodeOf(err), "none of redirect.ports is free: %w", core.Cause(err))
+	}
+	return nil, err
 }
 
 func (conn *connection) newAuthorization() *authorization {
@@ -167,6 +186,7 @@ func (conn *connection) authorizationLink(ctx context.Context, a *authorization)
 	}
 	form := a.authorizationRequest(conn.cfg)
 	switch {
+	case conn.cfg.PushedAuthorization == "off":
 	case conn.meta.PushedEndpoint != "":
 		uri, err := conn.pushRequest(ctx, form, a)
 		if err != nil {
@@ -198,7 +218,7 @@ func (conn *connection) pushRequest(ctx context.Context, form url.Values,
 	answer, err := conn.client.Post(ctx, endpoint, form, core.NewSecret(a.state),
 		core.NewSecret(a.verifier))
 	if err != nil {
-		return "", err
+		return "", core.Prefix(pushedError(err), "the pushed authorization request (RFC 9126)")
 	}
 	uri, err := answer.Text("request_uri")
 	if err != nil || uri == "" || !isPlainText(uri) {
@@ -206,6 +226,16 @@ func (conn *connection) pushRequest(ctx context.Context, form url.Values,
 			"the answer to the pushed request has no request_uri (RFC 9126 §2.2)")
 	}
 	return uri, nil
+}
+
+// pushedError adds the way out to the refusal of a pushed request: servers that publish the endpoint
+// do not allow it for each client.
+func pushedError(err error) error {
+	if code := core.CodeOf(err); code == core.CodeDenied || code == core.CodeBadConfig {
+		return core.Errorf(code, "%w; if the client may not push requests, set pushed_authorization: off",
+			core.Cause(err))
+	}
+	return err
 }
 
 // redeemCode exchanges the code in the browser's answer for a token. The token request has no
@@ -261,7 +291,8 @@ func (a *authorization) code(answer url.Values, secrets []core.Secret) (string, 
 		}
 		return "", core.Prefix(err, "in the browser")
 	case answer.Get("code") == "":
-		return "", core.Errorf(core.CodeUnavailable, "the answer in the browser has neither code nor error")
+		return "", core.Errorf(core.CodeUnavailable,
+			"the answer in the browser has neither code nor error")
 	}
 	return answer.Get("code"), nil
 }

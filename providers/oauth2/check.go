@@ -1,12 +1,13 @@
 // The checks of the settings.
 //
-// Read on in provider.go.
+// Read on in refusal.go.
 
 package oauth2
 
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (c *Config) Validate(core.Environment) error {
 	return errors.Join(
 		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
 		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
-		c.checkParams(), c.checkTarget(),
+		c.checkParams(), c.checkTarget(), c.checkPeculiarities(),
 	)
 }
 
@@ -31,8 +32,6 @@ func (c *Config) checkServer() error {
 	switch {
 	case c.Issuer == "" && c.TokenURL == "":
 		faults = append(faults, core.Faultf("token_url", "missing; give issuer or token_url"))
-	case c.Issuer != "" && c.TokenURL != "":
-		faults = append(faults, core.Faultf("token_url", "give either issuer or token_url"))
 	}
 	faults = append(faults, c.checkURLs(map[string]string{
 		"issuer": c.Issuer, "token_url": c.TokenURL, "revocation_url": c.RevocationURL,
@@ -76,6 +75,7 @@ func (c *Config) grantSettings() []grantSetting {
 		{"device_authorization_url", c.DeviceAuthorizationURL != ""},
 		{"pushed_authorization_url", c.PushedAuthorizationURL != ""},
 		{"jwks_url", c.JWKSURL != ""},
+		{"grant_type", c.GrantType != ""},
 		{"authorization_params", len(c.AuthorizationParams) > 0},
 	}
 }
@@ -122,6 +122,14 @@ func (r Redirect) check() error {
 	var faults []error
 	if r.Port < 0 || r.Port > 65535 {
 		faults = append(faults, core.Faultf("redirect.port", "want 0 to 65535"))
+	}
+	if len(r.Ports) > 0 && r.Port != 0 {
+		faults = append(faults, core.Faultf("redirect.ports", "give either port or ports"))
+	}
+	for i, port := range r.Ports {
+		if port < 1 || port > 65535 {
+			faults = append(faults, core.Faultf("redirect.ports", "number %d: want 1 to 65535", i+1))
+		}
 	}
 	if r.Path != "" && !isPlainPath(r.Path) {
 		faults = append(faults, core.Faultf("redirect.path", "is not a plain path, such as /callback"))
@@ -199,4 +207,79 @@ func (c *Config) checkParams() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// reservedHeaders are the headers of requests to the authorization server that the provider sets.
+var reservedHeaders = []string{"Authorization", "Content-Type", "Content-Length", "Host", "Accept",
+	"Dpop", "Connection", "Transfer-Encoding", "Cookie"}
+
+// checkPeculiarities checks the settings for servers that differ from RFC 6749.
+func (c *Config) checkPeculiarities() error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		problem := ""
+		switch {
+		case !isHeaderName(name):
+			problem = "is not the name of a header (RFC 9110 §5.1)"
+		case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)):
+			problem = "belongs to the request"
+		case !isHeaderValue(c.Headers[name].Reveal()):
+			problem = "has characters that may not be sent"
+		}
+		if problem != "" {
+			faults = append(faults, core.Fault{Path: []string{"headers", name}, Problem: problem})
+		}
+	}
+	if !isHeaderValue(c.GrantType) {
+		faults = append(faults, core.Faultf("grant_type", "has characters that may not be sent"))
+	}
+	switch {
+	case c.TokenType != "" && !isHeaderName(c.TokenType):
+		faults = append(faults, core.Faultf("token_type", "is not the name of a type of token"))
+	case strings.EqualFold(c.TokenType, "DPoP") || strings.EqualFold(c.TokenType, "N_A"):
+		faults = append(faults, core.Faultf("token_type", "names a type that is not Bearer"))
+	}
+	if c.TokenPath != "" && !isMemberPath(c.TokenPath) {
+		faults = append(faults, core.Faultf("token_path", "is not a path, such as authed_user.access_token"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.TokenAttributes)) {
+		problem := ""
+		switch path := c.TokenAttributes[name]; {
+		case name == "" || name == "base_url":
+			problem = "is not a name for an attribute of the answer"
+		case !isMemberPath(path):
+			problem = "is not a path, such as team.id"
+		case isSecretMember(path):
+			problem = "names a secret; attributes are shown"
+		}
+		if problem != "" {
+			faults = append(faults, core.Fault{Path: []string{"token_attributes", name}, Problem: problem})
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// isHeaderName reports whether s is a token (RFC 9110 §5.6.2).
+func isHeaderName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+// isHeaderValue reports whether s is visible ASCII, with spaces between.
+func isHeaderValue(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' || r > '~'
+	})
+}
+
+// isMemberPath reports whether s is a path of members that are joined by dots.
+func isMemberPath(s string) bool {
+	return isHeaderValue(s) && !slices.Contains(strings.Split(s, "."), "")
+}
+
+// isSecretMember reports whether a path names a member of a token answer that is a secret.
+func isSecretMember(path string) bool {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	return slices.Contains([]string{"access_token", "refresh_token", "id_token"}, name)
 }

@@ -5,6 +5,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -27,6 +28,7 @@ var authMethods = []string{
 const (
 	defaultAssertionLifetime = time.Minute
 	maxAssertionLifetime     = time.Hour
+	assertionBackdate        = 3 * time.Second // how old a new assertion claims to be
 	// RFC 7523 §2.2
 	clientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
@@ -37,7 +39,7 @@ func (c *Config) authMethod() string {
 	switch {
 	case c.ClientAuth != "":
 		return c.ClientAuth
-	case c.hasClientKey():
+	case c.hasClientKey(), c.ClientAssertion.isGiven():
 		return PrivateKeyJWT
 	case !c.ClientSecret.IsZero():
 		return SecretBasic
@@ -94,8 +96,14 @@ func (c *Config) checkAuthMethod(method string) error {
 		return core.Faultf("client_secret", "is not used; client_auth is %s", method)
 	case c.authenticatesByTLS() && !c.clientCertificates().HasClient():
 		return core.Faultf("tls", "has no certificate; client_auth is %s", method)
-	case method == PrivateKeyJWT && !c.hasClientKey():
-		return core.Faultf("client_key", "missing; client_auth is %s", method)
+	case method == PrivateKeyJWT && !c.hasClientKey() && !c.ClientAssertion.isGiven():
+		return core.Faultf("client_key",
+			"missing; client_auth is %s; give a key, client_assertion.file or client_assertion.input", method)
+	case c.ClientAssertion.isGiven() && (method != PrivateKeyJWT || c.hasClientKey()):
+		return core.Faultf("client_assertion",
+			"a JWT is given, which needs client_auth %s and no client_key", PrivateKeyJWT)
+	case c.ClientAssertion.File != "" && c.ClientAssertion.Input:
+		return core.Faultf("client_assertion", "give either file or input")
 	case method == SecretJWT:
 		if _, err := jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm); err != nil {
 			return core.Faultf("client_secret", "%v", errors.Unwrap(err))
@@ -152,9 +160,41 @@ func (c *Config) assertionSigner() (*jose.Signer, error) {
 	case SecretJWT:
 		return jose.NewMAC(c.ClientSecret, c.ClientAssertion.Algorithm)
 	case PrivateKeyJWT:
-		return c.loadClientKey()
+		if !c.ClientAssertion.isGiven() {
+			return c.loadClientKey()
+		}
 	}
 	return nil, nil
+}
+
+// isGiven reports whether the client's JWT comes from elsewhere, so that the provider makes none.
+func (a *Assertion) isGiven() bool { return a.File != "" || a.Input }
+
+// givenAssertion returns the client's JWT from a file or an input; zero if the client has none.
+func (c *Config) givenAssertion(inputs map[string]core.Credential) (core.Secret, error) {
+	const role = "client_assertion"
+	if c.ClientAssertion.File != "" {
+		return readToken(role, core.Secret{}, c.ClientAssertion.File)
+	}
+	if _, ok := inputs[role]; !ok && !c.ClientAssertion.Input {
+		return core.Secret{}, nil
+	}
+	token, err := inputToken(role, inputs)
+	if err == nil && token.IsZero() {
+		err = core.Errorf(core.CodeBadConfig, "there is no session for %s: name one in inputs", role)
+	}
+	return token, err
+}
+
+// sendAssertion returns a grant.Auth that sends a JWT from elsewhere (RFC 7523 §2.2).
+func sendAssertion(token core.Secret) grant.Auth {
+	return func(r *grant.AuthRequest) error {
+		r.Form.Set("client_id", r.ClientID)
+		r.Form.Set("client_assertion_type", clientAssertionType)
+		r.Form.Set("client_assertion", token.Reveal())
+		r.Secrets = append(r.Secrets, token)
+		return nil
+	}
 }
 
 // authenticator returns what authenticates the client in requests to the server of meta; nil if
@@ -169,10 +209,7 @@ func (c *Config) authenticator(meta *metadata, signer *jose.Signer) grant.Auth {
 	if signer == nil {
 		return nil
 	}
-	audience := c.ClientAssertion.Audience
-	if audience == "" {
-		audience = meta.assertionAudience()
-	}
+	audience := c.clientAudience(meta)
 	// The server may reject a JWT that it has seen before, so that each request carries a new one.
 	return func(r *grant.AuthRequest) error {
 		token, err := signer.Sign(newClaims(r.ClientID, r.ClientID, audience, c.ClientAssertion.Lifetime))
@@ -187,15 +224,23 @@ func (c *Config) authenticator(meta *metadata, signer *jose.Signer) grant.Auth {
 	}
 }
 
+// clientAudience returns the audience of the client's assertions for the server of meta.
+func (c *Config) clientAudience(meta *metadata) string {
+	return cmp.Or(c.ClientAssertion.Audience, meta.assertionAudience())
+}
+
 // newClaims returns the claims of a new assertion (RFC 7523 §3). A lifetime of zero is the default.
 func newClaims(issuer, subject, audience string, lifetime time.Duration) map[string]any {
 	if lifetime == 0 {
 		lifetime = defaultAssertionLifetime
 	}
 	now := time.Now()
+	// A server whose clock is behind would refuse an assertion from its future. The whole lifetime stays
+	// as it is set, as servers limit it.
+	issued := now.Add(-min(assertionBackdate, lifetime/2))
 	return map[string]any{
 		"iss": issuer, "sub": subject, "aud": audience, "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
+		"iat": issued.Unix(), "exp": issued.Add(lifetime).Unix(),
 	}
 }
 

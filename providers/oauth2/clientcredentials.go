@@ -15,8 +15,9 @@ import (
 var clientCredentials = grantType{
 	name:      ClientCredentials,
 	parameter: "client_credentials",
+	settings:  []string{"grant_type"},
 	check: func(c *Config) error {
-		if c.authMethod() == NoClientAuth && c.ClientSecret.IsZero() {
+		if c.GrantType == "" && c.authMethod() == NoClientAuth && c.ClientSecret.IsZero() {
 			return core.Faultf("client_secret",
 				"missing; the grant %s needs a client that proves who it is", ClientCredentials)
 		}

@@ -6,7 +6,9 @@ package oauth2
 
 import (
 	"context"
+	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
@@ -41,6 +43,10 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	if err != nil {
 		return nil, err
 	}
+	given, err := cfg.givenAssertion(req.Inputs)
+	if err != nil {
+		return nil, err
+	}
 	conn := &connection{cfg: cfg, req: req, bundle: bundle}
 	meta := metadata{TokenEndpoint: cfg.TokenURL}
 	if cfg.Issuer != "" {
@@ -59,7 +65,12 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	conn.client = &grant.Client{
 		TokenURL: meta.TokenEndpoint, ID: cfg.ClientID, Auth: cfg.authenticator(&meta, signer),
 		Scopes: cfg.Scopes, Params: url.Values{}, HTTP: web, MayRetry: req.MayRetry,
+		AuthMethod: cfg.authMethod(),
 	}
+	if !given.IsZero() {
+		conn.client.Auth = sendAssertion(given)
+	}
+	cfg.adapt(conn.client)
 	for name, value := range cfg.Params {
 		conn.client.Params.Set(name, value.Reveal())
 		conn.client.Secrets = append(conn.client.Secrets, value)
@@ -73,12 +84,42 @@ func (d *discovery) connect(ctx context.Context, req core.Request) (*connection,
 	return conn, nil
 }
 
+// adapt applies the settings for servers that differ from RFC 6749 to a client.
+func (c *Config) adapt(client *grant.Client) {
+	client.TokenPath, client.BearerType, client.GrantType = c.TokenPath, c.TokenType, c.GrantType
+	if len(c.Headers) > 0 {
+		client.Header = http.Header{}
+	}
+	for name, value := range c.Headers {
+		client.Header.Set(name, value.Reveal())
+		client.Secrets = append(client.Secrets, value)
+	}
+}
+
 // clientWithoutScopes returns the client for a token request that asks for the scopes that were
 // granted before, which may be fewer than those of the settings (RFC 6749 §6).
 func (conn *connection) clientWithoutScopes() *grant.Client {
 	c := *conn.client
 	c.Scopes = nil
 	return &c
+}
+
+// renewToken requests a token with a refresh token. The scopes are left out (RFC 6749 §6), or sent
+// if the settings say so. If the server refuses that with invalid_scope, which does not use up the
+// refresh token, the request is sent once more in the other way.
+func (conn *connection) renewToken(ctx context.Context, refresh core.Secret) (grant.Token, error) {
+	first, second := conn.clientWithoutScopes(), conn.client
+	if conn.cfg.RefreshScopes {
+		first, second = second, first
+	}
+	token, err := first.Refresh(ctx, refresh)
+	if grant.ErrorCode(err, "invalid_scope") && len(conn.cfg.Scopes) > 0 {
+		again, againErr := second.Refresh(ctx, refresh)
+		if !grant.ErrorCode(againErr, "invalid_scope") {
+			return again, againErr
+		}
+	}
+	return token, err
 }
 
 // checkEndpoint reports what is wrong with an endpoint that the server names. setting is the name
@@ -89,11 +130,20 @@ func (conn *connection) checkEndpoint(setting, endpoint string) error {
 			"issuer %.200q names no %s endpoint: it does not have the grant, or give %s_url",
 			conn.cfg.Issuer, setting, setting)
 	}
-	if err := checkURL(endpoint, conn.cfg.AllowHTTP); err != nil {
+	if err := conn.cfg.checkEndpointURL(endpoint); err != nil {
 		return core.Errorf(core.CodeBadConfig, "the %s endpoint of issuer %.200q %w", setting,
 			conn.cfg.Issuer, err)
 	}
 	return nil
+}
+
+// checkEndpointURL is checkPublished, but for an endpoint that the settings give.
+func (c *Config) checkEndpointURL(endpoint string) error {
+	if slices.Contains([]string{c.AuthorizationURL, c.DeviceAuthorizationURL, c.PushedAuthorizationURL,
+		c.JWKSURL, c.TokenURL, c.RevocationURL}, endpoint) {
+		return checkURL(endpoint, c.AllowHTTP)
+	}
+	return c.checkPublished(endpoint)
 }
 
 // credential returns the credential of a token that conn obtained, without a subject.
@@ -103,7 +153,18 @@ func (conn *connection) credential(token grant.Token) core.Credential {
 		RefreshState: renewal{token.Refresh, conn.key.Secret()}.seal(),
 		Expiry:       token.Expiry,
 	}
+	if conn.cfg.sendsIDToken() {
+		cred.Expiry = jwtExpiry(token.Access)
+	}
 	baseurl.Apply(&cred, conn.cfg.BaseURL)
+	for name, path := range conn.cfg.TokenAttributes {
+		if value := token.Fields.At(path); value != "" && isPlainText(value) {
+			if cred.Attributes == nil {
+				cred.Attributes = map[string]string{}
+			}
+			cred.Attributes[name] = value
+		}
+	}
 	conn.cfg.attachCertificate(&cred, conn.bundle)
 	return cred
 }

@@ -161,7 +161,8 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s",
 			v.VerificationURI, v.UserCode)
 		if v.VerificationURIComplete != "" {
-			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s", v.VerificationURIComplete)
+			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s",
+				v.VerificationURIComplete)
 		}
 		err = ui.Show(ctx, message)
 	}
@@ -172,9 +173,10 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 	return nil
 }
 
-// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx ends when
-// the code does. The time between two requests is d.interval, which each slow_down prolongs; after
-// a request that was not answered it doubles, until the server answers again.
+// pollToken requests the token until the person has signed in (RFC 8628 §3.4, §3.5). ctx
+// ends when the code does. The time between two requests is d.interval, which each slow_down
+// prolongs; after a request that was not answered it doubles, until the server answers
+// again.
 func pollToken(ctx context.Context, client *grant.Client,
 	d deviceAuthorization) (grant.Token, error) {
 	wait := d.interval
@@ -202,7 +204,8 @@ func pollToken(ctx context.Context, client *grant.Client,
 		case grant.ErrorCode(err, "expired_token"):
 			return grant.Token{}, errCodeExpired
 		case grant.ErrorCode(err, "access_denied"):
-			return grant.Token{}, core.Errorf(core.CodeDenied, "the sign-in was refused: %w", errors.Unwrap(err))
+			return grant.Token{}, core.Errorf(core.CodeDenied,
+				"the sign-in was refused: %w", errors.Unwrap(err))
 		case core.CodeOf(err) == core.CodeUnavailable:
 			wait = min(2*wait, maxInterval)
 			var e *core.Error

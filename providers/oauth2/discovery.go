@@ -23,6 +23,9 @@ type discovery struct {
 	found atomic.Pointer[metadata]
 }
 
+// maxRefusal is how many bytes of an answer that is not a success are read.
+const maxRefusal = 64 << 10
+
 // errNoMetadata marks the answer of a URL that has no metadata document.
 var errNoMetadata = errors.New("no metadata")
 
@@ -81,17 +84,22 @@ func rank(err error) int {
 }
 
 // wellKnownURLs returns where an issuer's metadata may be. RFC 8414 §3.1 inserts the well-known
-// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it.
+// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it, and RFC 8414 §5 allows
+// both for the name of OpenID Connect.
 func wellKnownURLs(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return nil
 	}
 	host, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	return []string{
+	places := []string{
 		host + "/.well-known/oauth-authorization-server" + path,
 		host + path + "/.well-known/openid-configuration",
 	}
+	if path != "" { // RFC 8414 §5: OpenID Connect's document, at the place of this RFC
+		places = append(places, host+"/.well-known/openid-configuration"+path)
+	}
+	return places
 }
 
 func (d *discovery) fetch(ctx context.Context, web *http.Client,
@@ -120,8 +128,10 @@ func getDocument(web *http.Client, req *http.Request,
 		return nil, false, providerhttp.ClientError(err)
 	}
 	defer resp.Body.Close()
-	if err := providerhttp.AnswerError(resp, nil, secrets...); err != nil {
-		return nil, true, err
+	if resp.StatusCode >= 300 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // the status decides
+		from := core.Printable(core.OriginText(req.URL)+req.URL.EscapedPath(), maxText, secrets...)
+		return nil, true, providerhttp.AnswerErrorOf(from, resp, body, secrets...)
 	}
 	body, err = io.ReadAll(resp.Body)
 	if err != nil {

@@ -71,7 +71,7 @@ func TestDiscoveryRefuses(t *testing.T) {
 			func(_ *server, doc map[string]any) { doc["token_endpoint"] = "http://login.example.com" },
 			core.CodeBadConfig, "token_endpoint is not https"},
 		{"wrong type", func(_ *server, doc map[string]any) { doc["token_endpoint"] = 5 },
-			core.CodeUnavailable, "not a JSON object of strings"},
+			core.CodeBadConfig, "token_endpoint is missing"},
 		{"huge", func(_ *server, doc map[string]any) { doc["x"] = strings.Repeat("x", 2<<20) },
 			core.CodeUnavailable, "more than 1024 KiB"},
 	} {

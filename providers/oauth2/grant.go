@@ -34,6 +34,8 @@ type grantType struct {
 	// subject returns for whom the token was issued; empty: for the client. Nil: for the client. It is
 	// not called if a person takes part: then the ID token names the subject.
 	subject func(c *Config, inputs map[string]core.Credential) string
+	// advice returns which settings to look at if the server refuses what request presents. Nil: none.
+	advice func(conn *connection) string
 	// keepsTokens is set if tokens are not revoked at the end.
 	keepsTokens bool
 
@@ -56,8 +58,8 @@ type requestFunc func() (grant.Token, error)
 // be refused again: servers report an unusable refresh token in different ways.
 func renewOrRequest(ctx context.Context, conn *connection, refresh core.Secret,
 	requestNew requestFunc) (grant.Token, error) {
-	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
-	if err == nil || core.CodeOf(err) == core.CodeUnavailable || grant.ErrorCode(err, "invalid_client") {
+	token, err := conn.renewToken(ctx, refresh)
+	if err == nil || core.CodeOf(err) == core.CodeUnavailable || grant.ClientRefused(err) {
 		return token, err
 	}
 	return requestNew()

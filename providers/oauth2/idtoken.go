@@ -10,14 +10,21 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providerhttp"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
@@ -63,10 +70,60 @@ func (who person) addTo(cred *core.Credential) {
 	}
 }
 
-// extraClaims are the claims that checkIDToken needs besides those of oidc.IDToken.
-type extraClaims struct {
-	AuthorizedParty string  `json:"azp"`
-	NotBefore       float64 `json:"nbf"`
+// claims are the claims of an ID token that are checked (OpenID Connect Core 1.0 §2). A claim of an
+// unexpected type is absent.
+type claims struct {
+	issuer, subject   string
+	audience          []string
+	authorizedParty   string
+	expiry, notBefore float64 // seconds since 1970; 0: absent
+	nonce             string
+	accessTokenHash   string
+	algorithm         string // that of the signature, which makes accessTokenHash
+}
+
+// readClaims returns the claims of an ID token. The error is CodeBadConfig if a claim that restricts
+// who may use the token cannot be read.
+func readClaims(payload members.Object, algorithm string) (claims, error) {
+	for _, name := range []string{"azp", "at_hash"} {
+		if payload.Has(name) && !payload.IsText(name) {
+			return claims{}, core.Errorf(core.CodeBadConfig, "the ID token has claims of the wrong type: %s",
+				name)
+		}
+	}
+	seconds := func(name string) float64 {
+		n, err := strconv.ParseFloat(payload.Number(name), 64)
+		if err != nil || math.IsNaN(n) {
+			return 0
+		}
+		return max(0, min(n, maxClaimTime))
+	}
+	return claims{
+		issuer: payload.Text("iss"), subject: payload.Text("sub"), audience: payload.List("aud"),
+		authorizedParty: payload.Text("azp"), nonce: payload.Text("nonce"),
+		expiry: seconds("exp"), notBefore: seconds("nbf"),
+		accessTokenHash: payload.Text("at_hash"), algorithm: algorithm,
+	}, nil
+}
+
+// isFor reports whether the ID token was issued with an access token: the claim at_hash is the left
+// half of its hash (OpenID Connect Core 1.0 §3.1.3.6).
+func (c claims) isFor(access core.Secret) bool {
+	text := []byte(access.Reveal())
+	var sum []byte
+	switch {
+	case strings.HasSuffix(c.algorithm, "256"):
+		hash := sha256.Sum256(text)
+		sum = hash[:]
+	case strings.HasSuffix(c.algorithm, "384"):
+		hash := sha512.Sum384(text)
+		sum = hash[:]
+	default:
+		hash := sha512.Sum512(text)
+		sum = hash[:]
+	}
+	want := base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+	return subtle.ConstantTimeCompare([]byte(c.accessTokenHash), []byte(want)) == 1
 }
 
 // expectation is what an ID token must contain.
@@ -82,54 +139,66 @@ type expectation struct {
 // (OpenID Connect Core 1.0 §3.1.3.7).
 func (conn *connection) identify(ctx context.Context, token grant.Token,
 	want expectation) (person, error) {
-	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
-		return person{}, err
-	}
-	var keys []crypto.PublicKey
-	err := providerhttp.Retry(ctx, conn.req, func() (err error) {
-		keys, err = fetchKeys(ctx, conn)
-		return err
-	})
+	keys, err := conn.keys(ctx)
 	if err != nil {
 		return person{}, err
 	}
+	return conn.identifyWith(ctx, keys, token, want)
+}
+
+// keys fetches the keys that ID tokens are signed with.
+func (conn *connection) keys(ctx context.Context) (keys []crypto.PublicKey, err error) {
+	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
+		return nil, err
+	}
+	err = providerhttp.Retry(ctx, conn.req, func() error {
+		keys, err = fetchKeys(ctx, conn)
+		return err
+	})
+	return keys, err
+}
+
+// identifyWith is identify with keys that have been fetched.
+func (conn *connection) identifyWith(ctx context.Context, keys []crypto.PublicKey, token grant.Token,
+	want expectation) (person, error) {
 	want.secrets = append(conn.cfg.secrets(), token.Access, token.Refresh)
 	want.issuer, want.clientID, want.access = conn.meta.Issuer, conn.cfg.ClientID, token.Access
 	return checkIDToken(ctx, keys, token.ID.Reveal(), want)
 }
 
 // checkIDToken checks an ID token. go-oidc verifies the signature; expectation.check compares the
-// claims, as go-oidc's errors neither have codes nor leave out the claims' values.
+// claims, as go-oidc reads also those that nobody needs, and its errors neither have codes nor leave
+// out the claims' values.
 func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 	want expectation) (person, error) {
 	algorithms := make([]jose.SignatureAlgorithm, len(idTokenAlgorithms))
 	for i, name := range idTokenAlgorithms {
 		algorithms[i] = jose.SignatureAlgorithm(name)
 	}
-	if _, err := jose.ParseSignedCompact(idToken, algorithms); err != nil {
+	signed, err := jose.ParseSignedCompact(idToken, algorithms)
+	if err != nil {
 		return person{}, core.Errorf(core.CodeBadConfig,
 			"the ID token is not signed with an algorithm of %v", idTokenAlgorithms)
 	}
-	verifier := oidc.NewVerifier(want.issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
-		SupportedSigningAlgs: idTokenAlgorithms,
-		SkipClientIDCheck:    true, SkipIssuerCheck: true, SkipExpiryCheck: true, // see check
-	})
-	token, err := verifier.Verify(ctx, idToken)
+	payload, err := (&oidc.StaticKeySet{PublicKeys: keys}).VerifySignature(ctx, idToken)
 	if err != nil { // not wrapped, as its text may quote the token
 		return person{}, core.Errorf(core.CodeDenied,
 			"the ID token is not signed by a key of the issuer, or not readable")
 	}
-	var extra extraClaims
-	var all map[string]any
-	if token.Claims(&extra) != nil || token.Claims(&all) != nil {
-		return person{}, core.Errorf(core.CodeBadConfig, "the ID token has claims of the wrong type")
+	all, err := members.Read(payload)
+	if err != nil {
+		return person{}, core.Errorf(core.CodeBadConfig, "the ID token has no claims")
 	}
-	if err := want.check(token, extra); err != nil {
+	token, err := readClaims(all, signed.Signatures[0].Header.Algorithm)
+	if err != nil {
 		return person{}, err
 	}
-	who := person{subject: token.Subject, attributes: map[string]string{}}
+	if err := want.check(token); err != nil {
+		return person{}, err
+	}
+	who := person{subject: token.subject, attributes: map[string]string{}}
 	for _, name := range attributeClaims {
-		if text, _ := all[name].(string); text != "" && isPlainText(text) {
+		if text := all.Text(name); text != "" && isPlainText(text) {
 			who.attributes[name] = text
 		}
 	}
@@ -139,41 +208,41 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 // check compares the claims of a token with what it must contain. Its codes say what to do: an ID
 // token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig), one of
 // another sign-in or person may be an attack (Denied).
-func (want expectation) check(token *oidc.IDToken, extra extraClaims) error {
-	if err := want.checkParties(token, extra); err != nil {
+func (want expectation) check(token claims) error {
+	if err := want.checkParties(token); err != nil {
 		return err
 	}
 	now := time.Now()
 	switch {
-	case token.Expiry.Add(clockSkew).Before(now):
+	case time.Unix(int64(token.expiry), 0).Add(clockSkew).Before(now):
 		return core.Errorf(core.CodeBadConfig,
 			"the ID token ended at %s, and it is %s here: is this machine's clock right?",
-			formatTime(token.Expiry), formatTime(now))
-	case extra.NotBefore > float64(now.Add(clockSkew).Unix()):
+			formatTime(time.Unix(int64(token.expiry), 0)), formatTime(now))
+	case token.notBefore > float64(now.Add(clockSkew).Unix()):
 		return core.Errorf(core.CodeBadConfig,
 			"the ID token begins after %s, the time here: is this machine's clock right?", formatTime(now))
-	case want.nonce != "" && subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(want.nonce)) != 1:
+	case want.nonce != "" && subtle.ConstantTimeCompare([]byte(token.nonce), []byte(want.nonce)) != 1:
 		return core.Errorf(core.CodeDenied, "the ID token belongs to another sign-in: its nonce is not ours")
-	case token.AccessTokenHash != "" && token.VerifyAccessToken(want.access.Reveal()) != nil:
+	case token.accessTokenHash != "" && !token.isFor(want.access):
 		return core.Errorf(core.CodeDenied, "the ID token belongs to another access token")
-	case token.Subject == "" || len(token.Subject) > maxSubject || !isPlainText(token.Subject):
+	case token.subject == "" || len(token.subject) > maxSubject || !isPlainText(token.subject):
 		return core.Errorf(core.CodeBadConfig, "the ID token names no subject")
-	case want.subject != "" && token.Subject != want.subject:
+	case want.subject != "" && token.subject != want.subject:
 		return core.Errorf(core.CodeDenied, "the renewed ID token is for another person")
 	}
 	return nil
 }
 
-// checkParties compares the issuer and the client of a token.
-func (want expectation) checkParties(token *oidc.IDToken, extra extraClaims) error {
+// checkParties compares the issuer and the client of a token. A token with several audiences needs no
+// azp (OpenID Connect Core 1.0 with errata set 2, §3.1.3.7).
+func (want expectation) checkParties(token claims) error {
 	switch {
-	case token.Issuer != want.issuer:
+	case token.issuer != want.issuer:
 		return core.Errorf(core.CodeBadConfig, "the ID token is of issuer %q, not of %.200q",
-			core.Printable(token.Issuer, 200, want.secrets...), want.issuer)
-	case !slices.Contains(token.Audience, want.clientID):
+			core.Printable(token.issuer, 200, want.secrets...), want.issuer)
+	case !slices.Contains(token.audience, want.clientID):
 		return core.Errorf(core.CodeBadConfig, "the ID token is for another client than client_id")
-	case extra.AuthorizedParty != "" && extra.AuthorizedParty != want.clientID,
-		extra.AuthorizedParty == "" && len(token.Audience) > 1:
+	case token.authorizedParty != "" && token.authorizedParty != want.clientID:
 		return core.Errorf(core.CodeBadConfig, "the ID token was not issued to client_id")
 	}
 	return nil
@@ -190,6 +259,8 @@ func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	body, refused, err := getDocument(conn.client.HTTP, req, conn.cfg.secrets())
 	switch {
+	case refused && core.CodeOf(err) == core.CodeDenied: // keys are public; a gateway answers so
+		return nil, core.Errorf(core.CodeUnavailable, "the keys of the issuer: %w", core.Cause(err))
 	case refused:
 		return nil, core.Prefix(err, "the keys of the issuer")
 	case err != nil:
@@ -201,17 +272,16 @@ func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error
 // parseKeys parses a JWK Set. It skips keys that cannot verify a signature, are too short or of an
 // unknown type (RFC 7517 §5).
 func parseKeys(body []byte) ([]crypto.PublicKey, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(body, &set); err != nil {
+	set, err := members.Read(body)
+	if err != nil || !set.Has("keys") {
 		return nil, core.Errorf(core.CodeUnavailable,
 			"the keys of the issuer are not a JWK Set (RFC 7517 §5)")
 	}
+	list := set.Raw("keys")
 	var keys []crypto.PublicKey
-	for _, raw := range set.Keys[:min(len(set.Keys), maxKeys)] {
-		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) != nil || key.Use != "" && key.Use != "sig" || !key.Valid() {
+	for _, raw := range list[:min(len(list), maxKeys)] {
+		key, ok := parseKey(raw)
+		if !ok {
 			continue
 		}
 		switch public := key.Key.(type) {
@@ -224,7 +294,33 @@ func parseKeys(body []byte) ([]crypto.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, core.Errorf(core.CodeBadConfig, "the issuer publishes no key that could sign an ID token")
+		return nil, core.Errorf(core.CodeBadConfig,
+			"the issuer publishes no key that could sign an ID token")
 	}
 	return keys, nil
+}
+
+// keyParts are the members of a JWK that make up a public key (RFC 7518 §6, RFC 8037 §2).
+var keyParts = []string{"kty", "crv", "x", "y", "n", "e"}
+
+// parseKey parses one JWK that may verify signatures. Of its members it reads only those that are
+// needed: a certificate beside the key (x5c, x5t) that cannot be read does not matter.
+func parseKey(raw []byte) (jose.JSONWebKey, bool) {
+	object, err := members.Read(raw)
+	if err != nil || object.Has("use") && object.Text("use") != "sig" {
+		return jose.JSONWebKey{}, false
+	}
+	parts := map[string]string{}
+	for _, name := range keyParts {
+		if object.IsText(name) {
+			parts[name] = object.Text(name)
+		}
+	}
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return jose.JSONWebKey{}, false
+	}
+	var key jose.JSONWebKey
+	ok := key.UnmarshalJSON(text) == nil && key.Valid()
+	return key, ok
 }

@@ -2,6 +2,7 @@ package oauth2_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -34,10 +35,17 @@ func TestIDTokens(t *testing.T) {
 		"not yet":        {set("nbf", time.Now().Add(10*time.Minute).Unix()), core.CodeBadConfig, "clock"},
 		"other audience": {set("aud", "other"), core.CodeBadConfig, "another client"},
 		"other party":    {set("azp", "other"), core.CodeBadConfig, "not issued to client_id"},
-		"no party": {set("aud", []string{"x", clientID}), core.CodeBadConfig,
-			"not issued to client_id"},
-		"other issuer": {set("iss", "https://evil.example.com"), core.CodeBadConfig, "issuer"},
-		"other nonce":  {set("nonce", "of another session"), core.CodeDenied, "nonce"},
+		"no party":       {set("aud", []string{"x", clientID}), 0, ""},
+		"odd names":      {set("_claim_names", 7), 0, ""},
+		"odd sources":    {set("_claim_sources", []any{"x"}), 0, ""},
+		"odd time":       {set("iat", "yesterday"), 0, ""},
+		"odd nbf":        {set("nbf", []any{}), 0, ""},
+		"odd locale":     {set("locale", map[string]any{"a": 1}), 0, ""},
+		"odd audiences":  {set("aud", []any{7, nil, clientID}), 0, ""},
+		"end in a text":  {set("exp", fmt.Sprint(time.Now().Add(time.Hour).Unix())), 0, ""},
+		"odd at_hash":    {set("at_hash", []any{}), core.CodeBadConfig, "wrong type"},
+		"other issuer":   {set("iss", "https://evil.example.com"), core.CodeBadConfig, "issuer"},
+		"other nonce":    {set("nonce", "of another session"), core.CodeDenied, "nonce"},
 		"no nonce": {func(s *people) { s.claims = func(c map[string]any) { delete(c, "nonce") } },
 			core.CodeDenied, "nonce"},
 		"other at_hash": {set("at_hash", "AAAA"), core.CodeDenied, "another access token"},

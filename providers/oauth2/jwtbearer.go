@@ -5,6 +5,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ var jwtBearer = grantType{
 	check:     (*Config).checkAssertion,
 	request:   exchangeAssertion,
 	renew:     renewOrRequest,
+	advice:    assertionAdvice,
 	subject: func(c *Config, _ map[string]core.Credential) string {
 		if c.Assertion.exists() {
 			return ""
@@ -111,13 +113,23 @@ func (conn *connection) bearerAssertion() (core.Secret, error) {
 	if err != nil {
 		return core.Secret{}, err
 	}
-	audience := a.Audience
-	if audience == "" {
-		audience = conn.meta.assertionAudience()
-	}
-	claims := newClaims(c.assertionIssuer(), c.assertionSubject(), audience, a.Lifetime)
+	claims := newClaims(c.assertionIssuer(), c.assertionSubject(), conn.bearerAudience(), a.Lifetime)
 	maps.Copy(claims, a.Claims)
 	return signer.Sign(claims)
+}
+
+// bearerAudience returns the audience of a JWT that the provider makes.
+func (conn *connection) bearerAudience() string {
+	return cmp.Or(conn.cfg.Assertion.Audience, conn.meta.assertionAudience())
+}
+
+// assertionAdvice is grantType.advice.
+func assertionAdvice(conn *connection) string {
+	if conn.cfg.Assertion.exists() {
+		return "check the JWT of assertion: its audience, its times and its key"
+	}
+	return "check assertion.issuer, subject and key, and whether the server wants another audience " +
+		"than " + conn.cfg.quoted(conn.bearerAudience()) + ": set assertion.audience"
 }
 
 // loadAssertionKey returns the key that signs the JWT: its own, or that of the client.

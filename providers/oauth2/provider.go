@@ -23,6 +23,9 @@ type provider struct {
 	grant  *grantType
 	server discovery
 	nonce  dpop.Nonce // the server's last nonce, for the next proof of a token request
+
+	unclear unclearAnswers // the last answers of the token endpoint
+	spent   spentToken     // the refresh token that must not be sent again
 }
 
 // The abilities that only some settings call for are in types of their own, as a session asks a
@@ -44,6 +47,8 @@ type (
 func newProvider(cfg Config) core.Provider {
 	cfg.Scopes, cfg.Resource = slices.Clone(cfg.Scopes), slices.Clone(cfg.Resource)
 	cfg.Params, cfg.AuthorizationParams = maps.Clone(cfg.Params), maps.Clone(cfg.AuthorizationParams)
+	cfg.Headers, cfg.TokenAttributes = maps.Clone(cfg.Headers), maps.Clone(cfg.TokenAttributes)
+	cfg.Redirect.Ports = slices.Clone(cfg.Redirect.Ports)
 	cfg.Assertion.Claims, _ = revealSecrets(cfg.Assertion.Claims).(map[string]any)
 	g := grantNamed(cfg.Grant)
 	p := &provider{cfg: cfg, grant: g}
@@ -65,7 +70,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	if p.grant.signIn != nil && req.Previous.RefreshState.IsZero() {
 		return core.Credential{}, errSignIn
 	}
-	conn, err := p.server.connect(ctx, req)
+	conn, err := p.connect(ctx, req)
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -74,11 +79,16 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		return core.Credential{}, err
 	}
 	token, err := p.token(ctx, conn, previous.Refresh)
+	err = p.unclear.judge(err, p.grant)
 	if err != nil {
 		return core.Credential{}, p.annotate(conn, err)
 	}
 	if p.grant.signIn != nil {
-		return conn.renewedCredential(ctx, token, req.Previous)
+		cred, err := conn.renewedCredential(ctx, token, req.Previous)
+		if err != nil && !token.Refresh.Equal(previous.Refresh) {
+			p.spent.add(previous.Refresh)
+		}
+		return cred, err
 	}
 	cred := conn.credential(token)
 	cred.Subject = p.cfg.ClientID
@@ -88,11 +98,25 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	return cred, nil
 }
 
+// connect returns a connection whose refusals say what to look at.
+func (p *provider) connect(ctx context.Context, req core.Request) (*connection, error) {
+	conn, err := p.server.connect(ctx, req)
+	if err == nil {
+		conn.client.Advice = adviser(p.grant, conn)
+	}
+	return conn, err
+}
+
 func (p *provider) token(ctx context.Context, conn *connection,
 	refresh core.Secret) (grant.Token, error) {
 	request := func() (grant.Token, error) { return p.grant.request(ctx, conn, conn.req.Inputs) }
 	if refresh.IsZero() {
 		return request()
+	}
+	if p.spent.has(refresh) {
+		return grant.Token{}, core.Errorf(core.CodeInteractive,
+			"the refresh token was used up by a renewal whose ID token was refused; a person must sign in "+
+				"again")
 	}
 	conn.sent = true
 	return p.grant.renew(ctx, conn, refresh, request)
@@ -126,7 +150,8 @@ func (p *provider) explain(m *metadata, err error) error {
 	}
 	method := p.cfg.authMethod()
 	switch {
-	case omits(m.GrantTypes, p.grant.parameter) && refused("unsupported_grant_type"):
+	case omits(m.GrantTypes, p.grant.parameter) &&
+		(refused("unsupported_grant_type") || grant.ErrorCode(err, "invalid_request")):
 		return core.Errorf(core.CodeBadConfig, "%w; the server does not offer the grant %s, but %s",
 			core.Cause(err), p.grant.name, p.cfg.printable(m.GrantTypes))
 	case omits(m.AuthMethods, method) && refused("invalid_client"):
@@ -136,8 +161,8 @@ func (p *provider) explain(m *metadata, err error) error {
 	return err
 }
 
-// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its connection asks for no
-// renewal, whatever req says.
+// SignIn implements [core.InteractiveProvider]. A sign-in begins with a new key, and its
+// connection asks for no renewal, whatever req says.
 func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	ui core.UI) (core.Credential, error) {
 	if ctx.Err() != nil {
@@ -147,7 +172,7 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	if err := p.grant.signIn.checkUI(ui); err != nil {
 		return core.Credential{}, err
 	}
-	conn, err := p.server.connect(ctx, core.Request{MayRetry: req.MayRetry})
+	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry, Inputs: req.Inputs})
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -161,10 +186,12 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 // it, and the access token. The error wraps [errors.ErrUnsupported] if the server has no revocation
 // endpoint, or if the grant keeps its tokens.
 func (p *provider) Revoke(ctx context.Context, c core.Credential) error {
-	if p.grant.keepsTokens || p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
+	// Revoke gets no inputs, so that a client whose assertion is one cannot authenticate.
+	if p.grant.keepsTokens || p.cfg.ClientAssertion.Input ||
+		p.cfg.RevocationURL == "" && p.cfg.Issuer == "" {
 		return errors.ErrUnsupported
 	}
-	conn, err := p.server.connect(ctx, core.Request{Reason: core.ReasonExpiring})
+	conn, err := p.connect(ctx, core.Request{Reason: core.ReasonExpiring})
 	if err != nil {
 		return err
 	}

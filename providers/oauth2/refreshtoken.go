@@ -29,6 +29,9 @@ var refreshToken = grantType{
 		return conn.client.Refresh(ctx, conn.cfg.RefreshToken)
 	},
 	renew: renewIssuedToken,
+	advice: func(*connection) string {
+		return "check refresh_token: it has ended, was used before, or is of another client"
+	},
 }
 
 // renewIssuedToken renews with the refresh token that the server issued last. If the server refuses

@@ -30,8 +30,8 @@ func requirePerson(context.Context, *connection, map[string]core.Credential) (gr
 // help.
 func renewSignIn(ctx context.Context, conn *connection, refresh core.Secret,
 	_ requestFunc) (grant.Token, error) {
-	token, err := conn.clientWithoutScopes().Refresh(ctx, refresh)
-	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ErrorCode(err, "invalid_client")
+	token, err := conn.renewToken(ctx, refresh)
+	tokenRefused := core.CodeOf(err) == core.CodeDenied && !grant.ClientRefused(err)
 	if err != nil && (tokenRefused || grant.ErrorCode(err, "invalid_request")) {
 		return token, core.Errorf(core.CodeInteractive,
 			"the sign-in has ended, a person must sign in again: %w", errors.Unwrap(err))
@@ -76,7 +76,14 @@ func (c *Config) authorizationForm() url.Values {
 func (conn *connection) signedInCredential(ctx context.Context, token grant.Token,
 	nonce string) (core.Credential, error) {
 	cred := conn.credential(token)
-	if token.ID.IsZero() || conn.meta.Issuer == "" {
+	switch {
+	case conn.meta.Issuer == "":
+		return cred, nil
+	case token.ID.IsZero() && conn.cfg.asksForIDToken():
+		return core.Credential{}, core.Errorf(core.CodeBadConfig,
+			"the server issued no ID token, which the scope openid asks for (OpenID Connect Core 1.0 "+
+				"§3.1.3.3): allow it for this client, or leave out openid")
+	case token.ID.IsZero():
 		return cred, nil
 	}
 	who, err := conn.identify(ctx, token, expectation{nonce: nonce})
@@ -97,11 +104,12 @@ func (conn *connection) renewedCredential(ctx context.Context, token grant.Token
 	if token.ID.IsZero() || conn.meta.Issuer == "" {
 		return cred, nil
 	}
-	who, err := conn.identify(ctx, token, expectation{subject: previous.Subject})
-	switch {
-	case core.CodeOf(err) == core.CodeUnavailable:
-		return cred, nil
-	case err != nil:
+	keys, err := conn.keys(ctx)
+	if err != nil {
+		return cred, nil // see above
+	}
+	who, err := conn.identifyWith(ctx, keys, token, expectation{subject: previous.Subject})
+	if err != nil {
 		return core.Credential{}, err
 	}
 	who.addTo(&cred)

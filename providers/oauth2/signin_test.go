@@ -72,10 +72,10 @@ func TestRefusedRenewals(t *testing.T) {
 	}{
 		"spent":             {400, map[string]any{"error": "invalid_grant"}, core.CodeInteractive},
 		"spent, vaguely":    {400, map[string]any{"error": "invalid_request"}, core.CodeInteractive},
-		"a page":            {403, nil, core.CodeInteractive},
+		"of a gateway":      {403, nil, core.CodeUnavailable},
 		"no such client":    {401, map[string]any{"error": "invalid_client"}, core.CodeDenied},
 		"later":             {503, nil, core.CodeUnavailable},
-		"no token endpoint": {404, nil, core.CodeBadConfig},
+		"no token endpoint": {404, nil, core.CodeUnavailable},
 	} {
 		s.set(func() {
 			s.override["/token"] = func(w http.ResponseWriter,

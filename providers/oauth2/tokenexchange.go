@@ -33,6 +33,9 @@ var tokenExchange = grantType{
 	check:     (*Config).checkPartyTokens,
 	request:   exchangeToken,
 	renew:     renewOrRequest,
+	advice: func(*connection) string {
+		return "check subject_token, actor_token and their types"
+	},
 	subject: func(_ *Config, inputs map[string]core.Credential) string {
 		return inputs[subjectToken].Subject
 	},
@@ -114,7 +117,10 @@ func exchangeToken(ctx context.Context, conn *connection,
 		form.Set("requested_token_type", requested)
 	}
 	token, err := conn.client.Exchange(ctx, form, subject, actor)
-	if err != nil {
+	switch {
+	case err != nil && omits(conn.meta.GrantTypes, tokenExchangeParameter):
+		return token, err // see explain
+	case err != nil:
 		_, fromInput := inputs[subjectToken]
 		return token, exchangeError(err, fromInput, !actor.IsZero())
 	}
@@ -147,20 +153,14 @@ func exchangeError(err error, fromInput, hasActor bool) error {
 // if neither has one.
 func partyToken(role string, text core.Secret, file string,
 	inputs map[string]core.Credential) (core.Secret, error) {
-	input, fromInput := inputs[role]
+	_, fromInput := inputs[role]
 	fromSettings := !text.IsZero() || file != ""
 	switch {
 	case fromInput && fromSettings:
-		return core.Secret{}, core.Errorf(core.CodeBadConfig, "%s is given as a setting and in inputs", role)
+		return core.Secret{}, core.Errorf(core.CodeBadConfig,
+			"%s is given as a setting and in inputs", role)
 	case fromSettings:
 		return readToken(role, text, file)
-	case !fromInput:
-		return core.Secret{}, nil
 	}
-	kind, token, _ := strings.Cut(input.Attach.Header["Authorization"].Reveal(), " ")
-	if token == "" || !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP") {
-		return core.Secret{}, core.Errorf(core.CodeBadConfig,
-			"the session for %s has no token in an Authorization header", role)
-	}
-	return core.NewSecret(token), nil
+	return inputToken(role, inputs)
 }

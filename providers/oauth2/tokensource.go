@@ -128,7 +128,8 @@ func (p *sourceProvider) join() *sourceCall {
 func (p *sourceProvider) run(call *sourceCall) {
 	defer func() {
 		if r := recover(); r != nil {
-			call.token, call.err = nil, core.Errorf(core.CodeUnavailable, "the token source panicked (%T)", r)
+			call.token, call.err = nil, core.Errorf(core.CodeUnavailable,
+				"the token source panicked (%T)", r)
 		}
 		p.mu.Lock()
 		p.call = nil

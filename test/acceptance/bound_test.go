@@ -38,7 +38,12 @@ func TestHAProxyTakesBoundTokens(t *testing.T) {
 			}
 		}
 		settings := strings.Replace(c.settings, "client_id: key-ES256", "client_id: key-bound", 1)
-		settings = strings.Replace(settings, "tls: {", fmt.Sprintf("certificate_bound: true\n      tls: {cert_file: %q, key_file: %q, ", cert, key), 1)
+		settings = strings.Replace(
+			settings,
+			"tls: {",
+			fmt.Sprintf("certificate_bound: true\n      tls: {cert_file: %q, key_file: %q, ", cert, key),
+			1,
+		)
 		list = append(list, client{"key-bound", settings, known})
 	}
 	p := startFor(t, ca, servers.OIDCOptions{}, list)

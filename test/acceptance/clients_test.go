@@ -38,7 +38,11 @@ func clients(t testing.TB, ca *servers.CA) []client {
 	trust := fmt.Sprintf("tls: {ca_file: %q}", ca.File)
 	secret := `client_secret: "${env:SECRET}"`
 	new := func(id, method, settings string, more map[string]any) client {
-		return client{id, fmt.Sprintf("client_id: %s\n      client_auth: %s\n      %s", id, method, settings), servers.OIDCClient(id, method, more)}
+		return client{
+			id,
+			fmt.Sprintf("client_id: %s\n      client_auth: %s\n      %s", id, method, settings),
+			servers.OIDCClient(id, method, more),
+		}
 	}
 	list := []client{
 		new("basic", "client_secret_basic", secret+"\n      "+trust, nil),
@@ -54,7 +58,9 @@ func clients(t testing.TB, ca *servers.CA) []client {
 			settings = fmt.Sprintf("client_key: {file: %q, id: k1, algorithm: PS256}\n      %s", file, trust)
 		}
 		list = append(list, new("key-"+alg, "private_key_jwt", settings, map[string]any{
-			"jwks": jwks(jose.JSONWebKey{KeyID: "k1", Use: "sig", Key: key.Public()}), "token_endpoint_auth_signing_alg": alg,
+			"jwks": jwks(
+				jose.JSONWebKey{KeyID: "k1", Use: "sig", Key: key.Public()},
+			), "token_endpoint_auth_signing_alg": alg,
 		}))
 	}
 	bound := func(pair servers.Pair, name string) string {
@@ -137,7 +143,15 @@ func TestOIDCProviderGrants(t *testing.T) {
 				}
 				var ui *core.UI
 				ui, r.asked = person(t, ca)
-				cfg := setup{ca: ca, way: way, ui: ui}.load(t, c.config(p.Issuer, api.URL, grant, more), secretVariable)
+				cfg := setup{
+					ca:  ca,
+					way: way,
+					ui:  ui,
+				}.load(
+					t,
+					c.config(p.Issuer, api.URL, grant, more),
+					secretVariable,
+				)
 				r.s = session(t, cfg, "it")
 				runs = append(runs, r)
 			}

@@ -35,7 +35,12 @@ func TestDPoP(t *testing.T) {
 				t.Run(c.id+" "+alg+" "+way, func(t *testing.T) {
 					t.Parallel()
 					ui, asked := person(t, ca)
-					text := c.config(p.Issuer, p.Issuer, "authorization_code", signInOpenID+"dpop: true\n      dpop_algorithm: "+alg)
+					text := c.config(
+						p.Issuer,
+						p.Issuer,
+						"authorization_code",
+						signInOpenID+"dpop: true\n      dpop_algorithm: "+alg,
+					)
 					s := initialised(t, setup{ca: ca, way: way, ui: ui}.load(t, text, secretVariable), "it")
 					for range 3 {
 						says(t, s, me, `{"sub":"ada"}`)
@@ -51,7 +56,12 @@ func TestDPoP(t *testing.T) {
 					require.NoError(t, err)
 					require.Regexp(t, "^DPoP ", cred.Attach.Header["Authorization"].Reveal())
 					status, _ := stolen(t, ca, nil, me, cred)
-					require.Contains(t, []int{http.StatusBadRequest, http.StatusUnauthorized}, status, "without a proof")
+					require.Contains(
+						t,
+						[]int{http.StatusBadRequest, http.StatusUnauthorized},
+						status,
+						"without a proof",
+					)
 				})
 			}
 		}
@@ -63,12 +73,19 @@ func TestDPoPWanted(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	must := servers.OIDCClient("must", "client_secret_basic", map[string]any{"dpop_bound_access_tokens": true})
-	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: 3 * time.Second, CA: ca, Nonces: true, Clients: []map[string]any{must}})
+	p := servers.StartOIDC(
+		t,
+		servers.OIDCOptions{Lifetime: 3 * time.Second, CA: ca, Nonces: true, Clients: []map[string]any{must}},
+	)
 	c := client{id: "must", settings: `client_id: must
       client_secret: "${env:SECRET}"
       tls: {ca_file: ` + ca.File + `}`}
 
-	s := initialised(t, load(t, ca, c.config(p.Issuer, p.Issuer, "client_credentials", "dpop: true"), secretVariable), "it")
+	s := initialised(
+		t,
+		load(t, ca, c.config(p.Issuer, p.Issuer, "client_credentials", "dpop: true"), secretVariable),
+		"it",
+	)
 	first, err := s.Credential(t.Context())
 	require.NoError(t, err)
 	soon(t, func() bool { // renewed with a nonce that is known by now

@@ -32,7 +32,11 @@ func zitadelPerson(z *servers.Zitadel, ca *servers.CA, origin, it string) string
 func TestZitadelTokenExchange(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
-	web := fmt.Sprintf("      grant: token_exchange\n      client_id: %s\n      client_secret: %s\n", servers.WebID, servers.WebSecret)
+	web := fmt.Sprintf(
+		"      grant: token_exchange\n      client_id: %s\n      client_secret: %s\n",
+		servers.WebID,
+		servers.WebSecret,
+	)
 	for name, it := range map[string]string{
 		"another session's": "inputs: {subject_token: person}\n    settings:\n" + web,
 		"and an actor":      "inputs: {subject_token: person, actor_token: person}\n    settings:\n" + web,
@@ -152,8 +156,10 @@ func TestZitadelSignIns(t *testing.T) {
 	z.Trust(servers.KeyID, "k1", key.Public())
 	for name, settings := range map[string]string{
 		"public": "grant: authorization_code\n      client_id: " + servers.NativeID,
-		"key":    fmt.Sprintf("grant: authorization_code\n      client_id: %s\n      client_key: {file: %q, id: k1}", servers.KeyID, file),
-		"device": fmt.Sprintf("grant: device_code\n      client_id: %s\n      client_secret: %q", servers.DeviceID, servers.ServiceSecret),
+		"key": fmt.Sprintf("grant: authorization_code\n      client_id: %s\n      client_key: {file: %q, id: k1}", servers.KeyID,
+			file),
+		"device": fmt.Sprintf("grant: device_code\n      client_id: %s\n      client_secret: %q", servers.DeviceID,
+			servers.ServiceSecret),
 	} {
 		for _, way := range ways {
 			t.Run(name+" "+way, func(t *testing.T) {

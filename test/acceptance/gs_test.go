@@ -20,21 +20,25 @@ import (
 func startMarquee(t *testing.T, ca *servers.CA, check servers.Check) (url string, refused *atomic.Int64) {
 	t.Helper()
 	refused = new(atomic.Int64)
-	url = servers.StartTLS(t, ca.Issue(t, "localhost"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var token string
-		_, _ = fmt.Sscanf(r.Header.Get("Authorization"), "Bearer %s", &token)
-		subject, err := check(r.Context(), token)
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("X-Dash-Requestid", "request-7")
-		if err != nil {
-			refused.Add(1)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(map[string]string{
-			"name": subject, "path": r.URL.Path, "method": r.Method, "application": r.Header.Get("X-Application"),
-		})
-	}))
+	url = servers.StartTLS(
+		t,
+		ca.Issue(t, "localhost"),
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var token string
+			_, _ = fmt.Sscanf(r.Header.Get("Authorization"), "Bearer %s", &token)
+			subject, err := check(r.Context(), token)
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("X-Dash-Requestid", "request-7")
+			if err != nil {
+				refused.Add(1)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(map[string]string{
+				"name": subject, "path": r.URL.Path, "method": r.Method, "application": r.Header.Get("X-Application"),
+			})
+		}),
+	)
 	return url, refused
 }
 
@@ -92,7 +96,12 @@ func TestGS(t *testing.T) {
 		require.True(t, session(t, cfg, "gs-qa").Status().State.Ready())
 		return nil
 	}))
-	require.Equal(t, core.StateClosed, session(t, cfg, "gs-qa").Status().State, "the block closes what it initialised")
+	require.Equal(
+		t,
+		core.StateClosed,
+		session(t, cfg, "gs-qa").Status().State,
+		"the block closes what it initialised",
+	)
 	require.Equal(t, want, call(t.Context(), http.MethodGet))
 	require.Equal(t, [2]int{1, 1}, [2]int{prod.TokenRequests(), qa.TokenRequests()})
 
@@ -112,20 +121,28 @@ func TestGSTokenRequest(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	var reached atomic.Int64
-	elsewhere := servers.StartTLS(t, ca.Issue(t, "localhost"), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	elsewhere := servers.StartTLS(
+		t,
+		ca.Issue(t, "localhost"),
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }),
+	)
 	var redirect atomic.Bool
 	forms := make(chan map[string][]string, 10)
-	idp := servers.StartTLS(t, ca.Issue(t, "localhost"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if redirect.Load() {
-			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
-			return
-		}
-		_ = r.ParseForm()
-		r.PostForm["authorization"] = r.Header["Authorization"]
-		forms <- r.PostForm
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprint(w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":7199}`)
-	}))
+	idp := servers.StartTLS(
+		t,
+		ca.Issue(t, "localhost"),
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if redirect.Load() {
+				http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+				return
+			}
+			_ = r.ParseForm()
+			r.PostForm["authorization"] = r.Header["Authorization"]
+			forms <- r.PostForm
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprint(w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":7199}`)
+		}),
+	)
 	api, _ := startMarquee(t, ca, func(context.Context, string) (string, error) { return "anyone", nil })
 	cfg := load(t, ca, fmt.Sprintf(`
 sessions:

@@ -121,9 +121,11 @@ func person(t testing.TB, ca *servers.CA) (*core.UI, *atomic.Int64) {
 		return err
 	}
 	return &core.UI{
-		Show:             func(context.Context, string) error { return nil },
-		Open:             open,
-		ShowDevicePrompt: func(ctx context.Context, v core.DevicePrompt) error { return open(ctx, v.VerificationURIComplete) },
+		Show: func(context.Context, string) error { return nil },
+		Open: open,
+		ShowDevicePrompt: func(ctx context.Context, v core.DevicePrompt) error {
+			return open(ctx, v.VerificationURIComplete)
+		},
 	}, asked
 }
 

@@ -79,7 +79,14 @@ func underBus(t *testing.T, home, daemon, role string) string {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command("dbus-run-session", "--", "sh", "-c", daemon+`"$0" -test.run '^TestKeyringProgram$' -test.timeout 2m`, binary)
+	cmd := exec.Command(
+		"dbus-run-session",
+		"--",
+		"sh",
+		"-c",
+		daemon+`"$0" -test.run '^TestKeyringProgram$' -test.timeout 2m`,
+		binary,
+	)
 	return runKeyring(t, cmd, home, role)
 }
 

@@ -94,14 +94,22 @@ func TestSignInTamperedWith(t *testing.T) {
 			code = to.Query().Get("code")
 			return core.Errorf(core.CodeDenied, "the person closes the tab")
 		}}
-		_ = session(t, setup{ca: ca, ui: ui}.load(t, appConfig("https://api.example.com", ca, "issuer: "+p.Issuer)), "it").Init(ctx)
+		_ = session(
+			t,
+			setup{ca: ca, ui: ui}.load(t, appConfig("https://api.example.com", ca, "issuer: "+p.Issuer)),
+			"it",
+		).Init(ctx)
 		require.NotEmpty(t, code)
 		return code
 	}
 	for name, change := range map[string]func(ctx context.Context, t *testing.T, q url.Values){
-		"issuer of another server": func(_ context.Context, _ *testing.T, q url.Values) { q.Set("iss", "https://login.example.com") },
-		"no issuer":                func(_ context.Context, _ *testing.T, q url.Values) { q.Del("iss") },
-		"a code that is none":      func(_ context.Context, _ *testing.T, q url.Values) { q.Set("code", "canary-in-a-coal-mine") },
+		"issuer of another server": func(_ context.Context, _ *testing.T, q url.Values) {
+			q.Set("iss", "https://login.example.com")
+		},
+		"no issuer": func(_ context.Context, _ *testing.T, q url.Values) { q.Del("iss") },
+		"a code that is none": func(_ context.Context, _ *testing.T, q url.Values) {
+			q.Set("code", "canary-in-a-coal-mine")
+		},
 		"a code of another sign-in": func(ctx context.Context, t *testing.T, q url.Values) {
 			q.Set("code", elsewhere(ctx, t))
 		},
@@ -123,7 +131,13 @@ func TestSignInTamperedWith(t *testing.T) {
 }
 
 // tampered signs in and changes the answer on its way back.
-func tampered(t *testing.T, ca *servers.CA, p *servers.OIDCProvider, way string, change func(context.Context, *testing.T, url.Values)) error {
+func tampered(
+	t *testing.T,
+	ca *servers.CA,
+	p *servers.OIDCProvider,
+	way string,
+	change func(context.Context, *testing.T, url.Values),
+) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -165,7 +179,11 @@ func TestReplayedCode(t *testing.T) {
 	}))
 	t.Cleanup(front.Close)
 	ui, asked := person(t, nil)
-	text := appConfig(api.URL, ca, fmt.Sprintf("authorization_url: %s/auth\n      token_url: %s/token", p.Issuer, front.URL))
+	text := appConfig(
+		api.URL,
+		ca,
+		fmt.Sprintf("authorization_url: %s/auth\n      token_url: %s/token", p.Issuer, front.URL),
+	)
 	s := initialised(t, setup{ca: ca, ui: ui}.load(t, text), "it")
 	says(t, s, api.URL, "ada")
 
@@ -189,7 +207,10 @@ func TestSignInOnAPage(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	app := servers.OIDCClient("app", "none", nil)
-	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Pages: true, Clients: []map[string]any{app}})
+	p := servers.StartOIDC(
+		t,
+		servers.OIDCOptions{Lifetime: time.Minute, CA: ca, Pages: true, Clients: []map[string]any{app}},
+	)
 	api := servers.StartAPI(t, ca, p.Check())
 	for _, grant := range []string{"authorization_code", "device_code"} {
 		t.Run(grant, func(t *testing.T) {
@@ -211,7 +232,12 @@ func TestSignInRefused(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			ui, asked := person(t, ca)
-			text := strings.Replace(appConfig("https://api.example.com", ca, "issuer: "+p.Issuer), "{prompt: consent}", "{prompt: consent, login_hint: nobody}", 1)
+			text := strings.Replace(
+				appConfig("https://api.example.com", ca, "issuer: "+p.Issuer),
+				"{prompt: consent}",
+				"{prompt: consent, login_hint: nobody}",
+				1,
+			)
 			s := session(t, setup{ca: ca, way: way, ui: ui}.load(t, text), "it")
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
@@ -244,7 +270,18 @@ func TestClockOff(t *testing.T) {
 						says(t, s, p.Issuer+"/me", `{"sub":"ada"}`)
 						return
 					}
-					s := session(t, setup{ca: ca, ui: ui}.load(t, c.config(p.Issuer, api.URL, "client_credentials", "scopes: [read]"), secretVariable), "it")
+					s := session(
+						t,
+						setup{
+							ca: ca,
+							ui: ui,
+						}.load(
+							t,
+							c.config(p.Issuer, api.URL, "client_credentials", "scopes: [read]"),
+							secretVariable,
+						),
+						"it",
+					)
 					err := s.Init(ctx)
 					// The server looks at when an assertion ends, not at when it begins.
 					if skew > 0 && (c.id == "secret-jwt" || strings.HasPrefix(c.id, "key-")) {
@@ -275,7 +312,12 @@ func TestAssertionForAnotherServer(t *testing.T) {
 				continue
 			}
 			t.Run(c.id+" "+audience, func(t *testing.T) {
-				text := c.config(p.Issuer, "https://api.example.com", "client_credentials", "client_assertion: {audience: "+audience+"}")
+				text := c.config(
+					p.Issuer,
+					"https://api.example.com",
+					"client_credentials",
+					"client_assertion: {audience: "+audience+"}",
+				)
 				s := session(t, load(t, ca, text, secretVariable), "it")
 				before := p.Counts(t).Requests
 				for range 20 {

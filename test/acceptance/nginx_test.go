@@ -136,7 +136,13 @@ sessions:
 		says(t, initialised(t, cfg, name), n.URL+"/certificate", caller(first))
 	}
 	expiry := s.Status().Expiry
-	require.WithinDuration(t, first.TLS.Leaf.NotAfter, expiry, time.Minute, "the certificate's end is the credential's")
+	require.WithinDuration(
+		t,
+		first.TLS.Leaf.NotAfter,
+		expiry,
+		time.Minute,
+		"the certificate's end is the credential's",
+	)
 
 	// A certificate whose key has not come yet is kept out.
 	second := ca.Issue(t, "worker")
@@ -223,12 +229,16 @@ func TestNginxRedirectGoesBare(t *testing.T) {
 	type seen struct{ headers, query string }
 	arrived := make(chan seen, 10)
 	var certificates atomic.Int64
-	elsewhere := servers.StartTLS(t, ca.Issue(t, "localhost"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		certificates.Add(int64(len(r.TLS.PeerCertificates)))
-		var b strings.Builder
-		_ = r.Header.Write(&b)
-		arrived <- seen{b.String(), r.URL.RawQuery}
-	}))
+	elsewhere := servers.StartTLS(
+		t,
+		ca.Issue(t, "localhost"),
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			certificates.Add(int64(len(r.TLS.PeerCertificates)))
+			var b strings.Builder
+			_ = r.Header.Write(&b)
+			arrived <- seen{b.String(), r.URL.RawQuery}
+		}),
+	)
 	n := servers.StartNginx(t, ca, servers.NginxOptions{APIKey: apiKey, Elsewhere: elsewhere})
 	cert, key := ca.Issue(t, "worker").Write(t, t.TempDir(), "client")
 	cfg := load(t, ca, fmt.Sprintf(`

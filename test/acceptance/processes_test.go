@@ -144,7 +144,10 @@ func TestTenProcesses(t *testing.T) {
 	if os.Getenv("AUTHSESSION_TEST_MINUTE") != "" {
 		length = time.Minute
 	}
-	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: lifetime, Clients: []map[string]any{servers.OIDCClient("app", "none", nil)}})
+	p := servers.StartOIDC(
+		t,
+		servers.OIDCOptions{Lifetime: lifetime, Clients: []map[string]any{servers.OIDCClient("app", "none", nil)}},
+	)
 	c := newCrowd(t, p, p.TokenURL())
 	began := time.Now()
 	all := make([]*exec.Cmd, 10)
@@ -166,7 +169,14 @@ func TestTenProcesses(t *testing.T) {
 	}
 	c.answered(t)
 	took, counts, tokens := time.Since(began), p.Counts(t), len(c.api.Tokens())
-	t.Logf("%d calls answered, %d kills, %d tokens asked for and %d used in %.1f s", c.answers.Load(), kills, counts.Requests, tokens, took.Seconds())
+	t.Logf(
+		"%d calls answered, %d kills, %d tokens asked for and %d used in %.1f s",
+		c.answers.Load(),
+		kills,
+		counts.Requests,
+		tokens,
+		took.Seconds(),
+	)
 
 	require.Empty(t, c.wrong())
 	require.Zero(t, c.asked.Load(), "somebody was to sign in again")
@@ -220,7 +230,13 @@ func TestKilledWhileRenewing(t *testing.T) {
 	for name, heard := range map[string]bool{"the server has not heard it": false, "the server has answered": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: 2 * time.Second, Clients: []map[string]any{servers.OIDCClient("app", "none", nil)}})
+			p := servers.StartOIDC(
+				t,
+				servers.OIDCOptions{
+					Lifetime: 2 * time.Second,
+					Clients:  []map[string]any{servers.OIDCClient("app", "none", nil)},
+				},
+			)
 			g := startGate(t, p)
 			c := newCrowd(t, p, g.URL)
 			killed := make(chan struct{})

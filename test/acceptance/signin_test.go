@@ -73,10 +73,16 @@ func newDesk(t *testing.T, grant string) *desk {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, free.Close())
-	d := &desk{done: make(chan error, 1), tab: servers.StartChromium(t), redirect: "http://" + free.Addr().String() + "/"}
-	ui := terminal.New(&terminal.Options{Out: &d.screen, In: strings.NewReader(""), Browser: func(context.Context, string) error {
-		return errors.New("there is no window")
-	}})
+	d := &desk{
+		done:     make(chan error, 1),
+		tab:      servers.StartChromium(t),
+		redirect: "http://" + free.Addr().String() + "/",
+	}
+	ui := terminal.New(
+		&terminal.Options{Out: &d.screen, In: strings.NewReader(""), Browser: func(context.Context, string) error {
+			return errors.New("there is no window")
+		}},
+	)
 	cfg := setup{ui: ui}.load(t, `
 sessions:
   person:
@@ -177,7 +183,11 @@ func TestPersonSignsInWithABrowser(t *testing.T) {
 	require.Equal(t, "ada", d.session.Status().Subject)
 	says(t, d.session, d.session.Status().Attributes["base_url"]+"/me", `{"sub":"ada"}`)
 	for _, sent := range requests() {
-		require.True(t, strings.HasPrefix(sent, d.session.Status().Attributes["base_url"]) || strings.HasPrefix(sent, d.redirect), sent)
+		require.True(
+			t,
+			strings.HasPrefix(sent, d.session.Status().Attributes["base_url"]) || strings.HasPrefix(sent, d.redirect),
+			sent,
+		)
 	}
 }
 
@@ -206,10 +216,18 @@ func TestPersonHasAnOldTab(t *testing.T) {
 func TestPersonEntersTheCodeOfADevice(t *testing.T) {
 	d := newDesk(t, "device_code")
 	page, code := d.find(t, `(http://\S+/device)\s`), d.find(t, `\s([A-Z0-9]{4}-[A-Z0-9]{4})\s`)
-	run(t, d.tab, chromedp.Navigate(page), chromedp.SendKeys(chromedp.CSS(`input[name="user_code"]`), code), chromedp.Click("#yes"),
-		chromedp.WaitVisible(chromedp.CSS("code")), chromedp.Click("#yes"), // it is the device
-		chromedp.WaitVisible(chromedp.CSS(`button[name="answer"]`)), chromedp.Click("#yes"), // the sign-in
-		chromedp.WaitVisible(`//h1[contains(., "Your device is signed in")]`))
+	run(
+		t,
+		d.tab,
+		chromedp.Navigate(page),
+		chromedp.SendKeys(chromedp.CSS(`input[name="user_code"]`), code),
+		chromedp.Click("#yes"),
+		chromedp.WaitVisible(chromedp.CSS("code")),
+		chromedp.Click("#yes"), // it is the device
+		chromedp.WaitVisible(chromedp.CSS(`button[name="answer"]`)),
+		chromedp.Click("#yes"), // the sign-in
+		chromedp.WaitVisible(`//h1[contains(., "Your device is signed in")]`),
+	)
 	require.NoError(t, <-d.done)
 	require.Equal(t, "ada", d.session.Status().Subject)
 }

@@ -127,7 +127,12 @@ func TestZitadelWrongSecret(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
 	z := servers.StartZitadel(t, ca, time.Minute)
-	cfg := load(t, ca, zitadelConfig(z, ca, "https://api.example.com"), "AUTHSESSION_SESSIONS__SERVICE__SETTINGS__CLIENT_SECRET=canary-in-a-coal-mine")
+	cfg := load(
+		t,
+		ca,
+		zitadelConfig(z, ca, "https://api.example.com"),
+		"AUTHSESSION_SESSIONS__SERVICE__SETTINGS__CLIENT_SECRET=canary-in-a-coal-mine",
+	)
 	s := session(t, cfg, "service")
 	err := s.Init(t.Context())
 	require.ErrorIs(t, err, core.CodeDenied)
@@ -214,9 +219,15 @@ func TestZitadelAndXOAuth2(t *testing.T) {
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 
 	theirs := clientcredentials.Config{
-		ClientID: servers.ServiceID, ClientSecret: servers.ServiceSecret, TokenURL: z.TokenURL(), Scopes: []string{"openid"},
+		ClientID: servers.ServiceID, ClientSecret: servers.ServiceSecret, TokenURL: z.TokenURL(), Scopes: []string{
+			"openid",
+		},
 	}
-	ours := core.New("theirs", oauth2.FromTokenSource(theirs.TokenSource(ctx)), &core.Options{Transport: trusting.Transport})
+	ours := core.New(
+		"theirs",
+		oauth2.FromTokenSource(theirs.TokenSource(ctx)),
+		&core.Options{Transport: trusting.Transport},
+	)
 	require.NoError(t, ours.Init(t.Context()))
 	says(t, ours, api.URL, servers.ServiceID)
 	require.NoError(t, ours.Close(t.Context()))

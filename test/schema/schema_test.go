@@ -87,14 +87,30 @@ var fixtures = []struct {
 	{"unknown setting", "sessions: {a: {provider: basic, settings: {username: u, password: p, pass: x}}}", false},
 	{"missing setting", "sessions: {a: {provider: basic, settings: {username: u}}}", false},
 	{"missing settings", "sessions: {a: {provider: basic}}", false},
-	{"settings in the sections", "sessions: {a: {provider: basic, environments: {qa: {settings: {username: u, password: p}}}}}", true},
-	{"unknown setting in a section", "sessions: {a: {provider: basic, settings: {username: u, password: p}, environments: {qa: {settings: {usr: u}}}}}", false},
+	{
+		"settings in the sections",
+		"sessions: {a: {provider: basic, environments: {qa: {settings: {username: u, password: p}}}}}",
+		true,
+	},
+	{
+		"unknown setting in a section",
+		"sessions: {a: {provider: basic, settings: {username: u, password: p}, environments: {qa: {settings: {usr: u}}}}}",
+		false,
+	},
 	{"unknown key in a section", "sessions: {a: {provider: nothing, environments: {qa: {provider: basic}}}}", false},
 	{"options", `sessions: {a: {provider: nothing, origins: ["https://a.example"], lazy: true, keep_fresh: false,
   early: 1m30s, timeout: 1.5h, allow_http: false, no_replay: true, refused_status: [419], inputs: {}}}`, true},
-	{"nulls", "sessions: {a: {provider: nothing, origins: null, lazy: null, early: null, settings: null, environments: null, store: null, inputs: null}}", true},
-	{"references", `sessions: {a: {provider: oauth2, environment: "${env:E}", lazy: "${env:L}", early: "${env:D}", refused_status: ["${env:S}"],
-  origins: ["${env:O}"], store: {kind: "${env:K}", path: x}, settings: {grant: "${env:G}", client_id: "${env:I}", dpop: "${file:d}"}}}`, true},
+	{
+		"nulls",
+		"sessions: {a: {provider: nothing, origins: null, lazy: null, early: null, settings: null, environments: null, store: null, inputs: null}}",
+		true,
+	},
+	{
+		"references",
+		`sessions: {a: {provider: oauth2, environment: "${env:E}", lazy: "${env:L}", early: "${env:D}", refused_status: ["${env:S}"],
+  origins: ["${env:O}"], store: {kind: "${env:K}", path: x}, settings: {grant: "${env:G}", client_id: "${env:I}", dpop: "${file:d}"}}}`,
+		true,
+	},
 	{"a number for a string", "sessions: {a: {provider: basic, settings: {username: 1, password: p}}}", false},
 	{"a text for a bool", "sessions: {a: {provider: nothing, lazy: soon}}", false},
 	{"a number for a duration", "sessions: {a: {provider: nothing, early: 5}}", false},
@@ -102,14 +118,38 @@ var fixtures = []struct {
 	{"a text for a list", "sessions: {a: {provider: nothing, origins: https://a.example}}", false},
 	{"a reference for a list", `sessions: {a: {provider: nothing, origins: "${env:O}"}}`, false},
 	{"a reference for an object", `sessions: {a: {provider: basic, settings: "${env:O}"}}`, false},
-	{"not in the list", "sessions: {a: {provider: oauth2, settings: {grant: magic, token_url: \"https://a.example\", client_id: x}}}", false},
-	{"types", `sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {ratio: 0.25, strict: false, list: [{name: x}, {name: y, count: 2}],
-  map: {k: {name: z}}, numbers: [1, 2], any: [{}, 1]}}}`, true},
-	{"not an integer", `sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {numbers: [1.5]}}}`, false},
-	{"missing in a list", `sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {list: [{count: 1}]}}}`, false},
-	{"unknown in a map", `sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {map: {k: {name: x, nam: y}}}}}`, false},
+	{
+		"not in the list",
+		"sessions: {a: {provider: oauth2, settings: {grant: magic, token_url: \"https://a.example\", client_id: x}}}",
+		false,
+	},
+	{
+		"types",
+		`sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {ratio: 0.25, strict: false, list: [{name: x}, {name: y, count: 2}],
+  map: {k: {name: z}}, numbers: [1, 2], any: [{}, 1]}}}`,
+		true,
+	},
+	{
+		"not an integer",
+		`sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {numbers: [1.5]}}}`,
+		false,
+	},
+	{
+		"missing in a list",
+		`sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {list: [{count: 1}]}}}`,
+		false,
+	},
+	{
+		"unknown in a map",
+		`sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {map: {k: {name: x, nam: y}}}}}`,
+		false,
+	},
 	{"unknown environment", `sessions: {a: {provider: "odd/100% ~kind", environments: {qq: {early: 5s}}}}`, false},
-	{"stores", "store: {kind: file, path: x, key_file: y}\nsessions: {a: {provider: nothing, store: {kind: keyring, service: s}}, b: {provider: nothing, store: {path: z}}}", true},
+	{
+		"stores",
+		"store: {kind: file, path: x, key_file: y}\nsessions: {a: {provider: nothing, store: {kind: keyring, service: s}}, b: {provider: nothing, store: {path: z}}}",
+		true,
+	},
 	{"unknown kind of store", "store: {kind: files}\nsessions: {}", false},
 	{"unknown key of a store", "store: {kind: file, pth: x}\nsessions: {}", false},
 	{"key of another store", "store: {kind: keyring, path: x}\nsessions: {}", false},
@@ -173,7 +213,10 @@ func later(started bool) core.Factory {
 			return info, nil
 		}
 		info.Summary = "a plugin's"
-		return info, []core.Setting{{Name: "user", Type: "string", Required: true}, {Name: "new", Type: "a type of later"}}
+		return info, []core.Setting{
+			{Name: "user", Type: "string", Required: true},
+			{Name: "new", Type: "a type of later"},
+		}
 	}
 	return core.ProxyFactory(describe, func(core.Environment, map[string]any) error { return nil }, nil)
 }

@@ -24,7 +24,11 @@ import (
 func TestHAProxyLetsNobodyIn(t *testing.T) {
 	ca := servers.NewCA(t)
 	key, other := ecKey(t), ecKey(t)
-	h := servers.StartHAProxy(t, ca, servers.HAProxyOptions{Issuer: "https://issuer", Audience: "https://api", Key: key.Public()})
+	h := servers.StartHAProxy(
+		t,
+		ca,
+		servers.HAProxyOptions{Issuer: "https://issuer", Audience: "https://api", Key: key.Public()},
+	)
 	holder, thief := ca.Issue(t, "holder"), servers.NewCA(t).Issue(t, "thief")
 	thumb := func(p servers.Pair) map[string]string {
 		sum := sha256.Sum256(p.TLS.Certificate[0])
@@ -41,21 +45,41 @@ func TestHAProxyLetsNobodyIn(t *testing.T) {
 		"good":                        {key, map[string]any{"iss": iss, "aud": aud, "exp": in}, nil, "ada"},
 		"good, with some certificate": {key, map[string]any{"iss": iss, "aud": aud, "exp": in}, &thief, "ada"},
 		"none":                        {nil, nil, nil, ""},
-		"signed by another":           {other, map[string]any{"iss": iss, "aud": aud, "exp": in}, nil, "wrong signature"},
-		"of another issuer":           {key, map[string]any{"iss": iss + "2", "aud": aud, "exp": in}, nil, "wrong issuer"},
-		"for another API":             {key, map[string]any{"iss": iss, "aud": aud + "2", "exp": in}, nil, "wrong audience"},
-		"for nobody":                  {key, map[string]any{"iss": iss, "exp": in}, nil, "wrong audience"},
-		"ended":                       {key, map[string]any{"iss": iss, "aud": aud, "exp": ago}, nil, "wrong expiry"},
-		"without end":                 {key, map[string]any{"iss": iss, "aud": aud}, nil, "wrong expiry"},
-		"bound":                       {key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, &holder, "ada"},
-		"bound to an unknown one":     {key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(thief)}, &thief, "ada"},
-		"bound, another certificate":  {key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, &thief, "wrong certificate"},
-		"bound, no certificate":       {key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, nil, "wrong certificate"},
+		"signed by another": {
+			other, map[string]any{"iss": iss, "aud": aud, "exp": in}, nil, "wrong signature",
+		},
+		"of another issuer": {
+			key, map[string]any{"iss": iss + "2", "aud": aud, "exp": in}, nil, "wrong issuer",
+		},
+		"for another API": {
+			key, map[string]any{"iss": iss, "aud": aud + "2", "exp": in}, nil, "wrong audience",
+		},
+		"for nobody":  {key, map[string]any{"iss": iss, "exp": in}, nil, "wrong audience"},
+		"ended":       {key, map[string]any{"iss": iss, "aud": aud, "exp": ago}, nil, "wrong expiry"},
+		"without end": {key, map[string]any{"iss": iss, "aud": aud}, nil, "wrong expiry"},
+		"bound": {
+			key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, &holder,
+			"ada",
+		},
+		"bound to an unknown one": {
+			key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(thief)}, &thief,
+			"ada",
+		},
+		"bound, another certificate": {
+			key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, &thief,
+			"wrong certificate",
+		},
+		"bound, no certificate": {
+			key, map[string]any{"iss": iss, "aud": aud, "exp": in, "cnf": thumb(holder)}, nil,
+			"wrong certificate",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := &tls.Config{RootCAs: ca.Pool()}
 			if c.with != nil {
-				settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.with.TLS, nil }
+				settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					return &c.with.TLS, nil
+				}
 			}
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: settings}}
 			defer client.CloseIdleConnections()

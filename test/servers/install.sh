@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is no Go module: nginx, HAProxy, Chromium, Redis, mosquitto,
-# PostgreSQL, NATS, gnome-keyring and protoc (Debian), and oidc-provider (npm).
+# PostgreSQL, NATS, gnome-keyring, protoc, git, kubectl and the AWS CLI (Debian), and
+# oidc-provider (npm).
 # Run it again whenever you like; it does only what is missing, and says what it
 # cannot do.
 set -eu
@@ -46,6 +47,9 @@ debian chromium chromium
 debian redis-server redis-server
 debian mosquitto mosquitto
 debian nats-server nats-server
+debian git git
+debian kubernetes-client kubectl
+debian awscli aws
 for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
 	if [ -x "$program" ]; then
 		say "postgresql is there"

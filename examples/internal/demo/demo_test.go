@@ -25,7 +25,17 @@ func TestServers(t *testing.T) {
 	certified := &http.Client{Transport: withCert}
 	t.Cleanup(certified.CloseIdleConnections)
 	token := func(environment string) http.Header {
-		return http.Header{"Authorization": {"Bearer " + fetch(t, trust, v["DEMO_"+environment+"_ISSUER"], "gs-app", v["DEMO_"+environment+"_SECRET"])}}
+		return http.Header{
+			"Authorization": {
+				"Bearer " + fetch(
+					t,
+					trust,
+					v["DEMO_"+environment+"_ISSUER"],
+					"gs-app",
+					v["DEMO_"+environment+"_SECRET"],
+				),
+			},
+		}
 	}
 	revoked := token("QA")
 	s.Revoke("qa")
@@ -36,17 +46,36 @@ func TestServers(t *testing.T) {
 		header http.Header
 		want   Caller // zero: 401
 	}{
-		"nothing":          {client: trust, site: "PROD"},
-		"key":              {client: trust, site: "PROD", header: http.Header{"X-Api-Key": {v["DEMO_PROD_KEY"]}}, want: Caller{"prices-reader", "API key", "prod"}},
-		"key of another":   {client: trust, site: "PROD", header: http.Header{"X-Api-Key": {v["DEMO_QA_KEY"]}}},
-		"certificate":      {client: certified, site: "QA", want: Caller{"ledger-reader", "client certificate", "qa"}},
-		"token":            {client: trust, site: "QA", header: token("QA"), want: Caller{"gs-app", "access token", "qa"}},
+		"nothing": {client: trust, site: "PROD"},
+		"key": {
+			client: trust,
+			site:   "PROD",
+			header: http.Header{"X-Api-Key": {v["DEMO_PROD_KEY"]}},
+			want:   Caller{"prices-reader", "API key", "prod"},
+		},
+		"key of another": {client: trust, site: "PROD", header: http.Header{"X-Api-Key": {v["DEMO_QA_KEY"]}}},
+		"certificate": {
+			client: certified,
+			site:   "QA",
+			want:   Caller{"ledger-reader", "client certificate", "qa"},
+		},
+		"token": {
+			client: trust,
+			site:   "QA",
+			header: token("QA"),
+			want:   Caller{"gs-app", "access token", "qa"},
+		},
 		"token of another": {client: trust, site: "PROD", header: token("QA")},
 		"revoked token":    {client: trust, site: "QA", header: revoked},
 		"something else":   {client: trust, site: "QA", header: http.Header{"Authorization": {"Basic eDp5"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v["DEMO_"+c.site+"_API"]+"/v1/whoami", nil)
+			req, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodGet,
+				v["DEMO_"+c.site+"_API"]+"/v1/whoami",
+				nil,
+			)
 			require.NoError(t, err)
 			req.Header = c.header
 			resp, err := c.client.Do(req)

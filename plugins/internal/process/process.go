@@ -195,8 +195,9 @@ func (s starter) checkSocketDir(dir string) error {
 	if len(dir) <= maxSocketDir {
 		return nil
 	}
-	return s.program.errorf(core.CodeBadConfig, ": the folder for its socket, %s, has too long a name: "+
-		"set TMPDIR to a shorter one", dir)
+	return s.program.errorf(core.CodeBadConfig,
+		": the folder for its socket, %s, has too long a name: "+
+			"set TMPDIR to a shorter one", dir)
 }
 
 // connectAndDescribe starts the process, connects to it and asks it what it is.

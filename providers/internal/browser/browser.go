@@ -1,6 +1,6 @@
-// Package browser receives the answer of an authorization server in the browser of the person who
-// signs in: it listens on the loopback interface for the redirect (RFC 8252 §7.3), and answers with
-// a page that tells the person the result.
+// Package browser receives the answer of an authorization server in the browser of the
+// person who signs in: it listens on the loopback interface for the redirect (RFC 8252
+// §7.3), and answers with a page that tells the person the result.
 //
 //	l, err := browser.Listen(browser.Config{State: state, Server: "login.example.com"})
 //	if err != nil {
@@ -79,8 +79,9 @@ type redirect struct {
 	sent    chan struct{} // closed by the handler after it has sent the page
 }
 
-// Listen returns a listener that is open. The error is [core.CodeBadConfig] if the configured port is
-// in use or the state is empty, and [core.CodeUnavailable] if there is no free port.
+// Listen returns a listener that is open. The error is [core.CodeBadConfig] if the
+// configured port is in use or the state is empty, and [core.CodeUnavailable] if there is no
+// free port.
 func Listen(cfg Config) (*Listener, error) {
 	if cfg.State == "" {
 		return nil, core.Errorf(core.CodeBadConfig, "a sign-in needs a state")

@@ -60,7 +60,8 @@ func TestPolicy(t *testing.T) {
 func TestContrast(t *testing.T) {
 	page := string(browser.Page(browser.SignedIn, ""))
 	schemes := regexp.MustCompile(
-		`--back: (#\w+); --card: (#\w+); --edge: #\w+; --text: (#\w+); --soft: (#\w+);\s+--good: (#\w+); --bad: (#\w+); --calm: (#\w+);`).FindAllStringSubmatch(page, -1)
+		`--back: (#\w+); --card: (#\w+); --edge: #\w+; --text: (#\w+); --soft: (#\w+);\s+--good: (#\w+); --bad: (#\w+); --calm: (#\w+);`,
+	).FindAllStringSubmatch(page, -1)
 	require.Len(t, schemes, 2, "light and dark")
 	for _, colors := range schemes {
 		card := luminance(t, colors[2])

@@ -24,12 +24,12 @@ const (
 
 // Load reads what c names, with the limits of files.Read.
 //
-// The error is [core.CodeBadConfig] if something is missing, unreadable, encrypted, expired or not yet
-// valid, or if certificate and key do not match. It names the file and does not contain its
-// content. With rotating, the files were loaded before and another process replaces them: then a
-// fault of a file is [core.CodeUnavailable], as the other process may be between two writes; only a
-// certificate that is expired or not yet valid stays CodeBadConfig. Errors about files and certificates
-// are [core.Error.Local].
+// The error is [core.CodeBadConfig] if something is missing, unreadable, encrypted, expired
+// or not yet valid, or if certificate and key do not match. It names the file and does not
+// contain its content. With rotating, the files were loaded before and another process
+// replaces them: then a fault of a file is [core.CodeUnavailable], as the other process may
+// be between two writes; only a certificate that is expired or not yet valid stays
+// CodeBadConfig. Errors about files and certificates are [core.Error.Local].
 //
 // Load waits at most some 100 ms, for a certificate and a key in files to match, and stops waiting
 // when ctx ends. It is safe for concurrent use.

@@ -201,9 +201,9 @@ func rootsPEM(data []byte) (string, error) {
 	return out.String(), nil
 }
 
-// orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key first,
-// and each issuer after the certificate that it issued. Certificates that are not in the chain come
-// last. The error is errMismatch if no certificate is that of the key.
+// orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key
+// first, and each issuer after the certificate that it issued. Certificates that are not in
+// the chain come last. The error is errMismatch if no certificate is that of the key.
 func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok {

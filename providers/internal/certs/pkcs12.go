@@ -41,26 +41,42 @@ func decodeBase64(p12 core.Secret) ([]byte, error) {
 }
 
 // ParseKey returns the one private key in data: PEM (PKCS #8, PKCS #1 or SEC 1), or PKCS #12 that
-// password opens. It ignores certificates. The error is a phrase without a code; it contains
-// nothing of data. ParseKey is safe for concurrent use.
-func ParseKey(data []byte, password core.Secret) (crypto.Signer, error) {
+// password opens, and its certificate if data has it; nil: it has none. The error is a phrase without
+// a code; it contains nothing of data. ParseKey is safe for concurrent use.
+func ParseKey(data []byte, password core.Secret) (crypto.Signer, *x509.Certificate, error) {
 	if isDER(data) && !bytes.Contains(data, []byte(pemStart)) {
-		private, _, _, err := decodePKCS12(data, password)
+		private, leaf, _, err := decodePKCS12(data, password)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		k, err := newKey(private)
-		return k.Signer, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return k.Signer, certificateOf(k.Signer, []*x509.Certificate{leaf}), nil
 	}
 	c, err := parsePEM(data)
 	if err == nil {
 		err = c.require(false, true)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !password.IsZero() {
-		return nil, errors.New("is PEM, which needs no password; passwords are for PKCS #12")
+		return nil, nil, errors.New("is PEM, which needs no password; passwords are for PKCS #12")
 	}
-	return c.keys[0].Signer, nil
+	return c.keys[0].Signer, certificateOf(c.keys[0].Signer, c.certs), nil
+}
+
+// certificateOf returns the certificate of a key: of several the one that ends last; nil: none.
+func certificateOf(key crypto.Signer, list []*x509.Certificate) *x509.Certificate {
+	var found *x509.Certificate
+	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	for _, cert := range list {
+		if ok && cert != nil && public.Equal(cert.PublicKey) &&
+			(found == nil || cert.NotAfter.After(found.NotAfter)) {
+			found = cert
+		}
+	}
+	return found
 }

@@ -72,7 +72,8 @@ func NewKey(algorithm string) (*Key, error) {
 	case RS256, PS256:
 		private, err = rsa.GenerateKey(rand.Reader, newRSABits)
 	default:
-		return nil, core.Errorf(core.CodeBadConfig, "proofs cannot be signed with the algorithm %.20q", algorithm)
+		return nil, core.Errorf(core.CodeBadConfig,
+			"proofs cannot be signed with the algorithm %.20q", algorithm)
 	}
 	if err != nil {
 		return nil, core.Errorf(core.CodeUnavailable, "a new %s key: %w", algorithm, err)

@@ -30,6 +30,10 @@ type Claims struct {
 	Nonce string
 }
 
+// backdate is how old a new proof claims to be: a server whose clock is behind would refuse a proof
+// from its future, and every server accepts proofs that are some seconds old (RFC 9449 §11.1).
+const backdate = 3 * time.Second
+
 // payload is the claims of a proof (RFC 9449 §4.2).
 type payload struct {
 	ID     string `json:"jti"`
@@ -48,7 +52,8 @@ func (k *Key) Proof(c Claims) (core.Secret, error) {
 		return core.Secret{}, err
 	}
 	// 130 random bits
-	p := payload{ID: rand.Text(), Method: c.Method, Target: target, Issued: time.Now().Unix()}
+	p := payload{ID: rand.Text(), Method: c.Method, Target: target,
+		Issued: time.Now().Add(-backdate).Unix()}
 	if !c.Token.IsZero() {
 		hash := sha256.Sum256([]byte(c.Token.Reveal()))
 		p.Hash = base64.RawURLEncoding.EncodeToString(hash[:])
@@ -94,10 +99,10 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 	return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2): without
-// user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in lower case,
-// without the default port of the scheme, and with a path. The path is the one that is sent. The
-// schemes ws and wss become http and https.
+// Target returns the URL of a request as the claim "htu" of a proof has it (RFC 9449 §4.2):
+// without user, query and fragment, and normalised as in RFC 3986 §6.2: scheme and host in
+// lower case, without the default port of the scheme, and with a path. The path is the one
+// that is sent. The schemes ws and wss become http and https.
 func Target(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' {

@@ -20,10 +20,11 @@ import (
 // Limit is the size of the largest file that is read, in bytes.
 const Limit = 1 << 20
 
-// Read returns the content of a regular file, which must not be empty and has at most [Limit]
-// bytes. Symbolic links are followed. The error is [core.CodeBadConfig] for a file that is missing, may
-// not be read, is empty, too large or not regular, and [core.CodeUnavailable] if reading failed in
-// another way. It is [core.Error.Local]. Read is safe for concurrent use.
+// Read returns the content of a regular file, which must not be empty and has at most
+// [Limit] bytes. Symbolic links are followed. The error is [core.CodeBadConfig] for a file
+// that is missing, may not be read, is empty, too large or not regular, and
+// [core.CodeUnavailable] if reading failed in another way. It is [core.Error.Local]. Read is
+// safe for concurrent use.
 func Read(path string) ([]byte, error) {
 	if strings.IndexByte(path, 0) >= 0 {
 		return nil, core.LocalErrorf(core.CodeBadConfig, "file %q: no file has such a name", path)
@@ -56,8 +57,8 @@ func Read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Unavailable returns err, which is about a file that was read before, as [core.CodeUnavailable] and
-// [core.Error.Local]: another process may be replacing the file.
+// Unavailable returns err, which is about a file that was read before, as
+// [core.CodeUnavailable] and [core.Error.Local]: another process may be replacing the file.
 func Unavailable(err error) error {
 	return core.LocalErrorf(core.CodeUnavailable, "%w",
 		core.Cause(err))

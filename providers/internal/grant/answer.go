@@ -5,19 +5,16 @@
 package grant
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providerhttp"
+	"github.com/authsession/authsession/internal/members"
 )
 
 const (
@@ -28,33 +25,69 @@ const (
 // bearer is the usual type of token (RFC 6750).
 const bearer = "Bearer"
 
-// Fields are the members of an endpoint's answer, by their exact names.
-type Fields map[string]any
+// Fields are the members of an endpoint's answer, by their exact names. Each is read by itself.
+type Fields members.Object
+
+func (f Fields) object() members.Object { return members.Object(f) }
 
 // Text returns a member that is a string. It returns the empty string for a member that is absent
-// or null, and [core.CodeUnavailable] for one of another type.
+// or null, and [core.CodeUnavailable] for one of another type. It is for members that the caller
+// needs; any other member is read with Optional.
 func (f Fields) Text(name string) (string, error) {
-	text, ok := f[name].(string)
-	if !ok && f[name] != nil {
+	if f.object().Has(name) && !f.object().IsText(name) {
 		return "", core.Errorf(core.CodeUnavailable, "the answer's %s is not a string", name)
 	}
-	return text, nil
+	return f.object().Text(name), nil
+}
+
+// Optional returns a member that is a string; the empty string for anything else.
+func (f Fields) Optional(name string) string { return f.object().Text(name) }
+
+// At returns the text of a string, a number or a boolean at a path, whose parts are separated by
+// dots; the empty string for anything else.
+func (f Fields) At(path string) string {
+	object, name := f.parent(path)
+	if text := object.Number(name); text != "" {
+		return text
+	}
+	if object.Bool(name) {
+		return "true"
+	}
+	return ""
+}
+
+// parent returns the object that has the last part of a path, and the name of that part.
+func (f Fields) parent(path string) (members.Object, string) {
+	object := f.object()
+	for {
+		if _, ok := object[path]; ok { // a name may have dots
+			return object, path
+		}
+		first, rest, ok := strings.Cut(path, ".")
+		if !ok {
+			return object, path
+		}
+		object, path = object.Object(first), rest
+	}
 }
 
 // Seconds returns a member that is a lifetime in seconds, at most ten years: a number or a string,
 // with or without a fraction. It returns 0 for anything else.
-func (f Fields) Seconds(name string) int64 { return lifetime(f[name]) }
+func (f Fields) Seconds(name string) int64 {
+	lifetime := providerhttp.ParseLifetime(f.object().Number(name))
+	return int64(time.Duration(lifetime) / time.Second)
+}
 
 // readAnswer reads the body of resp. An answer with an error status becomes an error that does not
-// repeat secrets.
-func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
-	from := resp.Request.URL.Scheme + "://" + resp.Request.URL.Host
+// repeat secrets. refreshes says that the request presents a refresh token.
+func readAnswer(resp *http.Response, endpoint string, refreshes bool,
+	secrets []core.Secret) (Fields, error) {
+	from := endpointText(endpoint, secrets)
 	if resp.StatusCode >= 300 {
 		// A body that is incomplete does not matter: the status decides.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
-		var doc struct{ Error string }
-		_ = json.Unmarshal(body, &doc) // a body that is not JSON has no error code
-		return nil, withErrorCode(providerhttp.AnswerError(resp, body, secrets...), doc.Error)
+		return nil, refusalOf(providerhttp.AnswerErrorOf(from, resp, body, secrets...),
+			resp.StatusCode, body, refreshes)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
@@ -63,99 +96,92 @@ func readAnswer(resp *http.Response, secrets []core.Secret) (Fields, error) {
 	case err != nil:
 		return nil, core.Errorf(core.CodeUnavailable, "the answer of %s breaks off: %w", from, err)
 	case len(body) > maxAnswer:
-		return nil, core.Errorf(core.CodeUnavailable, "%s answers with more than %d KiB", from, maxAnswer>>10)
+		return nil, core.Errorf(core.CodeUnavailable,
+			"%s answers with more than %d KiB", from, maxAnswer>>10)
 	}
-	fields, err := parseAnswer(resp.Header.Get("Content-Type"), body, secrets...)
+	fields, err := parseAnswer(body, refreshes, secrets...)
 	if err != nil {
 		return nil, core.Prefix(err, from)
 	}
 	return fields, nil
 }
 
-// errorCodes are the codes that [ErrorCode] knows. No other text is kept, as a server may send
-// anything.
-var errorCodes = []string{
-	"invalid_client", "invalid_grant", "invalid_request", "unauthorized_client",
-	"unsupported_grant_type", "unsupported_token_type",
-	"use_dpop_nonce", "invalid_dpop_proof",
-	"authorization_pending", "slow_down", "expired_token", "access_denied",
-}
-
-// codedError is an error with the error code of the answer.
-type codedError struct {
-	error
-	code string
-}
-
-func (e *codedError) Unwrap() error { return e.error }
-
-// withErrorCode adds the error code of an answer to err, for [ErrorCode]. It changes err, which
-// readAnswer and parseAnswer have made.
-func withErrorCode(err error, code string) error {
-	var e *core.Error
-	if slices.Contains(errorCodes, code) && errors.As(err, &e) {
-		e.Err = &codedError{e.Err, code}
-	}
-	return err
-}
-
-// ErrorCode reports whether err is an error answer of the server whose "error" is code. It knows
-// the codes of RFC 6749 §5.2 except invalid_scope, those of DPoP (RFC 9449 §5, §8), of revocation
-// (RFC 7009 §2.2.1) and of the device authorization grant (RFC 8628 §3.5).
-func ErrorCode(err error, code string) bool {
-	var e *codedError
-	return errors.As(err, &e) && e.code == code
-}
-
 // parseAnswer parses an answer with a success status: JSON, or the form encoding that some token
-// endpoints use. Some servers report an error with such a status.
-func parseAnswer(contentType string, body []byte, secrets ...core.Secret) (Fields, error) {
-	fields, err := parseFields(contentType, body)
-	if err != nil {
-		return nil, err
+// endpoints use. Some servers report an error with such a status. refreshes says that the answer is
+// to a refresh token.
+func parseAnswer(body []byte, refreshes bool, secrets ...core.Secret) (Fields, error) {
+	object, err := members.ReadAnswer(body)
+	switch {
+	case errors.Is(err, members.ErrEmpty):
+		return nil, core.Errorf(core.CodeUnavailable, "the answer is empty")
+	case errors.Is(err, members.ErrNotObject):
+		return nil, core.Errorf(core.CodeUnavailable,
+			"the answer is not a JSON object: is this an endpoint of an authorization server?")
+	case err != nil:
+		return nil, core.Errorf(core.CodeUnavailable, "the answer is not valid JSON")
 	}
-	raw, ok := fields["error"]
-	if !ok || raw == nil || raw == "" {
-		return fields, nil
+	isText := object.IsText("error")
+	if !object.Has("error") || isText && object.Text("error") == "" {
+		return Fields(object), nil
 	}
-	text, _ := raw.(string)
-	description, _ := fields["error_description"].(string)
-	doc, _ := json.Marshal(map[string]string{"error": text, "error_description": description})
-	if err = providerhttp.AnswerCode(doc, secrets...); err == nil {
-		err = core.Errorf(core.CodeDenied, "the answer is an error")
+	if err = providerhttp.AnswerCode(body, secrets...); err == nil {
+		code := core.CodeDenied
+		if !isText && refreshes {
+			code = core.CodeUnavailable // no code says that the token is refused
+		}
+		err = core.Errorf(code, "the answer is an error")
 	}
-	return nil, withErrorCode(err, text)
+	return nil, withRefusal(err, refusalError{code: object.Text("error"),
+		unclear: !isText && refreshes})
 }
 
-// token parses a token answer (RFC 6749 §5.1). hasProof says whether the request had a DPoP proof.
-func (f Fields) token(hasProof bool) (Token, error) {
-	var t Token
-	var access, refresh, id string
-	for name, into := range map[string]*string{
-		"access_token": &access, "token_type": &t.Type, "refresh_token": &refresh, "id_token": &id,
-		"scope": &t.Scope, "issued_token_type": &t.Issued,
-	} {
-		var err error
-		if *into, err = f.Text(name); err != nil {
-			return Token{}, err
-		}
+// token parses a token answer (RFC 6749 §5.1). Members other than the access token and its type
+// cannot fail it: one of an unexpected kind is absent.
+func (c *Client) token(f Fields, secrets []core.Secret) (Token, error) {
+	path := c.TokenPath
+	if path == "" {
+		path = "access_token"
 	}
+	object, name := f.parent(path)
+	near := Fields(object)
+	access, err := near.Text(name)
 	switch {
+	case err != nil:
+		return Token{}, err
 	case access == "":
-		return Token{}, core.Errorf(core.CodeUnavailable, "the answer has no access_token")
+		return Token{}, core.Errorf(core.CodeUnavailable, "the answer has no %s", path)
 	case !isVisible(access) || strings.Contains(access, " "):
 		return Token{}, core.Errorf(core.CodeUnavailable,
-			"the answer's access_token has characters that may not be sent")
-	case !isVisible(refresh):
+			"the answer's %s has characters that may not be sent", path)
+	}
+	// The members beside the token count before those of the whole answer.
+	find := func(name string) Fields {
+		if near.object().Has(name) {
+			return near
+		}
+		return f
+	}
+	kind, err := find("token_type").Text("token_type")
+	if err != nil {
+		return Token{}, err
+	}
+	t := Token{
+		Access: core.NewSecret(access), ID: core.NewSecret(find("id_token").Optional("id_token")),
+		Scope:  strings.Join(find("scope").object().List("scope"), " "),
+		Issued: f.Optional("issued_token_type"), Fields: f,
+	}
+	if t.Type, err = c.tokenType(kind, secrets); err != nil {
+		return Token{}, err
+	}
+	refresh := find("refresh_token").Optional("refresh_token")
+	t.replacesRefresh = find("refresh_token").object().Has("refresh_token") &&
+		(refresh != "" || !find("refresh_token").object().IsText("refresh_token"))
+	if !isVisible(refresh) {
 		return Token{}, core.Errorf(core.CodeUnavailable,
 			"the answer's refresh_token has characters that may not be sent")
 	}
-	var err error
-	if t.Type, err = tokenType(t.Type, hasProof); err != nil {
-		return Token{}, err
-	}
-	t.Access, t.Refresh, t.ID = core.NewSecret(access), core.NewSecret(refresh), core.NewSecret(id)
-	if seconds := f.Seconds("expires_in"); seconds > 0 {
+	t.Refresh = core.NewSecret(refresh)
+	if seconds := find("expires_in").Seconds("expires_in"); seconds > 0 {
 		t.Expiry = time.Now().Add(time.Duration(seconds) * time.Second)
 	}
 	return t, nil
@@ -164,7 +190,11 @@ func (f Fields) token(hasProof bool) (Token, error) {
 // tokenType returns the type of a token in its usual spelling. A type that this package does not
 // know is an error, as a client must not use such a token (RFC 6749 §7.1). A bearer token that
 // answers a proof is one, too: it is not bound to the key, and whoever obtains it can use it.
-func tokenType(name string, hasProof bool) (string, error) {
+func (c *Client) tokenType(name string, secrets []core.Secret) (string, error) {
+	hasProof := c.Prover != nil
+	if c.BearerType != "" && strings.EqualFold(name, c.BearerType) {
+		name = bearer
+	}
 	switch {
 	case hasProof && (name == "" || strings.EqualFold(name, bearer)):
 		return "", core.Errorf(core.CodeBadConfig,
@@ -190,8 +220,23 @@ func tokenType(name string, hasProof bool) (string, error) {
 				"the server issues tokens of type %s, which was not asked for", other)
 		}
 	}
-	return "", core.Errorf(core.CodeBadConfig, "the server issues tokens of an unknown type")
+	return "", core.Errorf(core.CodeBadConfig, "the server issues tokens of an unknown type%s",
+		typeAdvice(name, secrets))
 }
+
+// typeAdvice returns what to do about an unknown type of token. The name is shown only if it looks
+// like one, as a server may put anything there.
+func typeAdvice(name string, secrets []core.Secret) string {
+	isName := name != "" && len(name) <= maxTypeName && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"'<>", r)
+	})
+	if !isName || core.Printable(name, maxTypeName, secrets...) != name {
+		return "; if they are bearer tokens, set token_type to its name"
+	}
+	return fmt.Sprintf(" (%s); if they are bearer tokens, set token_type: %[1]s", name)
+}
+
+const maxTypeName = 40 // bytes of a token type that an error shows
 
 // isVisible reports whether s consists of VSCHAR (RFC 6749 appendix A).
 func isVisible(s string) bool {
@@ -201,48 +246,4 @@ func isVisible(s string) bool {
 		}
 	}
 	return true
-}
-
-// parseFields returns the members of the answer. It uses a map, as encoding/json compares the names
-// of struct fields without regard to case.
-func parseFields(contentType string, body []byte) (Fields, error) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	if len(body) == 0 {
-		return nil, core.Errorf(core.CodeUnavailable, "the answer is empty")
-	}
-	if body[0] == '{' {
-		var fields Fields
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.UseNumber()
-		err := d.Decode(&fields)
-		if _, more := d.Token(); err != nil || more != io.EOF {
-			return nil, core.Errorf(core.CodeUnavailable, "the answer is not valid JSON")
-		}
-		return fields, nil
-	}
-	mediaType, _, _ := mime.ParseMediaType(contentType)
-	if mediaType == "application/x-www-form-urlencoded" || mediaType == "text/plain" {
-		form, err := url.ParseQuery(string(body))
-		if err == nil && (form.Has("access_token") || form.Has("error")) {
-			fields := make(Fields, len(form))
-			for name := range form {
-				fields[name] = form.Get(name)
-			}
-			return fields, nil
-		}
-	}
-	return nil, core.Errorf(core.CodeUnavailable,
-		"the answer is not a JSON object: is this an endpoint of an authorization server?")
-}
-
-// lifetime returns a lifetime in seconds.
-func lifetime(raw any) int64 {
-	var text string
-	switch v := raw.(type) {
-	case json.Number:
-		text = v.String()
-	case string:
-		text = v
-	}
-	return int64(time.Duration(providerhttp.ParseLifetime(text)) / time.Second)
 }

@@ -1,7 +1,6 @@
 package grant
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -22,14 +21,13 @@ func FuzzTokenAnswer(f *testing.F) {
 		`access_token=a&expires_in=60`,
 		`<html>`, ``, `{`, `{"error":[]}`, "\ufeff{}",
 	} {
-		f.Add("application/json", body)
-		f.Add("text/plain; charset=utf-8", body)
+		f.Add(body)
 	}
-	f.Fuzz(func(t *testing.T, contentType, body string) {
-		fields, err := parseAnswer(contentType, []byte(body), core.NewSecret("canary"))
+	f.Fuzz(func(t *testing.T, body string) {
+		fields, err := parseAnswer([]byte(body), false, core.NewSecret("canary"))
 		var token Token
 		if err == nil {
-			token, err = fields.token(true)
+			token, err = (&Client{Prover: anyProver{}}).token(fields, nil)
 		}
 		if err != nil {
 			require.NotZero(t, core.CodeOf(err))
@@ -44,10 +42,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		if !token.Expiry.IsZero() {
 			require.WithinRange(t, token.Expiry, time.Now().Add(-time.Minute), time.Now().AddDate(10, 0, 1))
 		}
-		text, err := json.Marshal(fields)
-		require.NoError(t, err)
-		again, err := parseAnswer("application/json", text)
-		require.NoError(t, err)
-		require.Equal(t, fields, again)
 	})
 }
+
+type anyProver struct{ Prover }

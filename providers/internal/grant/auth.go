@@ -1,6 +1,6 @@
 // How a client authenticates.
 //
-// Read on in answer.go.
+// Read on in refusal.go.
 
 package grant
 

@@ -14,9 +14,13 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// maxClockError is how far two clocks may differ before an error mentions it. Servers accept proofs
-// that are some seconds to minutes old (RFC 9449 §11.1).
-const maxClockError = 10 * time.Second
+// minClockError is the least difference of two clocks that an error mentions. The Date of an answer
+// has whole seconds, rounded down.
+const minClockError = time.Second
+
+// likelyClockError is the difference that is the likely cause. Servers accept proofs that are some
+// seconds to minutes old (RFC 9449 §11.1), but some accept none from their future.
+const likelyClockError = 10 * time.Second
 
 // withClockError adds to the refusal of a proof or an assertion how far this machine's clock
 // differs from the Date of the answer. Proofs and assertions contain the time at which they were
@@ -36,13 +40,16 @@ func withClockError(err error, form url.Values, answer http.Header) error {
 		}
 		return err
 	}
-	off, side := time.Since(date).Round(time.Second), "ahead of"
-	if off < 0 {
-		off, side = -off, "behind"
+	off, side := time.Since(date).Truncate(time.Second), "ahead of"
+	if time.Since(date) < 0 {
+		off, side = time.Until(date).Round(time.Second), "behind"
 	}
-	if off > maxClockError {
-		e.Err = fmt.Errorf("%w; the likely cause: this machine's clock is %v %s the server's", e.Err, off,
-			side)
+	cause := "a possible cause"
+	if off > likelyClockError {
+		cause = "the likely cause"
+	}
+	if off >= minClockError {
+		e.Err = fmt.Errorf("%w; %s: this machine's clock is %v %s the server's", e.Err, cause, off, side)
 	}
 	return err
 }

@@ -14,6 +14,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -34,9 +35,22 @@ type Client struct {
 	// Auth authenticates the client, at each endpoint. Nil: only the id is sent, as the client is
 	// public or authenticates by the certificate of HTTP (RFC 8705 §2).
 	Auth Auth
-	// Prover makes the DPoP proofs of token requests (RFC 9449 §5). Nil: there are no proofs, and only
-	// bearer tokens are accepted.
+	// Prover makes the DPoP proofs of token requests (RFC 9449 §5). Nil: there are no
+	// proofs, and only bearer tokens are accepted.
 	Prover Prover
+	// AuthMethod names how Auth authenticates the client, for errors. Empty: they do not say it.
+	AuthMethod string
+	// Advice returns what a refusal calls for, such as "check client_secret", for the error of the
+	// refusal. Nil, and empty: the error ends with the server's words.
+	Advice func(r Refusal) string
+	// TokenPath is where a token answer has the access token: names of members, separated by dots.
+	// Empty: access_token. Members beside the token count before those of the whole answer.
+	TokenPath string
+	// BearerType is a further name of the type Bearer, which some servers use. Empty: none.
+	BearerType string
+	// GrantType is the grant_type of ClientCredentials, for a grant of the server's own. Empty:
+	// client_credentials.
+	GrantType string
 	// Scopes are requested. Empty: the server chooses.
 	Scopes []string
 	// Params are further parameters of token requests, such as "audience" and "resource". A parameter
@@ -55,6 +69,14 @@ type Client struct {
 	MayRetry bool
 }
 
+// Refusal is an answer that is an error, for [Client.Advice].
+type Refusal struct {
+	Code     string // its "error"; empty: it has none
+	Status   int
+	Grant    string // the grant_type of the request; empty: it is not a token request
+	Endpoint string // the URL of the request
+}
+
 // Token is what a token endpoint issued.
 type Token struct {
 	Access core.Secret // visible ASCII, so that it can be sent in a header (RFC 6750 §2.1)
@@ -64,11 +86,15 @@ type Token struct {
 	ID      core.Secret // the ID token of OpenID Connect, not checked; zero: none
 	// Scope is what the server granted (RFC 6749 §5.1); empty: the server did not state it.
 	Scope string
-	// Issued is the issued_token_type of a token exchange (RFC 8693 §2.2.1); empty: the server did not
-	// state it.
+	// Issued is the issued_token_type of a token exchange (RFC 8693 §2.2.1); empty: the
+	// server did not state it.
 	Issued string
 	// Expiry is when Access ends. Zero: the server did not state it, or not as a number.
 	Expiry time.Time
+	// Fields are all members of the answer.
+	Fields Fields
+
+	replacesRefresh bool // the answer has a refresh token, also one that cannot be used
 }
 
 // Header returns the value of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1).
@@ -81,7 +107,9 @@ func (t Token) Header() core.Secret {
 // nothing. The second request has a new assertion and a new proof.
 func (c *Client) ClientCredentials(ctx context.Context) (token Token, err error) {
 	err = providerhttp.Retry(ctx, core.Request{MayRetry: c.MayRetry}, func() error {
-		token, err = c.Exchange(ctx, url.Values{"grant_type": {"client_credentials"}})
+		token, err = c.Exchange(ctx, url.Values{
+			"grant_type": {cmp.Or(c.GrantType, "client_credentials")},
+		})
 		return err
 	})
 	return token, err
@@ -127,16 +155,17 @@ func (c *Client) Exchange(ctx context.Context, form url.Values,
 	for name, values := range form {
 		all[name] = values
 	}
-	fields, err := c.send(ctx,
+	answer, err := c.send(ctx,
 		request{endpoint: c.TokenURL, what: "token", form: all, secrets: secrets, prover: c.Prover})
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := fields.token(c.Prover != nil)
+	token, err := c.token(answer.fields, answer.secrets)
 	if err != nil {
-		return Token{}, core.Prefix(err, origin(c.TokenURL))
+		return Token{}, core.Prefix(err, endpointText(c.TokenURL, answer.secrets))
 	}
-	if token.Refresh.IsZero() {
+	// One that was replaced by a token that cannot be used is spent, and is not kept.
+	if token.Refresh.IsZero() && !token.replacesRefresh {
 		token.Refresh = core.NewSecret(form.Get("refresh_token"))
 	}
 	return token, nil
@@ -146,7 +175,9 @@ func (c *Client) Exchange(ctx context.Context, form url.Values,
 // returns the members of the answer. secrets are the values of form that no error may repeat.
 func (c *Client) Post(ctx context.Context, endpoint string, form url.Values,
 	secrets ...core.Secret) (Fields, error) {
-	return c.send(ctx, request{endpoint: endpoint, what: "endpoint's", form: form, secrets: secrets})
+	answer, err := c.send(ctx,
+		request{endpoint: endpoint, what: "endpoint's", form: form, secrets: secrets})
+	return answer.fields, err
 }
 
 // CheckURL reports what is wrong with the URL of an endpoint: it must be an absolute http or https
@@ -174,11 +205,14 @@ func IsScope(s string) bool {
 	})
 }
 
-// origin returns the scheme and host of a URL, for errors.
-func origin(endpoint string) string {
+// endpointText returns the scheme, host and path of a URL, for errors.
+func endpointText(endpoint string, secrets []core.Secret) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return "the endpoint"
 	}
-	return u.Scheme + "://" + u.Host
+	origin := core.OriginText(u)
+	return cmp.Or(core.Printable(origin+u.EscapedPath(), maxEndpoint, secrets...), origin)
 }
+
+const maxEndpoint = 300 // characters of an endpoint in an error

@@ -129,7 +129,7 @@ func TestAnswers(t *testing.T) {
 		{"invalid_client 403", 403, doc, `{"error":"invalid_client"}`, core.CodeDenied, "invalid_client"},
 		{"empty 400", 400, doc, "", core.CodeDenied, "answers 400"},
 		{"empty 401", 401, doc, "", core.CodeDenied, "answers 401"},
-		{"empty 403", 403, doc, "", core.CodeDenied, "answers 403"},
+		{"empty 403", 403, doc, "", core.CodeUnavailable, "answers 403"},
 		{"invalid_scope", 400, doc, `{"error":"invalid_scope"}`, core.CodeBadConfig, "invalid_scope"},
 		{"error at 200", 200, doc, `{"error":"invalid_client","error_description":"x"}`, core.CodeDenied,
 			"invalid_client (x)"},
@@ -171,7 +171,7 @@ func TestAnswers(t *testing.T) {
 			core.CodeUnavailable, "refresh_token"},
 		{"10 MB", 200, doc, `{"access_token":"` + strings.Repeat("a", 10<<20) + `"}`, core.CodeUnavailable,
 			"more than 1024 KiB"},
-		{"10 MB refusal", 400, doc, strings.Repeat("a", 10<<20), core.CodeDenied, "answers 400"},
+		{"10 MB refusal", 400, doc, strings.Repeat("a", 10<<20), core.CodeUnavailable, "answers 400"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			requests := 0

@@ -19,8 +19,8 @@ import (
 // MaxValue is the size of the longest value in bytes. Most servers accept much less.
 const MaxValue = 64 << 10
 
-// reserved are the headers that frame or route a message (RFC 9110 §7.6.1, RFC 9112 §6), and those
-// that have a setting of their own. A credential cannot be in one of them.
+// reserved are the headers that frame or route a message (RFC 9110 §7.6.1, RFC 9112 §6), and
+// those that have a setting of their own. A credential cannot be in one of them.
 var reserved = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true,
 	"Upgrade": true, "Te": true, "Trailer": true, "Content-Type": true,

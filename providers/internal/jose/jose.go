@@ -17,6 +17,10 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha1" // the claim x5t is a SHA-1 hash (RFC 7515 §4.1.7); nothing is protected by it
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -45,25 +49,41 @@ type Signer struct {
 	algorithm string
 }
 
-// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11, TPM).
-// id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the key's type:
-// RS256, EdDSA, or that of the curve. The error is [core.CodeBadConfig] for a key that is too short or
-// cannot be used with the algorithm.
+// NewSigner returns a signer with a private key, which may be held elsewhere (KMS, PKCS #11,
+// TPM). id is the "kid" of the JWTs; empty: none. An empty algorithm is the default of the
+// key's type: RS256, EdDSA, or that of the curve. The error is [core.CodeBadConfig] for a
+// key that is too short or cannot be used with the algorithm.
 func NewSigner(key crypto.Signer, id, algorithm string) (*Signer, error) {
+	return newKeySigner(key, nil, id, algorithm)
+}
+
+// newKeySigner is NewSigner for a key with a certificate, by whose thumbprints (x5t and x5t#S256,
+// RFC 7515 §4.1.7, §4.1.8) some servers find the key. Nil: it has none.
+func newKeySigner(key crypto.Signer, cert *x509.Certificate, id,
+	algorithm string) (*Signer, error) {
 	algorithm, err := chooseAlgorithm(key, algorithm)
 	if err != nil {
 		return nil, core.Errorf(core.CodeBadConfig, "%w", err)
 	}
+	header := map[jose.HeaderKey]any{}
+	if id != "" {
+		header["kid"] = id
+	}
+	if cert != nil {
+		sha1Sum, sha256Sum := sha1.Sum(cert.Raw), sha256.Sum256(cert.Raw)
+		header["x5t"] = base64.RawURLEncoding.EncodeToString(sha1Sum[:])
+		header["x5t#S256"] = base64.RawURLEncoding.EncodeToString(sha256Sum[:])
+	}
 	switch key.(type) {
 	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
-		return newSigner(key, id, algorithm)
+		return newSigner(key, header, algorithm)
 	}
-	return newSigner(cryptosigner.Opaque(hashSizedSalt{key}), id, algorithm)
+	return newSigner(cryptosigner.Opaque(hashSizedSalt{key}), header, algorithm)
 }
 
-// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256, HS384
-// or HS512; empty: HS256. The error is [core.CodeBadConfig] for a secret that is shorter than the hash
-// (RFC 7518 §3.2).
+// NewMAC returns a signer with a secret that the verifier has, too. The algorithm is HS256,
+// HS384 or HS512; empty: HS256. The error is [core.CodeBadConfig] for a secret that is
+// shorter than the hash (RFC 7518 §3.2).
 func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 	if algorithm == "" {
 		algorithm = "HS256"
@@ -77,13 +97,13 @@ func NewMAC(secret core.Secret, algorithm string) (*Signer, error) {
 		return nil, core.Errorf(core.CodeBadConfig,
 			"the secret is shorter than the %d bytes that %s needs (RFC 7518 §3.2)", size, algorithm)
 	}
-	return newSigner([]byte(secret.Reveal()), "", algorithm)
+	return newSigner([]byte(secret.Reveal()), nil, algorithm)
 }
 
-func newSigner(key any, id, algorithm string) (*Signer, error) {
+func newSigner(key any, header map[jose.HeaderKey]any, algorithm string) (*Signer, error) {
 	opts := (&jose.SignerOptions{}).WithType("JWT")
-	if id != "" {
-		opts.WithHeader("kid", id)
+	for name, value := range header {
+		opts.WithHeader(name, value)
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm),
 		Key: key}, opts)

@@ -8,6 +8,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/files"
 )
@@ -80,7 +82,7 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
 	}
 	if text := bytes.TrimSpace(data); len(text) > 0 && text[0] == '{' {
-		key, id, algorithm, err := parseJWK(text, c.ID)
+		key, cert, id, algorithm, err := parseJWK(text, c.ID)
 		switch {
 		case err != nil:
 			return nil, err
@@ -89,32 +91,31 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		case c.Algorithm != "" && algorithm != "" && c.Algorithm != algorithm:
 			return nil, fmt.Errorf("the JWK is for %.20q and the setting says %s", algorithm, c.Algorithm)
 		}
-		return NewSigner(key, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
+		return newKeySigner(key, cert, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
 	}
 	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(data)),
 		"")); err == nil && len(der) > 0 {
 		data = der
 	}
-	key, err := certs.ParseKey(data, c.Password)
+	key, cert, err := certs.ParseKey(data, c.Password)
 	if err != nil {
 		return nil, err
 	}
-	return NewSigner(key, c.ID, c.Algorithm)
+	return newKeySigner(key, cert, c.ID, c.Algorithm)
 }
 
 // parseJWK parses a private key for signatures: a JWK (RFC 7517 §4), or the key with an id in a JWK
 // Set (§5).
-func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string, err error) {
+func parseJWK(text []byte, id string) (key crypto.Signer, cert *x509.Certificate, kid,
+	algorithm string, err error) {
 	text, err = findJWK(text, id)
 	if err != nil {
-		return nil, "", "", err
+		return nil, nil, "", "", err
 	}
-	var use struct {
-		Operations []string `json:"key_ops"`
-	}
-	var jwk jose.JSONWebKey
-	if json.Unmarshal(text, &use) != nil || jwk.UnmarshalJSON(text) != nil {
-		return nil, "", "",
+	object, _ := members.Read(text) // findJWK has read it
+	jwk, ok := parseKeyParts(object)
+	if !ok {
+		return nil, nil, "", "",
 			errors.New("is not a JWK of a kind that is known, or its parts do not belong together")
 	}
 	switch private := jwk.Key.(type) {
@@ -137,27 +138,45 @@ func parseJWK(text []byte, id string) (key crypto.Signer, kid, algorithm string,
 	case err != nil:
 	case jwk.Use != "" && jwk.Use != "sig":
 		err = errors.New(`the JWK is not for signatures: its use is not "sig"`)
-	case use.Operations != nil && !slices.Contains(use.Operations, "sign"):
+	case object.Has("key_ops") && !slices.Contains(object.List("key_ops"), "sign"):
 		err = errors.New(`the JWK is not for signatures: its key_ops lack "sign"`)
 	}
 	if err != nil {
-		return nil, "", "", err
+		return nil, nil, "", "", err
 	}
-	return key, jwk.KeyID, jwk.Algorithm, nil
+	if len(jwk.Certificates) > 0 {
+		cert = jwk.Certificates[0]
+	}
+	return key, cert, jwk.KeyID, jwk.Algorithm, nil
+}
+
+// parseKeyParts parses a JWK. A certificate beside the key that cannot be read, or is of another key,
+// is left out.
+func parseKeyParts(object members.Object) (jose.JSONWebKey, bool) {
+	for _, left := range [][]string{nil, {"x5c", "x5t", "x5t#S256", "x5u"}} {
+		for _, name := range left {
+			delete(object, name)
+		}
+		text, err := json.Marshal(object)
+		var jwk jose.JSONWebKey
+		if err == nil && jwk.UnmarshalJSON(text) == nil {
+			return jwk, true
+		}
+	}
+	return jose.JSONWebKey{}, false
 }
 
 // findJWK returns text if it is a JWK, and the key with an id if it is a JWK Set.
 func findJWK(text []byte, id string) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
+	object, err := members.Read(text)
+	if err != nil {
 		return nil, errors.New("is not valid JSON")
 	}
-	list, ok := members["keys"]
-	if !ok {
+	if !object.Has("keys") {
 		return text, nil
 	}
-	var set []json.RawMessage
-	if json.Unmarshal(list, &set) != nil {
+	set := object.Raw("keys")
+	if set == nil {
 		return nil, errors.New("is not a JWK Set (RFC 7517 §5)")
 	}
 	if id == "" {
@@ -165,10 +184,7 @@ func findJWK(text []byte, id string) ([]byte, error) {
 	}
 	var found []byte
 	for _, raw := range set {
-		var key struct {
-			ID string `json:"kid"`
-		}
-		if json.Unmarshal(raw, &key) != nil || key.ID != id {
+		if key, err := members.Read(raw); err != nil || key.Text("kid") != id {
 			continue
 		}
 		if found != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// steered is a provider whose calls a test writes. It notes what was asked.
-type steered struct {
+// scriptedProvider is a provider whose calls a test writes. It notes what was asked.
+type scriptedProvider struct {
 	authenticate func(ctx context.Context, call int, req core.Request) (core.Credential, error)
 	signIn       func(ctx context.Context) (core.Credential, error) // nil: not supported
 
@@ -25,7 +25,7 @@ type steered struct {
 	revoked  []string // tokens
 }
 
-func (p *steered) Authenticate(
+func (p *scriptedProvider) Authenticate(
 	ctx context.Context, req core.Request,
 ) (core.Credential, error) {
 	p.mu.Lock()
@@ -35,7 +35,7 @@ func (p *steered) Authenticate(
 	return p.authenticate(ctx, call, req)
 }
 
-func (p *steered) SignIn(
+func (p *scriptedProvider) SignIn(
 	ctx context.Context, _ core.Request, _ core.UI,
 ) (core.Credential, error) {
 	if p.signIn == nil {
@@ -47,26 +47,26 @@ func (p *steered) SignIn(
 	return p.signIn(ctx)
 }
 
-func (p *steered) Revoke(_ context.Context, c core.Credential) error {
+func (p *scriptedProvider) Revoke(_ context.Context, c core.Credential) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.revoked = append(p.revoked, token(c))
 	return nil
 }
 
-func (p *steered) calls() int {
+func (p *scriptedProvider) calls() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.requests)
 }
 
-func (p *steered) signIns() int {
+func (p *scriptedProvider) signIns() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
 }
 
-func (p *steered) gone() []string {
+func (p *scriptedProvider) gone() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.revoked

@@ -15,13 +15,17 @@ func TestTheWallClockCountsToo(t *testing.T) {
 	n := 0
 	s := New("x", ProviderFunc(func(context.Context, Request) (Credential, error) {
 		n++
-		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}, Expiry: time.Now().Add(time.Hour)}, nil
+		return Credential{
+			Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}},
+			Expiry: time.Now().Add(time.Hour),
+		}, nil
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
-	l := s.live.Load()
-	require.LessOrEqual(t, l.until.Load(), int64(mono().plus(wallCheck)), "the wall clock is asked every second")
-	l.wall = time.Now().Add(-time.Minute).UnixNano()
-	l.until.Store(int64(mono())) // the second is over
+	l := s.published.Load()
+	require.LessOrEqual(t, l.recheckAt.Load(), int64(monoNow().plus(wallCheckInterval)),
+		"the wall clock is asked every second")
+	l.wallExpiresAt = time.Now().Add(-time.Minute).UnixNano()
+	l.recheckAt.Store(int64(monoNow())) // the second is over
 	_, err := s.Credential(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -30,12 +34,15 @@ func TestTheWallClockCountsToo(t *testing.T) {
 // A request that Close overtakes must not leave a connection behind.
 func TestNoConnectionIsKeptAfterClose(t *testing.T) {
 	s := New("x", ProviderFunc(func(context.Context, Request) (Credential, error) {
-		return Credential{Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}}}, nil
+		return Credential{
+			Attach: Attachment{Header: map[string]Secret{"Authorization": NewSecret("t")}},
+		}, nil
 	}), nil)
 	require.NoError(t, s.Init(t.Context()))
-	l := s.live.Load()
+	l := s.published.Load()
 	keeps := func() bool {
-		return !s.sendingParts().transports.withCredential(s.sender(), nil, l).(*ownTransport).made.DisableKeepAlives
+		transport := s.sendingParts().transports.withCredential(s.sender(), nil, l)
+		return !transport.(*ownTransport).owned.DisableKeepAlives
 	}
 	require.True(t, keeps())
 	require.NoError(t, s.Close(t.Context()))
@@ -64,7 +71,11 @@ func TestEarliness(t *testing.T) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, s := range []string{"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h", "HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ", "http://\xd72\xb5::", "https://\xd7", "https://a::"} {
+	for _, s := range []string{
+		"https://a", "http://[::1]:80", "https://a:443/", "ftp://x", "https://u@h",
+		"HTTPS://A.B:8443", "https://[fe80::1%25eth0]:1", "https://İ", "http://\xd72\xb5::",
+		"https://\xd7", "https://a::",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -11,27 +11,27 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// authorizer returns a provider that authorizes, and a credential of it.
-// False: it does not, which has been said.
+// authorizer returns a provider that authorizes, and a credential of it. If the provider
+// does not, it skips the check and returns false.
 func (r *run) authorizer() (core.Authorizer, core.Credential, bool) {
-	_, p, cred, ok := r.good()
+	_, p, cred, ok := r.obtain()
 	if !ok {
 		return nil, cred, false
 	}
 	a, ok := p.(core.Authorizer)
 	if !ok {
-		r.skipped = "the provider is no core.Authorizer"
+		r.skipped = "the provider is not a core.Authorizer"
 	} else if ok = r.authorizes(p, cred); !ok {
 		r.skipped = "Authorize is not supported"
 	}
-	back, _ := copied(cred)
+	back, _ := copyCredential(cred)
 	return a, back, ok
 }
 
-func outgoing(cred core.Credential, learned http.Header) core.Outgoing {
+func outgoing(cred core.Credential, remembered http.Header) core.Outgoing {
 	return withBody(core.Outgoing{
 		Method: http.MethodGet, URL: "https://api.example.com/v1/items", Header: http.Header{},
-		Remembered: learned,
+		Remembered: remembered,
 	}, cred.Body, nil)
 }
 
@@ -39,12 +39,12 @@ func outgoing(cred core.Credential, learned http.Header) core.Outgoing {
 func (r *run) attach(a core.Authorizer, cred core.Credential, out core.Outgoing) (
 	got core.Attachment, err error,
 ) {
-	var own core.Attachment // the call's own, in case it never comes back
+	var result core.Attachment // separate from got, as the call may never return
 	if _, err = r.call(r.ctx, func(ctx context.Context) (err error) {
-		own, err = a.Authorize(ctx, cred, out)
+		result, err = a.Authorize(ctx, cred, out)
 		return err
 	}); err == nil {
-		got = own
+		got = result
 	}
 	return got, err
 }
@@ -75,22 +75,22 @@ func authorizeConcurrently(r *run) {
 }
 
 const (
-	// hostileMark is in every value that the kit lets Authorize learn.
+	// hostileMark is in every hostile value that the kit gives Authorize.
 	hostileMark = "providertest-hostile-value"
-	// maxProof is more than the values of an attachment need.
-	maxProof = 64 << 10
+	// maxAttachment is more bytes than the values of an attachment need.
+	maxAttachment = 64 << 10
 )
 
-// learned gives Authorize values of headers that no honest server sends. An
-// error is right, and so is an attachment that does without.
-func learned(r *run) {
+// rememberedValues gives Authorize values of headers that no honest server sends. An
+// error is right, and so is an attachment without them.
+func rememberedValues(r *run) {
 	a, cred, ok := r.authorizer()
 	if !ok {
 		return
 	}
 	first, err := r.attach(a, cred, outgoing(cred, nil))
 	if err != nil {
-		r.errorf("Authorize that has learned nothing: %w", err)
+		r.errorf("Authorize without remembered headers: %w", err)
 		return
 	}
 	names := append(slices.Clone(first.RememberHeaders), "DPoP-Nonce", "X-Unheard-Of")
@@ -98,24 +98,24 @@ func learned(r *run) {
 		"", hostileMark + "\r\nX-Smuggled: 1", hostileMark + "\x00\x7f",
 		hostileMark + strings.Repeat("a", 1<<20), hostileMark + "\u202e\u00e9",
 	} {
-		taught := http.Header{}
+		hostile := http.Header{}
 		for _, name := range names {
-			taught[http.CanonicalHeaderKey(name)] = []string{value, value}
+			hostile[http.CanonicalHeaderKey(name)] = []string{value, value}
 		}
-		before := taught.Clone()
-		got, err := r.attach(a, cred, outgoing(cred, taught))
-		if !reflect.DeepEqual(before, taught) {
+		before := hostile.Clone()
+		got, err := r.attach(a, cred, outgoing(cred, hostile))
+		if !reflect.DeepEqual(before, hostile) {
 			r.errorf("Authorize has written to Outgoing.Remembered")
 		}
 		if err != nil {
 			if strings.Contains(err.Error(), hostileMark) {
-				r.errorf("an error of Authorize shows what a hostile server taught it")
+				r.errorf("an error of Authorize shows a header of a hostile server")
 			}
 			continue
 		}
-		r.sound("with a hostile value learned, the authorized request's ", got)
-		if size := sizeOf(got); size > maxProof {
-			r.errorf("with a hostile value learned, the authorized request's attachment has %d KiB",
+		r.checkAttachment("with a hostile header remembered, the authorized request's ", got)
+		if size := sizeOf(got); size > maxAttachment {
+			r.errorf("with a hostile header remembered, the authorized request's attachment has %d KiB",
 				size>>10)
 		}
 	}

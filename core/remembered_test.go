@@ -14,16 +14,21 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// noncer answers a nonce that it learned from the API with each request.
-type noncer struct{ authentications atomic.Int32 }
+// nonceProvider answers a nonce that it learned from the API with each request.
+type nonceProvider struct{ authentications atomic.Int32 }
 
-func (p *noncer) Authenticate(context.Context, core.Request) (core.Credential, error) {
+func (p *nonceProvider) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	n := p.authentications.Add(1)
-	return core.Credential{Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))}}}, nil
+	return core.Credential{
+		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))}},
+	}, nil
 }
 
-func (p *noncer) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
-	a := core.Attachment{Header: map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]}, RememberHeaders: []string{"dpop-nonce"}}
+func (p *nonceProvider) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+	a := core.Attachment{
+		Header:          map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]},
+		RememberHeaders: []string{"dpop-nonce"},
+	}
 	if n := out.Remembered.Get("Dpop-Nonce"); n != "" {
 		a.Header["Proof"] = core.NewSecret(n)
 		out.Remembered["Dpop-Nonce"][0] = "written to"
@@ -59,12 +64,12 @@ func (a *nonceAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-func TestLearn(t *testing.T) {
-	setup := func(t *testing.T, api *nonceAPI, opts *core.Options) (*noncer, *core.Session, func(body string, stream bool) int) {
+func TestRememberedHeaders(t *testing.T) {
+	setup := func(t *testing.T, api *nonceAPI, opts *core.Options) (*nonceProvider, *core.Session, func(body string, stream bool) int) {
 		api.nonce.Store("n0")
 		server := httptest.NewServer(api)
 		t.Cleanup(server.Close)
-		p := &noncer{}
+		p := &nonceProvider{}
 		s := ready(t, p, opts)
 		return p, s, func(body string, stream bool) int {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(body))
@@ -133,7 +138,7 @@ func TestLearn(t *testing.T) {
 	})
 }
 
-func TestLearnIsPerOriginAndBounded(t *testing.T) {
+func TestRememberedHeadersArePerOriginAndBounded(t *testing.T) {
 	var proofs []string
 	nonce := "first"
 	server := func() *httptest.Server {
@@ -145,7 +150,7 @@ func TestLearnIsPerOriginAndBounded(t *testing.T) {
 		return s
 	}
 	a, b := server(), server()
-	s := ready(t, &noncer{}, nil)
+	s := ready(t, &nonceProvider{}, nil)
 	get := func(url string) {
 		resp, err := s.Client().Get(url)
 		require.NoError(t, err)
@@ -159,14 +164,23 @@ func TestLearnIsPerOriginAndBounded(t *testing.T) {
 	require.Equal(t, []string{"", "", "first", "first"}, proofs)
 }
 
-func TestLearnFromManyOrigins(t *testing.T) {
+func TestRememberedHeadersOfManyOrigins(t *testing.T) {
 	answers := 0
-	s := ready(t, &noncer{}, &core.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		answers++
-		resp := &http.Response{StatusCode: 200, Header: http.Header{"Dpop-Nonce": {fmt.Sprint("n", answers)}}, Body: http.NoBody, Request: r}
-		resp.Header.Set("Proof", r.Header.Get("Proof"))
-		return resp, nil
-	})})
+	s := ready(
+		t,
+		&nonceProvider{},
+		&core.Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			answers++
+			resp := &http.Response{
+				StatusCode: 200,
+				Header:     http.Header{"Dpop-Nonce": {fmt.Sprint("n", answers)}},
+				Body:       http.NoBody,
+				Request:    r,
+			}
+			resp.Header.Set("Proof", r.Header.Get("Proof"))
+			return resp, nil
+		})},
+	)
 	get := func(host int) string {
 		resp, err := s.Client().Get(fmt.Sprintf("https://h%d.example.com/", host))
 		require.NoError(t, err)

@@ -1,0 +1,106 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers"
+	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/store"
+)
+
+// options returns how the configuration is loaded. No session asks a person by itself;
+// the UI, which is not used, only says that the program has one.
+func (a *app) options() (config.Options, error) {
+	found, err := a.findFiles()
+	if err != nil {
+		return config.Options{}, err
+	}
+	a.origin = found
+	logger := a.logger()
+	opts := config.Options{
+		Files:       found.Files,
+		Environment: core.Environment(a.flags.environment),
+		Factories:   providers.Builtin(),
+		Stores:      store.Builtin(),
+		Scope:       new(core.Scope),
+		Session:     core.Options{UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger},
+		Logger:      logger,
+	}
+	if a.host != nil {
+		opts.Plugins = a.host
+	}
+	return opts, nil
+}
+
+// load loads the configuration. Nothing is sent.
+func (a *app) load(ctx context.Context) (*config.Config, error) {
+	opts, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(ctx, opts)
+	if a.wantsPlugins(err) {
+		return nil, runWithPlugins()
+	}
+	return cfg, err
+}
+
+// wantsPlugins reports whether this program cannot load a configuration because
+// it names plugins.
+func (a *app) wantsPlugins(err error) bool {
+	var faults *config.Error
+	return a.host == nil && errors.As(err, &faults) &&
+		slices.ContainsFunc(faults.Faults, func(f config.Fault) bool { return f.Key == "plugins" })
+}
+
+// withPlugins is the program that runs plugins. It is apart from authsession, as
+// what it links takes a third of the time of a short command.
+const withPlugins = "authsession-plugins"
+
+// runWithPlugins runs the program that has plugins in the place of this one, with
+// the same arguments. It returns only if it cannot, or with the status of that
+// program where a process cannot take the place of another.
+func runWithPlugins() error {
+	path, err := findWithPlugins()
+	if err != nil {
+		return core.Errorf(core.CodeBadConfig,
+			"the configuration names plugins, and %s, which runs them, "+
+				"is neither beside this program nor in PATH: go install "+
+				"github.com/authsession/authsession/cmd/authsession/%s@latest", withPlugins, withPlugins)
+	}
+	return replaceProcess(path, os.Args, os.Environ())
+}
+
+func findWithPlugins() (string, error) {
+	name := withPlugins
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if own, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(own), name)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			return beside, nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
+// sessionNames returns the names of all sessions, sorted.
+func sessionNames(cfg *config.Config) []string {
+	names := cfg.Registry().Names()
+	slices.Sort(names)
+	return names
+}
+
+// findSession returns a session. The error names the nearest one.
+func findSession(cfg *config.Config, name string) (*core.Session, error) {
+	s, err := cfg.Session(name)
+	return s, then(err, "status")
+}

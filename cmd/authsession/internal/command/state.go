@@ -1,0 +1,119 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/registry/config"
+)
+
+// sessionJSON is what status says of a session. Fields are only added.
+type sessionJSON struct {
+	Name        string            `json:"name"`
+	Provider    string            `json:"provider"`
+	Environment string            `json:"environment,omitempty"`
+	Default     bool              `json:"default"`
+	State       core.State        `json:"state"`
+	Renewable   bool              `json:"renewable"` // probably without a person
+	Subject     string            `json:"subject,omitempty"`
+	Expires     *time.Time        `json:"expires_at,omitempty"` // none: without end, or not there
+	Origins     []string          `json:"origins"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	Store       string            `json:"store,omitempty"` // the kind; none: nothing is kept
+	From        string            `json:"from"`            // where the configuration has the session
+	Error       *errorJSON        `json:"error,omitempty"`
+
+	err error
+}
+
+// look says what is known of a session, with the error of having made it ready.
+func (a *app) look(cfg *config.Config, s *core.Session, err error) sessionJSON {
+	st := s.Status()
+	out := sessionJSON{
+		Name: st.Name, Provider: st.Kind, Environment: string(st.Environment),
+		Default: st.Name == cfg.Default(), State: st.State, Renewable: st.Renewable, Subject: st.Subject,
+		Origins: st.Origins, Attributes: st.Attributes, err: err,
+	}
+	if out.Origins == nil {
+		out.Origins = []string{}
+	}
+	if !st.Expiry.IsZero() {
+		expires := st.Expiry.UTC()
+		out.Expires = &expires
+	}
+	if keeps(cfg, st.Name) {
+		kind, _ := cfg.Source(st.Name, "store.kind")
+		out.Store = kind.Value
+	}
+	if source, e := cfg.Source(st.Name, "provider"); e == nil {
+		out.From = source.String()
+	}
+	if err != nil {
+		k := a.kindOf(context.Background(), err)
+		e := a.errorJSON(k, err, a.nextCommand(k, err))
+		out.Error = &e
+	}
+	return out
+}
+
+// withStored adds what the store has of a session that could not be made ready: a
+// credential that has expired, or that the API refused.
+func (s sessionJSON) withStored(ctx context.Context, session *core.Session) sessionJSON {
+	if s.State != core.StateNew || s.err != nil {
+		return s
+	}
+	stored, err := session.Stored(ctx)
+	if stored == nil || err != nil { // Restore has reported what is wrong with the store
+		return s
+	}
+	s.Subject, s.Renewable = stored.Subject, stored.Renewable
+	switch {
+	case stored.Refused:
+		s.State = core.StateRefused
+	case !stored.Expiry.IsZero():
+		s.State = core.StateExpired
+	}
+	if !stored.Expiry.IsZero() {
+		expires := stored.Expiry.UTC()
+		s.Expires = &expires
+	}
+	return s
+}
+
+// usable reports whether the next use of a session probably needs nobody.
+func (s sessionJSON) usable() bool {
+	switch s.State {
+	case core.StateFresh, core.StateStale:
+		return true
+	case core.StateExpired, core.StateRefused:
+		return s.Renewable
+	}
+	return false
+}
+
+// expiry says in the words of a person when a session's credential ends.
+func (s sessionJSON) expiry(now time.Time) string {
+	switch {
+	case s.Expires == nil:
+		return "-"
+	case now.After(*s.Expires):
+		return span(now.Sub(*s.Expires)) + " ago"
+	}
+	return "in " + span(s.Expires.Sub(now))
+}
+
+// span returns a duration in its largest units.
+func span(d time.Duration) string {
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Round(time.Second)/time.Second))
+	case minutes < 60:
+		return fmt.Sprintf("%dm", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%dh%dm", minutes/60, minutes%60)
+	}
+	return fmt.Sprintf("%d days", minutes/(24*60))
+}
