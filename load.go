@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/textfile"
 	"github.com/authsession/authsession/plugins"
 	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry/config"
@@ -19,7 +20,8 @@ import (
 // Options configure [Load]. They are the options of package registry/config. The zero value is the
 // recommended default. Load adds to them:
 //
-//   - Files: if empty, the file that the package comment describes.
+//   - Files: if empty, the file that the package comment describes. It need not exist if there are
+//     Sources.
 //   - Factories: the built-in providers, except those whose kind the program gives. So a program
 //     can replace a built-in kind. If a plugin should serve a built-in kind, call config.Load
 //     instead (docs/plugins.md).
@@ -49,6 +51,11 @@ func Load(ctx context.Context, opts *Options) (*Config, error) {
 	}
 	if len(o.Files) == 0 {
 		files, err := findFiles(o.Environ)
+		if err == nil && len(files) == 0 && len(o.Sources) == 0 {
+			err = core.Errorf(core.CodeBadConfig,
+				"there is no configuration: the working directory has none of %s, and %s is not set",
+				strings.Join(defaultFiles, ", "), fileVariable)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +103,7 @@ var defaultFiles = []string{
 	"authsession.yaml", "authsession.yml", "authsession.toml", "authsession.json",
 }
 
-// findFiles returns the files as the package comment describes. Of several variables with the same
+// findFiles returns the files as the package comment describes, or none. Of several variables with the same
 // name it uses the last one, as package os does.
 func findFiles(environ []string) ([]string, error) {
 	if environ == nil {
@@ -108,13 +115,15 @@ func findFiles(environ []string) ([]string, error) {
 		}
 	}
 	for _, name := range defaultFiles {
+		if textfile.IsPipe(name) { // nobody has named it, and reading it may block
+			return nil, core.Errorf(core.CodeBadConfig,
+				"%s in the working directory is a pipe: name it in %s", name, fileVariable)
+		}
 		if _, err := os.Lstat(name); err == nil || !errors.Is(err, os.ErrNotExist) {
 			return []string{name}, nil // config.Load reports any other error
 		}
 	}
-	return nil, core.Errorf(core.CodeBadConfig,
-		"there is no configuration: the working directory has none of %s, and %s is not set",
-		strings.Join(defaultFiles, ", "), fileVariable)
+	return nil, nil
 }
 
 func kindOf(f core.Factory) string           { return f.Info().Kind }

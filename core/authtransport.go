@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -23,7 +24,7 @@ func (authBaseKey) ownKey()      {}
 // withAuthTransport returns the context of a call into the provider, by which
 // [AuthTransport] finds the options.
 func (o *Options) withAuthTransport(ctx context.Context) context.Context {
-	if o.AuthTransport == nil && ctx.Value(authTransportKey{}) == nil {
+	if o.AuthTransport == nil && o.Proxy == nil && ctx.Value(authTransportKey{}) == nil {
 		return ctx
 	}
 	return context.WithValue(ctx, authTransportKey{}, o)
@@ -60,6 +61,24 @@ func AuthTransport(ctx context.Context, base http.RoundTripper) (http.RoundTripp
 		return nil, Errorf(CodeBadConfig, "Options.AuthTransport made no transport")
 	}
 	return authTransport{wrapped, base}, nil
+}
+
+// RequestProxy returns the proxy for a request of a provider: that of [Options.Proxy]
+// if r has the context of a call into a provider whose session has the option, and
+// else what usual says; nil usual is for no proxy. Clients of package providerhttp use
+// it; a provider with another client makes it the Proxy of its http.Transport. It is
+// safe for concurrent use.
+func RequestProxy(
+	r *http.Request, usual func(*http.Request) (*url.URL, error),
+) (*url.URL, error) {
+	o, _ := r.Context().Value(authTransportKey{}).(*Options)
+	switch {
+	case o != nil && o.Proxy != nil:
+		return o.proxyOf(r)
+	case usual == nil:
+		return nil, nil
+	}
+	return usual(r)
 }
 
 // authTransport sends requests through a wrapper that serves all bases.

@@ -88,7 +88,7 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 		return
 	}
 	name, _ := typeName(t)
-	wrong := func() { d.fault(path, "want %s, found %s", name, kindOf(value)) }
+	wrong := func() { d.fault(path, "want %s, found %s", wanted(name), kindOf(value)) }
 	switch v := reflect.ValueOf(value); {
 	case t.Kind() == reflect.Interface:
 		if v.IsValid() {
@@ -99,7 +99,7 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 		if !ok {
 			if name == "string" &&
 				(v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool) {
-				d.fault(path, "want %s, found %s: put it in quotes", name, kindOf(value))
+				d.fault(path, "want a string, found %s: put it in quotes", kindOf(value))
 				return
 			}
 			wrong()
@@ -174,7 +174,7 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	if into.Type() == durationType {
 		v, err := time.ParseDuration(s)
 		if err != nil || v < 0 {
-			d.fault(path, `want a duration, such as "30s" or "5m"`)
+			d.fault(path, "want %s", wanted(name))
 			return
 		}
 		into.SetInt(int64(v))
@@ -182,7 +182,7 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	}
 	if u, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := u.UnmarshalText([]byte(s)); err != nil {
-			d.fault(path, "want %s", name)
+			d.fault(path, "want %s", wanted(name))
 		}
 		return
 	}
@@ -203,7 +203,7 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	default:
 		f, err := strconv.ParseFloat(s, 64)
 		if name != "integer" && name != "number" || err != nil {
-			d.fault(path, "want %s", name)
+			d.fault(path, "want %s", wanted(name))
 			return
 		}
 		d.number(path, reflect.ValueOf(f), into, nil)
@@ -223,31 +223,6 @@ func asObject(v reflect.Value) (map[string]any, bool) {
 		m[it.Key().String()] = it.Value().Interface()
 	}
 	return m, true
-}
-
-func kindOf(value any) string {
-	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.Invalid:
-		return "null"
-	case reflect.Map:
-		if v.Type().Key().Kind() != reflect.String {
-			return "an object whose keys need not be strings"
-		}
-		return "an object"
-	case reflect.Slice:
-		return "a list"
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "a bool"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	default:
-		if v.CanInt() || v.CanUint() {
-			return "an integer"
-		}
-		return fmt.Sprintf("%T", value)
-	}
 }
 
 func sortedKeys(m map[string]any) []string {

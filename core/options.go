@@ -4,9 +4,11 @@ package core
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -34,6 +36,16 @@ type Options struct {
 	// KeepFresh renews the credential also while no request uses it, so that the
 	// first call after a pause does not wait. False: only requests cause renewals.
 	KeepFresh bool
+	// AllowHTTP lets the credential go over plain HTTP to hosts other than
+	// the loopback ones, which are always allowed.
+	AllowHTTP bool
+	// NoReplay returns a refusal, such as a 401, to the caller instead of repeating
+	// the request once with a renewed credential.
+	NoReplay bool
+	// AskOnlyOnSignIn restricts questions to a person to [Session.SignIn]: every other
+	// call returns [CodeInteractive]. A helper or a broker that has a UI sets it. False:
+	// any caller may cause a sign-in.
+	AskOnlyOnSignIn bool
 	// Early is how long before its expiry a credential is renewed, at most
 	// half of its lifetime. Zero or less: a tenth of the lifetime, at most
 	// five minutes.
@@ -41,12 +53,6 @@ type Options struct {
 	// Timeout bounds each attempt to authenticate or revoke. Zero or less:
 	// ten seconds. A sign-in by a person has ten minutes.
 	Timeout time.Duration
-	// AllowHTTP lets the credential go over plain HTTP to hosts other than
-	// the loopback ones, which are always allowed.
-	AllowHTTP bool
-	// NoReplay returns a refusal, such as a 401, to the caller instead of repeating
-	// the request once with a renewed credential.
-	NoReplay bool
 	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
 	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check
 	// reports others. Nil: none.
@@ -54,10 +60,6 @@ type Options struct {
 	// UI lets a provider ask a person. Nil: if a person is needed, the error is
 	// [CodeInteractive].
 	UI *UI
-	// AskOnlyOnSignIn restricts questions to a person to [Session.SignIn]: every other call
-	// returns [CodeInteractive]. A helper or a broker that has a UI sets it. False: any
-	// caller may cause a sign-in.
-	AskOnlyOnSignIn bool
 	// Store keeps the session's credential for later and other processes (see
 	// [Store]). Nil: it is in memory only.
 	Store Store
@@ -88,6 +90,19 @@ type Options struct {
 	// ends. With an *http.Transport, a clone of it presents the session's
 	// client certificate; any other must do so itself (see TLSConfig).
 	Transport http.RoundTripper
+	// Proxy carries the requests of Client and of Transport(nil), and those that the
+	// provider makes itself, with the exceptions of AuthTransport: the URL of an http,
+	// https, socks5 or socks5h proxy, or "direct:" for none. Requests to loopback
+	// hosts go to no proxy. HTTPS_PROXY, NO_PROXY and the like are then not used.
+	// With a Transport that is no *http.Transport, it is for the provider's requests
+	// alone. Nil: what Transport says, and without one those variables.
+	Proxy *url.URL
+	// TLS is for the connections to the API, TLS 1.2 or newer in any case, in the
+	// place of the TLSClientConfig of an *http.Transport. Its RootCAs take precedence
+	// over the roots of the credential; a client certificate is that of the
+	// credential. It must not be changed afterwards. A Transport of another type does
+	// not use it. Nil: what Transport says.
+	TLS *tls.Config
 	// AuthTransport wraps the transport of the requests that the provider makes
 	// itself, such as those for tokens and revocations, to trace, count or record
 	// them; never those to the API. It is called once, when the first of them is
@@ -143,8 +158,8 @@ func (o *Options) timeout() time.Duration {
 }
 
 // Check returns the error with [CodeBadConfig] that [Session.Init] would return for o: for a
-// malformed origin, for an input that is nil, and for a number in RefusedStatus that is not
-// the status of an error. For nil it returns nil.
+// malformed origin, for a Proxy that is not a URL of a proxy, for an input that is nil, and
+// for a number in RefusedStatus that is not the status of an error. For nil it returns nil.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
@@ -155,7 +170,37 @@ func (o *Options) Check() error {
 	if err := o.checkRefusedStatus(); err != nil {
 		return Errorf(CodeBadConfig, "%w", err)
 	}
+	if !isProxy(o.Proxy) {
+		return Errorf(CodeBadConfig, "the proxy has no usable URL: want an http, https, socks5 or "+
+			"socks5h URL with a host, or direct:")
+	}
 	return o.checkInputs()
+}
+
+// noProxy is the scheme of a proxy URL that stands for no proxy.
+const noProxy = "direct"
+
+// isProxy reports whether u can be Options.Proxy.
+func isProxy(u *url.URL) bool {
+	if u == nil {
+		return true
+	}
+	switch u.Scheme {
+	case noProxy:
+		return u.Host == "" && u.Path == "" && (u.Opaque == "" || u.Opaque == "/")
+	case "http", "https", "socks5", "socks5h":
+		return u.Hostname() != "" && u.Opaque == "" && (u.Path == "" || u.Path == "/") &&
+			u.RawQuery == "" && u.Fragment == ""
+	}
+	return false
+}
+
+// proxyOf is the function Proxy of a transport for o, whose Proxy is not nil.
+func (o *Options) proxyOf(r *http.Request) (*url.URL, error) {
+	if o.Proxy.Scheme == noProxy || isLoopback(r.URL) {
+		return nil, nil
+	}
+	return o.Proxy, nil
 }
 
 func (o *Options) checkRefusedStatus() error {

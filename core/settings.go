@@ -1,4 +1,4 @@
-// Read on in decode.go.
+// Read on in typetext.go.
 
 package core
 

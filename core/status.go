@@ -32,6 +32,9 @@ type Status struct {
 	Credential *CredentialShape // what the credential puts on requests; nil: there is none
 	LastError  error            // of the last attempt, nil once one has succeeded
 	RetryAt    time.Time        // when the next attempt may be made; zero: now
+	// Store is the name of Options.Store, such as "keyring", if it is a [NamedStore].
+	// Of a list of stores it is the one in use, and "" until the first is needed.
+	Store string
 	// StoreError is why Options.Store does not have the credential. Nil: it does, or
 	// none is set.
 	StoreError error
@@ -77,11 +80,13 @@ func (s *Session) String() string {
 
 // Status returns a snapshot. It sends nothing and does not wait for I/O.
 func (s *Session) Status() Status {
+	store := storeName(s.config().opts.Store) // the program's code: without the mutex
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cfg, m, now := s.config(), &s.machine, readClocks()
 	out := Status{
-		Name: cfg.name, Kind: cfg.opts.Kind, Environment: cfg.opts.Environment,
+		Store: store,
+		Name:  cfg.name, Kind: cfg.opts.Kind, Environment: cfg.opts.Environment,
 		State:           m.status(now, cfg),
 		Authentications: uint64(m.counts.authentications),
 		Failures:        uint64(m.counts.failures), Refusals: uint64(m.counts.refusals),

@@ -63,6 +63,7 @@ type statusJSON struct {
 	Credential      *CredentialShape  `json:"credential,omitempty"`
 	LastError       *errorJSON        `json:"last_error,omitempty"`
 	RetryAt         string            `json:"retry_at,omitempty"`
+	Store           string            `json:"store,omitempty"`
 	StoreError      *errorJSON        `json:"store_error,omitempty"`
 	Authentications uint64            `json:"authentications"`
 	Failures        uint64            `json:"failures"`
@@ -78,7 +79,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Renewable: s.Renewable, Subject: s.Subject, Attributes: s.Attributes, Origins: s.Origins,
 		ExpiresAt: formatTime(s.Expiry), Credential: s.Credential,
 		LastError: newErrorJSON(s.LastError), RetryAt: formatTime(nextSecond(s.RetryAt)),
-		StoreError:      newErrorJSON(s.StoreError),
+		Store: s.Store, StoreError: newErrorJSON(s.StoreError),
 		Authentications: s.Authentications, Failures: s.Failures, Refusals: s.Refusals,
 	})
 }
@@ -99,7 +100,8 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 		Name: in.Name, Kind: in.Provider, Environment: Environment(in.Environment), State: in.State,
 		Renewable: in.Renewable, Subject: in.Subject, Attributes: in.Attributes,
 		Origins: in.Origins, Credential: in.Credential,
-		LastError: in.LastError.toError(), StoreError: in.StoreError.toError(),
+		LastError: in.LastError.toError(),
+		Store:     in.Store, StoreError: in.StoreError.toError(),
 		Authentications: in.Authentications, Failures: in.Failures, Refusals: in.Refusals,
 	}
 	// s is written only if all of the text is understood.

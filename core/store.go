@@ -1,4 +1,4 @@
-// Read on in origin.go.
+// Read on in storename.go.
 
 package core
 

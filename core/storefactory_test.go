@@ -69,7 +69,7 @@ func TestStoreFactoryFaults(t *testing.T) {
 	}{
 		"missing":     {f, nil, "address: missing", ""},
 		"unknown key": {f, map[string]any{"adress": "x", "address": "x"}, `did you mean "address"?`, ""},
-		"wrong type":  {f, map[string]any{"address": "x", "depth": true}, "depth: want integer", ""},
+		"wrong type":  {f, map[string]any{"address": "x", "depth": true}, "depth: want an integer", ""},
 		"Validate":    {f, map[string]any{"address": "~/x"}, "address: want a full address", ""},
 		"open fails":  {f, map[string]any{"address": "gone"}, "", "gone"},
 		"no store":    {f, map[string]any{"address": "nothing"}, "", "returned no store"},

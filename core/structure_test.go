@@ -36,14 +36,14 @@ var parts = []part{
 // as values.
 var vocabulary = []string{
 	"provider.go", "credential.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
-	"state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
+	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
-	"store.go", "origin.go", "state.go", "event.go", "options.go",
-	"nearest.go", "settings.go", "decode.go", "factory.go", "storefactory.go",
+	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
+	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
 	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",

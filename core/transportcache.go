@@ -244,7 +244,9 @@ const idleTimeout = 90 * time.Second
 // roots, or if it is not an *http.Transport.
 func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 	own := &ownTransport{key: key}
-	given, plain := l.setup.opts.Transport, l.cert == nil && key.roots == ""
+	opts := l.setup.opts
+	given := opts.Transport
+	plain := l.cert == nil && key.roots == "" && opts.Proxy == nil && opts.TLS == nil
 	if given != nil && plain {
 		own.base = given
 		return own
@@ -267,6 +269,12 @@ func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 		t = &http.Transport{
 			Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}
+	}
+	if opts.Proxy != nil {
+		t.Proxy = opts.proxyOf
+	}
+	if opts.TLS != nil {
+		t.TLSClientConfig = opts.TLS
 	}
 	own.base, own.owned = t, t
 	own.configureTLS(s, l)

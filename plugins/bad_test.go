@@ -104,6 +104,28 @@ func TestBadFile(t *testing.T) {
 	}
 }
 
+// A program of another user is refused, and so is one in another user's folder. The owner is named.
+func TestBadOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to other users")
+	}
+	for name, below := range map[string]string{"file": "plugin", "folder": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "plugin")
+			script := "#!/bin/sh\nexit 1\n"
+			require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
+			require.NoError(t, os.Chown(filepath.Join(dir, below), 1001, 1001))
+			h, _ := newHost(t)
+			b := Binary{Name: "broken", Path: path, SHA256: sum([]byte(script))}
+			_, err := h.Describe(t.Context(), b)
+			require.ErrorIs(t, err, core.CodeBadConfig)
+			require.ErrorContains(t, err, "belongs to user 1001, and this process runs as user 0: "+
+				"it must be this user's or root's")
+		})
+	}
+}
+
 // Programs that are no plugins, or not the right ones. The neighbour, a
 // healthy plugin of the same host, goes on.
 func TestBadProgram(t *testing.T) {

@@ -93,13 +93,13 @@ func sameLive(a, b core.Options) bool {
 	return sameFunc(a.Observe, b.Observe) && sameFunc(a.Facade, b.Facade) &&
 		sameFunc(a.Begin, b.Begin) && sameFunc(a.AuthTransport, b.AuthTransport) &&
 		sameValue(a.Transport, b.Transport) && sameValue(a.Store, b.Store) &&
-		a.Logger == b.Logger && a.UI == b.UI && maps.Equal(a.Inputs, b.Inputs)
+		a.TLS == b.TLS && a.Logger == b.Logger && a.UI == b.UI && maps.Equal(a.Inputs, b.Inputs)
 }
 
 // withoutLive returns the options that sameLive does not compare.
 func withoutLive(opts core.Options) core.Options {
 	opts.Observe, opts.Facade, opts.Transport, opts.Store = nil, nil, nil, nil
-	opts.Begin, opts.AuthTransport = nil, nil
+	opts.Begin, opts.AuthTransport, opts.TLS = nil, nil, nil
 	opts.Logger, opts.UI, opts.Inputs = nil, nil, nil
 	if len(opts.Origins) == 0 {
 		opts.Origins = nil

@@ -1,17 +1,15 @@
-// Read on in key.go.
+// Read on in lockfile.go.
 
 package store
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/gofrs/flock"
+	"github.com/authsession/authsession/internal/fileaccess"
 )
 
 // fileError gives an error of the file system the code that says what to do.
@@ -26,7 +24,7 @@ func fileError(dir string, err error) error {
 }
 
 // makeDir creates a folder that only this user may read, unless it exists. A folder
-// that exists and that others may write to is an error.
+// that exists must pass checkDir.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -35,16 +33,39 @@ func makeDir(dir string) error {
 		_ = os.Chmod(dir, 0o700) // the umask may have removed permissions
 	}
 	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fileError(dir, err)
+	}
+	return checkDir(dir, info)
+}
+
+// checkDirIfThere is checkDir for a folder that may not exist yet.
+func checkDirIfThere(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil // opening a file in it reports what is wrong
+	}
+	return checkDir(dir, info)
+}
+
+// checkDir checks that a folder belongs to this user or to root, and that others may
+// not write to it.
+func checkDir(dir string, info fs.FileInfo) error {
+	another := fileaccess.OfAnother(info)
+	switch {
 	case !info.IsDir():
 		return core.Errorf(core.CodeBadConfig, "%q is no folder", dir)
-	case othersMay(info, 0o022):
+	case another != "":
 		return core.Errorf(core.CodeBadConfig,
-			"others may write to the folder %q: take that from them (chmod go-w)", dir)
+			"the folder %q %s: name a folder of this user's, or change the owner (chown)", dir, another)
+	case !fileaccess.OthersMayChange(info):
+		return nil
+	case fileaccess.OfRoot(info):
+		return core.Errorf(core.CodeBadConfig, "others may write to the folder %q, which is root's: "+
+			"name a folder inside it, which is then created for this user alone", dir)
 	}
-	return nil
+	return core.Errorf(core.CodeBadConfig,
+		"others may write to the folder %q: take that from them (chmod go-w)", dir)
 }
 
 // readFile returns the content of a regular file, which is nil if the file does not
@@ -120,50 +141,4 @@ func replaceFile(dir, temp, path string) error {
 	}
 	syncDir(dir)
 	return nil
-}
-
-// lockPoll is the pause between two attempts to take a lock that another process
-// holds.
-const lockPoll = 10 * time.Millisecond
-
-// lockFile waits until this process holds the lock of a file, which it creates if
-// necessary. The file is never removed: if it were, another process could lock a new
-// file of that name. The operating system releases the lock when the process ends.
-func lockFile(ctx context.Context, dir, path string) (unlock func(), err error) {
-	for {
-		lock, err := lockOpened(ctx, dir, path)
-		if err != nil {
-			return nil, err
-		}
-		held, err := lock.Stat()
-		there, e := os.Lstat(path)
-		switch {
-		case err == nil && e == nil && os.SameFile(held, there):
-			if there.Mode().Perm() != 0o600 {
-				_ = os.Chmod(path, 0o600) // the umask has removed permissions
-			}
-			return func() { _ = lock.Unlock() }, nil
-		case ctx.Err() != nil || err != nil:
-			_ = lock.Unlock()
-			return nil, fileError(dir, errors.Join(err, e, ctx.Err()))
-		}
-		_ = lock.Unlock() // the file was removed or replaced during the wait
-	}
-}
-
-// lockOpened waits for the lock of the file that has this path now.
-func lockOpened(ctx context.Context, dir, path string) (*flock.Flock, error) {
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, core.Errorf(core.CodeBadConfig, "%q is no regular file", path)
-	}
-	lock := flock.New(path)
-	ok, err := lock.TryLockContext(ctx, lockPoll)
-	if ctx.Err() != nil && !ok {
-		return nil, core.Errorf(core.CodeUnavailable,
-			"waiting for the lock %q, which another process holds: %w", path, context.Cause(ctx))
-	}
-	if err != nil {
-		return nil, fileError(dir, err)
-	}
-	return lock, nil
 }

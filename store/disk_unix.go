@@ -29,8 +29,10 @@ func isConfigFault(err error) bool {
 		errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
-// othersMay reports whether users other than the owner have one of the permissions.
-func othersMay(info fs.FileInfo, to fs.FileMode) bool { return info.Mode().Perm()&to != 0 }
+// removeWhileLocked says in which order a lock file is unlocked and removed: removed
+// first, so that another process that opens it meanwhile locks a new file, while one
+// that has opened it sees that it is gone.
+const removeWhileLocked = true
 
 // syncDir writes the entries of a folder to the disk. Not every file system can.
 func syncDir(dir string) {

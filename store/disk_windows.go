@@ -31,9 +31,10 @@ func isConfigFault(err error) bool {
 		errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// othersMay returns false: the modes that Go reports on Windows are not the
-// permissions, which the file inherits from the user's folder.
-func othersMay(fs.FileInfo, fs.FileMode) bool { return false }
+// removeWhileLocked says in which order a lock file is unlocked and removed: unlocked
+// first, because Windows removes no open file. So it does not remove the lock file
+// either that another process has opened meanwhile.
+const removeWhileLocked = false
 
 // syncDir does nothing: Windows writes folders to the disk without a request.
 func syncDir(string) {}

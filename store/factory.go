@@ -8,22 +8,22 @@ import (
 )
 
 // Builtin returns the factories of the kinds of store in this package, for
-// Options.Stores of package registry/config: "file" and "keyring". The caller may
-// change the slice.
+// Options.Stores of package registry/config: "file", "keyring" and "first". The
+// caller may change the slice.
 func Builtin() []core.StoreFactory {
-	return []core.StoreFactory{FileFactory, KeyringFactory}
+	return []core.StoreFactory{FileFactory, KeyringFactory, FirstFactory}
 }
 
 // FileFactory is the kind of store "file". It makes stores with [File].
 var FileFactory = core.NewStoreFactory(
-	core.StoreInfo{Kind: "file", Summary: "encrypted files, one for each credential"},
+	core.StoreInfo{Kind: kindFile, Summary: "encrypted files, one for each credential"},
 	func(_ context.Context, s fileSettings) (core.Store, error) {
 		return File(FileOptions{Dir: s.Path, KeyFile: s.KeyFile, Service: s.Service}), nil
 	})
 
 // KeyringFactory is the kind of store "keyring". It makes stores with [Keyring].
 var KeyringFactory = core.NewStoreFactory(
-	core.StoreInfo{Kind: "keyring", Summary: "entries in the system's keyring"},
+	core.StoreInfo{Kind: kindKeyring, Summary: "entries in the system's keyring"},
 	func(_ context.Context, s keyringSettings) (core.Store, error) {
 		return Keyring(KeyringOptions{Service: s.Service}), nil
 	})
@@ -37,17 +37,23 @@ type fileSettings struct {
 
 // Validate reports settings that do not have the effect that their author expects.
 func (s *fileSettings) Validate() error {
-	var faults core.Faults
-	for _, p := range []struct{ name, value string }{{"path", s.Path}, {"key_file", s.KeyFile}} {
-		if strings.HasPrefix(p.value, "~") {
-			faults = append(faults, core.Fault{Path: []string{p.name}, Problem: `"~" stands for nothing here: write "${env:HOME}/…" or a full path`})
-		}
-	}
+	faults := checkPaths(s.Path, s.KeyFile)
 	if s.Service != "" && s.KeyFile != "" {
 		faults = append(faults, core.Fault{Path: []string{"service"}, Problem: "the key is in key_file, so that no keyring is used"})
 	}
 	if len(faults) == 0 {
 		return nil
+	}
+	return faults
+}
+
+// checkPaths reports paths that begin with "~", which only shells replace.
+func checkPaths(path, keyFile string) (faults core.Faults) {
+	for _, p := range []struct{ name, value string }{{"path", path}, {"key_file", keyFile}} {
+		if strings.HasPrefix(p.value, "~") {
+			faults = append(faults, core.Fault{Path: []string{p.name},
+				Problem: `"~" stands for nothing here: write "${env:HOME}/…" or a full path`})
+		}
 	}
 	return faults
 }

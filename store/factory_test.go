@@ -19,7 +19,7 @@ func TestBuiltin(t *testing.T) {
 			require.NotEmpty(t, s.Doc, "%s of %s", s.Name, f.Info().Kind)
 		}
 	}
-	require.Equal(t, []string{"file", "keyring"}, kinds)
+	require.Equal(t, []string{"file", "keyring", "first"}, kinds)
 
 	dir := t.TempDir()
 	settings := map[string]any{"path": dir, "key_file": filepath.Join(dir, "key")}

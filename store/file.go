@@ -14,13 +14,15 @@ import (
 // FileOptions configure [File]. The zero value is the recommended default.
 type FileOptions struct {
 	// Dir is the folder of the files. The first Save or Lock creates it, readable
-	// by this user only. A folder that others may write to is an error. It should
-	// be on a local disk. Empty: "authsession/credentials" in the user's folder
-	// for settings (os.UserConfigDir).
+	// by this user only. A folder of another user than this one and root is an
+	// error, and so is one that others may write to. It should be on a local disk.
+	// Empty: "authsession/credentials" in the user's folder for settings
+	// (os.UserConfigDir).
 	Dir string
 	// KeyFile is the file of the key that encrypts the others, 32 random bytes. It
-	// is created with mode 0600 if it does not exist. A key file that others may
-	// read is an error. Empty: the key is in the system's keyring.
+	// is created with mode 0600 if it does not exist. A key file of another user
+	// than this one and root is an error, and so is one that others may read; the
+	// group may read a key file of root's. Empty: the key is in the system's keyring.
 	KeyFile string
 	// Service is the name in the keyring under which the key is kept. Empty:
 	// "authsession". It is unused with KeyFile.
@@ -40,7 +42,7 @@ type FileOptions struct {
 // that was encrypted with another key, or written by a newer version, is not
 // changed, and the error is [core.CodeBadConfig].
 //
-// Lock locks a file whose name ends in ".lock", which is never removed. Then it
+// Lock locks a file whose name ends in ".lock", which unlocking removes. Then it
 // reserves the disk space for the next Save, as a file whose name ends in ".tmp". So
 // a folder that is not writable ([core.CodeBadConfig]) and a full disk
 // ([core.CodeUnavailable]) are found before a refresh token is spent. A process that is
@@ -96,6 +98,9 @@ func (s *fileStore) paths(key string) (p paths, err error) {
 	return paths{dir, file, file + ".tmp", file + ".lock", file + ".damaged"}, nil
 }
 
+// StoreName implements [core.NamedStore].
+func (s *fileStore) StoreName() string { return kindFile }
+
 // Load implements [core.Store].
 func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if err := contextError(ctx); err != nil {
@@ -103,6 +108,9 @@ func (s *fileStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	}
 	p, err := s.paths(key)
 	if err != nil {
+		return core.Secret{}, err
+	}
+	if err := checkDirIfThere(p.dir); err != nil {
 		return core.Secret{}, err
 	}
 	value, err := s.open(ctx, p, key)
@@ -222,6 +230,9 @@ func (s *fileStore) Delete(ctx context.Context, key string) error {
 	}
 	p, err := s.paths(key)
 	if err != nil {
+		return err
+	}
+	if err := checkDirIfThere(p.dir); err != nil {
 		return err
 	}
 	err = os.Remove(p.file)

@@ -87,12 +87,15 @@ func TestFileModes(t *testing.T) {
 				info, err := os.Stat(only(t, opts.Dir, "*.tmp"))
 				require.NoError(t, err)
 				require.EqualValues(t, 8<<10, info.Size(), "room for the next Save")
+				lock, err := os.Stat(only(t, opts.Dir, "*.lock"))
+				require.NoError(t, err)
+				require.Equal(t, "-rw-------", lock.Mode().String())
 				require.NoError(t, s.Save(bg, "drive", core.NewSecret("token")))
 				unlock()
 			}
 			for path, mode := range map[string]string{
 				opts.Dir: "drwx------", opts.KeyFile: "-rw-------",
-				only(t, opts.Dir, "*.credential"): "-rw-------", only(t, opts.Dir, "*.lock"): "-rw-------",
+				only(t, opts.Dir, "*.credential"): "-rw-------",
 			} {
 				info, err := os.Stat(path)
 				require.NoError(t, err)
@@ -100,7 +103,7 @@ func TestFileModes(t *testing.T) {
 			}
 			list, err := os.ReadDir(opts.Dir)
 			require.NoError(t, err)
-			require.Len(t, list, 2, "the credential and its lock")
+			require.Len(t, list, 1, "the credential, and no lock of the past")
 		})
 	}
 }
@@ -164,7 +167,7 @@ func TestFileFaults(t *testing.T) {
 			require.NoError(t, os.WriteFile(opts.KeyFile, make([]byte, 33), 0o600))
 		}, false, "is too large: 33 bytes"},
 		"key for all": {func(t *testing.T, _ string, opts *store.FileOptions) {
-			require.NoError(t, os.Chmod(opts.KeyFile, 0o640))
+			require.NoError(t, os.Chmod(opts.KeyFile, 0o644))
 		}, false, "others may read the key file"},
 		"folder for all": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.Chmod(opts.Dir, 0o777))
@@ -183,7 +186,6 @@ func TestFileFaults(t *testing.T) {
 			require.NoError(t, syscall.Mkfifo(path, 0o600))
 		}, false, "is no regular file"},
 		"lock is a pipe": {func(t *testing.T, path string, _ *store.FileOptions) {
-			require.NoError(t, os.Remove(path+".lock"))
 			require.NoError(t, syscall.Mkfifo(path+".lock", 0o600))
 		}, false, "is no regular file"},
 		"room is a folder": {func(t *testing.T, path string, _ *store.FileOptions) {

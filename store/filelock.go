@@ -14,6 +14,7 @@ import (
 // released. The goroutine that holds it also holds the lock of the operating
 // system, so Save must not take that one again.
 type heldLock struct {
+	file      *lockedFile
 	replacing ctxmutex.Mutex // held while the file is replaced
 	released  bool           // guarded by replacing
 }
@@ -30,31 +31,49 @@ func (s *fileStore) lockReplacing(ctx context.Context, p paths) (unlock func(), 
 		l := s.held[p.file]
 		s.mu.Unlock()
 		if l == nil {
-			return s.lock(ctx, p)
+			_, unlock, err := s.lock(ctx, p)
+			return unlock, err
 		}
 		if l.replacing.Lock(ctx) != nil {
 			return nil, contextError(ctx)
 		}
 		if !l.released {
-			return l.replacing.Unlock, nil
+			return l.lockAgain(ctx, p)
 		}
 		l.replacing.Unlock()
 	}
 }
 
+// lockAgain returns the function that ends replacing. If somebody has removed the
+// lock file, another process may hold the lock of a new one, and replace the file at
+// the same time: lockAgain then takes that lock, too.
+func (l *heldLock) lockAgain(ctx context.Context, p paths) (unlock func(), err error) {
+	if there, _ := l.file.isThere(); there {
+		return l.replacing.Unlock, nil
+	}
+	again, err := lockFile(ctx, p.dir, p.lock)
+	if err != nil {
+		l.replacing.Unlock()
+		return nil, err
+	}
+	return func() { again.unlock(); l.replacing.Unlock() }, nil
+}
+
 // lock takes the lock of a key's file: first among the goroutines of this process,
 // then among all processes.
-func (s *fileStore) lock(ctx context.Context, p paths) (unlock func(), err error) {
+func (s *fileStore) lock(
+	ctx context.Context, p paths,
+) (file *lockedFile, unlock func(), err error) {
 	unlockName, err := s.locks.lock(ctx, p.file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	unlockFile, err := lockFile(ctx, p.dir, p.lock)
+	file, err = lockFile(ctx, p.dir, p.lock)
 	if err != nil {
 		unlockName()
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { unlockFile(); unlockName() }, nil
+	return file, func() { file.unlock(); unlockName() }, nil
 }
 
 // Lock implements core.Store.
@@ -69,7 +88,7 @@ func (s *fileStore) Lock(ctx context.Context, key string) (func(), error) {
 	if err := makeDir(p.dir); err != nil {
 		return nil, err
 	}
-	unlock, err := s.lock(ctx, p)
+	file, unlock, err := s.lock(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +97,7 @@ func (s *fileStore) Lock(ctx context.Context, key string) (func(), error) {
 		unlock()
 		return nil, err
 	}
-	l := &heldLock{replacing: ctxmutex.New()}
+	l := &heldLock{file: file, replacing: ctxmutex.New()}
 	s.mu.Lock()
 	s.held[p.file] = l
 	s.mu.Unlock()
@@ -89,7 +108,9 @@ func (s *fileStore) Lock(ctx context.Context, key string) (func(), error) {
 		_ = l.replacing.Lock(context.Background()) // a Save that has begun completes first
 		l.released = true                          // and no other one begins under this lock
 		l.replacing.Unlock()
-		_ = os.Remove(p.temp)
+		if there, _ := file.isThere(); there { // otherwise it may be another holder's
+			_ = os.Remove(p.temp)
+		}
 		unlock()
 	}), nil
 }

@@ -7,10 +7,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync/atomic"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/fileaccess"
 )
 
 // keySource is the place of the key that encrypts files.
@@ -40,11 +42,11 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
-	unlock, err := lockFile(ctx, dir, k.path+".lock")
+	file, err := lockFile(ctx, dir, k.path+".lock")
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer file.unlock()
 	if s, err := k.read(); s != nil || err != nil { // another process has created it
 		return s, err
 	}
@@ -67,15 +69,34 @@ func (k *keyFile) read() (*sealer, error) {
 		return nil, err
 	case key == nil:
 		return nil, nil
-	case othersMay(info, 0o077):
-		return nil, core.Errorf(core.CodeBadConfig, "others may read %s: make a new one, "+
-			"as this one may be known, or take that from them (chmod 600)", k)
+	}
+	if err := k.checkAccess(info); err != nil {
+		return nil, err
 	}
 	s, err := newSealer(key)
 	if err != nil {
 		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
 	}
 	return s, nil
+}
+
+// checkAccess checks that the file belongs to this user or to root, and that others
+// cannot read it.
+func (k *keyFile) checkAccess(info fs.FileInfo) error {
+	another := fileaccess.OfAnother(info)
+	switch {
+	case another != "":
+		return core.Errorf(core.CodeBadConfig,
+			"%s %s: use a key of this user's, or change the owner (chown)", k, another)
+	case !fileaccess.OthersMayRead(info):
+		return nil
+	}
+	mode := "chmod 600"
+	if fileaccess.OfRoot(info) {
+		mode = "it is root's: at most 0640 or 0440, with a group of this process"
+	}
+	return core.Errorf(core.CodeBadConfig, "others may read %s, whose mode is %04o: make a new one, "+
+		"as this one may be known, or take that from them (%s)", k, info.Mode().Perm(), mode)
 }
 
 func newKey() []byte {

@@ -43,6 +43,9 @@ func Keyring(opts KeyringOptions) core.Store {
 // keyringStore implements [core.Store].
 type keyringStore struct{ service *keyringService }
 
+// StoreName implements [core.NamedStore].
+func (k *keyringStore) StoreName() string { return kindKeyring }
+
 // Load implements [core.Store].
 func (k *keyringStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if err := contextError(ctx); err != nil {

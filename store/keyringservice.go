@@ -94,12 +94,12 @@ func (k *keyringService) lock(ctx context.Context, entry string) (unlock func(),
 	if err != nil {
 		return nil, err
 	}
-	unlockFile, err := lockFile(ctx, dir, path)
+	file, err := lockFile(ctx, dir, path)
 	if err != nil {
 		unlockName()
 		return nil, err
 	}
-	return func() { unlockFile(); unlockName() }, nil
+	return func() { file.unlock(); unlockName() }, nil
 }
 
 const adviceFileStore = "use a store of files with a key file instead (kind: file, key_file)"

@@ -18,6 +18,9 @@ type memoryStore struct {
 	values map[string]core.Secret
 }
 
+// StoreName implements [core.NamedStore].
+func (m *memoryStore) StoreName() string { return kindMemory }
+
 // Load implements [core.Store].
 func (m *memoryStore) Load(ctx context.Context, key string) (core.Secret, error) {
 	if err := contextError(ctx); err != nil {

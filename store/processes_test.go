@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -98,6 +99,41 @@ var roles = map[string]func(store.FileOptions) error{
 		}
 		return nil
 	},
+	// makes a file that no other process may have made under the lock
+	"excluder": func(opts store.FileOptions) error {
+		s := store.File(opts)
+		alone := filepath.Join(filepath.Dir(opts.KeyFile), "alone")
+		for range 40 {
+			unlock, err := s.Lock(bg, "drive")
+			if err != nil {
+				return err
+			}
+			f, err := os.OpenFile(alone, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if err != nil {
+				return fmt.Errorf("two holders: %w", err)
+			}
+			err = errors.Join(f.Close(), s.Save(bg, "drive", core.NewSecret("token")),
+				s.Delete(bg, "drive"), os.Remove(alone))
+			unlock()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	// saves in the folder and with the key that the environment names
+	"podder": func(store.FileOptions) error {
+		s := store.File(store.FileOptions{
+			Dir: os.Getenv("STORE_TEST_PATH"), KeyFile: os.Getenv("STORE_TEST_KEY"),
+		})
+		err := s.Save(bg, "drive", core.NewSecret("token"))
+		if err != nil {
+			fmt.Println(core.CodeOf(err), err)
+			return nil
+		}
+		fmt.Println("saved")
+		return nil
+	},
 	// may write 4 KiB files
 	"limited": func(opts store.FileOptions) error {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -116,13 +152,22 @@ func parse(s string) (n int64) {
 	return n
 }
 
-// start starts this binary in a role.
-func start(t *testing.T, role, dir string, env ...string) (*exec.Cmd, *bytes.Buffer) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
+// testBinary is the binary of this test. A test may make a copy that other users can start.
+var testBinary = os.Args[0]
+
+// prepare returns a command that runs this binary in a role.
+func prepare(role, dir string, env ...string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.Command(testBinary)
 	cmd.Env = append(os.Environ(), append(env, envRole+"="+role, envDir+"="+dir)...)
 	out := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = out, out
+	return cmd, out
+}
+
+// start starts this binary in a role.
+func start(t *testing.T, role, dir string, env ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd, out := prepare(role, dir, env...)
 	require.NoError(t, cmd.Start())
 	return cmd, out
 }

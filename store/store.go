@@ -14,7 +14,8 @@
 // A store is for sessions only: it has one small value for each of them. It is not a
 // general store of secrets.
 //
-// Read on in file.go. The stores for configuration files are in factory.go.
+// Read on in file.go. A list of stores is in first.go, and the stores for configuration
+// files are in factory.go and firstfactory.go.
 package store
 
 import (
@@ -25,6 +26,14 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+)
+
+// The kinds of stores.
+const (
+	kindFile    = "file"
+	kindKeyring = "keyring"
+	kindMemory  = "memory"
+	kindFirst   = "first"
 )
 
 // appName is the default name of the folder and of the keyring's service.

@@ -64,8 +64,8 @@ type Options struct {
 // verified; see [Retry] for requests that spend nothing.
 //
 // The transport is wrapped by [core.Options.AuthTransport] for requests with the
-// context of a call into the provider (see [core.AuthTransport]). The client is safe for
-// concurrent use.
+// context of a call into the provider (see [core.AuthTransport]), and these use the proxy of
+// [core.Options.Proxy]. The client is safe for concurrent use.
 func NewClient(opts *Options) *http.Client {
 	var o Options
 	if opts != nil {
@@ -75,6 +75,8 @@ func NewClient(opts *Options) *http.Client {
 	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // a program may have replaced it
 		t = usual.Clone()
 	}
+	usual := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) { return core.RequestProxy(r, usual) }
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -100,7 +100,7 @@ var brokenSettings = []broken{
 			return core.Errorf(core.CodeDenied, "%w", f)
 		})},
 	{check: "settings/wrong-type", fault: "accepted",
-		says: "a wrong type for deep.count is accepted", factory: lenient(problem("want integer"))},
+		says: "a wrong type for deep.count is accepted", factory: lenient(problem("want an integer"))},
 	{check: "settings/wrong-type", fault: "no path", says: `no fault has the path "deep.count"`,
 		factory: restate(func(core.Faults, map[string]any) error {
 			return refuse("wrong")
@@ -151,7 +151,7 @@ var brokenSettings = []broken{
 	{check: "settings/plain-data", fault: "strings only", says: "given as a core.Secret",
 		factory: fake{factory: office(nil), check: func(_ core.Environment, s map[string]any) error {
 			if _, ok := s["url"].(string); !ok {
-				return refuse("want string", "url")
+				return refuse("want a string", "url")
 			}
 			return nil
 		}}},

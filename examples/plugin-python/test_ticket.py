@@ -50,8 +50,8 @@ class Settings(unittest.TestCase):
         })
         self.assertEqual(got, [
             (["kye"], 'unknown key, did you mean "key"?'), (["unheard_of"], "unknown key; known: url, key, ca, on, n"),
-            (["url"], "want string, found an integer"), (["key"], "missing"), (["ca"], "want string, found a list"),
-            (["on"], "want bool, found a string"), (["n"], "want integer"),
+            (["url"], "want a string, found an integer"), (["key"], "missing"), (["ca"], "want a string, found a list"),
+            (["on"], "want true or false, found a string"), (["n"], "want an integer"),
         ])
 
     def test_strange_numbers(self):

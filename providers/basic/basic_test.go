@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 		{"C1 control character", "u", "hunter2\u0085", "password: has a control character"},
 		{"not UTF-8", "u", "hunter2\xff", "password: is not UTF-8"},
 		{"huge", "u", strings.Repeat("hunter2", 4<<10), "password: is larger than 16 KiB"},
-		{"number", "u", 12345, "password: want string, found an integer: put it in quotes"},
+		{"number", "u", 12345, "password: want a string, found an integer: put it in quotes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := basic.Factory.Check("", object{"username": c.user, "password": c.password})

@@ -50,7 +50,7 @@ func TestCheck(t *testing.T) {
 			"command: want an absolute path, or a name"},
 		{"NUL in the command", object{"command": "a\x00b"}, "command: has a NUL"},
 		{"NUL in an argument", with(object{"args": []any{"a", "b\x00"}}), "args.1: has a NUL"},
-		{"args as one text", with(object{"args": "a b"}), "args: want list of string"},
+		{"args as one text", with(object{"args": "a b"}), "args: want a list of strings"},
 		{"variable without name", with(object{"env": object{"A=B": "x"}}),
 			"env: is not the name of a variable"},
 		{"NUL in a variable", with(object{"env": object{"A": "hunter2\x00"}}), "env.A: has a NUL"},

@@ -118,24 +118,24 @@ func (s *Session) domainURL(attrs map[string]string, d Domain) (string, error) {
 	case base == "":
 		return "", core.Errorf(core.CodeBadConfig,
 			"session %q names no base_url: is it of the provider gs?",
-			s.core.Name())
+			s.Core().Name())
 	case d == "":
 		return base, nil
 	case attrs[attrDomain+string(d)] != "":
 		return attrs[attrDomain+string(d)], nil
 	case !strings.Contains(string(d), "://"):
-		return "", core.Errorf(core.CodeBadConfig, "session %q has no domain %q", s.core.Name(), d)
+		return "", core.Errorf(core.CodeBadConfig, "session %q has no domain %q", s.Core().Name(), d)
 	}
 	custom := strings.TrimRight(string(d), "/")
 	if err := checkURL(custom); err != nil {
 		return "", core.Errorf(core.CodeOriginRefused, "the domain of the call: %w", err)
 	}
-	if len(s.core.Status().Origins) > 0 {
+	if len(s.Core().Status().Origins) > 0 {
 		return custom, nil // the session itself refuses other origins
 	}
 	if a, b := originOf(custom), originOf(base); a != b {
 		return "", core.Errorf(core.CodeOriginRefused,
-			"%s is not the host of session %q", a, s.core.Name())
+			"%s is not the host of session %q", a, s.Core().Name())
 	}
 	return custom, nil
 }

@@ -46,7 +46,7 @@ func (s *Session) do(ctx context.Context, method, path string, payload, out any,
 	if call != nil {
 		c = *call
 	}
-	cred, err := s.core.Credential(ctx)
+	cred, err := s.Core().Credential(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 	}
 	ctx, cancel := context.WithTimeout(parent, timeout)
 	defer cancel()
-	cred, err := s.core.Credential(ctx)
+	cred, err := s.Core().Credential(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 		return core.Errorf(core.CodeBadConfig, "the request: %w", err)
 	}
 	req.Header = maps.Clone(r.header)
-	resp, err := s.core.Client().Do(req)
+	resp, err := s.Core().Client().Do(req)
 	if err != nil {
 		return r.connectionError(ctx, err)
 	}
@@ -150,7 +150,7 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		secrets := secretsOf(cred)
-		if now, err := s.core.Credential(ctx); err == nil {
+		if now, err := s.Core().Credential(ctx); err == nil {
 			secrets = append(secrets, secretsOf(now)...)
 		}
 		return answerError(r.method, r.url, resp, secrets)

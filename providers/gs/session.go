@@ -15,10 +15,10 @@ import (
 )
 
 // Session is a [core.Session] with methods for the Marquee APIs: a REST client (call.go) and
-// WebSocket handshakes (websocket.go). It holds nothing but that session; several values may refer
-// to the same one. It is safe for concurrent use. Make it with [Get], [Use] or [From]; the zero
-// Session cannot be used.
-type Session struct{ core *core.Session }
+// WebSocket handshakes (websocket.go). It is the same value with other methods, so that two facades
+// of one session are the same pointer: they can be compared with == and be keys of a map. It is safe
+// for concurrent use. Make it with [Get], [Use] or [From]; the zero Session cannot be used.
+type Session core.Session
 
 // Get creates a session for an environment. It sends nothing: [Session.Init], [Use] and [Do]
 // authenticate the session. Nil options are the defaults of [core.New]. Get sets the kind of
@@ -53,15 +53,12 @@ func check(env core.Environment, cfg Config) error {
 	return cfg.Validate(env)
 }
 
-// From returns the facade of a session that was made elsewhere: by a registry from a config
-// file, with the provider in this process or in a plugin. The facade reads the attributes of
-// the credential. For a session of another kind, which lacks them, its calls return
-// [core.CodeBadConfig]. From returns nil for nil.
+// From returns the facade of a session that was made elsewhere: by a registry from a config file,
+// with the provider in this process or in a plugin. The facade reads the attributes of the
+// credential. For a session of another kind, which lacks them, its calls return [core.CodeBadConfig].
+// From returns nil for nil, and the same pointer for the same session.
 func From(s *core.Session) *Session {
-	if s == nil {
-		return nil
-	}
-	return &Session{core: s}
+	return (*Session)(s)
 }
 
 // Use creates a session, authenticates it and makes it the process's current gs session. If that
@@ -91,10 +88,7 @@ func Current(ctx context.Context) (*Session, error) {
 // not close; nil if there was none. If s is nil, there is no current gs session afterwards. Current
 // sessions of other kinds and those of blocks of [Do] do not change.
 func SetCurrent(s *Session) (previous *Session) {
-	if s == nil {
-		return From(core.SetCurrentOf(kind, nil))
-	}
-	return From(core.SetCurrentOf(kind, s.core))
+	return From(core.SetCurrentOf(kind, s.Core()))
 }
 
 // Do runs fn with a context in which s is current. If s is not authenticated, Do authenticates it,
@@ -105,7 +99,7 @@ func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
 		return core.Do(ctx, nil, fn)
 	}
 	ready := s.ready()
-	return core.Do(ctx, s.core, func(ctx context.Context) error {
+	return core.Do(ctx, s.Core(), func(ctx context.Context) error {
 		if !ready {
 			s.announce(ctx)
 		}
@@ -116,7 +110,7 @@ func Do(ctx context.Context, s *Session, fn func(context.Context) error) error {
 // Init authenticates the session if it is not authenticated.
 func (s *Session) Init(ctx context.Context) error {
 	ready := s.ready()
-	if err := s.core.Init(ctx); err != nil {
+	if err := s.Core().Init(ctx); err != nil {
 		return err
 	}
 	if !ready {
@@ -127,13 +121,21 @@ func (s *Session) Init(ctx context.Context) error {
 
 // Close forgets the token and closes idle connections. It sends nothing. Until the next Init, all
 // calls return [core.CodeClosed].
-func (s *Session) Close(ctx context.Context) error { return s.core.Close(ctx) }
+func (s *Session) Close(ctx context.Context) error { return s.Core().Close(ctx) }
 
-// Core returns the session that s refers to.
-func (s *Session) Core() *core.Session { return s.core }
+// Core returns the session that s is the facade of; nil for nil.
+func (s *Session) Core() *core.Session { return (*core.Session)(s) }
+
+// String returns the name and the state, as [core.Session.String] does, and "no session" for nil.
+func (s *Session) String() string {
+	if s == nil {
+		return "no session"
+	}
+	return s.Core().String()
+}
 
 // Client returns an HTTP client that adds the session's credential to requests, for requests that
 // the methods of s cannot make. It has no base URL and does not retry.
-func (s *Session) Client() *http.Client { return s.core.Client() }
+func (s *Session) Client() *http.Client { return s.Core().Client() }
 
-func (s *Session) ready() bool { return s.core.Status().State.Ready() }
+func (s *Session) ready() bool { return s.Core().Status().State.Ready() }

@@ -22,7 +22,7 @@ func (s *Session) WebSocket(ctx context.Context, path string,
 	if call != nil {
 		c = *call
 	}
-	cred, err := s.core.Credential(ctx)
+	cred, err := s.Core().Credential(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -38,7 +38,7 @@ func (s *Session) WebSocket(ctx context.Context, path string,
 	for name, values := range c.Header {
 		r.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	if err := s.core.Authorize(ctx, r); err != nil {
+	if err := s.Core().Authorize(ctx, r); err != nil {
 		return "", nil, err
 	}
 	return r.URL.String(), maps.Clone(r.Header), nil
@@ -50,7 +50,7 @@ const announceTimeout = 10 * time.Second
 // announce tells the API which program has authenticated, if the settings ask for it. It ignores
 // errors, as the session works without the announcement.
 func (s *Session) announce(ctx context.Context) {
-	cred, err := s.core.Credential(ctx)
+	cred, err := s.Core().Credential(ctx)
 	if err != nil || cred.Attributes[attrActivities] != "true" {
 		return
 	}

@@ -5,15 +5,11 @@
 package oauth2
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/files"
 	"github.com/authsession/authsession/providers/internal/grant"
@@ -86,25 +82,3 @@ func (c *Config) sendsIDToken() bool {
 }
 
 const idTokenMember = "id_token"
-
-// jwtExpiry returns when a JWT that is sent to an API ends, as it says itself (RFC 7519 §4.1.4); zero
-// if it does not say it. The API checks the token.
-func jwtExpiry(token core.Secret) time.Time {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return time.Time{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return time.Time{}
-	}
-	object, _ := members.Read(payload) // another payload says nothing
-	seconds, err := strconv.ParseFloat(object.Number("exp"), 64)
-	if err != nil || !(seconds > 0 && seconds < maxClaimTime) {
-		return time.Time{}
-	}
-	return time.Unix(int64(seconds), 0)
-}
-
-// maxClaimTime is the latest time that a claim can name, in seconds since 1970: the year 9999.
-const maxClaimTime = 253402300799

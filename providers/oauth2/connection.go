@@ -15,6 +15,7 @@ import (
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/dpop"
 	"github.com/authsession/authsession/providers/internal/grant"
+	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
 // connection is the client of the authorization server for one call of the provider by the session.
@@ -154,7 +155,7 @@ func (conn *connection) credential(token grant.Token) core.Credential {
 		Expiry:       token.Expiry,
 	}
 	if conn.cfg.sendsIDToken() {
-		cred.Expiry = jwtExpiry(token.Access)
+		cred.Expiry = jwtexpiry.Of(token.Access.Reveal()) // expires_in is about the access token
 	}
 	baseurl.Apply(&cred, conn.cfg.BaseURL)
 	for name, path := range conn.cfg.TokenAttributes {

@@ -1,6 +1,6 @@
 // Tokens that are bound to a key of the session (DPoP, RFC 9449).
 //
-// Read on in idtoken.go.
+// Read on in jwks.go.
 
 package oauth2
 

@@ -1,4 +1,4 @@
-// ID tokens (OpenID Connect Core 1.0 §2) and the keys that they are signed with.
+// ID tokens (OpenID Connect Core 1.0 §2).
 //
 // Read on in grant.go.
 
@@ -7,23 +7,17 @@ package oauth2
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/core/providerhttp"
 	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -33,10 +27,6 @@ import (
 const (
 	// clockSkew is how far this machine's clock and the server's may differ.
 	clockSkew = 5 * time.Minute
-	// minRSABits is the size of the smallest RSA key that may sign (RFC 7518 §3.3).
-	minRSABits = 2048
-	// maxKeys is how many keys of a server are tried.
-	maxKeys = 100
 	// maxSubject is the size of the longest subject in bytes (OpenID Connect Core 1.0 §2).
 	maxSubject = 255
 )
@@ -106,6 +96,9 @@ func readClaims(payload members.Object, algorithm string) (claims, error) {
 	}, nil
 }
 
+// maxClaimTime is the latest time that a claim can name, in seconds since 1970: the year 9999.
+const maxClaimTime = 253402300799
+
 // isFor reports whether the ID token was issued with an access token: the claim at_hash is the left
 // half of its hash (OpenID Connect Core 1.0 §3.1.3.6).
 func (c claims) isFor(access core.Secret) bool {
@@ -144,18 +137,6 @@ func (conn *connection) identify(ctx context.Context, token grant.Token,
 		return person{}, err
 	}
 	return conn.identifyWith(ctx, keys, token, want)
-}
-
-// keys fetches the keys that ID tokens are signed with.
-func (conn *connection) keys(ctx context.Context) (keys []crypto.PublicKey, err error) {
-	if err := conn.checkEndpoint("jwks", conn.meta.JWKSURI); err != nil {
-		return nil, err
-	}
-	err = providerhttp.Retry(ctx, conn.req, func() error {
-		keys, err = fetchKeys(ctx, conn)
-		return err
-	})
-	return keys, err
 }
 
 // identifyWith is identify with keys that have been fetched.
@@ -249,78 +230,3 @@ func (want expectation) checkParties(token claims) error {
 }
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// fetchKeys fetches the server's keys (RFC 7517 §5).
-func fetchKeys(ctx context.Context, conn *connection) ([]crypto.PublicKey, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, conn.meta.JWKSURI, nil)
-	if err != nil {
-		return nil, core.Errorf(core.CodeBadConfig, "jwks_url is not a URL")
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	body, refused, err := getDocument(conn.client.HTTP, req, conn.cfg.secrets())
-	switch {
-	case refused && core.CodeOf(err) == core.CodeDenied: // keys are public; a gateway answers so
-		return nil, core.Errorf(core.CodeUnavailable, "the keys of the issuer: %w", core.Cause(err))
-	case refused:
-		return nil, core.Prefix(err, "the keys of the issuer")
-	case err != nil:
-		return nil, err
-	}
-	return parseKeys(body)
-}
-
-// parseKeys parses a JWK Set. It skips keys that cannot verify a signature, are too short or of an
-// unknown type (RFC 7517 §5).
-func parseKeys(body []byte) ([]crypto.PublicKey, error) {
-	set, err := members.Read(body)
-	if err != nil || !set.Has("keys") {
-		return nil, core.Errorf(core.CodeUnavailable,
-			"the keys of the issuer are not a JWK Set (RFC 7517 §5)")
-	}
-	list := set.Raw("keys")
-	var keys []crypto.PublicKey
-	for _, raw := range list[:min(len(list), maxKeys)] {
-		key, ok := parseKey(raw)
-		if !ok {
-			continue
-		}
-		switch public := key.Key.(type) {
-		case *rsa.PublicKey:
-			if public.N.BitLen() >= minRSABits {
-				keys = append(keys, public)
-			}
-		case *ecdsa.PublicKey, ed25519.PublicKey:
-			keys = append(keys, public)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, core.Errorf(core.CodeBadConfig,
-			"the issuer publishes no key that could sign an ID token")
-	}
-	return keys, nil
-}
-
-// keyParts are the members of a JWK that make up a public key (RFC 7518 §6, RFC 8037 §2).
-var keyParts = []string{"kty", "crv", "x", "y", "n", "e"}
-
-// parseKey parses one JWK that may verify signatures. Of its members it reads only those that are
-// needed: a certificate beside the key (x5c, x5t) that cannot be read does not matter.
-func parseKey(raw []byte) (jose.JSONWebKey, bool) {
-	object, err := members.Read(raw)
-	if err != nil || object.Has("use") && object.Text("use") != "sig" {
-		return jose.JSONWebKey{}, false
-	}
-	parts := map[string]string{}
-	for _, name := range keyParts {
-		if object.IsText(name) {
-			parts[name] = object.Text(name)
-		}
-	}
-	text, err := json.Marshal(parts)
-	if err != nil {
-		return jose.JSONWebKey{}, false
-	}
-	var key jose.JSONWebKey
-	ok := key.UnmarshalJSON(text) == nil && key.Valid()
-	return key, ok
-}

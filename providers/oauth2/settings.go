@@ -58,7 +58,7 @@ type Config struct {
 	Headers         map[string]core.Secret `json:"headers" doc:"Further headers of the requests to the authorization server. They cannot replace Authorization, Content-Type, Accept and DPoP."`
 	TokenType       string                 `json:"token_type" doc:"What the server calls bearer tokens (token_type), if not Bearer."`
 	TokenPath       string                 `json:"token_path" default:"access_token" identity:"true" doc:"Where the answer has the token: names of members, joined by dots, as authed_user.access_token. With id_token the ID token is sent to the API."`
-	TokenAttributes map[string]string      `json:"token_attributes" identity:"true" doc:"Members of the answer that become attributes of the session: the attribute's name, and the path of the member, as in token_path."`
+	TokenAttributes map[string]string      `json:"token_attributes" doc:"Members of the answer that become attributes of the session: the attribute's name, and the path of the member, as in token_path."`
 
 	// Which client asks, and how it authenticates, at every endpoint of the authorization server.
 
@@ -175,7 +175,7 @@ type PrivateKey struct {
 
 // Assertion is what the client states about itself in a JWT (RFC 7523 §3).
 type Assertion struct {
-	File      string        `json:"file" identity:"true" doc:"A file with the JWT, which another process renews, read again each time; in place of client_key."`
+	File      string        `json:"file" doc:"A file with the JWT, which another process renews, read again each time; in place of client_key."`
 	Input     bool          `json:"input" doc:"The JWT is the token of the session that inputs names as client_assertion, in place of client_key."`
 	Audience  string        `json:"audience" doc:"The audience. Default: the issuer, or the token endpoint if there is no issuer."`
 	Lifetime  time.Duration `json:"lifetime" default:"1m" doc:"Its lifetime, at most 1h."`

@@ -64,7 +64,7 @@ sessions:
 			"a.yaml:6:37: sessions.a.environments.qa.settings.retries: want at most 9",
 			`a.yaml:6:51: sessions.a.environments.qa.timeout: want a duration, such as "30s" or "5m"`,
 			"a.yaml:7:14: sessions.a.environments.prod.settings.client_id: missing",
-			"a.yaml:7:25: sessions.a.environments.prod.settings.scopes: want list of string, found a string",
+			"a.yaml:7:25: sessions.a.environments.prod.settings.scopes: want a list of strings, found a string",
 			"a.yaml:8:3: sessions.b.settings.key: missing",
 		}},
 		"an environment without a section": {`
@@ -92,7 +92,7 @@ sessions:
 `, nil, []string{
 			`a.yaml:2:1: environment: unknown environment "q", did you mean "qa"?; known: dev, prod, qa`,
 			`a.yaml:4:101: sessions.a.environments.qa.settings.scope: unknown key, did you mean "scopes"?`,
-			`a.yaml:4:120: sessions.a.environments.prod.early: want duration, found an integer`,
+			`a.yaml:4:120: sessions.a.environments.prod.early: want a duration, such as "30s" or "5m", found an integer`,
 			`a.yaml:5:21: sessions.b.environment: unknown environment "prd", did you mean "prod"?; ` +
 				`known: dev, prod, qa`,
 		}},
@@ -109,17 +109,17 @@ sessions:
 sessions:
   a: {provider: oauth2, settings: {client_id: x, scopes: "${env:S}", extra: "${env:S}", tls: "${env:S}"}, origins: "${env:S}"}
 `, nil, []string{
-			`a.yaml:3:50: sessions.a.settings.scopes: want list of string`,
-			`a.yaml:3:70: sessions.a.settings.extra: want map of string`,
-			`a.yaml:3:89: sessions.a.settings.tls: want object`,
-			`a.yaml:3:107: sessions.a.origins: want list of string`,
+			`a.yaml:3:50: sessions.a.settings.scopes: want a list of strings`,
+			`a.yaml:3:70: sessions.a.settings.extra: want an object whose values are strings`,
+			`a.yaml:3:89: sessions.a.settings.tls: want an object`,
+			`a.yaml:3:107: sessions.a.origins: want a list of strings`,
 		}},
 		"stores": {`
 sessions:
   a: {provider: apikey, settings: {key: k}, environments: {qa: {store: {kind: file, pth: x}}, prod: {store: {kind: vault}}}}
 `, nil, []string{
 			`a.yaml:3:85: sessions.a.environments.qa.store.pth: unknown key, did you mean "path"?`,
-			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring ` +
+			`a.yaml:3:110: sessions.a.environments.prod.store.kind: want one of memory, file, keyring, first ` +
 				`(forgotten to give its factory in config.Options.Stores?)`,
 		}},
 		"inputs": {`

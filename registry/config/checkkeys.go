@@ -19,6 +19,7 @@ type checker struct {
 	keys    keySchemas
 	kinds   *registry.Registry
 	stores  *storeMaker
+	tls     *tlsMaker
 	found   *report
 }
 

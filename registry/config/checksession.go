@@ -43,6 +43,12 @@ func (c *checker) check(ctx context.Context, v *variant) *checked {
 	opts.Origins, opts.RefusedStatus = keys.Origins, keys.RefusedStatus
 	opts.Lazy, opts.KeepFresh, opts.Early = keys.Lazy, keys.KeepFresh, keys.Early
 	opts.Timeout, opts.AllowHTTP, opts.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
+	if proxy := proxyURL(keys.Proxy, v, c.found); proxy != nil {
+		opts.Proxy = proxy
+	}
+	if object(v.values, "tls") != nil {
+		opts.TLS = c.tls.config(keys.TLS, v.locate)
+	}
 	if store, ok := v.values["store"].(map[string]any); ok {
 		opts.Store = c.stores.store(ctx, store, v.locate)
 	}

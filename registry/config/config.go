@@ -1,4 +1,4 @@
-// Read on in watch.go.
+// Read on in koanfwatch.go.
 
 package config
 
@@ -22,9 +22,12 @@ type Config struct {
 	current *core.Session                // that setCurrent has set; guarded by loading
 	state   atomic.Pointer[loaded]       // of the last good load
 	read    atomic.Pointer[watchedFiles] // by the last load, good or not
+	sources atomic.Pointer[[]sourceReading]
+	// references are what the last load got from Options.Resolvers, good or not.
+	references atomic.Pointer[map[ownReference]ownValue]
 }
 
-// Load reads the files and variables and creates the sessions. Nothing is
+// Load reads the files, sources and variables and creates the sessions. Nothing is
 // sent; the sessions are not initialised. Faults are an [*Error] of code
 // [core.CodeBadConfig], and then there is nothing to close.
 func Load(ctx context.Context, opts Options) (*Config, error) {
@@ -56,6 +59,12 @@ func (c *Config) Reload(ctx context.Context) error {
 	found, read := newReport(), watchedFiles{}
 	next, err := c.setup.load(ctx, c.state.Load(), read, found)
 	c.read.Store(&read)
+	if found.readings != nil {
+		c.sources.Store(&found.readings)
+	}
+	if found.references != nil {
+		c.references.Store(&found.references)
+	}
 	if err != nil {
 		c.keepPlugins()
 		return err
@@ -124,10 +133,15 @@ func (c *Config) Default() string { return c.state.Load().defaultSession }
 // Watch.
 func (c *Config) Close(ctx context.Context) error { return c.reg.Close(ctx) }
 
-// String returns the number of files and sessions, and the environment.
+// String returns the number of files, of sources if there are any, and of sessions, and the
+// environment.
 func (c *Config) String() string {
-	return fmt.Sprintf("configuration of %d files and %d sessions, environment %q",
-		len(c.setup.opts.Files), len(c.reg.Names()), c.Environment())
+	sources := ""
+	if n := len(c.setup.opts.Sources); n > 0 {
+		sources = fmt.Sprintf(", %d sources", n)
+	}
+	return fmt.Sprintf("configuration of %d files%s and %d sessions, environment %q",
+		len(c.setup.opts.Files), sources, len(c.reg.Names()), c.Environment())
 }
 
 // Format writes what String returns, whatever the verb: files and variables

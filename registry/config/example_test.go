@@ -2,11 +2,15 @@ package config_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/v2"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
@@ -152,3 +156,28 @@ sessions:
 	// Output:
 	// authsession.yaml:8:14: sessions.prices.environments.prod.timeout: want a duration, such as "30s" or "5m"
 }
+
+// A configuration in memory, or wherever koanf has a provider for, is a source.
+func ExampleKoanfSource() {
+	k := koanf.New(".")
+	_ = k.Load(rawYAML(`sessions: {prices: {provider: apikey, settings: {key: s3cr3t}}}`), yaml.Parser())
+	cfg, err := config.Load(context.Background(), config.Options{
+		Sources:   []*config.KoanfSource{{Name: "mine", Koanf: k}},
+		Factories: factories(),
+		Scope:     new(core.Scope),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cfg.Close(context.Background())
+	source, _ := cfg.Source("prices", "settings.key")
+	fmt.Println(cfg.Registry().Names(), source)
+	// Output: [prices] source "mine"
+}
+
+// rawYAML is a koanf Provider.
+type rawYAML string
+
+func (r rawYAML) ReadBytes() ([]byte, error)  { return []byte(r), nil }
+func (rawYAML) Read() (map[string]any, error) { return nil, errors.ErrUnsupported }

@@ -19,12 +19,15 @@ type Fault struct {
 	Line     int    // counted from 1; 0: the file as a whole
 	Column   int    // in characters, counted from 1; 0: the line as a whole
 	Variable string // the AUTHSESSION_ variable at fault; empty: none
-	Key      string // "sessions.gs.settings.client_id"; empty: none
-	Problem  string
+	// KoanfSource is the name of the [KoanfSource] at fault. Empty: none.
+	KoanfSource string
+	Key         string // "sessions.gs.settings.client_id"; empty: none
+	Problem     string
 }
 
 // Error returns "file:line:column: key: problem", without the parts that are not
-// known.
+// known. In the place of the file there may be a variable or a source, as in
+// "source \"etcd\": key: problem".
 func (f Fault) Error() string {
 	var b strings.Builder
 	if f.File != "" {
@@ -37,6 +40,9 @@ func (f Fault) Error() string {
 		}
 		b.WriteString(": ")
 	}
+	if f.KoanfSource != "" {
+		fmt.Fprintf(&b, "source %q: ", f.KoanfSource)
+	}
 	if f.Variable != "" {
 		b.WriteString(f.Variable + ": ")
 	}
@@ -47,7 +53,7 @@ func (f Fault) Error() string {
 }
 
 // Error is all that is wrong with a configuration, sorted by file (in their
-// order in Options.Files), line and column, variables last. errors.Is finds
+// order in Options.Files), line and column, then by source, variables last. errors.Is finds
 // [core.CodeBadConfig] in it.
 type Error struct{ Faults []Fault }
 
@@ -71,7 +77,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return core.CodeBadConfig }
 
 // newError sorts faults, or returns nil if there are none.
-func newError(faults []Fault, files []string) error {
+func newError(faults []Fault, files []string, sources []*KoanfSource) error {
 	if len(faults) == 0 {
 		return nil
 	}
@@ -79,9 +85,16 @@ func newError(faults []Fault, files []string) error {
 	for i, name := range files {
 		order[name] = i + 1
 	}
+	ofSource := make(map[string]int, len(sources))
+	for i, s := range sources {
+		ofSource[s.Name] = len(files) + i + 1
+	}
 	rank := func(f Fault) int {
-		if f.Variable != "" {
-			return len(files) + 1
+		switch {
+		case f.Variable != "":
+			return len(files) + len(sources) + 1
+		case f.KoanfSource != "":
+			return ofSource[f.KoanfSource]
 		}
 		return order[f.File]
 	}

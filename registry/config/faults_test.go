@@ -59,28 +59,6 @@ var badFiles = []struct {
 			"a.yaml:3:3: sessions.a: the key is there twice"},
 	},
 	{
-		name: "alias",
-		text: "sessions:\n  a: &x {provider: apikey, settings: {key: k}}\n  b: *x\n" +
-			"  c: {<<: *x, provider: apikey, settings: {key: k}}\n",
-		want: []string{
-			"a.yaml:3:3: sessions.b: want an object with the key provider",
-			"a.yaml:3:6: sessions.b: anchors and aliases are not supported; write the value out",
-			"a.yaml:4:7: sessions.c: aliases and merge keys (<<) are not supported; use a second file, " +
-				"or write it out"},
-	},
-	{
-		name: "bomb",
-		text: "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsessions: {}\n",
-		want: []string{
-			"a.yaml:1:1: a: unknown key; known: environment, default, sessions, store",
-			"a.yaml:2:1: b: unknown key; known: environment, default, sessions, store",
-			"a.yaml:2:8: b.0: anchors and aliases are not supported; write the value out",
-			"a.yaml:2:12: b.1: anchors and aliases are not supported; write the value out",
-			"a.yaml:3:1: c: unknown key; known: environment, default, sessions, store",
-			"a.yaml:3:8: c.0: anchors and aliases are not supported; write the value out",
-			"a.yaml:3:12: c.1: anchors and aliases are not supported; write the value out"},
-	},
-	{
 		name: "keys",
 		text: "sessions: {1: a, true: b, ? [x] : c, '': d, \"\\e\": e}\n",
 		want: []string{
@@ -101,7 +79,7 @@ var badFiles = []struct {
 		name: "deep",
 		text: "sessions: " + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "\n",
 		want: []string{
-			"a.yaml:1:1: sessions: want map of any, found a list",
+			"a.yaml:1:1: sessions: want an object, found a list",
 			"a.yaml:1:75: sessions: nested deeper than 64 levels"},
 	},
 	{
@@ -128,28 +106,28 @@ var badFiles = []struct {
 `, want: []string{
 		`a.yaml:2:3: sessions.a: want an object with the key provider`,
 		`a.yaml:3:3: sessions.b: want an object with the key provider`,
-		`a.yaml:4:7: sessions.c.provider: want string, found an integer: put it in quotes`,
-		`a.yaml:4:20: sessions.c.settings: want map of any, found a string`,
+		`a.yaml:4:7: sessions.c.provider: want a string, found an integer: put it in quotes`,
+		`a.yaml:4:20: sessions.c.settings: want an object, found a string`,
 		`a.yaml:5:3: sessions.d.settings.client_id: missing`,
-		`a.yaml:5:25: sessions.d.lazy: want bool, found a string`,
-		`a.yaml:5:38: sessions.d.early: want duration, found an integer`,
+		`a.yaml:5:25: sessions.d.lazy: want true or false, found a string`,
+		`a.yaml:5:38: sessions.d.early: want a duration, such as "30s" or "5m", found an integer`,
 		`a.yaml:5:48: sessions.d.timeout: want a duration, such as "30s" or "5m"`,
-		`a.yaml:5:62: sessions.d.origins: want list of string, found a string`,
-		`a.yaml:6:36: sessions.e.settings.client_id: want string, found an integer: put it in quotes`,
-		`a.yaml:6:50: sessions.e.settings.scopes: want list of string, found a string`,
+		`a.yaml:5:62: sessions.d.origins: want a list of strings, found a string`,
+		`a.yaml:6:36: sessions.e.settings.client_id: want a string, found an integer: put it in quotes`,
+		`a.yaml:6:50: sessions.e.settings.scopes: want a list of strings, found a string`,
 		`a.yaml:6:61: sessions.e.settings.leeway: want a duration, such as "30s" or "5m"`,
-		`a.yaml:6:75: sessions.e.settings.retries: want integer, found a string`,
-		`a.yaml:6:90: sessions.e.settings.strict: want bool, found an integer`,
-		`a.yaml:6:101: sessions.e.settings.extra: want map of string, found a list`,
+		`a.yaml:6:75: sessions.e.settings.retries: want an integer, found a string`,
+		`a.yaml:6:90: sessions.e.settings.strict: want true or false, found an integer`,
+		`a.yaml:6:101: sessions.e.settings.extra: want an object whose values are strings, found a list`,
 		`a.yaml:6:113: sessions.e.settings.style: want one of basic, post, did you mean "basic"?`,
 		`a.yaml:7:50: sessions.f.settings.retries: want at most 9`,
 		`a.yaml:7:94: sessions.f.origins.1: want an origin, such as "https://api.example.com"`,
 		`a.yaml:7:103: sessions.f.origins.2: want an origin, such as "https://api.example.com"`,
-		`a.yaml:8:58: sessions.g.settings.extra.a: want string, found null`,
-		`a.yaml:8:74: sessions.g.settings.scopes.0: want string, found null`,
+		`a.yaml:8:58: sessions.g.settings.extra.a: want a string, found null`,
+		`a.yaml:8:74: sessions.g.settings.scopes.0: want a string, found null`,
 		`a.yaml:9:67: sessions.h.refused_status.1: want a number from 400 to 599`,
 		`a.yaml:9:72: sessions.h.refused_status.2: want a number from 400 to 599`,
-		`a.yaml:10:62: sessions.i.refused_status.0: want integer, found a string`,
+		`a.yaml:10:62: sessions.i.refused_status.0: want an integer, found a string`,
 	}},
 	{
 		name: "providers",
@@ -175,7 +153,7 @@ var badFiles = []struct {
 			`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: ` +
 				`dev, qa, prod`,
 			`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, ` +
-				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, store, inputs`,
+				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, proxy, tls, store, inputs`,
 			`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, ` +
 				`client_secret, scopes, style, leeway, retries, strict, extra, tls`,
 			`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; ` +
@@ -229,7 +207,7 @@ environment: qa
 			`${file:PATH}; "$${" is a literal "${")`,
 		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m"`,
 		`a.yaml:9:51: sessions.f.lazy: the variable UNSET is not set`,
-		`a.yaml:9:98: sessions.f.settings.retries: want integer`,
+		`a.yaml:9:98: sessions.f.settings.retries: want an integer`,
 		`a.yaml:9:124: sessions.f.settings.strict: the variable UNSET is not set`,
 		`a.yaml:10:7: sessions.g.provider: the variable UNSET is not set`,
 		`a.yaml:11:76: sessions.h.environments.qa.settings.key: the variable UNSET is not set`,
@@ -336,7 +314,7 @@ environment: qa
 		file: "a.json",
 		text: `{"sessions": ` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}",
 		want: []string{
-			"a.json:1:2: sessions: want map of any, found a list",
+			"a.json:1:2: sessions: want an object, found a list",
 			"a.json:1:78: sessions: nested deeper than 64 levels"},
 	},
 	{
@@ -360,7 +338,7 @@ environment: qa
 		want: []string{
 			`a.toml:4:3: sessions.a.origins.1: want an origin, such as "https://api.example.com"`,
 			`a.toml:5:13: sessions.a.settings.client_id: missing`,
-			`a.toml:6:3: sessions.a.settings.scopes: want list of string, found an integer`,
+			`a.toml:6:3: sessions.a.settings.scopes: want a list of strings, found an integer`,
 			`a.toml:7:7: sessions.a.settings.tls.root: unknown key, did you mean "roots"?`,
 			`a.toml:8:11: sessions.b.provider: missing`,
 			`a.toml:9:2: sessions.b.provder: unknown key, did you mean "provider"?`,
@@ -397,7 +375,7 @@ func TestFaultsOfAllFiles(t *testing.T) {
 		"z.yaml:2:25: sessions.a.settings.key: missing",
 		`z.yaml:2:36: sessions.a.settings.kye: unknown key, did you mean "key"?`,
 		"y.json:1:15: sessions.b.settings.key: missing",
-		"x.toml:2:1: sessions.a.early: want duration, found an integer",
+		`x.toml:2:1: sessions.a.early: want a duration, such as "30s" or "5m", found an integer`,
 		"AUTHSESSION_X: no key goes by this name; known: AUTHSESSION_ENVIRONMENT, " +
 			"AUTHSESSION_DEFAULT, AUTHSESSION_SESSIONS, AUTHSESSION_STORE",
 	}, faults(t, opts))

@@ -14,7 +14,8 @@ import (
 
 func FuzzReference(f *testing.F) {
 	for _, s := range []string{"", "x", "${env:A}", "a${file:b}c", "$${env:A}", "$$${", "${", "${env:",
-		"${env:}", "${x:y}", "${env:${env:A}}", "$}${env:A}$"} {
+		"${env:}", "${x:y}", "${env:${env:A}}", "$}${env:A}$", "${env:A:-b}",
+		"${file:${env:A:-b}/c}", "${file:${file:a}}", "${env:A:-${env:B}}"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -31,7 +32,11 @@ func FuzzReference(f *testing.F) {
 				back.WriteString(strings.ReplaceAll(p.text, "${", "$${"))
 			case "env", "file":
 				require.NotEmpty(t, p.text)
-				back.WriteString("${" + p.scheme + ":" + p.text + "}")
+				back.WriteString("${" + p.scheme + ":" + p.text)
+				if p.fallback != nil {
+					back.WriteString(":-" + *p.fallback)
+				}
+				back.WriteString("}")
 			default:
 				t.Fatalf("scheme %q", p.scheme)
 			}

@@ -38,8 +38,16 @@ type (
 		AllowHTTP     bool              `json:"allow_http"`
 		NoReplay      bool              `json:"no_replay"`
 		RefusedStatus []int             `json:"refused_status"`
+		Proxy         core.Secret       `json:"proxy"`
+		TLS           tlsKeys           `json:"tls"`
 		Store         storeKeys         `json:"store"`
 		Inputs        map[string]string `json:"inputs"`
+	}
+	tlsKeys struct {
+		CAFile     string      `json:"ca_file" doc:"PEM file with the roots for the API's servers."`
+		CA         core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
+		ServerName string      `json:"server_name" doc:"The name in the servers' certificate."`
+		MinVersion string      `json:"min_version" default:"1.2" enum:"1.2,1.3" doc:"Of TLS."`
 	}
 	// storeKeys are the keys of every kind of store; the others are the settings
 	// of its factory.
@@ -77,8 +85,11 @@ var (
 		"allow_http":     "The credential may go over plain HTTP. Loopback always may.",
 		"no_replay":      "A refused request is not repeated with a new credential.",
 		"refused_status": "Statuses beside 401 that refuse the credential.",
-		"store":          "Where the credential is kept beyond the process.",
-		"inputs":         "Sessions whose credentials the provider needs, by role.",
+		"proxy": "The proxy for the API and for token requests, as http://proxy.example.com:8080, " +
+			"or none. Without it: that of HTTPS_PROXY.",
+		"tls":    "The connections to the API.",
+		"store":  "Where the credential is kept beyond the process.",
+		"inputs": "Sessions whose credentials the provider needs, by role.",
 	}
 	storeDocs = map[string]string{
 		"kind": "The kind of store. memory keeps nothing beyond the process.",

@@ -4,6 +4,8 @@ package config
 
 import (
 	"context"
+	"crypto/tls"
+	"maps"
 	"slices"
 
 	"github.com/authsession/authsession/core"
@@ -16,6 +18,7 @@ type setup struct {
 	builtin *registry.Registry // of Options.Factories; it never has sessions
 	stores  storeKinds
 	keys    keySchemas
+	pipes   pipes
 }
 
 // newSetup checks the kinds in opts.
@@ -28,12 +31,20 @@ func newSetup(opts Options) (setup, error) {
 	if err != nil {
 		return setup{}, err
 	}
+	if err := checkSources(opts.Sources); err != nil {
+		return setup{}, err
+	}
+	if err := checkResolvers(opts.Resolvers); err != nil {
+		return setup{}, err
+	}
+	opts.Resolvers = maps.Clone(opts.Resolvers)
 	opts.Files = slices.Clone(opts.Files)
+	opts.Sources = slices.Clone(opts.Sources)
 	opts.Environ = slices.Clone(opts.Environ)
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
 	}
-	return setup{opts, builtin, stores, stores.keys()}, nil
+	return setup{opts, builtin, stores, stores.keys(), pipes{}}, nil
 }
 
 // loaded is the result of a good load.
@@ -43,6 +54,7 @@ type loaded struct {
 	sessions       map[string]*checked
 	plugins        map[string]plugin
 	stores         map[storeID]core.Store
+	tls            map[tlsID]*tls.Config
 }
 
 // work is one load after the first pass.
@@ -58,7 +70,15 @@ type work struct {
 func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
-	files, ok := parse(ctx, s.opts.Files, read, found)
+	found.schemes = slices.Sorted(maps.Keys(s.opts.Resolvers))
+	readings, err := readSources(ctx, s.opts.Sources)
+	if err != nil {
+		return nil, err
+	}
+	found.readings = readings
+	s.pipes.read(ctx, s.opts.Files)
+	found.pipes = s.pipes
+	files, ok := parse(ctx, s.opts.Files, read, found, readings...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -68,23 +88,28 @@ func (s setup) parse(
 	if before == nil {
 		before = &loaded{}
 	}
+	found.references = map[ownReference]ownValue{}
 	refs := &references{
-		environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{}, found: found,
+		ctx: ctx, environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{},
+		own: ownReferences{s.opts.Resolvers, found.references}, found: found,
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)
 	v := variableReader{files, newTree(), s.keys, kinds, refs, found}
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
+	tlsOf := &tlsMaker{read, map[tlsID]*tls.Config{}, before.tls, found}
 	return &work{
-		resolver: resolver{files, v.variables, s.keys, kinds, refs, found},
-		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, found},
+		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
+		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},
 		plugins:  plugins,
 	}, nil
 }
 
 // failure returns the faults of a load as an error, or nil if there are none.
-func (s setup) failure(found *report) error { return newError(found.faults, s.opts.Files) }
+func (s setup) failure(found *report) error {
+	return newError(found.faults, s.opts.Files, s.opts.Sources)
+}
 
 // load runs the three passes for the environment of each session.
 func (s setup) load(
@@ -108,12 +133,19 @@ func (s setup) load(
 		sessions[v.name] = w.checker.check(ctx, v)
 	}
 	w.checker.checkInputs(sessions)
+	if ctx.Err() != nil {
+		if scheme := w.resolver.refs.own.abandoned(ctx); scheme != "" {
+			return nil, core.Errorf(core.CodeUnavailable, "the resolver of %s: %w", formOf(scheme),
+				context.Cause(ctx))
+		}
+		return nil, context.Cause(ctx)
+	}
 	if len(found.faults) > 0 { // else registry.Replace checks the settings
 		w.checker.checkSettings(sessions)
 		return nil, s.failure(found)
 	}
 	return &loaded{
 		environment: file.environment, defaultSession: file.defaultSession,
-		sessions: sessions, plugins: w.plugins, stores: w.checker.stores.made,
+		sessions: sessions, plugins: w.plugins, stores: w.checker.stores.made, tls: w.checker.tls.made,
 	}, nil
 }

@@ -5,24 +5,28 @@ package config
 import (
 	"bytes"
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// parse is the first pass: it reads the files, lays each over the ones before
-// it and checks the form of all references. It reports false if a file cannot be
-// read or is not of its format: what else is wrong is not known then. It ends
-// early with ctx.
-func parse(ctx context.Context, names []string, read watchedFiles, found *report) (tree, bool) {
+// parse is the first pass: it reads the files, lays each and what was read from
+// sources over the ones before it and checks the form of all references. It
+// reports false if a file cannot be read or is not of its format: what else is
+// wrong is not known then. It ends early with ctx.
+func parse(
+	ctx context.Context, names []string, read watchedFiles, found *report,
+	sources ...sourceReading,
+) (tree, bool) {
 	out := newTree()
-	if len(names) == 0 {
+	if len(names) == 0 && len(sources) == 0 {
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
 	ok := true
-	var documents []map[string]any
+	documents := parseSources(sources, true, out.places, found, &ok)
 	for i, name := range names {
 		if ctx.Err() != nil {
 			return out, false
@@ -34,16 +38,24 @@ func parse(ctx context.Context, names []string, read watchedFiles, found *report
 			p.fault(0, 0, "the file is named twice")
 			ok = false
 		}
-		data, err := read.read(name, maxFile)
+		piped, isPipe := found.pipes[name]
+		data, err := piped.data, piped.err
+		if isPipe {
+			p.source.dir = ""
+		} else {
+			data, err = read.read(name, maxFile)
+		}
 		if err != nil {
 			p.fault(0, 0, err.Error())
 			ok = false
 			continue
 		}
 		values, parsed := p.parse(data)
+		maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
 		ok = ok && parsed
 		documents = append(documents, values)
 	}
+	documents = append(documents, parseSources(sources, false, out.places, found, &ok)...)
 	if !ok {
 		return out, false
 	}

@@ -18,7 +18,22 @@ type parser struct {
 	found  *report
 	path   []string
 	key    []byte // path, joined
+	// Of YAML: the place of the alias that is being expanded (nil: none), what the
+	// aliases around it stand for, and how many values all aliases stood for.
+	alias    *place
+	expanded map[any]bool
+	aliased  int
 }
+
+// maxAliased bounds how many values the aliases of one file stand for.
+const maxAliased = 100_000
+
+// isOfTheUser reports whether a key at the top belongs to the user, who may put
+// anything there, such as common parts of YAML.
+func isOfTheUser(key string) bool { return strings.HasPrefix(key, "x-") }
+
+// isIgnored reports whether the parser is in a part that belongs to the user.
+func (p *parser) isIgnored() bool { return len(p.path) > 0 && isOfTheUser(p.path[0]) }
 
 // maxDepth bounds how deep a file nests.
 const maxDepth = 64
@@ -37,6 +52,9 @@ func (p *parser) enter(name string, line, column int) bool {
 		p.found.addAt(at, p.path[:1], "nested deeper than 64 levels")
 		return false
 	case !isKey(name):
+		if p.isIgnored() {
+			return false
+		}
 		p.path[len(p.path)-1] = "?"
 		p.found.addAt(at, p.path, "the key is empty, too long or has control characters")
 		p.path[len(p.path)-1] = name
@@ -60,6 +78,9 @@ func isKey(name string) bool {
 
 // fault reports a fault of the value that is being parsed.
 func (p *parser) fault(line, column int, problem string) {
+	if p.isIgnored() {
+		return
+	}
 	p.found.addAt(place{p.source, int32(line), int32(column)}, p.path, problem)
 }
 

@@ -12,11 +12,13 @@ const delimiter = "\x00"
 // join makes one text of a path, as a key of maps.
 func join(path []string) string { return strings.Join(path, delimiter) }
 
-// source is a file or a variable.
+// source is a file, a variable or a [KoanfSource].
 type source struct {
 	name     string
 	dir      string // that relative names in the file's references start from
 	variable bool
+	koanf    bool
+	untyped  bool // texts are read as the types of their keys
 }
 
 // place is where something was written. The zero place is unknown.
@@ -33,6 +35,8 @@ func (p place) fault(path []string, problem string) Fault {
 	case p.source == nil:
 	case p.source.variable:
 		f.Variable = p.source.name
+	case p.source.koanf:
+		f.KoanfSource = p.source.name
 	default:
 		f.File = p.source.name
 	}

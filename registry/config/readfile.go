@@ -1,4 +1,4 @@
-// Read on in parser.go.
+// Read on in pipes.go.
 
 package config
 

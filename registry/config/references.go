@@ -1,11 +1,13 @@
-// Read on in parse.go.
+// Read on in koanfvalues.go.
 
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,17 +16,33 @@ import (
 
 // part is a piece of a value: text, or a reference.
 type part struct {
-	text   string // of a reference: what it names
-	scheme string // "env" or "file"; empty: text
+	// text is the text, or what a reference names, as it is written: with the
+	// references in it, and without the default.
+	text   string
+	scheme string // "env", "file" or one of Options.Resolvers; empty: text
+	// name has the parts of text, if a reference has references in what it names.
+	name []part
+	// fallback is the value of a variable that is not set or empty. Nil: none.
+	fallback *string
 }
 
 // forms are the forms of references, by scheme.
-var forms = map[string]string{"env": "${env:NAME}", "file": "${file:PATH}"}
+var forms = map[string]string{
+	"env": "${env:NAME}", "file": "${file:PATH}",
+}
+
+// formOf returns the form of references of a scheme.
+func formOf(scheme string) string {
+	if form := forms[scheme]; form != "" {
+		return form
+	}
+	return "${" + scheme + ":…}"
+}
 
 // parseReferences splits a value into its parts. "$${" stands for "${" itself.
-// The error quotes nothing of the value, which may be a secret with a wrong
-// reference in it.
-func parseReferences(s string) ([]part, error) {
+// own are the schemes of Options.Resolvers. The error quotes nothing of the value,
+// which may be a secret with a wrong reference in it.
+func parseReferences(s string, own ...string) ([]part, error) {
 	var parts []part
 	var text strings.Builder // since the last reference
 	for {
@@ -39,7 +57,7 @@ func parseReferences(s string) ([]part, error) {
 			continue
 		}
 		text.WriteString(before)
-		reference, after, err := cutReference(rest)
+		reference, after, err := cutReference(rest, own)
 		if err != nil {
 			return nil, err
 		}
@@ -58,23 +76,92 @@ func parseReferences(s string) ([]part, error) {
 
 // cutReference parses the reference at the beginning of a text, behind its
 // "${", and returns the text after it.
-func cutReference(s string) (reference part, after string, err error) {
+func cutReference(s string, own []string) (reference part, after string, err error) {
+	end := strings.IndexAny(s, ":}")
+	if end < 0 {
+		return part{}, "", errNotEnded
+	}
+	scheme := s[:end]
+	if forms[scheme] == "" && !slices.Contains(own, scheme) {
+		return part{}, "", unknownReference(scheme, own)
+	}
+	rest := strings.TrimPrefix(s[end:], ":")
+	if scheme == "env" {
+		return cutVariable(rest)
+	}
+	p := part{scheme: scheme}
+	start := rest
+	for {
+		i := strings.IndexAny(rest, "${}\x00")
+		switch {
+		case i < 0:
+			return part{}, "", errNotEnded
+		case rest[i] == '}':
+			p.name = appendText(p.name, rest[:i])
+			p.text = start[:len(start)-len(rest)+i]
+			if p.text == "" {
+				return part{}, "", unusableName(scheme)
+			}
+			return p, rest[i+1:], nil
+		case strings.HasPrefix(rest[i:], "${env:"):
+			variable, after, err := cutVariable(rest[i+len("${env:"):])
+			if err != nil {
+				return part{}, "", err
+			}
+			p.name = append(appendText(p.name, rest[:i]), variable)
+			rest = after
+		case strings.HasPrefix(rest[i:], "${"):
+			return part{}, "", errors.New("in a reference there can be ${env:NAME}, and no other")
+		default:
+			return part{}, "", unusableName(scheme)
+		}
+	}
+}
+
+// cutVariable parses a reference to a variable, behind its "${env:".
+func cutVariable(s string) (reference part, after string, err error) {
 	body, after, ok := strings.Cut(s, "}")
 	if !ok {
-		return part{}, "", errors.New(
-			`a reference is not ended by "}" ("$${" is a literal "${")`)
+		return part{}, "", errNotEnded
 	}
-	scheme, name, _ := strings.Cut(body, ":")
-	form, ok := forms[scheme]
-	if !ok {
-		return part{}, "", fmt.Errorf("unknown reference%s (want %s or %s; %q is a literal %q)",
-			core.DidYouMean(scheme, []string{"env", "file"}), forms["env"], forms["file"],
-			"$${", "${")
+	name, fallback, hasFallback := strings.Cut(body, ":-")
+	switch {
+	case strings.Contains(fallback, "${"):
+		return part{}, "", errors.New("a default cannot have a reference in it")
+	case name == "" || strings.ContainsAny(name, "\x00${:=?+\"' \t\n"):
+		return part{}, "", unusableName("env")
 	}
-	if name == "" || strings.ContainsAny(name, "\x00${") {
-		return part{}, "", fmt.Errorf("a reference names nothing usable (want %s)", form)
+	p := part{text: name, scheme: "env"}
+	if hasFallback {
+		p.fallback = &fallback
 	}
-	return part{text: name, scheme: scheme}, after, nil
+	return p, after, nil
+}
+
+func appendText(parts []part, text string) []part {
+	if text == "" {
+		return parts
+	}
+	return append(parts, part{text: text})
+}
+
+var errNotEnded = errors.New(`a reference is not ended by "}" ("$${" is a literal "${")`)
+
+func unusableName(scheme string) error {
+	return fmt.Errorf("a reference names nothing usable (want %s)", formOf(scheme))
+}
+
+// unknownReference lists the forms of references. The scheme may be anything, so
+// that the error does not quote it.
+func unknownReference(scheme string, own []string) error {
+	schemes := append([]string{"env", "file"}, own...)
+	known := make([]string, len(schemes))
+	for i, scheme := range schemes {
+		known[i] = formOf(scheme)
+	}
+	return fmt.Errorf("unknown reference%s (want %s or %s; %q is a literal %q)",
+		core.DidYouMean(scheme, schemes), strings.Join(known[:len(known)-1], ", "),
+		known[len(known)-1], "$${", "${")
 }
 
 // hasReference reports whether a text may have a reference in it.
@@ -98,7 +185,7 @@ func checkReferences(t tree, found *report) {
 			if !hasReference(v) {
 				return
 			}
-			if _, err := parseReferences(v); err != nil {
+			if _, err := parseReferences(v, found.schemes...); err != nil {
 				found.add(t.locate, path, err.Error())
 			}
 		}
@@ -108,9 +195,11 @@ func checkReferences(t tree, found *report) {
 
 // references resolves references.
 type references struct {
+	ctx     context.Context // of the load
 	environ map[string]string
 	read    watchedFiles
 	texts   map[string]fileText // of files that were read, by name
+	own     ownReferences
 	found   *report
 }
 
@@ -175,7 +264,7 @@ var errNotResolved = errors.New("the reference was not resolved")
 // expand returns the value of a text: a Secret if it has a reference, else the
 // text. Relative names of files start from dir.
 func (r *references) expand(text, dir string) (any, error) {
-	parts, err := parseReferences(text)
+	parts, err := parseReferences(text, r.found.schemes...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,16 +294,15 @@ func (r *references) expand(text, dir string) (any, error) {
 // lookUp returns the value of a reference.
 func (r *references) lookUp(p part, dir string) (string, error) {
 	if p.scheme == "env" {
-		value, ok := r.environ[p.text]
-		switch {
-		case !ok:
-			return "", fmt.Errorf("the variable %s is not set", p.text)
-		case value == "":
-			return "", fmt.Errorf("the variable %s is empty", p.text)
-		}
-		return value, nil
+		return r.variable(p)
 	}
-	name := p.text
+	name, err := r.nameOf(p)
+	if err != nil {
+		return "", err
+	}
+	if p.scheme != "file" {
+		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, p.text)
+	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
 	}
@@ -227,6 +315,49 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		return "", fmt.Errorf("the file %q: %w", p.text, file.err)
 	}
 	return file.text, nil
+}
+
+// variable returns the value of a variable, or the default for it.
+func (r *references) variable(p part) (string, error) {
+	value, ok := r.environ[p.text]
+	switch {
+	case value != "":
+		return value, nil
+	case p.fallback != nil:
+		return *p.fallback, nil
+	case !ok && !isVariableName(p.text): // it may be a default that is written wrongly
+		return "", errors.New("the variable is not set (a default is written ${env:NAME:-DEFAULT})")
+	case !ok:
+		return "", fmt.Errorf("the variable %s is not set", p.text)
+	}
+	return "", fmt.Errorf("the variable %s is empty", p.text)
+}
+
+// isVariableName reports whether a name is one that shells can set.
+func isVariableName(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}
+
+// nameOf returns what a reference names, with the values of the variables in it.
+func (r *references) nameOf(p part) (string, error) {
+	var name strings.Builder
+	for _, piece := range p.name {
+		if piece.scheme == "" {
+			name.WriteString(piece.text)
+			continue
+		}
+		value, err := r.variable(piece)
+		if err != nil {
+			return "", err
+		}
+		name.WriteString(value)
+	}
+	if name.Len() == 0 || strings.IndexByte(name.String(), 0) >= 0 {
+		return "", unusableName(p.scheme)
+	}
+	return name.String(), nil
 }
 
 // readText reads a file without the line break at its end.

@@ -1,4 +1,4 @@
-// Read on in readfile.go.
+// Read on in parser.go.
 
 package config
 
@@ -20,6 +20,14 @@ type report struct {
 	// unresolved says that no reference is resolved, as for [Check]. Then every
 	// value with a reference is unusable, and that is no fault.
 	unresolved bool
+	// pipes are the files that are pipes.
+	pipes pipes
+	// schemes are those of Options.Resolvers, sorted.
+	schemes []string
+	// readings are what the load read from the sources. Nil: it has read none.
+	readings []sourceReading
+	// references are what the load got from Options.Resolvers.
+	references map[ownReference]ownValue
 }
 
 func newReport() *report { return &report{unusable: map[string]bool{}} }
@@ -67,6 +75,6 @@ func (r *report) addDecoded(err error, prefix []string, at locator) {
 // refusesAnyText reports whether a problem is one of every text. Then a
 // reference is wrong whatever its value.
 func refusesAnyText(problem string) bool {
-	return problem == "want object" ||
-		strings.HasPrefix(problem, "want list of ") || strings.HasPrefix(problem, "want map of ")
+	return problem == "want an object" || strings.HasPrefix(problem, "want an object whose ") ||
+		strings.HasPrefix(problem, "want a list of ")
 }

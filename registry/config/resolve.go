@@ -18,6 +18,7 @@ type resolver struct {
 	kinds            *registry.Registry
 	refs             *references
 	found            *report
+	untyped          bool // a source has texts that are read as the types of their keys
 }
 
 // resolved is the outcome for the file as a whole.
@@ -148,6 +149,11 @@ func (r *resolver) variant(s *session) *variant {
 		merge(v.values, l.values, "environments")
 	}
 	r.mergeStore(v)
+	if r.untyped {
+		t := typer{v.locate}
+		t.object(nil, v.values, r.keys.session)
+		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
+	}
 	r.refs.resolve(nil, v.values, v.locate)
 	return v
 }

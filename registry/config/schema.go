@@ -55,7 +55,9 @@ func (w schemaWriter) file() ([]byte, error) {
 		"store":   w.store(),
 		"session": w.session(),
 		"reference": node{
-			"type": "string", "pattern": `\$\{`, "description": "A reference: ${env:NAME} or ${file:PATH}.",
+			"type": "string", "pattern": `\$\{`,
+			"description": "A reference: ${env:NAME}, ${env:NAME:-DEFAULT}, ${file:PATH}, " +
+				"or one of the program's own.",
 		},
 	}
 	for _, info := range w.reg.Kinds() {
@@ -78,6 +80,7 @@ func (w schemaWriter) file() ([]byte, error) {
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "A configuration of authsession"
 	top["type"] = "object"
+	top["patternProperties"] = node{"^x-": node{}} // they belong to the user
 	top["definitions"] = definitions
 	return json.MarshalIndent(top, "", "  ")
 }

@@ -18,7 +18,9 @@ type Source struct {
 	Line     int    // counted from 1
 	Column   int    // in characters, counted from 1
 	Variable string // the AUTHSESSION_ variable; empty: none
-	Default  bool   // it was not given: it is the provider's default, or the zero value
+	// KoanfSource is the name of the [KoanfSource]. Empty: none.
+	KoanfSource string
+	Default     bool // it was not given: it is the provider's default, or the zero value
 	// Value is the value as text: REDACTED if the setting is secret or a
 	// variable or reference takes part in it.
 	Value string
@@ -27,11 +29,14 @@ type Source struct {
 	Doc string
 }
 
-// String returns "file:line:column", the variable's name or "default".
+// String returns "file:line:column", the variable's name, the source as in
+// "source \"etcd\"", or "default".
 func (s Source) String() string {
 	switch {
 	case s.Variable != "":
 		return s.Variable
+	case s.KoanfSource != "":
+		return fmt.Sprintf("source %q", s.KoanfSource)
 	case s.File != "":
 		return fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Column)
 	}
@@ -134,6 +139,8 @@ func (c *Config) Sources(name string) ([]Source, error) {
 		path := []string{setting.Name}
 		switch setting.Name {
 		case "settings", "environments":
+		case "tls":
+			out = append(out, s.sources(path, setting, s.values["tls"], false)...)
 		case "store":
 			out = append(out, s.sources(path, setting, s.values["store"], true)...)
 		default:
@@ -196,7 +203,7 @@ func (v *variant) source(path []string, setting core.Setting) Source {
 	f := where.fault(full, "")
 	out := Source{
 		Key: f.Key, File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable,
-		Doc: setting.Doc,
+		KoanfSource: f.KoanfSource, Doc: setting.Doc,
 	}
 	if out.Value = core.NewSecret("x").String(); !setting.Secret {
 		out.Value = valueText(value, setting)

@@ -42,6 +42,8 @@ default timeout
 default allow_http 
 default no_replay 
 default refused_status 
+default proxy 
+default tls 
 a.yaml:2:9 store.kind file
 a.yaml:2:21 store.path x
 default inputs 

@@ -173,20 +173,20 @@ func TestStoreFaults(t *testing.T) {
 		want          []string
 	}{
 		"unknown kind": {"store: {kind: files, path: x}\nsessions: {a: {provider: count}}", "", []string{
-			`a.yaml:1:9: store.kind: want one of memory, file, keyring, did you mean "file"?`}},
+			`a.yaml:1:9: store.kind: want one of memory, file, keyring, first, did you mean "file"?`}},
 		"unknown keys": {"store: {pth: x}\nsessions: {a: {provider: count, store: {key: y}}}", "",
 			[]string{
 				`a.yaml:1:9: store.pth: unknown key, did you mean "path"?`,
-				`a.yaml:2:41: sessions.a.store.key: unknown key; known: kind, path, key_file, service`}},
+				`a.yaml:2:41: sessions.a.store.key: unknown key; known: kind, path, key_file, service, stores`}},
 		"no object": {"store: file\nsessions: {a: {provider: count, store: [file]}}", "", []string{
-			`a.yaml:1:1: store: want object, found a string`,
-			`a.yaml:2:33: sessions.a.store: want object, found a list`}},
+			`a.yaml:1:1: store: want an object, found a string`,
+			`a.yaml:2:33: sessions.a.store: want an object, found a list`}},
 		"keys of another kind": {"sessions: {a: {provider: count, store: {kind: keyring, path: x, " +
 			"service: s}}, b: {provider: count, store: {service: s}}}", "", []string{
 			`a.yaml:1:56: sessions.a.store.path: a store of the kind keyring has no such key: it is for ` +
-				`file`,
+				`file, first`,
 			`a.yaml:1:108: sessions.b.store.service: a store of the kind memory has no such key: it is ` +
-				`for file, keyring`}},
+				`for file, keyring, first`}},
 		"home": {"store: {kind: file, path: ~/x, key_file: ~/k}\n" +
 			"sessions: {a: {provider: count}, b: {provider: count}}", "", []string{
 			`a.yaml:1:21: store.path: "~" stands for nothing here: write "${env:HOME}/…" or a full path`,
@@ -199,7 +199,7 @@ func TestStoreFaults(t *testing.T) {
 			[]string{
 				`a.yaml:1:21: store.path: the variable NONE is not set`}},
 		"variable": {"sessions: {a: {provider: count}}", "AUTHSESSION_STORE__KIND=vault", []string{
-			`AUTHSESSION_STORE__KIND: store.kind: want one of memory, file, keyring (forgotten to give ` +
+			`AUTHSESSION_STORE__KIND: store.kind: want one of memory, file, keyring, first (forgotten to give ` +
 				`its factory in config.Options.Stores?)`}},
 		"variable of an object": {"sessions: {a: {provider: count}}",
 			"AUTHSESSION_SESSIONS__A__STORE=file", []string{
@@ -214,7 +214,7 @@ func TestStoreFaults(t *testing.T) {
 			`a.yaml:1:42: sessions.a.inputs.subject: the session would wait for itself: a → a`}},
 		"input that is no name": {"sessions: {a: {provider: count, inputs: {subject: [a]}, settings: " +
 			"{usr: x}}}", "", []string{
-			`a.yaml:1:42: sessions.a.inputs.subject: want string, found a list`,
+			`a.yaml:1:42: sessions.a.inputs.subject: want a string, found a list`,
 			`a.yaml:1:68: sessions.a.settings.usr: unknown key, did you mean "user"?`}},
 		"input of a faulty session": {"sessions: {a: {provider: count, inputs: {subject: b}}, b: " +
 			"{provider: cuont}}", "", []string{

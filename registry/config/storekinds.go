@@ -1,4 +1,4 @@
-// Read on in plugins.go.
+// Read on in untyped.go.
 
 package config
 
@@ -22,7 +22,9 @@ const storePackage = "github.com/authsession/authsession/store"
 // moduleStores are the packages of the kinds that the module has and that a
 // program may have forgotten. This package does not import them: they link a
 // keyring and file locks.
-var moduleStores = map[string]string{"file": storePackage, "keyring": storePackage}
+var moduleStores = map[string]string{
+	"file": storePackage, "keyring": storePackage, "first": storePackage,
+}
 
 // storeKinds are the kinds of stores that a program gives.
 type storeKinds struct {

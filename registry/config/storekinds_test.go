@@ -136,16 +136,16 @@ func TestStoreKindOfAProgramFaults(t *testing.T) {
 			`a.yaml:1:1: store.address: missing`}},
 		"wrong type": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, depth: [1]}}}",
 			[]string{
-				`a.yaml:1:66: sessions.a.store.depth: want number, found a list`}},
+				`a.yaml:1:66: sessions.a.store.depth: want a number, found a list`}},
 		"key of another kind": {"sessions: {a: {provider: count, store: {kind: shelf, address: x, " +
 			"path: y}}}", []string{
 			`a.yaml:1:66: sessions.a.store.path: a store of the kind shelf has no such key: it is for ` +
-				`file`}},
+				`file, first`}},
 		"cannot be made": {"sessions: {a: {provider: count, store: {kind: shelf, address: gone}}}",
 			[]string{
 				`a.yaml:1:33: sessions.a.store: the shelf is gone`}},
 		"kind is no text": {"sessions: {a: {provider: count, store: {kind: [shelf]}}}", []string{
-			`a.yaml:1:41: sessions.a.store.kind: want string, found a list`}},
+			`a.yaml:1:41: sessions.a.store.kind: want a string, found a list`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked, opened atomic.Int32

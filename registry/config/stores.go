@@ -1,4 +1,4 @@
-// Read on in checkkeys.go.
+// Read on in apitls.go.
 
 package config
 

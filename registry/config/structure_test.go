@@ -8,12 +8,13 @@ import (
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
-	"doc.go", "options.go", "faults.go", "place.go", "tree.go", "report.go",
-	"readfile.go", "parser.go", "json.go", "toml.go", "yaml.go", "references.go", "parse.go",
-	"keys.go", "storekinds.go", "plugins.go", "variables.go", "match.go",
+	"doc.go", "options.go", "faults.go", "place.go", "tree.go",
+	"readfile.go", "pipes.go", "report.go", "parser.go", "json.go", "toml.go", "yaml.go",
+	"koanfsource.go", "resolvers.go", "references.go", "koanfvalues.go", "parse.go",
+	"keys.go", "storekinds.go", "untyped.go", "plugins.go", "variables.go", "match.go",
 	"session.go", "environment.go", "resolve.go",
-	"stores.go", "checkkeys.go", "checksession.go",
-	"load.go", "config.go", "watch.go", "check.go", "source.go", "schema.go",
+	"stores.go", "apitls.go", "checkkeys.go", "checksession.go",
+	"load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "check.go", "source.go", "schema.go",
 }
 
 // TestReadingOrder proves that the package can be read in one direction.

@@ -1,4 +1,4 @@
-// Read on in report.go.
+// Read on in readfile.go.
 
 package config
 
@@ -15,6 +15,22 @@ import (
 type tree struct {
 	values map[string]any
 	places map[string]place // by joined path
+}
+
+// sourceReading is what one load read from a source.
+type sourceReading struct {
+	source *KoanfSource
+	values map[string]any // they may be the Provider's own: nothing writes to them
+	err    error          // it quotes no value
+}
+
+// ownReference is a reference to what a [Resolver] finds.
+type ownReference struct{ scheme, name string }
+
+// ownValue is what a Resolver found.
+type ownValue struct {
+	Resolved
+	err error // it quotes no value
 }
 
 func newTree() tree {

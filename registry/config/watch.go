@@ -14,8 +14,8 @@ import (
 const defaultInterval = 2 * time.Second
 
 // Watch reloads when a file changes, also one that a ${file:…} reference
-// names, until ctx ends or the configuration is closed; then it returns. Run
-// it on a goroutine of its own:
+// names, or a source, until ctx ends or the configuration is closed; then it
+// returns. Run it on a goroutine of its own:
 //
 //	go cfg.Watch(ctx)
 //
@@ -24,37 +24,94 @@ const defaultInterval = 2 * time.Second
 // once two readings in a row agree, so that a file that is being written is left
 // alone. A faulty change is reported once, to Options.OnReload and
 // Options.Logger, and the sessions stay as they are.
+//
+// A source is read after its Provider's Watch has told of a change, and an
+// existing Koanf as often as the files. Other sources are read only with the
+// next reload. A source that cannot be read is tried again, after a pause that
+// doubles up to a minute. So is a reference of Options.Resolvers, which Watch
+// resolves again when its time has come. The Provider's Watch runs until the Provider ends it, or
+// until Watch returns if there is a method Unwatch.
 func (c *Config) Watch(ctx context.Context) {
 	interval := c.setup.opts.Interval
 	if interval <= 0 {
 		interval = defaultInterval
 	}
+	w := c.newWatcher(interval)
+	defer w.end()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	var before watchedFiles // the last reading, if it differs from the load
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		loaded := *c.read.Load()
-		now := loaded.again()
-		if maps.Equal(now, loaded) {
-			before = nil
+		if !w.changed(ctx) {
 			continue
 		}
-		if !maps.Equal(now, before) {
-			before = now
-			continue
-		}
-		before = nil
 		err := c.Reload(ctx)
 		if ctx.Err() != nil || errors.Is(err, core.CodeClosed) {
 			return
 		}
 		c.report(ctx, err)
 	}
+}
+
+// watcher finds out whether what a load has read has changed.
+type watcher struct {
+	config    *Config
+	interval  time.Duration
+	files     watchedFiles // the last reading, if it differs from the load
+	sources   []*sourceWatch
+	ends      []func()
+	resolvers resolverWatch
+}
+
+func (c *Config) newWatcher(interval time.Duration) *watcher {
+	w := &watcher{config: c, interval: interval}
+	w.resolvers.log = c.setup.opts.Logger
+	for _, s := range c.setup.opts.Sources {
+		source, end := s.watch(c.setup.opts.Logger)
+		w.sources = append(w.sources, source)
+		w.ends = append(w.ends, end)
+	}
+	return w
+}
+
+// end ends the watches of the sources.
+func (w *watcher) end() {
+	for _, end := range w.ends {
+		end()
+	}
+}
+
+// changed reports whether something has changed, and two readings in a row agree
+// on it.
+func (w *watcher) changed(ctx context.Context) bool {
+	changed := w.filesChanged()
+	for i, s := range w.sources {
+		if s.changed(ctx, (*w.config.sources.Load())[i], w.interval) {
+			changed = true
+		}
+	}
+	opts := &w.config.setup.opts
+	references := w.config.references.Load()
+	return w.resolvers.changed(ctx, opts.Resolvers, references, w.interval) || changed
+}
+
+func (w *watcher) filesChanged() bool {
+	loaded := *w.config.read.Load()
+	now := loaded.again()
+	if maps.Equal(now, loaded) {
+		w.files = nil
+		return false
+	}
+	if !maps.Equal(now, w.files) {
+		w.files = now
+		return false
+	}
+	w.files = nil
+	return true
 }
 
 // report reports the outcome of a reload.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is no Go module: nginx, HAProxy, Chromium, Redis, mosquitto,
-# PostgreSQL, NATS, gnome-keyring, protoc, git, kubectl and the AWS CLI (Debian), and
+# PostgreSQL, NATS, etcd, gnome-keyring, protoc, git, kubectl and the AWS CLI (Debian), and
 # oidc-provider (npm).
 # Run it again whenever you like; it does only what is missing, and says what it
 # cannot do.
@@ -50,6 +50,7 @@ debian nats-server nats-server
 debian git git
 debian kubernetes-client kubectl
 debian awscli aws
+debian etcd-server etcd
 for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
 	if [ -x "$program" ]; then
 		say "postgresql is there"

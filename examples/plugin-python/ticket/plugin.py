@@ -75,14 +75,14 @@ class Kind:
             try:
                 values[name] = READ[setting.type](which, getattr(value, which))
             except ValueError as e:
-                faults.append(([name], f"want {setting.type}{e}"))
+                faults.append(([name], f"want {WANT[setting.type]}{e}"))
         if faults:
             raise bad_config(*faults)
         return values
 
 
 FOUND = {
-    "bool_value": "a bool", "int_value": "an integer", "double_value": "a number",
+    "bool_value": "true or false", "int_value": "an integer", "double_value": "a number",
     "string_value": "a string", "list_value": "a list", "object_value": "an object",
 }
 
@@ -116,6 +116,7 @@ def read_integer(which, value):
 
 # The types that this plugin needs; the protocol has more.
 READ = {"string": read_string, "bool": read_bool, "integer": read_integer}
+WANT = {"string": "a string", "bool": "true or false", "integer": "an integer"}
 
 
 def attempt(work):

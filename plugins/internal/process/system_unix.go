@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"unsafe"
+
+	"github.com/authsession/authsession/internal/fileaccess"
 )
 
 // openFile opens a file without waiting for one that is a pipe.
@@ -23,12 +25,10 @@ func isExecutable(info os.FileInfo) bool { return info.Mode()&0o111 != 0 }
 // folder above the one of the program, the sticky bit is enough: with it, only
 // the owner of an entry can exchange the entry.
 func checkOthersCannotWrite(info os.FileInfo, above bool) error {
-	mode, euid := info.Mode(), os.Geteuid()
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if ok && stat.Uid != 0 && int(stat.Uid) != euid {
-		return errors.New("belongs to another user: it must be this user's or root's")
+	if another := fileaccess.OfAnother(info); another != "" {
+		return errors.New(another + ": it must be this user's or root's")
 	}
-	if mode.Perm()&0o022 != 0 && !(above && mode&os.ModeSticky != 0) {
+	if fileaccess.OthersMayChange(info) && !(above && info.Mode()&os.ModeSticky != 0) {
 		return errors.New("may be written by others (chmod go-w)")
 	}
 	return nil

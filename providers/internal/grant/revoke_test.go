@@ -66,3 +66,17 @@ func TestParamsStaySecret(t *testing.T) {
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.NotContains(t, err.Error(), "4711")
 }
+
+// TestReplacedRefreshToken checks that a refresh token is kept only if the answer has no other one.
+func TestReplacedRefreshToken(t *testing.T) {
+	for member, want := range map[string]string{
+		``: "sent", `,"refresh_token":null`: "sent", `,"refresh_token":""`: "sent",
+		`,"refresh_token":"new"`: "new", `,"refresh_token":7`: "", `,"refresh_token":{"a":1}`: "",
+		`,"refresh_token":["new"]`: "", `,"refresh_token":false`: "",
+	} {
+		c := serve(t, reply(200, "application/json", `{"access_token":"a"`+member+`}`))
+		token, err := c.Refresh(t.Context(), core.NewSecret("sent"))
+		require.NoError(t, err, member)
+		require.Equal(t, want, token.Refresh.Reveal(), member)
+	}
+}
