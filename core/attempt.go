@@ -168,7 +168,9 @@ func isNotStored(err error) bool { return errors.Is(err, errNotStored) }
 func (a *attempt) launch(owner attemptOwner, source source) {
 	a.done, a.finished, a.owner = make(chan struct{}), make(chan struct{}), owner
 	if a.setup.opts.Begin != nil {
-		a.beginCall = &beginCall{done: make(chan struct{})}
+		a.beginCall = &beginCall{
+			deadline: time.Now().Add(beginLimit), done: make(chan struct{}),
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel

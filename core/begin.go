@@ -19,8 +19,9 @@ const beginLimit = 100 * time.Millisecond
 // it: the one that runs it and the attempt's, which reads values only after done
 // is closed.
 type beginCall struct {
-	done   chan struct{}   // closed when the call has ended, in whatever way
-	values context.Context // nil: there are none; written before done is closed
+	deadline time.Time       // nothing waits for the call any longer
+	done     chan struct{}   // closed when the call has ended, in whatever way
+	values   context.Context // nil: there are none; written before done is closed
 }
 
 // run calls begin. The call's end is recorded even if begin panics or ends the
@@ -44,23 +45,40 @@ func (b *beginCall) run(
 }
 
 // addValues returns ctx with the values of what Begin returned. It waits for
-// Begin until beginLimit, limit or the end of ctx, whichever comes first. b may
-// be nil.
+// Begin until the call's deadline, limit or the end of ctx, whichever comes
+// first. b may be nil.
 func (b *beginCall) addValues(ctx context.Context, limit time.Duration) context.Context {
 	if b == nil {
 		return ctx
 	}
-	t := time.NewTimer(min(beginLimit, limit))
+	b.wait(ctx, limit)
+	if values := b.result(); values != nil {
+		return attemptContext{ctx, values}
+	}
+	return ctx
+}
+
+// wait waits until the call has ended, or until its deadline, limit or the end of
+// ctx, whichever comes first.
+func (b *beginCall) wait(ctx context.Context, limit time.Duration) {
+	t := time.NewTimer(min(time.Until(b.deadline), limit))
 	defer t.Stop()
 	select {
 	case <-b.done:
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	if values := b.result(); values != nil {
-		return attemptContext{ctx, values}
+}
+
+// eventContext returns what Begin has returned for an event about the attempt. If
+// the event ends the attempt, it waits for Begin as the attempt does: Close may
+// end an attempt while its Begin runs, and a span that Begin starts has to end,
+// too. b may be nil.
+func (b *beginCall) eventContext(kind EventType) context.Context {
+	if b != nil && kind.EndsAttempt() {
+		b.wait(context.Background(), beginLimit)
 	}
-	return ctx
+	return b.result()
 }
 
 // result returns what Begin has returned by now, or nil. It does not wait. b may
@@ -103,4 +121,9 @@ type coreKey interface{ ownKey() }
 // for their credentials, so that these do not ask a person, either.
 type nobodyKey struct{}
 
+// inputKey marks the context in which an attempt asks other sessions for their
+// credentials: a Begin of theirs must not hold that attempt.
+type inputKey struct{}
+
 func (nobodyKey) ownKey() {}
+func (inputKey) ownKey()  {}

@@ -52,11 +52,18 @@ func (s *Session) decide(ctx context.Context, event func(moment, policy) verdict
 }
 
 // callBegin calls Options.Begin for an attempt that has just started, if one has.
-// s.mu is not held. ctx is that of the caller which started it.
+// s.mu is not held. ctx is that of the caller which started it. If that caller is
+// an attempt of another session, Begin does not hold it: others wait for it.
 func (s *Session) callBegin(ctx context.Context, fx effects) {
-	if a := fx.start; a != nil {
-		a.begin(ctx)
+	a := fx.start
+	if a == nil || a.beginCall == nil {
+		return
 	}
+	if ctx.Value(inputKey{}) != nil {
+		go a.begin(ctx)
+		return
+	}
+	a.begin(ctx)
 }
 
 // followVerdict does what a verdict says. If done is false, the caller has waited

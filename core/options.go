@@ -128,12 +128,14 @@ type Options struct {
 	//
 	// Begin runs on the goroutine of that caller, before the caller waits for the
 	// attempt, and without a lock: it may call any method of the session. If a
-	// timer or another attempt starts the attempt, it runs on a goroutine of its
-	// own, and for [Session.Reject] and [Session.Reconfigure] on the caller's, all
-	// with a background context. An attempt waits 100 ms for it and then starts
-	// without the values. A Begin that does not return holds the caller that runs
-	// it, which cannot be released, and nobody else. One that panics, returns nil
-	// or ends its goroutine (runtime.Goexit) gives no values. Nil: no calls.
+	// timer, another attempt or a session that needs the credential starts the
+	// attempt, it runs on a goroutine of its own, and for [Session.Reject] and
+	// [Session.Reconfigure] on the caller's. The context is a background one or, for
+	// another session, that of its attempt. An attempt waits 100 ms for Begin and
+	// then starts without the values. A Begin that does not return holds the caller
+	// that runs it, which cannot be released, and nobody else. One that panics,
+	// returns nil or ends its goroutine (runtime.Goexit) gives no values. Nil: no
+	// calls.
 	Begin func(ctx context.Context, ev Event) context.Context
 	// Observe is called after each event, in their order, one call at a time and
 	// outside of all locks. The callers of the session have their answers by then,

@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -20,6 +21,7 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 		return false, s.config().annotate(errNoContext, "restore")
 	}
 	var epoch *uint32
+	waited := false // for an attempt: the next one began after this call
 	for {
 		// No audience: a restoration asks neither the provider nor a person.
 		by := caller{contextEnded: ctx.Err() != nil}
@@ -31,20 +33,30 @@ func (s *Session) Restore(ctx context.Context) (bool, error) {
 			epoch = &v.epoch
 		}
 		_, done, err := s.followVerdict(ctx, v, by)
-		// The outcome of an attempt of another caller says nothing about the
-		// store. Only one that this call started ends it.
-		startedHere := v.start != nil && ctx.Err() == nil
-		switch {
-		case done && v.wait == nil:
+		if done && (v.wait == nil || ctx.Err() != nil) {
 			return err == nil, s.config().annotate(err, "restore")
-		case done && ctx.Err() != nil:
-			return false, s.config().annotate(err, "restore")
-		case startedHere && isNotStored(v.wait.err):
-			return false, nil
-		case startedHere && v.wait.err != nil:
-			return false, v.wait.err
 		}
+		if over, err := v.wait.restoresNothing(v.start != nil || waited); over {
+			return false, err
+		}
+		waited = waited || v.wait != nil
 	}
+}
+
+// restoresNothing reports whether a settled attempt is a restoration without a
+// credential, and returns the error of the store. Only a recent attempt, which
+// began after its caller called Restore, says what the store has now, and one that
+// was superseded says nothing. a may be nil.
+func (a *attempt) restoresNothing(recent bool) (bool, error) {
+	switch {
+	case a == nil || !recent:
+		return false, nil
+	case a.purpose != purposeRestore || a.err == nil || errors.Is(a.err, errSuperseded):
+		return false, nil
+	case isNotStored(a.err):
+		return true, nil
+	}
+	return true, a.err
 }
 
 // Renew obtains a new credential although the current one may be fresh. The
@@ -174,7 +186,20 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 		s.mu.Unlock()
 		s.deliverEventsSoon()
 	}
+	if marked {
+		s.dropParked(secret)
+	}
 	return marked, cfg.annotate(err, "reject")
+}
+
+// dropParked drops a credential that no Init has taken yet if it contains a secret
+// that the API refused. The store has the credential's refresh state.
+func (s *Session) dropParked(secret Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.machine.parked; c != nil && newRecord(c.cred).containsSecret(secret) {
+		s.machine.parked = nil
+	}
 }
 
 // StoredCredential says what Options.Store has for a session. It holds no secret.

@@ -20,6 +20,7 @@ type eventQueue struct {
 type queuedEvent struct {
 	setup *setup
 	event Event
+	about *attempt // nil: none
 }
 
 // maxQueuedEvents limits what is kept for an Observe that does not return.
@@ -27,21 +28,21 @@ type queuedEvent struct {
 const maxQueuedEvents = 1024
 
 // queueEvents keeps events until they are delivered. They are about an attempt,
-// or about none if about is nil. s.mu is held.
+// whose setup they are for then, or about none if about is nil. s.mu is held.
 func (s *Session) queueEvents(cfg *setup, about *attempt, events []Event) {
+	// The Observe that ends a span is that of the options whose Begin started it,
+	// also after a Reconfigure.
+	if about != nil {
+		cfg = about.setup
+	}
 	// There is neither a logger nor an Observe for these events.
 	if cfg.opts.Logger == nil && cfg.opts.Observe == nil {
 		return
 	}
 	for _, ev := range events {
 		ev.Session, ev.Kind, ev.Environment = cfg.name, cfg.opts.Kind, cfg.opts.Environment
-		if about != nil {
-			// Begin may return after the attempt started, and later events then
-			// have its context.
-			ev.beginContext = about.beginCall.result()
-		}
 		if r := &s.rareState().events; len(r.pending) < maxQueuedEvents {
-			r.pending = append(r.pending, queuedEvent{cfg, ev})
+			r.pending = append(r.pending, queuedEvent{cfg, ev, about})
 		}
 	}
 }
@@ -71,14 +72,19 @@ func (s *Session) deliverEvents() {
 }
 
 // deliverEvent delivers an event. The deferred part also runs if an Observe ends
-// the goroutine (runtime.Goexit), so that later events can still be delivered.
+// the goroutine (runtime.Goexit): another goroutine then delivers later events.
 func (s *Session) deliverEvent(o queuedEvent) {
+	returned := false
 	defer func() {
 		s.mu.Lock()
 		s.rare.events.delivering = false
 		s.mu.Unlock()
+		if !returned {
+			s.deliverEventsSoon()
+		}
 	}()
 	o.deliver()
+	returned = true
 }
 
 // deliverEventsSoon delivers the events on a goroutine of its own, and starts
@@ -118,6 +124,11 @@ func (s *Session) takeEvent() (queuedEvent, bool) {
 // other one still gets it.
 func (o queuedEvent) deliver() {
 	opts := o.setup.opts
+	if o.about != nil {
+		// Begin may return after the attempt started, and later events then have
+		// its context.
+		o.event.beginContext = o.about.beginCall.eventContext(o.event.Type)
+	}
 	recoverPanic(func() {
 		if opts.Logger != nil {
 			o.log(opts.Logger)
@@ -128,12 +139,6 @@ func (o queuedEvent) deliver() {
 			opts.Observe(o.event)
 		}
 	})
-}
-
-// recoverPanic runs fn and recovers from its panic.
-func recoverPanic(fn func()) {
-	defer func() { _ = recover() }()
-	fn()
 }
 
 // levels are the levels of log records that are not at Debug: what a person has

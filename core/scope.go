@@ -182,15 +182,21 @@ func (c *Scope) Do(ctx context.Context, s *Session, fn func(context.Context) err
 	return fn(c.With(ctx, s))
 }
 
-// enterBlock begins a block of Do, and initialises the session if need be.
+// enterBlock begins a block of Do, and initialises the session if need be. The
+// block ends again if that fails, or if Options.Begin ends the goroutine
+// (runtime.Goexit).
 func (s *Session) enterBlock(ctx context.Context) error {
 	s.mu.Lock()
 	s.machine.enterBlock()
 	s.mu.Unlock()
+	entered := false
+	defer func() {
+		if !entered {
+			_ = s.leaveBlock(ctx)
+		}
+	}()
 	err := s.init(ctx, true)
-	if err != nil {
-		_ = s.leaveBlock(ctx)
-	}
+	entered = err == nil
 	return err
 }
 

@@ -69,6 +69,7 @@ func (m *machine) replaceAttempt(
 	fx.events = append([]Event{ev}, fx.events...)
 	if fx.start != nil {
 		fx.start.rejectedInput, fx.start.request.Challenge = refused, a.request.Challenge
+		fx.start.ui = a.ui
 		a.successor = fx.start
 	}
 	fx.settled = a

@@ -96,11 +96,28 @@ func (cfg *setup) annotate(err error, op string) error {
 
 // warn logs an error that no caller receives.
 func (cfg *setup) warn(message string, err error) {
-	if cfg.opts.Logger != nil {
-		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message,
-			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind),
-			slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
+	cfg.logWarning(message,
+		slog.String("code", codeText(CodeOf(err))), slog.String("error", err.Error()))
+}
+
+// logWarning writes a log record about the session. The logger is code of the
+// program: a panic in it is dropped.
+func (cfg *setup) logWarning(message string, attrs ...slog.Attr) {
+	if cfg.opts.Logger == nil {
+		return
 	}
+	attrs = append([]slog.Attr{
+		slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind),
+	}, attrs...)
+	recoverPanic(func() {
+		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
+	})
+}
+
+// recoverPanic runs fn and recovers from its panic.
+func recoverPanic(fn func()) {
+	defer func() { _ = recover() }()
+	fn()
 }
 
 // grace is how long a call may take to return after its context has ended. Within

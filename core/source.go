@@ -115,15 +115,12 @@ func explainMissingUI(interactiveErr error) error {
 }
 
 // obtainInputs returns the credentials of the sessions that the provider needs,
-// by role. An attempt for nobody marks its context, so that the sessions of the
-// inputs do not ask a person, either.
+// by role.
 func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Credential, error) {
 	if len(d.setup.opts.Inputs) == 0 {
 		return nil, nil
 	}
-	if a.audience == nobody {
-		ctx = context.WithValue(ctx, nobodyKey{}, true)
-	}
+	ctx = a.inputContext(ctx)
 	suppliers := d.setup.inputSessions()
 	out := make(map[string]Credential, len(suppliers))
 	for role, s := range suppliers {
@@ -139,6 +136,15 @@ func (d direct) obtainInputs(ctx context.Context, a *attempt) (map[string]Creden
 		out[role] = c
 	}
 	return out, nil
+}
+
+// inputContext returns the context with which the attempt asks the sessions of its
+// inputs. An attempt for nobody marks it, so that they do not ask a person, either.
+func (a *attempt) inputContext(ctx context.Context) context.Context {
+	if a.audience == nobody {
+		ctx = context.WithValue(ctx, nobodyKey{}, true)
+	}
+	return context.WithValue(ctx, inputKey{}, true)
 }
 
 // obtainInput returns the credential of one session. If that session may ask a
@@ -179,9 +185,7 @@ func (d direct) rejectRefusedInput(
 	if a.rejectedInput != nil {
 		return nil, err
 	}
-	if a.audience == nobody {
-		ctx = context.WithValue(ctx, nobodyKey{}, true)
-	}
+	ctx = a.inputContext(ctx)
 	s.rejectInput(ctx, inputs[role])
 	return &refusedInput{role, inputs[role].id, err}, err
 }
@@ -223,9 +227,7 @@ func (d direct) logIgnoredOrigins(c Credential) {
 	}
 	if len(ignored) > 0 {
 		ignored = ignored[:min(len(ignored), 10)]
-		cfg.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn,
-			"session cut off origins that its options do not allow",
-			slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind),
+		cfg.logWarning("session cut off origins that its options do not allow",
 			slog.Any("origins", ignored))
 	}
 }

@@ -87,8 +87,11 @@ func (s Status) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements [json.Unmarshaler], for programs that read what
 // MarshalJSON wrote. Fields that it does not know are ignored, and a code that it
 // does not know is [CodeUnavailable]; a state that it does not know is an error. Of
-// the errors, the code and the text are kept.
+// the errors, the code and the text are kept. As usual, null changes nothing.
 func (s *Status) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	var in statusJSON
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err

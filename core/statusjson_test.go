@@ -123,6 +123,7 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 		s := core.New("api", p, &core.Options{Store: store, Observe: func(e core.Event) { add(e) }})
 		add(s.Status())
 		require.NoError(t, s.Init(t.Context()))
+		synctest.Wait()
 		add(s.Status())
 		c, err := s.Credential(t.Context())
 		require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -308,7 +309,19 @@ func (s stored) rejectSecret(ctx context.Context, secret Secret) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer unlockQuietly(ctx, unlock)
+	var marked atomic.Bool // the caller may leave before it is set
+	err = s.finishThenUnlock(ctx, unlock, "reject", func(ctx context.Context) error {
+		contains, err := s.rejectLocked(ctx, limit, secret)
+		marked.Store(contains)
+		return err
+	})
+	return marked.Load(), err
+}
+
+// rejectLocked is rejectSecret while the lock of the session's key is held.
+func (s stored) rejectLocked(
+	ctx context.Context, limit time.Duration, secret Secret,
+) (bool, error) {
 	rec, err := s.readRecord(ctx, limit, s.key())
 	switch {
 	case err != nil:

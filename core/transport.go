@@ -223,6 +223,9 @@ func (s sender) send(
 		return nil, sentRequest{}, err
 	}
 	resp, err := s.transports.withCredential(s, base, l).RoundTrip(out)
+	if resp == nil && err == nil { // net/http notices that only for users of http.Client
+		err = l.setup.annotate(Errorf(CodeUnavailable, "the transport returned no answer"), "")
+	}
 	newValues := false
 	if resp != nil {
 		newValues = used != nil && s.remembered.remember(resp, r.URL, used.remember, used.given)

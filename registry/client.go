@@ -30,7 +30,8 @@ func (r *Registry) Client() *http.Client { return &http.Client{Transport: byOrig
 // Client, and [core.CodeBadConfig] for a text that is not an absolute URL.
 func (r *Registry) For(rawURL string) (*core.Session, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" { // the text is not in the error: it may hold a secret
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		// The text is not in the error: it may hold a secret.
 		return nil, core.Errorf(core.CodeBadConfig,
 			"the text is not an absolute URL, such as \"https://api.example.com/v1\"")
 	}

@@ -315,3 +315,11 @@ func BenchmarkFor(b *testing.B) {
 		})
 	}
 }
+
+// A URL without a scheme is not absolute.
+func TestForWithoutAScheme(t *testing.T) {
+	r, err := registry.New()
+	require.NoError(t, err)
+	_, err = r.For("//api.example.com/v1")
+	require.ErrorIs(t, err, core.CodeBadConfig)
+}
