@@ -98,7 +98,10 @@ func (a *app) errorJSON(k kind, err error, command string) errorJSON {
 	var faults *config.Error
 	if errors.As(err, &faults) {
 		for _, f := range faults.Faults {
-			out.Faults = append(out.Faults, faultJSON(f))
+			out.Faults = append(out.Faults, faultJSON{
+				File: f.File, Line: f.Line, Column: f.Column, Variable: f.Variable,
+				Key: f.Key, Problem: f.Problem,
+			})
 		}
 	}
 	return out
