@@ -80,7 +80,7 @@ func TestAliasFaults(t *testing.T) {
 		"part of itself":       {"sessions: &s {a: *s}\n", []string{"a.yaml:1:18: sessions.a.a: the alias stands for something that it is a part of"}},
 		"merged into itself":   {"sessions: &s {<<: *s}\n", nil},
 		"in each other":        {"x-a: &a {b: &b {c: *a}}\nsessions: {a: *b}\n", []string{"a.yaml:2:15: sessions.a.c.b.c: the alias stands for something that it is a part of"}},
-		"unknown anchor":       {"sessions: {a: *none}\n", []string{"a.yaml: not YAML: unknown anchor 'none' referenced"}},
+		"unknown anchor":       {"sessions: {a: *none}\n", []string{"a.yaml:1:15: not YAML: an alias (*) names no anchor (&): put a text that begins with * in quotes"}},
 		"an alias as a key":    {"x-a: &a b\nsessions: {*a : c}\n", []string{"a.yaml:2:12: sessions: a key is an alias: write it out"}},
 		"a merge of a text":    {"sessions: {<<: canary}\n", []string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"}},
 		"a merge of lists":     {"sessions: {<<: [[{a: b}]]}\n", []string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"}},
@@ -112,7 +112,7 @@ func TestKeysOfTheUser(t *testing.T) {
 	}
 	load(t, sources(t, "", ofMap("m", map[string]any{"x-a": func() {}, "sessions": map[string]any{}})))
 	require.Equal(t, []string{
-		"a.yaml:1:1: X-a: unknown key; known: environment, default, sessions, store",
+		"a.yaml:1:1: X-a: unknown key; known: environment, default, sessions, store, plugins",
 		"a.yaml:2:12: sessions.x-b: want an object with the key provider",
 	}, faults(t, options(t, "a.yaml", "X-a: 1\nsessions: {x-b: 1}\n")))
 }

@@ -167,7 +167,7 @@ func TestTLSFaults(t *testing.T) {
 		"{min_version: '1.1'}":                            "sessions.a.tls.min_version: want one of 1.2, 1.3",
 		"{min_version: 1.3}":                              "sessions.a.tls.min_version: want a string, found a number: put it in quotes",
 		"{insecure: true}":                                "sessions.a.tls.insecure: unknown key",
-		"canary":                                          "sessions.a.tls: want object, found a string",
+		"canary":                                          "sessions.a.tls: want an object, found a string",
 	} {
 		opts := options(t, "a.yaml", "sessions: {a: {provider: apikey, tls: "+text+", settings: {key: k}}}")
 		got := faults(t, opts)

@@ -116,6 +116,16 @@ func (s setup) failure(found *report) error {
 	return err
 }
 
+// interrupted returns the error of a load whose context has ended, with the
+// resolver that it waited for.
+func (w *work) interrupted(ctx context.Context) error {
+	if scheme := w.resolver.refs.own.abandoned(ctx); scheme != "" {
+		return core.Errorf(core.CodeUnavailable, "the resolver of %s: %w", formOf(scheme),
+			context.Cause(ctx))
+	}
+	return context.Cause(ctx)
+}
+
 // load runs the three passes for the environment of each session.
 func (s setup) load(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
@@ -126,12 +136,12 @@ func (s setup) load(
 	}
 	file := w.resolver.resolve(s.opts.Environment)
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, w.interrupted(ctx)
 	}
 	variants := make([]*variant, 0, len(file.sessions))
 	for _, session := range file.sessions {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, w.interrupted(ctx)
 		}
 		variants = append(variants, w.resolver.variant(session))
 	}
@@ -139,7 +149,7 @@ func (s setup) load(
 	sessions := make(map[string]*checked, len(variants))
 	for _, v := range variants {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, w.interrupted(ctx)
 		}
 		w.checker.checkSections(v.session, func(env string) bool {
 			return v.environmentOK && string(v.environment) == env
@@ -148,11 +158,7 @@ func (s setup) load(
 	}
 	w.checker.checkInputs(sessions)
 	if ctx.Err() != nil {
-		if scheme := w.resolver.refs.own.abandoned(ctx); scheme != "" {
-			return nil, core.Errorf(core.CodeUnavailable, "the resolver of %s: %w", formOf(scheme),
-				context.Cause(ctx))
-		}
-		return nil, context.Cause(ctx)
+		return nil, w.interrupted(ctx)
 	}
 	if len(found.faults) > 0 { // else registry.Replace checks the settings
 		w.checker.checkSettings(sessions)

@@ -60,7 +60,7 @@ func TestPipeFaults(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
 	opts := options(t, "a.yaml", keyOf("${file:"+fifo+"}"))
 	require.Len(t, faults(t, opts), 1)
-	require.Contains(t, faults(t, opts)[0], "not a regular file")
+	require.Contains(t, faults(t, opts)[0], "is not a regular file")
 
 	for text, want := range map[string]string{
 		"":                            "the file is empty",

@@ -67,8 +67,8 @@ func TestReferencesInReferences(t *testing.T) {
 	for text, want := range map[string]string{
 		"${file:${env:DIR}/key}":           "secret",
 		"${file:${env:DIR}/${env:N:-key}}": "secret",
-		"${file:${env:U:-/nowhere}/key}":   key + `the file "${env:U:-/nowhere}/key": no such file or directory`,
-		"${file:${env:DIR}/none}":          key + `the file "${env:DIR}/none": no such file or directory`,
+		"${file:${env:U:-/nowhere}/key}":   key + `the file "${env:U:-/nowhere}/key" does not exist`,
+		"${file:${env:DIR}/none}":          key + `the file "${env:DIR}/none" does not exist`,
 		"${file:${env:UNSET}/key}":         key + "the variable UNSET is not set",
 		"${file:${env:UNSET:-}}":           key + "a reference names nothing usable (want ${file:PATH})",
 		"${file:${file:x}}":                key + "in a reference there can be ${env:NAME}, and no other",

@@ -101,11 +101,11 @@ func fixtures(t *testing.T) map[string]providertest.Fixture {
 			}},
 		"oauth2 refresh": {
 			Factory: oauth2.Factory, Good: http.HandlerFunc(good),
-			Secrets: []string{"the-first-refresh-token"},
+			Secrets: []string{"the-first-Kx93bQ7w"},
 			Settings: func(s providertest.Server) map[string]any {
 				return object{
 					"token_url": s.URL + "/token", "client_id": "app", "client_secret": s.Secret,
-					"grant": "refresh_token", "refresh_token": "the-first-refresh-token",
+					"grant": "refresh_token", "refresh_token": "the-first-Kx93bQ7w",
 				}
 			},
 		},

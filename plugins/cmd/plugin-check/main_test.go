@@ -133,7 +133,7 @@ func TestBrokenPlugin(t *testing.T) {
 	require.Equal(t, broken, status, out+errs)
 	require.Contains(t, out, `
 FAIL  server/garbage
-      promise: an answer that makes no sense is Unavailable or BadConfig and never a credential
+      promise: an answer that makes no sense is CodeUnavailable or CodeBadConfig and never a credential
       broken:  200 with a page: Authenticate returned a credential
       broken:  `)
 	require.Contains(t, out, "\nFAIL  secrets/log\n", "what a plugin prints is looked at")
