@@ -112,7 +112,7 @@ func TestErrors(t *testing.T) {
 		{"argument", []string{"qa"}, "", `^unexpected argument "qa"; -h lists the flags$`},
 		{"a path without a file", []string{"-get", "/v1"}, "", `^-get is for -config; -h lists the flags$`},
 		{"unknown environment", []string{"-environment", "Prod"}, "", `unknown environment "Prod".*prod`},
-		{"no such file", []string{"-config", "FILE"}, "-", `authsession\.yaml.*no such file`},
+		{"no such file", []string{"-config", "FILE"}, "-", `authsession\.yaml.*does not exist`},
 		{"empty", []string{"-config", "FILE"}, "", `authsession\.yaml`},
 		{"no YAML", []string{"-config", "FILE"}, "sessions: [", `authsession\.yaml:1`},
 		{

@@ -12,10 +12,6 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// notInCookies are visible characters that the value of a cookie must not contain (RFC 6265
-// §4.1.1).
-const notInCookies = `;,"\`
-
 // isVisible reports whether s consists of visible ASCII except the characters of excluded. It does
 // so for the empty string.
 func isVisible(s, excluded string) bool {

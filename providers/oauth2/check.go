@@ -217,6 +217,30 @@ var reservedHeaders = []string{"Authorization", "Content-Type", "Content-Length"
 // checkPeculiarities checks the settings for servers that differ from RFC 6749.
 func (c *Config) checkPeculiarities() error {
 	var faults []error
+	if err := c.checkHeaders(); err != nil {
+		faults = append(faults, err)
+	}
+	if !isHeaderValue(c.GrantType) {
+		faults = append(faults, core.Faultf("grant_type", "has characters that may not be sent"))
+	}
+	switch {
+	case c.TokenType != "" && !isHeaderName(c.TokenType):
+		faults = append(faults, core.Faultf("token_type", "is not the name of a type of token"))
+	case strings.EqualFold(c.TokenType, "DPoP") || strings.EqualFold(c.TokenType, "N_A"):
+		faults = append(faults, core.Faultf("token_type", "names a type that is not Bearer"))
+	}
+	if c.TokenPath != "" && !isMemberPath(c.TokenPath) {
+		faults = append(faults, core.Faultf("token_path", "is not a path, such as authed_user.access_token"))
+	}
+	if err := c.checkTokenAttributes(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// checkHeaders checks the headers of requests to the authorization server.
+func (c *Config) checkHeaders() error {
+	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		problem := ""
 		switch {
@@ -231,18 +255,12 @@ func (c *Config) checkPeculiarities() error {
 			faults = append(faults, core.Fault{Path: []string{"headers", name}, Problem: problem})
 		}
 	}
-	if !isHeaderValue(c.GrantType) {
-		faults = append(faults, core.Faultf("grant_type", "has characters that may not be sent"))
-	}
-	switch {
-	case c.TokenType != "" && !isHeaderName(c.TokenType):
-		faults = append(faults, core.Faultf("token_type", "is not the name of a type of token"))
-	case strings.EqualFold(c.TokenType, "DPoP") || strings.EqualFold(c.TokenType, "N_A"):
-		faults = append(faults, core.Faultf("token_type", "names a type that is not Bearer"))
-	}
-	if c.TokenPath != "" && !isMemberPath(c.TokenPath) {
-		faults = append(faults, core.Faultf("token_path", "is not a path, such as authed_user.access_token"))
-	}
+	return errors.Join(faults...)
+}
+
+// checkTokenAttributes checks which members of the answer become attributes.
+func (c *Config) checkTokenAttributes() error {
+	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.TokenAttributes)) {
 		problem := ""
 		switch path := c.TokenAttributes[name]; {

@@ -37,7 +37,7 @@ func (c *checker) checkTop(top map[string]any) {
 		known := append(settingNames(c.keys.top), "plugins") // which parse has read
 		for i, f := range faults {
 			if len(f.Path) == 1 && strings.HasPrefix(f.Problem, "unknown key") {
-				faults[i].Problem = "unknown key" + hint(f.Path[0], known)
+				faults[i].Problem = "unknown key" + c.found.hint(f.Path[0], known)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func (c *checker) checkSectionName(s *session, path []string, env string) {
 	known := info.Environments
 	if s.known && len(known) > 0 && !slices.Contains(known, core.Environment(env)) {
 		c.found.add(c.files.locate, path, "provider "+strconv.Quote(info.Kind)+
-			" has no such environment"+hint(env, names(known)))
+			" has no such environment"+c.found.hint(env, names(known)))
 	}
 }
 
@@ -83,7 +83,7 @@ func (c *checker) unknownKeys(path []string, values map[string]any, schema []cor
 		at := append(slices.Clip(path), key)
 		s := settingNamed(schema, key)
 		if s.Name == "" {
-			problem := "unknown key" + hint(key, settingNames(schema))
+			problem := "unknown key" + c.found.hint(key, settingNames(schema))
 			c.found.add(c.files.locate, at, problem)
 			continue
 		}

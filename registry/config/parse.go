@@ -42,13 +42,7 @@ func parse(
 			ok = false
 		}
 		seen[name] = true
-		piped, isPipe := found.pipes[name]
-		data, err := piped.data, piped.err
-		if isPipe {
-			p.source.dir = ""
-		} else {
-			data, err = read.read(ctx, name, maxFile)
-		}
+		data, err := p.readFile(ctx, read)
 		if err != nil {
 			p.fault(0, 0, "the file "+err.Error())
 			ok = false
@@ -71,6 +65,16 @@ func parse(
 	}
 	checkReferences(out, found)
 	return out, true
+}
+
+// readFile returns the content of the parser's file. A pipe was read before; names in
+// it are not relative to a folder.
+func (p *parser) readFile(ctx context.Context, read watchedFiles) ([]byte, error) {
+	if piped, ok := p.found.pipes[p.source.name]; ok {
+		p.source.dir = ""
+		return piped.data, piped.err
+	}
+	return read.read(ctx, p.source.name, maxFile)
 }
 
 // parse chooses the format by the file's extension. It reports false if the data

@@ -129,7 +129,7 @@ func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) 
 	}
 	if _, ok := r.files.object("sessions")[name]; !ok {
 		known := slices.Sorted(maps.Keys(sessions))
-		r.found.addAt(where, path, "unknown session"+hint(name, known))
+		r.found.addAt(where, path, "unknown session"+r.found.hint(name, known))
 	}
 	return name
 }

@@ -35,8 +35,7 @@ func TestTOMLAgreesWithTheLibrary(t *testing.T) {
 			require.Equal(t, want, got, text)
 		}
 	}
-	var p parser
-	p = parser{source: &source{}, places: map[string]place{}, found: newReport()}
+	p := parser{source: &source{}, places: map[string]place{}, found: newReport()}
 	got, ok := p.toml([]byte("a = 1979-05-27T07:32:00Z\nb = 1979-05-27\nc = 07:32:00\nd = nan\n"))
 	require.True(t, ok)
 	require.Equal(t, []any{"1979-05-27T07:32:00Z", "1979-05-27", "07:32:00"},

@@ -254,22 +254,23 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 		if _, given := out[k.Value]; given && merged {
 			continue
 		}
-		if p.isBareWord(n, v) {
-			p.fault(line, column, "a word has neither a colon nor a value: write name: value, "+
-				"put a text in quotes, or use [ ] for a list")
-			continue
-		}
-		p.yamlKey(k.Value, v, line, column, out)
+		p.yamlKey(n, k, v, out)
 	}
 	if merge != nil {
 		p.yamlMerge(merge, out)
 	}
 }
 
-// yamlKey adds one key to out.
-func (p *parser) yamlKey(name string, v *yaml.Node, line, column int, out map[string]any) {
-	if p.enter(name, line, column) {
-		out[name] = p.yamlValue(v)
+// yamlKey adds the key k of the object n, with its value v, to out.
+func (p *parser) yamlKey(n, k, v *yaml.Node, out map[string]any) {
+	line, column := p.yamlAt(k)
+	if p.isBareWord(n, v) {
+		p.fault(line, column, "a word has neither a colon nor a value: write name: value, "+
+			"put a text in quotes, or use [ ] for a list")
+		return
+	}
+	if p.enter(k.Value, line, column) {
+		out[k.Value] = p.yamlValue(v)
 	}
 	p.leave()
 }
