@@ -95,3 +95,14 @@ func TestJitter(t *testing.T) {
 		require.Equal(t, d, jitter(d, none))
 	}
 }
+
+// TestTimerThatFiresOnTime proves that a timer which fires at the very moment renews.
+func TestTimerThatFiresOnTime(t *testing.T) {
+	cfg := newSetup("api", ProviderFunc(nil), &Options{KeepFresh: true})
+	c := &credential{setup: cfg, lifetime: lifetime{createdAt: 1, staleAt: 100, expiresAt: 200}}
+	m := machine{state: lifeReady, current: c}
+	p := policy{setup: cfg, keepFresh: true, timeout: time.Second, random: none}
+	require.Equal(t, instant(100), m.timerDue(1, p))
+	require.Nil(t, m.tick(moment{mono: 99}, p).start)
+	require.NotNil(t, m.tick(moment{mono: 100}, p).start)
+}
