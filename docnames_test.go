@@ -29,7 +29,9 @@ func names(t *testing.T) map[string]map[string]bool {
 	lists, err := filepath.Glob("api/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, lists)
-	member := regexp.MustCompile(`^(?:method \(\*?(\w+)(?:\[\w+\])?\)\.(\w+)|type (\w+) \w+, (\w+)|\w+ (\w+))`)
+	member := regexp.MustCompile(
+		`^(?:method \(\*?(\w+)(?:\[\w+\])?\)\.(\w+)|type (\w+) \w+, (\w+)|\w+ (\w+))`,
+	)
 	out := map[string]map[string]bool{}
 	for _, list := range lists {
 		text, err := os.ReadFile(list)
@@ -150,7 +152,9 @@ func TestSnippetsUseWhatThereIs(t *testing.T) {
 	block := regexp.MustCompile("(?s)\n```go\n(.*?)\n```")
 	fset := token.NewFileSet()
 	load := exported(t, fset)
-	fault := regexp.MustCompile(`undefined \(type |unknown field|not enough arguments in call|too many arguments in call|undefined: (core|authsession|providerhttp|grpcsession)\.`)
+	fault := regexp.MustCompile(
+		`undefined \(type |unknown field|not enough arguments in call|too many arguments in call|undefined: (core|authsession|providerhttp|grpcsession)\.`,
+	)
 	for page, text := range pages(t) {
 		for _, m := range block.FindAllStringSubmatch(text, -1) {
 			for _, form := range []string{m[1], m[1] + "\n", "func _() {\n" + m[1] + "\n}"} {

@@ -60,7 +60,8 @@ func TestReadersOfFilesAndJSON(t *testing.T) {
 			return err
 		}
 		if entry.IsDir() {
-			if path == "examples" || path == "test" || path == "cmd" || entry.Name() == "testdata" || entry.Name() == ".git" {
+			if path == "examples" || path == "test" || path == "cmd" || entry.Name() == "testdata" ||
+				entry.Name() == ".git" {
 				return fs.SkipDir
 			}
 			return nil

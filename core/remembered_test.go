@@ -20,11 +20,17 @@ type nonceProvider struct{ authentications atomic.Int32 }
 func (p *nonceProvider) Authenticate(context.Context, core.Request) (core.Credential, error) {
 	n := p.authentications.Add(1)
 	return core.Credential{
-		Attach: core.Attachment{Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))}},
+		Attach: core.Attachment{
+			Header: map[string]core.Secret{"Authorization": core.NewSecret(fmt.Sprint("T ", n))},
+		},
 	}, nil
 }
 
-func (p *nonceProvider) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (p *nonceProvider) Authorize(
+	_ context.Context,
+	c core.Credential,
+	out core.Outgoing,
+) (core.Attachment, error) {
 	a := core.Attachment{
 		Header:          map[string]core.Secret{"Authorization": c.Attach.Header["Authorization"]},
 		RememberHeaders: []string{"dpop-nonce"},
@@ -72,7 +78,12 @@ func TestRememberedHeaders(t *testing.T) {
 		p := &nonceProvider{}
 		s := ready(t, p, opts)
 		return p, s, func(body string, stream bool) int {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(body))
+			req, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodPost,
+				server.URL,
+				strings.NewReader(body),
+			)
 			require.NoError(t, err)
 			if stream {
 				req.GetBody = nil

@@ -250,7 +250,11 @@ type watcher struct {
 	out *core.Outgoing
 }
 
-func (w *watcher) Authorize(_ context.Context, _ core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (w *watcher) Authorize(
+	_ context.Context,
+	_ core.Credential,
+	out core.Outgoing,
+) (core.Attachment, error) {
 	*w.out = out
 	return core.Attachment{
 		Header:          map[string]core.Secret{"A": core.NewSecret("1")},

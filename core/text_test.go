@@ -121,7 +121,11 @@ func TestPrintableRepeatsNoSecret(t *testing.T) {
 	for name, echo := range echoes {
 		for _, around := range []string{"%s", "the secret %s is wrong", "the secret%sis wrong"} {
 			text := fmt.Sprintf(around, echo)
-			require.Empty(t, core.Printable(text, 1000, core.NewSecret("another one"), core.NewSecret(secret)), name)
+			require.Empty(
+				t,
+				core.Printable(text, 1000, core.NewSecret("another one"), core.NewSecret(secret)),
+				name,
+			)
 		}
 	}
 	for name, text := range map[string]string{

@@ -177,7 +177,11 @@ func (s *signing) Authenticate(ctx context.Context, req core.Request) (core.Cred
 	return c, err
 }
 
-func (s *signing) Authorize(_ context.Context, c core.Credential, out core.Outgoing) (core.Attachment, error) {
+func (s *signing) Authorize(
+	_ context.Context,
+	c core.Credential,
+	out core.Outgoing,
+) (core.Attachment, error) {
 	if strings.HasSuffix(out.URL, "/plain") {
 		return core.Attachment{}, errors.ErrUnsupported
 	}

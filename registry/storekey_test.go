@@ -92,12 +92,15 @@ func TestStoreKey(t *testing.T) {
 		change func(e *registry.Entry)
 		same   bool
 	}{
-		"nothing":                   {func(*registry.Entry) {}, true},
-		"secret":                    {func(e *registry.Entry) { e.Settings["secret"] = "another" }, true},
-		"secret gone":               {func(e *registry.Entry) { delete(e.Settings, "secret") }, true},
-		"secret of its type":        {func(e *registry.Entry) { e.Settings["secret"] = core.NewSecret("x") }, true},
-		"nested secret":             {func(e *registry.Entry) { object(e, "signer")["key"] = "x" }, true},
-		"secret in a list":          {func(e *registry.Entry) { e.Settings["users"].([]any)[0].(map[string]any)["password"] = "q" }, true},
+		"nothing":            {func(*registry.Entry) {}, true},
+		"secret":             {func(e *registry.Entry) { e.Settings["secret"] = "another" }, true},
+		"secret gone":        {func(e *registry.Entry) { delete(e.Settings, "secret") }, true},
+		"secret of its type": {func(e *registry.Entry) { e.Settings["secret"] = core.NewSecret("x") }, true},
+		"nested secret":      {func(e *registry.Entry) { object(e, "signer")["key"] = "x" }, true},
+		"secret in a list": {
+			func(e *registry.Entry) { e.Settings["users"].([]any)[0].(map[string]any)["password"] = "q" },
+			true,
+		},
 		"harmless":                  {func(e *registry.Entry) { e.Settings["comment"] = "y" }, true},
 		"harmless, new":             {func(e *registry.Entry) { e.Settings["retries"] = 5 }, true},
 		"harmless, from a variable": {func(e *registry.Entry) { e.Settings["comment"] = core.NewSecret("y") }, true},
@@ -118,7 +121,10 @@ func TestStoreKey(t *testing.T) {
 		"false":                  {func(e *registry.Entry) { e.Settings["bound"] = false }, true},
 		"false from a variable":  {func(e *registry.Entry) { e.Settings["bound"] = core.NewSecret("false") }, true},
 		"from a variable":        {func(e *registry.Entry) { e.Settings["client"] = core.NewSecret("c") }, true},
-		"maps of another type":   {func(e *registry.Entry) { e.Settings["signer"] = map[string]string{"subject": "sam"} }, true},
+		"maps of another type": {
+			func(e *registry.Entry) { e.Settings["signer"] = map[string]string{"subject": "sam"} },
+			true,
+		},
 		"options": {func(e *registry.Entry) {
 			e.Options.Lazy, e.Options.Origins = true,
 				[]string{"https://a.example"}
@@ -147,7 +153,10 @@ func TestStoreKey(t *testing.T) {
 			object(e,
 				"sites")["eu"].(map[string]any)["tenant"] = "u"
 		}, false},
-		"of another key": {func(e *registry.Entry) { e.Settings["sites"] = map[string]any{"us": object(e, "sites")["eu"]} }, false},
+		"of another key": {
+			func(e *registry.Entry) { e.Settings["sites"] = map[string]any{"us": object(e, "sites")["eu"]} },
+			false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := base()
@@ -215,7 +224,10 @@ func TestStoreKeyOfAKindThatNamesNone(t *testing.T) {
 			true},
 		"another variable": {func(e *registry.Entry) { e.Settings["user"] = core.NewSecret("v") },
 			false},
-		"nested variable": {func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = core.NewSecret("x") }, false},
+		"nested variable": {
+			func(e *registry.Entry) { e.Settings["tls"].(map[string]any)["roots"] = core.NewSecret("x") },
+			false,
+		},
 		"number from a variable": {func(e *registry.Entry) { e.Settings["count"] = core.NewSecret("5") },
 			true},
 		"unknown secret": {func(e *registry.Entry) { e.Settings["other"] = core.NewSecret("x") },

@@ -39,7 +39,13 @@ type fileSettings struct {
 func (s *fileSettings) Validate() error {
 	faults := checkPaths(s.Path, s.KeyFile)
 	if s.Service != "" && s.KeyFile != "" {
-		faults = append(faults, core.Fault{Path: []string{"service"}, Problem: "the key is in key_file, so that no keyring is used"})
+		faults = append(
+			faults,
+			core.Fault{
+				Path:    []string{"service"},
+				Problem: "the key is in key_file, so that no keyring is used",
+			},
+		)
 	}
 	if len(faults) == 0 {
 		return nil

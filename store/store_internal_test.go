@@ -198,12 +198,32 @@ func TestKeyringFaults(t *testing.T) {
 		code   core.Code
 		want   string
 	}{
-		"no service":  {errors.New("The name org.freedesktop.secrets was not provided by any .service files"), false, core.CodeBadConfig, "use a store of files with a key file instead"},
-		"no bus":      {&net.OpError{Op: "dial", Err: os.ErrNotExist}, false, core.CodeBadConfig, "there is no keyring here"},
+		"no service": {
+			errors.New("The name org.freedesktop.secrets was not provided by any .service files"),
+			false,
+			core.CodeBadConfig,
+			"use a store of files with a key file instead",
+		},
+		"no bus": {
+			&net.OpError{Op: "dial", Err: os.ErrNotExist},
+			false,
+			core.CodeBadConfig,
+			"there is no keyring here",
+		},
 		"unsupported": {keyring.ErrUnsupportedPlatform, false, core.CodeBadConfig, "use a store of files"},
-		"too big":     {keyring.ErrSetDataTooBig, false, core.CodeBadConfig, "too large for this system's keyring: use a store of files, whose key the keyring keeps"},
-		"dismissed":   {errors.New("failed to unlock correct collection '/org/x'"), false, core.CodeUnavailable, "the system's keyring is locked, or has no default collection: unlock it"},
-		"panic":       {nil, true, core.CodeUnavailable, "locked or does not answer"},
+		"too big": {
+			keyring.ErrSetDataTooBig,
+			false,
+			core.CodeBadConfig,
+			"too large for this system's keyring: use a store of files, whose key the keyring keeps",
+		},
+		"dismissed": {
+			errors.New("failed to unlock correct collection '/org/x'"),
+			false,
+			core.CodeUnavailable,
+			"the system's keyring is locked, or has no default collection: unlock it",
+		},
+		"panic": {nil, true, core.CodeUnavailable, "locked or does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -282,10 +302,13 @@ func TestFileKeyInKeyring(t *testing.T) {
 		text string
 		want string
 	}{
-		"gone":    {"", "holds no key for stored files any more"},
-		"another": {"bGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGw=", "another key than that of the keyring's service \"acme\""},
-		"no key":  {"%", "something else than a key"},
-		"short":   {"bGxs", "want a key of 32 bytes, found 3"},
+		"gone": {"", "holds no key for stored files any more"},
+		"another": {
+			"bGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGw=",
+			"another key than that of the keyring's service \"acme\"",
+		},
+		"no key": {"%", "something else than a key"},
+		"short":  {"bGxs", "want a key of 32 bytes, found 3"},
 	} {
 		f.values["acme/"+keyName] = c.text
 		if c.text == "" {

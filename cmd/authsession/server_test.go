@@ -165,14 +165,22 @@ func sts(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "<html>")
 	case strings.HasSuffix(role, "/no"):
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
-			`<Code>AccessDenied</Code><Message>not yours</Message></Error></ErrorResponse>`)
+		fmt.Fprint(
+			w,
+			`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
+				`<Code>AccessDenied</Code><Message>not yours</Message></Error></ErrorResponse>`,
+		)
 	default:
-		fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
-			`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA-%s</AccessKeyId>`+
-			`<SecretAccessKey>%s</SecretAccessKey><SessionToken>session&amp;1</SessionToken>`+
-			`<Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
-			r.FormValue("WebIdentityToken"), role, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+		fmt.Fprintf(
+			w,
+			`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
+				`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA-%s</AccessKeyId>`+
+				`<SecretAccessKey>%s</SecretAccessKey><SessionToken>session&amp;1</SessionToken>`+
+				`<Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+			r.FormValue("WebIdentityToken"),
+			role,
+			time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		)
 	}
 }
 

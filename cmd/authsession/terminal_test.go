@@ -19,7 +19,14 @@ import (
 
 // screen runs the command in a terminal and answers what it asks. It returns what
 // the terminal shows, and the exit status.
-func screen(t *testing.T, width uint16, dir string, environ []string, answers []string, args ...string) (string, int) {
+func screen(
+	t *testing.T,
+	width uint16,
+	dir string,
+	environ []string,
+	answers []string,
+	args ...string,
+) (string, int) {
 	t.Helper()
 	cmd := exec.Command("authsession", args...)
 	cmd.Dir = dir
@@ -81,7 +88,11 @@ func TestStatusOnTerminals(t *testing.T) {
 	}
 
 	narrow, _ = screen(t, 40, dir, nil, nil, "config", "explain", "prices", "settings.token")
-	require.Equal(t, "settings.token\n  value  REDACTED\n  from   authsession.yaml:3:82\n  what   The token.\n", narrow)
+	require.Equal(
+		t,
+		"settings.token\n  value  REDACTED\n  from   authsession.yaml:3:82\n  what   The token.\n",
+		narrow,
+	)
 	narrow, _ = screen(t, 40, dir, nil, nil, "kinds")
 	require.Contains(t, narrow, "\nbasic\n  what  A user name")
 	wide, _ = screen(t, 200, dir, nil, nil, "kinds")

@@ -26,16 +26,35 @@ func TestAnswerText(t *testing.T) {
 		"form":     {400, `error=authorization_pending&error_description=a+b`, core.CodeUnavailable, "pending (a b)"},
 		"list for a text": {400, `{"error":"invalid_scope","error_description":["a"]}`, core.CodeBadConfig,
 			": invalid_scope"},
-		"Twitch":      {400, `{"status":400,"message":"Invalid refresh token"}`, core.CodeDenied, ": Invalid refresh token"},
-		"Google APIs": {403, `{"error":{"code":403,"message":"why","status":"PERMISSION_DENIED"}}`, core.CodeDenied, ": PERMISSION_DENIED (why)"},
-		"Okta APIs":   {401, `{"errorCode":"E0000011","errorSummary":"Invalid token"}`, core.CodeDenied, ": E0000011 (Invalid token)"},
-		"problem":     {403, `{"title":"Forbidden","detail":"no"}`, core.CodeDenied, "answers 403: no"},
-		"a page":      {400, `<p>error=x</p>`, core.CodeDenied, "answers 400"},
+		"Twitch": {
+			400,
+			`{"status":400,"message":"Invalid refresh token"}`,
+			core.CodeDenied,
+			": Invalid refresh token",
+		},
+		"Google APIs": {
+			403,
+			`{"error":{"code":403,"message":"why","status":"PERMISSION_DENIED"}}`,
+			core.CodeDenied,
+			": PERMISSION_DENIED (why)",
+		},
+		"Okta APIs": {
+			401,
+			`{"errorCode":"E0000011","errorSummary":"Invalid token"}`,
+			core.CodeDenied,
+			": E0000011 (Invalid token)",
+		},
+		"problem": {403, `{"title":"Forbidden","detail":"no"}`, core.CodeDenied, "answers 403: no"},
+		"a page":  {400, `<p>error=x</p>`, core.CodeDenied, "answers 400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u, err := url.Parse("https://login.example.com/token?key=1")
 			require.NoError(t, err)
-			resp := &http.Response{StatusCode: tt.status, Header: http.Header{}, Request: &http.Request{URL: u}}
+			resp := &http.Response{
+				StatusCode: tt.status,
+				Header:     http.Header{},
+				Request:    &http.Request{URL: u},
+			}
 			err = providerhttp.AnswerError(resp, []byte(tt.body), core.NewSecret("canary-value"))
 			require.ErrorIs(t, err, tt.code)
 			require.ErrorContains(t, err, "https://login.example.com answers")

@@ -25,7 +25,12 @@ func newService(cfg *config.Config) (*httptest.Server, error) {
 				http.Error(w, err.Error(), http.StatusBadGateway)
 				return
 			}
-			req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, session.Status().Attributes["base_url"]+"/v1/whoami", nil)
+			req, err := http.NewRequestWithContext(
+				r.Context(),
+				http.MethodGet,
+				session.Status().Attributes["base_url"]+"/v1/whoami",
+				nil,
+			)
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return

@@ -28,7 +28,11 @@ func TestClientAssertion(t *testing.T) {
 	factory := fromPlugin(t)
 	for name, public := range makeKeys(t) {
 		t.Run(name, func(t *testing.T) {
-			held, err := factory.Open(t.Context(), "", settings(map[string]any{"key": name, "cert": ca.issue(t, "client", public, 0)}))
+			held, err := factory.Open(
+				t.Context(),
+				"",
+				settings(map[string]any{"key": name, "cert": ca.issue(t, "client", public, 0)}),
+			)
 			require.NoError(t, err)
 			token := core.New("token", held, nil)
 			require.NoError(t, token.Init(t.Context()))

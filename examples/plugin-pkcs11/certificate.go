@@ -96,9 +96,19 @@ func (p *provider) chainIn(s *session) ([]*x509.Certificate, error) {
 	}
 	switch {
 	case len(chain) == 0:
-		return nil, core.Errorf(core.CodeBadConfig, "the token %q has no certificate for the key %q: put it there, or give cert or cert_file", p.Token, p.name())
+		return nil, core.Errorf(
+			core.CodeBadConfig,
+			"the token %q has no certificate for the key %q: put it there, or give cert or cert_file",
+			p.Token,
+			p.name(),
+		)
 	case len(chain) > 1:
-		return nil, core.Errorf(core.CodeBadConfig, "the token %q has several certificates for the key %q: give cert or cert_file", p.Token, p.name())
+		return nil, core.Errorf(
+			core.CodeBadConfig,
+			"the token %q has several certificates for the key %q: give cert or cert_file",
+			p.Token,
+			p.name(),
+		)
 	}
 	for len(chain) <= maxChain {
 		issuer := issuerOf(chain[len(chain)-1], all)

@@ -21,14 +21,24 @@ var hashes = map[crypto.Hash]struct {
 	mechanism, mask uint
 	prefix          []byte
 }{
-	crypto.SHA1:   {pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, prefix(0x21, 0x09, 0x05, []byte{0x2b, 0x0e, 0x03, 0x02, 0x1a}, 20)},
+	crypto.SHA1: {
+		pkcs11.CKM_SHA_1,
+		pkcs11.CKG_MGF1_SHA1,
+		prefix(0x21, 0x09, 0x05, []byte{0x2b, 0x0e, 0x03, 0x02, 0x1a}, 20),
+	},
 	crypto.SHA256: {pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha2(1, 32)},
 	crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384, sha2(2, 48)},
 	crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512, sha2(3, 64)},
 }
 
 func sha2(which byte, size int) []byte {
-	return prefix(byte(0x11+size), 0x0d, 0x09, []byte{0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, which}, size)
+	return prefix(
+		byte(0x11+size),
+		0x0d,
+		0x09,
+		[]byte{0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, which},
+		size,
+	)
 }
 
 func prefix(total, algorithm, oidLength byte, oid []byte, size int) []byte {
@@ -41,7 +51,12 @@ func prefix(total, algorithm, oidLength byte, oid []byte, size int) []byte {
 func mechanism(kind uint, req core.SignatureRequest) (*pkcs11.Mechanism, []byte, error) {
 	h, known := hashes[req.Hash]
 	if !known || len(req.Digest) != req.Hash.Size() {
-		return nil, nil, core.Errorf(core.CodeBadConfig, "the token signs no digest of %d bytes made with %v", len(req.Digest), req.Hash)
+		return nil, nil, core.Errorf(
+			core.CodeBadConfig,
+			"the token signs no digest of %d bytes made with %v",
+			len(req.Digest),
+			req.Hash,
+		)
 	}
 	switch kind {
 	case pkcs11.CKK_EC:
@@ -51,7 +66,12 @@ func mechanism(kind uint, req core.SignatureRequest) (*pkcs11.Mechanism, []byte,
 			params := pkcs11.NewPSSParams(h.mechanism, h.mask, uint(req.PSSSalt))
 			return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, params), req.Digest, nil
 		}
-		return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), append(bytes.Clone(h.prefix), req.Digest...), nil
+		return pkcs11.NewMechanism(
+				pkcs11.CKM_RSA_PKCS,
+				nil,
+			), append(
+				bytes.Clone(h.prefix),
+				req.Digest...), nil
 	}
 	return nil, nil, core.Errorf(core.CodeBadConfig, "the private key is neither RSA nor ECDSA")
 }
@@ -63,10 +83,19 @@ func encode(kind uint, signature []byte) ([]byte, error) {
 		return signature, nil
 	}
 	if len(signature) == 0 || len(signature)%2 != 0 {
-		return nil, core.Errorf(core.CodeUnavailable, "the token made a signature of %d bytes", len(signature))
+		return nil, core.Errorf(
+			core.CodeUnavailable,
+			"the token made a signature of %d bytes",
+			len(signature),
+		)
 	}
 	half := len(signature) / 2
-	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])})
+	return asn1.Marshal(
+		struct{ R, S *big.Int }{
+			new(big.Int).SetBytes(signature[:half]),
+			new(big.Int).SetBytes(signature[half:]),
+		},
+	)
 }
 
 // verifies judges a signature over a digest made with SHA-256.

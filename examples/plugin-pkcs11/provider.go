@@ -34,11 +34,13 @@ type Config struct {
 }
 
 // Factory makes providers of the kind pkcs11.
-var Factory = core.NewFactory(core.Info{Kind: "pkcs11", Summary: "A client certificate whose key lives in a PKCS #11 token."},
+var Factory = core.NewFactory(
+	core.Info{Kind: "pkcs11", Summary: "A client certificate whose key lives in a PKCS #11 token."},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) {
 		id, err := hex.DecodeString(cfg.KeyID)
 		return &provider{cfg, id}, err
-	})
+	},
+)
 
 // Validate reports what the types of the settings do not say.
 func (c *Config) Validate(core.Environment) error {
@@ -61,8 +63,12 @@ func (c *Config) Validate(core.Environment) error {
 	}
 	add(c.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(c.CA)), "ca", "want PEM certificates")
 	u, err := url.Parse(c.BaseURL)
-	add(c.BaseURL != "" && (err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != ""),
-		"base_url", "want the address of the API, such as https://api.example.com/v1")
+	add(
+		c.BaseURL != "" &&
+			(err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != ""),
+		"base_url",
+		"want the address of the API, such as https://api.example.com/v1",
+	)
 	return errors.Join(faults...)
 }
 
@@ -113,7 +119,12 @@ func (p *provider) authenticate() (core.Credential, error) {
 	}
 	leaf := chain[0]
 	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the certificate is valid from %s to %s only", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+		return core.Credential{}, core.Errorf(
+			core.CodeBadConfig,
+			"the certificate is valid from %s to %s only",
+			leaf.NotBefore.Format(time.RFC3339),
+			leaf.NotAfter.Format(time.RFC3339),
+		)
 	}
 	var nonce [32]byte
 	_, _ = rand.Read(nonce[:])
@@ -123,7 +134,12 @@ func (p *provider) authenticate() (core.Credential, error) {
 		return core.Credential{}, err
 	}
 	if !verifies(leaf.PublicKey, sum[:], signature) {
-		return core.Credential{}, core.Errorf(core.CodeBadConfig, "the key %q of the token %q is not that of the certificate", p.name(), p.Token)
+		return core.Credential{}, core.Errorf(
+			core.CodeBadConfig,
+			"the key %q of the token %q is not that of the certificate",
+			p.name(),
+			p.Token,
+		)
 	}
 	cred := core.Credential{
 		Attach:  core.Attachment{Cert: core.NewSecret(text(chain)), Roots: p.CA},
@@ -158,6 +174,10 @@ func beside[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.result, o.err
 	case <-ctx.Done():
-		return none, core.Errorf(core.CodeUnavailable, "the token did not answer in time: %w", context.Cause(ctx))
+		return none, core.Errorf(
+			core.CodeUnavailable,
+			"the token did not answer in time: %w",
+			context.Cause(ctx),
+		)
 	}
 }

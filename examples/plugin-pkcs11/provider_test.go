@@ -13,16 +13,29 @@ import (
 
 func TestFaultySettings(t *testing.T) {
 	for setting, cases := range map[string][]struct{ value, want string }{
-		"module":    {{"lib.so", "want an absolute path"}},
-		"key":       {{"", "give key or key_id"}},
-		"key_id":    {{"0", "want hexadecimal digits"}, {"id", "want hexadecimal digits"}},
-		"cert":      {{"-----BEGIN", "want a certificate in PEM"}, {"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", "want certificates only"}, {"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "certificate 1 cannot be read"}},
+		"module": {{"lib.so", "want an absolute path"}},
+		"key":    {{"", "give key or key_id"}},
+		"key_id": {{"0", "want hexadecimal digits"}, {"id", "want hexadecimal digits"}},
+		"cert": {
+			{"-----BEGIN", "want a certificate in PEM"},
+			{"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", "want certificates only"},
+			{"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "certificate 1 cannot be read"},
+		},
 		"cert_file": {{"client.pem", "want an absolute path"}},
 		"ca":        {{"x", "want PEM certificates"}},
-		"base_url":  {{"http://api.example.com", "want the address"}, {"https://user@api.example.com", "want the address"}, {"://", "want the address"}},
+		"base_url": {
+			{"http://api.example.com", "want the address"},
+			{"https://user@api.example.com", "want the address"},
+			{"://", "want the address"},
+		},
 	} {
 		for _, c := range cases {
-			settings := map[string]any{"module": "/lib.so", "token": "acme", "pin": core.NewSecret("0000"), "key": "api"}
+			settings := map[string]any{
+				"module": "/lib.so",
+				"token":  "acme",
+				"pin":    core.NewSecret("0000"),
+				"key":    "api",
+			}
 			_, err := Factory.Open(t.Context(), "", maps.Clone(settings))
 			require.NoError(t, err)
 			settings[setting] = c.value

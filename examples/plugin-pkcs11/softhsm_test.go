@@ -39,9 +39,13 @@ func newToken(t *testing.T) {
 	require.NoError(t, err, missing)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "softhsm2.conf")
-	require.NoError(t, os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nlog.level = ERROR\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nlog.level = ERROR\n"), 0o600),
+	)
 	t.Setenv("SOFTHSM2_CONF", conf)
-	out, err := exec.Command(util, "--init-token", "--free", "--label", "acme", "--so-pin", "officer-"+pin, "--pin", pin).CombinedOutput()
+	out, err := exec.Command(util, "--init-token", "--free", "--label", "acme", "--so-pin", "officer-"+pin, "--pin", pin).
+		CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
@@ -93,7 +97,10 @@ func help(what string) {
 	check(err)
 	check(ctx.Login(s, pkcs11.CKU_USER, pin))
 	if what == "keys" {
-		check(json.NewEncoder(os.Stdout).Encode(map[string][]byte{"ecdsa": makeECDSA(ctx, s), "rsa": makeRSA(ctx, s)}))
+		check(
+			json.NewEncoder(os.Stdout).
+				Encode(map[string][]byte{"ecdsa": makeECDSA(ctx, s), "rsa": makeRSA(ctx, s)}),
+		)
 	} else {
 		var entries []entry
 		check(json.NewDecoder(os.Stdin).Decode(&entries))
@@ -114,7 +121,10 @@ func attr(what uint, value any) *pkcs11.Attribute { return pkcs11.NewAttribute(w
 
 func private(label string, id byte) []*pkcs11.Attribute {
 	return []*pkcs11.Attribute{
-		attr(pkcs11.CKA_TOKEN, true), attr(pkcs11.CKA_SIGN, true), attr(pkcs11.CKA_LABEL, label), attr(pkcs11.CKA_ID, []byte{id}),
+		attr(
+			pkcs11.CKA_TOKEN,
+			true,
+		), attr(pkcs11.CKA_SIGN, true), attr(pkcs11.CKA_LABEL, label), attr(pkcs11.CKA_ID, []byte{id}),
 		attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, false),
 	}
 }
@@ -122,8 +132,15 @@ func private(label string, id byte) []*pkcs11.Attribute {
 func makeECDSA(ctx *pkcs11.Ctx, s pkcs11.SessionHandle) []byte {
 	curve, err := asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7})
 	check(err)
-	public, _, err := ctx.GenerateKeyPair(s, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
-		[]*pkcs11.Attribute{attr(pkcs11.CKA_EC_PARAMS, curve), attr(pkcs11.CKA_TOKEN, true)}, private("ecdsa", 1))
+	public, _, err := ctx.GenerateKeyPair(
+		s,
+		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
+		[]*pkcs11.Attribute{
+			attr(pkcs11.CKA_EC_PARAMS, curve),
+			attr(pkcs11.CKA_TOKEN, true),
+		},
+		private("ecdsa", 1),
+	)
 	check(err)
 	point, err := ctx.GetAttributeValue(s, public, []*pkcs11.Attribute{attr(pkcs11.CKA_EC_POINT, nil)})
 	check(err)
@@ -138,12 +155,22 @@ func makeECDSA(ctx *pkcs11.Ctx, s pkcs11.SessionHandle) []byte {
 }
 
 func makeRSA(ctx *pkcs11.Ctx, s pkcs11.SessionHandle) []byte {
-	public, _, err := ctx.GenerateKeyPair(s, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)},
-		[]*pkcs11.Attribute{attr(pkcs11.CKA_MODULUS_BITS, 2048), attr(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}), attr(pkcs11.CKA_TOKEN, true)}, private("rsa", 2))
+	public, _, err := ctx.GenerateKeyPair(
+		s,
+		[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)},
+		[]*pkcs11.Attribute{
+			attr(pkcs11.CKA_MODULUS_BITS, 2048),
+			attr(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
+			attr(pkcs11.CKA_TOKEN, true),
+		},
+		private("rsa", 2),
+	)
 	check(err)
 	modulus, err := ctx.GetAttributeValue(s, public, []*pkcs11.Attribute{attr(pkcs11.CKA_MODULUS, nil)})
 	check(err)
-	der, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus[0].Value), E: 65537})
+	der, err := x509.MarshalPKIXPublicKey(
+		&rsa.PublicKey{N: new(big.Int).SetBytes(modulus[0].Value), E: 65537},
+	)
 	check(err)
 	return der
 }
@@ -152,8 +179,14 @@ func put(ctx *pkcs11.Ctx, s pkcs11.SessionHandle, e entry) {
 	cert, err := x509.ParseCertificate(e.DER)
 	check(err)
 	_, err = ctx.CreateObject(s, []*pkcs11.Attribute{
-		attr(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE), attr(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509), attr(pkcs11.CKA_TOKEN, true),
-		attr(pkcs11.CKA_PRIVATE, false), attr(pkcs11.CKA_SUBJECT, cert.RawSubject), attr(pkcs11.CKA_VALUE, e.DER),
+		attr(
+			pkcs11.CKA_CLASS,
+			pkcs11.CKO_CERTIFICATE,
+		), attr(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509), attr(pkcs11.CKA_TOKEN, true),
+		attr(
+			pkcs11.CKA_PRIVATE,
+			false,
+		), attr(pkcs11.CKA_SUBJECT, cert.RawSubject), attr(pkcs11.CKA_VALUE, e.DER),
 		attr(pkcs11.CKA_ID, e.ID), attr(pkcs11.CKA_LABEL, e.Label),
 	})
 	check(err)

@@ -69,7 +69,8 @@ func (p *provider) open() (*session, error) {
 	}
 	s := &session{ctx: ctx, handle: handle}
 	// The token counts a login for all sessions of this process.
-	if err := ctx.Login(handle, pkcs11.CKU_USER, p.PIN.Reveal()); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
+	if err := ctx.Login(handle, pkcs11.CKU_USER, p.PIN.Reveal()); err != nil &&
+		!errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
 		s.close()
 		return nil, explain("logging in", err)
 	}
@@ -112,7 +113,12 @@ func (p *provider) find(s *session) error {
 	case len(found) == 0:
 		return core.Errorf(core.CodeBadConfig, "the token %q has no private key %q", p.Token, p.name())
 	case len(found) > 1:
-		return core.Errorf(core.CodeBadConfig, "the token %q has several private keys %q: give key and key_id", p.Token, p.name())
+		return core.Errorf(
+			core.CodeBadConfig,
+			"the token %q has several private keys %q: give key and key_id",
+			p.Token,
+			p.name(),
+		)
 	}
 	s.key = found[0]
 	for _, kind := range []uint{pkcs11.CKK_EC, pkcs11.CKK_RSA} {
@@ -140,7 +146,14 @@ func (s *session) search(query []*pkcs11.Attribute, limit int) ([]pkcs11.ObjectH
 
 // names returns an object's id and label.
 func (s *session) names(object pkcs11.ObjectHandle) (id []byte, label string, err error) {
-	values, err := s.ctx.GetAttributeValue(s.handle, object, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
+	values, err := s.ctx.GetAttributeValue(
+		s.handle,
+		object,
+		[]*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_ID, nil),
+			pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
+		},
+	)
 	if err != nil {
 		return nil, "", explain("reading an id", err)
 	}
@@ -157,7 +170,10 @@ type stored struct {
 // certificates returns those of the token that can be read, at most 100.
 func (s *session) certificates() ([]stored, error) {
 	objects, err := s.search([]*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE), pkcs11.NewAttribute(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509),
+		pkcs11.NewAttribute(
+			pkcs11.CKA_CLASS,
+			pkcs11.CKO_CERTIFICATE,
+		), pkcs11.NewAttribute(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509),
 	}, 100)
 	if err != nil {
 		return nil, explain("looking for certificates", err)
@@ -168,7 +184,11 @@ func (s *session) certificates() ([]stored, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := s.ctx.GetAttributeValue(s.handle, object, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil)})
+		value, err := s.ctx.GetAttributeValue(
+			s.handle,
+			object,
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil)},
+		)
 		if err != nil {
 			return nil, explain("reading a certificate", err)
 		}
@@ -201,9 +221,17 @@ func explain(doing string, err error) error {
 	var e pkcs11.Error
 	if errors.As(err, &e) {
 		switch e {
-		case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_PIN_LOCKED:
+		case pkcs11.CKR_PIN_INCORRECT,
+			pkcs11.CKR_PIN_INVALID,
+			pkcs11.CKR_PIN_LEN_RANGE,
+			pkcs11.CKR_PIN_EXPIRED,
+			pkcs11.CKR_PIN_LOCKED:
 			code = core.CodeDenied
-		case pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_USER_PIN_NOT_INITIALIZED:
+		case pkcs11.CKR_MECHANISM_INVALID,
+			pkcs11.CKR_MECHANISM_PARAM_INVALID,
+			pkcs11.CKR_KEY_TYPE_INCONSISTENT,
+			pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED,
+			pkcs11.CKR_USER_PIN_NOT_INITIALIZED:
 			code = core.CodeBadConfig
 		}
 	}

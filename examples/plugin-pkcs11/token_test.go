@@ -54,7 +54,12 @@ func fromPlugin(t *testing.T) core.Factory {
 	t.Helper()
 	file, err := os.ReadFile(self(t))
 	require.NoError(t, err)
-	b := plugins.Binary{Name: "pkcs11", Path: self(t), SHA256: fmt.Sprintf("%x", sha256.Sum256(file)), Env: []string{"SOFTHSM2_CONF"}}
+	b := plugins.Binary{
+		Name:   "pkcs11",
+		Path:   self(t),
+		SHA256: fmt.Sprintf("%x", sha256.Sum256(file)),
+		Env:    []string{"SOFTHSM2_CONF"},
+	}
 	host := &plugins.Host{StartTimeout: time.Minute}
 	t.Cleanup(func() { require.NoError(t, host.Close(context.Background())) })
 	_, err = host.Describe(t.Context(), b)
@@ -101,8 +106,13 @@ func TestNginx(t *testing.T) {
 	rsaChain := between.issue(t, "client rsa", keys["rsa"], 0) + between.pem()
 	file := filepath.Join(t.TempDir(), "client.pem")
 	require.NoError(t, os.WriteFile(file, []byte(rsaChain), 0o600))
-	putCertificates(t, entry{[]byte{1}, der(t, ecdsaChain), "ecdsa"}, entry{[]byte{2}, der(t, rsaChain), "rsa"},
-		entry{nil, between.cert.Raw, "between"}, entry{nil, root.cert.Raw, "root"})
+	putCertificates(
+		t,
+		entry{[]byte{1}, der(t, ecdsaChain), "ecdsa"},
+		entry{[]byte{2}, der(t, rsaChain), "rsa"},
+		entry{nil, between.cert.Raw, "between"},
+		entry{nil, root.cert.Raw, "root"},
+	)
 	factory := fromPlugin(t)
 	for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
 		address := startNginx(t, root, version)
@@ -110,8 +120,11 @@ func TestNginx(t *testing.T) {
 			key  string
 			from map[string]any
 		}{
-			"ECDSA, text":                           {"ecdsa", map[string]any{"key": "ecdsa", "cert": ecdsaChain}},
-			"RSA, file":                             {"rsa", map[string]any{"key": "rsa", "key_id": "02", "cert_file": file}},
+			"ECDSA, text": {"ecdsa", map[string]any{"key": "ecdsa", "cert": ecdsaChain}},
+			"RSA, file": {
+				"rsa",
+				map[string]any{"key": "rsa", "key_id": "02", "cert_file": file},
+			},
 			"ECDSA, id, certificates of the token":  {"ecdsa", map[string]any{"key_id": "01"}},
 			"RSA, label, certificates of the token": {"rsa", map[string]any{"key": "rsa"}},
 		} {
@@ -150,7 +163,12 @@ func reach(t *testing.T, p core.Provider, address string, root *authority, want 
 	cert, err := config.GetClientCertificate(&tls.CertificateRequestInfo{})
 	require.NoError(t, err)
 	require.Implements(t, (*crypto.Signer)(nil), cert.PrivateKey)
-	require.NotImplements(t, (*interface{ Equal(crypto.PrivateKey) bool })(nil), cert.PrivateKey, "a key and not a way to one")
+	require.NotImplements(
+		t,
+		(*interface{ Equal(crypto.PrivateKey) bool })(nil),
+		cert.PrivateKey,
+		"a key and not a way to one",
+	)
 
 	plain := &http.Transport{TLSClientConfig: config}
 	defer plain.CloseIdleConnections()
@@ -200,7 +218,10 @@ func TestSign(t *testing.T) {
 		for h := range hashes {
 			digest := make([]byte, h.Size())
 			sign := func(salt int) []byte {
-				signature, err := p.(core.TLSSigner).SignDigest(t.Context(), core.SignatureRequest{Digest: digest, Hash: h, PSSSalt: salt})
+				signature, err := p.(core.TLSSigner).SignDigest(
+					t.Context(),
+					core.SignatureRequest{Digest: digest, Hash: h, PSSSalt: salt},
+				)
 				require.NoError(t, err, "%s %v %d", name, h, salt)
 				return signature
 			}
@@ -218,7 +239,9 @@ func TestSign(t *testing.T) {
 func TestBaseURL(t *testing.T) {
 	newToken(t)
 	cert := newAuthority(t, "authority", nil).issue(t, "client", makeKeys(t)["ecdsa"], 0)
-	p, err := fromPlugin(t).Open(t.Context(), "", settings(map[string]any{"key": "ecdsa", "cert": cert, "base_url": "https://api.example.com/v1"}))
+	p, err := fromPlugin(
+		t,
+	).Open(t.Context(), "", settings(map[string]any{"key": "ecdsa", "cert": cert, "base_url": "https://api.example.com/v1"}))
 	require.NoError(t, err)
 	cred, err := p.Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
@@ -238,7 +261,14 @@ func TestWhatGoesWrong(t *testing.T) {
 	keyed := filepath.Join(t.TempDir(), "keyed.pem")
 	secret, err := x509.MarshalPKCS8PrivateKey(ca.key)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(keyed, append([]byte(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(
+			keyed,
+			append([]byte(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...),
+			0o600,
+		),
+	)
 	factory := fromPlugin(t)
 	for name, c := range map[string]struct {
 		settings map[string]any
@@ -252,12 +282,32 @@ func TestWhatGoesWrong(t *testing.T) {
 		"another id":        {map[string]any{"key_id": "02"}, core.CodeBadConfig, `has no private key "ecdsa"`},
 		"another type":      {map[string]any{"key": "rsa"}, core.CodeBadConfig, "is not that of the certificate"},
 		"a key not its own": {map[string]any{"cert": another}, core.CodeBadConfig, "is not that of the certificate"},
-		"expired":           {map[string]any{"cert": ca.issue(t, "old", keys["ecdsa"], 2*time.Hour)}, core.CodeBadConfig, "the certificate is valid from"},
-		"no file":           {map[string]any{"cert": "", "cert_file": "/nowhere/client.pem"}, core.CodeBadConfig, "cert_file: open /nowhere/client.pem"},
-		"a key in the file": {map[string]any{"cert": "", "cert_file": keyed}, core.CodeBadConfig, "cert_file: want certificates only"},
+		"expired": {
+			map[string]any{"cert": ca.issue(t, "old", keys["ecdsa"], 2*time.Hour)},
+			core.CodeBadConfig,
+			"the certificate is valid from",
+		},
+		"no file": {
+			map[string]any{"cert": "", "cert_file": "/nowhere/client.pem"},
+			core.CodeBadConfig,
+			"cert_file: open /nowhere/client.pem",
+		},
+		"a key in the file": {
+			map[string]any{"cert": "", "cert_file": keyed},
+			core.CodeBadConfig,
+			"cert_file: want certificates only",
+		},
 		"none in the token": {map[string]any{"cert": ""}, core.CodeBadConfig, `has no certificate for the key "ecdsa"`},
-		"two in the token":  {map[string]any{"cert": "", "key": "rsa"}, core.CodeBadConfig, `has several certificates for the key "rsa"`},
-		"a wrong PIN":       {map[string]any{"pin": core.NewSecret("Pin1111ForTheTest")}, core.CodeDenied, "CKR_PIN_INCORRECT"},
+		"two in the token": {
+			map[string]any{"cert": "", "key": "rsa"},
+			core.CodeBadConfig,
+			`has several certificates for the key "rsa"`,
+		},
+		"a wrong PIN": {
+			map[string]any{"pin": core.NewSecret("Pin1111ForTheTest")},
+			core.CodeDenied,
+			"CKR_PIN_INCORRECT",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := settings(map[string]any{"key": "ecdsa", "cert": cert})

@@ -46,8 +46,16 @@ func servePlugin() { self.Serve(self.Renamed("apikey-plugin", apikey.Factory)) }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	environment := flags.String("environment", "", "the `environment` to use, instead of the one that the file names")
-	file := flags.String("config", "", "a configuration `file` of your own; its sessions are initialised with your servers")
+	environment := flags.String(
+		"environment",
+		"",
+		"the `environment` to use, instead of the one that the file names",
+	)
+	file := flags.String(
+		"config",
+		"",
+		"a configuration `file` of your own; its sessions are initialised with your servers",
+	)
 	get := flags.String("get", "", "with -config: a `path` to GET from each session's API")
 	verbose := flags.Bool("v", false, "print a line for each event of a session")
 	if err := parse(flags, args, out); err != nil {

@@ -121,7 +121,12 @@ func TestErrors(t *testing.T) {
 			"sessions: {a: {provider: basic, settings: {username: a, password: b}, setings: {}}}",
 			`authsession\.yaml:1:\d+: sessions\.a\.setings: unknown key, did you mean "settings"\?`,
 		},
-		{"unknown provider", []string{"-config", "FILE"}, "sessions: {a: {provider: oauth}}", `"oauth".*oauth2`},
+		{
+			"unknown provider",
+			[]string{"-config", "FILE"},
+			"sessions: {a: {provider: oauth}}",
+			`"oauth".*oauth2`,
+		},
 		{
 			"no such variable",
 			[]string{"-config", "FILE"},

@@ -211,7 +211,10 @@ func TestMutations(t *testing.T) {
 				secrets: cfg.secrets()})
 			return err
 		})
-		body = mutate(r, `{"device_code":"`+canary+`","user_code":"WDJB","verification_uri":"https://e.example","expires_in":60}`)
+		body = mutate(
+			r,
+			`{"device_code":"`+canary+`","user_code":"WDJB","verification_uri":"https://e.example","expires_in":60}`,
+		)
 		check("device", body, func() error {
 			client := &grant.Client{ID: "app", HTTP: &http.Client{Transport: answers{200, "", body}}}
 			fields, err := client.Post(t.Context(), "https://login.example.com/d", url.Values{})

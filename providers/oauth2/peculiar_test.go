@@ -155,7 +155,9 @@ func TestTokenPathAndAttributes(t *testing.T) {
 func TestIDTokenAsBearer(t *testing.T) {
 	s := newServer(t)
 	end := time.Now().Add(10 * time.Minute).Truncate(time.Second)
-	jwt := "e30." + base64.RawURLEncoding.EncodeToString([]byte(fmt.Sprintf(`{"exp":%d}`, end.Unix()))) + ".c2ln"
+	jwt := "e30." + base64.RawURLEncoding.EncodeToString(
+		[]byte(fmt.Sprintf(`{"exp":%d}`, end.Unix())),
+	) + ".c2ln"
 	s.respond(200, "application/json", `{"access_token":"other","expires_in":86400,"id_token":"`+jwt+`"}`)
 	c, err := s.open(t, map[string]any{"token_path": "id_token"}).Authenticate(t.Context(), core.Request{})
 	require.NoError(t, err)
@@ -223,7 +225,9 @@ func TestGivenClientAssertion(t *testing.T) {
 	want := "e30.first.sig"
 	s.proof = func(r *http.Request) bool {
 		return r.PostForm.Get("client_assertion") == want && r.PostForm.Get("client_id") == clientID &&
-			r.PostForm.Get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+			r.PostForm.Get(
+				"client_assertion_type",
+			) == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	}
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte(want+"\n"), 0o600))
@@ -234,7 +238,11 @@ func TestGivenClientAssertion(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("e30.second.sig"), 0o600))
 	_, err = p.Authenticate(t.Context(), core.Request{})
 	require.ErrorIs(t, err, core.CodeDenied)
-	require.ErrorContains(t, err, "client_auth private_key_jwt); check client_id and the JWT of client_assertion")
+	require.ErrorContains(
+		t,
+		err,
+		"client_auth private_key_jwt); check client_id and the JWT of client_assertion",
+	)
 	require.NotContains(t, err.Error(), "second")
 	s.set(func() { want = "e30.second.sig" })
 	_, err = p.Authenticate(t.Context(), core.Request{})
@@ -357,11 +365,14 @@ func TestPeculiarSettings(t *testing.T) {
 		settings string
 		fault    string
 	}{
-		"header name":      {`{"headers":{"X Key":"a"}}`, "headers.X Key: is not the name of a header"},
-		"header of ours":   {`{"headers":{"authorization":"a"}}`, "headers.authorization: belongs to the request"},
-		"header value":     {`{"headers":{"X-Key":"hunter2\n"}}`, "headers.X-Key: has characters"},
-		"grant_type":       {`{"grant_type":"a\nb"}`, "grant_type: has characters"},
-		"other grant":      {`{"grant_type":"a","grant":"jwt_bearer","assertion":{"text":"a.b.c"}}`, "grant_type: is for the grant client_credentials"},
+		"header name":    {`{"headers":{"X Key":"a"}}`, "headers.X Key: is not the name of a header"},
+		"header of ours": {`{"headers":{"authorization":"a"}}`, "headers.authorization: belongs to the request"},
+		"header value":   {`{"headers":{"X-Key":"hunter2\n"}}`, "headers.X-Key: has characters"},
+		"grant_type":     {`{"grant_type":"a\nb"}`, "grant_type: has characters"},
+		"other grant": {
+			`{"grant_type":"a","grant":"jwt_bearer","assertion":{"text":"a.b.c"}}`,
+			"grant_type: is for the grant client_credentials",
+		},
 		"token_type":       {`{"token_type":"a b"}`, "token_type: is not the name"},
 		"token_type DPoP":  {`{"token_type":"dpop"}`, "token_type: names a type that is not Bearer"},
 		"token_path":       {`{"token_path":"a..b"}`, "token_path: is not a path"},
@@ -370,8 +381,14 @@ func TestPeculiarSettings(t *testing.T) {
 		"base_url":         {`{"token_attributes":{"base_url":"x"}}`, "token_attributes.base_url: is not a name"},
 		"ports":            {`{"redirect":{"ports":[0]}}`, "redirect.ports: number 1: want 1 to 65535"},
 		"port and ports":   {`{"redirect":{"port":1,"ports":[2]}}`, "redirect.ports: give either"},
-		"two assertions":   {`{"client_secret":null,"client_assertion":{"file":"a","input":true}}`, "client_assertion: give either"},
-		"secret and JWT":   {`{"client_auth":"client_secret_post","client_assertion":{"file":"a"}}`, "client_assertion: a JWT is given"},
+		"two assertions": {
+			`{"client_secret":null,"client_assertion":{"file":"a","input":true}}`,
+			"client_assertion: give either",
+		},
+		"secret and JWT": {
+			`{"client_auth":"client_secret_post","client_assertion":{"file":"a"}}`,
+			"client_assertion: a JWT is given",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var changes map[string]any
@@ -423,7 +440,11 @@ func TestExchangeAtServerWithoutIt(t *testing.T) {
 	_, err := s.open(t, map[string]any{"token_url": nil, "issuer": s.URL, "grant": "token_exchange",
 		"subject_token": "subject-canary"}).Authenticate(t.Context(), core.Request{})
 	require.ErrorIs(t, err, core.CodeBadConfig)
-	require.ErrorContains(t, err, "the server does not offer the grant token_exchange, but client_credentials")
+	require.ErrorContains(
+		t,
+		err,
+		"the server does not offer the grant token_exchange, but client_credentials",
+	)
 	require.NotContains(t, err.Error(), "may have ended")
 }
 

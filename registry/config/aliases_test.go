@@ -74,18 +74,42 @@ func TestAliasFaults(t *testing.T) {
 			"x-s: &s {key: '${env:NONE}'}\nsessions:\n  a: {provider: apikey, settings: *s}\n",
 			[]string{`a.yaml:3:35: sessions.a.settings.key: the variable NONE is not set`},
 		},
-		"billion laughs":       {bomb + "sessions:\n  a: *a11\n", []string{"a.yaml:14:6: sessions: " + many}},
-		"billion merges":       {merges + "sessions:\n  a: *a11\n", []string{"a.yaml:14:6: sessions: " + many}},
-		"at the top":           {merges + "<<: *a11\nsessions: {}\n", []string{"a.yaml:13:5: " + many}},
-		"part of itself":       {"sessions: &s {a: *s}\n", []string{"a.yaml:1:18: sessions.a.a: the alias stands for something that it is a part of"}},
-		"merged into itself":   {"sessions: &s {<<: *s}\n", nil},
-		"in each other":        {"x-a: &a {b: &b {c: *a}}\nsessions: {a: *b}\n", []string{"a.yaml:2:15: sessions.a.c.b.c: the alias stands for something that it is a part of"}},
-		"unknown anchor":       {"sessions: {a: *none}\n", []string{"a.yaml:1:15: not YAML: an alias (*) names no anchor (&): put a text that begins with * in quotes"}},
-		"an alias as a key":    {"x-a: &a b\nsessions: {*a : c}\n", []string{"a.yaml:2:12: sessions: a key is an alias: write it out"}},
-		"a merge of a text":    {"sessions: {<<: canary}\n", []string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"}},
-		"a merge of lists":     {"sessions: {<<: [[{a: b}]]}\n", []string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"}},
-		"two merges":           {"sessions: {<<: {}, <<: {}}\n", []string{"a.yaml:1:20: sessions.<<: the key is there twice"}},
-		"twice beside a merge": {"sessions: {<<: {b: {provider: apikey, settings: {key: k}}}, a: 1, a: 2}\n", []string{"a.yaml:1:67: sessions.a: the key is there twice"}},
+		"billion laughs": {bomb + "sessions:\n  a: *a11\n", []string{"a.yaml:14:6: sessions: " + many}},
+		"billion merges": {merges + "sessions:\n  a: *a11\n", []string{"a.yaml:14:6: sessions: " + many}},
+		"at the top":     {merges + "<<: *a11\nsessions: {}\n", []string{"a.yaml:13:5: " + many}},
+		"part of itself": {
+			"sessions: &s {a: *s}\n",
+			[]string{"a.yaml:1:18: sessions.a.a: the alias stands for something that it is a part of"},
+		},
+		"merged into itself": {"sessions: &s {<<: *s}\n", nil},
+		"in each other": {
+			"x-a: &a {b: &b {c: *a}}\nsessions: {a: *b}\n",
+			[]string{"a.yaml:2:15: sessions.a.c.b.c: the alias stands for something that it is a part of"},
+		},
+		"unknown anchor": {
+			"sessions: {a: *none}\n",
+			[]string{"a.yaml:1:15: not YAML: an alias (*) names no anchor (&): put a text that begins with * in quotes"},
+		},
+		"an alias as a key": {
+			"x-a: &a b\nsessions: {*a : c}\n",
+			[]string{"a.yaml:2:12: sessions: a key is an alias: write it out"},
+		},
+		"a merge of a text": {
+			"sessions: {<<: canary}\n",
+			[]string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"},
+		},
+		"a merge of lists": {
+			"sessions: {<<: [[{a: b}]]}\n",
+			[]string{"a.yaml:1:16: sessions: a merge key (<<) wants an object or a list of objects"},
+		},
+		"two merges": {
+			"sessions: {<<: {}, <<: {}}\n",
+			[]string{"a.yaml:1:20: sessions.<<: the key is there twice"},
+		},
+		"twice beside a merge": {
+			"sessions: {<<: {b: {provider: apikey, settings: {key: k}}}, a: 1, a: 2}\n",
+			[]string{"a.yaml:1:67: sessions.a: the key is there twice"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()

@@ -18,9 +18,21 @@ var badFiles = []struct {
 	environ          []string
 	want             []string
 }{
-	{name: "empty", text: " \n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
-	{name: "comment", text: "# nothing\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
-	{name: "null", text: "~\n", want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"}},
+	{
+		name: "empty",
+		text: " \n",
+		want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"},
+	},
+	{
+		name: "comment",
+		text: "# nothing\n",
+		want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"},
+	},
+	{
+		name: "null",
+		text: "~\n",
+		want: []string{"a.yaml: the file is empty: write the key sessions, or do not name the file"},
+	},
 	{name: "NUL", text: "a: \x00b", want: []string{"a.yaml: the file is binary: it holds NUL"}},
 	{
 		name: "not UTF-8",
@@ -39,14 +51,18 @@ var badFiles = []struct {
 	{
 		name: "syntax",
 		text: "sessions:\n  a: [\n",
-		want: []string{"a.yaml:2:3: not YAML: did not find expected node content: a value or a closing bracket " +
-			"is missing"},
+		want: []string{
+			"a.yaml:2:3: not YAML: did not find expected node content: a value or a closing bracket " +
+				"is missing",
+		},
 	},
 	{
 		name: "tab",
 		text: "sessions:\n\ta: b\n",
-		want: []string{"a.yaml:2:1: not YAML: found character that cannot start any token: no text can begin with " +
-			"this character: put it in quotes, and indent with spaces"},
+		want: []string{
+			"a.yaml:2:1: not YAML: found character that cannot start any token: no text can begin with " +
+				"this character: put it in quotes, and indent with spaces",
+		},
 	},
 	{
 		name: "documents",
@@ -298,7 +314,12 @@ environment: qa
 		text: "[]",
 		want: []string{"a.json:1:1: want an object with the key sessions"},
 	},
-	{name: "JSON empty", file: "a.json", text: "", want: []string{"a.json: the file is empty: write the key sessions, or do not name the file"}},
+	{
+		name: "JSON empty",
+		file: "a.json",
+		text: "",
+		want: []string{"a.json: the file is empty: write the key sessions, or do not name the file"},
+	},
 	{
 		name: "JSON keys",
 		file: "a.json",

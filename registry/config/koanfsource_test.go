@@ -141,29 +141,71 @@ func TestSourceValues(t *testing.T) {
 		parser   bool
 		fault    string
 	}{
-		"typed":                     {settings: object{"scopes": []string{"r"}, "leeway": time.Minute, "retries": uint8(3), "strict": true, "extra": map[string]string{"x": "y"}}},
-		"texts":                     {settings: object{"scopes": "r, w", "leeway": "1m", "retries": "3", "strict": "true"}},
-		"named types":               {settings: object{"style": text("post"), "extra": map[any]any{text("x"): "y"}, "client_secret": []byte("x"), "tls": nil}},
-		"secret":                    {settings: object{"client_secret": core.NewSecret("x"), "retries": core.NewSecret("3")}},
-		"nil pointer":               {settings: object{"style": pointer}},
-		"key with a dot":            {settings: object{"extra": object{"a.b": "x", "a": "y"}}},
-		"reference":                 {settings: object{"client_secret": "${env:S}", "retries": "${env:N}"}},
-		"empty list":                {settings: object{"scopes": ""}},
-		"unknown key":               {settings: object{"scope": "r"}, fault: `sessions.a.settings.scope: unknown key, did you mean "scopes"?`},
-		"wrong text":                {settings: object{"retries": "canary"}, fault: "sessions.a.settings.retries: want an integer"},
-		"wrong type":                {settings: object{"client_secret": 5}, fault: "sessions.a.settings.client_secret: want a string, found an integer: put it in quotes"},
-		"text in a list":            {settings: object{"extra": "canary"}, fault: "sessions.a.settings.extra: want an object whose values are strings, found a string"},
-		"list in a list":            {settings: object{"scopes": []any{[]any{"canary"}}}, fault: "sessions.a.settings.scopes.0: want a string, found a list"},
-		"function":                  {settings: object{"style": func() {}}, fault: "sessions.a.settings.style: a value of the Go type func() cannot be used"},
-		"struct":                    {settings: object{"tls": struct{ Roots string }{"canary"}}, fault: "sessions.a.settings.tls: a value of the Go type struct { Roots string } cannot be used"},
-		"integer keys":              {settings: object{"extra": map[int]string{1: "canary"}}, fault: "sessions.a.settings.extra: a key is not a string"},
-		"not UTF-8":                 {settings: object{"style": "canary\xff"}, fault: "sessions.a.settings.style: not in UTF-8"},
-		"NUL":                       {settings: object{"style": "canary\x00"}, fault: "sessions.a.settings.style: binary: it holds NUL"},
-		"empty key":                 {settings: object{"extra": object{"": "canary"}}, fault: "sessions.a.settings.extra.?: the key is empty, too long or has control characters"},
-		"bad reference":             {settings: object{"style": "${canary"}, fault: `sessions.a.settings.style: a reference is not ended by "}" ("$${" is a literal "${")`},
-		"variable not set":          {settings: object{"style": "${env:NONE}"}, fault: "sessions.a.settings.style: the variable NONE is not set"},
-		"holds itself":              {settings: object{"extra": deep}, fault: "sessions: nested deeper than 64 levels"},
-		"holds itself in many ways": {settings: object{"extra": wide}, fault: "more than 200000 values, or a map that holds itself"},
+		"typed":          {settings: object{"scopes": []string{"r"}, "leeway": time.Minute, "retries": uint8(3), "strict": true, "extra": map[string]string{"x": "y"}}},
+		"texts":          {settings: object{"scopes": "r, w", "leeway": "1m", "retries": "3", "strict": "true"}},
+		"named types":    {settings: object{"style": text("post"), "extra": map[any]any{text("x"): "y"}, "client_secret": []byte("x"), "tls": nil}},
+		"secret":         {settings: object{"client_secret": core.NewSecret("x"), "retries": core.NewSecret("3")}},
+		"nil pointer":    {settings: object{"style": pointer}},
+		"key with a dot": {settings: object{"extra": object{"a.b": "x", "a": "y"}}},
+		"reference":      {settings: object{"client_secret": "${env:S}", "retries": "${env:N}"}},
+		"empty list":     {settings: object{"scopes": ""}},
+		"unknown key": {
+			settings: object{"scope": "r"},
+			fault:    `sessions.a.settings.scope: unknown key, did you mean "scopes"?`,
+		},
+		"wrong text": {
+			settings: object{"retries": "canary"},
+			fault:    "sessions.a.settings.retries: want an integer",
+		},
+		"wrong type": {
+			settings: object{"client_secret": 5},
+			fault:    "sessions.a.settings.client_secret: want a string, found an integer: put it in quotes",
+		},
+		"text in a list": {
+			settings: object{"extra": "canary"},
+			fault:    "sessions.a.settings.extra: want an object whose values are strings, found a string",
+		},
+		"list in a list": {
+			settings: object{"scopes": []any{[]any{"canary"}}},
+			fault:    "sessions.a.settings.scopes.0: want a string, found a list",
+		},
+		"function": {
+			settings: object{"style": func() {}},
+			fault:    "sessions.a.settings.style: a value of the Go type func() cannot be used",
+		},
+		"struct": {
+			settings: object{"tls": struct{ Roots string }{"canary"}},
+			fault:    "sessions.a.settings.tls: a value of the Go type struct { Roots string } cannot be used",
+		},
+		"integer keys": {
+			settings: object{"extra": map[int]string{1: "canary"}},
+			fault:    "sessions.a.settings.extra: a key is not a string",
+		},
+		"not UTF-8": {
+			settings: object{"style": "canary\xff"},
+			fault:    "sessions.a.settings.style: not in UTF-8",
+		},
+		"NUL": {
+			settings: object{"style": "canary\x00"},
+			fault:    "sessions.a.settings.style: binary: it holds NUL",
+		},
+		"empty key": {
+			settings: object{"extra": object{"": "canary"}},
+			fault:    "sessions.a.settings.extra.?: the key is empty, too long or has control characters",
+		},
+		"bad reference": {
+			settings: object{"style": "${canary"},
+			fault:    `sessions.a.settings.style: a reference is not ended by "}" ("$${" is a literal "${")`,
+		},
+		"variable not set": {
+			settings: object{"style": "${env:NONE}"},
+			fault:    "sessions.a.settings.style: the variable NONE is not set",
+		},
+		"holds itself": {settings: object{"extra": deep}, fault: "sessions: nested deeper than 64 levels"},
+		"holds itself in many ways": {
+			settings: object{"extra": wide},
+			fault:    "more than 200000 values, or a map that holds itself",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := sources(t, "", ofMap("etcd", oauth(test.settings)))
@@ -207,15 +249,44 @@ func TestSourceDelimiter(t *testing.T) {
 		prefix, delimiter string
 		fault             string
 	}{
-		"flat":            {values: object{"sessions/a/provider": "apikey", "sessions/a/settings/key": "k"}, delimiter: "/"},
-		"prefix":          {values: object{"/app/sessions/a/provider": "apikey", "/app/sessions/a/settings/key": "k", "/other": "x"}, prefix: "/app/", delimiter: "/"},
-		"in parts":        {values: object{"sessions.a": object{"provider": "apikey"}, "sessions.a.settings.key": "k", "sessions": object{"b": apikey("k")}}, delimiter: "."},
+		"flat": {
+			values:    object{"sessions/a/provider": "apikey", "sessions/a/settings/key": "k"},
+			delimiter: "/",
+		},
+		"prefix": {
+			values:    object{"/app/sessions/a/provider": "apikey", "/app/sessions/a/settings/key": "k", "/other": "x"},
+			prefix:    "/app/",
+			delimiter: "/",
+		},
+		"in parts": {
+			values:    object{"sessions.a": object{"provider": "apikey"}, "sessions.a.settings.key": "k", "sessions": object{"b": apikey("k")}},
+			delimiter: ".",
+		},
 		"names with dots": {values: object{"sessions": object{"a": apikey("k"), "a.b": apikey("k")}}, delimiter: "."},
-		"in itself":       {values: object{"sessions": object{"a": loop}, "sessions.a": loop}, delimiter: ".", fault: "sessions: nested deeper than 64 levels"},
-		"twice":           {values: object{"sessions.a": apikey("k"), "sessions": object{"a": apikey("canary")}}, delimiter: ".", fault: "sessions.a.provider: several keys of the source give it a value, or a value and keys below it"},
-		"value and keys":  {values: object{"sessions.a": "canary", "sessions.a.provider": "apikey"}, delimiter: ".", fault: "sessions.a: several keys of the source give it a value, or a value and keys below it"},
-		"no delimiter":    {values: object{"sessions/a/provider": "apikey"}, fault: `sessions/a/provider: the key is that of a flat map: set the Delimiter of the source`},
-		"empty part":      {values: object{"sessions//provider": "apikey"}, delimiter: "/", fault: "sessions.?: the key is empty, too long or has control characters"},
+		"in itself": {
+			values:    object{"sessions": object{"a": loop}, "sessions.a": loop},
+			delimiter: ".",
+			fault:     "sessions: nested deeper than 64 levels",
+		},
+		"twice": {
+			values:    object{"sessions.a": apikey("k"), "sessions": object{"a": apikey("canary")}},
+			delimiter: ".",
+			fault:     "sessions.a.provider: several keys of the source give it a value, or a value and keys below it",
+		},
+		"value and keys": {
+			values:    object{"sessions.a": "canary", "sessions.a.provider": "apikey"},
+			delimiter: ".",
+			fault:     "sessions.a: several keys of the source give it a value, or a value and keys below it",
+		},
+		"no delimiter": {
+			values: object{"sessions/a/provider": "apikey"},
+			fault:  `sessions/a/provider: the key is that of a flat map: set the Delimiter of the source`,
+		},
+		"empty part": {
+			values:    object{"sessions//provider": "apikey"},
+			delimiter: "/",
+			fault:     "sessions.?: the key is empty, too long or has control characters",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := sources(t, "sessions: {}", &config.KoanfSource{

@@ -22,10 +22,15 @@ func stsServer(t *testing.T, i *issuer) string {
 		token := r.FormValue("WebIdentityToken")
 		switch action := r.FormValue("Action"); {
 		case action == "AssumeRoleWithWebIdentity" && i.good(token):
-			fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
-				`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA-%s</AccessKeyId>`+
-				`<SecretAccessKey>secret</SecretAccessKey><SessionToken>st</SessionToken><Expiration>%s</Expiration>`+
-				`</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, token, inAnHour())
+			fmt.Fprintf(
+				w,
+				`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
+					`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA-%s</AccessKeyId>`+
+					`<SecretAccessKey>secret</SecretAccessKey><SessionToken>st</SessionToken><Expiration>%s</Expiration>`+
+					`</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+				token,
+				inAnHour(),
+			)
 		case action == "GetCallerIdentity" && r.Header.Get("X-Amz-Security-Token") == "st":
 			_, key, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 			key, _, _ = strings.Cut(key, "/")
@@ -34,7 +39,10 @@ func stsServer(t *testing.T, i *issuer) string {
 				`</GetCallerIdentityResult></GetCallerIdentityResponse>`, key)
 		default:
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`)
+			fmt.Fprint(
+				w,
+				`<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`,
+			)
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -49,7 +57,17 @@ func TestAWS(t *testing.T) {
 	h := newHome(t, i, "store: {kind: file, path: HOME/store, key_file: HOME/key}\nsessions:\n  work:"+
 		oauthSession+"    origins: ["+sts+"]\n  keys:\n    provider: exec\n    origins: [https://aws.example.com]\n"+
 		"    settings: {command: HOME/keys.sh, output: aws, headers: {X-Key: \"{AccessKeyId}\"}}\n")
-	h.must("authsession", "setup", "aws", "work", "--role-arn", "arn:aws:iam::1:role/dev", "--sts-url", sts, "--write")
+	h.must(
+		"authsession",
+		"setup",
+		"aws",
+		"work",
+		"--role-arn",
+		"arn:aws:iam::1:role/dev",
+		"--sts-url",
+		sts,
+		"--write",
+	)
 	require.Contains(t, h.must("authsession", "setup", "aws", "work", "--role-arn", "arn:aws:iam::1:role/dev",
 		"--sts-url", sts, "--write"), "nothing to change")
 	who := func(profile string) string {
@@ -61,8 +79,11 @@ func TestAWS(t *testing.T) {
 	require.Equal(t, 1, i.count())
 
 	// Keys that a command prints: it runs once for two commands.
-	script := fmt.Sprintf("#!/bin/sh\necho run >>%s/runs\necho '%s'\n", h.dir,
-		`{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"s","SessionToken":"st","Expiration":"`+inAnHour()+`"}`)
+	script := fmt.Sprintf(
+		"#!/bin/sh\necho run >>%s/runs\necho '%s'\n",
+		h.dir,
+		`{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"s","SessionToken":"st","Expiration":"`+inAnHour()+`"}`,
+	)
 	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "keys.sh"), []byte(script), 0o700))
 	h.must("authsession", "setup", "aws", "keys", "--write")
 	require.Equal(t, "arn:aws:sts::1:AKID\n", who("keys"))

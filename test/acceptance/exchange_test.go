@@ -96,7 +96,12 @@ func TestZitadelTokenExchangeOfAFile(t *testing.T) {
 	err = fresh.Init(t.Context())
 	require.Error(t, err, "the file is gone")
 	write()
-	require.Eventually(t, func() bool { return fresh.Init(t.Context()) == nil }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return fresh.Init(t.Context()) == nil },
+		10*time.Second,
+		50*time.Millisecond,
+	)
 	says(t, fresh, api.URL, "ada")
 }
 

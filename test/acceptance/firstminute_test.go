@@ -47,9 +47,23 @@ func TestFirstMinute(t *testing.T) {
 	h := newHome(t, newIssuer(t), "")
 	require.NoError(t, os.Remove(filepath.Join(h.dir, ".config/authsession/config.yaml")))
 	require.NoError(t, os.Mkdir(filepath.Join(h.dir, "bin"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "bin/xdg-open"), []byte("#!/bin/sh\necho \"$1\" >\"$HOME/new\"\nmv \"$HOME/new\" \"$HOME/opened\"\n"), 0o700))
-	h.environ = append(h.environ, "DISPLAY=:0", "SSH_CONNECTION=", "BROWSER=", "XDG_RUNTIME_DIR=", "DBUS_SESSION_BUS_ADDRESS=",
-		"PATH="+filepath.Join(h.dir, "bin")+":"+filepath.Dir(h.program)+":"+os.Getenv("PATH"))
+	require.NoError(
+		t,
+		os.WriteFile(
+			filepath.Join(h.dir, "bin/xdg-open"),
+			[]byte("#!/bin/sh\necho \"$1\" >\"$HOME/new\"\nmv \"$HOME/new\" \"$HOME/opened\"\n"),
+			0o700,
+		),
+	)
+	h.environ = append(
+		h.environ,
+		"DISPLAY=:0",
+		"SSH_CONNECTION=",
+		"BROWSER=",
+		"XDG_RUNTIME_DIR=",
+		"DBUS_SESSION_BUS_ADDRESS=",
+		"PATH="+filepath.Join(h.dir, "bin")+":"+filepath.Dir(h.program)+":"+os.Getenv("PATH"),
+	)
 
 	tab := servers.StartChromium(t)
 	var opened sync.WaitGroup

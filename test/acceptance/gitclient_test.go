@@ -45,7 +45,10 @@ func TestGit(t *testing.T) {
 	config := strings.NewReplacer("ISSUER", i.http.URL, "HOME", h.dir).Replace(
 		"store: {kind: file, path: HOME/store, key_file: HOME/key}\nsessions:\n  forge:" +
 			oauthSession + "    origins: [" + server + "]\n")
-	require.NoError(t, os.WriteFile(filepath.Join(h.dir, ".config/authsession/config.yaml"), []byte(config), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(filepath.Join(h.dir, ".config/authsession/config.yaml"), []byte(config), 0o600),
+	)
 	h.must("git", "config", "--global", "credential.helper", "store") // for all hosts
 	require.Contains(t, h.must("authsession", "setup", "git", "forge", "--write"), "+ !")
 	require.Contains(t, h.must("authsession", "setup", "git", "forge", "--write"), "nothing to change")
@@ -53,7 +56,11 @@ func TestGit(t *testing.T) {
 	h.must("git", "clone", "-q", server+"/project.git")
 	project := filepath.Join(h.dir, "project")
 	git := func(args ...string) (string, error) {
-		_, problem, err := h.run("git", append([]string{"-C", project, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		_, problem, err := h.run(
+			"git",
+			append(
+				[]string{"-C", project, "-c", "user.name=a", "-c", "user.email=a@example.com"},
+				args...)...)
 		return problem, err
 	}
 	for _, args := range [][]string{{"checkout", "-q", "-B", "main"}, {"commit", "-q", "--allow-empty", "-m", "one"}, {"push", "-q", "origin", "main"}} {

@@ -79,12 +79,20 @@ var fixtures = []struct {
 	good       bool
 }{
 	{"minimal", "sessions: {a: {provider: basic, settings: {username: u, password: p}}}", true},
-	{"top", "environment: qa\ndefault: a\nsessions: {a: {provider: nothing, environments: {qa: null}}}", true},
+	{
+		"top",
+		"environment: qa\ndefault: a\nsessions: {a: {provider: nothing, environments: {qa: null}}}",
+		true,
+	},
 	{"unknown top key", "default: a\nsesions: {}\nsessions: {a: {provider: nothing}}", false},
 	{"no object", "sessions: [a]", false},
 	{"unknown provider", "sessions: {a: {provider: oauth}}", false},
 	{"unknown key of a session", "sessions: {a: {provider: nothing, erly: 5s}}", false},
-	{"unknown setting", "sessions: {a: {provider: basic, settings: {username: u, password: p, pass: x}}}", false},
+	{
+		"unknown setting",
+		"sessions: {a: {provider: basic, settings: {username: u, password: p, pass: x}}}",
+		false,
+	},
 	{"missing setting", "sessions: {a: {provider: basic, settings: {username: u}}}", false},
 	{"missing settings", "sessions: {a: {provider: basic}}", false},
 	{
@@ -97,9 +105,17 @@ var fixtures = []struct {
 		"sessions: {a: {provider: basic, settings: {username: u, password: p}, environments: {qa: {settings: {usr: u}}}}}",
 		false,
 	},
-	{"unknown key in a section", "sessions: {a: {provider: nothing, environments: {qa: {provider: basic}}}}", false},
-	{"options", `sessions: {a: {provider: nothing, origins: ["https://a.example"], lazy: true, keep_fresh: false,
-  early: 1m30s, timeout: 1.5h, allow_http: false, no_replay: true, refused_status: [419], inputs: {}}}`, true},
+	{
+		"unknown key in a section",
+		"sessions: {a: {provider: nothing, environments: {qa: {provider: basic}}}}",
+		false,
+	},
+	{
+		"options",
+		`sessions: {a: {provider: nothing, origins: ["https://a.example"], lazy: true, keep_fresh: false,
+  early: 1m30s, timeout: 1.5h, allow_http: false, no_replay: true, refused_status: [419], inputs: {}}}`,
+		true,
+	},
 	{
 		"nulls",
 		"sessions: {a: {provider: nothing, origins: null, lazy: null, early: null, settings: null, environments: null, store: null, inputs: null}}",
@@ -111,7 +127,11 @@ var fixtures = []struct {
   origins: ["${env:O}"], store: {kind: "${env:K}", path: x}, settings: {grant: "${env:G}", client_id: "${env:I}", dpop: "${file:d}"}}}`,
 		true,
 	},
-	{"a number for a string", "sessions: {a: {provider: basic, settings: {username: 1, password: p}}}", false},
+	{
+		"a number for a string",
+		"sessions: {a: {provider: basic, settings: {username: 1, password: p}}}",
+		false,
+	},
 	{"a text for a bool", "sessions: {a: {provider: nothing, lazy: soon}}", false},
 	{"a number for a duration", "sessions: {a: {provider: nothing, early: 5}}", false},
 	{"no duration", "sessions: {a: {provider: nothing, early: 5 minutes}}", false},
@@ -144,7 +164,11 @@ var fixtures = []struct {
 		`sessions: {a: {provider: "odd/100% ~kind", environment: qa, settings: {map: {k: {name: x, nam: y}}}}}`,
 		false,
 	},
-	{"unknown environment", `sessions: {a: {provider: "odd/100% ~kind", environments: {qq: {early: 5s}}}}`, false},
+	{
+		"unknown environment",
+		`sessions: {a: {provider: "odd/100% ~kind", environments: {qq: {early: 5s}}}}`,
+		false,
+	},
 	{
 		"stores",
 		"store: {kind: file, path: x, key_file: y}\nsessions: {a: {provider: nothing, store: {kind: keyring, service: s}}, b: {provider: nothing, store: {path: z}}}",
@@ -185,13 +209,15 @@ func TestPages(t *testing.T) {
 			require.NoError(t, err)
 			for _, m := range block.FindAllStringSubmatch(string(text), -1) {
 				var file map[string]any
-				if yaml.Unmarshal([]byte(m[1]), &file) != nil || file["sessions"] == nil || file["plugins"] != nil {
+				if yaml.Unmarshal([]byte(m[1]), &file) != nil || file["sessions"] == nil ||
+					file["plugins"] != nil {
 					continue
 				}
 				kinds := regexp.MustCompile(`provider: ([\w-]+)`).FindAllStringSubmatch(m[1], -1)
 				known := true
 				for _, k := range kinds {
-					known = known && strings.Contains(" apikey basic bearer exec gs mtls oauth2 ", " "+k[1]+" ")
+					known = known &&
+						strings.Contains(" apikey basic bearer exec gs mtls oauth2 ", " "+k[1]+" ")
 				}
 				if !known {
 					continue

@@ -55,7 +55,10 @@ func (s *zitadelStore) trust(issuer, keyID string, key any) {
 }
 
 // GetKeyByIDAndClientID implements op.Storage.
-func (s *zitadelStore) GetKeyByIDAndClientID(_ context.Context, keyID, issuer string) (*jose.JSONWebKey, error) {
+func (s *zitadelStore) GetKeyByIDAndClientID(
+	_ context.Context,
+	keyID, issuer string,
+) (*jose.JSONWebKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key, ok := s.keys[issuer+" "+keyID]; ok {
@@ -103,7 +106,11 @@ func (s *zitadelStore) CreateAccessToken(ctx context.Context, r op.TokenRequest)
 	return id, s.note(id, service), nil
 }
 
-func (s *zitadelStore) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (string, string, time.Time, error) {
+func (s *zitadelStore) CreateAccessAndRefreshTokens(
+	ctx context.Context,
+	r op.TokenRequest,
+	current string,
+) (string, string, time.Time, error) {
 	id, refresh, _, err := s.Storage.CreateAccessAndRefreshTokens(ctx, r, current)
 	if err != nil {
 		return "", "", time.Time{}, err
@@ -111,7 +118,11 @@ func (s *zitadelStore) CreateAccessAndRefreshTokens(ctx context.Context, r op.To
 	return id, refresh, s.note(id, false), nil
 }
 
-func (s *zitadelStore) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, id, subject, origin string) error {
+func (s *zitadelStore) SetUserinfoFromToken(
+	ctx context.Context,
+	info *oidc.UserInfo,
+	id, subject, origin string,
+) error {
 	if token, ok := s.lookup(id); !ok || time.Now().After(token.expiry) {
 		return errors.New("the token has ended")
 	}
@@ -147,7 +158,11 @@ func (s *zitadelStore) ClientCredentials(ctx context.Context, id, secret string)
 }
 
 // ClientCredentialsTokenRequest implements op.ClientCredentialsStorage.
-func (s *zitadelStore) ClientCredentialsTokenRequest(_ context.Context, id string, scopes []string) (op.TokenRequest, error) {
+func (s *zitadelStore) ClientCredentialsTokenRequest(
+	_ context.Context,
+	id string,
+	scopes []string,
+) (op.TokenRequest, error) {
 	return &oidc.JWTTokenRequest{Subject: id, Audience: []string{id}, Scopes: scopes}, nil
 }
 

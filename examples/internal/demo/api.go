@@ -61,7 +61,12 @@ func (e *site) identify(r *http.Request) (Caller, error) {
 // introspect asks the authorization server about a token (RFC 7662).
 func (e *site) introspect(ctx context.Context, token string) (string, error) {
 	form := url.Values{"token": {token}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.issuer+"/oauth/introspect", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		e.issuer+"/oauth/introspect",
+		strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		return "", err
 	}

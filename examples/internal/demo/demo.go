@@ -91,7 +91,10 @@ func (s *Servers) startSite(prefix, environment string) error {
 		environment: environment,
 		apiKey:      rand.Text(),
 		apiSecret:   rand.Text(),
-		client:      &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.ca.pool}}, Timeout: 10 * time.Second},
+		client: &http.Client{
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.ca.pool}},
+			Timeout:   10 * time.Second,
+		},
 	}
 	s.sites[environment] = e
 	secret := rand.Text()
@@ -102,8 +105,11 @@ func (s *Servers) startSite(prefix, environment string) error {
 	}
 	e.issuer = "https://" + issuer.Addr().String()
 	e.store = newStore(map[string]client{
-		"gs-app":  {secret: secret, lifetime: time.Hour},
-		"reports": {secret: secret, lifetime: 3*time.Second + 200*time.Millisecond}, // expires_in is in whole seconds
+		"gs-app": {secret: secret, lifetime: time.Hour},
+		"reports": {
+			secret:   secret,
+			lifetime: 3*time.Second + 200*time.Millisecond,
+		}, // expires_in is in whole seconds
 		apiClient: {secret: e.apiSecret},
 	})
 	provider, err := newProvider(e.issuer, e.store)
@@ -146,7 +152,11 @@ func (s *Servers) listen() (net.Listener, error) {
 }
 
 func (s *Servers) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
 	s.http = append(s.http, server)
 	go func() { _ = server.Serve(l) }()
 }

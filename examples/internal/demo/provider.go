@@ -73,13 +73,21 @@ func (s *store) ClientCredentials(ctx context.Context, id, secret string) (op.Cl
 }
 
 // ClientCredentialsTokenRequest implements [op.ClientCredentialsStorage].
-func (s *store) ClientCredentialsTokenRequest(_ context.Context, id string, scopes []string) (op.TokenRequest, error) {
+func (s *store) ClientCredentialsTokenRequest(
+	_ context.Context,
+	id string,
+	scopes []string,
+) (op.TokenRequest, error) {
 	return &oidc.JWTTokenRequest{Subject: id, Audience: []string{apiClient}, Scopes: scopes}, nil
 }
 
 // CreateAccessToken notes a new token.
 func (s *store) CreateAccessToken(_ context.Context, r op.TokenRequest) (string, time.Time, error) {
-	t := token{client: r.GetSubject(), scopes: r.GetScopes(), expiry: time.Now().Add(s.clients[r.GetSubject()].lifetime)}
+	t := token{
+		client: r.GetSubject(),
+		scopes: r.GetScopes(),
+		expiry: time.Now().Add(s.clients[r.GetSubject()].lifetime),
+	}
 	id := rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +96,11 @@ func (s *store) CreateAccessToken(_ context.Context, r op.TokenRequest) (string,
 }
 
 // SetIntrospectionFromToken answers who a token speaks for (RFC 7662 §2.2).
-func (s *store) SetIntrospectionFromToken(_ context.Context, answer *oidc.IntrospectionResponse, id, _, _ string) error {
+func (s *store) SetIntrospectionFromToken(
+	_ context.Context,
+	answer *oidc.IntrospectionResponse,
+	id, _, _ string,
+) error {
 	s.mu.Lock()
 	t, ok := s.tokens[id]
 	s.mu.Unlock()

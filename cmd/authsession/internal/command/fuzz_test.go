@@ -51,7 +51,9 @@ func FuzzGit(f *testing.F) {
 // FuzzExecInfo: whatever KUBERNETES_EXEC_INFO is, the answer has a version that
 // Kubernetes has.
 func FuzzExecInfo(f *testing.F) {
-	f.Add(`{"apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":true,"cluster":{"server":"https://a"}}}`)
+	f.Add(
+		`{"apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":true,"cluster":{"server":"https://a"}}}`,
+	)
 	f.Add(`{"apiVersion":"client.authentication.k8s.io/v1alpha1"}`)
 	f.Add(`{"spec":[]}`)
 	f.Add("")

@@ -34,7 +34,13 @@ func drafted(t *testing.T, f core.Factory) map[string]any {
 	kind := f.Info().Kind
 	values, ok := drafts[kind]
 	require.True(t, ok, "a new kind %q: say here what init needs to be told", kind)
-	d := &draft{factory: f, name: kind, origins: []string{"https://a.example.com"}, store: "file", values: map[string]string{}}
+	d := &draft{
+		factory: f,
+		name:    kind,
+		origins: []string{"https://a.example.com"},
+		store:   "file",
+		values:  map[string]string{},
+	}
 	if kind == "gs" {
 		d.origins, d.environment = nil, "prod"
 	}
