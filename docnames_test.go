@@ -153,7 +153,7 @@ func TestSnippetsUseWhatThereIs(t *testing.T) {
 	fset := token.NewFileSet()
 	load := exported(t, fset)
 	fault := regexp.MustCompile(
-		`undefined \(type |unknown field|not enough arguments in call|too many arguments in call|undefined: (core|authsession|providerhttp|grpcsession)\.`,
+		`undefined \(type |unknown field|cannot use|assignment mismatch|not enough arguments in call|too many arguments in call|undefined: (core|authsession|providerhttp|grpcsession)\.`,
 	)
 	for page, text := range pages(t) {
 		for _, m := range block.FindAllStringSubmatch(text, -1) {

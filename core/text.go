@@ -27,14 +27,17 @@ import (
 // characters. It returns "" if the result repeats a secret or eight characters
 // of one, in a row: as they are, in upper or lower case, escaped for a URL, for
 // JSON or for HTML, also twice, in hex, or in base64 at any offset. A secret
-// of fewer than eight characters is searched for as a whole. The time is linear in
-// the lengths. It is safe for concurrent use.
+// of fewer than eight characters is searched for as a whole. What follows the cut
+// is searched, too, so that no beginning of a secret stands before it. The time is
+// linear in the lengths. It is safe for concurrent use.
 func Printable(s string, limit int, secrets ...Secret) string {
-	s = visible(s, limit)
+	// As many characters as eight bytes of a secret take when each is escaped twice.
+	const margin = 128
+	s = visible(s, limit+margin)
 	if s != "" && repeatsSecret(s, secrets) {
 		return ""
 	}
-	return s
+	return visible(s, limit)
 }
 
 // visible returns the first runes of s that can be seen.

@@ -160,8 +160,9 @@ func TestPrintableRepeatsNoSecret(t *testing.T) {
 			"a secret that cannot be seen",
 		)
 	})
-	t.Run("what is cut off does not count", func(t *testing.T) {
-		require.Equal(t, "0123456789…", core.Printable("0123456789"+secret, 10, core.NewSecret(secret)))
+	t.Run("what is far behind the cut does not count", func(t *testing.T) {
+		text := "0123456789" + strings.Repeat(".", 200) + secret
+		require.Equal(t, "0123456789…", core.Printable(text, 10, core.NewSecret(secret)))
 	})
 }
 
@@ -230,4 +231,21 @@ func FuzzPrintable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPrintableSearchesBehindTheCut proves that no part of a secret stands before the cut.
+func TestPrintableSearchesBehindTheCut(t *testing.T) {
+	secret := "s3cr3t-v4lue"
+	for _, form := range []string{secret, strings.ToUpper(secret), url.QueryEscape("é" + secret),
+		hex.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(secret))} {
+		for before := 90; before <= 100; before++ {
+			text := strings.Repeat("x", before) + " " + form + " and more"
+			got := core.Printable(text, 100, core.NewSecret(secret))
+			require.Empty(t, got, "%d characters before %q", before, form)
+		}
+	}
+	long := strings.Repeat("x", 500)
+	require.Equal(t, long[:100]+"…", core.Printable(long, 100, core.NewSecret(secret)))
+	require.Equal(t, "short", core.Printable("short", 100, core.NewSecret(secret)))
+	require.Equal(t, long[:100], core.Printable(long[:100], 100, core.NewSecret(secret)))
 }
