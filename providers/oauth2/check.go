@@ -220,11 +220,11 @@ func (c *Config) checkPeculiarities() error {
 	if err := c.checkHeaders(); err != nil {
 		faults = append(faults, err)
 	}
-	if !isHeaderValue(c.GrantType) {
-		faults = append(faults, core.Faultf("grant_type", "has characters that may not be sent"))
+	if err := headers.Text(c.GrantType); c.GrantType != "" && err != nil {
+		faults = append(faults, core.Faultf("grant_type", "%v", err))
 	}
 	switch {
-	case c.TokenType != "" && !isHeaderName(c.TokenType):
+	case c.TokenType != "" && !headers.IsToken(c.TokenType):
 		faults = append(faults, core.Faultf("token_type", "is not the name of a type of token"))
 	case strings.EqualFold(c.TokenType, "DPoP") || strings.EqualFold(c.TokenType, "N_A"):
 		faults = append(faults, core.Faultf("token_type", "names a type that is not Bearer"))
@@ -242,17 +242,15 @@ func (c *Config) checkPeculiarities() error {
 func (c *Config) checkHeaders() error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		problem := ""
-		switch {
-		case !isHeaderName(name):
-			problem = "is not the name of a header (RFC 9110 §5.1)"
-		case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)):
-			problem = "belongs to the request"
-		case !isHeaderValue(c.Headers[name].Reveal()):
-			problem = "has characters that may not be sent"
+		err := headers.Name(name)
+		if slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)) {
+			err = errors.New("belongs to the request")
 		}
-		if problem != "" {
-			faults = append(faults, core.Fault{Path: []string{"headers", name}, Problem: problem})
+		if err == nil {
+			err = headers.Value(c.Headers[name].Reveal())
+		}
+		if err != nil {
+			faults = append(faults, core.Fault{Path: []string{"headers", name}, Problem: err.Error()})
 		}
 	}
 	return errors.Join(faults...)
@@ -278,23 +276,9 @@ func (c *Config) checkTokenAttributes() error {
 	return errors.Join(faults...)
 }
 
-// isHeaderName reports whether s is a token (RFC 9110 §5.6.2).
-func isHeaderName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-	})
-}
-
-// isHeaderValue reports whether s is visible ASCII, with spaces between.
-func isHeaderValue(s string) bool {
-	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r > '~'
-	})
-}
-
 // isMemberPath reports whether s is a path of members that are joined by dots.
 func isMemberPath(s string) bool {
-	return isHeaderValue(s) && !slices.Contains(strings.Split(s, "."), "")
+	return headers.Value(s) == nil && !slices.Contains(strings.Split(s, "."), "")
 }
 
 // isSecretMember reports whether a path names a member of a token answer that is a secret.

@@ -367,8 +367,8 @@ func TestPeculiarSettings(t *testing.T) {
 	}{
 		"header name":    {`{"headers":{"X Key":"a"}}`, "headers.X Key: is not the name of a header"},
 		"header of ours": {`{"headers":{"authorization":"a"}}`, "headers.authorization: belongs to the request"},
-		"header value":   {`{"headers":{"X-Key":"hunter2\n"}}`, "headers.X-Key: has characters"},
-		"grant_type":     {`{"grant_type":"a\nb"}`, "grant_type: has characters"},
+		"header value":   {`{"headers":{"X-Key":"hunter2\n"}}`, "headers.X-Key: ends in a line break"},
+		"grant_type":     {`{"grant_type":"a\nb"}`, "grant_type: has a control character"},
 		"other grant": {
 			`{"grant_type":"a","grant":"jwt_bearer","assertion":{"text":"a.b.c"}}`,
 			"grant_type: is for the grant client_credentials",

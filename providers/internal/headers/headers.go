@@ -31,7 +31,7 @@ var reserved = map[string]bool{
 
 // Name checks the name of a header (RFC 9110 §5.1) that a credential may use.
 func Name(s string) error {
-	if !isToken(s) {
+	if !IsToken(s) {
 		return errors.New("is not the name of a header")
 	}
 	if name := textproto.CanonicalMIMEHeaderKey(s); reserved[name] {
@@ -42,7 +42,7 @@ func Name(s string) error {
 
 // CookieName checks the name of a cookie (RFC 6265 §4.1.1).
 func CookieName(s string) error {
-	if !isToken(s) {
+	if !IsToken(s) {
 		return errors.New("is not the name of a cookie")
 	}
 	return nil
@@ -57,8 +57,8 @@ func QueryName(s string) error {
 	return nil
 }
 
-// isToken reports whether s is a token of RFC 9110 §5.6.2.
-func isToken(s string) bool {
+// IsToken reports whether s is a token of RFC 9110 §5.6.2.
+func IsToken(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
 			return false
