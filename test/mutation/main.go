@@ -23,9 +23,12 @@ import (
 // gremlins is the tool, with its version.
 const gremlins = "github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0"
 
-// engine is what is measured.
-const engine = "machine.go,settle.go,ending.go,attempt.go,source.go,stored.go,storeaccess.go," +
-	"record.go,lifetime.go,backoff.go,transport.go"
+// walked is what the walk runs, and engine all that is measured.
+const (
+	walked = "machine.go,settle.go,ending.go,backoff.go"
+	engine = walked + ",attempt.go,source.go,stored.go,storeaccess.go,record.go,lifetime.go," +
+		"transport.go"
+)
 
 func main() {
 	root := flag.String("root", "..", "the folder of the module")
@@ -36,7 +39,7 @@ func main() {
 	each := flag.Float64("each", 90, "the least share in percent of each file")
 	flag.Parse()
 	names := strings.Split(*files, ",")
-	result, err := run(*root, *pkg, names, *workers)
+	result, err := runAll(*root, *pkg, names, *workers)
 	if err == nil {
 		err = report(os.Stdout, result, names, filepath.Join(*root, *pkg), *overall, *each)
 	}
@@ -46,8 +49,32 @@ func main() {
 	}
 }
 
+// runAll runs gremlins over files of a package: over those that the walk runs with all tests, and
+// over the others without the walk, which takes half of the time.
+func runAll(root, pkg string, names []string, workers int) (*result, error) {
+	var all result
+	for _, walk := range []bool{true, false} {
+		group := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return slices.Contains(strings.Split(walked, ","), name) != walk
+		})
+		if len(group) == 0 {
+			continue
+		}
+		env := environment("")
+		if !walk {
+			env = environment(" -skip=^TestWalk$")
+		}
+		r, err := run(root, pkg, group, workers, env)
+		if err != nil {
+			return nil, err
+		}
+		all.Files = append(all.Files, r.Files...)
+	}
+	return &all, nil
+}
+
 // run runs gremlins over files of a package.
-func run(root, pkg string, names []string, workers int) (*result, error) {
+func run(root, pkg string, names []string, workers int, env []string) (*result, error) {
 	out, err := os.CreateTemp("", "mutation-*.json")
 	if err != nil {
 		return nil, err
@@ -59,15 +86,15 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 		return nil, err
 	}
 	// Without --test-cpu: gremlins 0.6.0 passes it to "go test" in a form that makes every run
-	// fail, so that every change would count as noticed. A test that hangs is given twice as long
+	// fail, so that every change would count as noticed. A test that hangs is given three times as long
 	// as gremlins' first run of the tests, which -count=1 keeps from being answered from the cache.
 	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends
 	// with the first test that fails.
 	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
-		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "4"}, exclude...)
+		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "3"}, exclude...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
-	cmd.Env = environment()
+	cmd.Env = env
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("gremlins: %w", err)
 	}
@@ -79,12 +106,12 @@ func run(root, pkg string, names []string, workers int) (*result, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, err
 	}
-	return &r, testUncovered(&r, root, pkg)
+	return &r, testUncovered(&r, root, pkg, env)
 }
 
-// environment is what the tests of the package run in.
-func environment() []string {
-	flags := os.Getenv("GOFLAGS") + " -count=1 -failfast -vet=off -ldflags=-w"
+// environment returns what the tests of the package run in, with more flags for go test.
+func environment(more string) []string {
+	flags := os.Getenv("GOFLAGS") + " -count=1 -failfast -vet=off -ldflags=-w" + more
 	return append(os.Environ(), "GOWORK=off", "AUTHSESSION_CHAOS=0",
 		"GOFLAGS="+strings.TrimSpace(flags))
 }

@@ -22,7 +22,7 @@ var opposite = map[string]map[string]string{
 // profile of coverage has statements only: the value of a constant and the expression of a case are
 // in none, although tests depend on them. The package's files stay as they are: go test reads the
 // changed one from elsewhere.
-func testUncovered(r *result, root, pkg string) error {
+func testUncovered(r *result, root, pkg string, env []string) error {
 	for _, f := range r.Files {
 		path, err := filepath.Abs(filepath.Join(root, pkg, f.Name))
 		if err != nil {
@@ -33,7 +33,7 @@ func testUncovered(r *result, root, pkg string) error {
 			if m.Status != "NOT COVERED" || opposite[m.Type] == nil {
 				continue
 			}
-			if m.Status, err = testChange(root, pkg, path, *m); err != nil {
+			if m.Status, err = testChange(root, pkg, path, *m, env); err != nil {
 				return err
 			}
 			fmt.Fprintln(os.Stderr, "not covered:", m.Status, m.Type, f.Name, m.Line, m.Column)
@@ -43,7 +43,7 @@ func testUncovered(r *result, root, pkg string) error {
 }
 
 // testChange makes one change, runs the tests of the package and returns the status.
-func testChange(root, pkg, path string, m mutation) (string, error) {
+func testChange(root, pkg, path string, m mutation, env []string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
@@ -67,12 +67,12 @@ func testChange(root, pkg, path string, m mutation) (string, error) {
 		return "", err
 	}
 	build := exec.Command("go", "build", "-overlay", overlay, "./"+pkg)
-	build.Dir, build.Env = root, environment()
+	build.Dir, build.Env = root, env
 	if build.Run() != nil {
 		return "NOT VIABLE", nil
 	}
 	test := exec.Command("go", "test", "-overlay", overlay, "-timeout", "5m", "./"+pkg)
-	test.Dir, test.Env = root, environment()
+	test.Dir, test.Env = root, env
 	out, err := test.CombinedOutput()
 	switch {
 	case err == nil:
