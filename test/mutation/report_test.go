@@ -105,7 +105,7 @@ func TestUncovered(t *testing.T) {
 	r := &result{[]file{{Name: "core.go", Mutations: []mutation{
 		{"ARITHMETIC_BASE", "NOT COVERED", 3, 17}, {"ARITHMETIC_BASE", "NOT COVERED", 5, 19},
 	}}}}
-	require.NoError(t, testUncovered(r, root, "core"))
+	require.NoError(t, testUncovered(r, root, "core", environment("")))
 	require.Equal(t, "KILLED", r.Files[0].Mutations[0].Status)
 	require.Equal(t, "LIVED", r.Files[0].Mutations[1].Status)
 }
