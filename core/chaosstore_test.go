@@ -80,8 +80,14 @@ func (s chaosStore) Load(ctx context.Context, _ string) (out core.Secret, err er
 	return out, err
 }
 
+// Save counts as a fault of the store also where only the attempt's limit ends it: if the store
+// is empty then, another session cannot know that the refresh state which it has is spent.
 func (s chaosStore) Save(ctx context.Context, _ string, value core.Secret) error {
-	return s.call(ctx, "Save", s.set(value))
+	err := s.call(ctx, "Save", s.set(value))
+	if err != nil {
+		s.c.id.upset()
+	}
+	return err
 }
 
 func (s chaosStore) Delete(ctx context.Context, _ string) error {

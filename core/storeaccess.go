@@ -171,7 +171,7 @@ func (s stored) saveObtained(
 	s.setup.warn("session could not save its credential", c.store.saveErr)
 	// If the refresh state is the same, the record is as good as before.
 	if content.recordID != "" && !content.stored.RefreshState.Equal(c.cred.RefreshState) {
-		limit := max(a.storeCallLimit(), grace)
+		limit := s.setup.opts.timeout()
 		a.beforeUnlock(func() { _ = s.deleteRecord(ctx, limit, s.key()) })
 	}
 }

@@ -64,6 +64,48 @@ func TestLateCredentialIsNotSavedOverAnothers(t *testing.T) {
 	}
 }
 
+// slowDelete is a store that cannot save and needs half a second to delete.
+type slowDelete struct{ *shelf }
+
+func (s slowDelete) Delete(ctx context.Context, key string) error {
+	select {
+	case <-time.After(500 * time.Millisecond):
+		return s.shelf.Delete(ctx, key)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A record whose refresh state is spent is removed even if the attempt has no time left: the
+// removal delays no caller.
+func TestSpentRecordIsRemovedByASlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newShelf()
+		provider := core.ProviderFunc(
+			func(_ context.Context, req core.Request) (core.Credential, error) {
+				c := bearer("t")
+				c.Expiry = time.Now().Add(time.Hour)
+				c.RefreshState = core.NewSecret("r1")
+				if !req.Previous.RefreshState.IsZero() {
+					c.RefreshState = core.NewSecret("r2")
+					time.Sleep(950 * time.Millisecond)
+				}
+				return c, nil
+			})
+		s := core.New("api", provider,
+			&core.Options{Store: slowDelete{store}, Timeout: time.Second})
+		require.NoError(t, s.Init(t.Context()))
+		require.Contains(t, store.text("api"), "r1")
+		time.Sleep(time.Hour)
+		store.set(func() { store.saveErr = core.Errorf(core.CodeUnavailable, "the disk is full") })
+		began := time.Now()
+		require.Equal(t, "t", bearing(t, s))
+		require.Less(t, time.Since(began), time.Second)
+		time.Sleep(time.Second)
+		require.Empty(t, store.text("api"))
+	})
+}
+
 // A clock that was far ahead when a credential was saved does not keep it for
 // years.
 func TestStoredCredentialFromTheFuture(t *testing.T) {
