@@ -24,7 +24,8 @@ const mostFaults = 1000
 
 func decodeSettings(settings map[string]any, into reflect.Value) []Fault {
 	var d decoder
-	d.object(nil, settings, into)
+	// All paths of one depth use the same place in this slice; a fault copies its own.
+	d.object(make([]string, 0, 16), settings, into)
 	if d.more > 0 {
 		d.faults = append(d.faults, Fault{Problem: fmt.Sprintf("and %d faults more", d.more)})
 	}
@@ -42,20 +43,7 @@ func (d *decoder) fault(path []string, format string, args ...any) {
 
 func (d *decoder) object(path []string, settings map[string]any, into reflect.Value) {
 	list := members(into.Type())
-	names := make([]string, len(list))
-	for i, m := range list {
-		names[i] = m.name
-	}
-	for _, key := range sortedKeys(settings) {
-		if slices.Contains(names, key) {
-			continue
-		}
-		if len(d.faults) >= mostFaults {
-			d.more++ // without a hint, which takes time
-		} else {
-			d.fault(append(path, key), "unknown key%s", didYouMeanOr(key, names))
-		}
-	}
+	d.unknownKeys(path, settings, list)
 	for _, m := range list {
 		at := append(path, m.name)
 		field := into.FieldByIndex(m.index)
@@ -75,6 +63,34 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 		} else if field.Kind() == reflect.Struct && field.Type() != secretType &&
 			hasDefaults(field.Type()) {
 			d.object(at, nil, field)
+		}
+	}
+}
+
+// unknownKeys reports the settings that no member has the name of.
+func (d *decoder) unknownKeys(path []string, settings map[string]any, list []member) {
+	known := func(key string) bool {
+		return slices.ContainsFunc(list, func(m member) bool { return m.name == key })
+	}
+	var unknown []string
+	for key := range settings {
+		if !known(key) {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	slices.Sort(unknown)
+	names := make([]string, len(list))
+	for i, m := range list {
+		names[i] = m.name
+	}
+	for _, key := range unknown {
+		if len(d.faults) >= mostFaults {
+			d.more++ // without a hint, which takes time
+		} else {
+			d.fault(append(path, key), "unknown key%s", didYouMeanOr(key, names))
 		}
 	}
 }
@@ -147,8 +163,9 @@ func (d *decoder) value(path []string, value any, into reflect.Value) {
 			return
 		}
 		into.Set(reflect.MakeMapWithSize(t, len(m)))
+		elem := reflect.New(t.Elem()).Elem()
 		for _, key := range sortedKeys(m) {
-			elem := reflect.New(t.Elem()).Elem()
+			elem.SetZero()
 			d.value(append(path, key), m[key], elem)
 			into.SetMapIndex(reflect.ValueOf(key).Convert(t.Key()), elem)
 		}

@@ -135,7 +135,7 @@ func (r *pluginReader) spec(name string, value any) (registry.Plugin, bool) {
 	values := map[string]any{}
 	merge(values, given, "") // resolve writes to the copy
 	typer{at.below(path...)}.object(nil, values, schemaOf[pluginKeys]())
-	r.refs.resolve(nil, values, at.below(path...))
+	r.refs.resolve(newPath(), values, at.below(path...))
 	// A reference that cannot be resolved is reported by now. The plugin counts
 	// all the same, so that its kinds are not reported as unknown as well.
 	before := len(r.found.faults)

@@ -191,8 +191,12 @@ func checkReferences(t tree, found *report) {
 			}
 		}
 	}
-	check(nil, t.values)
+	check(newPath(), t.values)
 }
+
+// newPath returns the path of the root of a tree, with room for the paths below it: all
+// paths of one depth then use the same place.
+func newPath() []string { return make([]string, 0, 16) }
 
 // references resolves references.
 type references struct {

@@ -62,7 +62,7 @@ func (r *resolver) top() map[string]any {
 	}
 	top := make(map[string]any, len(r.files.values))
 	merge(top, needed, "") // resolve writes to the copy
-	r.refs.resolve(nil, top, r.files.locate)
+	r.refs.resolve(newPath(), top, r.files.locate)
 	for key, value := range r.files.values {
 		if _, ok := needed[key]; !ok && key != "plugins" {
 			top[key] = value
@@ -157,7 +157,7 @@ func (r *resolver) variant(s *session) *variant {
 		t.object(nil, v.values, r.keys.session)
 		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
 	}
-	r.refs.resolve(nil, v.values, v.locate)
+	r.refs.resolve(newPath(), v.values, v.locate)
 	return v
 }
 
