@@ -69,8 +69,9 @@
 //     errors.Is(err, core.CodeDenied).
 //   - The two newest releases of Go are supported.
 //
-// Before version 1.0.0 a minor version may change names in Go; CHANGELOG.md names each change.
-// Stored credentials, files and plugins are compatible from now on.
+// Before version 1.0.0 a minor version may change names in Go, so that a program must be adapted;
+// CHANGELOG.md names each change. Stored credentials, files and plugins are compatible from the
+// first release on.
 //
 // # Where to read on
 //
