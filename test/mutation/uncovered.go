@@ -71,7 +71,7 @@ func testChange(root, pkg, path string, m mutation, env []string) (string, error
 	if build.Run() != nil {
 		return "NOT VIABLE", nil
 	}
-	test := exec.Command("go", "test", "-overlay", overlay, "-timeout", "5m", "./"+pkg)
+	test := exec.Command("go", "test", "-overlay", overlay, "-timeout", "3m", "./"+pkg)
 	test.Dir, test.Env = root, env
 	out, err := test.CombinedOutput()
 	switch {
