@@ -160,6 +160,31 @@ var mutants = []mutant{
 		"if b := m.failures.binding(at.mono, who); b != nil && invalid {",
 	},
 	{
+		"7", "backoff.go", "the other paths of a container registry stay refused",
+		"s.repeated && s.count >= maxUnhelpful",
+		"s.count > 0",
+	},
+	{
+		"10", "backoff.go", "an API whose paths ask for different scopes causes a storm",
+		"s.repeated && s.count >= maxUnhelpful",
+		"s.repeated && s.count < 0",
+	},
+	{
+		"10", "backoff.go", "a renewal that did not help is forgotten",
+		"(s.repeated || !s.differsFrom(asked))",
+		"!s.differsFrom(asked)",
+	},
+	{
+		"10", "backoff.go", "an API that does not say what it asks for causes a storm",
+		`return asked != "" && asked != s.asked`,
+		"return asked != s.asked",
+	},
+	{
+		"10", "backoff.go", "an API that repeats its refusal is asked without end",
+		"out.repeated = true",
+		"out.repeated = false",
+	},
+	{
 		"10", "backoff.go", "a loop around Init locks the account",
 		"b := f.bindingAfter(now, who, 2)",
 		"b := f.bindingAfter(now, who, 3)",

@@ -129,7 +129,8 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 // header of its answer. If c is still the session's, it is dropped and renewed
 // once, however many callers report it; otherwise nothing happens. Refusals
 // that follow each other closely are spaced like failures: c then stays, so
-// that the refusals of one endpoint do not take the credential from the others.
+// that the refusals of one endpoint do not take the credential from the others,
+// unless challenge asks for something else than the last one did.
 // A challenge that does not refuse the credential changes nothing (see
 // [Session.Transport]). Transport reports refusals itself; call Reject where
 // authsession does not send the request. Reject only waits for Options.Begin.

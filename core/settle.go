@@ -173,7 +173,7 @@ func (m *machine) settleLate(
 func (m *machine) refuse(
 	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
 ) effects {
-	fx, dropped := m.dropRefused(at, p, c, invalid)
+	fx, dropped := m.dropRefused(at, p, c, invalid, challengeKey(challenge))
 	if !dropped {
 		return fx
 	}
@@ -205,9 +205,10 @@ func (m *machine) refuse(
 // after the last one changes nothing, so that one path of an API that refuses
 // every credential does not take the credential from the other paths. A
 // credential that was in use for longer than the longest wait has served: its
-// refusal is the first one again.
+// refusal is the first one again. So is one that asks for something else than the
+// last one; asked says what that is (challengeKey).
 func (m *machine) dropRefused(
-	at moment, p policy, c *credential, invalid bool,
+	at moment, p policy, c *credential, invalid bool, asked string,
 ) (fx effects, dropped bool) {
 	if m.state != lifeReady || c != m.current && c != m.refused {
 		return effects{}, false
@@ -225,10 +226,11 @@ func (m *machine) dropRefused(
 	if at.mono-c.createdAt > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
-	if at.mono < m.refusals.retryTime() {
+	if m.refusals.spaces(at.mono, asked) {
+		m.refusals = m.refusals.withRepetition()
 		return fx, false
 	}
-	m.refusals = m.refusals.next(at.mono, p.random)
+	m.refusals = m.refusals.next(at.mono, asked, p.random)
 	m.current, m.refused, m.refusal = nil, c, refusalUndecided
 	if invalid {
 		m.refusal = refusalFinal
