@@ -189,7 +189,7 @@ func (f *failures) lastError() *Error {
 type refusalBackoff struct {
 	count    int
 	retryAt  instant
-	asked    string // what the last challenge asks for (challengeKey)
+	asked    string // what the last challenge asks for (apiRefusal)
 	repeated bool   // a refusal within the wait asked for the same: the renewal did not help
 }
 

@@ -157,7 +157,7 @@ var mutants = []mutant{
 	{
 		"10", "settle.go", "an API that refuses everything causes a storm at the issuer",
 		"if b := m.failures.binding(at.mono, who); b != nil {",
-		"if b := m.failures.binding(at.mono, who); b != nil && invalid {",
+		"if b := m.failures.binding(at.mono, who); b != nil && r.invalid {",
 	},
 	{
 		"7", "backoff.go", "the other paths of a container registry stay refused",

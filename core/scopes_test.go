@@ -88,10 +88,12 @@ func TestOnePathRefusesEverything(t *testing.T) {
 // challenges say.
 func TestRefusalsStaySpaced(t *testing.T) {
 	for name, challenge := range map[string]func(path string, n int64) string{
-		"no challenge":    func(string, int64) string { return "" },
-		"one scope":       func(string, int64) string { return `Bearer scope="a"` },
-		"a nonce":         func(_ string, n int64) string { return fmt.Sprintf(`Digest realm="a", nonce="%d"`, n) },
-		"the text":        func(_ string, n int64) string { return fmt.Sprintf(`Bearer error="invalid_token", error_description="%d"`, n) },
+		"no challenge": func(string, int64) string { return "" },
+		"one scope":    func(string, int64) string { return `Bearer scope="a"` },
+		"a nonce":      func(_ string, n int64) string { return fmt.Sprintf(`Digest realm="a", nonce="%d"`, n) },
+		"the text": func(_ string, n int64) string {
+			return fmt.Sprintf(`Bearer error="invalid_token", error_description="%d"`, n)
+		},
 		"unknown":         func(_ string, n int64) string { return fmt.Sprintf(`Bearer realm="a", trace="%d"`, n) },
 		"a token68":       func(_ string, n int64) string { return fmt.Sprintf(`Negotiate %d=`, n) },
 		"a scope for all": func(path string, _ int64) string { return fmt.Sprintf(`Bearer scope="%s"`, path) },

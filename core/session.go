@@ -39,7 +39,8 @@ type Session struct {
 
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. If
-// something is wrong with them, Init reports it as [CodeBadConfig].
+// something is wrong with them or with the name ([CheckName]), Init reports it as
+// [CodeBadConfig].
 func New(name string, p Provider, opts *Options) *Session {
 	s := &Session{}
 	s.setup.Store(newSetup(name, p, opts))

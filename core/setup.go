@@ -61,7 +61,10 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		}
 		cfg.opts = &copied
 	}
-	err := cfg.opts.Check()
+	err := CheckName(name)
+	if err == nil {
+		err = cfg.opts.Check()
+	}
 	if err == nil && p == nil {
 		err = Errorf(CodeBadConfig, "the session has no provider")
 	}

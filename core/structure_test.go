@@ -35,13 +35,14 @@ var parts = []part{
 // vocabulary is what every part may use: what the contract is made of, and a credential and a setup
 // as values.
 var vocabulary = []string{
-	"provider.go", "credential.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
+	"provider.go", "credential.go", "bounds.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
 	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
-	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
+	"provider.go", "secret.go", "text.go", "errors.go", "bounds.go", "credential.go",
+	"credentialbounds.go", "outsidehttp.go",
 	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",

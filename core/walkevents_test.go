@@ -179,9 +179,9 @@ func (w *world) refuse(invalid, reported bool, scope byte) bool {
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].audience
 	quiet := c == w.m.current && w.now.mono-c.createdAt > instant(maxRefusalWait)
-	challenge := ""
+	r := apiRefusal{invalid: invalid, challenge: "challenge"}
 	if scope != 0 {
-		challenge = "Bearer scope=" + string(scope)
+		r.asked = string(scope)
 	}
 	if w.m.refusals == nil || quiet {
 		w.asked, w.inRow, w.repeated = 0, 0, false
@@ -189,11 +189,11 @@ func (w *world) refuse(invalid, reported bool, scope byte) bool {
 	must := w.spacing(c, scope)
 	var fx effects
 	if reported {
-		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, invalid, challengeKey(challenge)); fx.start != nil {
+		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, r); fx.start != nil {
 			violated(5, "a credential is renewed for a program that may end")
 		}
 	} else {
-		fx = w.m.refuse(w.now, w.policy(), who, c, invalid, challenge)
+		fx = w.m.refuse(w.now, w.policy(), who, c, r)
 	}
 	w.checkSpacing(c, must, scope)
 	if quiet && (w.m.current == c || w.refusalCount() != 1) {

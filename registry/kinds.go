@@ -76,6 +76,9 @@ func (k *kinds) checkEntry(e Entry) error {
 	if e.Name == "" {
 		return e.annotate(core.Errorf(core.CodeBadConfig, "a session has no name"))
 	}
+	if err := core.CheckName(e.Name); err != nil {
+		return e.annotate(err)
+	}
 	f, err := k.factory(e.Kind)
 	if err != nil {
 		return e.annotate(err)
