@@ -109,7 +109,7 @@ var mutants = []mutant{
 		"case o.refreshRefused:\n\t\tm.refusal = refusalTolerated",
 	},
 	{
-		"7", "settle.go", "refusals are counted over a quiet minute",
+		"7 10", "settle.go", "refusals are counted over a quiet minute",
 		"at.mono-c.createdAt > instant(maxRefusalWait)",
 		"at.mono-c.createdAt < instant(maxRefusalWait)",
 	},

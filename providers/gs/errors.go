@@ -1,6 +1,6 @@
 // The errors of calls.
 //
-// Read on in session.go.
+// Read on in redirect.go.
 
 package gs
 
@@ -139,6 +139,17 @@ func answerError(method string, u *url.URL, resp *http.Response, secrets []core.
 	}
 	e.Message = printable(string(body), maxMessage, secrets)
 	return e
+}
+
+// setLocation records where an answer that is a redirect points. Another origin than that
+// of the call asks for a sign-in.
+func (e *APIError) setLocation(u *url.URL, resp *http.Response, secrets []core.Secret) {
+	to, err := resp.Location()
+	if resp.StatusCode < 300 || resp.StatusCode > 399 || err != nil {
+		return
+	}
+	e.Location = printable(withoutQuery(to), maxMessage, secrets)
+	e.signIn = !sameOrigin(to, u)
 }
 
 func isHTML(media string, body []byte) bool {

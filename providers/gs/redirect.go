@@ -1,6 +1,6 @@
 // What a redirect means for a call.
 //
-// Read on in websocket.go.
+// Read on in session.go.
 
 package gs
 
@@ -26,47 +26,25 @@ func sameOriginOnly(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
-}
-
-func portOf(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return port
-	}
-	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
-}
-
-// setLocation records where an answer that is a redirect points. Another origin than that
-// of the call asks for a sign-in.
-func (e *APIError) setLocation(u *url.URL, resp *http.Response, secrets []core.Secret) {
-	to, err := resp.Location()
-	if resp.StatusCode < 300 || resp.StatusCode > 399 || err != nil {
-		return
-	}
-	e.Location = printable(withoutQuery(to), maxMessage, secrets)
-	e.signIn = !sameOrigin(to, u)
-}
-
 // redirectedError returns the error of a success to which redirects led and that is not the
 // API's answer to the call, or nil: a page, which is there to sign in, unless the call
 // accepts HTML; or the answer to a GET that took the place of another method, whose request
 // was then not carried out (RFC 9110 §15.4.2, §15.4.3). After 303 it was (§15.4.4).
-func (r *request) redirectedError(resp *http.Response, body []byte,
+func redirectedError(method string, u *url.URL, accept string, resp *http.Response, body []byte,
 	secrets func() []core.Secret) *APIError {
 	first := firstRedirect(resp)
 	if first == nil {
 		return nil
 	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	page := isHTML(media, body) && !strings.Contains(r.header.Get("Accept"), "html")
-	dropped := resp.Request.Method != r.method && first.StatusCode != http.StatusSeeOther
+	page := isHTML(media, body) && !strings.Contains(accept, "html")
+	dropped := resp.Request.Method != method && first.StatusCode != http.StatusSeeOther
 	if !page && !dropped {
 		return nil
 	}
 	known := secrets()
 	return &APIError{
-		Status: first.StatusCode, Method: r.method, URL: withoutQuery(r.url), signIn: page,
+		Status: first.StatusCode, Method: method, URL: withoutQuery(u), signIn: page,
 		RequestID: printable(resp.Header.Get(requestID), maxID, known),
 		Location:  printable(withoutQuery(resp.Request.URL), maxMessage, known),
 	}

@@ -1,6 +1,6 @@
 // How a call is sent, and when it is repeated.
 //
-// Read on in redirect.go.
+// Read on in websocket.go.
 
 package gs
 
@@ -178,7 +178,8 @@ func (r *request) readAnswer(
 	case int64(len(body)) > limit:
 		return r.annotate(core.Errorf(core.CodeUnavailable, "the answer is larger than %d bytes", limit))
 	}
-	if err := r.redirectedError(resp, body, secrets); err != nil {
+	accept := r.header.Get("Accept")
+	if err := redirectedError(r.method, r.url, accept, resp, body, secrets); err != nil {
 		return err
 	}
 	if err := decode(resp.Header.Get("Content-Type"), body, r.out); err != nil {
