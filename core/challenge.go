@@ -1,4 +1,4 @@
-// Read on in remembered.go.
+// Read on in proxyanswer.go.
 
 package core
 
