@@ -65,7 +65,9 @@ func AuthTransport(ctx context.Context, base http.RoundTripper) (http.RoundTripp
 
 // RequestProxy returns the proxy for a request of a provider: that of [Options.Proxy]
 // if r has the context of a call into a provider whose session has the option, and
-// else what usual says; nil usual is for no proxy. Clients of package providerhttp use
+// else what usual says; nil usual is for no proxy. If usual is [http.ProxyFromEnvironment]
+// and the variable for r is not the URL of a proxy, the error is [CodeBadConfig], as net/http
+// would connect without one. Clients of package providerhttp use
 // it; a provider with another client makes it the Proxy of its http.Transport. It is
 // safe for concurrent use.
 func RequestProxy(
@@ -78,7 +80,7 @@ func RequestProxy(
 	case usual == nil:
 		return nil, nil
 	}
-	return usual(r)
+	return checkedProxy(usual)(r)
 }
 
 // authTransport sends requests through a wrapper that serves all bases.

@@ -187,20 +187,47 @@ func (f *failures) lastError() *Error {
 // an API that refuses each new credential must not cause a token request for each
 // of its own requests. It is never written to; nil means that there was none.
 type refusalBackoff struct {
-	count   int
-	retryAt instant
+	count    int
+	retryAt  instant
+	asked    string // what the last challenge asks for (apiRefusal)
+	repeated bool   // a refusal within the wait asked for the same: the renewal did not help
 }
 
-// next returns s with one more refusal at now.
+// maxUnhelpful is how many renewals in a row may not help until a challenge that
+// asks for something else is spaced like any other: each path of such an API may
+// ask for something else and refuse it.
+const maxUnhelpful = 3
+
+// next returns s with one more refusal at now. A refusal that asks for something
+// else than the last one is the first in a row again, if the last renewal helped.
 func (s *refusalBackoff) next(
-	now instant, random func(time.Duration) time.Duration,
+	now instant, asked string, random func(time.Duration) time.Duration,
 ) *refusalBackoff {
-	out := &refusalBackoff{count: 1}
-	if s != nil {
+	out := &refusalBackoff{count: 1, asked: asked}
+	if s != nil && (s.repeated || !s.differsFrom(asked)) {
 		out.count += s.count
 	}
 	out.retryAt = now.plus(waitAfter(out.count, &Error{Code: CodeUnavailable}, random))
 	return out
+}
+
+// spaces reports whether a refusal at now that asks for something comes too soon
+// after the last one. One that asks for something else is not a repetition: the
+// paths of a container registry each ask for a token of their own.
+func (s *refusalBackoff) spaces(now instant, asked string) bool {
+	return now < s.retryTime() &&
+		(!s.differsFrom(asked) || s.repeated && s.count >= maxUnhelpful)
+}
+
+// differsFrom reports whether a challenge asks for something else than the last one.
+// One that does not say what it asks for never does. s is not nil.
+func (s *refusalBackoff) differsFrom(asked string) bool { return asked != "" && asked != s.asked }
+
+// withRepetition returns s with a refusal that s spaces.
+func (s *refusalBackoff) withRepetition() *refusalBackoff {
+	out := *s
+	out.repeated = true
+	return &out
 }
 
 // retryTime returns when a refusal is no longer too close to the last one.

@@ -33,7 +33,10 @@ func uses(s *core.Session) map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"Authorize": func(ctx context.Context) error { return s.Authorize(ctx, request(ctx)) },
 		"Client":    func(ctx context.Context) error { return one(s.Client().Do(request(ctx))) },
-		"Close":     func(ctx context.Context) error { return s.Close(ctx) },
+		"HandshakeClient": func(ctx context.Context) error {
+			return one(s.HandshakeClient().Do(request(ctx)))
+		},
+		"Close": func(ctx context.Context) error { return s.Close(ctx) },
 		"Credential": func(ctx context.Context) error {
 			return one(s.Credential(ctx))
 		},

@@ -1,10 +1,11 @@
-// Read on in remembered.go.
+// Read on in proxyanswer.go.
 
 package core
 
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -139,6 +140,35 @@ func parseChallenges(s string) []challenge {
 		list = append(list, c)
 	}
 	return list
+}
+
+// askingParams are the parameters by which a challenge says what it asks for:
+// RFC 9110 §11.5, RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1, and service, which
+// container registries use. Others, such as a nonce or the text of an error, may
+// differ in each answer.
+var askingParams = []string{
+	"realm", "scope", "service", "resource", "audience", "acr_values", "max_age",
+	"resource_metadata",
+}
+
+// maxChallengeKey bounds what challengeKey returns, in bytes.
+const maxChallengeKey = 4 << 10
+
+// challengeKey returns what a WWW-Authenticate header asks for, as text that is the
+// same for the same. Empty: it does not say.
+func challengeKey(header string) string {
+	var b strings.Builder
+	for _, c := range parseChallenges(header) {
+		for _, name := range askingParams {
+			if v := c.param(name); v != "" {
+				b.WriteString(strings.ToLower(c.scheme) + " " + name + "=" + strconv.Quote(v) + ",")
+			}
+		}
+		if b.Len() > maxChallengeKey {
+			return b.String()[:maxChallengeKey]
+		}
+	}
+	return b.String()
 }
 
 // challengeReader takes one part after the other from the front of rest.

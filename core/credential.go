@@ -1,4 +1,4 @@
-// Read on in outsidehttp.go.
+// Read on in credentialbounds.go.
 
 package core
 
@@ -152,9 +152,9 @@ func (a Attachment) check() error {
 			switch {
 			case v == "":
 				return Errorf(CodeUnavailable, "the credential's %s %q is empty", part.what, printable(name))
-			case !part.valid(name, v):
-				return Errorf(CodeUnavailable, "the credential's %s %q has characters that may not be sent",
-					part.what, printable(name))
+			case len(name) > maxName || !part.valid(name, v):
+				return Errorf(CodeBadConfig, "the credential's %s %q has characters that may not be sent, "+
+					"or its name is too long", part.what, printable(name))
 			}
 			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
 				return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
@@ -162,7 +162,21 @@ func (a Attachment) check() error {
 		}
 	}
 	if size > maxAttachment {
-		return Errorf(CodeUnavailable, "the credential is larger than %d KiB", maxAttachment>>10)
+		return Errorf(CodeBadConfig, "the credential is larger than %d KiB", maxAttachment>>10)
+	}
+	return a.checkRemembered()
+}
+
+// checkRemembered reports what is wrong with RememberHeaders.
+func (a Attachment) checkRemembered() error {
+	if len(a.RememberHeaders) > maxRemembered {
+		return Errorf(CodeBadConfig, "the provider wants more than %d headers of answers",
+			maxRemembered)
+	}
+	for _, name := range a.RememberHeaders {
+		if len(name) > maxName || !isToken(name) {
+			return Errorf(CodeBadConfig, "%q is not the name of a header", printable(name))
+		}
 	}
 	return nil
 }

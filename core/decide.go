@@ -248,9 +248,10 @@ func (s *Session) refuse(ctx context.Context, c *credential, invalid bool, chall
 func (s *Session) refuseAs(
 	ctx context.Context, who audience, c *credential, invalid bool, challenge string,
 ) {
+	r := apiRefusal{invalid: invalid, challenge: challenge, asked: challengeKey(challenge)}
 	s.mu.Lock()
 	cfg := s.config()
-	fx := s.machine.refuse(readClocks(), cfg.policy(), who, c, invalid, challenge)
+	fx := s.machine.refuse(readClocks(), cfg.policy(), who, c, r)
 	s.applyEffects(c.setup, fx)
 	s.mu.Unlock()
 	s.deliverEventsSoon()

@@ -1,4 +1,4 @@
-// Read on in credential.go.
+// Read on in bounds.go.
 
 package core
 

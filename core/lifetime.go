@@ -1,4 +1,4 @@
-// Read on in authtransport.go.
+// Read on in proxyvariables.go.
 
 package core
 

@@ -109,7 +109,7 @@ var mutants = []mutant{
 		"case o.refreshRefused:\n\t\tm.refusal = refusalTolerated",
 	},
 	{
-		"7", "settle.go", "refusals are counted over a quiet minute",
+		"7 10", "settle.go", "refusals are counted over a quiet minute",
 		"at.mono-c.createdAt > instant(maxRefusalWait)",
 		"at.mono-c.createdAt < instant(maxRefusalWait)",
 	},
@@ -157,7 +157,32 @@ var mutants = []mutant{
 	{
 		"10", "settle.go", "an API that refuses everything causes a storm at the issuer",
 		"if b := m.failures.binding(at.mono, who); b != nil {",
-		"if b := m.failures.binding(at.mono, who); b != nil && invalid {",
+		"if b := m.failures.binding(at.mono, who); b != nil && r.invalid {",
+	},
+	{
+		"7", "backoff.go", "the other paths of a container registry stay refused",
+		"s.repeated && s.count >= maxUnhelpful",
+		"s.count > 0",
+	},
+	{
+		"10", "backoff.go", "an API whose paths ask for different scopes causes a storm",
+		"s.repeated && s.count >= maxUnhelpful",
+		"s.repeated && s.count < 0",
+	},
+	{
+		"10", "backoff.go", "a renewal that did not help is forgotten",
+		"(s.repeated || !s.differsFrom(asked))",
+		"!s.differsFrom(asked)",
+	},
+	{
+		"10", "backoff.go", "an API that does not say what it asks for causes a storm",
+		`return asked != "" && asked != s.asked`,
+		"return asked != s.asked",
+	},
+	{
+		"10", "backoff.go", "an API that repeats its refusal is asked without end",
+		"out.repeated = true",
+		"out.repeated = false",
 	},
 	{
 		"10", "backoff.go", "a loop around Init locks the account",

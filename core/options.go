@@ -7,8 +7,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -158,14 +160,19 @@ func (o *Options) timeout() time.Duration {
 }
 
 // Check returns the error with [CodeBadConfig] that [Session.Init] would return for o: for a
-// malformed origin, for a Proxy that is not a URL of a proxy, for an input that is nil, and
-// for a number in RefusedStatus that is not the status of an error. For nil it returns nil.
+// malformed origin, for a Proxy that is not a URL of a proxy, for an input that is nil, for a
+// number in RefusedStatus that is not the status of an error, and for a name or a text of the
+// store that is too long or has characters that nobody sees (see [CheckName]). For nil it
+// returns nil.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
 	}
 	if _, err := parseOrigins(o.Origins); err != nil {
 		return Errorf(CodeBadConfig, "%w", err)
+	}
+	if err := o.checkNames(); err != nil {
+		return err
 	}
 	if err := o.checkRefusedStatus(); err != nil {
 		return Errorf(CodeBadConfig, "%w", err)
@@ -207,6 +214,28 @@ func (o *Options) checkRefusedStatus() error {
 	for _, status := range o.RefusedStatus {
 		if status < 400 || status > 599 {
 			return fmt.Errorf("refused status %d: want a number from 400 to 599", status)
+		}
+	}
+	return nil
+}
+
+// checkNames reports the first name or text in o that is out of bounds.
+func (o *Options) checkNames() error {
+	type named struct {
+		what, text string
+		limit      int
+	}
+	list := []named{
+		{"kind", o.Kind, maxName}, {"environment", string(o.Environment), maxName},
+		{"StoreKey", o.StoreKey, maxStoreText}, {"StoreScope", o.StoreScope, maxStoreText},
+		{"StoreFormerKey", o.StoreFormerKey, maxStoreText},
+	}
+	for _, role := range slices.Sorted(maps.Keys(o.Inputs)) {
+		list = append(list, named{"role of an input", role, maxName})
+	}
+	for _, n := range list {
+		if problem := textProblem(n.text, n.limit, isVisible); problem != "" {
+			return Errorf(CodeBadConfig, "the %s %s", n.what, problem)
 		}
 	}
 	return nil

@@ -144,6 +144,18 @@ func (o *origin) startsURI(uri string) bool {
 	return len(uri) > n && uri[n] == '/' && uri[:n] == o.text
 }
 
+// isPlainLoopback reports whether o is http and names this machine.
+func (o *origin) isPlainLoopback() bool {
+	return o.scheme == "http" && isLoopback(&url.URL{Host: o.hostPort})
+}
+
+// isRPCHost reports whether u, as gRPC makes it, names the host and port of o. gRPC
+// always writes https and leaves out the port 443.
+func (o *origin) isRPCHost(u *url.URL) bool {
+	other, ok := originOf(u)
+	return ok && other.scheme == "https" && other.hostPort == o.hostPort
+}
+
 func sameOrigin(a, b *url.URL) bool {
 	if a.Scheme == b.Scheme && a.Host == b.Host {
 		return true

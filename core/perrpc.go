@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,8 +30,11 @@ func (s *Session) PerRPC() *PerRPC { return &PerRPC{s} }
 // GetRequestMetadata returns the headers of the credential, their names in
 // lower case; gRPC has no cookies or query parameters. uri is the
 // address of the service, as gRPC gives it; one that is not the session's is
-// [CodeOriginRefused]. Other errors are those of Credential. The map is shared: do
-// not write to it.
+// [CodeOriginRefused]. It begins with https also where the connection is not encrypted, so
+// that an origin with http stands for it where plain HTTP is allowed: on the loopback, and
+// with Options.AllowHTTP. A header whose name gRPC reserves or encodes, or whose value is
+// not ASCII, is [CodeBadConfig]. Other errors are those of Credential. The map is shared:
+// do not write to it.
 func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
 	md, _, err := p.session.sender().metadata(ctx, uri)
 	return md, err
@@ -93,8 +97,22 @@ func (s sender) metadataOf(
 }
 
 // RequireTransportSecurity reports whether gRPC must refuse a connection
-// without TLS: yes, unless Options.AllowHTTP.
-func (p *PerRPC) RequireTransportSecurity() bool { return !p.session.config().opts.AllowHTTP }
+// without TLS: no with Options.AllowHTTP, and if all origins of the session are
+// http and of this machine, such as http://127.0.0.1:50051. gRPC asks when the
+// connection is made: origins that the provider names are known once the session is
+// initialised.
+func (p *PerRPC) RequireTransportSecurity() bool {
+	cfg := p.session.config()
+	if cfg.opts.AllowHTTP {
+		return false
+	}
+	origins := cfg.origins
+	if l := p.session.published.Load(); l != nil {
+		origins = l.origins()
+	}
+	return len(origins) == 0 ||
+		slices.ContainsFunc(origins, func(o origin) bool { return !o.isPlainLoopback() })
+}
 
 func (s sender) authorizeRPC(
 	ctx context.Context, p Authorizer, l *credential, uri []string,
@@ -134,9 +152,34 @@ func metadata(a Attachment, cert bool) (map[string]string, error) {
 	}
 	md := make(map[string]string, len(a.Header))
 	for name, value := range a.Header {
-		md[strings.ToLower(name)] = value.Reveal()
+		key, text := strings.ToLower(name), value.Reveal()
+		if problem := metadataProblem(key, text); problem != "" {
+			return nil, Errorf(CodeBadConfig, "the credential's header %q cannot be sent by gRPC: %s",
+				printable(name), problem)
+		}
+		md[key] = text
 	}
 	return md, nil
+}
+
+// metadataProblem returns why gRPC would not send a header as HTTP does, or would take it
+// for its own (grpc/doc/PROTOCOL-HTTP2.md, Requests). Empty: it sends it. name is in lower
+// case.
+func metadataProblem(name, value string) string {
+	inName := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
+	}
+	switch {
+	case strings.ContainsFunc(name, func(c rune) bool { return !inName(c) }):
+		return "its name may have letters, digits, -, _ and . only"
+	case strings.HasSuffix(name, "-bin"):
+		return "it encodes the values of names that end in -bin"
+	case strings.HasPrefix(name, "grpc-"), name == "user-agent":
+		return "the name is reserved"
+	case strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }):
+		return "its value is not printable ASCII"
+	}
+	return ""
 }
 
 // permitURI is permit for the address of a service: "https://host/package.Service".
@@ -150,6 +193,11 @@ func (s sender) permitURI(l *credential, uri string) error {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	u := url.URL{Scheme: scheme, Host: host}
+	if slices.ContainsFunc(origins, func(o origin) bool {
+		return (l.setup.opts.AllowHTTP && o.scheme == "http" || o.isPlainLoopback()) && o.isRPCHost(&u)
+	}) {
+		return nil
+	}
 	switch {
 	case !ok || host == "":
 		return s.originRefused(l, "%q is not the address of a service", printable(uri))

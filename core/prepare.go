@@ -53,6 +53,9 @@ func prepare(cfg *setup, c Credential, old *credential) (*credential, error) {
 	if err := c.Body.check(); err != nil {
 		return nil, err
 	}
+	if err := c.checkBounds(); err != nil {
+		return nil, err
+	}
 	out := &credential{setup: cfg}
 	// The options have the last word on origins. The provider's count without
 	// them.

@@ -181,7 +181,7 @@ func (s *Session) RejectStored(ctx context.Context, secret Secret) (bool, error)
 	if c := s.published.Load(); c != nil && newRecord(c.cred).containsSecret(secret) {
 		s.mu.Lock()
 		// The credential in memory is dropped, but no renewal starts.
-		fx, _ := s.machine.dropRefused(readClocks(), cfg.policy(), c, true)
+		fx, _ := s.machine.dropRefused(readClocks(), cfg.policy(), c, apiRefusal{invalid: true})
 		s.applyEffects(c.setup, fx)
 		s.mu.Unlock()
 		s.deliverEventsSoon()

@@ -25,9 +25,9 @@
 // stores use [Store], [ErrDamaged] and [NewStoreFactory]. Both use [Secret].
 //
 // core implements no way to authenticate: the packages below providers do, for OAuth, API
-// keys, certificates and others. It does not read files or the environment; package
-// registry/config does. Its HTTP clients repeat a request only after a refusal. It imports
-// the standard library only.
+// keys, certificates and others. It does not read files, and of the environment only the
+// variables of proxies, as net/http does; package registry/config reads the others. Its HTTP
+// clients repeat a request only after a refusal. It imports the standard library only.
 //
 // Read on in secret.go.
 package core

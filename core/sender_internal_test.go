@@ -206,7 +206,7 @@ func TestSenderChecksWhatAnAuthorizerAttaches(t *testing.T) {
 	api := &server{}
 	k := &listOwner{list: []*credential{prepared(t, bad, nil, tokenOf("1"))}}
 	_, err := senderOf(k).roundTrip(api, getOf(t, apiURL))
-	require.ErrorIs(t, err, CodeUnavailable)
+	require.ErrorIs(t, err, CodeBadConfig)
 	require.ErrorContains(t, err, `session "api": authorize: `)
 	require.Empty(t, api.got)
 	require.Empty(t, k.refused)

@@ -39,7 +39,8 @@ type Session struct {
 
 // New returns a session for one provider. Nothing is sent and no goroutine
 // starts. The name is for errors and logs. Nil options are the defaults. If
-// something is wrong with them, Init reports it as [CodeBadConfig].
+// something is wrong with them or with the name ([CheckName]), Init reports it as
+// [CodeBadConfig].
 func New(name string, p Provider, opts *Options) *Session {
 	s := &Session{}
 	s.setup.Store(newSetup(name, p, opts))
@@ -129,7 +130,8 @@ func (s *Session) get(ctx context.Context, answers bool) (*credential, error) {
 // header of its answer. If c is still the session's, it is dropped and renewed
 // once, however many callers report it; otherwise nothing happens. Refusals
 // that follow each other closely are spaced like failures: c then stays, so
-// that the refusals of one endpoint do not take the credential from the others.
+// that the refusals of one endpoint do not take the credential from the others,
+// unless challenge asks for something else than the last one did.
 // A challenge that does not refuse the credential changes nothing (see
 // [Session.Transport]). Transport reports refusals itself; call Reject where
 // authsession does not send the request. Reject only waits for Options.Begin.

@@ -166,14 +166,20 @@ func (m *machine) settleLate(
 	return fx
 }
 
-// refuse is the event that the API refused c. invalid says that the API called
-// the credential itself invalid. The credential is no longer served, and an
+// apiRefusal is what the API said when it refused a credential.
+type apiRefusal struct {
+	invalid   bool   // it called the credential itself invalid
+	challenge string // its WWW-Authenticate
+	asked     string // what the challenge asks for (challengeKey)
+}
+
+// refuse is the event that the API refused c. The credential is no longer served, and an
 // attempt to replace it starts, unless the refusal follows another one too
 // closely or a wait after a failure has not ended.
 func (m *machine) refuse(
-	at moment, p policy, who audience, c *credential, invalid bool, challenge string,
+	at moment, p policy, who audience, c *credential, r apiRefusal,
 ) effects {
-	fx, dropped := m.dropRefused(at, p, c, invalid)
+	fx, dropped := m.dropRefused(at, p, c, r)
 	if !dropped {
 		return fx
 	}
@@ -189,7 +195,7 @@ func (m *machine) refuse(
 	}
 	began, _ := m.begin(at, p, who, purposeRenew)
 	if began.start != nil {
-		began.start.request.Challenge = challenge
+		began.start.request.Challenge = r.challenge
 	}
 	fx.start = began.start
 	fx.events = append(fx.events, began.events...)
@@ -205,15 +211,16 @@ func (m *machine) refuse(
 // after the last one changes nothing, so that one path of an API that refuses
 // every credential does not take the credential from the other paths. A
 // credential that was in use for longer than the longest wait has served: its
-// refusal is the first one again.
+// refusal is the first one again. So is one that asks for something else than the
+// last one.
 func (m *machine) dropRefused(
-	at moment, p policy, c *credential, invalid bool,
+	at moment, p policy, c *credential, r apiRefusal,
 ) (fx effects, dropped bool) {
 	if m.state != lifeReady || c != m.current && c != m.refused {
 		return effects{}, false
 	}
 	if c == m.refused {
-		if invalid {
+		if r.invalid {
 			m.refusal = refusalFinal
 		}
 		return effects{}, false
@@ -225,12 +232,13 @@ func (m *machine) dropRefused(
 	if at.mono-c.createdAt > instant(maxRefusalWait) {
 		m.refusals = nil
 	}
-	if at.mono < m.refusals.retryTime() {
+	if m.refusals.spaces(at.mono, r.asked) {
+		m.refusals = m.refusals.withRepetition()
 		return fx, false
 	}
-	m.refusals = m.refusals.next(at.mono, p.random)
+	m.refusals = m.refusals.next(at.mono, r.asked, p.random)
 	m.current, m.refused, m.refusal = nil, c, refusalUndecided
-	if invalid {
+	if r.invalid {
 		m.refusal = refusalFinal
 	}
 	return fx, true

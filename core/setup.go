@@ -61,7 +61,10 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		}
 		cfg.opts = &copied
 	}
-	err := cfg.opts.Check()
+	err := CheckName(name)
+	if err == nil {
+		err = cfg.opts.Check()
+	}
 	if err == nil && p == nil {
 		err = Errorf(CodeBadConfig, "the session has no provider")
 	}
@@ -69,7 +72,10 @@ func newSetup(name string, p Provider, opts *Options) *setup {
 		// Nothing of a wrong setup is used, and one of its inputs may be nil.
 		if cfg.authorizer = nil; cfg.opts != &defaultOptions {
 			cfg.opts.Inputs = nil
+			cfg.opts.Kind = printable(cfg.opts.Kind)
+			cfg.opts.Environment = Environment(printable(string(cfg.opts.Environment)))
 		}
+		cfg.name = printable(name)
 		cfg.provider = ProviderFunc(func(context.Context, Request) (Credential, error) {
 			return Credential{}, err
 		})

@@ -93,7 +93,8 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const canary = "C4n4ry-Secret-Value"
 		chain, key, _ := issue(t, "who")
-		hostile := "a\"b\\c\u2028<script>\x1b[2J\x00\xff\n"
+		hostile := "a\"b\\c\u2028<script>\x1b[2J\x00\xff\n" // of an error
+		odd := "a\"b\\c<script>"                            // all that a subject and an attribute may have
 		fail := false
 		p := core.ProviderFunc(func(context.Context, core.Request) (core.Credential, error) {
 			if fail {
@@ -107,8 +108,8 @@ func TestStatusJSONHoldsNoSecret(t *testing.T) {
 					Cookie: map[string]core.Secret{"sid": value(3)},
 					Cert:   core.NewSecret(chain + key),
 				},
-				RefreshState: value(4), Subject: hostile, Expiry: time.Now().Add(time.Hour),
-				Attributes: map[string]string{hostile: hostile},
+				RefreshState: value(4), Subject: odd, Expiry: time.Now().Add(time.Hour),
+				Attributes: map[string]string{odd: odd},
 			}, nil
 		})
 		var texts []string

@@ -35,19 +35,20 @@ var parts = []part{
 // vocabulary is what every part may use: what the contract is made of, and a credential and a setup
 // as values.
 var vocabulary = []string{
-	"provider.go", "credential.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
+	"provider.go", "credential.go", "bounds.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
 	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
-	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
+	"provider.go", "secret.go", "text.go", "errors.go", "bounds.go", "credential.go",
+	"credentialbounds.go", "outsidehttp.go",
 	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
-	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
+	"lifetime.go", "proxyvariables.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
 	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
-	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",
+	"challenge.go", "proxyanswer.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",
 	"clientcert.go", "transportcache.go",
 	"session.go", "decide.go", "report.go", "close.go", "programs.go", "status.go", "statusjson.go",
 	"transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",

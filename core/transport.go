@@ -19,6 +19,23 @@ import (
 // and remains usable when the session is closed and initialised again.
 func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Transport(nil)} }
 
+// HandshakeClient returns a client like that of Client that does not follow redirects: it
+// returns the 3xx answer. It is for libraries that send an HTTP request for something else
+// than an answer, such as a WebSocket handshake (RFC 6455 §4.1), and take a client for it:
+//
+//	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: s.HandshakeClient()})
+//
+// Such a library follows redirects with a client that does, and sends the headers that it was
+// given, such as those of [Session.Authorize], to wherever the redirect points: net/http keeps
+// back Authorization and Cookie there, and no others. The client puts the credential on
+// requests itself and leaves one that is already there as it is. It is safe for concurrent
+// use.
+func (s *Session) HandshakeClient() *http.Client {
+	return &http.Client{Transport: s.Transport(nil), CheckRedirect: followNoRedirect}
+}
+
+func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // Transport returns a RoundTripper that puts the session's credential on requests to its
 // origins and sends them through base. If base is nil, it uses Options.Transport;
 // otherwise base must present client certificates itself (see [Session.TLSConfig]). The
@@ -241,7 +258,11 @@ func (s sender) send(
 // net/http, such as a WebSocket handshake (ws and wss count as http and
 // https). The caller sends r and, if it is refused, calls [Session.Reject]; the
 // next attempt needs a request without the old credential, as what r has stays
-// as it is. Errors are those of Credential, and [CodeOriginRefused] for a URL that is not
+// as it is.
+//
+// What sends r must not follow redirects: a redirect would take the headers and cookies of r
+// to another host. A library that sends it with an [http.Client], as coder/websocket does,
+// is given [Session.HandshakeClient], which needs no Authorize. Errors are those of Credential, and [CodeOriginRefused] for a URL that is not
 // the session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	return s.sender().authorizeInPlace(ctx, r)

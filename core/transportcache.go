@@ -3,9 +3,11 @@
 package core
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -270,8 +272,15 @@ func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 			Proxy: http.ProxyFromEnvironment, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		}
 	}
-	if opts.Proxy != nil {
+	if t.Proxy = checkedProxy(t.Proxy); opts.Proxy != nil {
 		t.Proxy = opts.proxyOf
+	}
+	if t.OnProxyConnectResponse == nil {
+		t.OnProxyConnectResponse = func(
+			_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response,
+		) error {
+			return l.setup.annotate(opts.checkProxyAnswer(proxy, resp), "")
+		}
 	}
 	if opts.TLS != nil {
 		t.TLSClientConfig = opts.TLS

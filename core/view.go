@@ -42,6 +42,11 @@ func (v *View) Credential(ctx context.Context) (Credential, error) {
 // Client is [Session.Client] for the need.
 func (v *View) Client() *http.Client { return &http.Client{Transport: v.Transport(nil)} }
 
+// HandshakeClient is that of the session, see [Session.HandshakeClient].
+func (v *View) HandshakeClient() *http.Client {
+	return &http.Client{Transport: v.Transport(nil), CheckRedirect: followNoRedirect}
+}
+
 // Transport is [Session.Transport] for the need.
 func (v *View) Transport(base http.RoundTripper) http.RoundTripper {
 	return viewTransport{v, base}

@@ -26,6 +26,7 @@ type walkConfig struct {
 	calls                   []string
 	inputs                  bool // the provider says that an input was refused
 	refusals                bool // the API refuses credentials
+	scopes                  bool // its paths ask for different scopes
 	reconfigure             bool
 	ends                    bool // Close and SignOut
 	blocks                  bool
@@ -150,6 +151,10 @@ func walkConfigs(all bool) []walkConfig {
 			name: "refusals and Close", lazy: true, callers: []caller{worker},
 			calls:    []string{"init"},
 			refusals: true, ends: true, single: true, long: true,
+		},
+		{
+			name: "scopes", lazy: true, callers: []caller{worker}, calls: []string{"use"},
+			refusals: true, scopes: true, single: true,
 		},
 		{
 			name: "life", lazy: true, stored: true, callers: []caller{worker},

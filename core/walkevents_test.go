@@ -15,13 +15,22 @@ func (w *world) events() []event {
 		out = append(
 			out,
 			event{"the API accepts", (*world).accept},
-			event{"the API refuses", func(w *world) bool { return w.refuse(false, false) }},
+			event{"the API refuses", func(w *world) bool { return w.refuse(false, false, 'a') }},
 			event{
 				"the API calls the credential invalid",
-				func(w *world) bool { return w.refuse(true, false) },
+				func(w *world) bool { return w.refuse(true, false, 'a') },
 			},
-			event{"a program reports it", func(w *world) bool { return w.refuse(true, true) }},
+			event{"a program reports it", func(w *world) bool { return w.refuse(true, true, 'a') }},
 		)
+	}
+	if w.cfg.scopes {
+		out = append(out,
+			event{"the API refuses on a path of another scope", func(w *world) bool {
+				return w.refuse(false, false, 'b')
+			}},
+			event{"the API refuses without a word", func(w *world) bool {
+				return w.refuse(false, false, 0)
+			}})
 	}
 	if w.cfg.reconfigure {
 		out = append(out, event{"a new configuration", (*world).reconfigure})
@@ -159,8 +168,8 @@ func (w *world) accept() bool {
 }
 
 // refuse lets the API refuse the credential. With reported, a program says so that may end at once:
-// nothing is renewed.
-func (w *world) refuse(invalid, reported bool) bool {
+// nothing is renewed. scope is what the challenge asks for; zero: it does not say.
+func (w *world) refuse(invalid, reported bool, scope byte) bool {
 	c := w.m.current
 	if c == nil {
 		c = w.m.refused
@@ -170,14 +179,23 @@ func (w *world) refuse(invalid, reported bool) bool {
 	}
 	who := w.cfg.callers[len(w.cfg.callers)-1].audience
 	quiet := c == w.m.current && w.now.mono-c.createdAt > instant(maxRefusalWait)
+	r := apiRefusal{invalid: invalid, challenge: "challenge"}
+	if scope != 0 {
+		r.asked = string(scope)
+	}
+	if w.m.refusals == nil || quiet {
+		w.asked, w.inRow, w.repeated = 0, 0, false
+	}
+	must := w.spacing(c, scope)
 	var fx effects
 	if reported {
-		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, invalid); fx.start != nil {
+		if fx, _ = w.m.dropRefused(w.now, w.policy(), c, r); fx.start != nil {
 			violated(5, "a credential is renewed for a program that may end")
 		}
 	} else {
-		fx = w.m.refuse(w.now, w.policy(), who, c, invalid, "challenge")
+		fx = w.m.refuse(w.now, w.policy(), who, c, r)
 	}
+	w.checkSpacing(c, must, scope)
 	if quiet && (w.m.current == c || w.refusalCount() != 1) {
 		violated(7, "a refusal after a quiet minute counts as one soon after another")
 	}
@@ -197,6 +215,42 @@ func (w *world) refuse(invalid, reported bool) bool {
 	}
 	w.apply(fx, who, false)
 	return true
+}
+
+// spacing returns what the rules say about a refusal of c that asks for scope: it drops
+// c (1), it is too soon after another one (-1), or it is about a credential that was
+// dropped before (0).
+func (w *world) spacing(c *credential, scope byte) int {
+	switch {
+	case c != w.m.current:
+		return 0
+	case w.inRow == 0 || w.now.mono >= w.m.refusals.retryTime():
+		return 1
+	case scope != 0 && scope != w.asked && !(w.repeated && w.inRow >= maxUnhelpful):
+		return 1
+	}
+	return -1
+}
+
+// checkSpacing verifies what a refusal of c has done, and keeps the rules' own record
+// of the last one.
+func (w *world) checkSpacing(c *credential, must int, scope byte) {
+	switch {
+	case must > 0 && w.m.current == c:
+		violated(7, "a refusal that asks for something else is spaced")
+	case must < 0 && w.m.current != c:
+		violated(10, "refusals soon after each other are not spaced")
+	case must < 0:
+		w.repeated = true
+	case must > 0:
+		if !w.repeated && scope != 0 && scope != w.asked {
+			w.inRow = 0
+		}
+		w.asked, w.inRow, w.repeated = scope, min(w.inRow+1, maxUnhelpful), false
+		if min(w.refusalCount(), maxUnhelpful) != w.inRow {
+			violated(10, "%d refusals in a row count as %d", w.inRow, w.refusalCount())
+		}
+	}
 }
 
 // binding returns the code of the wait that ends last for an audience, or zero.

@@ -22,8 +22,13 @@ type world struct {
 	blocks  int
 	refused *credential
 	refusal refusedUse
-	got     error // what the last caller got; nil: anything else
-	subject string
+	// asked is what the last refusal that dropped a credential asked for, and repeated
+	// says that another one followed which the wait after it kept from that.
+	asked    byte
+	inRow    int // refusals in a row, up to maxUnhelpful
+	repeated bool
+	got      error // what the last caller got; nil: anything else
+	subject  string
 }
 
 // wait is a wait after a failure.
@@ -178,6 +183,10 @@ func (w *world) key() string {
 		k.add(int(f.last))
 	}
 	k.add(min(w.refusalCount(), 3), rank(m.refusals.retryTime()), len(w.running))
+	if w.cfg.scopes && w.m.refusals != nil {
+		k.add(int(w.asked), w.inRow)
+		k.flags(w.repeated, w.m.refusals.repeated)
+	}
 	for _, r := range w.running {
 		a := r.a
 		k.add(int(a.audience), int(a.purpose), int(a.request.Reason), int(a.phase),

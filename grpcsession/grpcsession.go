@@ -20,9 +20,14 @@ package grpcsession
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/url"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 
 	"github.com/authsession/authsession/core"
 )
@@ -59,7 +64,11 @@ import (
 // (its proposal A54). A retry policy for UNAVAILABLE in a service config applies to
 // these errors as it applies to those of servers.
 //
-// The connection must use TLS unless [core.Options.AllowHTTP] is set.
+// The connection must use TLS, unless it ends at this machine (a loopback address or a
+// Unix socket) or [core.Options.AllowHTTP] is set. Otherwise the call fails with
+// PermissionDenied, and grpc.NewClient already fails if the session's origins are known
+// and https. An origin of a server on the loopback is written with http, such as
+// "http://127.0.0.1:50051", or with https.
 func DialOptions(s *core.Session) []grpc.DialOption {
 	c := &client{session: s, rpc: s.PerRPC()}
 	return []grpc.DialOption{
@@ -83,7 +92,11 @@ var _ credentials.PerRPCCredentials = (*client)(nil)
 func (c *client) GetRequestMetadata(
 	ctx context.Context, uri ...string,
 ) (map[string]string, error) {
-	md, err := c.rpc.Metadata(ctx, uri...)
+	err := c.checkConnection(ctx)
+	var md core.RPCMetadata
+	if err == nil {
+		md, err = c.rpc.Metadata(ctx, uri...)
+	}
 	if err != nil {
 		return nil, &callError{status: statusOf(ctx, err), err: err}
 	}
@@ -93,8 +106,47 @@ func (c *client) GetRequestMetadata(
 	return md.Header, nil
 }
 
-// RequireTransportSecurity implements [credentials.PerRPCCredentials].
-func (c *client) RequireTransportSecurity() bool { return c.rpc.RequireTransportSecurity() }
+// RequireTransportSecurity implements [credentials.PerRPCCredentials]. For a session whose
+// origins are not known yet, or one of which is on the loopback, checkConnection decides for
+// each call.
+func (c *client) RequireTransportSecurity() bool {
+	if !c.rpc.RequireTransportSecurity() {
+		return false
+	}
+	origins := c.session.Status().Origins
+	return len(origins) > 0 && !slices.ContainsFunc(origins, func(o string) bool {
+		u, err := url.Parse(o)
+		return err == nil && core.MayCarry(&url.URL{Scheme: "http", Host: u.Host}, false)
+	})
+}
+
+// checkConnection returns an error with [core.CodeOriginRefused] if the connection of a call
+// is not encrypted and has to be. gRPC puts the connection and its peer into ctx.
+func (c *client) checkConnection(ctx context.Context) error {
+	if !c.rpc.RequireTransportSecurity() {
+		return nil
+	}
+	info, _ := credentials.RequestInfoFromContext(ctx)
+	if credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity) == nil {
+		return nil
+	}
+	if p, ok := peer.FromContext(ctx); ok && isLocal(p.Addr) {
+		return nil
+	}
+	return &core.Error{Session: c.session.Name(), Op: "authorize", Code: core.CodeOriginRefused,
+		Err: errors.New("the connection is not encrypted and leaves this machine: use TLS")}
+}
+
+// isLocal reports whether addr is the address of a server on this machine.
+func isLocal(addr net.Addr) bool {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
 
 // attempt returns the attempt of ctx. It is nil for the calls with which gRPC checks the
 // health of servers.

@@ -77,7 +77,19 @@ const (
 // start starts a server that refuses what refuse says.
 func start(t *testing.T, refuse func(token string) error) *server {
 	t.Helper()
-	s := &server{listener: bufconn.Listen(1 << 20), refuse: refuse}
+	l := bufconn.Listen(1 << 20)
+	s := startOn(t, l, refuse)
+	s.listener = l
+	return s
+}
+
+// startOn starts a server on a listener. A nil refuse refuses nothing.
+func startOn(t *testing.T, l net.Listener, refuse func(token string) error) *server {
+	t.Helper()
+	if refuse == nil {
+		refuse = func(string) error { return nil }
+	}
+	s := &server{refuse: refuse}
 	g := grpc.NewServer(grpc.UnaryInterceptor(s.guardUnary), grpc.StreamInterceptor(s.guardStream))
 	g.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "test.Echo", HandlerType: (*any)(nil),
@@ -90,7 +102,7 @@ func start(t *testing.T, refuse func(token string) error) *server {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = g.Serve(s.listener)
+		_ = g.Serve(l)
 	}()
 	t.Cleanup(func() {
 		g.Stop()

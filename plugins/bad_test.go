@@ -166,23 +166,27 @@ func TestBadProgram(t *testing.T) {
 func TestBadAnswer(t *testing.T) {
 	h, _ := newHost(t)
 	for do, want := range map[string]string{
-		"far":     "whose expiry is absurd",
-		"subject": "whose subject is too long or has control characters",
-		"huge":    "the credential is larger than 4 MiB",
-		"latin":   "the credential is not UTF-8 text",
+		"far":   "whose expiry is absurd",
+		"huge":  "the credential is larger than 4 MiB",
+		"latin": "the credential is not UTF-8 text",
 	} {
 		_, err := openTest(t, h, testBinary(), map[string]any{"do": do}).Authenticate(t.Context(),
 			core.Request{})
-		require.ErrorIs(t, err, core.CodeUnavailable, do)
+		code := core.CodeBadConfig
+		if do == "far" {
+			code = core.CodeUnavailable
+		}
+		require.ErrorIs(t, err, code, do)
 		require.ErrorContains(t, err, want)
 	}
 	for do, want := range map[string]string{
 		"newline": "has characters that may not be sent",
 		"large":   "larger than 128 KiB",
+		"subject": "subject has characters that cannot be seen",
 	} {
-		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": do}), nil)
+		s := core.New("x", openTest(t, h, testBinary(), map[string]any{"do": do, "key": "k"}), nil)
 		err := s.Init(t.Context())
-		require.ErrorIs(t, err, core.CodeUnavailable, do)
+		require.ErrorIs(t, err, core.CodeBadConfig, do)
 		require.ErrorContains(t, err, want)
 	}
 	_, err := openTest(t, h, testBinary(), map[string]any{"do": "control"}).Authenticate(t.Context(),

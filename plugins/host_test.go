@@ -293,6 +293,6 @@ func TestRememberedHeaders(t *testing.T) {
 	require.Equal(t, []string{"nonce:", "nonce:n-1"}, got)
 
 	_, err = get("1000")
-	require.ErrorIs(t, err, core.CodeUnavailable)
-	require.ErrorContains(t, err, "it wants to learn more than it can use")
+	require.ErrorIs(t, err, core.CodeBadConfig)
+	require.ErrorContains(t, err, "the provider wants more than 16 headers of answers")
 }

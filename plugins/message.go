@@ -17,9 +17,9 @@ func checkMessage(m proto.Message, what string) error {
 	b, err := proto.Marshal(m)
 	switch {
 	case err != nil:
-		return core.Errorf(core.CodeUnavailable, "%s is not UTF-8 text", what)
+		return core.Errorf(core.CodeBadConfig, "%s is not UTF-8 text", what)
 	case len(b) > maxMessage:
-		return core.Errorf(core.CodeUnavailable, "%s is larger than %d MiB", what, maxMessage>>20)
+		return core.Errorf(core.CodeBadConfig, "%s is larger than %d MiB", what, maxMessage>>20)
 	}
 	return nil
 }

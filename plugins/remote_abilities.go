@@ -73,20 +73,10 @@ func (r *remote) Authorize(ctx context.Context, c core.Credential,
 		if err = r.optionalError(ctx, "Authorize", err, m.GetError()); err != nil {
 			return err
 		}
-		if !mayLearn(m.GetAttachment().GetLearn()) {
-			return r.badAnswer("it wants to learn more than it can use: tell its author")
-		}
 		a = wire.ToAttachment(m.GetAttachment())
 		return nil
 	})
 	return a, err
-}
-
-// mayLearn reports whether an Authorizer may ask for these headers of answers.
-func mayLearn(headers []string) bool {
-	return len(headers) <= maxLearned && !slices.ContainsFunc(headers, func(name string) bool {
-		return !isShortText(name, maxLearnedHeader)
-	})
 }
 
 // Sign implements [core.TLSSigner].

@@ -21,7 +21,7 @@ var readingOrders = map[string]struct {
 	}, 3},
 	"gs": {[]string{
 		"gs.go", "text.go", "site.go", "config.go", "check.go", "provider.go",
-		"msgpack.go", "body.go", "errors.go", "session.go", "call.go", "rest.go", "websocket.go",
+		"msgpack.go", "body.go", "errors.go", "redirect.go", "session.go", "call.go", "rest.go", "websocket.go",
 	}, 4},
 	"internal/browser": {[]string{"browser.go", "page.go"}, 1},
 	"internal/certs":   {[]string{"certs.go", "pem.go", "pemtext.go", "pkcs12.go", "check.go", "load.go"}, 1},

@@ -72,9 +72,22 @@ func (k *kinds) check(entries []Entry) error {
 	return errors.Join(errs...)
 }
 
+// checkNames reports the first name in e that core does not allow.
+func (e Entry) checkNames() error {
+	for _, name := range append(slices.Sorted(maps.Keys(e.Inputs)), e.Name, string(e.Environment)) {
+		if err := core.CheckName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (k *kinds) checkEntry(e Entry) error {
 	if e.Name == "" {
 		return e.annotate(core.Errorf(core.CodeBadConfig, "a session has no name"))
+	}
+	if err := e.checkNames(); err != nil {
+		return e.annotate(err)
 	}
 	f, err := k.factory(e.Kind)
 	if err != nil {

@@ -77,6 +77,9 @@ func NewClient(opts *Options) *http.Client {
 	}
 	usual := t.Proxy
 	t.Proxy = func(r *http.Request) (*url.URL, error) { return core.RequestProxy(r, usual) }
+	if t.OnProxyConnectResponse == nil {
+		t.OnProxyConnectResponse = core.CheckProxyAnswer
+	}
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -88,7 +91,9 @@ func NewClient(opts *Options) *http.Client {
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	return &http.Client{
-		Transport:     &transport{base: t, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry},
+		Transport: &transport{
+			base: t, proxy: t.Proxy, allowHTTP: o.AllowHTTP, mayRetry: o.MayRetry,
+		},
 		CheckRedirect: followNoRedirect,
 		Timeout:       time.Minute,
 	}
@@ -99,6 +104,7 @@ func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUse
 // transport sends a client's requests.
 type transport struct {
 	base                http.RoundTripper
+	proxy               func(*http.Request) (*url.URL, error)
 	allowHTTP, mayRetry bool
 }
 
@@ -122,6 +128,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		resp, connected, err := t.sendOnce(r)
 		if err == nil {
+			err = t.checkProxy(r, resp)
+		}
+		if err == nil {
 			return limited(resp, r.URL), nil
 		}
 		err = netError(r.URL, err, connected)
@@ -133,6 +142,22 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// checkProxy returns the error of an answer of a proxy that wants credentials. To a request
+// with https, which goes through CONNECT, the transport does not return it.
+func (t *transport) checkProxy(r *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusProxyAuthRequired || r.URL.Scheme != "http" || t.proxy == nil {
+		return nil
+	}
+	proxy, err := t.proxy(r)
+	if err == nil {
+		err = core.CheckProxyAnswer(r.Context(), proxy, r, resp)
+	}
+	if err != nil {
+		_ = resp.Body.Close()
+	}
+	return err
 }
 
 // limited returns resp with at most maxAnswer bytes of its body, and without a Location

@@ -290,3 +290,29 @@ func TestEchoedSecretsAreDropped(t *testing.T) {
 	)
 	require.ErrorContains(t, err, "(100% wrong)")
 }
+
+// TestProxyWantsCredentials checks that a 407 is not taken for a refusal of the server's.
+func TestProxyWantsCredentials(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Proxy-Authenticate", `Basic realm="p"`)
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	u, err := url.Parse(proxy.URL)
+	require.NoError(t, err)
+	for _, target := range []string{"http://token.example.com/token", "https://token.example.com/token"} {
+		asks := core.ProviderFunc(func(ctx context.Context, _ core.Request) (core.Credential, error) {
+			client := providerhttp.NewClient(&providerhttp.Options{AllowHTTP: true})
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader("a=b"))
+			require.NoError(t, err)
+			resp, err := client.Do(r)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			return core.Credential{}, providerhttp.ClientError(err)
+		})
+		err := core.New("a", asks, &core.Options{Proxy: u}).Init(t.Context())
+		require.ErrorIs(t, err, core.CodeBadConfig, target)
+		require.ErrorContains(t, err, "the proxy "+u.Host+", the session's proxy, wants credentials")
+	}
+}

@@ -56,6 +56,11 @@ const (
 //     another type is stored in a *[]byte or *string, and in *any as []byte. A *[]byte receives any
 //     answer undecoded. If out is nil, the answer is ignored; an answer without a body does not
 //     change *out.
+//   - A redirect is followed within the origin of the call. One to another origin is not, and
+//     nothing is sent there: the error is an [*APIError] of the kind [NotAuthenticated] with
+//     the place in Location, and so it is where redirects lead to a page (HTML) and
+//     Call.Header does not accept one. A redirect other than 303 after which a GET would take
+//     the place of Post, Put or Delete is [RequestFailed], as nothing was carried out.
 //   - The path is appended to the domain and the API's version. It may have a query.
 //   - The error is [*APIError] for an answer that is not a success, and [core.Error] if there was
 //     none: [core.CodeOriginRefused] for a domain that is not the session's, before anything is sent,

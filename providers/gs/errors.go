@@ -1,6 +1,6 @@
 // The errors of calls.
 //
-// Read on in session.go.
+// Read on in redirect.go.
 
 package gs
 
@@ -25,7 +25,7 @@ type Kind uint8
 const (
 	_                Kind = iota
 	RequestFailed         // any answer that is not a success
-	NotAuthenticated      // 401, after the token was renewed
+	NotAuthenticated      // 401, after the token was renewed; a redirect to another origin or to a page
 	NotAuthorized         // 403: the application lacks a scope or an entitlement
 	RateLimited           // 429
 	ServerFailed          // 500
@@ -53,6 +53,12 @@ type APIError struct {
 	// secrets. It is empty for HTML, for binary data, and if the text contains an encoded secret.
 	Message    string
 	RetryAfter time.Duration // the answer's Retry-After; zero: none
+	// Location is where a redirect pointed that was not followed, or that led to an answer which is
+	// not the API's: a URL without its query. Nothing was sent to another origin than that of URL.
+	// Empty: there was no redirect.
+	Location string
+
+	signIn bool // the redirect asks a person to sign in
 }
 
 // Error returns one line with the request, the status, the request's id and the message.
@@ -61,6 +67,12 @@ func (e *APIError) Error() string {
 	fmt.Fprintf(&b, "gs: %s %s: %d", e.Method, e.URL, e.Status)
 	if text := http.StatusText(e.Status); text != "" {
 		b.WriteString(" " + text)
+	}
+	if e.Location != "" {
+		b.WriteString(", redirected to " + e.Location)
+	}
+	if e.signIn {
+		b.WriteString(", which is no answer of the API; is a sign-in needed?")
 	}
 	if e.RequestID != "" {
 		b.WriteString(", request " + e.RequestID)
@@ -71,8 +83,12 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Kind returns the kind of e's status.
+// Kind returns the kind of e's status. A redirect that leaves the API, to another origin or to a
+// page, is [NotAuthenticated].
 func (e *APIError) Kind() Kind {
+	if e.signIn {
+		return NotAuthenticated
+	}
 	switch e.Status {
 	case http.StatusUnauthorized:
 		return NotAuthenticated
@@ -111,6 +127,7 @@ func answerError(method string, u *url.URL, resp *http.Response, secrets []core.
 		RetryAfter: providerhttp.RetryAfter(resp.Header),
 		RequestID:  printable(resp.Header.Get(requestID), maxID, secrets),
 	}
+	e.setLocation(u, resp, secrets)
 	// an incomplete body is used as far as it goes
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
@@ -122,6 +139,17 @@ func answerError(method string, u *url.URL, resp *http.Response, secrets []core.
 	}
 	e.Message = printable(string(body), maxMessage, secrets)
 	return e
+}
+
+// setLocation records where an answer that is a redirect points. Another origin than that
+// of the call asks for a sign-in.
+func (e *APIError) setLocation(u *url.URL, resp *http.Response, secrets []core.Secret) {
+	to, err := resp.Location()
+	if resp.StatusCode < 300 || resp.StatusCode > 399 || err != nil {
+		return
+	}
+	e.Location = printable(withoutQuery(to), maxMessage, secrets)
+	e.signIn = !sameOrigin(to, u)
 }
 
 func isHTML(media string, body []byte) bool {

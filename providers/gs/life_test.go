@@ -287,7 +287,8 @@ func TestCallsThatCannotWork(t *testing.T) {
 	})
 }
 
-// A redirect to another host carries neither token, cookies nor CSRF header.
+// A redirect to another host carries neither token, cookies nor CSRF header: calls do not
+// follow it, and the session's client sends a request without them.
 func TestRedirectElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, nil)
@@ -299,7 +300,10 @@ func TestRedirectElsewhere(t *testing.T) {
 		for _, s := range []*gs.Session{a.session(t, nil), a.session(t, func(c *gs.Config) {
 			*c = gs.Config{GSSSO: core.NewSecret("sso"), CSRFToken: core.NewSecret("csrf"), CA: c.CA}
 		})} {
-			require.NoError(t, s.Get(t.Context(), "/x", nil, nil))
+			require.ErrorIs(t, s.Get(t.Context(), "/x", nil, nil), gs.NotAuthenticated)
+			resp, err := s.Client().Get("https://api.gs.com/v1/x")
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
 		}
 		for _, r := range a.requests() {
 			if r.host != "api.gs.com" {
@@ -307,7 +311,7 @@ func TestRedirectElsewhere(t *testing.T) {
 					r.header.Get("Authorization")+r.header.Get("Cookie")+r.header.Get("X-Marquee-Csrf-Token"))
 			}
 		}
-		require.Len(t, a.requests(), 4)
+		require.Len(t, a.requests(), 6)
 	})
 }
 

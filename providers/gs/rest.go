@@ -140,7 +140,8 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 		return core.Errorf(core.CodeBadConfig, "the request: %w", err)
 	}
 	req.Header = maps.Clone(r.header)
-	resp, err := s.Core().Client().Do(req)
+	client := http.Client{Transport: s.Core().Transport(nil), CheckRedirect: sameOriginOnly}
+	resp, err := client.Do(req)
 	if err != nil {
 		return r.connectionError(ctx, err)
 	}
@@ -148,18 +149,23 @@ func (s *Session) attempt(parent context.Context, r *request) error {
 	if r.call.RequestID != nil {
 		*r.call.RequestID = resp.Header.Get(requestID)
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		secrets := secretsOf(cred)
+	secrets := func() []core.Secret {
+		list := secretsOf(cred)
 		if now, err := s.Core().Credential(ctx); err == nil {
-			secrets = append(secrets, secretsOf(now)...)
+			list = append(list, secretsOf(now)...)
 		}
-		return answerError(r.method, r.url, resp, secrets)
+		return list
 	}
-	return r.readAnswer(ctx, resp)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return answerError(r.method, r.url, resp, secrets())
+	}
+	return r.readAnswer(ctx, resp, secrets)
 }
 
 // readAnswer reads the answer and decodes it into r.out.
-func (r *request) readAnswer(ctx context.Context, resp *http.Response) error {
+func (r *request) readAnswer(
+	ctx context.Context, resp *http.Response, secrets func() []core.Secret,
+) error {
 	limit := r.call.MaxBody
 	if limit <= 0 {
 		limit = defaultMaxBody
@@ -171,6 +177,10 @@ func (r *request) readAnswer(ctx context.Context, resp *http.Response) error {
 		return r.connectionError(ctx, &url.Error{URL: r.url.String(), Err: err})
 	case int64(len(body)) > limit:
 		return r.annotate(core.Errorf(core.CodeUnavailable, "the answer is larger than %d bytes", limit))
+	}
+	accept := r.header.Get("Accept")
+	if err := redirectedError(r.method, r.url, accept, resp, body, secrets); err != nil {
+		return err
 	}
 	if err := decode(resp.Header.Get("Content-Type"), body, r.out); err != nil {
 		return r.annotate(err)

@@ -138,4 +138,8 @@ func (s *Session) String() string {
 // the methods of s cannot make. It has no base URL and does not retry.
 func (s *Session) Client() *http.Client { return s.Core().Client() }
 
+// HandshakeClient returns a client like that of Client that does not follow redirects, for the
+// handshakes of WebSocket libraries (see [core.Session.HandshakeClient] and [Session.WebSocket]).
+func (s *Session) HandshakeClient() *http.Client { return s.Core().HandshakeClient() }
+
 func (s *Session) ready() bool { return s.Core().Status().State.Ready() }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
@@ -84,4 +85,16 @@ func checkURL(s string) error {
 		return errors.New("must be https; plain http is for the loopback alone")
 	}
 	return nil
+}
+
+// sameOrigin reports whether a and b have one scheme, host and port (RFC 6454 §4).
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
 }

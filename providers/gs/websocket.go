@@ -16,6 +16,10 @@ import (
 // NoVersion and Header. If the API refuses the handshake with a 401, call Core().Reject and then
 // WebSocket again. The headers contain the credential: do not log them. Errors are those of
 // [Session.Get].
+//
+// A library that follows redirects, as coder/websocket does with http.DefaultClient, would send
+// the headers to the host of a redirect, among them the cookies' CSRF token. Give it
+// [Session.HandshakeClient], which does not follow.
 func (s *Session) WebSocket(ctx context.Context, path string,
 	call *Call) (target string, header http.Header, err error) {
 	var c Call

@@ -40,7 +40,8 @@ func startChat(t *testing.T, pair servers.Pair, check servers.Check) (url string
 	return "wss" + strings.TrimPrefix(https, "https"), handshakes
 }
 
-// chat authorises a handshake as docs say and returns the greeting.
+// chat authorises a handshake as docs say for libraries that follow no redirect, and returns the
+// greeting.
 func chat(ctx context.Context, s *core.Session, ca *servers.CA, url string) (string, error) {
 	handshake, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -52,7 +53,10 @@ func chat(ctx context.Context, s *core.Session, ca *servers.CA, url string) (str
 	transport := &http.Transport{TLSClientConfig: s.TLSConfig(&tls.Config{RootCAs: ca.Pool()})}
 	defer transport.CloseIdleConnections()
 	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: transport},
+		HTTPClient: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		HTTPHeader: handshake.Header,
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func (s *Supervisor) CallError(ctx context.Context, p *Process, err error) (isFa
 		p.doubt()
 		return false, s.noAnswer(context.DeadlineExceeded)
 	case codes.ResourceExhausted:
-		return false, s.program.errorf(core.CodeUnavailable, ": a message is larger than %d MiB",
+		return false, s.program.errorf(core.CodeBadConfig, ": a message is larger than %d MiB",
 			MaxMessage>>20)
 	case codes.Unimplemented:
 		return false, s.program.errorf(core.CodeUnavailable,

@@ -70,7 +70,7 @@ that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.
 	f.BoolVarP(&o.silent, "silent", "s", false, "print nothing else than the answer")
 	f.BoolVar(&o.fail, "fail-with-body", false, "exit with status 1 for an answer of 400 or more")
 	f.BoolVarP(&o.follow, "location", "L", false,
-		"follow redirects; the credential goes to the session's origins only")
+		"follow redirects; the credential goes to the session's origins only, a body to one server")
 	_ = cmd.RegisterFlagCompletionFunc("session", a.completeNames)
 	return cmd
 }
@@ -96,12 +96,7 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 		return err
 	}
 	client := s.Client()
-	if !o.follow {
-		client.CheckRedirect = func(*http.Request,
-			[]*http.Request) error {
-			return http.ErrUseLastResponse
-		}
-	}
+	client.CheckRedirect = o.checkRedirect
 	resp, err := client.Do(req)
 	if err != nil {
 		return plainError(err)
@@ -112,6 +107,23 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 	}
 	if o.fail && resp.StatusCode >= 400 {
 		return fmt.Errorf("the answer is %s", resp.Status)
+	}
+	return nil
+}
+
+// checkRedirect is the CheckRedirect of the client. With -L, a request that is not a GET or a HEAD
+// stays within the origin that the person named: a gateway in front of an API redirects to a sign-in
+// page elsewhere, which must not get the body.
+func (o requestOptions) checkRedirect(next *http.Request, via []*http.Request) error {
+	const most = 10 // as in net/http
+	switch reads := next.Method == http.MethodGet || next.Method == http.MethodHead; {
+	case !o.follow:
+		return http.ErrUseLastResponse
+	case len(via) >= most:
+		return fmt.Errorf("more than %d redirects", most)
+	case !reads && core.OriginText(next.URL) != core.OriginText(via[0].URL):
+		return fmt.Errorf("the API redirects to %s, and a %s is not sent to another server",
+			core.OriginText(next.URL), next.Method)
 	}
 	return nil
 }
