@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ import (
 func (c *Config) Validate(core.Environment) error {
 	return errors.Join(
 		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
-		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
+		c.checkSignIn(), c.checkRedirect(), c.checkAuthorizationParams(),
 		c.checkParams(), c.checkTarget(), c.checkPeculiarities(), c.checkSent(),
 	)
 }
@@ -78,6 +79,7 @@ func (c *Config) grantSettings() []grantSetting {
 		{"jwks_url", c.JWKSURL != ""},
 		{"grant_type", c.GrantType != ""},
 		{"authorization_params", len(c.AuthorizationParams) > 0},
+		{"sign_in", c.SignIn != ""},
 	}
 }
 
@@ -90,8 +92,10 @@ func (c *Config) checkGrant() error {
 		return core.Faultf("grant", "want one of %s", strings.Join(all, ", "))
 	}
 	var faults []error
-	if g.check != nil {
-		faults = append(faults, g.check(c))
+	if signIn := g.signInAs(c.SignIn); signIn == nil {
+		faults = append(faults, core.Faultf("sign_in", "want browser or device"))
+	} else if signIn.check != nil {
+		faults = append(faults, signIn.check(c))
 	}
 	for _, setting := range c.grantSettings() {
 		if !setting.given || slices.Contains(g.settings, setting.name) {
@@ -119,7 +123,8 @@ func (c *Config) checkSignIn() error {
 	return err
 }
 
-func (r Redirect) check() error {
+func (c *Config) checkRedirect() error {
+	r := c.Redirect
 	var faults []error
 	if r.Port < 0 || r.Port > 65535 {
 		faults = append(faults, core.Faultf("redirect.port", "want 0 to 65535"))
@@ -138,7 +143,44 @@ func (r Redirect) check() error {
 	if !slices.Contains([]string{"", "127.0.0.1", "localhost", "::1"}, r.Host) {
 		faults = append(faults, core.Faultf("redirect.host", "want 127.0.0.1, localhost or ::1"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, r.checkListen(), c.checkRedirectURL())...)
+}
+
+func (r Redirect) checkListen() error {
+	if r.Listen == "" {
+		return nil
+	}
+	address, err := netip.ParseAddr(r.Listen)
+	switch {
+	case err != nil:
+		return core.Faultf("redirect.listen", "want an IP address, such as 0.0.0.0")
+	case !r.hasPort() && !address.IsLoopback():
+		return core.Faultf("redirect.listen",
+			"needs redirect.port: a port that changes cannot be published")
+	}
+	return nil
+}
+
+// checkRedirectURL checks the redirect URI that is registered at the server. If something listens, a
+// proxy has to reach it by HTTP. If nothing does, it may be of any scheme, as urn:ietf:wg:oauth:2.0:oob.
+func (c *Config) checkRedirectURL() error {
+	r := c.Redirect
+	if r.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(r.URL)
+	switch {
+	case err != nil || !u.IsAbs() || strings.Contains(r.URL, "#") ||
+		strings.ContainsFunc(r.URL, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return core.Faultf("redirect.url",
+			"is not an absolute URL without a fragment (RFC 6749 §3.1.2)")
+	case u.Scheme != "http" && u.Scheme != "https" && !r.hasPort():
+		return nil
+	}
+	if err := checkURL(r.URL, c.AllowHTTP); err != nil {
+		return core.Faultf("redirect.url", "%v", err)
+	}
+	return nil
 }
 
 // isPlainPath reports whether s is a path that needs no escaping.
@@ -152,7 +194,7 @@ func isPlainPath(s string) bool {
 
 // authorizationParams are the parameters of an authorization request that the provider sets.
 var authorizationParams = []string{
-	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
+	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce",
 	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience",
 	"dpop_jkt",
 }
@@ -163,6 +205,12 @@ func (c *Config) checkAuthorizationParams() error {
 		switch {
 		case name == "":
 			faults = append(faults, core.Faultf("authorization_params", "a parameter has no name"))
+		case name == "response_mode" && c.AuthorizationParams[name] == "query":
+			// the only one that the listener reads, for servers with another default
+		case name == "response_mode":
+			faults = append(faults, core.Fault{
+				Path: []string{"authorization_params", name}, Problem: "want query, which the program reads",
+			})
 		case slices.Contains(authorizationParams, name) || grant.Reserved(name):
 			faults = append(faults, core.Fault{
 				Path:    []string{"authorization_params", name},

@@ -23,6 +23,20 @@ func grantNamed(name string) *grantType {
 	return nil
 }
 
+// signInAs returns the grant in whose way a person signs in: g for "", and nil for an unknown name.
+// Without a person it is g.
+func (g *grantType) signInAs(name string) *grantType {
+	if g.signIn == nil || name == "" {
+		return g
+	}
+	for _, other := range grantTypes {
+		if other.signIn != nil && other.signIn.name == name {
+			return other
+		}
+	}
+	return nil
+}
+
 // grantNames returns the names of those grants that match.
 func grantNames(match func(*grantType) bool) []string {
 	var names []string

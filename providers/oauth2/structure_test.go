@@ -17,7 +17,7 @@ var readingOrder = []string{
 	"oauth2.go", "settings.go", "address.go", "renewal.go", "metadata.go", "discovery.go", "client.go",
 	"connection.go", "dpop.go", "jwks.go", "idtoken.go", "grant.go", "signin.go",
 	"clientcredentials.go", "refreshtoken.go", "jwtbearer.go", "tokenexchange.go",
-	"authorizationcode.go", "devicecode.go",
+	"personguide.go", "authorizationcode.go", "devicecode.go",
 	"grants.go", "check.go", "refusal.go", "provider.go", "tokensource.go",
 }
 

@@ -64,7 +64,7 @@ func TestParseCode(t *testing.T) {
 		answer, err := browser.ParseCode(text, "the-state")
 		require.NoError(t, err, text)
 		require.Equal(t, want, answer.Get("code"))
-		require.Equal(t, "the-state", answer.Get("state"))
+		require.Equal(t, strings.Contains(text, "state="), answer.Has("state"))
 	}
 	for text, want := range map[string]string{
 		"": "Nothing", "abc#other": "another sign-in", "https://a/?code=x&state=other": "another sign-in",
@@ -105,7 +105,9 @@ func FuzzParseAnswer(f *testing.F) {
 				require.Nil(t, answer)
 				continue
 			}
-			require.Equal(t, []string{"s"}, answer["state"])
+			if answer.Has("state") {
+				require.Equal(t, []string{"s"}, answer["state"])
+			}
 			require.True(t, answer.Has("code") || answer.Has("error"))
 		}
 	})
