@@ -147,7 +147,7 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 	}
 	if err != nil {
 		return core.Errorf(core.CodeInteractive, "a person must sign in, and could not be told where: %w",
-			err)
+			core.Cause(err))
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func noBrowserError(err error) error {
 		return core.Errorf(core.CodeInteractive, text)
 	}
 	// without the link
-	return core.Errorf(core.CodeInteractive, text+": %w", providerhttp.ClientError(err))
+	return core.Errorf(core.CodeInteractive, text+": %w", core.Cause(providerhttp.ClientError(err)))
 }
 
 // askForAddress asks the person for the address that the browser shows after the sign-in. It ends
