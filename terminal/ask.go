@@ -46,11 +46,17 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 	case err == nil:
 		return core.NewSecret(answer), nil
 	case errors.Is(err, io.EOF):
-		err = errors.New("the answer was broken off")
+		err = brokenOffError{}
 	}
 	_ = u.write("\n")
 	return core.Secret{}, core.Errorf(core.CodeInteractive, "nobody answered %q: %w", prompt, err)
 }
+
+// brokenOffError is the error if the input ends before the answer does. It wraps [io.EOF].
+type brokenOffError struct{}
+
+func (brokenOffError) Error() string { return "the answer was broken off" }
+func (brokenOffError) Unwrap() error { return io.EOF }
 
 // readLine reads to the end of the line or of the input.
 func (u *ui) readLine(ctx context.Context) (string, error) {

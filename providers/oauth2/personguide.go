@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -94,15 +95,16 @@ func noBrowserError(err error) error {
 }
 
 // askForAddress asks the person for the address that the browser shows after the sign-in. It ends
-// when the listener has an answer. The error says that nobody can be asked: then nobody can use the
-// link either, as a browser on this machine is missing, too.
+// when the listener has an answer, or the input of the program ends. The error says that nobody can be
+// asked: then nobody is there who could use the link.
 func (g *personGuide) askForAddress(asking context.Context, openErr error) error {
 	if g.ui.Show != nil {
 		_ = g.ui.Show(asking, fmt.Sprintf("No browser was opened here (%v).\n%s",
 			core.Cause(providerhttp.ClientError(openErr)), g.directions()))
 	}
 	err := askUntil(asking, g.ui, "Address after the sign-in", g.listener.Paste)
-	if err == nil || asking.Err() != nil {
+	// A person who ends the question may still use the link.
+	if err == nil || asking.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return core.Errorf(core.CodeInteractive, "a person must sign in: no browser can be opened here "+

@@ -132,6 +132,20 @@ func TestForwardedPort(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
+// A person who ends the question may still use the link.
+func TestQuestionIsEnded(t *testing.T) {
+	s := newPeople(t)
+	pages := make(chan string, 1)
+	ui := terminal.New(&terminal.Options{In: strings.NewReader(""), Out: io.Discard,
+		Browser: func(_ context.Context, link string) error {
+			time.AfterFunc(100*time.Millisecond, func() { pages <- visit(link) })
+			return errBrowser
+		}})
+	_, err := s.open(t, nil).(core.InteractiveProvider).SignIn(t.Context(), core.Request{}, *ui)
+	require.NoError(t, err)
+	require.Contains(t, <-pages, "You are signed in")
+}
+
 // A refusal that is pasted counts as one in the browser.
 func TestPastedRefusal(t *testing.T) {
 	s := newPeople(t)
@@ -172,7 +186,6 @@ func TestNobodyIsThere(t *testing.T) {
 		"input redirected":   {In: null, Out: io.Discard},
 		"input is closed":    {In: closed, Out: io.Discard},
 		"both are closed":    {In: closed, Out: closed},
-		"input at its end":   {In: strings.NewReader(""), Out: io.Discard},
 		"a log that is read": {In: null, Out: null, OutIsRead: true},
 	} {
 		for _, ssh := range []string{"", "192.0.2.7 50022 192.0.2.9 22"} {
