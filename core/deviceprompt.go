@@ -32,7 +32,8 @@ func CheckDevicePrompt(v DevicePrompt) (DevicePrompt, error) {
 				"it may not be shown", maxUserCode)
 	}
 	complete := parsePromptURL(v.VerificationURIComplete)
-	if complete == nil || complete.Scheme != page.Scheme || !strings.EqualFold(complete.Host, page.Host) {
+	if complete == nil || complete.Scheme != page.Scheme ||
+		!strings.EqualFold(complete.Host, page.Host) {
 		v.VerificationURIComplete = ""
 	}
 	return v, nil

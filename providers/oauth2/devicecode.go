@@ -95,8 +95,8 @@ func (conn *connection) authorizeDevice(ctx context.Context) (deviceAuthorizatio
 }
 
 // parseDeviceAnswer parses a device authorization answer. It accepts only what a person may safely
-// be shown (see [core.CheckDevicePrompt]), and a page with https or on this machine. The lifetime of
-// the code counts from sent, when the request was sent.
+// be shown (see [core.CheckDevicePrompt]), and a page with https or on this machine. The lifetime
+// of the code counts from sent, when the request was sent.
 func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization, error) {
 	var code, userCode, page, draftPage, completePage string
 	for name, into := range map[string]*string{

@@ -1,6 +1,6 @@
 // The table of the grants.
 //
-// Read on in check.go.
+// Read on in checkredirect.go.
 
 package oauth2
 

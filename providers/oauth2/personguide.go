@@ -25,7 +25,8 @@ const maxPastes = 10
 // hasPort reports whether the settings name a port to listen on.
 func (r Redirect) hasPort() bool { return r.Port != 0 || len(r.Ports) > 0 }
 
-// isByHand reports whether nothing listens for the redirect: the page at redirect.url shows the code.
+// isByHand reports whether nothing listens for the redirect, so that the page at redirect.url shows
+// the code.
 func (r Redirect) isByHand() bool { return r.URL != "" && !r.hasPort() }
 
 // personGuide sends a person to the page of a sign-in, while a listener waits for the answer.
@@ -37,8 +38,8 @@ type personGuide struct {
 }
 
 // run shows and opens the link. If no browser opens on this machine, it says how one on another
-// machine is used, and asks for the address by hand until asking ends. The error says that nobody can
-// be reached.
+// machine is used, and asks for the address by hand until asking ends. The error says that nobody
+// can be reached.
 func (g *personGuide) run(ctx, asking context.Context, link string) error {
 	openErr, err := openLink(ctx, g.ui, link)
 	switch {
@@ -95,8 +96,8 @@ func noBrowserError(err error) error {
 }
 
 // askForAddress asks the person for the address that the browser shows after the sign-in. It ends
-// when the listener has an answer, or the input of the program ends. The error says that nobody can be
-// asked: then nobody is there who could use the link.
+// when the listener has an answer, or the input of the program ends. The error says that nobody can
+// be asked: then nobody is there who could use the link.
 func (g *personGuide) askForAddress(asking context.Context, openErr error) error {
 	if g.ui.Show != nil {
 		_ = g.ui.Show(asking, fmt.Sprintf("No browser was opened here (%v).\n%s",
@@ -115,8 +116,8 @@ func (g *personGuide) askForAddress(asking context.Context, openErr error) error
 
 // directions says how a browser on another machine is used.
 func (g *personGuide) directions() string {
-	const paste = "open the link in any browser, sign in, and paste the address here that the browser " +
-		"then shows, even if it shows no page"
+	const paste = "open the link in any browser, sign in, and paste the address here that the " +
+		"browser then shows, even if it shows no page"
 	if g.redirect.URL != "" || g.redirect.Listen != "" {
 		return "You can " + paste + "."
 	}
@@ -136,7 +137,8 @@ func (g *personGuide) directions() string {
 func sshTarget(env func(string) string) string {
 	target, port := "", ""
 	// the addresses and ports of the client and of the server
-	if words := strings.Fields(env("SSH_CONNECTION")); len(words) == 4 && net.ParseIP(words[2]) != nil {
+	words := strings.Fields(env("SSH_CONNECTION"))
+	if len(words) == 4 && net.ParseIP(words[2]) != nil {
 		target = words[2]
 		if words[3] != "22" {
 			port = "-p " + words[3] + " "

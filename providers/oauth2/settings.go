@@ -200,8 +200,8 @@ type BearerAssertion struct {
 	Key      PrivateKey     `json:"key" doc:"What signs it, as client_key. Default: client_key."`
 }
 
-// Redirect is the address that the browser is sent back to: on the loopback interface, unless Listen
-// or URL says otherwise.
+// Redirect is the address that the browser is sent back to: on the loopback interface, unless
+// Listen or URL says otherwise.
 type Redirect struct {
 	Port   int    `json:"port" doc:"0: any free port, or the first free one of ports."`
 	Ports  []int  `json:"ports" doc:"Ports to try one after the other, if several are registered at the server. In place of port."`

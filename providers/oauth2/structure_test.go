@@ -18,7 +18,7 @@ var readingOrder = []string{
 	"connection.go", "dpop.go", "jwks.go", "idtoken.go", "grant.go", "signin.go",
 	"clientcredentials.go", "refreshtoken.go", "jwtbearer.go", "tokenexchange.go",
 	"personguide.go", "authorizationcode.go", "devicecode.go",
-	"grants.go", "check.go", "refusal.go", "provider.go", "tokensource.go",
+	"grants.go", "checkredirect.go", "check.go", "refusal.go", "provider.go", "tokensource.go",
 }
 
 // mostBackward is how many pairs of files may have the earlier one use the later one. They are

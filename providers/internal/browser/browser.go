@@ -120,8 +120,8 @@ func Listen(cfg Config) (*Listener, error) {
 	}
 	port := sockets[0].Addr().(*net.TCPAddr).Port
 	l := &Listener{
-		cfg: cfg, port: port, hosts: []string{hostHeader(cfg.Host, port)}, redirects: make(chan *redirect, 1),
-		closing: make(chan struct{}), conns: map[net.Conn]*connection{},
+		cfg: cfg, port: port, hosts: []string{hostHeader(cfg.Host, port)},
+		redirects: make(chan *redirect, 1), closing: make(chan struct{}), conns: map[net.Conn]*connection{},
 	}
 	if own.Host != "" {
 		l.hosts = append(l.hosts, own.Host)

@@ -166,8 +166,8 @@ var pageHeader = map[string]string{
 	"Connection":                 "close",
 }
 
-// policy returns the Content-Security-Policy of a page: the browser loads nothing but the style, and
-// runs no script but that of the page.
+// policy returns the Content-Security-Policy of a page: the browser loads nothing but the style,
+// and runs no script but that of the page.
 func (k Kind) policy() string {
 	script := ""
 	if k == NoAnswer {

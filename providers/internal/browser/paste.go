@@ -77,8 +77,8 @@ func answerParts(text string) []string {
 
 // ParseCode returns the answer in what a person typed or pasted where nothing listens for the
 // redirect, and a page shows the code: the code alone, the code and the state with "#" between
-// them, or an address as [ParseAnswer] reads it. The answer of a code has the code only: without its
-// state it is bound to the sign-in by the verifier (RFC 7636).
+// them, or an address as [ParseAnswer] reads it. The answer of a typed code has no state: it is
+// bound to the sign-in by the verifier (RFC 7636).
 func ParseCode(text, state string) (url.Values, error) {
 	cleaned := cleanPaste(text)
 	code, after, hasState := strings.Cut(cleaned, "#")
