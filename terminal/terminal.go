@@ -9,9 +9,9 @@
 // says what to do. Messages name the session that a person signs in to.
 //
 // The package does not handle Ctrl-C, with one exception: while a person types a hidden
-// answer, Ctrl-C ends the question, so that the terminal's echo is restored. A program
-// in which Ctrl-C should end Init, and not the program, passes a context of
-// [os/signal.NotifyContext].
+// answer, Ctrl-C ends the question with [ErrInterrupted], so that the terminal's echo is
+// restored. A program in which Ctrl-C should end Init, and not the program, passes a
+// context of [os/signal.NotifyContext].
 //
 // The package writes lines of text, and a QR code if the terminal is large enough. It
 // is not a library for drawing on the screen. Read on in ask.go and browser.go.

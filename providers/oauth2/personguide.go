@@ -100,7 +100,7 @@ func noBrowserError(err error) error {
 // be asked: then nobody is there who could use the link.
 func (g *personGuide) askForAddress(asking context.Context, openErr error) error {
 	if g.ui.Show != nil {
-		_ = g.ui.Show(asking, fmt.Sprintf("No browser was opened here (%v).\n%s",
+		_ = g.ui.Show(asking, fmt.Sprintf("Nothing was opened: %v.\n%s",
 			core.Cause(providerhttp.ClientError(openErr)), g.directions()))
 	}
 	err := askUntil(asking, g.ui, "Address after the sign-in", g.listener.Paste)

@@ -102,7 +102,7 @@ func TestPastedAddress(t *testing.T) {
 	require.Equal(t, "person-1", c.Subject)
 	require.Equal(t, 4, tries)
 	text := p.text()
-	require.Contains(t, text, "No browser was opened here (the program runs at the far end of an SSH connection)")
+	require.Contains(t, text, "Nothing was opened: the program runs at the far end of an SSH connection.")
 	require.Regexp(t, `ssh -L (\d+):127\.0\.0\.1:\d+ -p 2222 ada@192\.0\.2\.9\n`, text)
 	u, err := url.Parse(p.link())
 	require.NoError(t, err)

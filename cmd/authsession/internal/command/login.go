@@ -172,6 +172,9 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions,
 	var asked atomic.Bool
 	ui := a.ui(how.printURL, func() { asked.Store(true); waiting.stop() })
 	err := s.SignIn(ctx, &core.SignInOptions{UI: ui, Fresh: how.fresh})
+	if asked.Load() && interrupted(ctx) != nil && isTerminal(a.stderr) {
+		fmt.Fprintln(a.stderr) // what follows is not beside a question and ^C
+	}
 	if how.fresh && errors.Is(err, core.CodeInteractive) && !asked.Load() {
 		// The provider signs nobody in: a new credential is all that it can give.
 		if s.Init(ctx) == nil {
