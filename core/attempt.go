@@ -259,7 +259,7 @@ func (a *attempt) storeCallLimit() time.Duration {
 // time that was left before.
 func (a *attempt) runWithSignInLimit(fn func()) {
 	remaining := time.Until(a.deadline)
-	a.setLimit(signInTimeout)
+	a.setLimit(a.setup.opts.signInTimeout())
 	fn()
 	a.setLimit(remaining)
 }
@@ -289,10 +289,10 @@ func (a *attempt) callProvider(
 	// left before it, and at least a second to save the result.
 	if p == phaseSigningIn {
 		left := time.Until(a.deadline)
-		a.setLimit(signInTimeout)
+		a.setLimit(a.setup.opts.signInTimeout())
 		defer func() { a.setLimit(max(left, time.Second)) }()
 	}
-	ctx, cancel := context.WithDeadline(a.setup.opts.withAuthTransport(ctx), a.deadline)
+	ctx, cancel := a.callContext(a.setup.opts.withAuthTransport(ctx), p)
 	defer cancel()
 	// This also runs after a panic and tells the machine that the call has
 	// returned.
@@ -310,6 +310,18 @@ func (a *attempt) callProvider(
 		err = Errorf(CodeUnavailable, "the provider did not finish in time: %w", ctx.Err())
 	}
 	return c, err
+}
+
+// callContext returns the context of a call into the provider, which ends at the limit
+// of the attempt. The limit of a sign-in can move.
+func (a *attempt) callContext(ctx context.Context, p phase) (context.Context, func()) {
+	if p == phaseSigningIn {
+		timer := a.limitTimer
+		return newSignInContext(ctx, a.setup, a.deadline, func(limit time.Duration) {
+			timer.Reset(limit + grace)
+		})
+	}
+	return context.WithDeadline(ctx, a.deadline)
 }
 
 // unlockQuietly unlocks a store. The unlock function is the program's code: it

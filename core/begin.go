@@ -1,4 +1,4 @@
-// Read on in attempt.go.
+// Read on in signin.go.
 
 package core
 

@@ -1,4 +1,4 @@
-// Read on in bounds.go.
+// Read on in deviceprompt.go.
 
 package core
 

@@ -53,8 +53,13 @@ type Options struct {
 	// five minutes.
 	Early time.Duration
 	// Timeout bounds each attempt to authenticate or revoke. Zero or less:
-	// ten seconds. A sign-in by a person has ten minutes.
+	// ten seconds. A sign-in by a person has SignInTimeout.
 	Timeout time.Duration
+	// SignInTimeout bounds a sign-in by a person, also one in another process or in
+	// the session of an input, and the person is told the time that is left. Zero or
+	// less: ten minutes, or for as long as the device code is valid that the person is
+	// shown, if that is longer.
+	SignInTimeout time.Duration
 	// RefusedStatus are statuses of the API's answers, beside 401, that refuse
 	// the credential, such as 419 or 440. They are numbers from 400 to 599; Check
 	// reports others. Nil: none.
@@ -148,8 +153,8 @@ type Options struct {
 }
 
 const (
-	defaultTimeout = 10 * time.Second
-	signInTimeout  = 10 * time.Minute
+	defaultTimeout       = 10 * time.Second
+	defaultSignInTimeout = 10 * time.Minute
 )
 
 func (o *Options) timeout() time.Duration {
@@ -157,6 +162,13 @@ func (o *Options) timeout() time.Duration {
 		return defaultTimeout
 	}
 	return o.Timeout
+}
+
+func (o *Options) signInTimeout() time.Duration {
+	if o.SignInTimeout <= 0 {
+		return defaultSignInTimeout
+	}
+	return o.SignInTimeout
 }
 
 // Check returns the error with [CodeBadConfig] that [Session.Init] would return for o: for a

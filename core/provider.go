@@ -101,7 +101,7 @@ type Closer interface {
 // UI has the functions by which a provider communicates with a person during a sign-in. A nil
 // function means that the program cannot do that; a provider then does not use it, or returns
 // [CodeInteractive]. The functions are called from any goroutine, one at a time for one
-// sign-in.
+// sign-in. Their contexts name the session (see [SignInSession]).
 type UI struct {
 	// Show tells the person something, such as a code and where to enter it.
 	Show func(ctx context.Context, message string) error
@@ -111,7 +111,10 @@ type UI struct {
 	// if there is no browser.
 	Open func(ctx context.Context, url string) error
 	// ShowDevicePrompt asks the person to open a page on any device and to enter a code
-	// there, and returns without waiting for that. Nil: Show is called instead.
+	// there, and returns without waiting for that. A session calls it with what
+	// [CheckDevicePrompt] allows, and with the end of the sign-in in ExpiresAt if that
+	// comes before the end of the code. Nil: Show is called instead, with
+	// [DevicePrompt.Text].
 	ShowDevicePrompt func(ctx context.Context, v DevicePrompt) error
 }
 

@@ -21,7 +21,7 @@ func (m *machine) enterPhase(a *attempt, p phase) (bool, effects) {
 		return true, effects{}
 	}
 	ev := a.newEvent(EventSigningIn)
-	ev.Wait = signInTimeout
+	ev.Wait = a.setup.opts.signInTimeout()
 	return true, effects{events: []Event{ev}}
 }
 

@@ -92,7 +92,7 @@ func (d direct) signIn(
 		return Credential{}, interactiveErr
 	}
 	c, err := a.callProvider(ctx, phaseSigningIn, func(ctx context.Context) (Credential, error) {
-		return p.SignIn(ctx, q.request, *ui)
+		return p.SignIn(ctx, q.request, signInUI(ctx, *ui))
 	})
 	// A proxy for a plugin always has SignIn and learns only from the plugin's
 	// answer whether the provider supports it.
@@ -161,7 +161,7 @@ func (d direct) obtainInput(
 	// An attempt for nobody does not make that session ask a person, so that it
 	// does not need that much time.
 	if a.audience > nobody && s.mayAskPerson() {
-		a.runWithSignInLimit(func() { get(signInTimeout) })
+		a.runWithSignInLimit(func() { get(a.setup.opts.signInTimeout()) })
 	} else {
 		get(time.Until(a.deadline))
 	}

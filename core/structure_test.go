@@ -20,7 +20,7 @@ type part struct {
 // parts is the engine, from the bottom up.
 var parts = []part{
 	{"lifetime", []string{"lifetime.go"}, nil},
-	{"attempt", []string{"begin.go", "attempt.go"}, []string{"lifetime"}},
+	{"attempt", []string{"begin.go", "attempt.go", "signin.go"}, []string{"lifetime"}},
 	{
 		"source", []string{"source.go", "storeaccess.go", "stored.go", "record.go", "formerkey.go"},
 		[]string{"lifetime", "attempt"},
@@ -35,18 +35,19 @@ var parts = []part{
 // vocabulary is what every part may use: what the contract is made of, and a credential and a setup
 // as values.
 var vocabulary = []string{
-	"provider.go", "credential.go", "bounds.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
+	"provider.go", "deviceprompt.go", "credential.go", "bounds.go", "secret.go", "errors.go", "options.go",
+	"store.go", "origin.go",
 	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
-	"provider.go", "secret.go", "text.go", "errors.go", "bounds.go", "credential.go",
-	"credentialbounds.go", "outsidehttp.go",
+	"provider.go", "secret.go", "text.go", "errors.go", "deviceprompt.go", "bounds.go",
+	"credential.go", "credentialbounds.go", "outsidehttp.go",
 	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
 	"lifetime.go", "proxyvariables.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
-	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
+	"begin.go", "signin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "proxyanswer.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",
 	"clientcert.go", "transportcache.go",

@@ -63,7 +63,7 @@ func toVisit(m *v1.Prompt) (core.DevicePrompt, error) {
 	if isImplausible(m.GetExpires()) {
 		v.ExpiresAt = time.Time{}
 	}
-	return v, nil
+	return core.CheckDevicePrompt(v)
 }
 
 // isPageURL reports whether text is the URL of a web page that can be shown as it

@@ -46,11 +46,22 @@ func (u *ui) ask(ctx context.Context, prompt string, hidden bool) (core.Secret, 
 	case err == nil:
 		return core.NewSecret(answer), nil
 	case errors.Is(err, io.EOF):
-		err = errors.New("the answer was broken off")
+		err = brokenOffError{}
 	}
 	_ = u.write("\n")
 	return core.Secret{}, core.Errorf(core.CodeInteractive, "nobody answered %q: %w", prompt, err)
 }
+
+// ErrInterrupted is what the error of a question wraps that a person ended with Ctrl-C
+// while the answer was hidden: the terminal sends no signal then. A program ends as it does
+// after Ctrl-C.
+var ErrInterrupted = errors.New("interrupted")
+
+// brokenOffError is the error if the input ends before the answer does. It wraps [io.EOF].
+type brokenOffError struct{}
+
+func (brokenOffError) Error() string { return "the answer was broken off" }
+func (brokenOffError) Unwrap() error { return io.EOF }
 
 // readLine reads to the end of the line or of the input.
 func (u *ui) readLine(ctx context.Context) (string, error) {
@@ -80,9 +91,12 @@ func (u *ui) readHidden(ctx context.Context, fd int) (answer string, err error) 
 		return "", err
 	}
 	defer func() { err = errors.Join(err, term.Restore(fd, before)) }()
-	keys := keyboard{u: u, ctx: caught}
+	keys := &keyboard{u: u, ctx: caught}
 	answer, err = term.NewTerminal(keys, "").ReadPassword("")
-	if caught.Err() != nil && ctx.Err() == nil {
+	switch {
+	case keys.interrupted && err != nil:
+		return "", ErrInterrupted
+	case caught.Err() != nil && ctx.Err() == nil:
 		return "", io.EOF
 	}
 	return answer, err
@@ -93,16 +107,20 @@ func (u *ui) readHidden(ctx context.Context, fd int) (answer string, err error) 
 type keyboard struct {
 	u   *ui
 	ctx context.Context // of the question
+
+	interrupted bool // the last key was Ctrl-C
 }
 
-func (k keyboard) Write(p []byte) (int, error) { return k.u.opts.Out.Write(p) }
+const ctrlC = 3 // in raw mode it is a key like others
 
-func (k keyboard) Read(p []byte) (int, error) {
+func (k *keyboard) Write(p []byte) (int, error) { return k.u.opts.Out.Write(p) }
+
+func (k *keyboard) Read(p []byte) (int, error) {
 	b, err := k.u.nextByte(k.ctx)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
-	p[0] = b
+	p[0], k.interrupted = b, b == ctrlC
 	return 1, nil
 }
 

@@ -25,8 +25,8 @@ func TestInvisible(t *testing.T) {
 		{"linux", "WSL_DISTRO_NAME", ""},
 		{"linux", "DISPLAY SSH_CONNECTION", "SSH"},
 		{"linux", "SSH_TTY", "SSH"},
-		{"linux", "SSH_TTY BROWSER", ""},
-		{"linux", "BROWSER", ""},
+		{"linux", "SSH_TTY BROWSER", "SSH"},
+		{"linux", "BROWSER", "no desktop"},
 		{"freebsd", "", "no desktop"},
 		{"darwin", "", ""},
 		{"darwin", "SSH_CLIENT", "SSH"},
@@ -152,4 +152,125 @@ func TestDraw(t *testing.T) {
 	require.NotEmpty(t, drawQR(text, code.Size+2*quietZone, 40, true))
 	require.Empty(t, drawQR(text, 80, code.Size/2, true), "higher than the terminal")
 	require.Empty(t, drawQR(strings.Repeat("x", 5000), 1000, 1000, true), "longer than any code")
+}
+
+func TestBrowserCommands(t *testing.T) {
+	dir := t.TempDir()
+	spaced := filepath.Join(dir, "my browser")
+	require.NoError(t, os.WriteFile(spaced, []byte("#!/bin/sh\n"), 0o700))
+	for _, tt := range []struct {
+		variable string
+		want     []browserCommand
+	}{
+		{"", nil},
+		{" : ", nil},
+		{"firefox", []browserCommand{{"firefox", "PAGE"}}},
+		{"firefox:w3m", []browserCommand{{"firefox", "PAGE"}, {"w3m", "PAGE"}}},
+		{"firefox --new-tab", []browserCommand{{"firefox", "--new-tab", "PAGE"}}},
+		{"firefox --url=%s -x", []browserCommand{{"firefox", "--url=PAGE", "-x"}}},
+		{"sh %s %s", []browserCommand{{"sh", "PAGE", "PAGE"}}},
+		{"firefox %s &", []browserCommand{{"firefox", "PAGE"}}},
+		{"%s", []browserCommand{{"%s", "PAGE"}}},
+		{"a;b", []browserCommand{{"a;b", "PAGE"}}},
+		{spaced, []browserCommand{{spaced, "PAGE"}}},
+	} {
+		require.Equal(t, tt.want, browserCommands(tt.variable, ':', "PAGE"), tt.variable)
+	}
+	require.Equal(t, []browserCommand{{"a", "PAGE"}, {"b", "PAGE"}}, browserCommands("a;b", ';', "PAGE"))
+}
+
+// TestVariableBrowser runs the commands that BROWSER names: the first one that works opens
+// the page, with and without a desktop, and before xdg-open.
+func TestVariableBrowser(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("starts the opener of Linux desktops")
+	}
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	for _, name := range []string{"SSH_TTY", "SSH_CLIENT", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} {
+		t.Setenv(name, "")
+	}
+	script := func(name string, status string) {
+		text := "#!/bin/sh\necho noise; echo \"" + name + " $*\" >>'" + dir + "/opened'\nexit " + status + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700))
+	}
+	script("helper.sh", "0")
+	script("broken.sh", "3")
+	script("xdg-open", "0")
+	const page = "https://a/?b=c&d='e'$(x)"
+	for _, tt := range []struct{ browser, display, ssh, want, err string }{
+		{"helper.sh", "", "", "helper.sh " + page, ""},
+		{"helper.sh", "", "1.2.3.4 5 6.7.8.9 22", "helper.sh " + page, ""},
+		{"helper.sh", ":0", "", "helper.sh " + page, ""},
+		{"missing.sh:broken.sh:helper.sh --new %s x", "", "",
+			"broken.sh " + page + "\nhelper.sh --new " + page + " x", ""},
+		{"missing.sh", ":0", "", "xdg-open " + page, ""},
+		{"missing.sh", "", "", "", "no command of BROWSER opened the page"},
+		{"broken.sh", "", "1.2.3.4 5 6.7.8.9 22", "broken.sh " + page, "far end of an SSH connection"},
+		{"", ":0", "", "xdg-open " + page, ""},
+		{"", "", "", "", "no desktop"},
+	} {
+		t.Run(tt.browser+tt.display+tt.ssh, func(t *testing.T) {
+			t.Setenv("BROWSER", tt.browser)
+			t.Setenv("DISPLAY", tt.display)
+			t.Setenv("SSH_CONNECTION", tt.ssh)
+			_ = os.Remove(filepath.Join(dir, "opened"))
+			err := New(nil).Open(t.Context(), page)
+			if tt.err == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, core.CodeInteractive)
+				require.ErrorContains(t, err, tt.err)
+			}
+			opened, _ := os.ReadFile(filepath.Join(dir, "opened"))
+			require.Equal(t, tt.want, strings.TrimSpace(string(opened)))
+		})
+	}
+}
+
+// A message that nobody sees is an error, at once. One on a terminal, on a desktop, in a
+// writer of the program or in a log that a person reads is shown.
+func TestNobodySees(t *testing.T) {
+	for _, name := range []string{"SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT", "WAYLAND_DISPLAY",
+		"WSL_DISTRO_NAME", "BROWSER"} {
+		t.Setenv(name, "")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("a desktop is taken for granted elsewhere")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer null.Close()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer reader.Close()
+	defer writer.Close()
+	for name, tt := range map[string]struct {
+		opts    Options
+		display string
+		seen    bool
+	}{
+		"a job":                {Options{In: null, Out: null}, "", false},
+		"a pipe":               {Options{In: reader, Out: writer}, "", false},
+		"a desktop":            {Options{In: null, Out: writer}, ":0", true},
+		"a log":                {Options{In: null, Out: writer, OutIsRead: true}, "", true},
+		"a writer":             {Options{In: null, Out: new(strings.Builder)}, "", true},
+		"a program's keyboard": {Options{In: strings.NewReader(""), Out: null}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("DISPLAY", tt.display)
+			ui := New(&tt.opts)
+			for _, err := range []error{
+				ui.Show(t.Context(), "x"),
+				ui.ShowDevicePrompt(t.Context(), core.DevicePrompt{VerificationURI: "https://a/"}),
+			} {
+				if tt.seen {
+					require.NoError(t, err)
+					continue
+				}
+				require.ErrorIs(t, err, core.CodeInteractive)
+				require.ErrorContains(t, err, "run the program in a terminal")
+			}
+		})
+	}
 }

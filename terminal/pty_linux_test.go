@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -154,6 +155,7 @@ func TestTerminalIsRestored(t *testing.T) {
 			got := <-done
 			require.ErrorIs(t, got.err, core.CodeInteractive)
 			require.ErrorContains(t, got.err, `nobody answered "Password"`)
+			require.Equal(t, name == "Ctrl-C", errors.Is(got.err, terminal.ErrInterrupted))
 			require.Equal(t, name == "context", got.err != nil && ctx.Err() != nil)
 			require.Empty(t, got.answer.Reveal())
 			require.Equal(t, before, p.state(t))

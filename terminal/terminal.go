@@ -5,12 +5,13 @@
 //	err := s.Init(ctx) // may ask the person to sign in
 //
 // If nobody can answer, as in a job without a terminal, a question returns an error of
-// code [core.CodeInteractive] at once. The error says what to do.
+// code [core.CodeInteractive] at once, and so does a message that nobody sees. The error
+// says what to do. Messages name the session that a person signs in to.
 //
 // The package does not handle Ctrl-C, with one exception: while a person types a hidden
-// answer, Ctrl-C ends the question, so that the terminal's echo is restored. A program
-// in which Ctrl-C should end Init, and not the program, passes a context of
-// [os/signal.NotifyContext].
+// answer, Ctrl-C ends the question with [ErrInterrupted], so that the terminal's echo is
+// restored. A program in which Ctrl-C should end Init, and not the program, passes a
+// context of [os/signal.NotifyContext].
 //
 // The package writes lines of text, and a QR code if the terminal is large enough. It
 // is not a library for drawing on the screen. Read on in ask.go and browser.go.
@@ -21,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -38,8 +40,14 @@ type Options struct {
 	// output of the program is redirected to a file.
 	Out io.Writer
 	// Browser opens a page on this machine. It returns an error if it cannot. Nil:
-	// the system's browser, if there is a desktop.
+	// the commands that the variable BROWSER names, separated by colons (semicolons
+	// on Windows), with the page in the place of %s or at the end; then the system's
+	// browser, if there is a desktop.
 	Browser func(ctx context.Context, url string) error
+	// OutIsRead says that a person reads Out although it is a file and no terminal, such
+	// as the log of a container. False: if Out is such a file, In is not a terminal and
+	// there is no desktop, nobody sees a message.
+	OutIsRead bool
 	// NoQR suppresses QR codes. False: a QR code is shown if Out is a terminal that
 	// is large enough.
 	NoQR bool
@@ -96,7 +104,31 @@ func (u *ui) show(ctx context.Context, message string) error {
 		return err
 	}
 	defer u.unlock()
+	if err := u.checkSeen(); err != nil {
+		return err
+	}
+	if name := core.SignInSession(ctx); name != "" {
+		message = fmt.Sprintf("Session %q: %s", name, message)
+	}
 	return u.write(clean(message, true) + "\n")
+}
+
+// checkSeen returns an error if nobody sees what is written to Out.
+func (u *ui) checkSeen() error {
+	if u.opts.OutIsRead {
+		return nil
+	}
+	_, isFile, isScreen := descriptor(u.opts.Out)
+	_, isInFile, isKeyboard := descriptor(u.opts.In)
+	if !isFile || isScreen || !isInFile || isKeyboard {
+		return nil
+	}
+	why := whyInvisible(runtime.GOOS, os.Getenv)
+	if why == "" {
+		return nil
+	}
+	return core.Errorf(core.CodeInteractive, "nobody sees what the program shows: neither its input "+
+		"nor its errors are a terminal, and %s; run the program in a terminal", why)
 }
 
 // visit implements ShowDevicePrompt of a [core.UI].
@@ -105,10 +137,17 @@ func (u *ui) visit(ctx context.Context, v core.DevicePrompt) error {
 		return err
 	}
 	defer u.unlock()
+	if err := u.checkSeen(); err != nil {
+		return err
+	}
+	to := ""
+	if name := core.SignInSession(ctx); name != "" {
+		to = fmt.Sprintf(" to session %q", clean(name, false))
+	}
 	v.VerificationURI, v.UserCode = clean(v.VerificationURI, false), clean(v.UserCode, false)
 	v.VerificationURIComplete = clean(v.VerificationURIComplete, false)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nTo sign in, open this page on any device:\n\n    %s\n", v.VerificationURI)
+	fmt.Fprintf(&b, "\nTo sign in%s, open this page on any device:\n\n    %s\n", to, v.VerificationURI)
 	if v.UserCode != "" {
 		fmt.Fprintf(&b, "\nand enter this code, or check that it shows it:\n\n    %s\n", v.UserCode)
 	}

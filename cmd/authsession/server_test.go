@@ -41,6 +41,7 @@ func startServer() (*server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /authorize", s.authorize)
 	mux.HandleFunc("POST /token", s.token)
+	mux.HandleFunc("POST /device", s.device)
 	mux.HandleFunc("POST /revoke", s.revoke)
 	mux.HandleFunc("POST /sts", sts)
 	mux.HandleFunc("/api/", s.api)
@@ -50,6 +51,15 @@ func startServer() (*server, error) {
 }
 
 func (s *server) close() { s.http.Close() }
+
+// device issues a code that anybody enters at once.
+func (s *server) device(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"device_code": "the-device-code", "user_code": "WDJB-MJHT", "verification_uri": s.url + "/go",
+		"expires_in": 900, "interval": 1,
+	})
+}
 
 // authorize signs anybody in at once, or when pending ends.
 func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +99,12 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	case grant == "authorization_code" && s.codes[r.FormValue("code")]:
 		delete(s.codes, r.FormValue("code"))
 		answer["refresh_token"] = s.newRefresh()
+	case r.FormValue("device_code") == "the-device-code" && !s.pending:
+		answer["refresh_token"] = s.newRefresh()
+	case r.FormValue("device_code") != "":
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": "authorization_pending"})
+		return
 	case grant == "refresh_token" && s.refresh[r.FormValue("refresh_token")]:
 		delete(s.refresh, r.FormValue("refresh_token"))
 		s.renewed++

@@ -1,4 +1,4 @@
-// The grant authorization_code: a person signs in with the browser of this machine.
+// The grant authorization_code: a person signs in with a browser.
 //
 // Read on in devicecode.go.
 
@@ -23,8 +23,8 @@ import (
 var authorizationCode = grantType{
 	name:      AuthorizationCode,
 	parameter: "authorization_code",
-	settings: []string{"authorization_url", "pushed_authorization_url", "jwks_url",
-		"authorization_params"},
+	settings: []string{"authorization_url", "pushed_authorization_url", "device_authorization_url",
+		"jwks_url", "authorization_params", "sign_in"},
 	check: func(c *Config) error {
 		if c.Issuer == "" && c.AuthorizationURL == "" {
 			return core.Faultf("authorization_url", "missing; give issuer or authorization_url")
@@ -34,9 +34,14 @@ var authorizationCode = grantType{
 	request: requirePerson,
 	renew:   renewSignIn,
 	signIn: &signInSteps{
-		checkUI: func(ui core.UI) error {
-			if ui.Open == nil && ui.Show == nil {
+		name: "browser",
+		checkUI: func(c *Config, ui core.UI) error {
+			switch {
+			case ui.Open == nil && ui.Show == nil:
 				return noBrowserError(nil)
+			case c.Redirect.isByHand() && ui.Ask == nil:
+				return core.Errorf(core.CodeInteractive,
+					"a person must type the code that redirect.url shows, and the program cannot ask them")
 			}
 			return nil
 		},
@@ -57,7 +62,13 @@ type authorization struct {
 // exchanges the code for a token.
 func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error) {
 	a, redirect := conn.newAuthorization(), conn.cfg.Redirect
-	listener, err := redirect.listen(a.state, conn.cfg.serverName())
+	if redirect.isByHand() {
+		return conn.signInByHand(ctx, a, ui)
+	}
+	noAnswer := make(chan struct{}, 1)
+	listener, err := redirect.listen(browser.Config{
+		State: a.state, Server: conn.cfg.serverName(), NoAnswer: func() { noAnswer <- struct{}{} },
+	})
 	if err != nil {
 		return core.Credential{}, err
 	}
@@ -69,9 +80,12 @@ func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.
 	}
 	// Open may return only when the browser exits, so that it runs beside the wait for the redirect.
 	// If nobody can be sent to the page, it ends that wait; ctx itself stays, as a redirect that has
-	// arrived by then is still answered.
+	// arrived by then is still answered. Questions end as soon as there is an answer.
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	asking, stopAsking := context.WithCancel(ctx)
+	defer stopAsking()
+	guide := &personGuide{ui: ui, redirect: redirect, listener: listener, noAnswer: noAnswer}
 	go func() {
 		err := noBrowserError(errors.New("the program's UI panicked"))
 		defer func() {
@@ -79,12 +93,13 @@ func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.
 				stop(err)
 			}
 		}()
-		err = openLink(ctx, ui, link)
+		err = guide.run(ctx, asking, link)
 	}()
 	var cred core.Credential
 	answered := false
 	err = listener.Wait(waiting, func(_ context.Context, answer url.Values) (err error) {
 		answered = true // from here on, a failure of Open no longer matters
+		stopAsking()
 		cred, err = conn.redeemCode(ctx, a, answer)
 		return err
 	})
@@ -94,19 +109,50 @@ func signInWithBrowser(ctx context.Context, conn *connection, ui core.UI) (core.
 	return cred, err
 }
 
+// signInByHand signs a person in who types the code that the page at redirect.url shows, or pastes
+// its address.
+func (conn *connection) signInByHand(ctx context.Context, a *authorization,
+	ui core.UI) (core.Credential, error) {
+	a.redirect = conn.cfg.Redirect.URL
+	link, err := conn.authorizationLink(ctx, a)
+	if err != nil {
+		return core.Credential{}, err
+	}
+	if _, err := openLink(ctx, ui, link); err != nil {
+		return core.Credential{}, err
+	}
+	var answer url.Values
+	err = askUntil(ctx, ui, "Code that the page shows after the sign-in, or its address",
+		func(text string) (err error) {
+			answer, err = browser.ParseCode(text, a.state)
+			return err
+		})
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // the caller no longer wants the result
+		return core.Credential{}, core.Errorf(core.CodeUnavailable,
+			"nobody finished the sign-in: %w", context.Cause(ctx))
+	case err != nil:
+		return core.Credential{}, core.Errorf(core.CodeInteractive,
+			"a person must sign in, and nobody typed the code: %w", core.Cause(err))
+	}
+	if !answer.Has("state") { // a typed code cannot say where it is from: the person knows
+		answer.Set("iss", a.issuer)
+	}
+	return conn.redeemCode(ctx, a, answer)
+}
+
 // listen opens the listener for the redirect, on the first of the ports that is free.
-func (r Redirect) listen(state, server string) (*browser.Listener, error) {
+func (r Redirect) listen(cfg browser.Config) (*browser.Listener, error) {
 	ports := r.Ports
 	if len(ports) == 0 {
 		ports = []int{r.Port}
 	}
+	cfg.Host, cfg.Path, cfg.Listen, cfg.RedirectURL = r.Host, r.Path, r.Listen, r.URL
 	var err error
 	for _, port := range ports {
+		cfg.Port = port
 		var listener *browser.Listener
-		listener, err = browser.Listen(browser.Config{
-			State: state, Host: r.Host, Port: port, Path: r.Path, Server: server,
-		})
-		if err == nil {
+		if listener, err = browser.Listen(cfg); err == nil {
 			return listener, nil
 		}
 	}
@@ -126,37 +172,6 @@ func (conn *connection) newAuthorization() *authorization {
 		a.nonce = oauth2.GenerateVerifier()
 	}
 	return a
-}
-
-// openLink shows the link to the person, and then opens it: a person without a window needs the
-// text, and Open may take as long as the browser runs. It succeeds if one of the two does.
-func openLink(ctx context.Context, ui core.UI, link string) error {
-	var showErr, openErr error
-	if ui.Show != nil {
-		showErr = ui.Show(ctx,
-			"Sign in in your browser. If no window opens, open this link on this machine:\n"+link)
-	}
-	if ui.Open != nil {
-		openErr = ui.Open(ctx, link)
-	}
-	switch {
-	case ctx.Err() != nil, ui.Show != nil && showErr == nil, ui.Open != nil && openErr == nil:
-		return nil
-	case openErr != nil:
-		return noBrowserError(openErr)
-	}
-	return noBrowserError(showErr)
-}
-
-// noBrowserError is the error if nobody can be sent to a page.
-func noBrowserError(err error) error {
-	const text = "a person must sign in, and the program can neither open a browser nor show a " +
-		"link; where there is no browser, use the grant device_code"
-	if err == nil {
-		return core.Errorf(core.CodeInteractive, text)
-	}
-	// without the link
-	return core.Errorf(core.CodeInteractive, text+": %w", providerhttp.ClientError(err))
 }
 
 // authorizationRequest returns the parameters of the authorization request (RFC 6749 §4.1.1,

@@ -23,7 +23,7 @@ import (
 func (c *Config) Validate(core.Environment) error {
 	return errors.Join(
 		c.checkServer(), c.checkGrant(), c.checkClient(), c.checkTokenTypes(), c.checkDPoP(),
-		c.checkSignIn(), c.Redirect.check(), c.checkAuthorizationParams(),
+		c.checkSignIn(), c.checkRedirect(), c.checkAuthorizationParams(),
 		c.checkParams(), c.checkTarget(), c.checkPeculiarities(), c.checkSent(),
 	)
 }
@@ -78,6 +78,7 @@ func (c *Config) grantSettings() []grantSetting {
 		{"jwks_url", c.JWKSURL != ""},
 		{"grant_type", c.GrantType != ""},
 		{"authorization_params", len(c.AuthorizationParams) > 0},
+		{"sign_in", c.SignIn != ""},
 	}
 }
 
@@ -90,8 +91,10 @@ func (c *Config) checkGrant() error {
 		return core.Faultf("grant", "want one of %s", strings.Join(all, ", "))
 	}
 	var faults []error
-	if g.check != nil {
-		faults = append(faults, g.check(c))
+	if signIn := g.signInAs(c.SignIn); signIn == nil {
+		faults = append(faults, core.Faultf("sign_in", "want browser or device"))
+	} else if signIn.check != nil {
+		faults = append(faults, signIn.check(c))
 	}
 	for _, setting := range c.grantSettings() {
 		if !setting.given || slices.Contains(g.settings, setting.name) {
@@ -119,40 +122,9 @@ func (c *Config) checkSignIn() error {
 	return err
 }
 
-func (r Redirect) check() error {
-	var faults []error
-	if r.Port < 0 || r.Port > 65535 {
-		faults = append(faults, core.Faultf("redirect.port", "want 0 to 65535"))
-	}
-	if len(r.Ports) > 0 && r.Port != 0 {
-		faults = append(faults, core.Faultf("redirect.ports", "give either port or ports"))
-	}
-	for i, port := range r.Ports {
-		if port < 1 || port > 65535 {
-			faults = append(faults, core.Faultf("redirect.ports", "number %d: want 1 to 65535", i+1))
-		}
-	}
-	if r.Path != "" && !isPlainPath(r.Path) {
-		faults = append(faults, core.Faultf("redirect.path", "is not a plain path, such as /callback"))
-	}
-	if !slices.Contains([]string{"", "127.0.0.1", "localhost", "::1"}, r.Host) {
-		faults = append(faults, core.Faultf("redirect.host", "want 127.0.0.1, localhost or ::1"))
-	}
-	return errors.Join(faults...)
-}
-
-// isPlainPath reports whether s is a path that needs no escaping.
-func isPlainPath(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || s[0] != '/' || u.Path != s || u.Host != "" {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
-}
-
 // authorizationParams are the parameters of an authorization request that the provider sets.
 var authorizationParams = []string{
-	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
+	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce",
 	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience",
 	"dpop_jkt",
 }
@@ -163,6 +135,12 @@ func (c *Config) checkAuthorizationParams() error {
 		switch {
 		case name == "":
 			faults = append(faults, core.Faultf("authorization_params", "a parameter has no name"))
+		case name == "response_mode" && c.AuthorizationParams[name] == "query":
+			// the only one that the listener reads, for servers with another default
+		case name == "response_mode":
+			faults = append(faults, core.Fault{
+				Path: []string{"authorization_params", name}, Problem: "want query, which the program reads",
+			})
 		case slices.Contains(authorizationParams, name) || grant.Reserved(name):
 			faults = append(faults, core.Fault{
 				Path:    []string{"authorization_params", name},

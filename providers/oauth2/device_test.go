@@ -114,7 +114,16 @@ func TestDeviceAnswers(t *testing.T) {
 		"ended":          {map[string]any{"expires_in": -1}, core.CodeUnavailable},
 		"escape in code": {map[string]any{"user_code": "A\x1b[2J"}, core.CodeBadConfig},
 		"long code":      {map[string]any{"user_code": string(make([]byte, 65))}, core.CodeBadConfig},
-		"no URL":         {map[string]any{"verification_uri": nil}, core.CodeBadConfig},
+		"33 characters":  {map[string]any{"user_code": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456"}, core.CodeBadConfig},
+		"zero width":     {map[string]any{"user_code": "AB\u200bCD"}, core.CodeBadConfig},
+		"invisible":      {map[string]any{"user_code": "AB\u2060CD"}, core.CodeBadConfig},
+		"direction":      {map[string]any{"user_code": "\u202eDCBA"}, core.CodeBadConfig},
+		"Cyrillic":       {map[string]any{"user_code": "\u0410BCD"}, core.CodeBadConfig},
+		"a sentence": {map[string]any{"user_code": "call 555-0100 and say your password"},
+			core.CodeBadConfig},
+		"zero width in URL": {map[string]any{"verification_uri": "https://login.example.com/\u200bgo"},
+			core.CodeBadConfig},
+		"no URL": {map[string]any{"verification_uri": nil}, core.CodeBadConfig},
 		"http": {map[string]any{"verification_uri": "http://login.example.com/go"},
 			core.CodeBadConfig},
 		"script": {map[string]any{"verification_uri": "javascript:alert(1)"}, core.CodeBadConfig},
@@ -142,6 +151,35 @@ func TestDeviceAnswers(t *testing.T) {
 			require.ErrorIs(t, err, tt.code)
 			require.NotContains(t, err.Error(), "\x1b")
 			require.Empty(t, s.seen("/token"))
+		})
+	}
+}
+
+// A page with the code that is on another host is not shown, by ShowDevicePrompt and by Show.
+func TestDevicePageOnAnotherHost(t *testing.T) {
+	for name, tt := range map[string]struct{ complete, want string }{
+		"same host":    {"https://login.example.com/go?user_code=u", "https://login.example.com/go?user_code=u"},
+		"another host": {"https://evil.example.org/go?user_code=u", ""},
+		"another port": {"https://login.example.com:444/go?user_code=u", ""},
+		"no host":      {"https:///go?user_code=u", ""},
+		"zero width":   {"https://login.example.com/\u200bgo?user_code=u", ""},
+		"another type": {"javascript:alert(1)", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for a second
+			s := newPeople(t)
+			s.override["/device"] = func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, 200, map[string]any{"device_code": "d", "user_code": "u", "interval": 1,
+					"verification_uri":          "https://login.example.com/go",
+					"verification_uri_complete": tt.complete, "expires_in": 60})
+			}
+			var shown core.DevicePrompt
+			_, err := s.open(t, map[string]any{"grant": "device_code"}).(core.InteractiveProvider).
+				SignIn(t.Context(), core.Request{}, core.UI{
+					ShowDevicePrompt: func(_ context.Context, v core.DevicePrompt) error { shown = v; return nil },
+				})
+			require.NoError(t, err)
+			require.Equal(t, tt.want, shown.VerificationURIComplete)
 		})
 	}
 }

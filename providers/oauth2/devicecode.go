@@ -8,9 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -27,16 +25,14 @@ const (
 	maxInterval = time.Minute
 	// maxCodeLifetime is the longest lifetime of a code in seconds: a day.
 	maxCodeLifetime = 24 * 60 * 60
-	// maxUserCode and maxLink are how many bytes of a user code and of a URL are shown.
-	maxUserCode = 64
-	maxLink     = 4 << 10
 )
 
 // deviceCode is the grant of RFC 8628.
 var deviceCode = grantType{
 	name:      DeviceCode,
 	parameter: deviceCodeParameter,
-	settings:  []string{"device_authorization_url", "jwks_url", "authorization_params"},
+	settings: []string{"device_authorization_url", "authorization_url", "pushed_authorization_url",
+		"jwks_url", "authorization_params", "sign_in"},
 	check: func(c *Config) error {
 		if c.Issuer == "" && c.DeviceAuthorizationURL == "" {
 			return core.Faultf("device_authorization_url",
@@ -47,7 +43,8 @@ var deviceCode = grantType{
 	request: requirePerson,
 	renew:   renewSignIn,
 	signIn: &signInSteps{
-		checkUI: func(ui core.UI) error {
+		name: "device",
+		checkUI: func(_ *Config, ui core.UI) error {
 			if ui.ShowDevicePrompt == nil && ui.Show == nil {
 				return core.Errorf(core.CodeInteractive,
 					"a person must sign in, and the program cannot show a code")
@@ -98,8 +95,8 @@ func (conn *connection) authorizeDevice(ctx context.Context) (deviceAuthorizatio
 }
 
 // parseDeviceAnswer parses a device authorization answer. It accepts only what a person may safely
-// be shown: a page with https or on this machine, and a code without control characters. The
-// lifetime of the code counts from sent, when the request was sent.
+// be shown (see [core.CheckDevicePrompt]), and a page with https or on this machine. The lifetime
+// of the code counts from sent, when the request was sent.
 func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization, error) {
 	var code, userCode, page, draftPage, completePage string
 	for name, into := range map[string]*string{
@@ -121,35 +118,23 @@ func parseDeviceAnswer(answer grant.Fields, sent time.Time) (deviceAuthorization
 	case lifetime == 0:
 		return deviceAuthorization{}, core.Errorf(core.CodeUnavailable,
 			"the device authorization answer does not say when its code ends (RFC 8628 §3.2)")
-	case len(userCode) > maxUserCode || !isPlainText(userCode):
-		return deviceAuthorization{}, core.Errorf(core.CodeBadConfig,
-			"the server's user_code has characters that may not be shown")
-	case !isPlainLink(page):
+	case checkURL(page, false) != nil:
 		return deviceAuthorization{}, core.Errorf(core.CodeBadConfig,
 			"the server's verification_uri is not a plain https URL")
 	}
-	if !isPlainLink(completePage) {
-		completePage = "" // the person opens page and enters the code
+	visit, err := core.CheckDevicePrompt(core.DevicePrompt{
+		VerificationURI: page, UserCode: userCode, VerificationURIComplete: completePage,
+		ExpiresAt: sent.Add(time.Duration(lifetime) * time.Second),
+	})
+	if err != nil {
+		return deviceAuthorization{}, core.Prefix(err, "the device authorization answer")
 	}
 	interval := min(time.Duration(answer.Seconds("interval"))*time.Second, maxInterval)
 	return deviceAuthorization{
-		code: core.NewSecret(code),
-		visit: core.DevicePrompt{
-			VerificationURI: page, UserCode: userCode, VerificationURIComplete: completePage,
-			ExpiresAt: sent.Add(time.Duration(lifetime) * time.Second),
-		},
+		code:     core.NewSecret(code),
+		visit:    visit,
 		interval: cmp.Or(interval, defaultInterval),
 	}, nil
-}
-
-// isPlainLink reports whether a person may be sent to a URL.
-func isPlainLink(s string) bool {
-	if s == "" || len(s) > maxLink || checkURL(s, false) != nil {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`\"<>`, r)
-	})
 }
 
 // showCode shows the person which page to open and which code to enter.
@@ -158,17 +143,11 @@ func showCode(ctx context.Context, ui core.UI, v core.DevicePrompt) error {
 	if ui.ShowDevicePrompt != nil {
 		err = ui.ShowDevicePrompt(ctx, v)
 	} else {
-		message := fmt.Sprintf("To sign in, open this page on any device:\n%s\nand enter the code %s",
-			v.VerificationURI, v.UserCode)
-		if v.VerificationURIComplete != "" {
-			message += fmt.Sprintf("\nor open this one, where the code is entered already:\n%s",
-				v.VerificationURIComplete)
-		}
-		err = ui.Show(ctx, message)
+		err = ui.Show(ctx, v.Text())
 	}
 	if err != nil {
 		return core.Errorf(core.CodeInteractive, "a person must sign in, and could not be told where: %w",
-			err)
+			core.Cause(err))
 	}
 	return nil
 }

@@ -45,8 +45,9 @@ type grantType struct {
 
 // signInSteps are what differs between the grants that a person takes part in.
 type signInSteps struct {
+	name string // the value of Config.SignIn
 	// checkUI reports, with core.CodeInteractive, that ui cannot reach a person.
-	checkUI func(ui core.UI) error
+	checkUI func(c *Config, ui core.UI) error
 	// run signs the person in.
 	run func(ctx context.Context, conn *connection, ui core.UI) (core.Credential, error)
 }

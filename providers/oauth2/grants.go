@@ -1,6 +1,6 @@
 // The table of the grants.
 //
-// Read on in check.go.
+// Read on in checkredirect.go.
 
 package oauth2
 
@@ -18,6 +18,20 @@ func grantNamed(name string) *grantType {
 	for _, g := range grantTypes {
 		if g.name == name {
 			return g
+		}
+	}
+	return nil
+}
+
+// signInAs returns the grant in whose way a person signs in: g for "", and nil for an unknown name.
+// Without a person it is g.
+func (g *grantType) signInAs(name string) *grantType {
+	if g.signIn == nil || name == "" {
+		return g
+	}
+	for _, other := range grantTypes {
+		if other.signIn != nil && other.signIn.name == name {
+			return other
 		}
 	}
 	return nil

@@ -169,7 +169,8 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the sign-in did not begin: %w",
 			context.Cause(ctx))
 	}
-	if err := p.grant.signIn.checkUI(ui); err != nil {
+	steps := p.grant.signInAs(p.cfg.SignIn).signIn
+	if err := steps.checkUI(&p.cfg, ui); err != nil {
 		return core.Credential{}, err
 	}
 	conn, err := p.connect(ctx, core.Request{MayRetry: req.MayRetry, Inputs: req.Inputs})
@@ -179,7 +180,7 @@ func (p signInProvider) SignIn(ctx context.Context, req core.Request,
 	if err := conn.bind(&p.nonce, renewal{}); err != nil {
 		return core.Credential{}, err
 	}
-	return p.grant.signIn.run(ctx, conn, ui)
+	return steps.run(ctx, conn, ui)
 }
 
 // Revoke revokes the tokens of c at the server (RFC 7009): the refresh token that was issued with

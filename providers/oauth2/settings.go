@@ -113,6 +113,7 @@ type Config struct {
 	PushedAuthorizationURL string            `json:"pushed_authorization_url" doc:"Where the authorization request is sent first (RFC 9126). Default: what the issuer names, if it does."`
 	PushedAuthorization    string            `json:"pushed_authorization" default:"auto" enum:"auto,off" doc:"off: the authorization request is not sent to the server first (RFC 9126), although it offers that."`
 	JWKSURL                string            `json:"jwks_url" doc:"The keys that ID tokens are signed with. Default: what the issuer names."`
+	SignIn                 string            `json:"sign_in" enum:"browser,device" doc:"How a person signs in, if not in the way of the grant: browser as authorization_code, device as device_code. What is stored stays valid."`
 	Redirect               Redirect          `json:"redirect" doc:"The address on this machine that the browser is sent back to (RFC 8252 §7.3). It must be registered at the server."`
 	AuthorizationParams    map[string]string `json:"authorization_params" identity:"true" doc:"Further parameters of the person's request, such as prompt or login_hint."`
 }
@@ -199,10 +200,13 @@ type BearerAssertion struct {
 	Key      PrivateKey     `json:"key" doc:"What signs it, as client_key. Default: client_key."`
 }
 
-// Redirect is the address on the loopback interface that the browser is sent back to.
+// Redirect is the address that the browser is sent back to: on the loopback interface, unless
+// Listen or URL says otherwise.
 type Redirect struct {
-	Port  int    `json:"port" doc:"0: any free port, or the first free one of ports."`
-	Ports []int  `json:"ports" doc:"Ports to try one after the other, if several are registered at the server. In place of port."`
-	Path  string `json:"path" default:"/" doc:"The path, exactly as it is registered at the server."`
-	Host  string `json:"host" default:"127.0.0.1" enum:"127.0.0.1,localhost,::1" doc:"The host, as it is registered at the server."`
+	Port   int    `json:"port" doc:"0: any free port, or the first free one of ports."`
+	Ports  []int  `json:"ports" doc:"Ports to try one after the other, if several are registered at the server. In place of port."`
+	Path   string `json:"path" doc:"The path, exactly as it is registered at the server. Default: that of url, or /."`
+	Host   string `json:"host" default:"127.0.0.1" enum:"127.0.0.1,localhost,::1" doc:"The host, as it is registered at the server."`
+	Listen string `json:"listen" doc:"The IP address to listen on, as 0.0.0.0 within a container whose port is published. Other machines may then reach the port. Default: that of host."`
+	URL    string `json:"url" doc:"The redirect URI, if it is another address than that of host, port and path, as that of a proxy in front of port. Without port and ports nothing listens, and the person types the code that the page shows."`
 }

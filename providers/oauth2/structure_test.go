@@ -17,8 +17,8 @@ var readingOrder = []string{
 	"oauth2.go", "settings.go", "address.go", "renewal.go", "metadata.go", "discovery.go", "client.go",
 	"connection.go", "dpop.go", "jwks.go", "idtoken.go", "grant.go", "signin.go",
 	"clientcredentials.go", "refreshtoken.go", "jwtbearer.go", "tokenexchange.go",
-	"authorizationcode.go", "devicecode.go",
-	"grants.go", "check.go", "refusal.go", "provider.go", "tokensource.go",
+	"personguide.go", "authorizationcode.go", "devicecode.go",
+	"grants.go", "checkredirect.go", "check.go", "refusal.go", "provider.go", "tokensource.go",
 }
 
 // mostBackward is how many pairs of files may have the earlier one use the later one. They are

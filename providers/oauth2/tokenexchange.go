@@ -1,6 +1,6 @@
 // The grant token_exchange: a token for a token that another party obtained.
 //
-// Read on in authorizationcode.go.
+// Read on in personguide.go.
 
 package oauth2
 

@@ -43,6 +43,7 @@ func (c *checker) check(ctx context.Context, v *variant) *checked {
 	opts.Origins, opts.RefusedStatus = keys.Origins, keys.RefusedStatus
 	opts.Lazy, opts.KeepFresh, opts.Early = keys.Lazy, keys.KeepFresh, keys.Early
 	opts.Timeout, opts.AllowHTTP, opts.NoReplay = keys.Timeout, keys.AllowHTTP, keys.NoReplay
+	opts.SignInTimeout = keys.SignInTimeout
 	if proxy := proxyURL(keys.Proxy, v, c.found); proxy != nil {
 		opts.Proxy = proxy
 	}
@@ -64,8 +65,9 @@ func (c *checker) decode(v *variant) sessionKeys {
 	var keys sessionKeys
 	keys.optionKeys = optionKeys{
 		Lazy: c.options.Lazy, KeepFresh: c.options.KeepFresh, Early: c.options.Early,
-		Timeout: c.options.Timeout, AllowHTTP: c.options.AllowHTTP,
-		NoReplay: c.options.NoReplay, RefusedStatus: c.options.RefusedStatus,
+		Timeout: c.options.Timeout, SignInTimeout: c.options.SignInTimeout,
+		AllowHTTP: c.options.AllowHTTP,
+		NoReplay:  c.options.NoReplay, RefusedStatus: c.options.RefusedStatus,
 	}
 	given := v.values
 	if _, ok := given["store"].(map[string]any); ok { // its keys depend on its kind

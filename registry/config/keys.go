@@ -35,6 +35,7 @@ type (
 		KeepFresh     bool              `json:"keep_fresh"`
 		Early         time.Duration     `json:"early"`
 		Timeout       time.Duration     `json:"timeout"`
+		SignInTimeout time.Duration     `json:"sign_in_timeout"`
 		AllowHTTP     bool              `json:"allow_http"`
 		NoReplay      bool              `json:"no_replay"`
 		RefusedStatus []int             `json:"refused_status"`
@@ -82,6 +83,8 @@ var (
 			"Without it: a tenth of its lifetime, at most 5 minutes.",
 		"timeout": "The bound on each attempt to authenticate or revoke. " +
 			"Without it: 10s.",
+		"sign_in_timeout": "The bound on a sign-in by a person. Without it: 10m, or for as long " +
+			"as the device code is valid that the person is shown.",
 		"allow_http":     "The credential may go over plain HTTP. Loopback always may.",
 		"no_replay":      "A refused request is not repeated with a new credential.",
 		"refused_status": "Statuses beside 401 that refuse the credential.",

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -205,6 +206,39 @@ environment: qa
 		`bad config: session "gs-one": unknown key "settings.client_idd", did you mean "client_id"?`)
 	_, err = cfg.Source("gs_one", "early")
 	require.EqualError(t, err, `bad config: no session is named "gs_one", did you mean "gs-one"?`)
+}
+
+// The person of a session has the time of its key, and otherwise that of the program's options.
+func TestSignInTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waiting := core.NewFactory(core.Info{Kind: "waiting"},
+			func(context.Context, core.Environment, struct{}) (core.Provider, error) { return waiter{}, nil })
+		opts := options(t, "a.yaml",
+			"sessions:\n  a: {provider: waiting, sign_in_timeout: 20m}\n  b: {provider: waiting}\n")
+		opts.Factories = append(opts.Factories, waiting)
+		opts.Session = core.Options{UI: &core.UI{}, SignInTimeout: time.Hour}
+		cfg := load(t, opts)
+		for name, want := range map[string]time.Duration{"a": 20 * time.Minute, "b": time.Hour} {
+			s, err := cfg.Session(name)
+			require.NoError(t, err)
+			began := time.Now()
+			require.ErrorIs(t, s.Init(t.Context()), core.CodeUnavailable)
+			require.Equal(t, want, time.Since(began), name)
+		}
+		require.NoError(t, cfg.Close(t.Context()))
+	})
+}
+
+// waiter waits for a person who does not come.
+type waiter struct{}
+
+func (waiter) Authenticate(context.Context, core.Request) (core.Credential, error) {
+	return core.Credential{}, core.Errorf(core.CodeInteractive, "a person must sign in")
+}
+
+func (waiter) SignIn(ctx context.Context, _ core.Request, _ core.UI) (core.Credential, error) {
+	<-ctx.Done()
+	return core.Credential{}, ctx.Err()
 }
 
 func TestBaseOptions(t *testing.T) {

@@ -11,14 +11,18 @@
 //	err = l.Wait(ctx, func(ctx context.Context, answer url.Values) error {…})
 //
 // It does not interpret the answer: the function that is given to Wait does, and the page depends
-// on its error. A page has no script, loads nothing and contains nothing of the request.
+// on its error. A page loads nothing and contains nothing of the request, and only the page for an
+// address without an answer has a script.
 //
-// Read on in page.go.
+// A person whose browser does not reach the listener pastes the address into the program (see
+// [Listener.Paste]).
+//
+// Read on in request.go.
 package browser
 
 import (
+	"cmp"
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net"
 	"net/http"
@@ -37,7 +41,15 @@ type Config struct {
 	State string // the state parameter of the sign-in, which the redirect repeats (RFC 6749 §10.12)
 	Host  string // 127.0.0.1, ::1 or localhost, which is both; empty: 127.0.0.1
 	Port  int    // 0: any free port
-	Path  string // empty: "/"
+	Path  string // empty: that of RedirectURL, or "/"
+	// Listen is the address to listen on, such as 0.0.0.0 within a container. Empty: that of Host.
+	Listen string
+	// RedirectURL is the redirect URI if it is not that of Host, Port and Path, as behind a proxy.
+	// Requests under its host are then accepted, too. Empty: that of Host, Port and Path.
+	RedirectURL string
+	// NoAnswer is called, once, if the browser comes back without an answer in the address, as it
+	// does if the server puts the answer into the fragment. It must not wait. Nil: no call.
+	NoAnswer func()
 	// Server is the name of the authorization server that the pages show, such as its host. Empty:
 	// none.
 	Server string
@@ -58,7 +70,8 @@ const (
 // and redirects has a capacity of one, so that accept never blocks while it holds mu.
 type Listener struct {
 	cfg     Config
-	host    string // the required Host header
+	port    int
+	hosts   []string // the Host headers that are accepted; the first one is the listener's own
 	server  *http.Server
 	serving sync.WaitGroup
 
@@ -66,14 +79,17 @@ type Listener struct {
 	closing   chan struct{} // closed by Close
 
 	mu       sync.Mutex // guards all fields below
-	conns    map[net.Conn]http.ConnState
+	conns    map[net.Conn]*connection
+	accepted uint64    // how many connections there were
 	redirect *redirect // nil: it has not arrived
+	noAnswer bool      // the browser came back without an answer
 	closed   bool      // Close was called
 }
 
 // redirect is the request that answers the sign-in.
 type redirect struct {
 	answer  url.Values
+	mode    string        // the response_mode that cannot be read; empty: the answer can be
 	page    Kind          // the page to show; written before decided is closed
 	decided chan struct{} // closed by Wait
 	sent    chan struct{} // closed by the handler after it has sent the page
@@ -89,10 +105,12 @@ func Listen(cfg Config) (*Listener, error) {
 	if cfg.Host == "" {
 		cfg.Host = "127.0.0.1"
 	}
-	if cfg.Path == "" {
-		cfg.Path = "/"
+	own, err := url.Parse(cfg.RedirectURL)
+	if err != nil {
+		return nil, core.Errorf(core.CodeBadConfig, "the redirect URL is not a URL")
 	}
-	sockets, err := listenLoopback(cfg.Host, cfg.Port)
+	cfg.Path = cmp.Or(cfg.Path, own.Path, "/")
+	sockets, err := listen(cfg)
 	if err != nil {
 		if cfg.Port != 0 {
 			return nil, core.Errorf(core.CodeBadConfig,
@@ -102,18 +120,30 @@ func Listen(cfg Config) (*Listener, error) {
 	}
 	port := sockets[0].Addr().(*net.TCPAddr).Port
 	l := &Listener{
-		cfg: cfg, host: hostHeader(cfg.Host, port), redirects: make(chan *redirect, 1),
-		closing: make(chan struct{}), conns: map[net.Conn]http.ConnState{},
+		cfg: cfg, port: port, hosts: []string{hostHeader(cfg.Host, port)},
+		redirects: make(chan *redirect, 1), closing: make(chan struct{}), conns: map[net.Conn]*connection{},
+	}
+	if own.Host != "" {
+		l.hosts = append(l.hosts, own.Host)
 	}
 	l.server = &http.Server{
 		Handler: l, ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader, ConnState: l.noteState,
-		ErrorLog: noLog,
+		ConnContext: withConnection, ErrorLog: noLog,
 	}
 	l.server.SetKeepAlivesEnabled(false)
 	for _, socket := range sockets {
-		l.serving.Go(func() { _ = l.server.Serve(socket) })
+		l.serving.Go(func() { _ = l.server.Serve(limitedListener{socket, l}) })
 	}
 	return l, nil
+}
+
+// listen opens the sockets for cfg.
+func listen(cfg Config) ([]net.Listener, error) {
+	if cfg.Listen == "" {
+		return listenLoopback(cfg.Host, cfg.Port)
+	}
+	socket, err := net.Listen("tcp", net.JoinHostPort(cfg.Listen, strconv.Itoa(cfg.Port)))
+	return []net.Listener{socket}, err
 }
 
 // listenLoopback listens on the loopback interface. A browser may resolve localhost to either
@@ -156,11 +186,18 @@ func hostHeader(host string, port int) string {
 }
 
 // URL returns the redirect URI.
-func (l *Listener) URL() string { return "http://" + l.host + l.cfg.Path }
+func (l *Listener) URL() string {
+	return cmp.Or(l.cfg.RedirectURL, "http://"+l.hosts[0]+l.cfg.Path)
+}
+
+// Port returns the port that the listener has.
+func (l *Listener) Port() int { return l.port }
 
 // Wait waits for the redirect with the state, calls finish with its query and shows the person the
 // page for the result (see [Of]). Requests with another state get a page that says so and are
-// ignored. Wait returns the error of finish after the page was sent. If ctx ends before the
+// ignored, and so are those that are not a navigation of a window. Wait returns the error of finish
+// after the page was sent. If the server sends the answer as a form or in the fragment, finish is
+// not called, and the error is [core.CodeBadConfig] and names response_mode. If ctx ends before the
 // redirect arrives, Wait returns an error that wraps that of ctx: [core.CodeUnavailable] if ctx was
 // cancelled, otherwise [core.CodeInteractive]. Wait is called once.
 func (l *Listener) Wait(ctx context.Context,
@@ -171,7 +208,7 @@ func (l *Listener) Wait(ctx context.Context,
 		if errors.Is(ctx.Err(), context.Canceled) { // the caller no longer wants the result
 			code = core.CodeUnavailable
 		}
-		return core.Errorf(code, "nobody finished the sign-in in the browser: %w", ctx.Err())
+		return core.Errorf(code, "nobody finished the sign-in in the browser%s: %w", l.hint(), ctx.Err())
 	case r := <-l.redirects:
 		r.page = Failed // if finish panics
 		defer func() {
@@ -183,6 +220,10 @@ func (l *Listener) Wait(ctx context.Context,
 			case <-t.C:
 			}
 		}()
+		if r.mode != "" {
+			r.page = WrongMode
+			return modeError(r.mode)
+		}
 		err := finish(ctx, r.answer)
 		r.page = Of(err)
 		return err
@@ -197,8 +238,8 @@ func (l *Listener) Close() {
 		close(l.closing)
 	}
 	l.closed = true
-	for conn, state := range l.conns {
-		if state == http.StateNew { // a browser opens connections before it needs them
+	for conn, c := range l.conns {
+		if c.isSilent { // a browser opens connections before it needs them
 			_ = conn.Close()
 		}
 	}
@@ -209,76 +250,4 @@ func (l *Listener) Close() {
 		_ = l.server.Close()
 	}
 	l.serving.Wait()
-}
-
-// noteState keeps the states of connections: Shutdown does not close new ones.
-func (l *Listener) noteState(conn net.Conn, state http.ConnState) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if state == http.StateClosed || state == http.StateHijacked {
-		delete(l.conns, conn)
-	} else {
-		l.conns[conn] = state
-	}
-}
-
-// ServeHTTP answers the browser. It accepts only a GET of the redirect URI, under the URI's own
-// host: with another name that resolves to this address, the page of another site could send the
-// request (DNS rebinding).
-func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case !strings.EqualFold(r.Host, l.host):
-		http.Error(w, "This address is not served here.", http.StatusMisdirectedRequest)
-		return
-	case r.URL.Path != l.cfg.Path:
-		http.NotFound(w, r)
-		return
-	case r.Method != http.MethodGet:
-		w.Header().Set("Allow", http.MethodGet)
-		http.Error(w, "Only GET is answered here.", http.StatusMethodNotAllowed)
-		return
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	accepted, kind := l.accept(query, err)
-	if accepted != nil {
-		defer close(accepted.sent)
-		select {
-		case <-accepted.decided:
-			kind = accepted.page
-		case <-l.closing:
-			kind = Failed
-		}
-	}
-	l.sendPage(w, kind)
-}
-
-// accept returns the redirect if the query has the state and is the first one that has it, and
-// otherwise the page to show. err is the error of the query's parser.
-func (l *Listener) accept(query url.Values, err error) (*redirect, Kind) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	states := query["state"]
-	switch {
-	case err != nil, len(states) != 1, l.closed,
-		subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.cfg.State)) != 1:
-		return nil, OtherSignIn
-	case l.redirect != nil:
-		return nil, AlreadyAnswered
-	}
-	l.redirect = &redirect{answer: query, decided: make(chan struct{}), sent: make(chan struct{})}
-	l.redirects <- l.redirect
-	return l.redirect, 0
-}
-
-// sendPage sends a page. It flushes, as Wait may end the process after the page was sent.
-func (l *Listener) sendPage(w http.ResponseWriter, kind Kind) {
-	page := Page(kind, l.cfg.Server)
-	h := w.Header()
-	for name, value := range pageHeader {
-		h.Set(name, value)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(page)))
-	w.WriteHeader(kind.status())
-	_, _ = w.Write(page)
-	_ = http.NewResponseController(w).Flush()
 }

@@ -22,7 +22,7 @@ func Feed(t *testing.T, l *Listener, state, query string) {
 		}
 	}()
 	r := httptest.NewRequestWithContext(context.Background(), "GET", l.URL(), nil)
-	r.Host, r.URL.RawQuery = l.host, query
+	r.Host, r.URL.RawQuery = l.hosts[0], query
 	w := httptest.NewRecorder()
 	l.ServeHTTP(w, r)
 	values, err := url.ParseQuery(query)
@@ -31,10 +31,24 @@ func Feed(t *testing.T, l *Listener, state, query string) {
 		t.Fatalf("query %q is answered with %d", query, w.Code)
 	}
 	kind := OtherSignIn
-	if good {
+	switch {
+
+	case good:
 		kind = SignedIn
+	case query == "":
+		kind = NoAnswer
 	}
 	if w.Body.String() != string(Page(kind, l.cfg.Server)) {
 		t.Fatal("the page is not that of the template")
 	}
+}
+
+// MaxConnections is maxConnections.
+const MaxConnections = maxConnections
+
+// Connections returns how many connections the listener has.
+func (l *Listener) Connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
 }

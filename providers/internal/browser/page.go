@@ -25,10 +25,14 @@ const (
 	Failed                          // the sign-in did not work, and another one may
 	OtherSignIn                     // the request does not belong to this sign-in
 	AlreadyAnswered                 // the redirect has arrived before, in another tab
+	NoAnswer                        // the address has no answer in it
+	WrongMode                       // the server answered as a form or in the fragment
+	NotAWindow                      // the request is for a frame, an image or the like, or a prefetch
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{SignedIn, Refused, Failed, OtherSignIn, AlreadyAnswered}
+var Kinds = []Kind{SignedIn, Refused, Failed, OtherSignIn, AlreadyAnswered, NoAnswer, WrongMode,
+	NotAWindow}
 
 // String returns the name of k in lower case.
 func (k Kind) String() string {
@@ -43,6 +47,12 @@ func (k Kind) String() string {
 		return "other-sign-in"
 	case AlreadyAnswered:
 		return "already-answered"
+	case NoAnswer:
+		return "no-answer"
+	case WrongMode:
+		return "wrong-mode"
+	case NotAWindow:
+		return "not-a-window"
 	}
 	return "unknown"
 }
@@ -63,10 +73,12 @@ func Of(err error) Kind {
 // redirect itself was handled, and a browser may replace the page of an error status by its own.
 func (k Kind) status() int {
 	switch k {
-	case OtherSignIn:
+	case OtherSignIn, NoAnswer:
 		return http.StatusBadRequest
 	case AlreadyAnswered:
 		return http.StatusConflict
+	case NotAWindow:
+		return http.StatusForbidden
 	}
 	return http.StatusOK
 }
@@ -78,6 +90,7 @@ type pageText struct {
 	Lines  []string
 	Server string
 	Style  template.CSS
+	Script template.JS // empty: none
 }
 
 func (k Kind) text() pageText {
@@ -102,6 +115,22 @@ func (k Kind) text() pageText {
 				"Nothing was taken from it.",
 			"Close this window and use the newest link of the program.",
 		}}
+	case NoAnswer:
+		return pageText{Tone: "calm", Title: "No answer here", Lines: []string{
+			"This address has no answer of a server in it. The program continues to wait.",
+			"If the server sent you here, it puts its answer where the program cannot read it: " +
+				"set response_mode to query, for this client at the server or in the program's settings.",
+		}}
+	case WrongMode:
+		return pageText{Tone: "bad", Title: "The answer cannot be read", Lines: []string{
+			"The server put its answer where the program cannot read it.",
+			"Set response_mode to query, for this client at the server or in the program's settings " +
+				"(authorization_params), and start the sign-in again.",
+		}}
+	case NotAWindow:
+		return pageText{Tone: "calm", Title: "Open this page in a window", Lines: []string{
+			"A sign-in ends in a window of its own, and not within another page.",
+		}}
 	}
 	return pageText{Tone: "bad", Title: "The sign-in did not work", Lines: []string{
 		"The program could not finish the sign-in. It says why.",
@@ -115,33 +144,53 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
+// pageJS is the script of the page NoAnswer: if the address has an answer in its fragment, it opens
+// the address with the state of that answer alone, so that the program learns why it gets none.
+//
+//go:embed page.js
+var pageJS string
+
 var (
 	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 	noLog        = log.New(io.Discard, "", 0) // for the errors of browser connections
 )
 
-// pageHeader is the header of every page: the browser loads nothing but the style, runs no script,
-// caches nothing, and sends the page's URL, which has the code in it, to no other site.
-var pageHeader = func() map[string]string {
-	sum := sha256.Sum256([]byte(pageCSS))
-	return map[string]string{
-		"Content-Type": "text/html; charset=utf-8",
-		"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" +
-			base64.StdEncoding.EncodeToString(sum[:]) +
-			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		"Cache-Control":              "no-store",
-		"Referrer-Policy":            "no-referrer",
-		"X-Content-Type-Options":     "nosniff",
-		"Cross-Origin-Opener-Policy": "same-origin",
-		"Connection":                 "close",
+// pageHeader is the header of every page: the browser caches nothing, and sends the page's URL,
+// which has the code in it, to no other site.
+var pageHeader = map[string]string{
+	"Content-Type":               "text/html; charset=utf-8",
+	"Cache-Control":              "no-store",
+	"Referrer-Policy":            "no-referrer",
+	"X-Content-Type-Options":     "nosniff",
+	"Cross-Origin-Opener-Policy": "same-origin",
+	"Connection":                 "close",
+}
+
+// policy returns the Content-Security-Policy of a page: the browser loads nothing but the style,
+// and runs no script but that of the page.
+func (k Kind) policy() string {
+	script := ""
+	if k == NoAnswer {
+		script = "script-src " + sourceHash(pageJS) + "; "
 	}
-}()
+	return "default-src 'none'; style-src " + sourceHash(pageCSS) + "; " + script +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// sourceHash returns the source expression for one inline style or script.
+func sourceHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // Page returns the HTML of a page. server is the name of the authorization server; empty: the page
 // does not name it.
 func Page(kind Kind, server string) []byte {
 	t := kind.text()
 	t.Server, t.Style = server, template.CSS(pageCSS) // a constant of this package
+	if kind == NoAnswer {
+		t.Script = template.JS(pageJS) // likewise
+	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, t); err != nil { // not for the template of this package
 		return []byte(t.Title)

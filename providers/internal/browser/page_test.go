@@ -25,7 +25,8 @@ func TestPages(t *testing.T) {
 		require.Equal(t, 1, strings.Count(page, "<h1>"))
 		require.Contains(t, page, `name="viewport"`)
 		require.Contains(t, page, "prefers-color-scheme: dark")
-		require.NotContains(t, page, "<script", "the server's name is not escaped")
+		require.NotContains(t, page, `<script>"`, "the server's name is not escaped")
+		require.Equal(t, kind == browser.NoAnswer, strings.Contains(page, "<script"), kind)
 		require.Contains(t, page, "&lt;script&gt;")
 		for _, loads := range []string{"http:", "https:", "url(", "@import", "src=", "href=", " on"} {
 			if loads == " on" {
@@ -53,6 +54,14 @@ func TestPolicy(t *testing.T) {
 	require.Contains(t, policy, "style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	require.NotContains(t, policy, "unsafe")
 	require.NotContains(t, page, "style=", "an attribute that the policy stops")
+	require.NotContains(t, policy, "script-src")
+
+	_, page, header = get(t, l.URL())
+	script := regexp.MustCompile(`(?s)<script>(.*)</script>`).FindStringSubmatch(page)[1]
+	sum = sha256.Sum256([]byte(script))
+	policy = header.Get("Content-Security-Policy")
+	require.Contains(t, policy, "script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"';")
+	require.NotContains(t, policy, "unsafe")
 	get(t, l.URL()+"?state=the+state")
 }
 

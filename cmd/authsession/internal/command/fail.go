@@ -8,6 +8,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry/config"
+	"github.com/authsession/authsession/terminal"
 )
 
 // Exit statuses. Those from 64 to 78 are of sysexits.h.
@@ -81,6 +82,9 @@ func (a *app) kindOf(ctx context.Context, err error) kind {
 			k.status = exitSignal + int(n)
 		}
 		return k
+	}
+	if errors.Is(err, terminal.ErrInterrupted) { // Ctrl-C while an answer was hidden
+		return interruptKd
 	}
 	var f *failure
 	if errors.As(err, &f) && f.kind.name != "" {

@@ -46,7 +46,8 @@ func (a *app) helped(ctx context.Context, name string) (*helped, error) {
 func (h *helped) obtain(ctx context.Context, n need) (core.Credential, error) {
 	c, err := h.app.obtain(ctx, h.session, n)
 	if h.ask && errors.Is(err, core.CodeInteractive) {
-		if _, err := h.app.signIn(ctx, h.session, loginOptions{}); err != nil {
+		if _, err := h.app.signIn(ctx, h.session, loginOptions{},
+			signInTimeout(h.cfg, h.session.Name())); err != nil {
 			return core.Credential{}, err
 		}
 		c, err = h.app.obtain(ctx, h.session, n)

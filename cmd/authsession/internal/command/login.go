@@ -29,12 +29,22 @@ already is left as it is; with --fresh the person is asked all the same, and the
 credential stays in use until the new one is there.
 
 If another process signs in to the session at this moment, login waits for it and
-takes its result. The person has ten minutes; with --timeout, that long.`,
+takes its result. The person has ten minutes, or as long as the code is valid that is
+shown; with sign_in_timeout in the configuration or --timeout, that long.
+
+Without a browser on this machine, as over ssh, login says how to use one on another
+machine, and takes the address that it shows after the sign-in. --device shows a code
+for any other device in the place of that, and --browser opens the browser although
+the session is for a device; both need the session to be of the provider oauth2.`,
 		Example: `  authsession login
   authsession login reports --fresh
+  authsession login reports --device
   authsession login reports --print-url`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if how.browser && how.device {
+				return wrong("give either --browser or --device")
+			}
 			ctx := cmd.Context()
 			if cmd.Flags().Changed("timeout") {
 				var cancel context.CancelFunc
@@ -47,10 +57,23 @@ takes its result. The person has ten minutes; with --timeout, that long.`,
 	cmd.Flags().BoolVar(&how.fresh, "fresh", false, "ask the person even if there is a credential")
 	cmd.Flags().BoolVar(&how.printURL, "print-url", false,
 		"print the page to open, and open no browser")
+	cmd.Flags().BoolVar(&how.browser, "browser", false, "sign in with a browser")
+	cmd.Flags().BoolVar(&how.device, "device", false, "sign in with a code on any other device")
 	return cmd
 }
 
-type loginOptions struct{ fresh, printURL bool }
+type loginOptions struct{ fresh, printURL, browser, device bool }
+
+// way is the value of the setting sign_in; empty: as the session has it.
+func (o loginOptions) way() string {
+	switch {
+	case o.browser:
+		return "browser"
+	case o.device:
+		return "device"
+	}
+	return ""
+}
 
 func (a *app) login(ctx context.Context, names []string, how loginOptions) error {
 	cfg, err := a.load(ctx)
@@ -58,6 +81,9 @@ func (a *app) login(ctx context.Context, names []string, how loginOptions) error
 		return err
 	}
 	if names, err = chooseNames(cfg, names); err != nil {
+		return err
+	}
+	if cfg, err = a.loadToSignIn(ctx, cfg, names, how.way()); err != nil {
 		return err
 	}
 	var done []sessionJSON
@@ -101,9 +127,9 @@ func (a *app) loginTo(
 	ctx context.Context, cfg *config.Config, s *core.Session, how loginOptions,
 ) (sessionJSON, error) {
 	before, _ := s.Restore(ctx) // SignIn reports the error
-	asked, err := a.signIn(ctx, s, how)
+	asked, err := a.signIn(ctx, s, how, signInTimeout(cfg, s.Name()))
 	if err != nil {
-		return sessionJSON{}, err
+		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how)
 	}
 	out := a.look(cfg, s, nil)
 	failed := s.Status().StoreError
@@ -130,10 +156,11 @@ func (a *app) loginTo(
 }
 
 // signIn makes a session ready and reports whether a person was asked.
-func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions) (bool, error) {
-	const most = 10 * time.Minute
+// The person has the time limit, at most.
+func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions,
+	limit time.Duration) (bool, error) {
 	waiting := a.notice(fmt.Sprintf("session %q, or for another process that signs in to it",
-		s.Name()), most)
+		s.Name()), limit)
 	defer waiting.stop()
 	if a.flags.noInput {
 		err := s.Init(ctx)
@@ -145,6 +172,9 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions) (bo
 	var asked atomic.Bool
 	ui := a.ui(how.printURL, func() { asked.Store(true); waiting.stop() })
 	err := s.SignIn(ctx, &core.SignInOptions{UI: ui, Fresh: how.fresh})
+	if asked.Load() && interrupted(ctx) != nil && isTerminal(a.stderr) {
+		fmt.Fprintln(a.stderr) // what follows is not beside a question and ^C
+	}
 	if how.fresh && errors.Is(err, core.CodeInteractive) && !asked.Load() {
 		// The provider signs nobody in: a new credential is all that it can give.
 		if s.Init(ctx) == nil {
@@ -156,11 +186,15 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions) (bo
 
 // ui returns the terminal. It calls used before each use. What it shows where no
 // terminal is counts as unseen, unless the person asked for it with --print-url: a
-// sign-in would wait for nobody.
+// sign-in would wait for nobody. With --print-url, whoever reads the page opens it; a
+// person at a terminal may also paste the address.
 func (a *app) ui(printURL bool, used func()) *core.UI {
-	opts := &terminal.Options{In: a.stdin, Out: a.stderr}
+	opts := &terminal.Options{In: a.stdin, Out: a.stderr, OutIsRead: printURL}
 	if printURL {
 		opts.Browser = func(context.Context, string) error {
+			if !isTerminal(a.stdin) {
+				return nil
+			}
 			return core.Errorf(core.CodeInteractive, "--print-url was given")
 		}
 	}
