@@ -4,9 +4,12 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -85,7 +88,7 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		if resp != nil {
 			resp.Request = r // permit follows the redirects, whatever base keeps of them
 		}
-		return resp, err
+		return resp, l.setup.renegotiationError(r.URL, err)
 	}
 	rounds := maxRounds
 	resp, answer, err := s.deliver(base, l, r, r.Body, &rounds)
@@ -234,7 +237,22 @@ func (s sender) send(
 			removeAddedQuery(resp.Header, out.URL, r.URL)
 		}
 	}
-	return resp, sentRequest{out.Header, carried || l.cert != nil, newValues}, err
+	return resp, sentRequest{out.Header, carried || l.cert != nil, newValues},
+		l.setup.renegotiationError(r.URL, err)
+}
+
+// renegotiationError returns the error of a request to u whose server asked for a TLS
+// renegotiation that the configuration does not allow, and other errors, and nil,
+// unchanged. crypto/tls has neither a type nor a value for it.
+func (u *setup) renegotiationError(to *url.URL, err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "local error" || op.Err == nil ||
+		op.Err.Error() != "tls: no renegotiation" {
+		return err
+	}
+	return u.annotate(Errorf(CodeBadConfig, "%s asks for a TLS renegotiation, as for a client "+
+		"certificate, which the session does not allow: set tls.renegotiation to once "+
+		"(Options.TLS in Go): %w", OriginText(to), err), "")
 }
 
 // Authorize puts the credential on r in place, for a client that is not

@@ -153,7 +153,7 @@ sessions:
 	go cfg.Watch(ctx)
 	require.NoError(t, os.WriteFile(file, []byte("canary"), 0o600))
 	err = <-outcomes
-	require.ErrorContains(t, err, "sessions.file.tls.ca_file: there is no certificate in PEM in it")
+	require.ErrorContains(t, err, "sessions.file.tls.ca_file: the file holds no PEM")
 	require.NotContains(t, err.Error(), "canary")
 }
 
@@ -162,7 +162,7 @@ func TestTLSFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"{ca_file: '" + filepath.Join(dir, "none") + "'}": "sessions.a.tls.ca_file: the file ",
 		"{ca_file: '" + dir + "'}":                        "sessions.a.tls.ca_file: the file ",
-		"{ca: canary}":                                    "sessions.a.tls.ca: there is no certificate in PEM in it",
+		"{ca: canary}":                                    "sessions.a.tls.ca: the text holds no PEM",
 		"{ca: canary, ca_file: canary}":                   "sessions.a.tls.ca: give it or ca_file, not both",
 		"{min_version: '1.1'}":                            "sessions.a.tls.min_version: want one of 1.2, 1.3",
 		"{min_version: 1.3}":                              "sessions.a.tls.min_version: want a string, found a number: put it in quotes",
