@@ -38,6 +38,9 @@ func Text(data []byte) ([]byte, error) {
 		}
 		data = decoded
 	}
+	if f := Recognize(data); f != (Format{}) && bytes.HasPrefix(data, []byte(start)) {
+		return nil, fmt.Errorf("is %w", f) // OpenPGP, which has a line that is not base64
+	}
 	if isComplete(data) {
 		return data, nil
 	}

@@ -136,7 +136,8 @@ func (c Config) loadP12(ctx context.Context) (identity, error) {
 	if strings.Contains(string(data[:min(len(data), 1024)]), "-----BEGIN") {
 		return identity{}, src.wrap(errors.New("is PEM, not PKCS #12: use cert and key"))
 	}
-	if decoded, ok := pemfile.DecodeBase64(data); ok { // a file with the base64 that p12 takes
+	// A file may have the base64 that the setting p12 takes.
+	if decoded, ok := pemfile.DecodeBase64(data); ok && pemfile.Recognize(data) == (pemfile.Format{}) {
 		data = decoded
 	}
 	private, leaf, issuers, err := decodePKCS12(data, c.P12Password)

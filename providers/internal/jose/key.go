@@ -107,7 +107,7 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 
 // keyText returns data without a byte order mark, and what it is the base64 of.
 func keyText(data []byte) ([]byte, error) {
-	if decoded, ok := pemfile.DecodeBase64(data); ok {
+	if decoded, ok := pemfile.DecodeBase64(data); ok && pemfile.Recognize(data) == (pemfile.Format{}) {
 		data = decoded
 	}
 	const der = 0x30 // PKCS #12 begins with it, and also a text that begins with the digit 0
