@@ -22,10 +22,21 @@ import (
 // and remains usable when the session is closed and initialised again.
 func (s *Session) Client() *http.Client { return &http.Client{Transport: s.Transport(nil)} }
 
+// bareKey marks the context of a request that does not carry the credential of a session, so
+// that a TLS handshake for it does not show the session's certificate.
+type bareKey struct{ of *sendingState }
+
+func (bareKey) ownKey() {}
+
 // Transport returns a RoundTripper that puts the session's credential on requests to its
 // origins and sends them through base. If base is nil, it uses Options.Transport;
 // otherwise base must present client certificates itself (see [Session.TLSConfig]). The
 // RoundTripper is safe for concurrent use if base is.
+//
+// A base with TLSConfig presents the certificate in the handshakes of requests that carry
+// the credential, and in none that it begins for a redirect to another origin. It presents
+// it to an https proxy that asks for one, and verifies that proxy as it does the API:
+// [SeparateProxyTLS] prevents both.
 //
 // A request that the caller addressed to another origin is [CodeOriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
@@ -84,7 +95,8 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		return nil, err
 	}
 	if !attach {
-		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(r)
+		bare := r.WithContext(context.WithValue(r.Context(), bareKey{s.sendingState}, true))
+		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(bare)
 		if resp != nil {
 			resp.Request = r // permit follows the redirects, whatever base keeps of them
 		}

@@ -273,6 +273,9 @@ func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 	if opts.Proxy != nil {
 		t.Proxy = opts.proxyOf
 	}
+	if l.cert != nil || key.roots != "" || opts.TLS != nil { // these are for origins, not for proxies
+		SeparateProxyTLS(t, t.TLSClientConfig)
+	}
 	if opts.TLS != nil {
 		t.TLSClientConfig = opts.TLS
 	}

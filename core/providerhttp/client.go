@@ -77,6 +77,9 @@ func NewClient(opts *Options) *http.Client {
 	}
 	usual := t.Proxy
 	t.Proxy = func(r *http.Request) (*url.URL, error) { return core.RequestProxy(r, usual) }
+	if o.TLS != nil {
+		core.SeparateProxyTLS(t, t.TLSClientConfig)
+	}
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
