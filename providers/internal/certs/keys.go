@@ -70,9 +70,6 @@ func isEncrypted(block *pem.Block) bool {
 
 const encryptedPKCS8 = "ENCRYPTED PRIVATE KEY"
 
-// errWrongPassword is the error of a key that a password does not decrypt.
-var errWrongPassword = errors.New("the password does not open the private key")
-
 // decryptKey decrypts and parses a private key.
 func decryptKey(block *pem.Block, password []byte) (key, error) {
 	if block.Type == encryptedPKCS8 {
@@ -93,9 +90,6 @@ func decryptKey(block *pem.Block, password []byte) (key, error) {
 	}
 	return parseDecrypted(der)
 }
-
-const convertEncrypted = "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key " +
-	"-out client8.key"
 
 // parseDecrypted parses what a password has decrypted. One wrong password in 256 gives bytes
 // with a right padding.

@@ -29,6 +29,12 @@ const (
 	maxScryptBlocks = 1 << 20 // of 128 bytes, which are in memory
 )
 
+const convertEncrypted = "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key " +
+	"-out client8.key"
+
+// errWrongPassword is the error of a key that a password does not decrypt.
+var errWrongPassword = errors.New("the password does not open the private key")
+
 var errTooSlow = fmt.Errorf("demands more than %d iterations for its password; %s", maxIterations,
 	convertEncrypted)
 
