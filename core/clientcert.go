@@ -1,4 +1,4 @@
-// Read on in transportcache.go.
+// Read on in proxytls.go.
 
 package core
 

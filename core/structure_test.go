@@ -50,7 +50,7 @@ var readingOrder = []string{
 	"begin.go", "signin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "proxyanswer.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",
-	"clientcert.go", "transportcache.go",
+	"clientcert.go", "proxytls.go", "transportcache.go",
 	"session.go", "decide.go", "report.go", "close.go", "programs.go", "status.go", "statusjson.go",
 	"transport.go", "tlsverify.go", "tls.go", "perrpc.go", "view.go",
 	"slots.go", "originindex.go", "scope.go",

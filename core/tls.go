@@ -27,15 +27,27 @@ import (
 // [Session.DialTLS]; it fails otherwise. ConnectionState.VerifiedChains is empty.
 // With base.InsecureSkipVerify, the server is verified by base alone.
 //
+// The certificate is shown to every server, and to every https proxy, that asks for it on a
+// connection with the configuration, whatever the session's origins are: a handshake does not
+// say what it is for. Use the configuration for connections to the API alone. Only in an
+// http.Transport below [Session.Transport], the handshakes for requests to other origins show
+// none, and [SeparateProxyTLS] gives proxies a configuration of their own. A server of TLS 1.3
+// that asks for a certificate after the handshake does not get one, as crypto/tls does not
+// have that (RFC 8446 §4.6.2).
+//
 // The configuration never resumes sessions, because a resumed one presents the
 // certificate that it began with: base.ClientSessionCache is dropped. It is safe
 // for concurrent use.
 func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
-	config := s.sender().tlsConfig(context.Background(), base)
+	sender := s.sender()
+	config := sender.tlsConfig(context.Background(), base)
 	fromSender := config.GetClientCertificate
 	config.GetClientCertificate = func(
 		info *tls.CertificateRequestInfo,
 	) (*tls.Certificate, error) {
+		if sender.isBare(info) {
+			return noCertificate, nil
+		}
 		l := s.published.Load()
 		if l == nil || !l.skipClock.Load() { // else a timer says when to look at the clock again
 			return fromSender(info)
@@ -46,6 +58,12 @@ func (s *Session) TLSConfig(base *tls.Config) *tls.Config {
 		return l.cert, nil
 	}
 	return config
+}
+
+// isBare reports whether a handshake is for a request that does not carry the credential.
+func (s sender) isBare(info *tls.CertificateRequestInfo) bool {
+	ctx := info.Context()
+	return ctx != nil && ctx.Value(bareKey{s.sendingState}) != nil
 }
 
 // DialTLS connects to addr, "host:port", and performs a TLS handshake as

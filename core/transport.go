@@ -4,9 +4,12 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -36,10 +39,21 @@ func (s *Session) HandshakeClient() *http.Client {
 
 func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// bareKey marks the context of a request that does not carry the credential of a session, so
+// that a TLS handshake for it does not show the session's certificate.
+type bareKey struct{ of *sendingState }
+
+func (bareKey) ownKey() {}
+
 // Transport returns a RoundTripper that puts the session's credential on requests to its
 // origins and sends them through base. If base is nil, it uses Options.Transport;
 // otherwise base must present client certificates itself (see [Session.TLSConfig]). The
 // RoundTripper is safe for concurrent use if base is.
+//
+// A base with TLSConfig presents the certificate in the handshakes of requests that carry
+// the credential, and in none that it begins for a redirect to another origin. It presents
+// it to an https proxy that asks for one, and verifies that proxy as it does the API:
+// [SeparateProxyTLS] prevents both.
 //
 // A request that the caller addressed to another origin is [CodeOriginRefused] and
 // not sent; where a redirect leads to one, the request goes on without a
@@ -98,11 +112,12 @@ func (s sender) roundTrip(base http.RoundTripper, r *http.Request) (*http.Respon
 		return nil, err
 	}
 	if !attach {
-		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(r)
+		bare := r.WithContext(context.WithValue(r.Context(), bareKey{s.sendingState}, true))
+		resp, err := s.transports.withoutCredential(s, base, l).RoundTrip(bare)
 		if resp != nil {
 			resp.Request = r // permit follows the redirects, whatever base keeps of them
 		}
-		return resp, err
+		return resp, l.setup.renegotiationError(r.URL, err)
 	}
 	rounds := maxRounds
 	resp, answer, err := s.deliver(base, l, r, r.Body, &rounds)
@@ -251,7 +266,22 @@ func (s sender) send(
 			removeAddedQuery(resp.Header, out.URL, r.URL)
 		}
 	}
-	return resp, sentRequest{out.Header, carried || l.cert != nil, newValues}, err
+	return resp, sentRequest{out.Header, carried || l.cert != nil, newValues},
+		l.setup.renegotiationError(r.URL, err)
+}
+
+// renegotiationError returns the error of a request to u whose server asked for a TLS
+// renegotiation that the configuration does not allow, and other errors, and nil,
+// unchanged. crypto/tls has neither a type nor a value for it.
+func (u *setup) renegotiationError(to *url.URL, err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "local error" || op.Err == nil ||
+		op.Err.Error() != "tls: no renegotiation" {
+		return err
+	}
+	return u.annotate(Errorf(CodeBadConfig, "%s asks for a TLS renegotiation, as for a client "+
+		"certificate, which the session does not allow: set tls.renegotiation to once "+
+		"(Options.TLS in Go): %w", OriginText(to), err), "")
 }
 
 // Authorize puts the credential on r in place, for a client that is not

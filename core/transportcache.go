@@ -282,6 +282,9 @@ func newOwnTransport(s sender, l *credential, key transportKey) *ownTransport {
 			return l.setup.annotate(opts.checkProxyAnswer(proxy, resp), "")
 		}
 	}
+	if l.cert != nil || key.roots != "" || opts.TLS != nil { // these are for origins, not for proxies
+		SeparateProxyTLS(t, t.TLSClientConfig)
+	}
 	if opts.TLS != nil {
 		t.TLSClientConfig = opts.TLS
 	}

@@ -5,6 +5,7 @@ package plugins
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -43,7 +44,8 @@ func (s *server) Authenticate(stream v1.Provider_AuthenticateServer) error {
 // obtain calls Authenticate or SignIn of an instance.
 func (s *server) obtain(stream v1.Provider_AuthenticateServer,
 	begin *v1.Begin) (cred core.Credential, err error) {
-	ctx, req := stream.Context(), wire.ToRequest(begin)
+	req := wire.ToRequest(begin)
+	ctx := core.WithCallLogger(stream.Context(), slog.Default()) // stderr, which is the host's log
 	if begin.GetSignIn() {
 		ui := newPrompter(stream).ui(begin.GetPrompts())
 		err = withAbility(s, begin.GetInstance(), "SignIn", func(p core.InteractiveProvider) (err error) {

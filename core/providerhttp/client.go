@@ -80,6 +80,9 @@ func NewClient(opts *Options) *http.Client {
 	if t.OnProxyConnectResponse == nil {
 		t.OnProxyConnectResponse = core.CheckProxyAnswer
 	}
+	if o.TLS != nil {
+		core.SeparateProxyTLS(t, t.TLSClientConfig)
+	}
 	t.DisableKeepAlives = true
 	t.ForceAttemptHTTP2 = false
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -292,6 +295,12 @@ func ClientError(err error) error {
 	return netError(target, u.Err, false)
 }
 
+// isRenegotiation reports whether a server asked for a TLS renegotiation that the configuration
+// does not allow. crypto/tls has neither a type nor a value for it.
+func isRenegotiation(op *net.OpError) bool {
+	return op.Op == "local error" && op.Err != nil && op.Err.Error() == "tls: no renegotiation"
+}
+
 // netError gives a transport's error its code: CodeBadConfig if a certificate was refused
 // or the server does not speak TLS, otherwise CodeUnavailable. connected says that a
 // connection had been opened.
@@ -325,6 +334,10 @@ func netError(u *url.URL, err error, connected bool) error {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
+		if isRenegotiation(op) {
+			return core.Errorf(core.CodeBadConfig, "%s asks for a TLS renegotiation, as for a client "+
+				"certificate, which is off: set tls.renegotiation to once", from)
+		}
 		err = op
 	}
 	broke := op != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

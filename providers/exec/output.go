@@ -160,7 +160,8 @@ func parseExecCredential(ctx context.Context, printed []byte) (a output, err err
 	if doc.Status.Cert == "" {
 		return a, nil
 	}
-	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key)}
+	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key),
+		NoPasswords: true}
 	b, err := pair.Load(ctx, false)
 	if err != nil {
 		return output{}, core.Errorf(core.CodeUnavailable,

@@ -11,13 +11,15 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/core/providerhttp"
+	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/grant"
 )
 
 // provider does not change: open sets all fields.
 type provider struct {
 	grant *grant.Client   // without HTTP, which each call sets; nil: cred is complete
-	tls   *tls.Config     // for the requests of grant
+	roots certs.Bundle    // of the setting ca_file
+	tls   *tls.Config     // for the requests of grant, with roots
 	cred  core.Credential // the credential; with grant, all of it except the token and its expiry
 }
 
@@ -34,7 +36,7 @@ func open(ctx context.Context, env core.Environment, cfg Config) (core.Provider,
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{tls: config, cred: core.Credential{
+	p := &provider{roots: bundle, tls: config, cred: core.Credential{
 		Attach:     core.Attachment{Header: cfg.programHeaders(), Roots: bundle.Roots},
 		Origins:    servers.origins(),
 		Attributes: cfg.attributes(env, servers),
@@ -68,6 +70,7 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 		return core.Credential{}, core.Errorf(core.CodeUnavailable, "the caller did not wait: %w",
 			context.Cause(ctx))
 	}
+	p.roots.Warn(ctx)
 	cred := p.cred
 	cred.Attach.Header = maps.Clone(cred.Attach.Header)
 	cred.Attach.Cookie = maps.Clone(cred.Attach.Cookie)

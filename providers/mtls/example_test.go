@@ -55,7 +55,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// spread-desk 1h0m0s
-	// bad config: cert: holds no private key
+	// bad config: cert: holds no private key, but a certificate
 }
 
 func selfSigned(name string) (cert, key string) {

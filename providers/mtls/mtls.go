@@ -29,9 +29,11 @@ type Config struct {
 
 	Cert core.Secret `json:"cert" doc:"The same as text, in place of cert_file."`
 
-	KeyFile string `json:"key_file" doc:"PEM file with the unencrypted key. Default: cert_file."`
+	KeyFile string `json:"key_file" doc:"PEM file with the key. Default: cert_file."`
 
 	Key core.Secret `json:"key" doc:"The same as text, in place of key_file."`
+
+	KeyPassword core.Secret `json:"key_password" doc:"The password of an encrypted key in PEM."`
 
 	CAFile string `json:"ca_file" doc:"PEM file with the roots for the API's server. Default: the system's."`
 
@@ -96,8 +98,8 @@ func (c *Config) Validate(core.Environment) error {
 
 func (c *Config) certs() certs.Config {
 	return certs.Config{
-		CertFile: c.CertFile, Cert: c.Cert, KeyFile: c.KeyFile, Key: c.Key, CAFile: c.CAFile, CA: c.CA,
-		P12File: c.P12File, P12: c.P12, P12Password: c.P12Password,
+		CertFile: c.CertFile, Cert: c.Cert, KeyFile: c.KeyFile, Key: c.Key, KeyPassword: c.KeyPassword,
+		CAFile: c.CAFile, CA: c.CA, P12File: c.P12File, P12: c.P12, P12Password: c.P12Password,
 	}
 }
 

@@ -70,6 +70,9 @@ func TestCertificateSettings(t *testing.T) {
 	ours, theirs := reflect.TypeFor[mtls.Config](), reflect.TypeFor[oauth2.Certificates]()
 	for i := range theirs.NumField() {
 		want := theirs.Field(i)
+		if want.Name == "Renegotiation" { // for the API, it is a key of the session's tls
+			continue
+		}
 		got, ok := ours.FieldByName(want.Name)
 		require.True(t, ok, want.Name)
 		require.Equal(t, want.Type, got.Type)

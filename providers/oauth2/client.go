@@ -51,7 +51,14 @@ func (c *Config) authMethod() string {
 
 func (c *Config) hasClientKey() bool { return c.Signer != nil || c.ClientKey != PrivateKey{} }
 
-func (c *Config) clientCertificates() certs.Config { return certs.Config(c.TLS) }
+func (c *Config) clientCertificates() certs.Config {
+	t := c.TLS
+	return certs.Config{
+		CertFile: t.CertFile, Cert: t.Cert, KeyFile: t.KeyFile, Key: t.Key, KeyPassword: t.KeyPassword,
+		CAFile: t.CAFile, CA: t.CA, P12File: t.P12File, P12: t.P12, P12Password: t.P12Password,
+		Renegotiation: certs.Renegotiation(t.Renegotiation),
+	}
+}
 
 // authenticatesByTLS reports whether the TLS handshake authenticates the client.
 func (c *Config) authenticatesByTLS() bool {

@@ -148,9 +148,11 @@ type Certificates struct {
 
 	Cert core.Secret `json:"cert" doc:"The same as text, in place of cert_file."`
 
-	KeyFile string `json:"key_file" doc:"PEM file with the unencrypted key. Default: cert_file."`
+	KeyFile string `json:"key_file" doc:"PEM file with the key. Default: cert_file."`
 
 	Key core.Secret `json:"key" doc:"The same as text, in place of key_file."`
+
+	KeyPassword core.Secret `json:"key_password" doc:"The password of an encrypted key in PEM."`
 
 	CAFile string `json:"ca_file" doc:"PEM file with the roots for the server. Default: the system's."`
 
@@ -160,6 +162,8 @@ type Certificates struct {
 
 	P12         core.Secret `json:"p12" doc:"The same in base64, in place of p12_file."`
 	P12Password core.Secret `json:"p12_password" doc:"The password of the PKCS #12. Default: empty."`
+
+	Renegotiation string `json:"renegotiation" enum:"never,once,freely" doc:"Whether the server may ask for it (TLS 1.2). Default: never."`
 }
 
 // PrivateKey names a private key and how it signs. The zero value is no key.
@@ -167,7 +171,7 @@ type PrivateKey struct {
 	File string `json:"file" doc:"The key: PEM, JWK, JWK Set or PKCS #12. Read again each time."`
 
 	Text     core.Secret `json:"text" doc:"The same as text, PKCS #12 in base64, in place of file."`
-	Password core.Secret `json:"password" doc:"The password of the PKCS #12."`
+	Password core.Secret `json:"password" doc:"The password of the PKCS #12, or of the encrypted PEM key."`
 
 	ID string `json:"id" doc:"The key's id (kid), also in a JWK Set. Default: the kid of the JWK, or none."`
 

@@ -7,11 +7,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"log/slog"
 	"net/url"
 	"strings"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/internal/textfile"
+	"github.com/authsession/authsession/internal/pemfile"
 )
 
 // tlsID is a hash of what a key tls says, and of its file.
@@ -22,6 +23,7 @@ type tlsMaker struct {
 	read   func(name string) ([]byte, error)
 	made   map[tlsID]*tls.Config // in this load
 	before map[tlsID]*tls.Config // in the last good load
+	log    *slog.Logger          // nil: none
 	found  *report
 }
 
@@ -29,44 +31,74 @@ type tlsMaker struct {
 // values. It returns nil after a fault, and if references are not resolved: then
 // no file is read either.
 func (m *tlsMaker) config(keys tlsKeys, at locator) *tls.Config {
-	path := []string{"tls"}
 	if keys.CAFile != "" && !keys.CA.IsZero() {
-		m.found.add(at, append(path, "ca"), "give it or ca_file, not both")
+		m.found.add(at, []string{"tls", "ca"}, "give it or ca_file, not both")
 		return nil
 	}
 	if m.found.unresolved {
 		return nil
 	}
-	pem, key, err := []byte(keys.CA.Reveal()), "ca", error(nil)
-	if keys.CAFile != "" {
-		key = "ca_file"
-		if pem, err = m.read(keys.CAFile); err != nil {
-			m.found.add(at, append(path, key), "the file "+err.Error())
-			return nil
-		}
-	}
-	if pem, err = textfile.Text(pem); err != nil {
-		m.found.add(at, append(path, key), "the text "+err.Error())
+	roots, ok := m.roots(keys, at)
+	if !ok {
 		return nil
 	}
-	var roots *x509.CertPool
-	if keys.CAFile != "" || len(pem) > 0 {
-		roots = x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			m.found.add(at, append(path, key), "there is no certificate in PEM in it")
-			return nil
-		}
-	}
-	text, _ := json.Marshal([]string{string(pem), keys.ServerName, keys.MinVersion})
+	text, _ := json.Marshal([]string{roots.PEM, keys.ServerName, keys.MinVersion, keys.Renegotiation})
 	id := tlsID(sha256.Sum256(text))
 	made, known := m.before[id]
 	if !known {
-		made = &tls.Config{RootCAs: roots, ServerName: keys.ServerName, MinVersion: tls.VersionTLS12}
-		if keys.MinVersion == "1.3" {
-			made.MinVersion = tls.VersionTLS13
-		}
+		made = newTLS(keys, roots.PEM)
+		m.warn(at, roots.Skipped)
 	}
 	m.made[id] = made
+	return made
+}
+
+// roots reads the roots of a key tls. It reports false after a fault.
+func (m *tlsMaker) roots(keys tlsKeys, at locator) (roots pemfile.Roots, ok bool) {
+	key, from, pem := "ca", "the text ", []byte(keys.CA.Reveal())
+	var err error
+	if keys.CAFile != "" {
+		key, from = "ca_file", "the file "
+		pem, err = m.read(keys.CAFile)
+	}
+	if err == nil && (keys.CAFile != "" || len(pem) > 0) {
+		roots, err = pemfile.ReadRoots(pem)
+	}
+	if err != nil {
+		m.found.add(at, []string{"tls", key}, from+err.Error())
+	}
+	return roots, err == nil
+}
+
+// warn logs which roots are not used.
+func (m *tlsMaker) warn(at locator, skipped []string) {
+	if m.log == nil {
+		return
+	}
+	path, _ := at([]string{"tls"})
+	for _, why := range skipped {
+		m.log.Warn("a root certificate is skipped", slog.String("from", strings.Join(path, ".")),
+			slog.String("reason", why))
+	}
+}
+
+// newTLS returns the configuration of a key tls, with the roots in a PEM text; "": the
+// others.
+func newTLS(keys tlsKeys, roots string) *tls.Config {
+	made := &tls.Config{ServerName: keys.ServerName, MinVersion: tls.VersionTLS12}
+	if roots != "" {
+		made.RootCAs = x509.NewCertPool()
+		made.RootCAs.AppendCertsFromPEM([]byte(roots))
+	}
+	if keys.MinVersion == "1.3" {
+		made.MinVersion = tls.VersionTLS13
+	}
+	switch keys.Renegotiation {
+	case "once":
+		made.Renegotiation = tls.RenegotiateOnceAsClient
+	case "freely":
+		made.Renegotiation = tls.RenegotiateFreelyAsClient
+	}
 	return made
 }
 

@@ -3,6 +3,7 @@ package config_test
 import (
 	"context"
 	"encoding/pem"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -153,7 +154,7 @@ sessions:
 	go cfg.Watch(ctx)
 	require.NoError(t, os.WriteFile(file, []byte("canary"), 0o600))
 	err = <-outcomes
-	require.ErrorContains(t, err, "sessions.file.tls.ca_file: there is no certificate in PEM in it")
+	require.ErrorContains(t, err, "sessions.file.tls.ca_file: the file holds no PEM")
 	require.NotContains(t, err.Error(), "canary")
 }
 
@@ -162,12 +163,18 @@ func TestTLSFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"{ca_file: '" + filepath.Join(dir, "none") + "'}": "sessions.a.tls.ca_file: the file ",
 		"{ca_file: '" + dir + "'}":                        "sessions.a.tls.ca_file: the file ",
-		"{ca: canary}":                                    "sessions.a.tls.ca: there is no certificate in PEM in it",
+		"{ca: canary}":                                    "sessions.a.tls.ca: the text holds no PEM",
 		"{ca: canary, ca_file: canary}":                   "sessions.a.tls.ca: give it or ca_file, not both",
 		"{min_version: '1.1'}":                            "sessions.a.tls.min_version: want one of 1.2, 1.3",
 		"{min_version: 1.3}":                              "sessions.a.tls.min_version: want a string, found a number: put it in quotes",
-		"{insecure: true}":                                "sessions.a.tls.insecure: unknown key",
-		"canary":                                          "sessions.a.tls: want an object, found a string",
+		"{renegotiation: always}":                         "sessions.a.tls.renegotiation: want one of never, once, freely",
+		"{renegotiation: true}":                           "sessions.a.tls.renegotiation: want a string, found true or false",
+		"{ca: \"-----BEGIN CERTIFICATE REQUEST-----\\nMAA=\\n-----END CERTIFICATE REQUEST-----\"}": "sessions.a.tls.ca: " +
+			"the text holds no certificate, but a certificate request",
+		"{ca: \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\"}": "sessions.a.tls.ca: " +
+			"the text holds no certificate that can be used: certificate 1 cannot be read (x509: ",
+		"{insecure: true}": "sessions.a.tls.insecure: unknown key",
+		"canary":           "sessions.a.tls: want an object, found a string",
 	} {
 		opts := options(t, "a.yaml", "sessions: {a: {provider: apikey, tls: "+text+", settings: {key: k}}}")
 		got := faults(t, opts)
@@ -178,4 +185,49 @@ func TestTLSFaults(t *testing.T) {
 	missing := options(t, "a.yaml",
 		"sessions: {a: {provider: apikey, tls: {ca_file: none.pem}, settings: {key: k}}}")
 	require.NoError(t, config.Check(t.Context(), missing), "it needs no file")
+}
+
+// TestRootsThatAreSkipped proves that a root that cannot be read does not make the others
+// unusable, that it is logged once for each content, and that keys in the bundle do not matter.
+func TestRootsThatAreSkipped(t *testing.T) {
+	api := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer api.Close()
+	encode := func(label string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
+	}
+	bundle := encode("CERTIFICATE", []byte("canary")) + encode("PRIVATE KEY", []byte("canary")) +
+		encode("CERTIFICATE", api.Certificate().Raw)
+	file := write(t, "", "ca.pem", bundle)
+	for form, ca := range map[string]string{
+		"file": "ca_file: '" + file + "'", "text": `ca: "${file:` + file + `}"`,
+		"variable": "ca: '${env:ROOTS}'",
+	} {
+		t.Run(form, func(t *testing.T) {
+			opts := options(t, "a.yaml",
+				"sessions: {a: {provider: apikey, lazy: true, tls: {"+ca+"}, settings: {key: k}}}",
+				"ROOTS="+strings.ReplaceAll(bundle, "\n", `\n`))
+			var log strings.Builder
+			opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			cfg := load(t, opts)
+			require.NoError(t, cfg.Reload(t.Context()))
+			s, err := cfg.Session("a")
+			require.NoError(t, err)
+			resp, err := s.Client().Get(api.URL)
+			require.NoError(t, err)
+			_ = resp.Body.Close()
+			require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+			require.Contains(t, log.String(), `"certificate 1 cannot be read`)
+			require.Contains(t, log.String(), "sessions.a.tls")
+			require.NotContains(t, log.String(), "canary")
+		})
+	}
+}
+
+// TestRenegotiationIsLoaded proves that the key is read, also from a variable. Package acceptance
+// has a server that asks for a renegotiation.
+func TestRenegotiationIsLoaded(t *testing.T) {
+	for _, value := range []string{"never", "once", "freely", "'${env:R}'"} {
+		load(t, options(t, "a.yaml", "sessions: {a: {provider: apikey, tls: {renegotiation: "+value+
+			"}, settings: {key: k}}}", "R=once"))
+	}
 }

@@ -49,6 +49,8 @@ type (
 		CA         core.Secret `json:"ca" doc:"The same as text, in place of ca_file."`
 		ServerName string      `json:"server_name" doc:"The name in the servers' certificate."`
 		MinVersion string      `json:"min_version" default:"1.2" enum:"1.2,1.3" doc:"Of TLS."`
+
+		Renegotiation string `json:"renegotiation" default:"never" enum:"never,once,freely" doc:"Whether the servers may ask for it (TLS 1.2)."`
 	}
 	// storeKeys are the keys of every kind of store; the others are the settings
 	// of its factory.

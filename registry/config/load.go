@@ -99,7 +99,7 @@ func (s setup) parse(
 	v.read()
 	stores := &storeMaker{s.stores, map[storeID]core.Store{}, before.stores, found}
 	readFile := func(name string) ([]byte, error) { return read.read(ctx, name, maxReference) }
-	tlsOf := &tlsMaker{readFile, map[tlsID]*tls.Config{}, before.tls, found}
+	tlsOf := &tlsMaker{readFile, map[tlsID]*tls.Config{}, before.tls, s.opts.Logger, found}
 	return &work{
 		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
 		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},

@@ -49,6 +49,7 @@ debian redis-server redis-server
 debian mosquitto mosquitto
 debian nats-server nats-server
 debian git git
+debian openssl openssl
 debian kubernetes-client kubectl
 debian awscli aws
 debian etcd-server etcd

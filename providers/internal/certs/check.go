@@ -1,13 +1,16 @@
 // The check of a Config without its files.
 //
-// Read on in load.go.
+// Read on in skipped.go.
 
 package certs
 
 import (
+	"crypto/x509"
 	"errors"
+	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/pemfile"
 )
 
 // Check reports, as core faults, settings that exclude each other and texts that cannot be parsed.
@@ -37,6 +40,10 @@ func (c Config) Check(at string) error {
 		add("p12", "give either a PKCS #12 or cert and key")
 	case !c.P12Password.IsZero() && !c.hasP12():
 		add("p12_password", "there is no p12 or p12_file")
+	case !c.KeyPassword.IsZero() && c.hasP12():
+		add("key_password", "it is for a key in PEM; that of a PKCS #12 is p12_password")
+	case !c.KeyPassword.IsZero() && !c.hasPEM():
+		add("key_password", "there is no key or key_file")
 	case (c.KeyFile != "" || !c.Key.IsZero()) && c.CertFile == "" && c.Cert.IsZero():
 		add("cert", "a key is given without a certificate")
 	}
@@ -53,13 +60,17 @@ func (c Config) checkInline(at string) (faults []error) {
 			faults = append(faults, core.Faultf(at+name, "%s", core.Cause(err)))
 		}
 	}
-	add("cert", c.checkCertText())
-	add("key", c.checkKeyText())
-	if len(faults) == 0 && !c.Cert.IsZero() && !c.Key.IsZero() {
-		add("key", matchTexts(c.Cert, c.Key))
+	cert, err := c.checkCertText()
+	add("cert", err)
+	if !c.Key.IsZero() {
+		k, err := c.keyOf([]byte(c.Key.Reveal()))
+		if err == nil && len(cert) > 0 {
+			_, err = orderChain(cert, k, time.Now())
+		}
+		add("key", err)
 	}
 	if !c.CA.IsZero() {
-		_, err := rootsPEM([]byte(c.CA.Reveal()))
+		_, err := pemfile.ReadRoots([]byte(c.CA.Reveal()))
 		add("ca", err)
 	}
 	if !c.P12.IsZero() {
@@ -69,45 +80,33 @@ func (c Config) checkInline(at string) (faults []error) {
 	return faults
 }
 
-// checkCertText checks the text with the certificates, which holds the key if there is no other
-// key.
-func (c Config) checkCertText() error {
+// checkCertText returns the certificates of the text with them, which holds the key if there is no
+// other key.
+func (c Config) checkCertText() ([]*x509.Certificate, error) {
 	if c.Cert.IsZero() {
-		return nil
+		return nil, nil
 	}
-	withKey := c.Key.IsZero() && c.KeyFile == ""
 	cert, err := parsePEM([]byte(c.Cert.Reveal()))
 	if err == nil {
-		err = cert.require(true, withKey)
+		err = cert.requireCert()
 	}
-	if err == nil && withKey {
-		_, err = orderChain(cert.certs, cert.keys[0])
+	if err == nil && c.Key.IsZero() && c.KeyFile == "" {
+		var k key
+		if k, err = cert.key(c.keyPassword()); err == nil {
+			_, err = orderChain(cert.certs, k, time.Now())
+		}
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return cert.certs, nil
 }
 
-func (c Config) checkKeyText() error {
-	if c.Key.IsZero() {
-		return nil
-	}
-	key, err := parsePEM([]byte(c.Key.Reveal()))
-	if err == nil {
-		err = key.require(false, true)
-	}
-	return err
-}
-
-// matchTexts reports whether the certificates and the key in two texts, which checkCertText and
-// checkKeyText accept, belong together.
-func matchTexts(certText, keyText core.Secret) error {
-	cert, err := parsePEM([]byte(certText.Reveal()))
+// keyOf returns the private key of a PEM text.
+func (c Config) keyOf(data []byte) (key, error) {
+	content, err := parsePEM(data)
 	if err != nil {
-		return err
+		return key{}, err
 	}
-	key, err := parsePEM([]byte(keyText.Reveal()))
-	if err != nil {
-		return err
-	}
-	_, err = orderChain(cert.certs, key.keys[0])
-	return err
+	return content.key(c.keyPassword())
 }

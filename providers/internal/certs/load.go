@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/pemfile"
 	"github.com/authsession/authsession/providers/internal/faults"
 	"github.com/authsession/authsession/providers/internal/files"
 )
@@ -55,14 +56,18 @@ func (c Config) load(ctx context.Context) (b Bundle, err error) {
 	if err := faults.BadConfig(c.Check("")); err != nil {
 		return b, err
 	}
+	b.renegotiation = c.Renegotiation
 	if c.CAFile != "" || !c.CA.IsZero() {
 		src, data, err := readPart(ctx, "ca", c.CAFile, c.CA)
 		if err != nil {
 			return b, err
 		}
-		if b.Roots, err = rootsPEM(data); err != nil {
+		roots, err := pemfile.ReadRoots(data)
+		if err != nil {
 			return Bundle{}, src.wrap(err)
 		}
+		b.Roots, b.rootsFrom, b.skipped = roots.PEM, src, roots.Skipped
+		b.Warn(ctx)
 	}
 	var pair identity
 	switch {
@@ -90,28 +95,30 @@ func (c Config) loadPEM(ctx context.Context) (identity, error) {
 	}
 	cert, err := parsePEM(data)
 	if err == nil {
-		err = cert.require(true, c.KeyFile == "" && c.Key.IsZero())
+		err = cert.requireCert()
 	}
 	if err != nil {
 		return identity{}, src.wrap(err)
 	}
-	keySrc, key := src, cert
-	if c.KeyFile != "" || !c.Key.IsZero() {
+	var k key
+	keySrc := src
+	if c.KeyFile == "" && c.Key.IsZero() {
+		k, err = cert.key(c.keyPassword())
+	} else {
 		if keySrc, data, err = readPart(ctx, "key", c.KeyFile, c.Key); err != nil {
 			return identity{}, err
 		}
-		if key, err = parsePEM(data); err == nil {
-			err = key.require(false, true)
-		}
-		if err != nil {
-			return identity{}, keySrc.wrap(err)
-		}
+		k, err = c.keyOf(data)
 	}
-	chain, err := orderChain(cert.certs, key.keys[0])
+	if err != nil {
+		return identity{}, keySrc.wrap(err)
+	}
+	now := time.Now()
+	chain, err := orderChain(cert.certs, k, now)
 	if err != nil {
 		return identity{}, core.LocalErrorf(core.CodeBadConfig, "%s and %s: %w", src, keySrc, err)
 	}
-	return identity{src, chain, key.keys[0]}, src.wrap(checkValidity(chain[0], time.Now()))
+	return identity{src, chain, k}, src.wrap(checkValidity(chain[0], now))
 }
 
 func (c Config) loadP12(ctx context.Context) (identity, error) {
@@ -129,6 +136,10 @@ func (c Config) loadP12(ctx context.Context) (identity, error) {
 	if strings.Contains(string(data[:min(len(data), 1024)]), "-----BEGIN") {
 		return identity{}, src.wrap(errors.New("is PEM, not PKCS #12: use cert and key"))
 	}
+	// A file may have the base64 that the setting p12 takes.
+	if decoded, ok := pemfile.DecodeBase64(data); ok && pemfile.Recognize(data) == (pemfile.Format{}) {
+		data = decoded
+	}
 	private, leaf, issuers, err := decodePKCS12(data, c.P12Password)
 	if err != nil {
 		return identity{}, src.wrap(err)
@@ -137,9 +148,10 @@ func (c Config) loadP12(ctx context.Context) (identity, error) {
 	if err != nil {
 		return identity{}, src.wrap(err)
 	}
-	chain, err := orderChain(append([]*x509.Certificate{leaf}, issuers...), key)
+	now := time.Now()
+	chain, err := orderChain(append([]*x509.Certificate{leaf}, issuers...), key, now)
 	if err == nil {
-		err = checkValidity(chain[0], time.Now())
+		err = checkValidity(chain[0], now)
 	}
 	return identity{src, chain, key}, src.wrap(err)
 }

@@ -1,6 +1,6 @@
 // Certificates and keys in PEM, and which belong together.
 //
-// Read on in pemtext.go.
+// Read on in pkcs12.go.
 
 package certs
 
@@ -8,19 +8,16 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/pemfile"
 	"github.com/authsession/authsession/providers/internal/files"
 )
 
@@ -76,147 +73,104 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 
 // content is the certificates and keys of a PEM text.
 type content struct {
-	certs []*x509.Certificate
-	keys  []key
+	certs  []*x509.Certificate
+	keys   []*pem.Block // may be encrypted
+	blocks []*pem.Block // all of them
 }
 
-// key is a private key that can make TLS signatures.
-type key struct{ crypto.Signer }
-
-func newKey(private any) (key, error) {
-	switch k := private.(type) {
-	case *rsa.PrivateKey:
-		return key{k}, nil
-	case *ecdsa.PrivateKey:
-		return key{k}, nil
-	case ed25519.PrivateKey:
-		return key{k}, nil
-	}
-	return key{},
-		errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
-}
-
-// pemStart begins each block.
-const pemStart = "-----BEGIN "
-
-// isDER reports whether data begins like DER, the binary form of keys and certificates.
-func isDER(data []byte) bool { return bytes.HasPrefix(data, []byte{0x30}) }
-
-// parsePEM parses all blocks of data. Text between the blocks is a comment.
+// parsePEM parses the certificates of data. Its keys are parsed when they are needed, and other
+// blocks, such as parameters, are ignored.
 func parsePEM(data []byte) (content, error) {
 	var c content
-	data, err := pemText(data)
-	if err != nil {
+	var err error
+	if c.blocks, err = pemfile.Blocks(data); err != nil {
+		var format pemfile.Format
+		if errors.As(err, &format) && format == pemfile.PKCS12 {
+			err = fmt.Errorf("is %s: name it as p12_file", format.Name)
+		}
 		return c, err
 	}
-	blocks := 0
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		blocks++
-		if err := c.add(block); err != nil {
-			return c, err
+	for _, block := range c.blocks {
+		switch {
+		case pemfile.IsPrivateKey(block):
+			c.keys = append(c.keys, block)
+		case block.Type == "CERTIFICATE":
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return c, pemfile.Unreadable(len(c.certs)+1, err)
+			}
+			c.certs = append(c.certs, cert)
 		}
 	}
-	switch {
-	case bytes.Count(data, []byte(pemStart)) > blocks: // pem.Decode skips what it cannot parse
-		return c, errors.New("the PEM is damaged or cut short")
-	case blocks > 0:
-		return c, nil
-	case isDER(data) || bytes.IndexByte(data, 0) >= 0:
-		return c, errors.New("is binary; want PEM, or name it as p12_file if it is PKCS #12")
-	case len(bytes.TrimSpace(data)) == 0:
-		return c, errors.New("is empty")
-	}
-	if der, ok := DecodeBase64(data); ok && isDER(der) {
-		return c, errors.New("holds base64 without the lines BEGIN and END: want PEM")
-	}
-	return c, errors.New("holds no PEM")
+	return c, nil
 }
 
-// add adds a block to c. It ignores blocks of other types, such as parameters and public keys.
-func (c *content) add(block *pem.Block) error {
-	if block.Type == "ENCRYPTED PRIVATE KEY" ||
-		strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return errors.New("the private key is encrypted; decrypt it, or use PKCS #12, which has a " +
-			"password")
-	}
-	var private any
-	var err error
-	switch block.Type {
-	case "CERTIFICATE":
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return fmt.Errorf("certificate %d cannot be read%s", len(c.certs)+1, detail(err))
-		}
-		c.certs = append(c.certs, cert)
-		return nil
-	case "PRIVATE KEY":
-		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		private, err = x509.ParseECPrivateKey(block.Bytes)
-	case "OPENSSH PRIVATE KEY":
-		return errors.New("holds an OpenSSH key; want PKCS #8, PKCS #1 or SEC 1")
-	default:
-		return nil
-	}
-	if err != nil {
-		return errors.New("the private key cannot be read")
-	}
-	k, err := newKey(private)
-	if err != nil {
-		return err
-	}
-	c.keys = append(c.keys, k)
-	return nil
-}
-
-// detail returns the parser's error in brackets, or nothing if that quotes the certificate.
-func detail(err error) string {
-	if strings.ContainsRune(err.Error(), '"') {
-		return ""
-	}
-	return " (" + err.Error() + ")"
-}
-
-// require reports that c lacks a certificate or has not exactly one key.
-func (c content) require(cert, key bool) error {
-	switch {
-	case cert && len(c.certs) == 0:
-		return errors.New("holds no certificate")
-	case key && len(c.keys) == 0:
-		return errors.New("holds no private key")
-	case key && len(c.keys) > 1:
-		return errors.New("holds more than one private key")
+// requireCert reports that c has no certificate.
+func (c content) requireCert() error {
+	if len(c.certs) == 0 {
+		return pemfile.Without("certificate", c.blocks)
 	}
 	return nil
 }
 
-// rootsPEM returns the certificates in data as PEM, without anything else that is in data.
-func rootsPEM(data []byte) (string, error) {
-	c, err := parsePEM(data)
-	if err == nil {
-		err = c.require(true, false)
+// key returns the one private key of c.
+func (c content) key(p Password) (key, error) {
+	switch len(c.keys) {
+	case 0:
+		return key{}, pemfile.Without("private key", c.blocks)
+	case 1:
+		return parseKey(c.keys[0], p)
 	}
-	if err != nil {
-		return "", err
+	return key{}, errors.New("holds more than one private key")
+}
+
+// pickLeaf returns the place of the certificate of a public key, or -1 if there is none. Of
+// several, such as an expired one and its successor, it is the valid one that ends last; if none is
+// valid, the one that ends last.
+func pickLeaf(certs []*x509.Certificate, of crypto.PublicKey, now time.Time) int {
+	public, ok := of.(interface{ Equal(crypto.PublicKey) bool })
+	best := -1
+	for i, cert := range certs {
+		if ok && cert != nil && public.Equal(cert.PublicKey) &&
+			(best < 0 || isBetter(cert, certs[best], now)) {
+			best = i
+		}
 	}
-	var out strings.Builder
-	for _, cert := range c.certs {
-		_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+	return best
+}
+
+// pickIssuer returns the place of the issuer of a certificate, as pickLeaf does, or -1. One whose
+// key has signed the certificate is preferred to one of its name alone.
+func pickIssuer(certs []*x509.Certificate, of *x509.Certificate, now time.Time) int {
+	best, bestSigned := -1, false
+	for i, cert := range certs {
+		if !bytes.Equal(cert.RawSubject, of.RawIssuer) {
+			continue
+		}
+		signed := of.CheckSignatureFrom(cert) == nil
+		if best < 0 || signed && !bestSigned ||
+			signed == bestSigned && isBetter(cert, certs[best], now) {
+			best, bestSigned = i, signed
+		}
 	}
-	return out.String(), nil
+	return best
+}
+
+// isBetter reports whether a is to be used in place of b: a valid certificate before another, and
+// then the one that ends last.
+func isBetter(a, b *x509.Certificate, now time.Time) bool {
+	if valid := checkValidity(a, now) == nil; valid != (checkValidity(b, now) == nil) {
+		return valid
+	}
+	return a.NotAfter.After(b.NotAfter)
 }
 
 // orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key
-// first, and each issuer after the certificate that it issued. Certificates that are not in
-// the chain come last. The error is errMismatch if no certificate is that of the key.
-func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
-	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok {
-		return nil, errMismatch
-	}
-	at := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return public.Equal(c.PublicKey) })
+// first, and each issuer after the certificate that it issued. Certificates that are not in the
+// chain come last, without those that one in the chain replaces. The error is errMismatch if no
+// certificate is that of the key.
+func orderChain(certs []*x509.Certificate, k key, now time.Time) ([]*x509.Certificate, error) {
+	at := pickLeaf(certs, k.Public(), now)
 	if at < 0 {
 		return nil, errMismatch
 	}
@@ -224,11 +178,21 @@ func orderChain(certs []*x509.Certificate, k key) ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	for at >= 0 {
 		last := rest[at]
-		chain, rest = append(chain, last), slices.Delete(rest, at, at+1)
-		at = slices.IndexFunc(rest,
-			func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, last.RawIssuer) })
+		chain = append(chain, last)
+		rest = slices.DeleteFunc(rest, func(c *x509.Certificate) bool {
+			return c == last || isReplaced(c, last, now)
+		})
+		at = pickIssuer(rest, last, now)
 	}
 	return append(chain, rest...), nil
+}
+
+// isReplaced reports whether c is an earlier or a later certificate of the name and the key of
+// used. An issuer that several authorities have certified has several valid ones, which stay.
+func isReplaced(c, used *x509.Certificate, now time.Time) bool {
+	return bytes.Equal(c.RawSubject, used.RawSubject) &&
+		bytes.Equal(c.RawSubjectPublicKeyInfo, used.RawSubjectPublicKeyInfo) &&
+		(!used.IsCA || checkValidity(c, now) != nil)
 }
 
 // identity is a client's certificates and key.

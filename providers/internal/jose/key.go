@@ -19,6 +19,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/members"
+	"github.com/authsession/authsession/internal/pemfile"
 	"github.com/authsession/authsession/internal/textfile"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/files"
@@ -30,7 +31,7 @@ type KeyConfig struct {
 	// The private key: PEM (PKCS #8, PKCS #1, SEC 1), JWK, JWK Set or PKCS #12. Read again each time.
 	File     string
 	Text     core.Secret // The same as text, PKCS #12 in base64, in the place of file.
-	Password core.Secret // What opens the PKCS #12.
+	Password core.Secret // What opens the PKCS #12 or the encrypted PEM key.
 	// The key's id (kid) at the server, which also chooses from a JWK Set. Default: the kid of the
 	// JWK; none otherwise.
 	ID string
@@ -91,13 +92,13 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 		case err != nil:
 			return nil, err
 		case !c.Password.IsZero():
-			return nil, errors.New("is a JWK, which needs no password; passwords are for PKCS #12")
+			return nil, errors.New("is a JWK, which needs no password")
 		case c.Algorithm != "" && algorithm != "" && c.Algorithm != algorithm:
 			return nil, fmt.Errorf("the JWK is for %.20q and the setting says %s", algorithm, c.Algorithm)
 		}
 		return newKeySigner(key, cert, cmp.Or(c.ID, id), cmp.Or(c.Algorithm, algorithm))
 	}
-	key, cert, err := certs.ParseKey(data, c.Password)
+	key, cert, err := certs.ParseKey(data, certs.Password{Text: c.Password, Setting: "password"})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (c KeyConfig) parse(data []byte) (*Signer, error) {
 
 // keyText returns data without a byte order mark, and what it is the base64 of.
 func keyText(data []byte) ([]byte, error) {
-	if decoded, ok := certs.DecodeBase64(data); ok {
+	if decoded, ok := pemfile.DecodeBase64(data); ok && pemfile.Recognize(data) == (pemfile.Format{}) {
 		data = decoded
 	}
 	const der = 0x30 // PKCS #12 begins with it, and also a text that begins with the digit 0

@@ -56,7 +56,13 @@ func NewCA(t testing.TB, name string) *CA {
 // Intermediate makes an issuer below c.
 func (c *CA) Intermediate(t testing.TB, name string) *CA {
 	t.Helper()
-	p := issue(t, Options{Name: name}, c,
+	return c.IntermediateOf(t, Options{Name: name})
+}
+
+// IntermediateOf makes an issuer below c as the options describe it.
+func (c *CA) IntermediateOf(t testing.TB, o Options) *CA {
+	t.Helper()
+	p := issue(t, o, c,
 		func(x *x509.Certificate) { x.IsCA, x.KeyUsage = true, x509.KeyUsageCertSign })
 	return &CA{p.Cert, p.X509, p.Signer}
 }

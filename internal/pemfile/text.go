@@ -1,8 +1,8 @@
 // PEM that lost its line breaks on the way through a variable.
 //
-// Read on in pkcs12.go.
+// Read on in format.go.
 
-package certs
+package pemfile
 
 import (
 	"bytes"
@@ -13,31 +13,33 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/internal/textfile"
-	"github.com/authsession/authsession/providers/internal/files"
 )
 
-// pemText returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are
-// spaces or the two characters \n, or the base64 of PEM. Each of these has one reading, as base64
-// has neither spaces nor backslashes. Other data, such as DER, is returned as it is.
-func pemText(data []byte) ([]byte, error) {
-	if len(data) > files.Limit {
-		return nil, fmt.Errorf("is larger than %d KiB", files.Limit>>10)
+// Text returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are spaces
+// or the two characters \n, or the base64 of PEM. Each of these has one reading, as base64 has
+// neither spaces nor backslashes. Data of another format, such as DER, is returned as it is.
+func Text(data []byte) ([]byte, error) {
+	if len(data) > Limit {
+		return nil, fmt.Errorf("is larger than %d KiB", Limit>>10)
 	}
-	if !isDER(data) {
+	if Recognize(data) == (Format{}) {
 		text, err := textfile.Text(data)
 		switch {
 		case err == nil:
 			data = text
-		case !bytes.Contains(data, []byte(pemStart)): // else a comment is in another encoding
+		case !bytes.Contains(data, []byte(start)): // else a comment is in another encoding
 			return nil, err
 		}
 	}
-	if !bytes.Contains(data, []byte(pemStart)) {
+	if !bytes.Contains(data, []byte(start)) {
 		decoded, ok := DecodeBase64(data)
-		if !ok || !bytes.Contains(decoded, []byte(pemStart)) {
+		if !ok || !bytes.Contains(decoded, []byte(start)) {
 			return data, nil
 		}
 		data = decoded
+	}
+	if f := Recognize(data); f != (Format{}) && bytes.HasPrefix(data, []byte(start)) {
+		return nil, fmt.Errorf("is %w", f) // OpenPGP, which has a line that is not base64
 	}
 	if isComplete(data) {
 		return data, nil
@@ -52,7 +54,7 @@ func pemText(data []byte) ([]byte, error) {
 // DecodeBase64 decodes base64 of either alphabet, with or without padding. White space in it is
 // ignored. It reports false for other data, and for none.
 func DecodeBase64(data []byte) ([]byte, bool) {
-	if bytes.Contains(data, []byte(pemDashes)) { // PEM without spaces is of the URL alphabet
+	if bytes.Contains(data, []byte(dashes)) { // PEM without spaces is of the URL alphabet
 		return nil, false
 	}
 	text := strings.TrimRight(strings.Join(strings.Fields(string(data)), ""), "=")
@@ -70,12 +72,13 @@ func isComplete(data []byte) bool {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		n++
 	}
-	return n == bytes.Count(data, []byte(pemStart))
+	return n == bytes.Count(data, []byte(start))
 }
 
 const (
-	pemEnd    = "-----END "
-	pemDashes = "-----"
+	start  = "-----BEGIN "
+	end    = "-----END "
+	dashes = "-----"
 )
 
 // escapes are the forms that a line break has in the text of a program or of JSON.
@@ -85,16 +88,16 @@ var escapes = strings.NewReplacer(`\r`, "\n", `\n`, "\n", `\`, "")
 func withLineBreaks(text string) ([]byte, error) {
 	var out bytes.Buffer
 	for {
-		_, rest, found := strings.Cut(text, pemStart)
+		_, rest, found := strings.Cut(text, start)
 		if !found {
 			return out.Bytes(), nil
 		}
-		label, rest, found := strings.Cut(rest, pemDashes)
+		label, rest, found := strings.Cut(rest, dashes)
 		if !found || strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ") != "" {
 			return nil, errors.New("the PEM is damaged or cut short: a BEGIN line is not complete")
 		}
-		body, rest, found := strings.Cut(rest, pemEnd+label+pemDashes)
-		if !found || strings.Contains(body, pemStart) {
+		body, rest, found := strings.Cut(rest, end+label+dashes)
+		if !found || strings.Contains(body, start) {
 			return nil, errors.New("the PEM is damaged or cut short: a block has no END line of its kind")
 		}
 		block, err := withBreaks(label, body)
@@ -115,6 +118,6 @@ func withBreaks(label, body string) (string, error) {
 	if _, err := base64.StdEncoding.DecodeString(body); err != nil {
 		return "", errors.New("the PEM is damaged or cut short: a block is not base64")
 	}
-	return pemStart + label + pemDashes + "\n" + body + "\n" +
-		pemEnd + label + pemDashes + "\n", nil
+	return start + label + dashes + "\n" + body + "\n" +
+		end + label + dashes + "\n", nil
 }

@@ -64,7 +64,7 @@ func TestPEMThatCameThroughAVariable(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, pair.X509.Raw, b.Leaf.Raw)
 			}
-			signer, _, err := certs.ParseKey([]byte(key), core.Secret{})
+			signer, _, err := certs.ParseKey([]byte(key), certs.Password{})
 			require.NoError(t, err)
 			require.Equal(t, pair.X509.PublicKey, signer.Public())
 		})
@@ -93,7 +93,7 @@ func TestPEMThatHasNoReading(t *testing.T) {
 			err := cfg.Check("")
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), text[40:60])
-			_, _, err = certs.ParseKey([]byte(c.text), core.Secret{})
+			_, _, err = certs.ParseKey([]byte(c.text), certs.Password{})
 			require.Error(t, err)
 		})
 	}
