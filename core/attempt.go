@@ -292,7 +292,7 @@ func (a *attempt) callProvider(
 		a.setLimit(signInTimeout)
 		defer func() { a.setLimit(max(left, time.Second)) }()
 	}
-	ctx, cancel := context.WithDeadline(a.setup.opts.withAuthTransport(ctx), a.deadline)
+	ctx, cancel := context.WithDeadline(a.setup.contextOfCall(ctx), a.deadline)
 	defer cancel()
 	// This also runs after a panic and tells the machine that the call has
 	// returned.

@@ -36,7 +36,7 @@ var parts = []part{
 // as values.
 var vocabulary = []string{
 	"provider.go", "credential.go", "secret.go", "errors.go", "options.go", "store.go", "origin.go",
-	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
+	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go", "providerlogger.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
@@ -44,7 +44,7 @@ var readingOrder = []string{
 	"provider.go", "secret.go", "text.go", "errors.go", "credential.go", "outsidehttp.go",
 	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
-	"lifetime.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
+	"lifetime.go", "authtransport.go", "setup.go", "providerlogger.go", "remotekey.go", "prepare.go",
 	"begin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",

@@ -14,5 +14,6 @@ package inherited
 // the flags remain. Of several calls at the same time, the last restore takes effect.
 //
 // CloseOnExec reports no error: what cannot be found out is left as it is. It does nothing on
-// Windows, where a child gets only the handles that are listed. It is safe for concurrent use.
+// Windows, where a child gets only the handles that are listed, and restore does nothing on
+// OpenBSD, Solaris and AIX. Both are safe for concurrent use.
 func CloseOnExec() (restore func()) { return closeOnExec() }

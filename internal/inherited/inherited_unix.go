@@ -7,8 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // maxUnlisted is how many descriptors are tried where the system does not list the open ones.
@@ -29,17 +28,16 @@ func closeOnExec() func() {
 	defer flagged.Unlock()
 	flagged.starts++
 	for _, fd := range descriptors() {
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err != nil || flags&unix.FD_CLOEXEC != 0 {
-			continue // closed meanwhile, or Go's own
+		if !passesOn(fd) {
+			continue
 		}
-		is, ok := identify(fd)
-		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags|unix.FD_CLOEXEC); err == nil && ok {
+		if is, ok := identify(fd); ok {
 			if flagged.files == nil {
 				flagged.files = map[int]file{}
 			}
 			flagged.files[fd] = is
 		}
+		syscall.CloseOnExec(fd)
 	}
 	return sync.OnceFunc(restoreFlags)
 }
@@ -52,19 +50,16 @@ func restoreFlags() {
 	}
 	for fd, was := range flagged.files {
 		// The number may belong to another file by now, which keeps its flag.
-		if is, ok := identify(fd); !ok || is != was {
-			continue
-		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
-			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags&^unix.FD_CLOEXEC)
+		if is, ok := identify(fd); ok && is == was {
+			passOnAgain(fd)
 		}
 	}
 	flagged.files = nil
 }
 
 func identify(fd int) (file, bool) {
-	var stat unix.Stat_t
-	if unix.Fstat(fd, &stat) != nil {
+	var stat syscall.Stat_t
+	if syscall.Fstat(fd, &stat) != nil {
 		return file{}, false
 	}
 	return file{uint64(stat.Dev), uint64(stat.Ino)}, true
@@ -87,9 +82,9 @@ func descriptors() []int {
 	if len(open) > 0 { // at least the folder's own; a /dev/fd without fdescfs has 0, 1 and 2 only
 		return open
 	}
-	var limit unix.Rlimit
+	var limit syscall.Rlimit
 	highest := maxUnlisted
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && uint64(limit.Cur) < maxUnlisted {
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && uint64(limit.Cur) < maxUnlisted {
 		highest = int(limit.Cur)
 	}
 	for fd := 3; fd < highest; fd++ {
