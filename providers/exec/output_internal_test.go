@@ -16,7 +16,7 @@ import (
 
 type object = map[string]any
 
-func document(t testing.TB, doc object) string {
+func documentText(t testing.TB, doc object) string {
 	t.Helper()
 	text, err := json.MarshalIndent(doc, "", "  ")
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func document(t testing.TB, doc object) string {
 
 func execCredential(t testing.TB, status object) string {
 	t.Helper()
-	return document(t,
+	return documentText(t,
 		object{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
 			"spec": object{}, "status": status})
 }
@@ -36,7 +36,7 @@ func awsDocument(t testing.TB, more object) string {
 	for k, v := range more {
 		doc[k] = v
 	}
-	return document(t, doc)
+	return documentText(t, doc)
 }
 
 func (p *provider) made(t testing.TB, printed string) (core.Credential, error) {

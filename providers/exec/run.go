@@ -6,15 +6,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/inherited"
 	"github.com/authsession/authsession/providers/internal/faults"
 )
 
@@ -27,13 +30,19 @@ const (
 )
 
 type provider struct {
-	cfg     Config
-	headers map[string]string
-	path    atomic.Pointer[string] // the path of the program; nil: not found yet
+	cfg  Config
+	path atomic.Pointer[string] // the path of the program; nil: not found yet
 }
 
-// Authenticate runs the command.
-func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+// Authenticate runs the command. It asks nobody.
+func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	return p.obtain(ctx, req, nil)
+}
+
+// obtain runs the command, in a terminal if there is one.
+func (p *provider) obtain(
+	ctx context.Context, req core.Request, at *terminal,
+) (core.Credential, error) {
 	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
@@ -41,11 +50,64 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 	if err != nil {
 		return core.Credential{}, err
 	}
-	printed, err := p.run(ctx, path)
-	if err != nil {
+	ran, err := p.run(ctx, path, at)
+	var cred core.Credential
+	if err == nil {
+		cred, err = p.credential(ctx, ran.stdout.buf.Bytes())
+		if err != nil && ran.unknownStatus {
+			err = core.Errorf(core.CodeOf(err),
+				"%w; its exit status is not known, as this process collects its children elsewhere", core.Cause(err))
+		}
+	}
+	if ran == nil {
 		return core.Credential{}, err
 	}
-	return p.credential(ctx, printed)
+	return cred, p.finish(ctx, ran, req, at, err)
+}
+
+// finish writes what the program wrote to its standard error where the settings want it, and
+// returns the error of the run: err, with what that text adds. It is nil if err is.
+func (p *provider) finish(
+	ctx context.Context, ran *outcome, req core.Request, at *terminal, err error,
+) error {
+	said := ran.stderr.all()
+	var shown []string
+	if p.cfg.Stderr == StderrLog {
+		shown = readable(said, p.secrets(ran.stdout.buf.Bytes(), req.Previous))
+		report(ctx, p.cfg.Command, shown, ran.stderr.omitted, err)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return p.explain(err, ran, said, shown, at)
+}
+
+// explain returns the error of a run with what the program's standard error tells about it. said is
+// that text, and shown what may be shown of it.
+func (p *provider) explain(err error, ran *outcome, said, shown []string, at *terminal) error {
+	code, hint := core.CodeOf(err), ""
+	// A status that has no meaning of its own, or no output, may be due to a missing terminal.
+	unclear := code == core.CodeUnavailable &&
+		(ran.status > 0 && ran.status != exTempFail || errors.Is(err, errNothing))
+	switch {
+	case at != nil || !unclear:
+	case p.cfg.Interactive:
+		code = core.CodeInteractive // the next run may ask
+	case lacksTerminal(said):
+		code, hint = core.CodeInteractive, "; it asks a person at a terminal, and has none: set "+
+			"interactive: true, or run it by hand"
+	}
+	switch {
+	case len(shown) > 0:
+		hint += "; it says: " + strings.Join(shown[max(0, len(shown)-errorLines):], " / ")
+	case ran.stderr.wrote && ran.failed && p.cfg.Stderr != StderrLog:
+		hint = "; what it wrote to its standard error is not shown, set stderr to log or run it by hand " +
+			"to see it" + hint
+	}
+	if hint == "" && code == core.CodeOf(err) {
+		return err
+	}
+	return core.Errorf(code, "%w%s", core.Cause(err), hint)
 }
 
 // findProgram returns the program's path. It looks a name up in PATH once, as os/exec does, and
@@ -69,42 +131,67 @@ func (p *provider) findProgram() (string, error) {
 	return path, nil
 }
 
-// run executes the program and returns what it prints.
-func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
+// outcome is how a run of the program ended, and what it has printed.
+type outcome struct {
+	stdout *limitedBuffer
+	stderr *lines
+	status int  // its exit status; -1: a signal ended it
+	failed bool // whether status is not 0
+	// unknownStatus says that another part of this process, such as one that collects all children as
+	// PID 1 does, has collected the program before. What it has printed is whole.
+	unknownStatus bool
+}
+
+// run executes the program and waits until it has ended. The outcome is nil if it did not start.
+func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome, error) {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stdout := &limitedBuffer{remaining: maxOutput, exceeded: cancel}
-	stderr := new(counter)
+	ran := &outcome{stdout: &limitedBuffer{remaining: maxOutput, exceeded: cancel}, stderr: new(lines)}
 	cmd := exec.CommandContext(running, path, p.cfg.Args...)
-	cmd.Env, cmd.Dir = p.environment(), p.cfg.Dir
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Env, cmd.Dir = p.environment(at != nil), p.cfg.Dir
+	cmd.Stdout, cmd.Stderr = ran.stdout, ran.stderr
 	cmd.WaitDelay = outputDelay
-	startGroup(cmd)
-	if err := cmd.Start(); err != nil {
+	if at != nil {
+		cmd.Stdin, cmd.Stderr = at.in, at.out
+	} else {
+		startSession(cmd)
+	}
+	if !p.cfg.Input.IsZero() {
+		cmd.Stdin = strings.NewReader(p.cfg.Input.Reveal())
+	}
+	passOn := inherited.CloseOnExec()
+	err := cmd.Start()
+	passOn()
+	if err != nil {
 		if err := faults.ContextEnded(ctx); err != nil {
 			return nil, err
 		}
 		return nil, p.startError(err)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) { // processes that it started keep its output open
 		killGroup(cmd)
 		if cmd.ProcessState.Success() {
 			err = nil
 		}
 	}
+	ran.unknownStatus = isCollected(err)
 	switch {
 	case ctx.Err() != nil:
-		return nil, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
+		return ran, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
 			p.cfg.Command, context.Cause(ctx))
-	case stdout.remaining < 0:
-		return nil, core.Errorf(core.CodeUnavailable,
+	case ran.stdout.remaining < 0:
+		return ran, core.Errorf(core.CodeUnavailable,
 			"the program %q prints more than %d KiB", p.cfg.Command,
 			maxOutput>>10)
-	case err != nil:
-		return nil, p.exitError(err, stderr.n > 0)
+	case err != nil && !ran.unknownStatus:
+		ran.failed = true
+		if cmd.ProcessState != nil {
+			ran.status = cmd.ProcessState.ExitCode()
+		}
+		return ran, p.exitError(err)
 	}
-	return stdout.buf.Bytes(), nil
+	return ran, nil
 }
 
 // startError returns the error of a program that the system did not start. It makes the next call
@@ -125,19 +212,15 @@ func (p *provider) startError(err error) error {
 // The exit statuses that have a code of their own: those of sysexits.h, and that of the
 // authsession command for a person who must sign in.
 const (
-	exUsage  = 64
-	exNoPerm = 77
-	exConfig = 78
-	exSignIn = 80
+	exUsage    = 64
+	exTempFail = 75
+	exNoPerm   = 77
+	exConfig   = 78
+	exSignIn   = 80
 )
 
-// exitError returns the error of a program that failed. wrote says whether it wrote to its standard
-// error; the error does not contain that text, as it may hold secrets.
-func (p *provider) exitError(err error, wrote bool) error {
-	note := ""
-	if wrote {
-		note = "; what it wrote to its standard error is not shown, run it by hand to see it"
-	}
+// exitError returns the error of a program that failed.
+func (p *provider) exitError(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return core.Errorf(core.CodeUnavailable, "the output of the program %q cannot be read: %w",
@@ -146,8 +229,7 @@ func (p *provider) exitError(err error, wrote bool) error {
 	status, code := exit.ExitCode(), core.CodeUnavailable
 	switch status {
 	case -1:
-		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal%s", p.cfg.Command,
-			note)
+		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal", p.cfg.Command)
 	case exUsage, exConfig:
 		code = core.CodeBadConfig
 	case exNoPerm:
@@ -155,7 +237,7 @@ func (p *provider) exitError(err error, wrote bool) error {
 	case exSignIn:
 		code = core.CodeInteractive
 	}
-	return core.Errorf(code, "the program %q ended with status %d%s", p.cfg.Command, status, note)
+	return core.Errorf(code, "the program %q ended with status %d", p.cfg.Command, status)
 }
 
 // basicVariables are the variables that most programs need: paths, the user, the language. By
@@ -170,13 +252,13 @@ var basicVariables = []string{
 }
 
 // execInfo is the value of KUBERNETES_EXEC_INFO, which tells Kubernetes plugins the version to
-// print.
+// print, and whether they may ask.
 const execInfo = `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",` +
-	`"spec":{"interactive":false}}`
+	`"spec":{"interactive":%t}}`
 
 // environment returns the program's environment. It is not nil: os/exec would take nil for that of
 // this process.
-func (p *provider) environment() []string {
+func (p *provider) environment(mayAsk bool) []string {
 	env := []string{}
 	for _, name := range slices.Concat(basicVariables, p.cfg.PassEnv) {
 		if value, ok := os.LookupEnv(name); ok {
@@ -184,7 +266,7 @@ func (p *provider) environment() []string {
 		}
 	}
 	if p.cfg.Output == Auto || p.cfg.Output == ExecCredential {
-		env = append(env, "KUBERNETES_EXEC_INFO="+execInfo)
+		env = append(env, "KUBERNETES_EXEC_INFO="+fmt.Sprintf(execInfo, mayAsk))
 	}
 	for name, value := range p.cfg.Env { // os/exec uses the last value of a name
 		env = append(env, name+"="+value.Reveal())
@@ -206,13 +288,4 @@ func (c *limitedBuffer) Write(p []byte) (int, error) {
 		return 0, io.ErrShortWrite
 	}
 	return c.buf.Write(p)
-}
-
-// counter counts the bytes that are written, and does not store them.
-type counter struct{ n int64 }
-
-// Write implements [io.Writer].
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
 }
