@@ -1,21 +1,18 @@
 // The documents that a command prints, and how each of them is recognised.
 //
-// Read on in logins.go.
+// Read on in output.go.
 
 package exec
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/headers"
-	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
 
 // document is one kind of JSON document.
@@ -88,51 +85,6 @@ func (d document) parse(ctx context.Context, object members.Object) (output, err
 	return out, nil
 }
 
-// textAt returns a member that is a text; "" if it is absent. field is its name in errors.
-func textAt(o members.Object, name, field string) (string, error) {
-	if o.Has(name) && !o.IsText(name) {
-		return "", fmt.Errorf("cannot be read: its field %s is not a text", field)
-	}
-	return o.Text(name), nil
-}
-
-// timeAt returns a member that is a time; zero if it is absent.
-func timeAt(o members.Object, name, field string) (time.Time, error) {
-	at, err := o.Time(name)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("cannot be read: its field %s %w", field, err)
-	}
-	return at, nil
-}
-
-// tokenOutput returns the output that is a token, whose expiry is at or, if at is zero, that of a
-// JWT.
-func tokenOutput(token string, at time.Time) (output, error) {
-	if err := headers.Token(token); err != nil {
-		return output{}, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
-	}
-	if at.IsZero() {
-		at = jwtexpiry.Of(token)
-	}
-	return output{values: map[string]string{fieldToken: token}, expiry: at}, nil
-}
-
-// tokenFrom returns the output of a document with one token and one time.
-func tokenFrom(o members.Object, token, tokenField, at, atField string) (output, error) {
-	text, err := textAt(o, token, tokenField)
-	if err == nil && text == "" {
-		err = fmt.Errorf("has no field %s", tokenField)
-	}
-	if err != nil {
-		return output{}, err
-	}
-	expiry, err := timeAt(o, at, atField)
-	if err != nil {
-		return output{}, err
-	}
-	return tokenOutput(text, expiry)
-}
-
 // readExecCredential reads the document of
 // https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
 // v1beta1 has the same fields.
@@ -179,17 +131,6 @@ func readExecCredential(ctx context.Context, o members.Object) (output, error) {
 		out.expiry = b.Leaf.NotAfter
 	}
 	return out, nil
-}
-
-// readTexts reads members that are texts. prefix stands before their names in errors.
-func readTexts(o members.Object, prefix string, texts map[string]*string) error {
-	for name, text := range texts {
-		var err error
-		if *text, err = textAt(o, name, prefix+name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readAWS reads the document of

@@ -1,6 +1,6 @@
 // Documents with a name and a password, and those whose fields the settings name.
 //
-// Read on in output.go.
+// Read on in documents.go.
 
 package exec
 
@@ -126,22 +126,28 @@ func (c *Config) readJSON(object members.Object) (output, error) {
 	if object == nil {
 		return output{}, core.Errorf(core.CodeUnavailable, "the command does not print a JSON object")
 	}
-	d := document{name: "JSON", read: func(context.Context, members.Object) (output, error) {
-		in, name := object.Find(c.Token)
-		token, err := textAt(in, name, c.Token)
-		if err == nil && token == "" {
-			err = fmt.Errorf("has no field %s, which token names", c.Token)
-		}
-		if err != nil {
-			return output{}, err
-		}
-		at, err := c.expiryIn(object)
-		if err != nil {
-			return output{}, err
-		}
-		return tokenOutput(token, at)
-	}}
-	return d.parse(context.Background(), object)
+	out, err := c.jsonFields(object)
+	if coded := (*core.Error)(nil); err != nil && !errors.As(err, &coded) {
+		err = core.Errorf(core.CodeUnavailable, "the JSON that the command prints %w", err)
+	}
+	return out, err
+}
+
+// jsonFields returns the fields. Its error has a code, or is a phrase.
+func (c *Config) jsonFields(object members.Object) (output, error) {
+	in, name := object.Find(c.Token)
+	token, err := textAt(in, name, c.Token)
+	if err == nil && token == "" {
+		err = fmt.Errorf("has no field %s, which token names", c.Token)
+	}
+	if err != nil {
+		return output{}, err
+	}
+	at, err := c.expiryIn(object)
+	if err != nil {
+		return output{}, err
+	}
+	return tokenOutput(token, at)
 }
 
 // expiryIn returns the time that expiry or expires_in names; zero if there is none.

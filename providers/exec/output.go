@@ -23,30 +23,19 @@ import (
 // machine's clock, but may be valid by the API's.
 const retryExpired = 10 * time.Second
 
-// output is what a command printed, in any of the formats.
-type output struct {
-	values map[string]string // by the name of the field
-	cert   core.Secret       // the client certificate and its key, in PEM; zero: none
-	expiry time.Time         // zero: unknown
-	aws    bool              // whether it is an AWS document
-	// authorization is the Authorization header if the settings name no header; "": the header that
-	// they have by default.
-	authorization string
-}
-
 // credential returns the credential of what the command printed.
-func (p *provider) credential(ctx context.Context, printed []byte) (core.Credential, error) {
-	a, err := p.cfg.parse(ctx, printed)
+func (c *Config) credential(ctx context.Context, printed []byte) (core.Credential, error) {
+	a, err := c.parse(ctx, printed)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if a.aws && len(p.cfg.Headers) == 0 {
+	if a.aws && len(c.Headers) == 0 {
 		return core.Credential{}, core.Errorf(core.CodeBadConfig,
 			"the command prints an AWS document: name the headers that carry its fields")
 	}
-	cred := core.Credential{Subject: p.cfg.Subject}
+	cred := core.Credential{Subject: c.Subject}
 	cred.Attach.Cert = a.cert
-	if cred.Attach.Header, err = p.cfg.attached(a); err != nil {
+	if cred.Attach.Header, err = c.attached(a); err != nil {
 		return core.Credential{}, err
 	}
 	if len(cred.Attach.Header) == 0 && a.cert.IsZero() {
@@ -65,10 +54,10 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 	switch {
 	case cred.Expiry.After(a.expiry):
 		cred.RenewAfter = time.Now().Add(retryExpired)
-	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
-		cred.Expiry = time.Now().Add(p.cfg.Lifetime)
+	case a.expiry.IsZero() && c.Lifetime > 0:
+		cred.Expiry = time.Now().Add(c.Lifetime)
 	}
-	baseurl.Apply(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, c.BaseURL)
 	return cred, nil
 }
 

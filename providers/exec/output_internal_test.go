@@ -41,7 +41,7 @@ func awsDocument(t testing.TB, more object) string {
 
 func (p *provider) made(t testing.TB, printed string) (core.Credential, error) {
 	t.Helper()
-	return p.credential(t.Context(), []byte(printed))
+	return p.cfg.credential(t.Context(), []byte(printed))
 }
 
 func newProvider(t testing.TB, cfg Config) *provider {
@@ -269,7 +269,7 @@ func FuzzExecCredential(f *testing.F) {
 				"X-Key": "{AccessKeyId} {SecretAccessKey} {SessionToken}"}})
 		for _, format := range []Format{Auto, ExecCredential, AWS, Token} {
 			p.cfg.Output = format
-			cred, err := p.credential(t.Context(), printed)
+			cred, err := p.cfg.credential(t.Context(), printed)
 			if err != nil {
 				require.Contains(t, []core.Code{core.CodeUnavailable, core.CodeBadConfig}, core.CodeOf(err))
 				continue

@@ -1,4 +1,6 @@
-// The provider, and how it runs the command. This is the last file.
+// The provider, and how it runs the command.
+//
+// Read on in signin.go.
 
 package exec
 
@@ -53,7 +55,7 @@ func (p *provider) obtain(
 	ran, err := p.run(ctx, path, at)
 	var cred core.Credential
 	if err == nil {
-		cred, err = p.credential(ctx, ran.stdout.buf.Bytes())
+		cred, err = p.cfg.credential(ctx, ran.stdout.buf.Bytes())
 		if err != nil && ran.unknownStatus {
 			err = core.Errorf(core.CodeOf(err),
 				"%w; its exit status is not known, as this process collects its children elsewhere", core.Cause(err))
@@ -73,7 +75,7 @@ func (p *provider) finish(
 	said := ran.stderr.all()
 	var shown []string
 	if p.cfg.Stderr == StderrLog {
-		shown = readable(said, p.secrets(ran.stdout.buf.Bytes(), req.Previous))
+		shown = readable(said, p.cfg.secrets(ran.stdout.buf.Bytes(), req.Previous))
 		report(ctx, p.cfg.Command, shown, ran.stderr.omitted, err)
 	}
 	if err == nil || ctx.Err() != nil {

@@ -170,7 +170,7 @@ func report(ctx context.Context, command string, shown []string, omitted int, er
 
 // secrets returns what the text of a command must not repeat: the values of env and input, what the
 // command printed, and the credential before.
-func (p *provider) secrets(printed []byte, previous core.Credential) []core.Secret {
+func (c *Config) secrets(printed []byte, previous core.Credential) []core.Secret {
 	list := []core.Secret{previous.RefreshState, previous.Attach.Cert}
 	for _, header := range previous.Attach.Header {
 		_, value, found := strings.Cut(header.Reveal(), " ")
@@ -184,10 +184,10 @@ func (p *provider) secrets(printed []byte, previous core.Credential) []core.Secr
 			list = append(list, core.NewSecret(text))
 		}
 	}
-	for _, value := range p.cfg.Env {
+	for _, value := range c.Env {
 		add(value.Reveal())
 	}
-	for line := range strings.Lines(p.cfg.Input.Reveal()) {
+	for line := range strings.Lines(c.Input.Reveal()) {
 		if !isPublic(strings.TrimSpace(line)) {
 			add(line)
 		}

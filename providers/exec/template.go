@@ -1,6 +1,6 @@
 // The templates of headers.
 //
-// Read on in documents.go.
+// Read on in fields.go.
 
 package exec
 
