@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,12 +14,30 @@ import (
 	"github.com/authsession/authsession/providers/exec"
 )
 
+// screen is a buffer that the session's events, which may come later, and the test use.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // logged runs a session of cfg and returns its log and its error.
 func logged(t *testing.T, cfg exec.Config) (string, error) {
 	t.Helper()
 	p, err := exec.New(cfg)
 	require.NoError(t, err)
-	var log bytes.Buffer
+	var log screen
 	s := core.New("prices", p, &core.Options{Kind: "exec", Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	err = s.Init(t.Context())
 	_ = s.Close(t.Context())

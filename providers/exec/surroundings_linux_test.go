@@ -214,6 +214,7 @@ func TestAskInTerminal(t *testing.T) {
 		wait := startHost(t, tty, settings)
 		var screen bytes.Buffer
 		buffer := make([]byte, 1024)
+		_ = keys.SetReadDeadline(time.Now().Add(30 * time.Second))
 		for !strings.Contains(screen.String(), "MFA code: ") {
 			n, err := keys.Read(buffer)
 			require.NoError(t, err)
