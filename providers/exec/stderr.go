@@ -123,7 +123,8 @@ var terminalMarks = []string{
 	"isn't a terminal", "without a terminal", "no terminal", "inappropriate ioctl for device",
 	"terminal prompts disabled", "no controlling tty", "could not open tty", "cannot prompt",
 	"non-interactive", "noninteractive", "eof when reading a line", "unable to read password",
-	"could not read password", "could not read username", "can not control echo",
+	"could not read password", "could not read username", "can not control echo", "non tty", "non-tty",
+	"no such device or address", "device not configured",
 }
 
 // lacksTerminal reports whether lines say that the program found no terminal.
