@@ -80,7 +80,8 @@ func (d document) parse(ctx context.Context, object members.Object) (output, err
 	case errors.As(err, &coded):
 		return output{}, err
 	case err != nil:
-		return output{}, core.Errorf(core.CodeUnavailable, "the %s that the command prints %w", d.name, err)
+		return output{}, core.Errorf(core.CodeUnavailable,
+			"the %s that the command prints %w", d.name, err)
 	}
 	return out, nil
 }
@@ -184,7 +185,8 @@ func readGCP(_ context.Context, o members.Object) (output, error) {
 		if status := o.Number("code"); status == "401" || status == "403" {
 			code = core.CodeDenied
 		}
-		return output{}, core.Errorf(code, "the command prints that it has no credential (success is false)")
+		return output{}, core.Errorf(code,
+			"the command prints that it has no credential (success is false)")
 	}
 	kind, err := textAt(o, "token_type", "token_type")
 	if err != nil {

@@ -59,7 +59,8 @@ func samples(t testing.TB) []sample {
 			"Username": "<token>", "Secret": "tok"}), "Bearer tok", true},
 		{"git", "protocol=https\nhost=git.example.com\nusername=u\npassword=p=w\n", basic("u:p=w"), true},
 		{"git with an expiry", "capability[]=authtype\r\nusername=u\r\npassword=p\r\n" +
-			fmt.Sprintf("password_expiry_utc=%d\r\noauth_refresh_token=r\r\n\r\n", unix), basic("u:p"), false},
+			fmt.Sprintf("password_expiry_utc=%d\r\noauth_refresh_token=r\r\n\r\n", unix),
+			basic("u:p"), false},
 		{"git, authtype", "authtype=Bearer\ncredential=tok\nusername=u\n", "Bearer tok", true},
 		{"git, password alone", "password=tok\n", "Bearer tok", true},
 		{"ExecCredential", execCredential(t, object{"token": "tok", "expirationTimestamp": laterText}),
@@ -121,7 +122,9 @@ func TestAWSTimes(t *testing.T) {
 		require.NoError(t, err, at)
 		require.True(t, want.Equal(cred.Expiry), "%v is read as %v", at, cred.Expiry)
 	}
-	for _, at := range []any{"2099-01-02 15:04:05", "2099-01-02", 3600, true, "hunter2", "02/01/2099"} {
+	for _, at := range []any{
+		"2099-01-02 15:04:05", "2099-01-02", 3600, true, "hunter2", "02/01/2099",
+	} {
 		_, err := newProvider(t, aws).made(t, awsDocument(t, object{"Expiration": at}))
 		require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
 		require.ErrorContains(t, err,
@@ -156,7 +159,8 @@ func TestDocumentFaults(t *testing.T) {
 			"token_type":"urn:ietf:params:oauth:token-type:saml2","id_token":"hunter2"}`,
 			"has no field saml_response", 0},
 		{"az, local time", `{"accessToken":"hunter2","expiresOn":"2099-01-02 15:04:05.000000"}`,
-			"the document of az that the command prints cannot be read: its field expiresOn is a time without a zone", 0},
+			"the document of az that the command prints cannot be read: " +
+				"its field expiresOn is a time without a zone", 0},
 		{"az, number for a token", `{"accessToken":5,"tokenType":"Bearer"}`,
 			"its field accessToken is not a text", 0},
 		{"gcloud", `{"credential":{"access_token":"hunter2","token_expiry":"hunter2"}}`,
@@ -197,7 +201,8 @@ func TestJSON(t *testing.T) {
 	}{
 		{"both", `{"data":{"token":"tok","until":"` + laterText + `"}}`, "", true},
 		{"token alone", `{"data":{"token":"tok"}}`, "", false},
-		{"a name with a dot", fmt.Sprintf(`{"data.token":"tok","data.until":%d}`, later.Unix()), "", true},
+		{"a name with a dot", fmt.Sprintf(`{"data.token":"tok","data.until":%d}`, later.Unix()), "",
+			true},
 		{"no time", `{"data":{"token":"tok","until":null}}`, "", false},
 		{"zone by name", `{"data":{"token":"tok","until":"` + at + `"}}`, "", true},
 		{"no token", `{"data":{"tokn":"hunter2"}}`, "has no field data.token", false},
@@ -242,7 +247,8 @@ func TestMutatedDocuments(t *testing.T) {
 		execCredential(t, object{"token": secret, "expirationTimestamp": laterText}),
 		execCredential(t, object{"clientCertificateData": string(pair.Cert),
 			"clientKeyData": string(pair.Key), "expirationTimestamp": secret}),
-		awsDocument(t, object{"SecretAccessKey": secret, "SessionToken": secret, "Expiration": laterText}),
+		awsDocument(t, object{"SecretAccessKey": secret, "SessionToken": secret,
+			"Expiration": laterText}),
 		documentText(t, object{"version": 1, "success": false, "code": "401", "message": secret}),
 	}
 	for _, s := range samples(t) {

@@ -252,7 +252,8 @@ func TestInteractive(t *testing.T) {
 	require.False(t, ok)
 	for status, code := range map[string]core.Code{
 		"1": core.CodeInteractive, "2": core.CodeInteractive, "80": core.CodeInteractive,
-		"75": core.CodeUnavailable, "64": core.CodeBadConfig, "77": core.CodeDenied, "0": core.CodeInteractive,
+		"75": core.CodeUnavailable, "64": core.CodeBadConfig, "77": core.CodeDenied,
+		"0": core.CodeInteractive,
 	} {
 		cfg := command(t, "exit", status)
 		cfg.Interactive = true
@@ -267,6 +268,7 @@ func TestInteractive(t *testing.T) {
 		require.Equal(t, core.CodeUnavailable, core.CodeOf(err), role)
 	}
 	for text, code := range map[string]core.Code{
+		"cannot ask: No such device or address":                            core.CodeInteractive,
 		"open /dev/tty: no such device or address":                         core.CodeInteractive,
 		"fatal: could not read Username for 'https://x': No such device":   core.CodeInteractive,
 		"stty: 'standard input': Inappropriate ioctl for device":           core.CodeInteractive,

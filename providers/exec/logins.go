@@ -164,7 +164,8 @@ func (c *Config) expiryIn(object members.Object) (time.Time, error) {
 	in, name := object.Find(c.ExpiresIn)
 	lifetime := providerhttp.ParseLifetime(in.Number(name))
 	if lifetime <= 0 && in.Has(name) {
-		return time.Time{}, fmt.Errorf("cannot be read: its field %s is not a number of seconds", c.ExpiresIn)
+		return time.Time{},
+			fmt.Errorf("cannot be read: its field %s is not a number of seconds", c.ExpiresIn)
 	}
 	return lifetime.Expiry(), nil
 }

@@ -5,11 +5,9 @@
 package exec
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -56,60 +54,16 @@ func (p *provider) obtain(
 	var cred core.Credential
 	if err == nil {
 		cred, err = p.cfg.credential(ctx, ran.stdout.buf.Bytes())
-		if err != nil && ran.unknownStatus {
-			err = core.Errorf(core.CodeOf(err),
-				"%w; its exit status is not known, as this process collects its children elsewhere", core.Cause(err))
-		}
+	}
+	if err != nil && ran != nil && ran.unknownStatus && ctx.Err() == nil {
+		err = core.Errorf(core.CodeOf(err),
+			"%w; its exit status is not known, as this process collects its children elsewhere",
+			core.Cause(err))
 	}
 	if ran == nil {
 		return core.Credential{}, err
 	}
-	return cred, p.finish(ctx, ran, req, at, err)
-}
-
-// finish writes what the program wrote to its standard error where the settings want it, and
-// returns the error of the run: err, with what that text adds. It is nil if err is.
-func (p *provider) finish(
-	ctx context.Context, ran *outcome, req core.Request, at *terminal, err error,
-) error {
-	said := ran.stderr.all()
-	var shown []string
-	if p.cfg.Stderr == StderrLog {
-		shown = readable(said, p.cfg.secrets(ran.stdout.buf.Bytes(), req.Previous))
-		report(ctx, p.cfg.Command, shown, ran.stderr.omitted, err)
-	}
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	return p.explain(err, ran, said, shown, at)
-}
-
-// explain returns the error of a run with what the program's standard error tells about it. said is
-// that text, and shown what may be shown of it.
-func (p *provider) explain(err error, ran *outcome, said, shown []string, at *terminal) error {
-	code, hint := core.CodeOf(err), ""
-	// A status that has no meaning of its own, or no output, may be due to a missing terminal.
-	unclear := code == core.CodeUnavailable &&
-		(ran.status > 0 && ran.status != exTempFail || errors.Is(err, errNothing))
-	switch {
-	case at != nil || !unclear:
-	case p.cfg.Interactive:
-		code = core.CodeInteractive // the next run may ask
-	case lacksTerminal(said):
-		code, hint = core.CodeInteractive, "; it asks a person at a terminal, and has none: set "+
-			"interactive: true, or run it by hand"
-	}
-	switch {
-	case len(shown) > 0:
-		hint += "; it says: " + strings.Join(shown[max(0, len(shown)-errorLines):], " / ")
-	case ran.stderr.wrote && ran.failed && p.cfg.Stderr != StderrLog:
-		hint = "; what it wrote to its standard error is not shown, set stderr to log or run it by hand " +
-			"to see it" + hint
-	}
-	if hint == "" && code == core.CodeOf(err) {
-		return err
-	}
-	return core.Errorf(code, "%w%s", core.Cause(err), hint)
+	return cred, p.cfg.finish(ctx, ran, req, at, err)
 }
 
 // findProgram returns the program's path. It looks a name up in PATH once, as os/exec does, and
@@ -133,34 +87,12 @@ func (p *provider) findProgram() (string, error) {
 	return path, nil
 }
 
-// outcome is how a run of the program ended, and what it has printed.
-type outcome struct {
-	stdout *limitedBuffer
-	stderr *lines
-	status int  // its exit status; -1: a signal ended it
-	failed bool // whether status is not 0
-	// unknownStatus says that another part of this process, such as one that collects all children as
-	// PID 1 does, has collected the program before. What it has printed is whole.
-	unknownStatus bool
-}
-
 // run executes the program and waits until it has ended. The outcome is nil if it did not start.
 func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome, error) {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ran := &outcome{stdout: &limitedBuffer{remaining: maxOutput, exceeded: cancel}, stderr: new(lines)}
-	cmd := exec.CommandContext(running, path, p.cfg.Args...)
-	cmd.Env, cmd.Dir = p.environment(at != nil), p.cfg.Dir
-	cmd.Stdout, cmd.Stderr = ran.stdout, ran.stderr
-	cmd.WaitDelay = outputDelay
-	if at != nil {
-		cmd.Stdin, cmd.Stderr = at.in, at.out
-	} else {
-		startSession(cmd)
-	}
-	if !p.cfg.Input.IsZero() {
-		cmd.Stdin = strings.NewReader(p.cfg.Input.Reveal())
-	}
+	cmd := p.command(running, path, at, ran)
 	passOn := inherited.CloseOnExec()
 	err := cmd.Start()
 	passOn()
@@ -172,7 +104,7 @@ func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome
 	}
 	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) { // processes that it started keep its output open
-		killGroup(cmd)
+		_ = killGroup(cmd)
 		if cmd.ProcessState.Success() {
 			err = nil
 		}
@@ -184,16 +116,35 @@ func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome
 			p.cfg.Command, context.Cause(ctx))
 	case ran.stdout.remaining < 0:
 		return ran, core.Errorf(core.CodeUnavailable,
-			"the program %q prints more than %d KiB", p.cfg.Command,
-			maxOutput>>10)
+			"the program %q prints more than %d KiB", p.cfg.Command, maxOutput>>10)
 	case err != nil && !ran.unknownStatus:
 		ran.failed = true
 		if cmd.ProcessState != nil {
 			ran.status = cmd.ProcessState.ExitCode()
 		}
-		return ran, p.exitError(err)
+		return ran, p.cfg.exitError(err)
 	}
 	return ran, nil
+}
+
+// command returns the command that writes to ran: in the terminal if there is one, otherwise in a
+// session of its own.
+func (p *provider) command(
+	ctx context.Context, path string, at *terminal, ran *outcome,
+) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, p.cfg.Args...)
+	cmd.Env, cmd.Dir = p.environment(at != nil), p.cfg.Dir
+	cmd.Stdout, cmd.Stderr = ran.stdout, ran.stderr
+	cmd.WaitDelay = outputDelay
+	if at != nil {
+		cmd.Stdin, cmd.Stderr = at.in, at.out
+	} else {
+		startSession(cmd)
+	}
+	if !p.cfg.Input.IsZero() {
+		cmd.Stdin = strings.NewReader(p.cfg.Input.Reveal())
+	}
+	return cmd
 }
 
 // startError returns the error of a program that the system did not start. It makes the next call
@@ -209,37 +160,6 @@ func (p *provider) startError(err error) error {
 		code = core.CodeUnavailable
 	}
 	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
-}
-
-// The exit statuses that have a code of their own: those of sysexits.h, and that of the
-// authsession command for a person who must sign in.
-const (
-	exUsage    = 64
-	exTempFail = 75
-	exNoPerm   = 77
-	exConfig   = 78
-	exSignIn   = 80
-)
-
-// exitError returns the error of a program that failed.
-func (p *provider) exitError(err error) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return core.Errorf(core.CodeUnavailable, "the output of the program %q cannot be read: %w",
-			p.cfg.Command, err)
-	}
-	status, code := exit.ExitCode(), core.CodeUnavailable
-	switch status {
-	case -1:
-		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal", p.cfg.Command)
-	case exUsage, exConfig:
-		code = core.CodeBadConfig
-	case exNoPerm:
-		code = core.CodeDenied
-	case exSignIn:
-		code = core.CodeInteractive
-	}
-	return core.Errorf(code, "the program %q ended with status %d", p.cfg.Command, status)
 }
 
 // basicVariables are the variables that most programs need: paths, the user, the language. By
@@ -274,20 +194,4 @@ func (p *provider) environment(mayAsk bool) []string {
 		env = append(env, name+"="+value.Reveal())
 	}
 	return env
-}
-
-// limitedBuffer stores what is written. It calls exceeded if that is more than its limit.
-type limitedBuffer struct {
-	buf       bytes.Buffer
-	remaining int // bytes; negative: the limit was exceeded
-	exceeded  func()
-}
-
-// Write implements [io.Writer].
-func (c *limitedBuffer) Write(p []byte) (int, error) {
-	if c.remaining -= len(p); c.remaining < 0 {
-		c.exceeded()
-		return 0, io.ErrShortWrite
-	}
-	return c.buf.Write(p)
 }

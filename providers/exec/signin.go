@@ -33,7 +33,8 @@ func (p *interactiveProvider) SignIn(
 	}
 	defer at.close()
 	if ui.Show != nil {
-		if err := ui.Show(ctx, fmt.Sprintf("The program %q may ask you here.", p.cfg.Command)); err != nil {
+		err := ui.Show(ctx, fmt.Sprintf("The program %q may ask you here.", p.cfg.Command))
+		if err != nil {
 			return core.Credential{}, err
 		}
 	}

@@ -97,11 +97,12 @@ func escapeLength(after []byte) int {
 	if len(after) == 0 {
 		return 0
 	}
-	final := func(c byte) bool { return c >= 0x40 && c <= 0x7e }
 	switch after[0] {
 	case '[':
-		if i := bytes.IndexFunc(after[1:], func(r rune) bool { return r < 0x80 && final(byte(r)) }); i >= 0 {
-			return i + 2
+		for i, c := range after[1:] {
+			if c >= 0x40 && c <= 0x7e { // the final byte
+				return i + 2
+			}
 		}
 		return len(after)
 	case ']': // ends with BEL, or with ESC \, whose ESC begins the next sequence
@@ -131,7 +132,9 @@ var terminalMarks = []string{
 func lacksTerminal(lines []string) bool {
 	return slices.ContainsFunc(lines, func(line string) bool {
 		line = strings.ToLower(line)
-		return slices.ContainsFunc(terminalMarks, func(mark string) bool { return strings.Contains(line, mark) })
+		return slices.ContainsFunc(terminalMarks, func(mark string) bool {
+			return strings.Contains(line, mark)
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,9 @@ func logged(t *testing.T, cfg exec.Config) (string, error) {
 	p, err := exec.New(cfg)
 	require.NoError(t, err)
 	var log screen
-	s := core.New("prices", p, &core.Options{Kind: "exec", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := core.New("prices", p, &core.Options{
+		Kind: "exec", Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	err = s.Init(t.Context())
 	_ = s.Close(t.Context())
 	var lines []string
@@ -57,8 +60,8 @@ func TestStderr(t *testing.T) {
 	cfg := command(t, "complain", said)
 	log, err := logged(t, cfg)
 	require.Empty(t, log)
-	require.ErrorContains(t, err, "ended with status 1; what it wrote to its standard error is not shown, "+
-		"set stderr to log or run it by hand to see it")
+	require.ErrorContains(t, err, "ended with status 1; what it wrote to its standard error is not "+
+		"shown, set stderr to log or run it by hand to see it")
 	require.NotContains(t, err.Error(), "route")
 
 	// The text is also in env, whose values are secrets: a role that has it elsewhere is needed.
@@ -68,7 +71,8 @@ func TestStderr(t *testing.T) {
 	cfg.PassEnv, cfg.Stderr = []string{textVar}, exec.StderrLog
 	log, err = logged(t, cfg)
 	require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
-	require.ErrorContains(t, err, "ended with status 1; it says: error: no route to host / see the log")
+	require.ErrorContains(t, err,
+		"ended with status 1; it says: error: no route to host / see the log")
 	require.Equal(t, 2, strings.Count(log, "level=WARN"), log)
 	require.Contains(t, log, `msg="command wrote to its standard error" session=prices provider=exec`)
 	require.Contains(t, log, `line="error: no route to host"`)
@@ -137,4 +141,16 @@ func TestInput(t *testing.T) {
 	cfg.Input = core.NewSecret(strings.Repeat("x", 1<<20))
 	_, err = run(t, cfg)
 	require.NoError(t, err)
+}
+
+// TestDockerHelperWithoutCredential checks that the one text which docker helpers print is told.
+func TestDockerHelperWithoutCredential(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the program is a script")
+	}
+	cfg := exec.Config{Command: "/bin/sh",
+		Args: []string{"-c", "echo credentials not found in native keychain; exit 1"}}
+	_, err := run(t, cfg)
+	require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
+	require.ErrorContains(t, err, "ended with status 1; it has no credential for what input names")
 }

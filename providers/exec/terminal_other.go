@@ -1,6 +1,6 @@
 //go:build !unix
 
-// Read on in run.go.
+// Read on in outcome.go.
 
 package exec
 

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal opens the terminal of this process. The error is a phrase that says why nobody can be
-// asked there.
+// openTerminal opens the terminal of this process. The error is a phrase that says why nobody can
+// be asked there.
 func openTerminal() (*terminal, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
