@@ -5,6 +5,7 @@ package exec
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/ctxmutex"
@@ -12,6 +13,25 @@ import (
 
 // interactiveProvider is the provider of a command that may ask a person.
 type interactiveProvider struct{ *provider }
+
+// Authenticate runs the command without the terminal. A command that does not end may wait for a
+// person: then it is ended a little before ctx, so that there is time to begin a sign-in.
+func (p *interactiveProvider) Authenticate(
+	ctx context.Context, req core.Request,
+) (core.Credential, error) {
+	limited, cancel := ctx, func() {}
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		limited, cancel = context.WithTimeout(ctx, left-min(left/5, time.Second))
+	}
+	defer cancel()
+	cred, err := p.provider.Authenticate(limited, req)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = core.Errorf(core.CodeInteractive,
+			"the program %q did not end in time, and may wait for a person", p.cfg.Command)
+	}
+	return cred, err
+}
 
 // terminalInUse is locked while a command uses the terminal, of which a process has one.
 var terminalInUse = ctxmutex.New()

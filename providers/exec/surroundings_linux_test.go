@@ -264,3 +264,31 @@ func TestNoTerminalForSignIn(t *testing.T) {
 	require.Contains(t, string(out),
 		"may ask a person, and this process has no terminal: run it by hand")
 }
+
+// TestWaitsForPerson checks that a command which waits for a person in another way, such as in a
+// browser, is ended early enough for a sign-in.
+func TestWaitsForPerson(t *testing.T) {
+	signedIn := false
+	p, err := exec.New(exec.Config{Command: "/bin/sh", Args: []string{"-c", "exec sleep 60"},
+		Interactive: true})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err = p.Authenticate(ctx, core.Request{})
+	require.ErrorIs(t, err, core.CodeInteractive)
+	require.ErrorContains(t, err, "did not end in time, and may wait for a person")
+	require.NoError(t, ctx.Err())
+	s := core.New("prices", p, &core.Options{Timeout: 500 * time.Millisecond, UI: &core.UI{
+		Show: func(context.Context, string) error {
+			signedIn = true
+			return core.Errorf(core.CodeInteractive, "nobody is there")
+		},
+	}})
+	err = s.Init(t.Context())
+	require.ErrorIs(t, err, core.CodeInteractive)
+	want := "may ask a person, and this process" // has no terminal, or is in the background
+	if signedIn {
+		want = "nobody is there"
+	}
+	require.ErrorContains(t, err, want)
+}
