@@ -37,7 +37,7 @@ var readers = map[string]string{
 	"core/providertest/mutate.go":               "answers that the kit alters",
 	"core/providertest/values.go":               "answers that the kit alters",
 	"core/providertest/plain.go":                "what the kit has written",
-	"providers/exec/output.go":                  "documents that a program prints",
+	"providers/exec/terminal_unix.go":           "the terminal of the process, for a program that asks",
 	"providers/gs/body.go":                      "bodies of the API, into the type of the caller",
 	"providers/oauth2/idtoken.go":               "keys of the server",
 	"providers/oauth2/metadata.go":              "metadata of the server",

@@ -292,7 +292,7 @@ func (a *attempt) callProvider(
 		a.setLimit(a.setup.opts.signInTimeout())
 		defer func() { a.setLimit(max(left, time.Second)) }()
 	}
-	ctx, cancel := a.callContext(a.setup.opts.withAuthTransport(ctx), p)
+	ctx, cancel := a.callContext(a.setup.contextOfCall(ctx), p)
 	defer cancel()
 	// This also runs after a panic and tells the machine that the call has
 	// returned.

@@ -20,7 +20,8 @@
 // Authors of providers use [Provider], [Request], [Credential] and [Attachment], the optional
 // interfaces [Authorizer], [TLSSigner], [Revoker], [InteractiveProvider] and [Closer],
 // [NewFactory] with [Info], [Setting] and [Fault], and [Errorf], [LocalErrorf],
-// [InputRefused], [Prefix], [Printable], [MayCarry], [OriginText] and [AuthTransport].
+// [InputRefused], [Prefix], [Printable], [MayCarry], [OriginText], [AuthTransport] and
+// [ProviderLogger].
 // Packages providerhttp and providertest below this one are for them alone, too. Authors of
 // stores use [Store], [ErrDamaged] and [NewStoreFactory]. Both use [Secret].
 //

@@ -1,4 +1,4 @@
-// Read on in remotekey.go.
+// Read on in providerlogger.go.
 
 package core
 

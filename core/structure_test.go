@@ -38,6 +38,7 @@ var vocabulary = []string{
 	"provider.go", "deviceprompt.go", "credential.go", "bounds.go", "secret.go", "errors.go", "options.go",
 	"store.go", "origin.go",
 	"storename.go", "state.go", "event.go", "setup.go", "prepare.go", "text.go", "authtransport.go",
+	"providerlogger.go",
 }
 
 // readingOrder is the way through the package: the first comment of each file names the next one.
@@ -46,7 +47,7 @@ var readingOrder = []string{
 	"credential.go", "credentialbounds.go", "outsidehttp.go",
 	"store.go", "storename.go", "origin.go", "state.go", "event.go", "options.go",
 	"nearest.go", "settings.go", "typetext.go", "decode.go", "factory.go", "storefactory.go",
-	"lifetime.go", "proxyvariables.go", "authtransport.go", "setup.go", "remotekey.go", "prepare.go",
+	"lifetime.go", "proxyvariables.go", "authtransport.go", "setup.go", "providerlogger.go", "remotekey.go", "prepare.go",
 	"begin.go", "signin.go", "attempt.go", "backoff.go", "machine.go", "settle.go", "ending.go", "source.go",
 	"record.go", "storeaccess.go", "formerkey.go", "stored.go",
 	"challenge.go", "proxyanswer.go", "remembered.go", "echo.go", "sender.go", "permit.go", "body.go", "attach.go",

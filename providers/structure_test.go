@@ -17,7 +17,9 @@ var readingOrders = map[string]struct {
 	backward int // how many pairs of files may have the earlier one use the later one
 }{
 	"exec": {[]string{
-		"exec.go", "template.go", "output.go", "group_unix.go", "group_other.go", "run.go",
+		"exec.go", "template.go", "fields.go", "logins.go", "documents.go", "output.go", "stderr.go",
+		"group_unix.go", "group_windows.go", "group_other.go", "terminal.go", "terminal_unix.go",
+		"terminal_other.go", "outcome.go", "run.go", "signin.go",
 	}, 3},
 	"gs": {[]string{
 		"gs.go", "text.go", "site.go", "config.go", "check.go", "provider.go",

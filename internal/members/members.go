@@ -7,6 +7,8 @@
 //
 //	object, err := members.Read(body)
 //	scopes := object.List("scopes_supported")
+//
+// Read on in times.go.
 package members
 
 import (

@@ -103,3 +103,22 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestFind(t *testing.T) {
+	object, err := members.Read([]byte(`{"a":{"b":"1","c.d":{"e":"2"}},"a.b.c":"3",
+		"list":[{"token":"4"},"5"],"text":"6"}`))
+	require.NoError(t, err)
+	for path, want := range map[string]string{
+		"a.b": "1", "a.c.d": "", "a.b.c": "3", "list.0.token": "4", "list.1": "5", "text": "6",
+		"list.2": "", "list.x": "", "text.a": "", "none.a.b": "", "a": "",
+	} {
+		in, name := object.Find(path)
+		require.Equal(t, want, in.Text(name), path)
+	}
+	for path, want := range map[string]bool{
+		"a": true, "a.b": true, "a b.c": true, "": false, ".": false, "a.": false, ".a": false,
+		"a..b": false, " a": false, "a\n": false, "ä": false,
+	} {
+		require.Equal(t, want, members.IsPath(path), path)
+	}
+}

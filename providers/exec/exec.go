@@ -1,13 +1,16 @@
 // Package exec is the provider for credentials that a command prints: a Kubernetes ExecCredential
-// (client.authentication.k8s.io/v1), the document of an AWS credential_process, or a token.
+// (client.authentication.k8s.io/v1), the document of an AWS credential_process, of the tools of
+// Azure and Google Cloud, of docker and git credential helpers, other JSON, or a token.
 //
 //	provider: exec
 //	settings: {command: get-token, args: [--audience, prices]}
 //
 // The provider starts the program without a shell and passes the arguments unchanged. The program
-// gets a small environment and no standard input. When the context ends, the provider kills it and
+// gets a small environment, no file descriptor but the three standard ones, no terminal, and no
+// standard input unless the settings have one. When the context ends, the provider kills it and
 // the processes that it started. It runs the program again shortly before the credential expires,
-// and when the API refuses the credential.
+// and when the API refuses the credential. With interactive, the program may use the terminal
+// while a person signs in.
 //
 // Read on in template.go.
 package exec
@@ -23,6 +26,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/faults"
 	"github.com/authsession/authsession/providers/internal/headers"
@@ -41,7 +45,19 @@ type Config struct {
 
 	Dir string `json:"dir" identity:"true" doc:"Its folder. Default: that of this process."`
 
-	Output Format `json:"output" default:"auto" enum:"auto,execcredential,aws,token" doc:"Its format; auto detects it."`
+	Input core.Secret `json:"input" doc:"Text for its standard input, such as the request of a git or docker helper. Default: none."`
+
+	Interactive bool `json:"interactive" doc:"Lets it use the terminal while a person signs in."`
+
+	Stderr Stderr `json:"stderr" default:"discard" enum:"discard,log" doc:"Its standard error: log writes it to the session's log, and its end to errors."`
+
+	Output Format `json:"output" default:"auto" enum:"auto,execcredential,aws,token,json,azure,gcloud,gcp,docker,git" doc:"Its format; auto detects it."`
+
+	Token string `json:"token" identity:"true" doc:"Where json has the token: names of members, joined by dots, as data.token."`
+
+	Expiry string `json:"expiry" doc:"Where json has the time of the expiry, as in token."`
+
+	ExpiresIn string `json:"expires_in" doc:"Where json has the lifetime in seconds, as in token."`
 
 	Header string `json:"header" identity:"true" doc:"The header with the token. Default: Authorization."`
 
@@ -66,14 +82,31 @@ const (
 	ExecCredential Format = "execcredential" // client.authentication.k8s.io/v1 (or v1beta1)
 	AWS            Format = "aws"            // credential_process, version 1
 	Token          Format = "token"          // a token and nothing else
+	JSON           Format = "json"           // the members that Config.Token and Config.Expiry name
+	Azure          Format = "azure"          // az account get-access-token, azd auth token
+	GCloud         Format = "gcloud"         // gcloud config config-helper --format=json
+	GCP            Format = "gcp"            // executable-sourced credentials, AIP-4117
+	Docker         Format = "docker"         // a docker credential helper, for get
+	Git            Format = "git"            // a git credential helper, for get
+)
+
+// Stderr says what becomes of a command's standard error.
+type Stderr string
+
+// The values of Stderr.
+const (
+	StderrDiscard Stderr = "discard" // nothing of it is shown; "" means the same
+	// The session's log gets its lines, and errors the last ones. They are cleaned, cut, and left out
+	// if they repeat a secret that the provider knows.
+	StderrLog Stderr = "log"
 )
 
 // Factory makes providers of kind "exec".
 var Factory = core.NewFactory(
 	core.Info{
 		Kind: "exec",
-		Summary: "What a command prints: an ExecCredential, an AWS credential_process document or a " +
-			"token.",
+		Summary: "What a command prints: an ExecCredential, the document of a tool such as aws, az, " +
+			"gcloud, docker or git, other JSON, or a token.",
 	},
 	func(_ context.Context, _ core.Environment, cfg Config) (core.Provider, error) { return New(cfg) },
 )
@@ -84,10 +117,15 @@ var Factory = core.NewFactory(
 //
 // Authenticate returns [core.CodeBadConfig] for a program that does not exist or cannot be
 // started, and for the exit statuses 64 (usage) and 78 (config) of sysexits.h;
-// [core.CodeDenied] for 77 (no permission); and [core.CodeUnavailable] for every other
+// [core.CodeDenied] for 77 (no permission); [core.CodeInteractive] for 80, and if the program
+// reports that it has no terminal; and [core.CodeUnavailable] for every other
 // status, for a signal, if ctx ends and for an output that cannot be parsed. Only the error
-// of a program that did not start is [core.Error.Local]. Errors do not contain the program's
-// standard error, which may hold secrets.
+// of a program that did not start is [core.Error.Local]. Errors contain the program's
+// standard error, which may hold secrets, with StderrLog only.
+//
+// If Interactive is set, the provider is a [core.InteractiveProvider]: SignIn runs the command in
+// the foreground of this process's terminal, until ctx ends, and Authenticate then returns
+// CodeInteractive for the statuses without a meaning of their own, too.
 //
 // The fields of an AWS document are also in [core.Credential.RefreshState], as JSON, for a
 // provider that wraps this one and signs requests with them.
@@ -100,7 +138,11 @@ func New(cfg Config) (core.Provider, error) {
 	}
 	cfg.Args, cfg.PassEnv = slices.Clone(cfg.Args), slices.Clone(cfg.PassEnv)
 	cfg.Env, cfg.Headers = maps.Clone(cfg.Env), maps.Clone(cfg.Headers)
-	return &provider{cfg: cfg, headers: cfg.headers()}, nil
+	p := &provider{cfg: cfg}
+	if cfg.Interactive {
+		return &interactiveProvider{p}, nil
+	}
+	return p, nil
 }
 
 // Validate reports, as core faults, what is wrong with the settings. The environment does not
@@ -128,9 +170,28 @@ func (c *Config) Validate(core.Environment) error {
 		add("pass_env\x00"+strconv.Itoa(i), checkVariable(name))
 	}
 	add("dir", checkNUL(c.Dir))
+	c.validatePaths(add)
 	c.validateHeaders(add)
 	add("base_url", baseurl.Check(c.BaseURL))
 	return errors.Join(faults...)
+}
+
+// validatePaths checks where the fields of JSON are.
+func (c *Config) validatePaths(add func(string, error)) {
+	if c.Output == JSON && c.Token == "" {
+		add("token", errors.New("missing: the field of the JSON with the token, as data.token"))
+	}
+	for _, s := range []struct{ setting, path string }{
+		{"token", c.Token}, {"expiry", c.Expiry}, {"expires_in", c.ExpiresIn},
+	} {
+		switch {
+		case s.path == "":
+		case c.Output != JSON:
+			add(s.setting, errors.New("is for the output json"))
+		case !members.IsPath(s.path):
+			add(s.setting, errors.New("is not a path, such as data.token"))
+		}
+	}
 }
 
 func (c *Config) validateHeaders(add func(string, error)) {

@@ -242,3 +242,43 @@ func TestSession(t *testing.T) {
 	require.Equal(t, "desk", s.Status().Subject)
 	require.WithinDuration(t, time.Now().Add(time.Hour), s.Status().Expiry, time.Minute)
 }
+
+// TestInteractive checks that only a command that may ask is an interactive provider, and which
+// failures may be due to the missing terminal.
+func TestInteractive(t *testing.T) {
+	p, err := exec.New(command(t, "print", "a-token"))
+	require.NoError(t, err)
+	_, ok := p.(core.InteractiveProvider)
+	require.False(t, ok)
+	for status, code := range map[string]core.Code{
+		"1": core.CodeInteractive, "2": core.CodeInteractive, "80": core.CodeInteractive,
+		"75": core.CodeUnavailable, "64": core.CodeBadConfig, "77": core.CodeDenied,
+		"0": core.CodeInteractive,
+	} {
+		cfg := command(t, "exit", status)
+		cfg.Interactive = true
+		_, err := run(t, cfg)
+		require.Equal(t, code, core.CodeOf(err), status)
+		require.NotContains(t, err.Error(), "set interactive: true")
+	}
+	for _, role := range []string{"die", "flood"} {
+		cfg := command(t, role, "")
+		cfg.Interactive = true
+		_, err := run(t, cfg)
+		require.Equal(t, core.CodeUnavailable, core.CodeOf(err), role)
+	}
+	for text, code := range map[string]core.Code{
+		"cannot ask: No such device or address":                            core.CodeInteractive,
+		"open /dev/tty: no such device or address":                         core.CodeInteractive,
+		"fatal: could not read Username for 'https://x': No such device":   core.CodeInteractive,
+		"stty: 'standard input': Inappropriate ioctl for device":           core.CodeInteractive,
+		"EOFError: EOF when reading a line":                                core.CodeInteractive,
+		"Error: Cannot perform an interactive login from a non TTY device": core.CodeInteractive,
+		"dial tcp 127.0.0.1:443: connection refused: unexpected EOF":       core.CodeUnavailable,
+	} {
+		_, err := run(t, command(t, "complain", text))
+		require.Equal(t, code, core.CodeOf(err), text)
+		require.Equal(t, code == core.CodeInteractive,
+			strings.Contains(err.Error(), "set interactive: true"), text)
+	}
+}

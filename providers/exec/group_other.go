@@ -1,8 +1,8 @@
-//go:build !unix
+//go:build !unix && !windows
 
-// The processes of a command where there are no process groups.
+// The processes of a command where there are neither process groups nor consoles.
 //
-// Read on in run.go.
+// Read on in terminal.go.
 
 package exec
 
@@ -12,12 +12,14 @@ import (
 	"os/exec"
 )
 
-// startGroup does nothing: without process groups, only the command itself is killed when its
-// context ends. The processes that it started continue; the provider does not wait for them.
-func startGroup(*exec.Cmd) {}
+// startSession does nothing: only the command itself is killed when its context ends.
+func startSession(*exec.Cmd) {}
 
 // killGroup kills the command.
 func killGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
+
+// isCollected returns false: this is not known here.
+func isCollected(error) bool { return false }
 
 // isTransient reports whether a later start of the program may succeed.
 func isTransient(err error) bool {

@@ -2,7 +2,7 @@
 
 // The processes of a command where there are process groups.
 //
-// Read on in group_other.go.
+// Read on in group_windows.go.
 
 package exec
 
@@ -13,10 +13,11 @@ import (
 	"syscall"
 )
 
-// startGroup makes a command the leader of a process group, which is killed as a whole when the
-// command's context ends.
-func startGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+// startSession makes a command the leader of a session of its own. The session has no terminal, so
+// that a command which opens /dev/tty fails at once. The command's process group is killed as a
+// whole when the command's context ends.
+func startSession(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error {
 		if err := killGroup(cmd); err != nil {
 			return os.ErrProcessDone
@@ -25,8 +26,18 @@ func startGroup(cmd *exec.Cmd) {
 	}
 }
 
-// killGroup kills the remaining processes of the command's process group.
-func killGroup(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+// killGroup kills the remaining processes of the command's process group. It does nothing for a
+// command that is in the group of this process.
+func killGroup(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		return nil
+	}
+	return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+}
+
+// isCollected reports whether err says that another part of this process has waited for the command
+// before.
+func isCollected(err error) bool { return errors.Is(err, syscall.ECHILD) }
 
 // isTransient reports whether a later start of the program may succeed.
 func isTransient(err error) bool {

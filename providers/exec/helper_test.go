@@ -23,6 +23,9 @@ const roleVar, textVar = "AUTHSESSION_ROLE", "AUTHSESSION_TEXT"
 // A program with the race detector otherwise takes a second to end.
 const raceVar, raceText = "GORACE", "atexit_sleep_ms=0"
 
+// extraRoles are the roles of one system, by name.
+var extraRoles map[string]func(text string) int
+
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVar); role != "" {
 		os.Exit(play(role, os.Getenv(textVar)))
@@ -32,6 +35,9 @@ func TestMain(m *testing.M) {
 
 // play is what the command does.
 func play(role, text string) int {
+	if play := extraRoles[role]; play != nil {
+		return play(text)
+	}
 	switch role {
 	case "print":
 		fmt.Print(text)
@@ -39,6 +45,19 @@ func play(role, text string) int {
 		fmt.Print(base64.RawURLEncoding.EncodeToString([]byte(strings.Join(os.Args[1:], "\n"))))
 	case "env":
 		fmt.Print(base64.RawURLEncoding.EncodeToString([]byte(strings.Join(os.Environ(), "\n"))))
+	case "input": // prints a token if its standard input is the text
+		data, _ := io.ReadAll(os.Stdin)
+		if string(data) != text {
+			return 1
+		}
+		fmt.Print("a-token")
+	case "complain": // writes the text to its standard error, and fails
+		fmt.Print("partial-0123456789")
+		fmt.Fprint(os.Stderr, text)
+		return 1
+	case "warn": // writes the text to its standard error, and succeeds
+		fmt.Print("printed-0123456789")
+		fmt.Fprint(os.Stderr, text)
 	case "stdin":
 		data, err := io.ReadAll(os.Stdin)
 		fmt.Print("stdin:", len(data), err)

@@ -1,6 +1,6 @@
 // What a command prints, and the credential that is made of it.
 //
-// Read on in group_unix.go.
+// Read on in stderr.go.
 
 package exec
 
@@ -8,12 +8,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/internal/textfile"
 	"github.com/authsession/authsession/providers/internal/baseurl"
-	"github.com/authsession/authsession/providers/internal/certs"
 	"github.com/authsession/authsession/providers/internal/headers"
 	"github.com/authsession/authsession/providers/internal/jwtexpiry"
 )
@@ -22,27 +23,19 @@ import (
 // machine's clock, but may be valid by the API's.
 const retryExpired = 10 * time.Second
 
-// output is what a command printed, in any of the formats.
-type output struct {
-	values map[string]string // by the name of the field
-	cert   core.Secret       // the client certificate and its key, in PEM; zero: none
-	expiry time.Time         // zero: unknown
-	aws    bool              // whether it is an AWS document
-}
-
 // credential returns the credential of what the command printed.
-func (p *provider) credential(ctx context.Context, printed []byte) (core.Credential, error) {
-	a, err := parse(ctx, printed, p.cfg.Output)
+func (c *Config) credential(ctx context.Context, printed []byte) (core.Credential, error) {
+	a, err := c.parse(ctx, printed)
 	if err != nil {
 		return core.Credential{}, err
 	}
-	if a.aws && len(p.cfg.Headers) == 0 {
+	if a.aws && len(c.Headers) == 0 {
 		return core.Credential{}, core.Errorf(core.CodeBadConfig,
 			"the command prints an AWS document: name the headers that carry its fields")
 	}
-	cred := core.Credential{Subject: p.cfg.Subject}
+	cred := core.Credential{Subject: c.Subject}
 	cred.Attach.Cert = a.cert
-	if cred.Attach.Header, err = fill(p.headers, a.values); err != nil {
+	if cred.Attach.Header, err = c.attached(a); err != nil {
 		return core.Credential{}, err
 	}
 	if len(cred.Attach.Header) == 0 && a.cert.IsZero() {
@@ -61,157 +54,60 @@ func (p *provider) credential(ctx context.Context, printed []byte) (core.Credent
 	switch {
 	case cred.Expiry.After(a.expiry):
 		cred.RenewAfter = time.Now().Add(retryExpired)
-	case a.expiry.IsZero() && p.cfg.Lifetime > 0:
-		cred.Expiry = time.Now().Add(p.cfg.Lifetime)
+	case a.expiry.IsZero() && c.Lifetime > 0:
+		cred.Expiry = time.Now().Add(c.Lifetime)
 	}
-	baseurl.Apply(&cred, p.cfg.BaseURL)
+	baseurl.Apply(&cred, c.BaseURL)
 	return cred, nil
 }
 
+// attached returns the headers with what a command printed.
+func (c *Config) attached(a output) (map[string]core.Secret, error) {
+	if a.authorization == "" || c.Header != "" || c.Prefix != nil || len(c.Headers) > 0 {
+		return fill(c.headers(), a.values)
+	}
+	if err := headers.Value(a.authorization); err != nil {
+		return nil, core.Errorf(core.CodeUnavailable, "what the command printed %w", err)
+	}
+	return map[string]core.Secret{"Authorization": core.NewSecret(a.authorization)}, nil
+}
+
 // parse parses what a command printed. Its errors contain nothing of it.
-func parse(ctx context.Context, printed []byte, format Format) (output, error) {
+func (c *Config) parse(ctx context.Context, printed []byte) (output, error) {
 	printed, err := textfile.Text(printed)
 	if err != nil {
 		return output{}, core.Errorf(core.CodeUnavailable, "what the command prints %w", err)
 	}
 	printed = bytes.TrimSpace(printed)
 	if len(printed) == 0 {
-		return output{}, core.Errorf(core.CodeUnavailable, "the command prints nothing")
+		return output{}, core.Errorf(core.CodeUnavailable, "%w", errNothing)
 	}
-	if format == Auto {
-		format = detectFormat(printed)
-	}
-	switch format {
-	case ExecCredential:
-		return parseExecCredential(ctx, printed)
-	case AWS:
-		return parseAWS(printed)
-	case Token:
-		token := string(printed)
-		if err := headers.Token(token); err != nil {
-			return output{}, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
-		}
-		return output{values: map[string]string{fieldToken: token}, expiry: jwtexpiry.Of(token)}, nil
-	}
-	return output{}, core.Errorf(core.CodeUnavailable,
-		"the command prints JSON that is neither an ExecCredential nor an AWS document")
-}
-
-// detectFormat returns the format of what was printed; "" for JSON of another kind.
-func detectFormat(printed []byte) Format {
-	if printed[0] != '{' && printed[0] != '[' {
-		return Token
-	}
-	var head struct {
-		Kind    string          `json:"kind"`
-		Version json.RawMessage `json:"Version"`
-	}
-	switch json.Unmarshal(printed, &head); {
-	case head.Kind == "ExecCredential":
-		return ExecCredential
-	case head.Version != nil:
-		return AWS
-	}
-	return ""
-}
-
-// parseExecCredential parses the document of
-// https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
-// v1beta1 has the same fields.
-func parseExecCredential(ctx context.Context, printed []byte) (a output, err error) {
-	var doc struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Status     *struct {
-			Token  string     `json:"token"`
-			Cert   string     `json:"clientCertificateData"`
-			Key    string     `json:"clientKeyData"`
-			Expiry *time.Time `json:"expirationTimestamp"`
-		} `json:"status"`
-	}
-	if json.Unmarshal(printed, &doc) != nil {
-		return a, core.Errorf(core.CodeUnavailable,
-			"the ExecCredential that the command prints cannot be read")
-	}
-	const group = "client.authentication.k8s.io/"
+	isJSON := printed[0] == '{' || printed[0] == '['
 	switch {
-	case doc.Kind != "ExecCredential" || doc.APIVersion != group+"v1" &&
-		doc.APIVersion != group+"v1beta1":
-		return a, core.Errorf(core.CodeUnavailable,
-			"the command does not print an ExecCredential of %sv1",
-			group)
-	case doc.Status == nil || doc.Status.Token == "" && doc.Status.Cert == "" && doc.Status.Key == "":
-		return a, core.Errorf(core.CodeUnavailable,
-			"the ExecCredential that the command prints holds no credential")
-	case (doc.Status.Cert == "") != (doc.Status.Key == ""):
-		return a, core.Errorf(core.CodeUnavailable,
-			"the ExecCredential that the command prints has only one of certificate and key")
+	case c.Output == Token, c.Output == Auto && !isJSON && !isGit(string(printed)):
+		return tokenOutput(string(printed), time.Time{})
+	case c.Output == Git, c.Output == Auto && !isJSON:
+		return readGit(string(printed))
 	}
-	a.values = map[string]string{fieldToken: doc.Status.Token}
-	if doc.Status.Token != "" {
-		if err := headers.Token(doc.Status.Token); err != nil {
-			return a, core.Errorf(core.CodeUnavailable, "the token that the command prints %w", err)
-		}
-		a.expiry = jwtexpiry.Of(doc.Status.Token)
-	}
-	if doc.Status.Expiry != nil {
-		a.expiry = *doc.Status.Expiry
-	}
-	if doc.Status.Cert == "" {
-		return a, nil
-	}
-	pair := certs.Config{Cert: core.NewSecret(doc.Status.Cert), Key: core.NewSecret(doc.Status.Key),
-		NoPasswords: true}
-	b, err := pair.Load(ctx, false)
+	object, err := members.Read(printed)
 	if err != nil {
-		return output{}, core.Errorf(core.CodeUnavailable,
-			"the ExecCredential that the command prints: %w",
-			core.Cause(err))
+		object = nil
 	}
-	a.cert = b.Cert
-	if a.expiry.IsZero() || b.Leaf.NotAfter.Before(a.expiry) {
-		a.expiry = b.Leaf.NotAfter
+	if c.Output == JSON {
+		return c.readJSON(object)
 	}
-	return a, nil
+	kind, ok := documentOf(c.Output)
+	if c.Output == Auto {
+		kind, ok = recognise(object)
+	}
+	if !ok {
+		return output{}, core.Errorf(core.CodeUnavailable, "%w", errUnknown)
+	}
+	return kind.parse(ctx, object)
 }
 
-// parseAWS parses the document of
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html.
-func parseAWS(printed []byte) (output, error) {
-	var doc struct {
-		Version         json.Number
-		AccessKeyId     string
-		SecretAccessKey string
-		SessionToken    string
-		Expiration      *time.Time
-	}
-	if json.Unmarshal(printed, &doc) != nil {
-		return output{}, core.Errorf(core.CodeUnavailable,
-			"the AWS document that the command prints cannot be read")
-	}
-	switch {
-	case doc.Version != "1":
-		return output{}, core.Errorf(core.CodeUnavailable,
-			"the AWS document that the command prints is not of version 1")
-	case doc.AccessKeyId == "" || doc.SecretAccessKey == "":
-		return output{}, core.Errorf(core.CodeUnavailable,
-			"the AWS document that the command prints lacks AccessKeyId or SecretAccessKey")
-	}
-	a := output{
-		aws:    true,
-		values: map[string]string{fieldKeyID: doc.AccessKeyId, fieldKey: doc.SecretAccessKey},
-	}
-	if doc.SessionToken != "" {
-		a.values[fieldSession] = doc.SessionToken
-	}
-	for _, value := range a.values {
-		if err := headers.Token(value); err != nil {
-			return output{}, core.Errorf(core.CodeUnavailable,
-				"a field of the AWS document that the command prints %w", err)
-		}
-	}
-	if doc.Expiration != nil {
-		a.expiry = *doc.Expiration
-	}
-	return a, nil
-}
+var (
+	errNothing = errors.New("the command prints nothing")
+	errUnknown = errors.New("the command prints JSON that is neither an ExecCredential nor an AWS " +
+		"document, nor another that is known: set output to json, and token to the field with the token")
+)

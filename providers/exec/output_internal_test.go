@@ -16,7 +16,7 @@ import (
 
 type object = map[string]any
 
-func document(t testing.TB, doc object) string {
+func documentText(t testing.TB, doc object) string {
 	t.Helper()
 	text, err := json.MarshalIndent(doc, "", "  ")
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func document(t testing.TB, doc object) string {
 
 func execCredential(t testing.TB, status object) string {
 	t.Helper()
-	return document(t,
+	return documentText(t,
 		object{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
 			"spec": object{}, "status": status})
 }
@@ -36,12 +36,12 @@ func awsDocument(t testing.TB, more object) string {
 	for k, v := range more {
 		doc[k] = v
 	}
-	return document(t, doc)
+	return documentText(t, doc)
 }
 
 func (p *provider) made(t testing.TB, printed string) (core.Credential, error) {
 	t.Helper()
-	return p.credential(t.Context(), []byte(printed))
+	return p.cfg.credential(t.Context(), []byte(printed))
 }
 
 func newProvider(t testing.TB, cfg Config) *provider {
@@ -269,7 +269,7 @@ func FuzzExecCredential(f *testing.F) {
 				"X-Key": "{AccessKeyId} {SecretAccessKey} {SessionToken}"}})
 		for _, format := range []Format{Auto, ExecCredential, AWS, Token} {
 			p.cfg.Output = format
-			cred, err := p.credential(t.Context(), printed)
+			cred, err := p.cfg.credential(t.Context(), printed)
 			if err != nil {
 				require.Contains(t, []core.Code{core.CodeUnavailable, core.CodeBadConfig}, core.CodeOf(err))
 				continue

@@ -1,20 +1,23 @@
-// The provider, and how it runs the command. This is the last file.
+// The provider, and how it runs the command.
+//
+// Read on in signin.go.
 
 package exec
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/inherited"
 	"github.com/authsession/authsession/providers/internal/faults"
 )
 
@@ -27,13 +30,19 @@ const (
 )
 
 type provider struct {
-	cfg     Config
-	headers map[string]string
-	path    atomic.Pointer[string] // the path of the program; nil: not found yet
+	cfg  Config
+	path atomic.Pointer[string] // the path of the program; nil: not found yet
 }
 
-// Authenticate runs the command.
-func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+// Authenticate runs the command. It asks nobody.
+func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Credential, error) {
+	return p.obtain(ctx, req, nil)
+}
+
+// obtain runs the command, in a terminal if there is one.
+func (p *provider) obtain(
+	ctx context.Context, req core.Request, at *terminal,
+) (core.Credential, error) {
 	if err := faults.ContextEnded(ctx); err != nil {
 		return core.Credential{}, err
 	}
@@ -41,11 +50,20 @@ func (p *provider) Authenticate(ctx context.Context, _ core.Request) (core.Crede
 	if err != nil {
 		return core.Credential{}, err
 	}
-	printed, err := p.run(ctx, path)
-	if err != nil {
+	ran, err := p.run(ctx, path, at)
+	var cred core.Credential
+	if err == nil {
+		cred, err = p.cfg.credential(ctx, ran.stdout.buf.Bytes())
+	}
+	if err != nil && ran != nil && ran.unknownStatus && ctx.Err() == nil {
+		err = core.Errorf(core.CodeOf(err),
+			"%w; its exit status is not known, as this process collects its children elsewhere",
+			core.Cause(err))
+	}
+	if ran == nil {
 		return core.Credential{}, err
 	}
-	return p.credential(ctx, printed)
+	return cred, p.cfg.finish(ctx, ran, req, at, err)
 }
 
 // findProgram returns the program's path. It looks a name up in PATH once, as os/exec does, and
@@ -69,42 +87,64 @@ func (p *provider) findProgram() (string, error) {
 	return path, nil
 }
 
-// run executes the program and returns what it prints.
-func (p *provider) run(ctx context.Context, path string) ([]byte, error) {
+// run executes the program and waits until it has ended. The outcome is nil if it did not start.
+func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome, error) {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stdout := &limitedBuffer{remaining: maxOutput, exceeded: cancel}
-	stderr := new(counter)
-	cmd := exec.CommandContext(running, path, p.cfg.Args...)
-	cmd.Env, cmd.Dir = p.environment(), p.cfg.Dir
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.WaitDelay = outputDelay
-	startGroup(cmd)
-	if err := cmd.Start(); err != nil {
+	ran := &outcome{stdout: &limitedBuffer{remaining: maxOutput, exceeded: cancel}, stderr: new(lines)}
+	cmd := p.command(running, path, at, ran)
+	passOn := inherited.CloseOnExec()
+	err := cmd.Start()
+	passOn()
+	if err != nil {
 		if err := faults.ContextEnded(ctx); err != nil {
 			return nil, err
 		}
 		return nil, p.startError(err)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) { // processes that it started keep its output open
-		killGroup(cmd)
+		_ = killGroup(cmd)
 		if cmd.ProcessState.Success() {
 			err = nil
 		}
 	}
+	ran.unknownStatus = isCollected(err)
 	switch {
 	case ctx.Err() != nil:
-		return nil, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
+		return ran, core.Errorf(core.CodeUnavailable, "the program %q was ended, its time was up: %w",
 			p.cfg.Command, context.Cause(ctx))
-	case stdout.remaining < 0:
-		return nil, core.Errorf(core.CodeUnavailable,
-			"the program %q prints more than %d KiB", p.cfg.Command,
-			maxOutput>>10)
-	case err != nil:
-		return nil, p.exitError(err, stderr.n > 0)
+	case ran.stdout.remaining < 0:
+		return ran, core.Errorf(core.CodeUnavailable,
+			"the program %q prints more than %d KiB", p.cfg.Command, maxOutput>>10)
+	case err != nil && !ran.unknownStatus:
+		ran.failed = true
+		if cmd.ProcessState != nil {
+			ran.status = cmd.ProcessState.ExitCode()
+		}
+		return ran, p.cfg.exitError(err)
 	}
-	return stdout.buf.Bytes(), nil
+	return ran, nil
+}
+
+// command returns the command that writes to ran: in the terminal if there is one, otherwise in a
+// session of its own.
+func (p *provider) command(
+	ctx context.Context, path string, at *terminal, ran *outcome,
+) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, p.cfg.Args...)
+	cmd.Env, cmd.Dir = p.environment(at != nil), p.cfg.Dir
+	cmd.Stdout, cmd.Stderr = ran.stdout, ran.stderr
+	cmd.WaitDelay = outputDelay
+	if at != nil {
+		cmd.Stdin, cmd.Stderr = at.in, at.out
+	} else {
+		startSession(cmd)
+	}
+	if !p.cfg.Input.IsZero() {
+		cmd.Stdin = strings.NewReader(p.cfg.Input.Reveal())
+	}
+	return cmd
 }
 
 // startError returns the error of a program that the system did not start. It makes the next call
@@ -122,42 +162,6 @@ func (p *provider) startError(err error) error {
 	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
 
-// The exit statuses that have a code of their own: those of sysexits.h, and that of the
-// authsession command for a person who must sign in.
-const (
-	exUsage  = 64
-	exNoPerm = 77
-	exConfig = 78
-	exSignIn = 80
-)
-
-// exitError returns the error of a program that failed. wrote says whether it wrote to its standard
-// error; the error does not contain that text, as it may hold secrets.
-func (p *provider) exitError(err error, wrote bool) error {
-	note := ""
-	if wrote {
-		note = "; what it wrote to its standard error is not shown, run it by hand to see it"
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return core.Errorf(core.CodeUnavailable, "the output of the program %q cannot be read: %w",
-			p.cfg.Command, err)
-	}
-	status, code := exit.ExitCode(), core.CodeUnavailable
-	switch status {
-	case -1:
-		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal%s", p.cfg.Command,
-			note)
-	case exUsage, exConfig:
-		code = core.CodeBadConfig
-	case exNoPerm:
-		code = core.CodeDenied
-	case exSignIn:
-		code = core.CodeInteractive
-	}
-	return core.Errorf(code, "the program %q ended with status %d%s", p.cfg.Command, status, note)
-}
-
 // basicVariables are the variables that most programs need: paths, the user, the language. By
 // convention none of them holds a secret.
 var basicVariables = []string{
@@ -170,13 +174,13 @@ var basicVariables = []string{
 }
 
 // execInfo is the value of KUBERNETES_EXEC_INFO, which tells Kubernetes plugins the version to
-// print.
+// print, and whether they may ask.
 const execInfo = `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",` +
-	`"spec":{"interactive":false}}`
+	`"spec":{"interactive":%t}}`
 
 // environment returns the program's environment. It is not nil: os/exec would take nil for that of
 // this process.
-func (p *provider) environment() []string {
+func (p *provider) environment(mayAsk bool) []string {
 	env := []string{}
 	for _, name := range slices.Concat(basicVariables, p.cfg.PassEnv) {
 		if value, ok := os.LookupEnv(name); ok {
@@ -184,35 +188,10 @@ func (p *provider) environment() []string {
 		}
 	}
 	if p.cfg.Output == Auto || p.cfg.Output == ExecCredential {
-		env = append(env, "KUBERNETES_EXEC_INFO="+execInfo)
+		env = append(env, "KUBERNETES_EXEC_INFO="+fmt.Sprintf(execInfo, mayAsk))
 	}
 	for name, value := range p.cfg.Env { // os/exec uses the last value of a name
 		env = append(env, name+"="+value.Reveal())
 	}
 	return env
-}
-
-// limitedBuffer stores what is written. It calls exceeded if that is more than its limit.
-type limitedBuffer struct {
-	buf       bytes.Buffer
-	remaining int // bytes; negative: the limit was exceeded
-	exceeded  func()
-}
-
-// Write implements [io.Writer].
-func (c *limitedBuffer) Write(p []byte) (int, error) {
-	if c.remaining -= len(p); c.remaining < 0 {
-		c.exceeded()
-		return 0, io.ErrShortWrite
-	}
-	return c.buf.Write(p)
-}
-
-// counter counts the bytes that are written, and does not store them.
-type counter struct{ n int64 }
-
-// Write implements [io.Writer].
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
 }

@@ -1,6 +1,6 @@
 // The templates of headers.
 //
-// Read on in output.go.
+// Read on in fields.go.
 
 package exec
 
@@ -20,12 +20,34 @@ const (
 	fieldKeyID   = "AccessKeyId"
 	fieldKey     = "SecretAccessKey"
 	fieldSession = "SessionToken"
+
+	fieldDockerUser   = "Username"
+	fieldDockerSecret = "Secret"
+	fieldGitUser      = "username"
+	fieldGitPassword  = "password"
 )
 
 var (
-	tokenFields = []string{fieldToken}
-	awsFields   = []string{fieldKeyID, fieldKey, fieldSession}
+	tokenFields  = []string{fieldToken}
+	awsFields    = []string{fieldKeyID, fieldKey, fieldSession}
+	dockerFields = []string{fieldToken, fieldDockerUser, fieldDockerSecret}
+	gitFields    = []string{fieldToken, fieldGitUser, fieldGitPassword}
 )
+
+// fieldsOf returns the fields of a format of output.
+func fieldsOf(format Format) []string {
+	switch format {
+	case AWS:
+		return awsFields
+	case Docker:
+		return dockerFields
+	case Git:
+		return gitFields
+	case Auto:
+		return slices.Concat(tokenFields, awsFields, dockerFields[1:], gitFields[1:])
+	}
+	return tokenFields
+}
 
 // walk calls field for each {field} of a template, and text for each text between them, in order.
 func walk(template string, text func(string), field func(string)) error {
@@ -49,13 +71,7 @@ func walk(template string, text func(string), field func(string)) error {
 
 // checkTemplate reports what is wrong with a template for a format of output.
 func checkTemplate(template string, output Format) error {
-	allowed := tokenFields
-	switch output {
-	case AWS:
-		allowed = awsFields
-	case Auto:
-		allowed = append(slices.Clone(tokenFields), awsFields...)
-	}
+	allowed := fieldsOf(output)
 	var sample strings.Builder // the template with one letter for each field
 	var unknown error
 	fields := 0

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/members"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/headers"
@@ -207,7 +208,7 @@ func (c *Config) checkPeculiarities() error {
 	case strings.EqualFold(c.TokenType, "DPoP") || strings.EqualFold(c.TokenType, "N_A"):
 		faults = append(faults, core.Faultf("token_type", "names a type that is not Bearer"))
 	}
-	if c.TokenPath != "" && !isMemberPath(c.TokenPath) {
+	if c.TokenPath != "" && !members.IsPath(c.TokenPath) {
 		faults = append(faults, core.Faultf("token_path", "is not a path, such as authed_user.access_token"))
 	}
 	if err := c.checkTokenAttributes(); err != nil {
@@ -242,7 +243,7 @@ func (c *Config) checkTokenAttributes() error {
 		switch path := c.TokenAttributes[name]; {
 		case name == "" || name == "base_url":
 			problem = "is not a name for an attribute of the answer"
-		case !isMemberPath(path):
+		case !members.IsPath(path):
 			problem = "is not a path, such as team.id"
 		case isSecretMember(path):
 			problem = "names a secret; attributes are shown"
@@ -252,11 +253,6 @@ func (c *Config) checkTokenAttributes() error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// isMemberPath reports whether s is a path of members that are joined by dots.
-func isMemberPath(s string) bool {
-	return headers.Value(s) == nil && !slices.Contains(strings.Split(s, "."), "")
 }
 
 // isSecretMember reports whether a path names a member of a token answer that is a secret.

@@ -46,7 +46,7 @@ func (f Fields) Optional(name string) string { return f.object().Text(name) }
 // At returns the text of a string, a number or a boolean at a path, whose parts are separated by
 // dots; the empty string for anything else.
 func (f Fields) At(path string) string {
-	object, name := f.parent(path)
+	object, name := f.object().Find(path)
 	if text := object.Number(name); text != "" {
 		return text
 	}
@@ -54,21 +54,6 @@ func (f Fields) At(path string) string {
 		return "true"
 	}
 	return ""
-}
-
-// parent returns the object that has the last part of a path, and the name of that part.
-func (f Fields) parent(path string) (members.Object, string) {
-	object := f.object()
-	for {
-		if _, ok := object[path]; ok { // a name may have dots
-			return object, path
-		}
-		first, rest, ok := strings.Cut(path, ".")
-		if !ok {
-			return object, path
-		}
-		object, path = object.Object(first), rest
-	}
 }
 
 // Seconds returns a member that is a lifetime in seconds, at most ten years: a number or a string,
@@ -142,7 +127,7 @@ func (c *Client) token(f Fields, secrets []core.Secret) (Token, error) {
 	if path == "" {
 		path = "access_token"
 	}
-	object, name := f.parent(path)
+	object, name := f.object().Find(path)
 	near := Fields(object)
 	access, err := near.Text(name)
 	switch {
