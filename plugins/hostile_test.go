@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/plugins/internal/process"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
@@ -29,8 +28,8 @@ func serveHostile() {
 	if err != nil {
 		panic(err)
 	}
-	go process.EndWithHost(func() { s.closeAll(closeLimit) })
-	serve(&hostile{s, strings.TrimPrefix(os.Args[1], "bad-answers-")})
+	serve(&hostile{s, strings.TrimPrefix(os.Args[1], "bad-answers-")},
+		func() { s.closeAll(closeLimit) })
 }
 
 func (h *hostile) Describe(ctx context.Context,

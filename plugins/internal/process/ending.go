@@ -1,4 +1,4 @@
-// The plugin's side. This is the last file.
+// The plugin's side. Read on in serve.go.
 
 package process
 
@@ -6,12 +6,55 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"sync"
 )
 
-// EndWithHost waits until the host closes standard input, ends or asks for the
-// end by a signal. It then calls cleanup and ends this process with all that it
-// has started. It does not return.
-func EndWithHost(cleanup func()) {
+// ending ends this process with its host, once.
+type ending struct {
+	cleanup func() // of the plugin's own; returns soon
+	folder  string // of the socket, made for this process alone; empty: none
+
+	mu     sync.Mutex // guards all below
+	socket string     // empty before the plugin listens
+	done   bool
+}
+
+func newEnding(cleanup func()) *ending {
+	return &ending{cleanup: cleanup, folder: ownFolder(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"))}
+}
+
+// ownFolder returns dir if the host has made it for this process alone, and
+// otherwise "". It is then also the working directory, which no folder that others
+// use is together with the rest.
+func ownFolder(dir string) string {
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	named, err := os.Lstat(dir)
+	if err != nil || !named.IsDir() || named.Mode().Perm() != 0o700 {
+		return ""
+	}
+	if working, err := os.Stat("."); err != nil || !os.SameFile(named, working) {
+		return ""
+	}
+	return dir
+}
+
+// listensAt notes the socket of this process.
+func (e *ending) listensAt(socket string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.socket = socket
+	if e.done {
+		_ = os.Remove(socket)
+	}
+}
+
+// withHost waits until the host closes standard input, ends or asks for the end by
+// a signal. It then ends this process with all that it has started. It does not
+// return.
+func (e *ending) withHost() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, endSignals...)
 	closed := make(chan struct{})
@@ -23,7 +66,25 @@ func EndWithHost(cleanup func()) {
 	case <-signals:
 	case <-closed:
 	}
-	cleanup()
+	e.tidy()
 	killOwnGroup()
 	os.Exit(0)
+}
+
+// tidy cleans up, and removes the socket and its folder: a host that was killed
+// cannot.
+func (e *ending) tidy() {
+	e.cleanup()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.done {
+		return
+	}
+	e.done = true
+	if e.socket != "" {
+		_ = os.Remove(e.socket)
+	}
+	if e.folder != "" {
+		_ = os.RemoveAll(e.folder)
+	}
 }

@@ -46,6 +46,12 @@ func (l *outputLog) event(level slog.Level, text string, attrs ...slog.Attr) {
 	}
 }
 
+// warn logs what is not as it should be, and what is used instead.
+func (l *outputLog) warn(text string, err error, instead string) {
+	l.event(slog.LevelWarn, text, slog.String("error", err.Error()),
+		slog.String("instead", instead))
+}
+
 // lines logs all lines of a stream and returns at its end.
 func (l *outputLog) lines(from io.Reader, stream string) {
 	in := bufio.NewReaderSize(from, 2*maxLine)

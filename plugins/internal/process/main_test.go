@@ -34,12 +34,11 @@ func pluginMain() {
 	if len(os.Args) > 1 && os.Args[1] == "exit" {
 		os.Exit(1)
 	}
-	go EndWithHost(func() {})
-	goplugin.Serve(&goplugin.ServeConfig{
+	Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {"test": testPlugin{}}},
 		GRPCServer:       func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(opts...) },
-	})
+	}, func() {})
 }
 
 // testPlugin serves Describe and nothing else.

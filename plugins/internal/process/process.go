@@ -133,6 +133,13 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 	if err != nil {
 		return nil, Description{}, s.program.errorf(core.CodeUnavailable, ": %w", err)
 	}
+	parent, err := s.program.socketParent(socketParents(), s.log)
+	if err == nil {
+		err = sum.wait()
+	}
+	if err != nil {
+		return nil, Description{}, err
+	}
 	began := time.Now()
 	var run *runner // nil until go-plugin calls RunnerFunc
 	config := &goplugin.ClientConfig{
@@ -143,11 +150,10 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 		SkipHostEnv:      true,
 		StartTimeout:     s.config.StartTimeout,
 		Logger:           hclog.NewNullLogger(),
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: parent},
+		// The process is started soon after its folder was made: if this program is
+		// killed in between, nothing removes the folder.
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (gorunner.Runner, error) {
-			if err := errors.Join(sum.wait(), s.checkSocketDir(dir)); err != nil {
-				_ = os.RemoveAll(dir)
-				return nil, err
-			}
 			env := append(cmd.Env, variable)
 			run = newRunner(ctx, s.program, file, sum.isScript, env, dir, s.log)
 			return run, nil
@@ -164,8 +170,8 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 	return newProcess(run, conn, began), description, nil
 }
 
-// checksum is the comparison of a file's checksum. It runs while go-plugin makes
-// its keys; both take milliseconds.
+// checksum is the comparison of a file's checksum. It runs while the host makes its
+// key.
 type checksum struct {
 	done     chan struct{} // closed when the fields below are set
 	isScript bool
@@ -185,19 +191,6 @@ func (s starter) beginChecksum(file *os.File) *checksum {
 func (c *checksum) wait() error {
 	<-c.done
 	return c.err
-}
-
-// maxSocketDir is the length of a folder's name that leaves room for the name of
-// a socket within the 103 bytes that every system allows.
-const maxSocketDir = 85
-
-func (s starter) checkSocketDir(dir string) error {
-	if len(dir) <= maxSocketDir {
-		return nil
-	}
-	return s.program.errorf(core.CodeBadConfig,
-		": the folder for its socket, %s, has too long a name: "+
-			"set TMPDIR to a shorter one", dir)
 }
 
 // connectAndDescribe starts the process, connects to it and asks it what it is.

@@ -44,6 +44,7 @@ type runner struct {
 	log      *outputLog
 	startCtx context.Context // bounds the start; that of Start is go-plugin's
 	stdin    *os.File        // a plugin ends when it is closed
+	read     *os.File        // the plugin's end of stdin, for signalWithHost
 	stdout   *os.File
 	stderr   *os.File
 	// handshake gives go-plugin the one line that passed the check.
@@ -56,7 +57,9 @@ type runner struct {
 
 	mu     sync.Mutex // guards all below
 	pid    int
+	ending bool
 	killed bool
+	cancel func() // of signalWithHost; nil before
 	fault  error  // what is wrong with the handshake
 	state  string // how the process ended; empty before
 }
@@ -89,7 +92,8 @@ func (r *runner) Start(context.Context) error {
 		if err = executeOpened(r.cmd, r.file, r.isScript); err != nil {
 			closeAll(append(theirs, r.stdin, r.stdout, r.stderr)...)
 		}
-		theirs[0] = r.cmd.Stdin.(*os.File) // executeOpened may have moved it
+		r.read = r.cmd.Stdin.(*os.File) // executeOpened may have moved it
+		theirs = theirs[1:]
 	}
 	if err != nil {
 		close(r.exited)
@@ -132,12 +136,9 @@ func closeAll(files ...*os.File) {
 }
 
 // live starts the process, sends the result of that, and waits for the end of
-// the process. All of it happens in one goroutine that keeps its thread: on
-// Linux the kernel signals the process when the thread that started it ends,
-// and a thread without a goroutine of its own may end at any time.
+// the process.
 func (r *runner) live(result chan<- error, out *io.PipeWriter, theirs []*os.File) {
 	defer close(r.exited)
-	runtime.LockOSThread()
 	err := r.cmd.Start()
 	closeAll(theirs...)
 	if err != nil {
@@ -153,13 +154,12 @@ func (r *runner) live(result chan<- error, out *io.PipeWriter, theirs []*os.File
 		awaitExit(r.cmd)
 		r.collect()
 	}
-	runtime.UnlockOSThread()
 	// A child of the process may have left its group and still hold the pipes.
 	timeout := time.AfterFunc(drainLimit, func() { closeAll(r.stdout, r.stderr) })
 	readers.Wait()
 	timeout.Stop()
 	_ = out.Close()
-	closeAll(r.stdin, r.stdout, r.stderr)
+	closeAll(r.stdin, r.read, r.stdout, r.stderr)
 	_ = os.RemoveAll(r.dir)
 }
 
@@ -189,6 +189,7 @@ func (r *runner) collect() {
 func (r *runner) readStdout(out *io.PipeWriter) {
 	line, rest := firstLine(r.stdout)
 	if err := r.program.checkHandshake(line); err == nil {
+		r.signalWithHost()
 		_, _ = io.WriteString(out, line+"\n")
 	} else {
 		if line != "" && !isHandshake(line) {
@@ -200,6 +201,16 @@ func (r *runner) readStdout(out *io.PipeWriter) {
 	}
 	_ = out.Close()
 	r.log.lines(rest, "stdout")
+}
+
+// signalWithHost lets the process be signalled when the host ends. It is called
+// when the process has started: before, it might not remove its folder then.
+func (r *runner) signalWithHost() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pid != 0 && !r.ending {
+		r.cancel = signalWithHost(r.read, r.pid)
+	}
 }
 
 // startError explains why the system did not start the process.
@@ -246,7 +257,7 @@ func (r *runner) done() <-chan struct{} { return r.exited }
 // end asks the process to end. After grace it kills the process with all that it
 // has started. It does not wait for the end that follows a kill.
 func (r *runner) end(grace time.Duration) {
-	_ = r.stdin.Close()
+	r.closeStdin()
 	if grace > 0 {
 		t := time.NewTimer(grace)
 		defer t.Stop()
@@ -262,6 +273,17 @@ func (r *runner) end(grace time.Duration) {
 	if r.pid != 0 {
 		killGroup(r.pid)
 	}
+}
+
+// closeStdin tells the process to end.
+func (r *runner) closeStdin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ending = true
+	if r.cancel != nil && r.pid != 0 {
+		r.cancel() // the process is not signalled as well
+	}
+	_ = r.stdin.Close()
 }
 
 // Wait implements runner.Runner.

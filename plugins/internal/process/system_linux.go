@@ -38,8 +38,26 @@ func executeOpened(cmd *exec.Cmd, file *os.File, isScript bool) error {
 	return nil
 }
 
-// ownGroup puts the process into a group of its own and lets the kernel signal
-// it when the thread that started it ends.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+// ownGroup puts the process into a group of its own.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// signalWithHost makes the kernel send SIGTERM to a process when no writer of its
+// standard input is left, which is when the host has ended, until the function that
+// it returns is called. A process that reads its standard input ends without that.
+//
+// The signal of a parent's death (Pdeathsig) would also reach a process that is
+// about to start and cannot remove the folder of its socket yet.
+func signalWithHost(stdin *os.File, pid int) (cancel func()) {
+	fcntl := func(command, value int) (int, syscall.Errno) {
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, stdin.Fd(), uintptr(command), uintptr(value))
+		return int(n), errno
+	}
+	flags, errno := fcntl(syscall.F_GETFL, 0)
+	if errno != 0 {
+		return func() {}
+	}
+	_, _ = fcntl(syscall.F_SETOWN, pid)
+	_, _ = fcntl(syscall.F_SETSIG, int(syscall.SIGTERM))
+	_, _ = fcntl(syscall.F_SETFL, flags|syscall.O_ASYNC)
+	return func() { _, _ = fcntl(syscall.F_SETFL, flags) }
 }

@@ -18,11 +18,17 @@ func isExecutable(os.FileInfo) bool { return true }
 // checkOthersCannotWrite leaves the decision to the system.
 func checkOthersCannotWrite(os.FileInfo, bool) error { return nil }
 
+// checkWritable leaves the decision to the system.
+func checkWritable(string) error { return nil }
+
 // executeOpened leaves cmd as it is: the system keeps a file that is open for
 // reading from being exchanged.
 func executeOpened(*exec.Cmd, *os.File, bool) error { return nil }
 
 func ownGroup() *syscall.SysProcAttr { return nil }
+
+// signalWithHost does nothing: a process notices the end of its standard input.
+func signalWithHost(*os.File, int) (cancel func()) { return func() {} }
 
 // awaitExit waits for the end of a process.
 func awaitExit(cmd *exec.Cmd) { _ = cmd.Wait() }

@@ -34,6 +34,12 @@ func checkOthersCannotWrite(info os.FileInfo, above bool) error {
 	return nil
 }
 
+// checkWritable reports why this process cannot make entries in a folder.
+func checkWritable(dir string) error {
+	const writeAndSearch = 2 | 1 // W_OK and X_OK
+	return syscall.Access(dir, writeAndSearch)
+}
+
 // awaitExit waits for the end of a process. Where the system has waitid, it
 // leaves the process as a zombie, so that its id, which is also that of its
 // group, stays its own until the group was killed.
@@ -57,7 +63,7 @@ func awaitExit(cmd *exec.Cmd) {
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // endSignals ask a plugin to end. On Linux, the kernel sends the first one when
-// the host dies.
+// the host has died, and the second one to a stopped process whose host has died.
 var endSignals = []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
 
 // killOwnGroup kills this process with all that it has started, if the host gave
