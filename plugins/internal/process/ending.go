@@ -10,18 +10,31 @@ import (
 	"sync"
 )
 
+// removals is how often the removal of the socket's folder is attempted.
+const removals = 10
+
 // ending ends this process with its host, once.
 type ending struct {
 	cleanup func() // of the plugin's own; returns soon
 	folder  string // of the socket, made for this process alone; empty: none
+	signals chan os.Signal
 
 	mu     sync.Mutex // guards all below
 	socket string     // empty before the plugin listens
 	done   bool
 }
 
+// newEnding prepares the end. From then on, a signal that asks for it does not end
+// the process without the rest.
 func newEnding(cleanup func()) *ending {
-	return &ending{cleanup: cleanup, folder: ownFolder(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"))}
+	e := &ending{
+		cleanup: cleanup, folder: ownFolder(os.Getenv("PLUGIN_UNIX_SOCKET_DIR")),
+		signals: make(chan os.Signal, 1),
+	}
+	signal.Notify(e.signals, endSignals...)
+	// What is printed when the host is gone is an error of printing, and not the end.
+	signal.Notify(make(chan os.Signal, 1), ignoredSignals...)
+	return e
 }
 
 // ownFolder returns dir if the host has made it for this process alone, and
@@ -55,15 +68,13 @@ func (e *ending) listensAt(socket string) {
 // a signal. It then ends this process with all that it has started. It does not
 // return.
 func (e *ending) withHost() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, endSignals...)
 	closed := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(closed)
 	}()
 	select {
-	case <-signals:
+	case <-e.signals:
 	case <-closed:
 	}
 	e.tidy()
@@ -84,7 +95,10 @@ func (e *ending) tidy() {
 	if e.socket != "" {
 		_ = os.Remove(e.socket)
 	}
-	if e.folder != "" {
-		_ = os.RemoveAll(e.folder)
+	// Meanwhile go-plugin may make the socket, and the folder is not empty again.
+	for range removals {
+		if e.folder == "" || os.RemoveAll(e.folder) == nil {
+			return
+		}
 	}
 }

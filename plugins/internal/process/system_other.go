@@ -44,4 +44,7 @@ func killGroup(pid int) {
 // endSignals ask a plugin to end.
 var endSignals = []os.Signal{os.Interrupt}
 
+// ignoredSignals would end a program in Go that prints something that nobody reads.
+var ignoredSignals = []os.Signal{syscall.SIGPIPE}
+
 func killOwnGroup() {}

@@ -66,6 +66,9 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 // the host has died, and the second one to a stopped process whose host has died.
 var endSignals = []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
 
+// ignoredSignals would end a program in Go that prints something that nobody reads.
+var ignoredSignals = []os.Signal{syscall.SIGPIPE}
+
 // killOwnGroup kills this process with all that it has started, if the host gave
 // it a process group of its own.
 func killOwnGroup() {
