@@ -1,0 +1,5 @@
+//go:build !unix
+
+package inherited
+
+func closeOnExec() func() { return func() {} }
