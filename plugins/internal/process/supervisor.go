@@ -79,7 +79,7 @@ type starting struct {
 func NewSupervisor(p Program, c Config, log *slog.Logger) *Supervisor {
 	p = p.clone()
 	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name)}
-	s.start = starter{program: s.program, config: s.config, log: s.log}.start
+	s.start = (&starter{program: s.program, config: s.config, log: s.log}).start
 	return s
 }
 

@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const waitid, waitidOptions = syscall.SYS_WAITID, syscall.WEXITED | syscall.WNOWAIT
@@ -61,3 +64,27 @@ func signalWithHost(stdin *os.File, pid int) (cancel func()) {
 	_, _ = fcntl(syscall.F_SETFL, flags|syscall.O_ASYNC)
 	return func() { _, _ = fcntl(syscall.F_SETFL, flags) }
 }
+
+// newMemoryFile makes a file that is in no folder.
+func newMemoryFile(name string) (*os.File, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if err == unix.EINVAL { // a kernel before 6.3, where every such file can be executed
+		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// seal makes a file that newMemoryFile has made unchangeable, also for this process.
+func seal(file *os.File) error {
+	const all = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, all)
+	return err
+}
+
+// changeTime returns when a file was changed in any way. Unlike the time of the last
+// write it cannot be set.
+func changeTime(stat *syscall.Stat_t) time.Time { return time.Unix(stat.Ctim.Unix()) }

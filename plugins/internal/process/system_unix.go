@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/authsession/authsession/internal/fileaccess"
@@ -32,6 +33,30 @@ func checkOthersCannotWrite(info os.FileInfo, above bool) error {
 		return errors.New("may be written by others (chmod go-w)")
 	}
 	return nil
+}
+
+// identity is the same as before only if a file was not written to since. It is the
+// zero value where that is not known.
+type identity struct {
+	device, inode    uint64
+	size             int64
+	written, changed time.Time
+}
+
+// settledAfter is how long ago a file must have changed before the time of its next
+// change tells that there was one: some systems have times of seconds.
+const settledAfter = 5 * time.Second
+
+func identityOf(info os.FileInfo) identity {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return identity{}
+	}
+	changed := changeTime(stat)
+	if changed.IsZero() || time.Since(changed) < settledAfter {
+		return identity{}
+	}
+	return identity{uint64(stat.Dev), uint64(stat.Ino), stat.Size, info.ModTime(), changed}
 }
 
 // checkWritable reports why this process cannot make entries in a folder.
