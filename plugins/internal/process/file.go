@@ -1,4 +1,4 @@
-// Read on in log.go.
+// Read on in logline.go.
 
 package process
 

@@ -101,7 +101,7 @@ func TestNoUsableFolder(t *testing.T) {
 	p := Program{Name: "x"}
 	for want, dir := range badFolders(t) {
 		began := time.Now()
-		_, err := p.socketParent([]string{dir, "/nowhere"}, newOutputLog(nil, ""))
+		_, err := p.socketParent([]string{dir, "/nowhere"}, newOutputLog(nil, "", nil))
 		require.ErrorIs(t, err, core.CodeBadConfig)
 		require.ErrorContains(t, err, `plugin "x": set TMPDIR to a folder`)
 		require.ErrorContains(t, err, want)

@@ -18,7 +18,7 @@ import (
 var readingOrder = []string{
 	"doc.go", "protocol.go", "program.go",
 	"system_linux.go", "system_darwin.go", "system_bsd.go", "system_unix.go", "system_other.go",
-	"file.go", "log.go", "handshake.go", "certificate.go", "stdio.go",
+	"file.go", "logline.go", "log.go", "handshake.go", "certificate.go", "stdio.go",
 	"folder.go", "runner.go", "process.go", "supervisor.go", "watch.go", "call.go", "ending.go", "serve.go",
 }
 
@@ -57,4 +57,5 @@ func TestNothingOfCredentials(t *testing.T) {
 // coreNames are what the package may use of core: errors.
 var coreNames = []string{
 	"Code", "CodeBadConfig", "CodeClosed", "CodeOf", "CodeUnavailable", "Error", "Errorf",
+	"Printable", // without secrets: it cleans text
 }

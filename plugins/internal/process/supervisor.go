@@ -78,7 +78,7 @@ type starting struct {
 // NewSupervisor returns a supervisor for p. It starts nothing. log may be nil.
 func NewSupervisor(p Program, c Config, log *slog.Logger) *Supervisor {
 	p = p.clone()
-	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name)}
+	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name, c.RepeatsSecret)}
 	s.start = (&starter{program: s.program, config: s.config, log: s.log}).start
 	return s
 }
