@@ -32,6 +32,7 @@ func (r *remote) Authenticate(ctx context.Context,
 }
 
 func (r *remote) newBegin(req core.Request) (*v1.Begin, error) {
+	r.secrets.addRequest(r, req)
 	begin := wire.FromRequest(r.open.Instance, req)
 	return begin, r.checkRequest(begin, "what the session tells its provider")
 }
@@ -58,5 +59,7 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
 			"tell its author", fault)
 	}
-	return wire.ToCredential(m), nil
+	cred := wire.ToCredential(m)
+	r.secrets.addCredentials(r, cred)
+	return cred, nil
 }

@@ -26,6 +26,7 @@ import (
 // It is opened again, with the same settings, in each new process.
 type remote struct {
 	processes *process.Supervisor
+	secrets   *secretBook // nil: none are noted
 	plugin    string
 	kind      string
 	open      *v1.OpenRequest // has the settings, which may be secret; never written to
@@ -52,9 +53,10 @@ type openError struct {
 	isFault bool // of the process, so that opening in another one may succeed
 }
 
-func newRemote(s *process.Supervisor, plugin string, open *v1.OpenRequest) *remote {
+func newRemote(s *process.Supervisor, secrets *secretBook, plugin string,
+	open *v1.OpenRequest) *remote {
 	open.Instance = rand.Text()
-	return &remote{processes: s, plugin: plugin, kind: open.GetKind(), open: open}
+	return &remote{processes: s, secrets: secrets, plugin: plugin, kind: open.GetKind(), open: open}
 }
 
 // acquire returns the provider in the process, after starting the one and
@@ -104,6 +106,7 @@ func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error)
 	if d := descriptionOf(r.processes); d.kind(r.kind) == nil {
 		return nil, &openError{error: d.missing(r.plugin, r.kind)}
 	}
+	r.secrets.setSettings(r, secretsIn(r.open.GetSettings(), r.schema()))
 	m, err := in.client.Open(ctx, &v1.OpenRequest{
 		Instance: r.open.Instance, Kind: r.open.Kind,
 		Environment: r.open.Environment, Settings: r.open.Settings,
@@ -178,13 +181,18 @@ func (r *remote) badAnswer(format string, args ...any) error {
 // the deadline of a call has passed.
 const deadlineTolerance = 20 * time.Millisecond
 
-// toError makes an error of a message, with the same text as in the program.
-func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
-	var schema core.Setting
+// schema returns the descriptions of the settings, as fields; none before the first
+// start.
+func (r *remote) schema() (schema core.Setting) {
 	if k := descriptionOf(r.processes).kind(r.kind); k != nil {
 		schema.Fields = k.Settings
 	}
-	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), schema)
+	return schema
+}
+
+// toError makes an error of a message, with the same text as in the program.
+func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
+	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), r.schema())
 	end, ok := ctx.Deadline()
 	if ok && e.Code == core.CodeUnavailable && time.Until(end) < deadlineTolerance {
 		<-ctx.Done() // the error is that of the deadline
@@ -230,6 +238,7 @@ func (r *remote) Close(ctx context.Context) error {
 			return r.processes.CallerLeft(ctx)
 		}
 	}
+	r.secrets.forget(r)
 	if r.isUser.Swap(false) {
 		r.processes.AddUsers(-1)
 	}

@@ -1,4 +1,4 @@
-// Read on in remote.go.
+// Read on in secretbook.go.
 
 package plugins
 
