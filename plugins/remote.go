@@ -128,20 +128,36 @@ func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error)
 
 // call makes one call in the process that runs, or in the next one. It repeats
 // the call once where the plugin does not know the instance, and, with
-// mayRepeat, where the process failed.
+// mayRepeat, once where the process failed. Both happen to one call when a plugin is
+// told to end: it closes its instances and ends.
 func (r *remote) call(ctx context.Context, mayRepeat bool, fn func(*instance) error) error {
-	again, err := r.callOnce(ctx, mayRepeat, fn)
-	if again {
-		_, err = r.callOnce(ctx, false, fn)
+	left := repeats{unknown: true, fault: mayRepeat}
+	for {
+		again, err := r.callOnce(ctx, &left, fn)
+		if !again {
+			return err
+		}
 	}
-	return err
+}
+
+// repeats says for which reasons a call may be repeated.
+type repeats struct {
+	unknown bool // the plugin does not know the instance
+	fault   bool // the process failed
+}
+
+// use reports whether a call may be repeated for a reason, once.
+func use(reason *bool) bool {
+	may := *reason
+	*reason = false
+	return may
 }
 
 // callOnce makes one attempt of call. again reports whether another attempt may
 // succeed.
-func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
+func (r *remote) callOnce(ctx context.Context, left *repeats,
 	fn func(*instance) error) (again bool, err error) {
-	in, err := r.acquire(ctx, mayRepeat)
+	in, err := r.acquire(ctx, left.fault)
 	if err != nil {
 		return false, err
 	}
@@ -154,11 +170,11 @@ func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
 	}
 	if status.Code(err) == codes.NotFound && ctx.Err() == nil {
 		r.instance.CompareAndSwap(in, nil) // unless another call has replaced it
-		return true, core.Errorf(core.CodeUnavailable,
+		return use(&left.unknown), core.Errorf(core.CodeUnavailable,
 			"plugin %q does not know the instance that it has opened", r.plugin)
 	}
 	isFault, err := r.processes.CallError(ctx, in.process, err)
-	return isFault && mayRepeat, err
+	return isFault && use(&left.fault), err
 }
 
 // callAndRelease calls fn and releases the process, also after a panic.

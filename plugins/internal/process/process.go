@@ -266,6 +266,8 @@ func (s *starter) describe(ctx context.Context, conn *grpc.ClientConn) (Descript
 // then that of the handshake, which go-plugin does not know. run and conn may be
 // nil.
 func (s *starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, err error) error {
+	wasKilled := ctx.Err() == nil && conn != nil &&
+		core.CodeOf(err) == core.CodeUnavailable && run.wasKilled()
 	if run != nil {
 		_ = run.Kill(ctx)
 		<-run.exited
@@ -278,6 +280,8 @@ func (s *starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn,
 		return s.program.hostClosed()
 	case ctx.Err() != nil:
 		return s.program.notReady(s.config.StartTimeout)
+	case wasKilled:
+		return s.program.killedError()
 	case errors.As(err, &coded):
 		return coded
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,6 +54,7 @@ type runner struct {
 	// killed before.
 	started func() bool
 
+	ended  chan struct{} // closed when the process has ended; it may have left children
 	exited chan struct{} // closed when the process and all that it held is gone
 
 	mu     sync.Mutex // guards all below
@@ -61,13 +63,15 @@ type runner struct {
 	cancel func() // of signalWithHost; nil before
 	fault  error  // what is wrong with the handshake
 	state  string // how the process ended; empty before
+	killed bool   // somebody else killed the process
 }
 
 // newRunner prepares a process. The caller keeps the program open until Start has
 // returned, and calls discard where Start is not called. The process is killed when
 // startCtx ends before the function started was called.
 func newRunner(startCtx context.Context, p Program, image *image, log *outputLog) (*runner, error) {
-	r := &runner{program: p, log: log, startCtx: startCtx, exited: make(chan struct{})}
+	r := &runner{program: p, log: log, startCtx: startCtx, ended: make(chan struct{}),
+		exited: make(chan struct{})}
 	r.cmd = &exec.Cmd{
 		Path: p.Path, Args: append([]string{p.Path}, p.Args...), SysProcAttr: ownGroup(),
 	}
@@ -106,6 +110,7 @@ func (r *runner) Start(context.Context) error {
 	if err != nil {
 		r.discard()
 		_ = os.RemoveAll(r.dir)
+		close(r.ended)
 		close(r.exited)
 		return r.startError(err)
 	}
@@ -171,13 +176,19 @@ func (r *runner) collect() {
 	r.pid = 0
 	_ = r.cmd.Wait()
 	r.state = r.cmd.ProcessState.String()
+	r.killed = !r.ending && wasKilled(r.cmd.ProcessState)
+	close(r.ended)
 }
 
 // readStdout hands the handshake to go-plugin if it is as it must be, and the
 // rest to the log.
 func (r *runner) readStdout(out *io.PipeWriter) {
 	line, rest := firstLine(r.stdout)
-	if err := r.program.checkHandshake(line); err == nil {
+	err := r.program.checkHandshake(line)
+	if line == "" && r.wasKilled() {
+		err = r.program.killedError()
+	}
+	if err == nil {
 		r.signalWithHost()
 		_, _ = io.WriteString(out, line+"\n")
 	} else {
@@ -223,6 +234,28 @@ func (r *runner) handshakeError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fault
+}
+
+// wasKilled reports whether somebody else has killed the process. It waits for the
+// end of a process that is about to end.
+func (r *runner) wasKilled() bool {
+	t := time.NewTimer(drainLimit)
+	defer t.Stop()
+	select {
+	case <-r.ended:
+	case <-t.C:
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killed
+}
+
+// wasKilled reports whether a process ended by a signal that people and systems send,
+// unlike those of a crash.
+func wasKilled(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains([]syscall.Signal{
+		syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}, status.Signal())
 }
 
 // endState returns how the process ended, such as "exit status 3"; an empty text
