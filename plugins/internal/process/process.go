@@ -242,7 +242,8 @@ func newConn(address net.Addr, config *goplugin.ClientConfig) (*grpc.ClientConn,
 }
 
 // describe asks a process what it is.
-func (s *starter) describe(ctx context.Context, conn *grpc.ClientConn) (Description, error) {
+func (s *starter) describe(ctx context.Context,
+	conn grpc.ClientConnInterface) (Description, error) {
 	d, err := s.config.Describe(ctx, conn)
 	if err == nil {
 		return d, nil

@@ -19,7 +19,7 @@ var readingOrder = []string{
 	"doc.go", "protocol.go", "program.go",
 	"system_linux.go", "system_darwin.go", "system_bsd.go", "system_unix.go", "system_other.go",
 	"file.go", "logline.go", "log.go", "handshake.go", "certificate.go", "stdio.go",
-	"folder.go", "runner.go", "process.go", "supervisor.go", "watch.go", "call.go", "ending.go", "serve.go",
+	"folder.go", "runner.go", "process.go", "supervisor.go", "watch.go", "call.go", "fake.go", "ending.go", "serve.go",
 }
 
 // TestReadingOrder proves that the package can be read in one direction.
