@@ -4,6 +4,7 @@ package plugins
 
 import (
 	"context"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	wire "github.com/authsession/authsession/plugins/proto"
@@ -58,6 +59,10 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 	if fault := credentialFault(m); fault != "" {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
 			"tell its author", fault)
+	}
+	if r.secrets.isIn(shownOf(m.GetAttach()) + strings.Join(m.GetOrigins(), " ")) {
+		return core.Credential{}, r.badAnswer("it answered with a credential whose names or origins " +
+			"contain a secret of its settings: tell its author")
 	}
 	cred := wire.ToCredential(m)
 	r.secrets.addCredentials(r, cred)

@@ -61,8 +61,10 @@ func (f *factory) open(ctx context.Context, env core.Environment,
 		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are larger than %d MiB",
 			maxMessage>>20))
 	}
+	f.secrets.setSettings(r, secretsIn(object, r.schema()))
 	in, err := r.acquire(ctx, true)
 	if err != nil {
+		f.secrets.forget(r)
 		return nil, err
 	}
 	in.process.Release()

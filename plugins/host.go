@@ -46,7 +46,7 @@ type Host struct {
 func (h *Host) config(plugin string, secrets *secretBook) process.Config {
 	describe := func(ctx context.Context,
 		conn grpc.ClientConnInterface) (process.Description, error) {
-		return askDescription(ctx, plugin, conn)
+		return askDescription(ctx, plugin, secrets, conn)
 	}
 	return process.Config{
 		StartTimeout: orDefault(h.StartTimeout, 10*time.Second),

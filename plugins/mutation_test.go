@@ -75,7 +75,7 @@ func (m *mutant) send(method string, answer, out proto.Message) error {
 	answer = proto.Clone(answer)
 	if mutated := method == m.method; mutated {
 		for range 1 + m.rand.IntN(3) {
-			mutate(m.rand, answer.ProtoReflect())
+			mutate(m.rand, answer.ProtoReflect(), 5)
 		}
 	}
 	b, err := proto.Marshal(answer)
@@ -143,10 +143,10 @@ func mutateBytes(r *rand.Rand, b []byte) []byte {
 	return b
 }
 
-// mutate changes one field of a message, or of a message in it.
-func mutate(r *rand.Rand, m protoreflect.Message) {
+// mutate changes one field of a message, or of a message in it down to a depth.
+func mutate(r *rand.Rand, m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
-	if fields.Len() == 0 {
+	if fields.Len() == 0 || depth == 0 {
 		return
 	}
 	f := fields.Get(r.IntN(fields.Len()))
@@ -156,22 +156,22 @@ func mutate(r *rand.Rand, m protoreflect.Message) {
 	case f.IsMap():
 		value := m.Mutable(f).Map().NewValue()
 		if f.MapValue().Message() != nil {
-			mutate(r, value.Message())
+			mutate(r, value.Message(), depth-1)
 		} else {
 			value = anyValue(r, f.MapValue())
 		}
 		m.Mutable(f).Map().Set(anyValue(r, f.MapKey()).MapKey(), value)
 	case f.IsList():
-		for range []int{1, 1, 1, 2, 2000}[r.IntN(5)] {
-			if f.Message() != nil {
-				mutate(r, m.Mutable(f).List().AppendMutable().Message())
-			} else {
-				m.Mutable(f).List().Append(anyValue(r, f))
-			}
+		if f.Message() != nil {
+			mutate(r, m.Mutable(f).List().AppendMutable().Message(), depth-1)
+			return
+		}
+		for range []int{1, 1, 1, 2, 20}[r.IntN(5)] {
+			m.Mutable(f).List().Append(anyValue(r, f))
 		}
 	case f.Message() != nil:
 		for range 1 + r.IntN(3) {
-			mutate(r, m.Mutable(f).Message())
+			mutate(r, m.Mutable(f).Message(), depth-1)
 		}
 	default:
 		m.Set(f, anyValue(r, f))
@@ -267,8 +267,7 @@ func checkMutation(t *testing.T, seed uint64) {
 		note(p.(core.Closer).Close(t.Context()))
 	}
 	for _, err := range errs {
-		shown := core.Printable(err.Error(), len(err.Error()), core.NewSecret(canary))
-		require.NotEmpty(t, shown, "%s, seed %d: %v", m.method, seed, err)
+		require.NotContains(t, strings.ToLower(err.Error()), canary, "%s, seed %d", m.method, seed)
 		require.NotContains(t, err.Error(), "\n", "%s, seed %d", m.method, seed)
 		require.Less(t, len(err.Error()), 200<<10)
 	}

@@ -76,6 +76,9 @@ func (r *remote) Authorize(ctx context.Context, c core.Credential,
 		if !mayLearn(m.GetAttachment().GetLearn()) {
 			return r.badAnswer("it wants to learn more than it can use: tell its author")
 		}
+		if r.secrets.isIn(shownOf(m.GetAttachment())) {
+			return r.badAnswer("its names for a request contain a secret of its settings: tell its author")
+		}
 		a = wire.ToAttachment(m.GetAttachment())
 		return nil
 	})

@@ -103,6 +103,22 @@ func (b *secretBook) repeats(text string) bool {
 		core.Printable(text, maxErrorText, secrets...) == ""
 }
 
+// isIn reports whether a text contains one of the secrets, in any case. It takes less
+// time than repeats.
+func (b *secretBook) isIn(text string) bool {
+	if b == nil {
+		return false
+	}
+	secrets := b.list()
+	if len(secrets) == 0 {
+		return false
+	}
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(secrets, func(s core.Secret) bool {
+		return strings.Contains(text, strings.ToLower(s.Reveal()))
+	})
+}
+
 func (b *secretBook) list() []core.Secret {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -119,13 +135,6 @@ func (b *secretBook) list() []core.Secret {
 		}
 	}
 	return b.all
-}
-
-// longSecrets returns those that are long enough to be searched for.
-func longSecrets(secrets []core.Secret) []core.Secret {
-	return slices.DeleteFunc(slices.Clone(secrets), func(s core.Secret) bool {
-		return len(s.Reveal()) < minSecret
-	})
 }
 
 // credentialSecrets returns the secrets of a credential, without the public parts
