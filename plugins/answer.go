@@ -3,6 +3,9 @@
 package plugins
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -28,6 +31,15 @@ func credentialFault(m *v1.Credential) string {
 		return "renew_after is absurd"
 	}
 	return ""
+}
+
+// shownOf returns what errors about an attachment show: names, and no values.
+func shownOf(m *v1.Attachment) string {
+	names := m.GetLearn()
+	for _, values := range []map[string]string{m.GetHeader(), m.GetQuery(), m.GetCookie()} {
+		names = slices.AppendSeq(slices.Clip(names), maps.Keys(values))
+	}
+	return strings.Join(names, " ")
 }
 
 // isImplausible reports whether t is out of range, or further from now than a

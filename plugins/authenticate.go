@@ -4,6 +4,7 @@ package plugins
 
 import (
 	"context"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	wire "github.com/authsession/authsession/plugins/proto"
@@ -32,6 +33,7 @@ func (r *remote) Authenticate(ctx context.Context,
 }
 
 func (r *remote) newBegin(req core.Request) (*v1.Begin, error) {
+	r.secrets.addRequest(r, req)
 	begin := wire.FromRequest(r.open.Instance, req)
 	return begin, r.checkRequest(begin, "what the session tells its provider")
 }
@@ -58,5 +60,11 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
 			"tell its author", fault)
 	}
-	return wire.ToCredential(m), nil
+	if r.secrets.isIn(shownOf(m.GetAttach()) + strings.Join(m.GetOrigins(), " ")) {
+		return core.Credential{}, r.badAnswer("it answered with a credential whose names or origins " +
+			"contain a secret of its settings: tell its author")
+	}
+	cred := wire.ToCredential(m)
+	r.secrets.addCredentials(r, cred)
+	return cred, nil
 }

@@ -26,6 +26,9 @@ const hostVariable = "AUTHSESSION_TEST_HOST"
 // child, and ends in the way it is told.
 func hostMain(how string) {
 	var h Host
+	if how == "again" {
+		h.IdleTimeout = time.Millisecond
+	}
 	factories, err := h.Factories(testBinary())
 	if err != nil {
 		panic(err)
@@ -41,6 +44,17 @@ func hostMain(how string) {
 	}
 	fmt.Println(cred.Attributes["pid"], cred.Attributes["child"])
 	switch how {
+	case "close":
+		if err := h.Close(ctx); err != nil {
+			panic(err)
+		}
+	case "again": // the plugin is used, ends and starts again all the time
+		for {
+			for len(pidsOf(&h)) != 0 {
+				time.Sleep(time.Millisecond)
+			}
+			_, _ = p.Authenticate(ctx, core.Request{})
+		}
 	case "panic":
 		panic("the host panics")
 	case "wait":
@@ -63,8 +77,9 @@ func TestHostEnds(t *testing.T) {
 		"SIGKILL, and hung": {how: "wait", signal: syscall.SIGKILL, stop: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
 			cmd := exec.CommandContext(t.Context(), path, "-test.run=^$")
-			cmd.Env = append(os.Environ(), hostVariable+"="+c.how)
+			cmd.Env = append(os.Environ(), hostVariable+"="+c.how, "TMPDIR="+dir)
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, cmd.Start())
@@ -87,6 +102,9 @@ func TestHostEnds(t *testing.T) {
 			_ = cmd.Wait()
 			eventually(t, func() bool { return !running(pids[0]) && !running(pids[1]) },
 				"the end of the plugin and its child")
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left, "the plugin has removed the folder of its socket")
 		})
 	}
 }

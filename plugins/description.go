@@ -119,12 +119,17 @@ func (k *Kind) check(env core.Environment, settings map[string]any) error {
 	return nil
 }
 
-// askDescription asks a process of a plugin for its description.
-func askDescription(ctx context.Context, plugin string,
+// askDescription asks a process of a plugin for its description. One that contains
+// one of the secrets is refused: errors about settings name what is in it.
+func askDescription(ctx context.Context, plugin string, secrets *secretBook,
 	conn grpc.ClientConnInterface) (process.Description, error) {
 	m, err := v1.NewProviderClient(conn).Describe(ctx, &v1.DescribeRequest{})
 	if err != nil {
 		return process.Description{}, err
+	}
+	if secrets.isIn(m.String()) {
+		return process.Description{}, core.Errorf(core.CodeBadConfig,
+			"plugin %q: its description contains a secret of its settings: tell its author", plugin)
 	}
 	d, err := newDescription(plugin, m)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 // factory is the host's side of one kind of a plugin.
 type factory struct {
 	processes *process.Supervisor
+	secrets   *secretBook
 	plugin    string
 	kind      string
 }
@@ -53,15 +54,17 @@ func (f *factory) open(ctx context.Context, env core.Environment,
 		return nil, f.withKind(err)
 	}
 	open := &v1.OpenRequest{Kind: f.kind, Environment: string(env), Settings: object}
-	r := newRemote(f.processes, f.plugin, open)
+	r := newRemote(f.processes, f.secrets, f.plugin, open)
 	if b, err := proto.Marshal(r.open); err != nil {
 		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are not UTF-8 text"))
 	} else if len(b) > maxMessage {
 		return nil, f.withKind(core.Errorf(core.CodeBadConfig, "the settings are larger than %d MiB",
 			maxMessage>>20))
 	}
+	f.secrets.setSettings(r, secretsIn(object, r.schema()))
 	in, err := r.acquire(ctx, true)
 	if err != nil {
+		f.secrets.forget(r)
 		return nil, err
 	}
 	in.process.Release()

@@ -37,15 +37,16 @@ type Host struct {
 	// supervisors has an entry for each program that there ever was, by its key:
 	// the factories of a replaced program may still be used.
 	supervisors map[string]*process.Supervisor
-	keys        map[string]string // the key of the program that a name stands for
+	secrets     map[string]*secretBook // by the same keys
+	keys        map[string]string      // the key of the program that a name stands for
 	closed      bool
 }
 
 // config returns what a supervisor of the plugin needs of h.
-func (h *Host) config(plugin string) process.Config {
+func (h *Host) config(plugin string, secrets *secretBook) process.Config {
 	describe := func(ctx context.Context,
 		conn grpc.ClientConnInterface) (process.Description, error) {
-		return askDescription(ctx, plugin, conn)
+		return askDescription(ctx, plugin, secrets, conn)
 	}
 	return process.Config{
 		StartTimeout: orDefault(h.StartTimeout, 10*time.Second),
@@ -53,6 +54,8 @@ func (h *Host) config(plugin string) process.Config {
 		HangTimeout:  orDefault(h.HangTimeout, 5*time.Second),
 		Describe:     describe,
 		Ping:         askSignOfLife,
+
+		RepeatsSecret: secrets.repeats,
 	}
 }
 
@@ -74,13 +77,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // process serves its providers until all of them are closed or none was used
 // for IdleTimeout, and then ends.
 func (h *Host) Factories(b Binary) ([]core.Factory, error) {
-	s, err := h.supervisor(b)
+	s, secrets, err := h.supervisor(b)
 	if err != nil {
 		return nil, err
 	}
 	var out []core.Factory
 	for _, kind := range b.kinds() {
-		f := &factory{processes: s, plugin: b.Name, kind: kind}
+		f := &factory{processes: s, secrets: secrets, plugin: b.Name, kind: kind}
 		out = append(out, core.ProxyFactory(f.describe, f.check, f.open))
 	}
 	return out, nil
@@ -91,7 +94,7 @@ func (h *Host) Factories(b Binary) ([]core.Factory, error) {
 // where another binary or other settings of it are needed, and
 // [core.CodeUnavailable] where trying again may help.
 func (h *Host) Describe(ctx context.Context, b Binary) (Description, error) {
-	s, err := h.supervisor(b)
+	s, _, err := h.supervisor(b)
 	if err != nil {
 		return Description{}, err
 	}
@@ -126,25 +129,28 @@ func (h *Host) Close(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// supervisor returns the supervisor of a binary's processes. If the name stood
+// supervisor returns the supervisor of a binary's processes, and the secrets that
+// they know. If the name stood
 // for another program before, that one is replaced.
-func (h *Host) supervisor(b Binary) (*process.Supervisor, error) {
+func (h *Host) supervisor(b Binary) (*process.Supervisor, *secretBook, error) {
 	if err := b.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	program := b.program()
 	key := program.Key()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, core.Errorf(core.CodeClosed, "plugin %q: the host of plugins is closed", b.Name)
+		return nil, nil, core.Errorf(core.CodeClosed, "plugin %q: the host of plugins is closed", b.Name)
 	}
 	if h.supervisors == nil {
 		h.supervisors, h.keys = map[string]*process.Supervisor{}, map[string]string{}
+		h.secrets = map[string]*secretBook{}
 	}
 	s := h.supervisors[key]
 	if s == nil {
-		s = process.NewSupervisor(program, h.config(b.Name), h.Logger)
+		h.secrets[key] = new(secretBook)
+		s = process.NewSupervisor(program, h.config(b.Name, h.secrets[key]), h.Logger)
 		h.supervisors[key] = s
 	}
 	before := h.keys[b.Name]
@@ -153,7 +159,7 @@ func (h *Host) supervisor(b Binary) (*process.Supervisor, error) {
 	if before != "" && before != key && !h.hasName(before) {
 		h.supervisors[before].SetReplaced(true)
 	}
-	return s, nil
+	return s, h.secrets[key], nil
 }
 
 // hasName reports whether a name stands for the program with a key. h.mu is held.

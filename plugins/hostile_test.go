@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,14 +14,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
-	"github.com/authsession/authsession/plugins/internal/process"
 	v1 "github.com/authsession/authsession/plugins/proto/v1"
 )
 
 // hostile is a plugin that speaks gRPC well and the protocol badly.
 type hostile struct {
 	*server
-	mode string
+	mode   string
+	forgot atomic.Bool
 }
 
 // serveHostile serves one that answers in the way its argument names.
@@ -29,8 +30,8 @@ func serveHostile() {
 	if err != nil {
 		panic(err)
 	}
-	go process.EndWithHost(func() { s.closeAll(closeLimit) })
-	serve(&hostile{s, strings.TrimPrefix(os.Args[1], "bad-answers-")})
+	serve(&hostile{server: s, mode: strings.TrimPrefix(os.Args[1], "bad-answers-")},
+		func() { s.closeAll(closeLimit) })
 }
 
 func (h *hostile) Describe(ctx context.Context,
@@ -77,6 +78,15 @@ func (h *hostile) Authenticate(stream v1.Provider_AuthenticateServer) error {
 			Message: &v1.AuthenticateResponse_Prompt{Prompt: &v1.Prompt{Text: "password?"}}})
 	case "not-found":
 		return status.Error(codes.NotFound, "who?")
+	case "ending": // as one that was told to end: its instances are closed, then it ends
+		if _, err := os.Stat(os.Args[2]); err != nil {
+			break
+		}
+		if !h.forgot.Swap(true) {
+			return status.Error(codes.NotFound, "closed")
+		}
+		_ = os.Remove(os.Args[2])
+		os.Exit(0)
 	case "large-message":
 		return status.Error(codes.ResourceExhausted, "too large")
 	case "prompts":
@@ -88,6 +98,13 @@ func (h *hostile) Authenticate(stream v1.Provider_AuthenticateServer) error {
 		}
 	}
 	return h.server.Authenticate(stream)
+}
+
+// TestForgetsAndEnds proves that a plugin that closes its instances and then ends costs no call.
+func TestForgetsAndEnds(t *testing.T) {
+	h, _ := newHost(t)
+	p := openTest(t, h, testBinary("bad-answers-ending", once(t)), nil)
+	authenticate(t, p)
 }
 
 // Whatever a plugin answers is an error that names it, and soon.

@@ -26,6 +26,7 @@ import (
 // It is opened again, with the same settings, in each new process.
 type remote struct {
 	processes *process.Supervisor
+	secrets   *secretBook // nil: none are noted
 	plugin    string
 	kind      string
 	open      *v1.OpenRequest // has the settings, which may be secret; never written to
@@ -52,9 +53,10 @@ type openError struct {
 	isFault bool // of the process, so that opening in another one may succeed
 }
 
-func newRemote(s *process.Supervisor, plugin string, open *v1.OpenRequest) *remote {
+func newRemote(s *process.Supervisor, secrets *secretBook, plugin string,
+	open *v1.OpenRequest) *remote {
 	open.Instance = rand.Text()
-	return &remote{processes: s, plugin: plugin, kind: open.GetKind(), open: open}
+	return &remote{processes: s, secrets: secrets, plugin: plugin, kind: open.GetKind(), open: open}
 }
 
 // acquire returns the provider in the process, after starting the one and
@@ -104,6 +106,7 @@ func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error)
 	if d := descriptionOf(r.processes); d.kind(r.kind) == nil {
 		return nil, &openError{error: d.missing(r.plugin, r.kind)}
 	}
+	r.secrets.setSettings(r, secretsIn(r.open.GetSettings(), r.schema()))
 	m, err := in.client.Open(ctx, &v1.OpenRequest{
 		Instance: r.open.Instance, Kind: r.open.Kind,
 		Environment: r.open.Environment, Settings: r.open.Settings,
@@ -125,20 +128,36 @@ func (r *remote) openIn(ctx context.Context, in *instance) ([]v1.Ability, error)
 
 // call makes one call in the process that runs, or in the next one. It repeats
 // the call once where the plugin does not know the instance, and, with
-// mayRepeat, where the process failed.
+// mayRepeat, once where the process failed. Both happen to one call when a plugin is
+// told to end: it closes its instances and ends.
 func (r *remote) call(ctx context.Context, mayRepeat bool, fn func(*instance) error) error {
-	again, err := r.callOnce(ctx, mayRepeat, fn)
-	if again {
-		_, err = r.callOnce(ctx, false, fn)
+	left := repeats{unknown: true, fault: mayRepeat}
+	for {
+		again, err := r.callOnce(ctx, &left, fn)
+		if !again {
+			return err
+		}
 	}
-	return err
+}
+
+// repeats says for which reasons a call may be repeated.
+type repeats struct {
+	unknown bool // the plugin does not know the instance
+	fault   bool // the process failed
+}
+
+// use reports whether a call may be repeated for a reason, once.
+func use(reason *bool) bool {
+	may := *reason
+	*reason = false
+	return may
 }
 
 // callOnce makes one attempt of call. again reports whether another attempt may
 // succeed.
-func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
+func (r *remote) callOnce(ctx context.Context, left *repeats,
 	fn func(*instance) error) (again bool, err error) {
-	in, err := r.acquire(ctx, mayRepeat)
+	in, err := r.acquire(ctx, left.fault)
 	if err != nil {
 		return false, err
 	}
@@ -151,11 +170,11 @@ func (r *remote) callOnce(ctx context.Context, mayRepeat bool,
 	}
 	if status.Code(err) == codes.NotFound && ctx.Err() == nil {
 		r.instance.CompareAndSwap(in, nil) // unless another call has replaced it
-		return true, core.Errorf(core.CodeUnavailable,
+		return use(&left.unknown), core.Errorf(core.CodeUnavailable,
 			"plugin %q does not know the instance that it has opened", r.plugin)
 	}
 	isFault, err := r.processes.CallError(ctx, in.process, err)
-	return isFault && mayRepeat, err
+	return isFault && use(&left.fault), err
 }
 
 // callAndRelease calls fn and releases the process, also after a panic.
@@ -178,13 +197,18 @@ func (r *remote) badAnswer(format string, args ...any) error {
 // the deadline of a call has passed.
 const deadlineTolerance = 20 * time.Millisecond
 
-// toError makes an error of a message, with the same text as in the program.
-func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
-	var schema core.Setting
+// schema returns the descriptions of the settings, as fields; none before the first
+// start.
+func (r *remote) schema() (schema core.Setting) {
 	if k := descriptionOf(r.processes).kind(r.kind); k != nil {
 		schema.Fields = k.Settings
 	}
-	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), schema)
+	return schema
+}
+
+// toError makes an error of a message, with the same text as in the program.
+func (r *remote) toError(ctx context.Context, m *v1.Error) *core.Error {
+	e := withoutSecrets(wire.ToError(m).(*core.Error), r.open.GetSettings(), r.schema())
 	end, ok := ctx.Deadline()
 	if ok && e.Code == core.CodeUnavailable && time.Until(end) < deadlineTolerance {
 		<-ctx.Done() // the error is that of the deadline
@@ -230,6 +254,7 @@ func (r *remote) Close(ctx context.Context) error {
 			return r.processes.CallerLeft(ctx)
 		}
 	}
+	r.secrets.forget(r)
 	if r.isUser.Swap(false) {
 		r.processes.AddUsers(-1)
 	}

@@ -1,4 +1,4 @@
-// Read on in remote.go.
+// Read on in secretbook.go.
 
 package plugins
 
@@ -59,19 +59,43 @@ const (
 	minSecret = 8
 )
 
-// withoutSecrets replaces the text of a plugin's error if it repeats a secret of
-// the settings. A plugin of an earlier version may not do so itself. schema has
-// the settings' descriptions as its fields.
-func withoutSecrets(e *core.Error, settings *v1.Object, schema core.Setting) *core.Error {
-	var faults core.Faults
-	if e.Err == nil || errors.As(e.Err, &faults) { // faults name keys, and no values
-		return e
-	}
-	secrets := slices.DeleteFunc(secretsIn(settings, schema), func(s core.Secret) bool {
+// longSecrets returns those that are long enough to be searched for.
+func longSecrets(secrets []core.Secret) []core.Secret {
+	return slices.DeleteFunc(slices.Clone(secrets), func(s core.Secret) bool {
 		return len(s.Reveal()) < minSecret
 	})
-	text := e.Err.Error()
-	if core.Printable(text, maxErrorText, secrets...) == "" && text != "" {
+}
+
+// withoutSecrets replaces each text of a plugin's error that repeats a secret of
+// the settings. A plugin of an earlier version may not do so itself. schema has the
+// settings' descriptions as its fields.
+func withoutSecrets(e *core.Error, settings *v1.Object, schema core.Setting) *core.Error {
+	secrets := longSecrets(secretsIn(settings, schema))
+	repeats := func(text string) bool {
+		return text != "" && core.Printable(text, maxErrorText, secrets...) == ""
+	}
+	if repeats(e.Op) {
+		e.Op = ""
+	}
+	if repeats(e.Input) {
+		e.Input = ""
+	}
+	if e.Err == nil {
+		return e
+	}
+	var faults core.Faults
+	hasFaults := errors.As(e.Err, &faults)
+	isSecret := false
+	for i, f := range faults {
+		if repeats(f.Error()) {
+			isSecret = true
+			faults[i] = core.Fault{Problem: "this fault repeats a secret and is not shown"}
+		}
+	}
+	switch {
+	case hasFaults && (isSecret || repeats(e.Err.Error())):
+		e.Err = faults
+	case repeats(e.Err.Error()):
 		e.Err = errors.New("the plugin's error repeats a secret and is not shown")
 	}
 	return e

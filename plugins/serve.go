@@ -37,18 +37,16 @@ func Serve(factories ...core.Factory) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	cleanup := func() { s.closeAll(closeLimit) }
-	go process.EndWithHost(cleanup)
-	serve(s)
-	cleanup()
+	serve(s, func() { s.closeAll(closeLimit) })
 }
 
 // closeLimit is how long the providers have to close when the plugin ends. The
 // host kills it after EndGrace.
 const closeLimit = process.EndGrace / 2
 
-func serve(s v1.ProviderServer) {
-	goplugin.Serve(&goplugin.ServeConfig{
+// serve serves s until the end, and calls cleanup then.
+func serve(s v1.ProviderServer, cleanup func()) {
+	process.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: process.Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{
 			process.ProtocolVersion: {"provider": &grpcPlugin{server: s}},
@@ -57,7 +55,7 @@ func serve(s v1.ProviderServer) {
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Level: hclog.Warn, Output: os.Stderr, JSONFormat: true,
 		}),
-	})
+	}, cleanup)
 }
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {

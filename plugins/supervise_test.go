@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
@@ -54,6 +55,40 @@ func TestKilled(t *testing.T) {
 		return err == nil && pidOf(t, cred) != first && cred.Subject == "me"
 	}, "recovery")
 	require.False(t, alive(first))
+}
+
+// TestToldToEnd proves that a plugin that somebody ends costs no call, also while it closes its
+// instances before it ends.
+func TestToldToEnd(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{
+		"SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "SIGKILL": syscall.SIGKILL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := newHost(t)
+			p := openTest(t, h, testBinary(), nil)
+			first := pidOf(t, authenticate(t, p))
+			second := make(chan int, 4)
+			var wait sync.WaitGroup
+			for range cap(second) {
+				wait.Go(func() {
+					for {
+						cred, err := p.Authenticate(t.Context(), core.Request{})
+						if !assert.NoError(t, err) {
+							second <- 0
+							return
+						}
+						if pid := pidOf(t, cred); pid != first {
+							second <- pid
+							return
+						}
+					}
+				})
+			}
+			require.NoError(t, syscall.Kill(first, signal))
+			wait.Wait()
+			require.NotZero(t, <-second)
+		})
+	}
 }
 
 // The call that met the crash is repeated, where that is safe.

@@ -93,6 +93,9 @@ func (c *testConfig) Authenticate(ctx context.Context, req core.Request) (core.C
 	case "print":
 		fmt.Println("on stdout", arg)
 		fmt.Fprintln(os.Stderr, "[WARN] on stderr\x1b[0m", arg)
+	case "say":
+		fmt.Fprintln(os.Stderr, strings.NewReplacer("KEY", c.Key.Reveal(),
+			"STATE", req.Previous.RefreshState.Reveal()).Replace(arg))
 	case "flood":
 		for range 200_000 {
 			fmt.Println(strings.Repeat("o", 200))

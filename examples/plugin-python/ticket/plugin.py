@@ -13,6 +13,8 @@ import difflib
 import os
 import re
 import secrets
+import shutil
+import signal
 import sys
 import threading
 import traceback
@@ -221,6 +223,9 @@ def serve(kinds, version=""):
         sys.exit("this program is a plugin of authsession: it is started by a program whose configuration names it, not by hand")
     if "1" not in os.environ.get("PLUGIN_PROTOCOL_VERSIONS", "").split(","):
         sys.exit("the host does not speak version 1 of the protocol")
+    gone = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # first of all: the default would leave the folder
+        signal.signal(number, lambda *_: gone.set())
     client = os.environ.get("PLUGIN_CLIENT_CERT", "").encode()
     if not client:
         sys.exit("the host offers no certificate")
@@ -229,23 +234,38 @@ def serve(kinds, version=""):
     server = grpc.server(
         concurrent.futures.ThreadPoolExecutor(MAX_CALLS), handlers=[Provider(kinds, version).handlers()],
         options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)])
-    socket = os.path.join(os.environ["PLUGIN_UNIX_SOCKET_DIR"], "p-" + secrets.token_hex(4))
+    folder = os.environ["PLUGIN_UNIX_SOCKET_DIR"]
+    socket = os.path.join(folder, "p-" + secrets.token_hex(4))
     server.add_secure_port("unix:" + socket, grpc.ssl_server_credentials(
         [(key, cert)], root_certificates=client, require_client_auth=True))
     server.start()
 
-    print(f"1|1|unix|{socket}|grpc|{base64.b64encode(der).decode().rstrip('=')}", flush=True)
-    os.dup2(2, 1)  # from here on, what is printed is for the log
+    try:
+        print(f"1|1|unix|{socket}|grpc|{base64.b64encode(der).decode().rstrip('=')}", flush=True)
+        os.dup2(2, 1)  # from here on, what is printed is for the log
+    except OSError:
+        gone.set()  # the host is gone already
 
-    gone = threading.Event()
     threading.Thread(target=wait_for_host, args=[gone], daemon=True).start()
     gone.wait()
     server.stop(0.5).wait()
+    remove(folder)
     os._exit(0)  # also while calls are stuck
 
 
+def remove(folder):
+    """Removes the folder of the socket: a host that was killed cannot. Only a folder
+    that the host has made for this process is also its working directory."""
+    try:
+        is_own = os.path.samefile(folder, ".")
+    except OSError:  # it is removed already
+        return
+    if is_own:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def wait_for_host(gone):
-    """Waits until the host lets go of standard input, as it does when it ends."""
+    """Waits until standard input is closed, as it is when the host ends."""
     while os.read(0, 4096):
         pass
     gone.set()

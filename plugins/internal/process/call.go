@@ -1,4 +1,4 @@
-// Read on in ending.go.
+// Read on in fake.go.
 
 package process
 

@@ -10,9 +10,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"time"
 )
+
+// clientCertVariable has the host's certificate, in the plugin's environment.
+const clientCertVariable = "PLUGIN_CLIENT_CERT"
 
 // clientCertificate makes the host's certificate for one process. go-plugin calls
 // this AutoMTLS: plugin and host show each other certificates made for this one
@@ -22,13 +26,51 @@ import (
 // It returns the configuration, to which go-plugin adds the plugin's certificate
 // as the one authority, and the environment variable for the plugin.
 func clientCertificate() (*tls.Config, string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	own, err := newCertificate()
 	if err != nil {
 		return nil, "", err
 	}
+	config := &tls.Config{
+		Certificates: []tls.Certificate{own},
+		MinVersion:   tls.VersionTLS12,
+		ServerName:   "localhost",
+		RootCAs:      x509.NewCertPool(), // none until the plugin has shown its own
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})
+	return config, clientCertVariable + "=" + string(text), nil
+}
+
+// serverCertificate makes the plugin's certificate. It returns the configuration,
+// which admits nobody but the owner of the host's certificate, a PEM text, and the
+// plugin's certificate as the handshake has it.
+func serverCertificate(hostCert string) (*tls.Config, []byte, error) {
+	own, err := newCertificate()
+	if err != nil {
+		return nil, nil, err
+	}
+	host := x509.NewCertPool()
+	if !host.AppendCertsFromPEM([]byte(hostCert)) {
+		return nil, nil, errors.New(clientCertVariable + " is no certificate in PEM form")
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{own},
+		MinVersion:   tls.VersionTLS12,
+		ServerName:   "localhost",
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    host,
+		RootCAs:      host,
+	}, own.Certificate[0], nil
+}
+
+// newCertificate makes a P-256 key and a certificate that is its own authority.
+func newCertificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return nil, "", err
+		return tls.Certificate{}, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
@@ -46,14 +88,7 @@ func clientCertificate() (*tls.Config, string, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, "", err
+		return tls.Certificate{}, err
 	}
-	config := &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		MinVersion:   tls.VersionTLS12,
-		ServerName:   "localhost",
-		RootCAs:      x509.NewCertPool(), // none until the plugin has shown its own
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return config, "PLUGIN_CLIENT_CERT=" + string(text), nil
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

@@ -2,6 +2,7 @@ package process
 
 import (
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -20,15 +21,14 @@ func FuzzHandshake(f *testing.F) {
 		after, err := io.ReadAll(rest)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(line)+len(after), len(text))
-		log := newOutputLog(nil, "fuzz")
+		log := newOutputLog(slog.New(slog.DiscardHandler), "fuzz", nil)
 		r := &runner{program: Program{Name: "fuzz"}, log: log, dir: "/nowhere"}
 		if err := r.program.checkHandshake(line); err != nil {
 			require.ErrorIs(t, err, core.CodeBadConfig)
 		} else {
 			require.True(t, isHandshake(line))
 		}
-		_, shown := levelOf(line)
-		shown = OneLine(shown, maxLine)
+		shown := OneLine(parseLine(line).text, maxLine)
 		require.LessOrEqual(t, len(shown), maxLine+len("…"))
 		require.NotContains(t, shown, "\n")
 		log.lines(strings.NewReader(text), "stdout")

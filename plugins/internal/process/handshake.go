@@ -42,8 +42,8 @@ func firstLine(from io.Reader) (string, io.Reader) {
 const (
 	corePart     = 1 + iota // the version of the handshake itself
 	versionPart             // of the protocol
-	_                       // the network
-	_                       // the address
+	networkPart             // "unix" or "tcp"
+	addressPart             // the socket's path, or an IP address and a port
 	protocolPart            // "grpc"
 	certPart                // the plugin's certificate
 )

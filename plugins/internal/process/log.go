@@ -4,20 +4,27 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 )
 
 const (
-	maxLine   = 2048 // bytes of a line that are logged
-	lineRate  = 50   // lines a second
+	lineRate  = 50 // lines a second
 	lineBurst = 200
+	// compareCost is how long the comparison of a line with secrets may take for the
+	// line to count once. It bounds the time that is spent on comparisons.
+	compareCost = time.Millisecond
+
+	maxRead   = 64 << 10 // bytes of a line that are looked at, and of one read
+	readRate  = 4 << 20  // bytes a second that are read of a stream
+	readBurst = 1 << 20  // bytes that are read without a pause
+	minRead   = 4 << 10  // bytes that a read of fewer counts as
+	// readPause is the time of maxRead bytes.
+	readPause = maxRead * time.Second / readRate
 )
 
 // outputLog logs what a plugin prints, and what happens to it, with its name.
@@ -25,6 +32,8 @@ const (
 // lines instead of logging them when there are too many.
 type outputLog struct {
 	to *slog.Logger // nil: nothing is logged
+	// repeatsSecret reports whether a text repeats a secret of the plugin.
+	repeatsSecret func(text string) bool
 
 	mu      sync.Mutex // guards all below, a token bucket
 	tokens  float64    // lines that may be logged now
@@ -32,11 +41,14 @@ type outputLog struct {
 	dropped int        // lines since the last one that was logged
 }
 
-func newOutputLog(to *slog.Logger, plugin string) *outputLog {
+func newOutputLog(to *slog.Logger, plugin string, repeatsSecret func(string) bool) *outputLog {
 	if to != nil {
 		to = to.With(slog.String("plugin", plugin))
 	}
-	return &outputLog{to: to, tokens: lineBurst, last: time.Now()}
+	if repeatsSecret == nil {
+		repeatsSecret = func(string) bool { return false }
+	}
+	return &outputLog{to: to, repeatsSecret: repeatsSecret, tokens: lineBurst, last: time.Now()}
 }
 
 // event logs what the host itself reports.
@@ -46,38 +58,99 @@ func (l *outputLog) event(level slog.Level, text string, attrs ...slog.Attr) {
 	}
 }
 
-// lines logs all lines of a stream and returns at its end.
+// warn logs what is not as it should be, and what is used instead.
+func (l *outputLog) warn(text string, err error, instead string) {
+	l.event(slog.LevelWarn, text, slog.String("error", err.Error()),
+		slog.String("instead", instead))
+}
+
+// lines logs all lines of a stream and returns at its end. Where there are too many
+// it drops what has arrived as a whole, which takes little time.
 func (l *outputLog) lines(from io.Reader, stream string) {
-	in := bufio.NewReaderSize(from, 2*maxLine)
+	in := bufio.NewReaderSize(&pacedReader{from: from}, maxRead)
 	for {
 		line, isPrefix, err := in.ReadLine()
-		if len(line) > 0 {
-			l.line(string(line), stream)
-		}
+		isLogged := len(line) == 0 || l.line(string(line), stream)
 		for isPrefix && err == nil { // the rest of a long line
 			_, isPrefix, err = in.ReadLine()
 		}
 		if err != nil {
 			return
 		}
+		if !isLogged {
+			l.dropArrived(in)
+		}
 	}
 }
 
-// line logs one line of a plugin.
-func (l *outputLog) line(text, stream string) {
+// dropArrived drops the whole lines that were read ahead, and counts them.
+func (l *outputLog) dropArrived(in *bufio.Reader) {
+	ahead, _ := in.Peek(in.Buffered())
+	n := bytes.Count(ahead, []byte("\n"))
+	_, _ = in.Discard(bytes.LastIndexByte(ahead, '\n') + 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropped += n
+}
+
+// pacedReader reads a stream at readRate at most, so that a plugin that prints
+// without an end takes little of the host's time: it waits for the host then.
+type pacedReader struct {
+	from io.Reader
+	free time.Time // when all that was read would have been read at readRate
+}
+
+func (r *pacedReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	now := time.Now()
+	if r.free.Before(now) {
+		r.free = now
+	}
+	r.free = r.free.Add(time.Duration(max(n, minRead)) * time.Second / readRate)
+	if ahead := r.free.Sub(now); ahead > readBurst*time.Second/readRate {
+		time.Sleep(readPause)
+	}
+	return n, err
+}
+
+// line logs one line of a plugin. It returns false if there are too many.
+func (l *outputLog) line(text, stream string) bool {
 	if l.to == nil {
-		return
+		return true
 	}
 	ok, dropped := l.take()
 	if !ok {
-		return
+		return false
 	}
+	e := parseLine(text)
+	clean := OneLine
+	began := time.Now()
+	if l.repeatsSecret(e.allText()) {
+		clean = l.withoutSecrets
+	}
+	fields := fieldWriter{clean: clean, left: maxFields}
 	attrs := []slog.Attr{slog.String("stream", stream)}
 	if dropped > 0 {
 		attrs = append(attrs, slog.Int("lines_dropped_before", dropped))
 	}
-	level, text := levelOf(text)
-	l.to.LogAttrs(context.Background(), level, "plugin: "+OneLine(text, maxLine), attrs...)
+	if group := fields.attrs(e.fields, 0); len(group) > 0 {
+		attrs = append(attrs, slog.Group("fields", group...))
+	}
+	if fields.dropped > 0 {
+		attrs = append(attrs, slog.Int("fields_dropped", fields.dropped))
+	}
+	text = "plugin: " + clean(e.text, maxLine)
+	l.pay(time.Since(began))
+	l.to.LogAttrs(context.Background(), e.level, text, attrs...)
+	return true
+}
+
+// withoutSecrets is OneLine, for a text that may repeat a secret.
+func (l *outputLog) withoutSecrets(text string, limit int) string {
+	if l.repeatsSecret(text) {
+		return "(not shown: it repeats a secret)"
+	}
+	return OneLine(text, limit)
 }
 
 // take reports whether another line may be logged, and if so, how many were
@@ -97,51 +170,9 @@ func (l *outputLog) take() (ok bool, dropped int) {
 	return true, dropped
 }
 
-// levelOf reads the level of a line as hclog writes it: a JSON object, or a
-// prefix such as "[WARN]". It returns the rest of the line. Other lines are
-// Info, but for the first line of a crash of a Go program.
-func levelOf(text string) (slog.Level, string) {
-	var entry struct {
-		Level   string `json:"@level"`
-		Message string `json:"@message"`
-	}
-	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &entry) == nil &&
-		entry.Level != "" {
-		return levelNamed(entry.Level), entry.Message
-	}
-	if prefixed, ok := strings.CutPrefix(text, "["); ok {
-		if name, rest, ok := strings.Cut(prefixed, "]"); ok && len(name) <= 5 {
-			return levelNamed(name), strings.TrimSpace(rest)
-		}
-	}
-	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
-		return slog.LevelError, text
-	}
-	return slog.LevelInfo, text
-}
-
-func levelNamed(name string) slog.Level {
-	switch strings.ToLower(name) {
-	case "trace", "debug":
-		return slog.LevelDebug
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
-	}
-	return slog.LevelInfo
-}
-
-// OneLine makes text of a plugin one printable line of at most limit bytes.
-func OneLine(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + "…"
-	}
-	return text
+// pay counts a line that took long as several.
+func (l *outputLog) pay(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tokens -= float64(took / compareCost)
 }

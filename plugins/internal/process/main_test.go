@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,15 +32,19 @@ func TestMain(m *testing.M) {
 
 // pluginMain is what the test binary does as a plugin. The first argument says what it does wrong.
 func pluginMain() {
-	if len(os.Args) > 1 && os.Args[1] == "exit" {
+	switch arg, file, _ := strings.Cut(strings.Join(os.Args[1:], " "), " "); {
+	case arg == "exit":
 		os.Exit(1)
+	case arg == "killed", arg == "killed-once" && os.Remove(file) == nil:
+		die()
+	case arg == "killed-in-describe" && os.Remove(file) == nil:
+		describe = die
 	}
-	go EndWithHost(func() {})
-	goplugin.Serve(&goplugin.ServeConfig{
+	Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {"test": testPlugin{}}},
 		GRPCServer:       func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(opts...) },
-	})
+	}, func() {})
 }
 
 // testPlugin serves Describe and nothing else.
@@ -57,9 +62,22 @@ func (testPlugin) GRPCClient(context.Context, *goplugin.GRPCBroker,
 	return nil, nil
 }
 
+// die ends this process as somebody else would.
+func die() {
+	p, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		_ = p.Kill()
+	}
+	select {}
+}
+
+// describe is what Describe does first.
+var describe = func() {}
+
 type describer struct{ v1.UnimplementedProviderServer }
 
 func (describer) Describe(context.Context, *v1.DescribeRequest) (*v1.DescribeResponse, error) {
+	describe()
 	return &v1.DescribeResponse{Version: "v1.2.3"}, nil
 }
 

@@ -4,9 +4,9 @@ package process
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
-	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/inherited"
 )
 
 // Process is one process of a plugin. [Supervisor.Acquire] returns it.
@@ -113,28 +114,30 @@ func (p *Process) unusedFor(d time.Duration) bool {
 
 // starter starts one process. Its fields are those of the supervisor.
 type starter struct {
-	program Program
-	config  *Config
-	log     *outputLog
+	program  Program
+	config   *Config
+	log      *outputLog
+	verified identity // of the file whose checksum was right; only start uses it
 }
 
 // start checks the file, executes it and asks what it is. ctx bounds the start;
 // it has no effect on a process that was returned. When start fails, nothing is
 // left of the process.
-func (s starter) start(ctx context.Context) (*Process, Description, error) {
-	file, err := s.program.open()
+func (s *starter) start(ctx context.Context) (*Process, Description, error) {
+	image, tlsConfig, variable, err := s.prepare()
 	if err != nil {
 		return nil, Description{}, err
 	}
-	defer file.Close()
-	sum := s.beginChecksum(file)
-	defer sum.wait()
-	tlsConfig, variable, err := clientCertificate()
+	defer image.file.Close()
+	parent, err := s.program.socketParent(socketParents(), s.log)
 	if err != nil {
-		return nil, Description{}, s.program.errorf(core.CodeUnavailable, ": %w", err)
+		return nil, Description{}, err
 	}
-	began := time.Now()
-	var run *runner // nil until go-plugin calls RunnerFunc
+	run, err := newRunner(ctx, s.program, image, s.log)
+	if err != nil {
+		return nil, Description{}, err
+	}
+	began, hasFolder := time.Now(), false
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {}},
@@ -143,66 +146,72 @@ func (s starter) start(ctx context.Context) (*Process, Description, error) {
 		SkipHostEnv:      true,
 		StartTimeout:     s.config.StartTimeout,
 		Logger:           hclog.NewNullLogger(),
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: parent},
+		// The process is started at once after its folder was made: if this program is
+		// killed in between, nothing removes the folder.
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (gorunner.Runner, error) {
-			if err := errors.Join(sum.wait(), s.checkSocketDir(dir)); err != nil {
-				_ = os.RemoveAll(dir)
-				return nil, err
-			}
-			env := append(cmd.Env, variable)
-			run = newRunner(ctx, s.program, file, sum.isScript, env, dir, s.log)
+			hasFolder = true
+			run.in(dir, append(cmd.Env, variable)...)
 			return run, nil
 		},
 	}
+	run.afterStart = inherited.CloseOnExec()
+	defer run.afterStart()
 	conn, description, err := s.connectAndDescribe(ctx, config)
 	if err == nil && !run.started() {
 		err = ctx.Err()
 	}
 	if err != nil {
+		if !hasFolder {
+			run.discard()
+			run = nil
+		}
 		return nil, Description{}, s.abort(ctx, run, conn, err)
 	}
 	go logStdio(conn, s.log)
 	return newProcess(run, conn, began), description, nil
 }
 
-// checksum is the comparison of a file's checksum. It runs while go-plugin makes
-// its keys; both take milliseconds.
-type checksum struct {
-	done     chan struct{} // closed when the fields below are set
-	isScript bool
-	err      error
-}
-
-func (s starter) beginChecksum(file *os.File) *checksum {
-	sum := &checksum{done: make(chan struct{})}
-	go func() {
-		defer close(sum.done)
-		sum.isScript, sum.err = s.program.verify(file)
-	}()
-	return sum
-}
-
-// wait waits for the comparison and returns its error.
-func (c *checksum) wait() error {
-	<-c.done
-	return c.err
-}
-
-// maxSocketDir is the length of a folder's name that leaves room for the name of
-// a socket within the 103 bytes that every system allows.
-const maxSocketDir = 85
-
-func (s starter) checkSocketDir(dir string) error {
-	if len(dir) <= maxSocketDir {
-		return nil
+// prepare opens and checks the program, and makes the host's certificate meanwhile:
+// both take milliseconds. The caller closes the program.
+func (s *starter) prepare() (*image, *tls.Config, string, error) {
+	type certificate struct {
+		config   *tls.Config
+		variable string
+		err      error
 	}
-	return s.program.errorf(core.CodeBadConfig,
-		": the folder for its socket, %s, has too long a name: "+
-			"set TMPDIR to a shorter one", dir)
+	made := make(chan certificate, 1)
+	go func() {
+		config, variable, err := clientCertificate()
+		made <- certificate{config, variable, err}
+	}()
+	image, err := s.image()
+	c := <-made
+	if err == nil && c.err != nil {
+		_ = image.file.Close()
+		err = s.program.errorf(core.CodeUnavailable, ": %w", c.err)
+	}
+	return image, c.config, c.variable, err
+}
+
+// image returns the program, checked. Its checksum is not computed again where the
+// last start has found it right and the file is the same since.
+func (s *starter) image() (*image, error) {
+	file, err := s.program.open()
+	if err != nil {
+		return nil, err
+	}
+	image, err := s.program.verify(file, s.verified)
+	if err != nil {
+		return nil, err
+	}
+	s.verified = image.identity
+	return image, nil
 }
 
 // connectAndDescribe starts the process, connects to it and asks it what it is.
 // The connection may be set also with an error.
-func (s starter) connectAndDescribe(ctx context.Context,
+func (s *starter) connectAndDescribe(ctx context.Context,
 	config *goplugin.ClientConfig) (*grpc.ClientConn, Description, error) {
 	address, err := goplugin.NewClient(config).Start()
 	if err != nil {
@@ -233,7 +242,8 @@ func newConn(address net.Addr, config *goplugin.ClientConfig) (*grpc.ClientConn,
 }
 
 // describe asks a process what it is.
-func (s starter) describe(ctx context.Context, conn *grpc.ClientConn) (Description, error) {
+func (s *starter) describe(ctx context.Context,
+	conn grpc.ClientConnInterface) (Description, error) {
 	d, err := s.config.Describe(ctx, conn)
 	if err == nil {
 		return d, nil
@@ -256,7 +266,9 @@ func (s starter) describe(ctx context.Context, conn *grpc.ClientConn) (Descripti
 // that says most: that of the host's end or of the time, then one with a code,
 // then that of the handshake, which go-plugin does not know. run and conn may be
 // nil.
-func (s starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, err error) error {
+func (s *starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, err error) error {
+	wasKilled := ctx.Err() == nil && conn != nil &&
+		core.CodeOf(err) == core.CodeUnavailable && run.wasKilled()
 	if run != nil {
 		_ = run.Kill(ctx)
 		<-run.exited
@@ -269,6 +281,8 @@ func (s starter) abort(ctx context.Context, run *runner, conn *grpc.ClientConn, 
 		return s.program.hostClosed()
 	case ctx.Err() != nil:
 		return s.program.notReady(s.config.StartTimeout)
+	case wasKilled:
+		return s.program.killedError()
 	case errors.As(err, &coded):
 		return coded
 	}

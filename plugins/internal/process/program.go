@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -93,6 +94,13 @@ func (p Program) fileError(format string, args ...any) error {
 
 func (p Program) hostClosed() error {
 	return p.errorf(core.CodeClosed, ": the host of plugins is closed")
+}
+
+// errKilled is in the errors of starts of a process that somebody else has killed.
+var errKilled = errors.New("it was killed before it was ready")
+
+func (p Program) killedError() error {
+	return p.errorf(core.CodeUnavailable, ": %w", errKilled)
 }
 
 func (p Program) notReady(within time.Duration) error {

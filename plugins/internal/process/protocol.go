@@ -47,6 +47,9 @@ type Config struct {
 	// Ping asks a process for a sign of life. Any answer is one, also an error;
 	// the status DEADLINE_EXCEEDED is none.
 	Ping func(ctx context.Context, conn grpc.ClientConnInterface) error
+	// RepeatsSecret reports whether a text that the plugin has printed repeats a
+	// secret, so that it is not logged. Nil: nothing does.
+	RepeatsSecret func(text string) bool
 }
 
 // Description is what a process says about itself.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,12 +34,10 @@ const drainLimit = 100 * time.Millisecond
 //     from its start until the process was collected. A signal is sent only
 //     while mu is held and pid is not zero, so that it cannot reach another
 //     process that got the same id.
-//   - killed is never reset. A process that starts after kill is killed at once.
+//   - ending is never reset. It is set when the process is told to end.
 //   - state is set together with the end of pid, before exited is closed.
 type runner struct {
 	program  Program
-	file     *os.File // the checked program
-	isScript bool
 	dir      string // of the socket; also the working directory; removed at the end
 	cmd      *exec.Cmd
 	log      *outputLog
@@ -46,62 +45,82 @@ type runner struct {
 	stdin    *os.File        // a plugin ends when it is closed
 	stdout   *os.File
 	stderr   *os.File
+	// afterStart is called when the system has started the process, or has not.
+	afterStart func()
+	theirs     []*os.File // the process's ends; the first one is kept for signalWithHost
 	// handshake gives go-plugin the one line that passed the check.
 	handshake *io.PipeReader
 	// started ends the effect of startCtx. It returns false if the process was
 	// killed before.
 	started func() bool
 
+	ended  chan struct{} // closed when the process has ended; it may have left children
 	exited chan struct{} // closed when the process and all that it held is gone
 
 	mu     sync.Mutex // guards all below
 	pid    int
-	killed bool
+	ending bool
+	cancel func() // of signalWithHost; nil before
 	fault  error  // what is wrong with the handshake
 	state  string // how the process ended; empty before
+	killed bool   // somebody else killed the process
 }
 
-// newRunner prepares a process. file is the checked program; the caller keeps
-// it open until Start returns. The process is killed when startCtx ends before
-// the function started was called.
-func newRunner(startCtx context.Context, p Program, file *os.File, isScript bool, env []string,
-	dir string, log *outputLog) *runner {
-	r := &runner{
-		program: p, file: file, isScript: isScript, dir: dir, log: log, startCtx: startCtx,
-		exited: make(chan struct{}),
-	}
+// newRunner prepares a process. The caller keeps the program open until Start has
+// returned, and calls discard where Start is not called. The process is killed when
+// startCtx ends before the function started was called.
+func newRunner(startCtx context.Context, p Program, image *image, log *outputLog) (*runner, error) {
+	r := &runner{program: p, log: log, startCtx: startCtx, ended: make(chan struct{}),
+		exited: make(chan struct{})}
 	r.cmd = &exec.Cmd{
-		Path: p.Path, Args: append([]string{p.Path}, p.Args...), Dir: dir, SysProcAttr: ownGroup(),
+		Path: p.Path, Args: append([]string{p.Path}, p.Args...), SysProcAttr: ownGroup(),
 	}
 	for _, name := range p.Env {
 		if value, ok := os.LookupEnv(name); ok {
 			r.cmd.Env = append(r.cmd.Env, name+"="+value)
 		}
 	}
+	theirs, err := r.openPipes()
+	if err != nil {
+		return nil, p.errorf(core.CodeUnavailable, ": %w", err)
+	}
+	if err := executeOpened(r.cmd, image.file, image.isScript); err != nil {
+		closeAll(append(theirs, r.stdin, r.stdout, r.stderr)...)
+		return nil, p.errorf(core.CodeUnavailable, ": %w", err)
+	}
+	theirs[0] = r.cmd.Stdin.(*os.File) // executeOpened may have moved it
+	r.theirs = theirs
+	return r, nil
+}
+
+// discard closes what a runner holds whose Start is not called.
+func (r *runner) discard() { closeAll(append(r.theirs, r.stdin, r.stdout, r.stderr)...) }
+
+// in sets the folder of the socket, which exists from now on, and the variables
+// that go-plugin adds.
+func (r *runner) in(dir string, env ...string) {
+	r.dir, r.cmd.Dir = dir, dir
 	r.cmd.Env = append(r.cmd.Env, env...)
-	return r
 }
 
 // Start implements runner.Runner. When it fails, there is nothing left to end.
 func (r *runner) Start(context.Context) error {
-	theirs, err := r.openPipes()
-	if err == nil {
-		if err = executeOpened(r.cmd, r.file, r.isScript); err != nil {
-			closeAll(append(theirs, r.stdin, r.stdout, r.stderr)...)
-		}
-		theirs[0] = r.cmd.Stdin.(*os.File) // executeOpened may have moved it
-	}
+	err := r.cmd.Start()
+	r.afterStart()
 	if err != nil {
-		close(r.exited)
+		r.discard()
 		_ = os.RemoveAll(r.dir)
-		return r.program.errorf(core.CodeUnavailable, ": %w", err)
+		close(r.ended)
+		close(r.exited)
+		return r.startError(err)
 	}
+	r.pid = r.cmd.Process.Pid
+	closeAll(r.theirs[1:]...)
 	handshake, out := io.Pipe()
 	r.handshake = handshake
-	result := make(chan error, 1)
-	go r.live(result, out, theirs)
+	go r.live(out)
 	r.started = context.AfterFunc(r.startCtx, func() { r.end(0) })
-	return <-result
+	return nil
 }
 
 // openPipes makes the pipes of the standard streams and returns the process's
@@ -131,46 +150,21 @@ func closeAll(files ...*os.File) {
 	}
 }
 
-// live starts the process, sends the result of that, and waits for the end of
-// the process. All of it happens in one goroutine that keeps its thread: on
-// Linux the kernel signals the process when the thread that started it ends,
-// and a thread without a goroutine of its own may end at any time.
-func (r *runner) live(result chan<- error, out *io.PipeWriter, theirs []*os.File) {
+// live waits for the end of the process.
+func (r *runner) live(out *io.PipeWriter) {
 	defer close(r.exited)
-	runtime.LockOSThread()
-	err := r.cmd.Start()
-	closeAll(theirs...)
-	if err != nil {
-		err = r.startError(err)
-	} else {
-		r.setPID(r.cmd.Process.Pid)
-	}
-	result <- err
 	var readers sync.WaitGroup
-	if err == nil {
-		readers.Go(func() { r.readStdout(out) })
-		readers.Go(func() { r.log.lines(r.stderr, "stderr") })
-		awaitExit(r.cmd)
-		r.collect()
-	}
-	runtime.UnlockOSThread()
+	readers.Go(func() { r.readStdout(out) })
+	readers.Go(func() { r.log.lines(r.stderr, "stderr") })
+	awaitExit(r.cmd)
+	r.collect()
 	// A child of the process may have left its group and still hold the pipes.
 	timeout := time.AfterFunc(drainLimit, func() { closeAll(r.stdout, r.stderr) })
 	readers.Wait()
 	timeout.Stop()
 	_ = out.Close()
-	closeAll(r.stdin, r.stdout, r.stderr)
+	closeAll(r.stdin, r.theirs[0], r.stdout, r.stderr)
 	_ = os.RemoveAll(r.dir)
-}
-
-// setPID notes that the process runs, and kills it if that was asked for before.
-func (r *runner) setPID(pid int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pid = pid
-	if r.killed {
-		killGroup(pid)
-	}
 }
 
 // collect kills what an ended process has started, and only then collects the
@@ -182,13 +176,20 @@ func (r *runner) collect() {
 	r.pid = 0
 	_ = r.cmd.Wait()
 	r.state = r.cmd.ProcessState.String()
+	r.killed = !r.ending && wasKilled(r.cmd.ProcessState)
+	close(r.ended)
 }
 
 // readStdout hands the handshake to go-plugin if it is as it must be, and the
 // rest to the log.
 func (r *runner) readStdout(out *io.PipeWriter) {
 	line, rest := firstLine(r.stdout)
-	if err := r.program.checkHandshake(line); err == nil {
+	err := r.program.checkHandshake(line)
+	if line == "" && r.wasKilled() {
+		err = r.program.killedError()
+	}
+	if err == nil {
+		r.signalWithHost()
 		_, _ = io.WriteString(out, line+"\n")
 	} else {
 		if line != "" && !isHandshake(line) {
@@ -200,6 +201,16 @@ func (r *runner) readStdout(out *io.PipeWriter) {
 	}
 	_ = out.Close()
 	r.log.lines(rest, "stdout")
+}
+
+// signalWithHost lets the process be signalled when the host ends. It is called
+// when the process has started: before, it might not remove its folder then.
+func (r *runner) signalWithHost() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pid != 0 && !r.ending {
+		r.cancel = signalWithHost(r.theirs[0], r.pid)
+	}
 }
 
 // startError explains why the system did not start the process.
@@ -225,6 +236,28 @@ func (r *runner) handshakeError() error {
 	return r.fault
 }
 
+// wasKilled reports whether somebody else has killed the process. It waits for the
+// end of a process that is about to end.
+func (r *runner) wasKilled() bool {
+	t := time.NewTimer(drainLimit)
+	defer t.Stop()
+	select {
+	case <-r.ended:
+	case <-t.C:
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killed
+}
+
+// wasKilled reports whether a process ended by a signal that people and systems send,
+// unlike those of a crash.
+func wasKilled(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains([]syscall.Signal{
+		syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}, status.Signal())
+}
+
 // endState returns how the process ended, such as "exit status 3"; an empty text
 // while it runs.
 func (r *runner) endState() string {
@@ -246,7 +279,7 @@ func (r *runner) done() <-chan struct{} { return r.exited }
 // end asks the process to end. After grace it kills the process with all that it
 // has started. It does not wait for the end that follows a kill.
 func (r *runner) end(grace time.Duration) {
-	_ = r.stdin.Close()
+	r.closeStdin()
 	if grace > 0 {
 		t := time.NewTimer(grace)
 		defer t.Stop()
@@ -258,10 +291,20 @@ func (r *runner) end(grace time.Duration) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.killed = true
 	if r.pid != 0 {
 		killGroup(r.pid)
 	}
+}
+
+// closeStdin tells the process to end.
+func (r *runner) closeStdin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ending = true
+	if r.cancel != nil && r.pid != 0 {
+		r.cancel() // the process is not signalled as well
+	}
+	_ = r.stdin.Close()
 }
 
 // Wait implements runner.Runner.
@@ -276,9 +319,7 @@ func (r *runner) Wait(ctx context.Context) error {
 
 // Kill implements runner.Runner.
 func (r *runner) Kill(context.Context) error {
-	if r.stdin != nil {
-		r.end(0)
-	}
+	r.end(0)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Read on in runner.go.
+// Read on in folder.go.
 
 package process
 

@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -78,8 +79,8 @@ type starting struct {
 // NewSupervisor returns a supervisor for p. It starts nothing. log may be nil.
 func NewSupervisor(p Program, c Config, log *slog.Logger) *Supervisor {
 	p = p.clone()
-	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name)}
-	s.start = starter{program: s.program, config: s.config, log: s.log}.start
+	s := &Supervisor{program: p, config: &c, log: newOutputLog(log, p.Name, c.RepeatsSecret)}
+	s.start = (&starter{program: s.program, config: s.config, log: s.log}).start
 	return s
 }
 
@@ -109,17 +110,20 @@ func (s *Supervisor) PID() int {
 func (s *Supervisor) CallerLeft(ctx context.Context) error { return s.program.callerLeft(ctx) }
 
 // Acquire returns the process, after starting it if necessary. The caller must
-// release it. Each caller waits until its own ctx ends; the start goes on
+// release it. A process that somebody kills while it starts is started once more. Each caller waits until its own ctx ends; the start goes on
 // without it.
 func (s *Supervisor) Acquire(ctx context.Context) (*Process, error) {
+	wasKilled := false
 	for ctx.Err() == nil {
 		next := s.next()
 		if next.process != nil || next.err != nil {
 			return next.process, next.err
 		}
-		if err := next.wait(ctx); err != nil {
+		err := next.wait(ctx)
+		if err != nil && (wasKilled || !errors.Is(err, errKilled)) {
 			return nil, err
 		}
+		wasKilled = wasKilled || err != nil
 	}
 	return nil, s.CallerLeft(ctx)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -509,4 +511,21 @@ func TestCloseDuringStart(t *testing.T) {
 		require.Zero(t, w.alive())
 		require.Empty(t, w.check())
 	})
+}
+
+// TestKilledInStart proves that a process that somebody kills while it starts costs no call: it is
+// started once more. One that is killed each time is unavailable, as it is no fault of its file.
+func TestKilledInStart(t *testing.T) {
+	for _, how := range []string{"killed-once", "killed-in-describe"} {
+		file := filepath.Join(t.TempDir(), "once")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		s, log := newTestSupervisor(t, Config{}, how, file)
+		acquire(t, s).Release()
+		require.NoFileExists(t, file)
+		require.Contains(t, log.String(), "it was killed before it was ready")
+	}
+	s, _ := newTestSupervisor(t, Config{}, "killed")
+	_, err := s.Acquire(t.Context())
+	require.ErrorIs(t, err, core.CodeUnavailable)
+	require.ErrorContains(t, err, "it was killed before it was ready")
 }

@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const waitid, waitidOptions = syscall.SYS_WAITID, syscall.WEXITED | syscall.WNOWAIT
@@ -38,8 +41,50 @@ func executeOpened(cmd *exec.Cmd, file *os.File, isScript bool) error {
 	return nil
 }
 
-// ownGroup puts the process into a group of its own and lets the kernel signal
-// it when the thread that started it ends.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+// ownGroup puts the process into a group of its own.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// signalWithHost makes the kernel send SIGTERM to a process when no writer of its
+// standard input is left, which is when the host has ended, until the function that
+// it returns is called. A process that reads its standard input ends without that.
+//
+// The signal of a parent's death (Pdeathsig) would also reach a process that is
+// about to start and cannot remove the folder of its socket yet.
+func signalWithHost(stdin *os.File, pid int) (cancel func()) {
+	fcntl := func(command, value int) (int, syscall.Errno) {
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, stdin.Fd(), uintptr(command), uintptr(value))
+		return int(n), errno
+	}
+	flags, errno := fcntl(syscall.F_GETFL, 0)
+	if errno != 0 {
+		return func() {}
+	}
+	_, _ = fcntl(syscall.F_SETOWN, pid)
+	_, _ = fcntl(syscall.F_SETSIG, int(syscall.SIGTERM))
+	_, _ = fcntl(syscall.F_SETFL, flags|syscall.O_ASYNC)
+	return func() { _, _ = fcntl(syscall.F_SETFL, flags) }
 }
+
+// newMemoryFile makes a file that is in no folder.
+func newMemoryFile(name string) (*os.File, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if err == unix.EINVAL { // a kernel before 6.3, where every such file can be executed
+		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// seal makes a file that newMemoryFile has made unchangeable, also for this process.
+func seal(file *os.File) error {
+	const all = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, all)
+	return err
+}
+
+// changeTime returns when a file was changed in any way. Unlike the time of the last
+// write it cannot be set.
+func changeTime(stat *syscall.Stat_t) time.Time { return time.Unix(stat.Ctim.Unix()) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/authsession/authsession/internal/fileaccess"
@@ -34,6 +35,36 @@ func checkOthersCannotWrite(info os.FileInfo, above bool) error {
 	return nil
 }
 
+// identity is the same as before only if a file was not written to since. It is the
+// zero value where that is not known.
+type identity struct {
+	device, inode    uint64
+	size             int64
+	written, changed time.Time
+}
+
+// settledAfter is how long ago a file must have changed before the time of its next
+// change tells that there was one: some systems have times of seconds.
+const settledAfter = 5 * time.Second
+
+func identityOf(info os.FileInfo) identity {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return identity{}
+	}
+	changed := changeTime(stat)
+	if changed.IsZero() || time.Since(changed) < settledAfter {
+		return identity{}
+	}
+	return identity{uint64(stat.Dev), uint64(stat.Ino), stat.Size, info.ModTime(), changed}
+}
+
+// checkWritable reports why this process cannot make entries in a folder.
+func checkWritable(dir string) error {
+	const writeAndSearch = 2 | 1 // W_OK and X_OK
+	return syscall.Access(dir, writeAndSearch)
+}
+
 // awaitExit waits for the end of a process. Where the system has waitid, it
 // leaves the process as a zombie, so that its id, which is also that of its
 // group, stays its own until the group was killed.
@@ -57,8 +88,11 @@ func awaitExit(cmd *exec.Cmd) {
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // endSignals ask a plugin to end. On Linux, the kernel sends the first one when
-// the host dies.
+// the host has died, and the second one to a stopped process whose host has died.
 var endSignals = []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+
+// ignoredSignals would end a program in Go that prints something that nobody reads.
+var ignoredSignals = []os.Signal{syscall.SIGPIPE}
 
 // killOwnGroup kills this process with all that it has started, if the host gave
 // it a process group of its own.
