@@ -11,10 +11,13 @@ test:
 	$(call each,go test -race ./...,$(MODULES))
 	@$(MAKE) --no-print-directory fuzz
 fuzz:
-	@set -e; go test -list '^Fuzz' ./... >/dev/null; \
+	@set -e; for m in $(MODULES); do cd $(CURDIR)/$$m; \
+	git grep -q '^func Fuzz' -- '*_test.go' || continue; \
+	go test -list '^Fuzz' ./... >/dev/null; \
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {n[++i]=$$1} /^ok/ {for (; i; i--) print $$2, n[i]}' | \
 	while read -r pkg name; do \
-		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$pkg"; done
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$pkg"; \
+	done; done
 servers: ; test/servers/install.sh
 acceptance:
 	cd test && go test -race -tags acceptance ./...
