@@ -28,7 +28,7 @@ func SeparateProxyTLS(t *http.Transport, config *tls.Config) {
 	if t.Proxy == nil || t.DialTLSContext != nil || t.DialTLS != nil || t.Dial != nil {
 		return
 	}
-	d := &proxyDialer{dial: t.DialContext, config: tlsConfig(config, nil), timeout: t.TLSHandshakeTimeout}
+	d := &proxyDialer{t.DialContext, tlsConfig(config, nil), t.TLSHandshakeTimeout}
 	d.config.NextProtos = nil
 	if d.dial == nil {
 		d.dial = new(net.Dialer).DialContext
@@ -129,7 +129,8 @@ func (d *proxyDialer) dialContext(ctx context.Context, network, addr string) (ne
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("the TLS handshake with the proxy %s: %w", net.JoinHostPort(host, port), err)
+		return nil, fmt.Errorf("the TLS handshake with the proxy %s: %w",
+			net.JoinHostPort(host, port), err)
 	}
 	return secured, nil
 }

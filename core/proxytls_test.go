@@ -33,7 +33,9 @@ type securedProxy struct {
 
 func newSecuredProxy(t *testing.T, server *httptest.Server) *securedProxy {
 	p := &securedProxy{authority: newAuthority(t, "proxy's", nil)}
-	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(
+		w http.ResponseWriter, r *http.Request,
+	) {
 		name := ""
 		if len(r.TLS.PeerCertificates) > 0 {
 			name = r.TLS.PeerCertificates[0].Subject.CommonName
@@ -167,7 +169,8 @@ func TestProxiesDoNotSeeTheCertificate(t *testing.T) {
 	t.Run("roots of the API do not verify the proxy", func(t *testing.T) {
 		both := cred
 		both.Attach.Roots += p.authority.pem()
-		s := ready(t, fixed(both), &core.Options{Proxy: p.url(t), Origins: []string{"https://example.com"}})
+		s := ready(t, fixed(both), &core.Options{Proxy: p.url(t),
+			Origins: []string{"https://example.com"}})
 		_, err := s.Client().Get("https://example.com")
 		require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
 		require.ErrorContains(t, err, "the TLS handshake with the proxy "+p.Listener.Addr().String())
@@ -186,7 +189,9 @@ func TestProxiesDoNotSeeTheCertificate(t *testing.T) {
 	t.Run("a transport with DialTLSContext is not changed", func(t *testing.T) {
 		base := given()
 		base.Proxy = http.ProxyURL(p.url(t))
-		base.DialTLSContext = func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
+		base.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+			return nil, io.EOF
+		}
 		core.SeparateProxyTLS(base, nil)
 		require.Nil(t, base.DialContext)
 		core.SeparateProxyTLS(&http.Transport{}, nil)

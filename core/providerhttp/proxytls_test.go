@@ -23,7 +23,9 @@ import (
 // the proxy: those of http.DefaultTransport do.
 func TestProxiesDoNotSeeTheCertificate(t *testing.T) {
 	var connects, certificates atomic.Int64
-	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(
+		w http.ResponseWriter, r *http.Request,
+	) {
 		connects.Add(1)
 		certificates.Add(int64(len(r.TLS.PeerCertificates)))
 		w.WriteHeader(http.StatusBadGateway)
@@ -71,11 +73,13 @@ func TestProxiesDoNotSeeTheCertificate(t *testing.T) {
 // settings, named.
 func TestRenegotiation(t *testing.T) {
 	cause := &net.OpError{Op: "local error", Err: errors.New("tls: no renegotiation")}
-	err := providerhttp.ClientError(&url.Error{Op: "Post", URL: "https://token.example/x?canary", Err: cause})
+	err := providerhttp.ClientError(&url.Error{Op: "Post", URL: "https://token.example/x?canary",
+		Err: cause})
 	require.ErrorIs(t, err, core.CodeBadConfig)
 	require.EqualError(t, err, "bad config: https://token.example asks for a TLS renegotiation, as for "+
 		"a client certificate, which is off: set tls.renegotiation to once")
 	cause.Op = "remote error"
-	err = providerhttp.ClientError(&url.Error{Op: "Post", URL: "https://token.example", Err: cause})
+	err = providerhttp.ClientError(&url.Error{Op: "Post", URL: "https://token.example",
+		Err: cause})
 	require.ErrorIs(t, err, core.CodeUnavailable)
 }

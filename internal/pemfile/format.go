@@ -80,7 +80,7 @@ var labelled = map[string]Format{
 	"PKCS7":                   {Name: "a PKCS #7", Convert: pkcs7},
 	"PKCS #7 SIGNED DATA":     {Name: "a PKCS #7", Convert: pkcs7},
 	"CMS":                     {Name: "a PKCS #7", Convert: pkcs7},
-	"PKCS12":                  {Name: PKCS12.Name, Convert: "openssl base64 -d without its first and last line"},
+	"PKCS12":                  {Name: PKCS12.Name, Convert: "openssl base64 -d of its other lines"},
 	"X509 CRL":                {Name: "a revocation list"},
 	"PUBLIC KEY":              {Name: "a public key"},
 	"RSA PUBLIC KEY":          {Name: "a public key"},

@@ -225,8 +225,10 @@ func TestRecoveryAfterALongOutage(t *testing.T) {
 	for name, spoil := range map[string]func(*testing.T, pairFiles, certstest.Pair){
 		"expired": func(*testing.T, pairFiles, certstest.Pair) {},
 		"torn":    func(t *testing.T, f pairFiles, _ certstest.Pair) { write(t, f.key, other.Key) },
-		"missing": func(t *testing.T, f pairFiles, _ certstest.Pair) { require.NoError(t, os.Remove(f.key)) },
-		"cut":     func(t *testing.T, f pairFiles, p certstest.Pair) { write(t, f.cert, p.Cert[:99]) },
+		"missing": func(t *testing.T, f pairFiles, _ certstest.Pair) {
+			require.NoError(t, os.Remove(f.key))
+		},
+		"cut": func(t *testing.T, f pairFiles, p certstest.Pair) { write(t, f.cert, p.Cert[:99]) },
 		"not yet valid": func(t *testing.T, f pairFiles, _ certstest.Pair) {
 			p := ca.Issue(t, certstest.Options{NotBefore: time.Now().Add(99 * time.Hour),
 				NotAfter: time.Now().Add(100 * time.Hour)})

@@ -35,6 +35,15 @@ func (c Config) Check(at string) error {
 			add(pair.name, "give either "+pair.name+" or "+pair.name+"_file")
 		}
 	}
+	c.checkParts(add)
+	if len(faults) == 0 {
+		faults = c.checkInline(at)
+	}
+	return errors.Join(faults...)
+}
+
+// checkParts adds the faults of parts that do not go together.
+func (c Config) checkParts(add func(name, problem string)) {
 	switch {
 	case c.hasP12() && c.hasPEM():
 		add("p12", "give either a PKCS #12 or cert and key")
@@ -47,10 +56,6 @@ func (c Config) Check(at string) error {
 	case (c.KeyFile != "" || !c.Key.IsZero()) && c.CertFile == "" && c.Cert.IsZero():
 		add("cert", "a key is given without a certificate")
 	}
-	if len(faults) == 0 {
-		faults = c.checkInline(at)
-	}
-	return errors.Join(faults...)
 }
 
 // checkInline parses the texts in c. It stops at a text that it cannot parse.

@@ -141,35 +141,43 @@ func unpad(plain []byte, blockSize int) ([]byte, error) {
 
 // deriveKey derives the key of a cipher from a password.
 func deriveKey(kdf pkix.AlgorithmIdentifier, password []byte, length int) ([]byte, error) {
-	switch kdf.Algorithm.String() {
+	switch parameters := kdf.Parameters.FullBytes; kdf.Algorithm.String() {
 	case oidPBKDF2:
-		var p pbkdf2Params
-		if !unmarshal(kdf.Parameters.FullBytes, &p) || p.Iterations < 1 {
-			return nil, errDamagedKey
-		}
-		hash := hashes[p.PRF.Algorithm.String()]
-		switch {
-		case hash == nil || p.KeyLength != 0 && p.KeyLength != length:
-			return nil, errUnsupported
-		case p.Iterations > maxIterations:
-			return nil, errTooSlow
-		}
-		return pbkdf2.Key(hash, string(password), p.Salt, p.Iterations, length)
+		return derivePBKDF2(parameters, password, length)
 	case oidScrypt:
-		var p scryptParams
-		if !unmarshal(kdf.Parameters.FullBytes, &p) || min(p.N, p.R, p.P) < 1 {
-			return nil, errDamagedKey
-		}
-		if p.R > maxScryptBlocks || p.P > maxScryptBlocks/p.R || p.N > maxScryptBlocks/(p.R*p.P) {
-			return nil, errTooSlow
-		}
-		derived, err := scrypt.Key(password, p.Salt, p.N, p.R, p.P, length)
-		if err != nil { // N is not a power of two
-			return nil, errDamagedKey
-		}
-		return derived, nil
+		return deriveScrypt(parameters, password, length)
 	}
 	return nil, errUnsupported
+}
+
+func derivePBKDF2(parameters, password []byte, length int) ([]byte, error) {
+	var p pbkdf2Params
+	if !unmarshal(parameters, &p) || p.Iterations < 1 {
+		return nil, errDamagedKey
+	}
+	hash := hashes[p.PRF.Algorithm.String()]
+	switch {
+	case hash == nil || p.KeyLength != 0 && p.KeyLength != length:
+		return nil, errUnsupported
+	case p.Iterations > maxIterations:
+		return nil, errTooSlow
+	}
+	return pbkdf2.Key(hash, string(password), p.Salt, p.Iterations, length)
+}
+
+func deriveScrypt(parameters, password []byte, length int) ([]byte, error) {
+	var p scryptParams
+	if !unmarshal(parameters, &p) || min(p.N, p.R, p.P) < 1 {
+		return nil, errDamagedKey
+	}
+	if p.R > maxScryptBlocks || p.P > maxScryptBlocks/p.R || p.N > maxScryptBlocks/(p.R*p.P) {
+		return nil, errTooSlow
+	}
+	derived, err := scrypt.Key(password, p.Salt, p.N, p.R, p.P, length)
+	if err != nil { // N is not a power of two
+		return nil, errDamagedKey
+	}
+	return derived, nil
 }
 
 // unmarshal parses DER that ends where the value ends.

@@ -116,8 +116,8 @@ func decodeBase64(p12 core.Secret) ([]byte, error) {
 }
 
 // ParseKey returns the one private key in data: PEM (PKCS #8, PKCS #1 or SEC 1) or PKCS #12, which
-// p opens if it is encrypted, and its certificate if data has it; nil: it has none. Of several it is
-// the valid one that ends last. The error is a phrase without a code; it contains nothing of data.
+// p opens if it is encrypted, and its certificate if data has it; nil: it has none. Of several it
+// is the valid one that ends last. The error is a phrase without a code; it contains nothing of data.
 // ParseKey is safe for concurrent use.
 func ParseKey(data []byte, p Password) (crypto.Signer, *x509.Certificate, error) {
 	if pemfile.Recognize(data) == pemfile.PKCS12 {
