@@ -140,20 +140,32 @@ func lacksTerminal(lines []string) bool {
 
 // readable returns the lines in a form that may be shown.
 func readable(lines []string, secrets []core.Secret) []string {
-	shown := make([]string, len(lines))
-	// One comparison of all lines suffices if none repeats a secret, which is usual.
-	repeats := core.Printable(strings.Join(lines, "\n"), len(lines)*maxLine, secrets...) == ""
 	size := 0
 	for _, secret := range secrets {
 		size += len(secret.Reveal())
 	}
-	for i, line := range lines {
-		if repeats && (size > maxCompared || core.Printable(line, maxLine, secrets...) == "") {
-			line = hiddenLine
-		}
-		shown[i] = core.Printable(line, shownLine)
+	repeat := func(lines ...string) bool {
+		return core.Printable(strings.Join(lines, "\n"), len(lines)*maxLine, secrets...) == ""
 	}
-	return slices.DeleteFunc(shown, func(line string) bool { return line == "" })
+	// One comparison of all lines suffices if none repeats a secret, which is usual.
+	if shown := slices.Clone(lines); len(lines) > 0 && repeat(lines...) {
+		for i, line := range lines {
+			if size > maxCompared || repeat(line) {
+				shown[i] = hiddenLine
+			}
+		}
+		if repeat(shown...) { // a secret is divided among lines
+			shown = slices.Repeat([]string{hiddenLine}, len(lines))
+		}
+		lines = shown
+	}
+	var out []string
+	for _, line := range lines {
+		if line = core.Printable(line, shownLine); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // report writes the lines to the session's log. err is how the run ended.

@@ -143,6 +143,18 @@ func TestInput(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestSecretInTwoLines checks that a secret is found also if a command divides it.
+func TestSecretInTwoLines(t *testing.T) {
+	cfg := command(t, "complain", "")
+	delete(cfg.Env, textVar)
+	cfg.PassEnv, cfg.Stderr = []string{textVar}, exec.StderrLog
+	cfg.Env["PASSWORD"] = core.NewSecret("swordfishswift")
+	t.Setenv(textVar, "it was swordfi\nshswift\n")
+	log, err := logged(t, cfg)
+	require.NotContains(t, log+err.Error(), "swordfi")
+	require.NotContains(t, log+err.Error(), "shswift")
+}
+
 // TestDockerHelperWithoutCredential checks that the one text which docker helpers print is told.
 func TestDockerHelperWithoutCredential(t *testing.T) {
 	if runtime.GOOS == "windows" {
