@@ -16,5 +16,5 @@ func TestSizes(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Session{}), uintptr(128))
 	require.LessOrEqual(t, unsafe.Sizeof(setup{}), uintptr(80))
 	require.LessOrEqual(t, unsafe.Sizeof(credential{}), uintptr(288))
-	require.LessOrEqual(t, unsafe.Sizeof(Options{}), uintptr(256), "only for sessions with options")
+	require.LessOrEqual(t, unsafe.Sizeof(Options{}), uintptr(264), "only for sessions with options")
 }
