@@ -9,9 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// This file bounds the texts of sessions and credentials. The bounds apply wherever the text comes from: a provider
-// in the program, a plugin or a store. They are far above what is meant, so that a
-// text over one of them is a fault, and the same each time that it is obtained.
+// This file bounds the texts of sessions and credentials. The bounds apply wherever the text
+// comes from: a provider in the program, a plugin or a store. They are far above what is
+// meant, so that a text over one of them is a fault, and the same each time that it is
+// obtained.
 const (
 	maxName          = 256     // bytes of the name of a session, kind, environment or role
 	maxStoreText     = 4 << 10 // bytes of StoreKey, StoreFormerKey and StoreScope

@@ -52,7 +52,8 @@ func readAnswer(status int, header http.Header, scheme string, statuses []int) a
 
 // readChallenge reports whether the challenge of a 401 refuses a credential of the
 // given scheme, and whether it says that the credential is not valid. A challenge that
-// only asks for more rights, for a nonce or for another proof does not refuse it.
+// only asks for more rights, for a nonce or for another proof does not refuse it, unless it
+// says where to get a token with them.
 func readChallenge(scheme, challenge string) (refused, invalid bool) {
 	refused = true
 	for _, c := range parseChallenges(challenge) {
@@ -64,7 +65,7 @@ func readChallenge(scheme, challenge string) (refused, invalid bool) {
 			return true, true
 		case code == errorUseNonce || code == errorInvalidProof:
 			refused = false
-		case sameScheme && slices.Contains(insufficientErrors, code):
+		case sameScheme && slices.Contains(insufficientErrors, code) && !c.asksForToken():
 			refused = false
 		}
 	}
@@ -109,6 +110,14 @@ func (c *challenge) param(name string) string {
 		}
 	}
 	return ""
+}
+
+// asksForToken reports whether a challenge is that of a container registry, whose paths each
+// ask for a token of their own: it names the token server (realm), the service and the scope
+// (Docker Registry v2 authentication). Its insufficient_scope means that the token is for
+// another path.
+func (c *challenge) asksForToken() bool {
+	return c.param("realm") != "" && c.param("service") != "" && c.param("scope") != ""
 }
 
 // parseChallenges reads a list of challenges. What does not follow the grammar

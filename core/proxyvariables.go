@@ -126,27 +126,27 @@ func bypassesProxy(list string, u *url.URL) bool {
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[httpScheme(u.Scheme)]
 	}
-	ip := net.ParseIP(host)
 	for entry := range strings.SplitSeq(list, ",") {
-		entry = strings.ToLower(strings.TrimSpace(entry))
-		if entry == "*" {
-			return true
-		}
-		if _, network, err := net.ParseCIDR(entry); err == nil {
-			if ip != nil && network.Contains(ip) {
-				return true
-			}
-			continue
-		}
-		name, only := entry, ""
-		if h, p, err := net.SplitHostPort(entry); err == nil {
-			name, only = h, p
-		}
-		if (only == "" || only == port) && isExcluded(name, host, ip) {
+		if excludesHost(strings.ToLower(strings.TrimSpace(entry)), host, port) {
 			return true
 		}
 	}
 	return false
+}
+
+// excludesHost reports whether one entry of NO_PROXY means a host.
+func excludesHost(entry, host, port string) bool {
+	ip := net.ParseIP(host)
+	if entry == "*" {
+		return true
+	}
+	if _, network, err := net.ParseCIDR(entry); err == nil {
+		return ip != nil && network.Contains(ip)
+	}
+	if name, only, err := net.SplitHostPort(entry); err == nil {
+		return (only == "" || only == port) && isExcluded(name, host, ip)
+	}
+	return isExcluded(entry, host, ip)
 }
 
 // isExcluded reports whether an entry of NO_PROXY without its port means a host.

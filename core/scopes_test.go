@@ -44,12 +44,14 @@ func pathsAsk(t *testing.T, challenge func(path string, n int64) string) *httpte
 func TestChallengesForOtherScopes(t *testing.T) {
 	for name, form := range map[string]string{
 		"a registry": `Bearer realm="https://t.example/token",service="r",scope="repository:%s:pull"`,
-		"realm":      `Bearer realm="%s"`,
-		"service":    `Bearer service="%s", error="invalid_token"`,
-		"resource":   `Bearer realm="x", resource="https://api.example.com/%s"`,
-		"metadata":   `Bearer resource_metadata="https://api.example.com/%s"`,
-		"acr":        `Bearer error="invalid_token", acr_values="%s"`,
-		"two":        `Basic realm="x", Bearer scope="%s"`,
+		"an old token": `Bearer realm="https://t.example/token",service="r",scope="repository:%s:pull",` +
+			`error="insufficient_scope"`,
+		"realm":    `Bearer realm="%s"`,
+		"service":  `Bearer service="%s", error="invalid_token"`,
+		"resource": `Bearer realm="x", resource="https://api.example.com/%s"`,
+		"metadata": `Bearer resource_metadata="https://api.example.com/%s"`,
+		"acr":      `Bearer error="invalid_token", acr_values="%s"`,
+		"two":      `Basic realm="x", Bearer scope="%s"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			api := pathsAsk(t, func(path string, _ int64) string { return fmt.Sprintf(form, path) })

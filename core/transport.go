@@ -66,7 +66,9 @@ func (bareKey) ownKey() {}
 //     credential's own scheme with the error insufficient_scope,
 //     insufficient_user_authentication or insufficient_claims is not a refusal,
 //     nor is one with use_dpop_nonce or invalid_dpop_proof: the caller gets that
-//     answer, and the credential stays in use.
+//     answer, and the credential stays in use. One with realm, service and scope
+//     is a refusal all the same: that of a container registry, which asks for
+//     another token.
 //   - Any 4xx whose challenge says invalid_token, in the scheme Bearer or in
 //     the credential's own (RFC 6750 §3.1).
 //

@@ -270,6 +270,21 @@ var brokenServers = []broken{
 			}
 			return token(answer.Token, answer.Renew), err
 		})},
+	{check: "server/control-characters", fault: "another answer is read first",
+		says: "may not be sent", factory: called(func(ctx context.Context, d *desk,
+			req core.Request) (core.Credential, error) {
+			if _, err := d.Authenticate(ctx, req); err != nil {
+				return core.Credential{}, err
+			}
+			var answer struct{ Token string }
+			body, err := d.fetch(ctx, d.client)
+			if err == nil {
+				err = json.Unmarshal(body, &answer)
+			}
+			return token(answer.Token, ""), err
+		})},
+	{check: "server/control-characters", fault: "attached by Authorize",
+		says: "Authorize's header", factory: office(func(d *desk) core.Provider { return &late{d} })},
 	{check: "server/odd-types", fault: "empty", says: "may not be sent",
 		factory: called(func(ctx context.Context, d *desk, _ core.Request) (core.Credential, error) {
 			body, err := d.fetch(ctx, d.client)
@@ -344,4 +359,22 @@ func showing(change func(e *core.Error, key string) error) core.Factory {
 		}
 		return c, err
 	})
+}
+
+// late keeps the token of an answer unchecked until a request is made.
+type late struct{ desk *desk }
+
+func (l *late) Authenticate(ctx context.Context, _ core.Request) (core.Credential, error) {
+	var answer struct{ Token string }
+	body, err := l.desk.fetch(ctx, l.desk.client)
+	if err == nil && (json.Unmarshal(body, &answer) != nil || answer.Token == "") {
+		err = core.Errorf(core.CodeUnavailable, "the answer has no token")
+	}
+	return core.Credential{RefreshState: core.NewSecret(answer.Token), Subject: "late"}, err
+}
+
+func (l *late) Authorize(
+	_ context.Context, c core.Credential, _ core.Outgoing,
+) (core.Attachment, error) {
+	return token(c.RefreshState.Reveal(), "").Attach, nil
 }

@@ -266,6 +266,9 @@ func TestOneText(t *testing.T) {
 		require.JSONEq(t, want, string(got))
 		require.Equal(t, which < 2, ok)
 	}
+	got, ok := oneText([]byte("access_token=a&token_type=b"), 0, shout)
+	require.True(t, ok)
+	require.Equal(t, "access_token=a%21&token_type=b", string(got))
 }
 
 func TestEachText(t *testing.T) {
@@ -274,6 +277,14 @@ func TestEachText(t *testing.T) {
 		string(eachText([]byte(`{"a": "b", "c": ["d", 1, {"e": null}]}`), shout)))
 	require.Equal(t, "plain!", string(eachText([]byte("plain"), shout)))
 	require.Equal(t, "plain", string(eachText([]byte("plain"), func(string) any { return 1 })))
+	require.Equal(t, "a=b%21&a=c%21&d=e%21", string(eachText([]byte("d=e&a=b&a=c"), shout)))
+	require.Equal(t, "a=b&d=e", string(eachText([]byte("d=e&a=b"), func(string) any { return 1 })))
+	for text, n := range map[string]int{
+		`{"a": "b", "c": ["d", 1]}`: 2, "access_token=a&token_type=b&scope=": 3, "YWJj=": 1, "a=b": 1,
+		"<a href='x?a=b&c=d'>": 1, "": 1, `[]`: 0,
+	} {
+		require.Equal(t, n, countTexts([]byte(text)), text)
+	}
 }
 
 // A provider that needs a person passes with one, and where nobody is there

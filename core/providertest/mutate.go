@@ -2,13 +2,17 @@ package providertest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/authsession/authsession/core"
 )
@@ -41,13 +45,20 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// eachText rewrites every string in a JSON document; other bodies it gives to
-// fn as a whole.
+// eachText rewrites every string in a JSON document and every value of a form; other bodies
+// it gives to fn as a whole.
 func eachText(body []byte, fn func(string) any) []byte {
 	return alterTexts(body, func(_ int, text string) any { return fn(text) })
 }
 
-// oneText rewrites one string of a JSON document, counted from 0 in the order of
+// countTexts returns how many strings [eachText] rewrites.
+func countTexts(body []byte) int {
+	n := 0
+	eachText(body, func(s string) any { n++; return s })
+	return n
+}
+
+// oneText rewrites one string of a JSON document or a form, counted from 0 in the order of
 // the members' names. It reports whether there are as many.
 func oneText(body []byte, which int, fn func(string) any) (out []byte, ok bool) {
 	out = alterTexts(body, func(n int, text string) any {
@@ -60,11 +71,31 @@ func oneText(body []byte, which int, fn func(string) any) (out []byte, ok bool) 
 	return out, ok
 }
 
-// alterTexts rewrites the strings of a JSON document, which it counts; another
+// isForm matches a form of two fields or more. One field may be a text with a sign in it.
+var isForm = regexp.MustCompile(`^[\w.-]+=[^&\s<>]*(&[\w.-]+=[^&\s<>]*)+$`)
+
+// alterForm rewrites the values of a form, which it counts.
+func alterForm(form url.Values, fn func(int, string) any) []byte {
+	n := 0
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for i, value := range form[name] {
+			if text, ok := fn(n, value).(string); ok {
+				form[name][i] = text
+			}
+			n++
+		}
+	}
+	return []byte(form.Encode())
+}
+
+// alterTexts rewrites the strings of a JSON document or a form, which it counts; another
 // body is one string.
 func alterTexts(body []byte, fn func(int, string) any) []byte {
 	var doc any
 	if json.Unmarshal(body, &doc) != nil {
+		if form, err := url.ParseQuery(string(body)); err == nil && isForm.Match(body) {
+			return alterForm(form, fn)
+		}
 		if text, ok := fn(0, string(body)).(string); ok {
 			return []byte(text)
 		}
@@ -95,22 +126,29 @@ func alterTexts(body []byte, fn func(int, string) any) []byte {
 	return out
 }
 
-// maxTexts bounds how many strings of an answer are altered one at a time.
-const maxTexts = 12
+// maxTexts bounds how many strings of a server's answers are altered one at a time.
+const maxTexts = 64
 
 // alterations runs the provider with answers in which every string is altered, and then
 // with one string altered at a time, as a provider may refuse the first one that it reads
-// and use another one unchecked. look gets each outcome.
-func (r *run) alterations(fn func(string) any, look func(core.Credential, error)) {
-	for which := -1; which < maxTexts; which++ {
-		var altersNone atomic.Bool
+// and use another one unchecked. The strings of all answers of an attempt are counted
+// together: one of a token is altered beside metadata that are good. look gets each outcome.
+func (r *run) alterations(
+	fn func(string) any, look func(p core.Provider, cred core.Credential, err error),
+) {
+	for which := int64(-1); which < maxTexts; which++ {
+		var texts atomic.Int64 // of the answers so far
 		h := func(w http.ResponseWriter, req *http.Request) {
 			altered(r.Good, func(b []byte) []byte {
 				if which < 0 {
 					return eachText(b, fn)
 				}
-				out, ok := oneText(b, which, fn)
-				altersNone.Store(!ok)
+				n := int64(countTexts(b))
+				before := texts.Add(n) - n
+				if which < before || which >= before+n {
+					return b
+				}
+				out, _ := oneText(b, int(which-before), fn)
 				return out
 			})(w, req)
 		}
@@ -119,12 +157,34 @@ func (r *run) alterations(fn func(string) any, look func(core.Credential, error)
 			return
 		}
 		cred, _, err := r.ask(r.ctx, p, core.Request{})
-		look(cred, err)
-		if altersNone.Load() {
+		look(p, cred, err)
+		if which >= texts.Load() && which >= 0 {
 			return
 		}
 	}
 }
+
+// checkAltered checks what a provider made of an altered answer, also what it attaches to a
+// request as an Authorizer.
+func (r *run) checkAltered(what string, p core.Provider, cred core.Credential) {
+	r.checkAttachment("with "+what+" in the answer, the credential's ", cred.Attach)
+	a, ok := p.(core.Authorizer)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, authorizeLimit)
+	defer cancel()
+	made, err := a.Authorize(ctx, cred, core.Outgoing{
+		Method: http.MethodGet, URL: "https://api.example.com/", Host: "api.example.com",
+		Header: http.Header{},
+	})
+	if err == nil {
+		r.checkAttachment("with "+what+" in the answer, Authorize's ", made)
+	}
+}
+
+// authorizeLimit is how long Authorize may take here; how it ends is of other checks.
+const authorizeLimit = 5 * time.Second
 
 // controlCharacters lets good answers smuggle a header. An error is right, and
 // so is a credential without it.
@@ -132,9 +192,9 @@ func controlCharacters(r *run) {
 	for _, smuggled := range []string{"\r\nX-Smuggled: 1", "\n", "\x00", "\x7f"} {
 		r.alterations(func(s string) any {
 			return s[:len(s)/2] + smuggled + s[len(s)/2:]
-		}, func(cred core.Credential, err error) {
+		}, func(p core.Provider, cred core.Credential, err error) {
 			if err == nil {
-				r.checkAttachment("with a control character in the answer, the credential's ", cred.Attach)
+				r.checkAltered("a control character", p, cred)
 			}
 			if strings.ContainsFunc(cred.Subject+strings.Join(cred.Origins, ""),
 				func(c rune) bool { return c < ' ' }) {
@@ -148,9 +208,11 @@ func controlCharacters(r *run) {
 // error is right, and so is a credential without them.
 func oddTypes(r *run) {
 	for _, odd := range []any{nil, 17, true, []any{"a"}, map[string]any{"a": 1}, ""} {
-		r.alterations(func(string) any { return odd }, func(cred core.Credential, err error) {
+		r.alterations(func(string) any { return odd }, func(
+			p core.Provider, cred core.Credential, err error,
+		) {
 			if err == nil {
-				r.checkAttachment("with other types in the answer, the credential's ", cred.Attach)
+				r.checkAltered("other types", p, cred)
 			}
 		})
 	}

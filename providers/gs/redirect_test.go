@@ -2,6 +2,7 @@ package gs_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -122,20 +123,24 @@ func TestRedirectsWithinTheAPI(t *testing.T) {
 					want = c.get
 				}
 				read, err := call(t.Context())
-				if want == nil {
-					require.NoError(t, err, "%s %d %s", name, c.status, c.to)
-					continue
-				}
-				require.ErrorIs(t, err, want, "%s %d %s", name, c.status, c.to)
-				if want == gs.RequestFailed {
-					require.NotErrorIs(t, err, gs.NotAuthenticated)
-				}
-				require.Contains(t, err.Error(), "redirected to https://api.gs.com")
-				if text, ok := read.(string); ok {
-					require.Empty(t, text)
-				}
+				requireRedirected(t, read, err, want)
 			}
 		})
+	}
+}
+
+// requireRedirected requires what a call returned that was redirected within the API.
+func requireRedirected(t *testing.T, read any, err, want error) {
+	t.Helper()
+	if want == nil {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorIs(t, err, want)
+	require.Equal(t, want == error(gs.NotAuthenticated), errors.Is(err, gs.NotAuthenticated))
+	require.Contains(t, err.Error(), "redirected to https://api.gs.com")
+	if text, ok := read.(string); ok {
+		require.Empty(t, text)
 	}
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is no Go module: nginx, HAProxy, squid, Chromium, Redis, mosquitto,
+# Installs what is no Go module: nginx, HAProxy, squid, docker-registry, Chromium, Redis, mosquitto,
 # PostgreSQL, NATS, etcd, gnome-keyring, protoc, git, kubectl and the AWS CLI (Debian), and
 # oidc-provider (npm).
 # Run it again whenever you like; it does only what is missing, and says what it
@@ -44,6 +44,7 @@ export DEBIAN_FRONTEND=noninteractive
 debian nginx-light nginx
 debian haproxy haproxy
 debian squid squid
+debian docker-registry docker-registry
 debian chromium chromium
 debian redis-server redis-server
 debian mosquitto mosquitto
