@@ -65,6 +65,6 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 			"contain a secret of its settings: tell its author")
 	}
 	cred := wire.ToCredential(m)
-	r.secrets.addCredentials(r, cred)
+	r.secrets.addCredential(r, cred)
 	return cred, nil
 }

@@ -1,4 +1,4 @@
-// Read on in secrets.go.
+// Read on in remote.go.
 
 package plugins
 

@@ -1,10 +1,9 @@
-// Read on in remote.go.
+// Read on in description.go.
 
 package plugins
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,60 +12,67 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// maxRecent is how many secrets beside those of its settings a provider has that a
+// maxRecent is how many credentials, and how many answers of persons, of a provider a
 // plugin's log is compared with, the latest ones.
-const maxRecent = 32
+const maxRecent = 8
 
 // secretBook has the secrets that a plugin was told or has told, so that its log
 // does not repeat them. A nil one keeps nothing. It is safe for concurrent use.
+//
+// Providers note credentials in each call, which must be cheap. The secrets in them
+// are looked for when a line is logged.
 type secretBook struct {
 	mu        sync.Mutex
 	providers map[any]*knownSecrets // by *remote
-	all       []core.Secret         // of all providers, each once; nil: not made yet
+	settings  []core.Secret         // of all providers; nil: not collected yet
+	all       []core.Secret         // all of them, each once; nil: not collected yet
 }
 
 // knownSecrets are those of one provider.
 type knownSecrets struct {
-	settings []core.Secret
-	recent   []core.Secret
+	settings    []core.Secret
+	answers     []core.Secret
+	credentials []core.Credential
 }
 
 // setSettings notes the secrets of a provider's settings.
 func (b *secretBook) setSettings(provider any, secrets []core.Secret) {
-	b.change(provider, func(k *knownSecrets) { k.settings = longSecrets(secrets) })
-}
-
-// addCredentials notes the secrets of credentials that a provider got or has made.
-func (b *secretBook) addCredentials(provider any, credentials ...core.Credential) {
-	var secrets []core.Secret
-	for _, c := range credentials {
-		secrets = append(secrets, credentialSecrets(c)...)
-	}
-	b.add(provider, secrets...)
+	b.change(provider, func(k *knownSecrets) {
+		k.settings = longSecrets(secrets)
+		b.settings = nil
+	})
 }
 
 // addRequest notes the secrets that a provider gets with a request for a credential.
 func (b *secretBook) addRequest(provider any, req core.Request) {
-	b.addCredentials(provider, append(slices.Collect(maps.Values(req.Inputs)), req.Previous)...)
+	for _, input := range req.Inputs {
+		b.addCredential(provider, input)
+	}
+	b.addCredential(provider, req.Previous)
 }
 
-// add notes secrets of a provider.
-func (b *secretBook) add(provider any, secrets ...core.Secret) {
-	secrets = longSecrets(secrets)
-	if len(secrets) == 0 {
+// addCredential notes a credential that a provider got or has made.
+func (b *secretBook) addCredential(provider any, c core.Credential) {
+	if c.RefreshState.IsZero() && c.Attach.Cert.IsZero() && len(c.Attach.Header) == 0 &&
+		len(c.Attach.Query) == 0 && len(c.Attach.Cookie) == 0 {
 		return
 	}
-	b.change(provider, func(k *knownSecrets) {
-		k.recent = slices.DeleteFunc(k.recent, func(s core.Secret) bool {
-			return slices.ContainsFunc(secrets, func(new core.Secret) bool {
-				return new.Reveal() == s.Reveal()
-			})
-		})
-		k.recent = append(k.recent, secrets...)
-		if n := len(k.recent) - maxRecent; n > 0 {
-			k.recent = slices.Delete(k.recent, 0, n)
-		}
-	})
+	b.change(provider, func(k *knownSecrets) { k.credentials = appendLatest(k.credentials, c) })
+}
+
+// addAnswer notes what a person has answered.
+func (b *secretBook) addAnswer(provider any, answer core.Secret) {
+	b.change(provider, func(k *knownSecrets) { k.answers = appendLatest(k.answers, answer) })
+}
+
+// appendLatest appends to a list of maxRecent elements at most.
+func appendLatest[T any](list []T, element T) []T {
+	if len(list) < maxRecent {
+		return append(list, element)
+	}
+	copy(list, list[1:])
+	list[len(list)-1] = element
+	return list
 }
 
 func (b *secretBook) change(provider any, to func(*knownSecrets)) {
@@ -93,7 +99,7 @@ func (b *secretBook) forget(provider any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.providers, provider)
-	b.all = nil
+	b.settings, b.all = nil, nil
 }
 
 // repeats reports whether a text repeats one of the secrets.
@@ -103,13 +109,13 @@ func (b *secretBook) repeats(text string) bool {
 		core.Printable(text, maxErrorText, secrets...) == ""
 }
 
-// isIn reports whether a text contains one of the secrets, in any case. It takes less
-// time than repeats.
+// isIn reports whether a text contains a secret of settings, in any case. It takes
+// less time than repeats.
 func (b *secretBook) isIn(text string) bool {
 	if b == nil {
 		return false
 	}
-	secrets := b.list()
+	secrets := b.listSettings()
 	if len(secrets) == 0 {
 		return false
 	}
@@ -119,22 +125,43 @@ func (b *secretBook) isIn(text string) bool {
 	})
 }
 
+func (b *secretBook) listSettings() []core.Secret {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.settings == nil {
+		b.settings = []core.Secret{}
+		for _, k := range b.providers {
+			b.settings = append(b.settings, k.settings...)
+		}
+		b.settings = unique(b.settings)
+	}
+	return b.settings
+}
+
 func (b *secretBook) list() []core.Secret {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.all == nil {
-		unique := map[string]bool{}
+		b.all = []core.Secret{}
 		for _, k := range b.providers {
-			for _, s := range slices.Concat(k.settings, k.recent) {
-				unique[s.Reveal()] = true
+			b.all = slices.Concat(b.all, k.settings, k.answers)
+			for _, c := range k.credentials {
+				b.all = append(b.all, credentialSecrets(c)...)
 			}
 		}
-		b.all = make([]core.Secret, 0, len(unique))
-		for text := range maps.Keys(unique) {
-			b.all = append(b.all, core.NewSecret(text))
-		}
+		b.all = unique(longSecrets(b.all))
 	}
 	return b.all
+}
+
+// unique returns each of the secrets once.
+func unique(secrets []core.Secret) []core.Secret {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(secrets, func(s core.Secret) bool {
+		known := seen[s.Reveal()]
+		seen[s.Reveal()] = true
+		return known
+	})
 }
 
 // credentialSecrets returns the secrets of a credential, without the public parts

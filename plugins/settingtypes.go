@@ -1,4 +1,4 @@
-// Read on in description.go.
+// Read on in secrets.go.
 
 package plugins
 

@@ -188,6 +188,6 @@ func (c *conversation) reply(ctx context.Context, m *v1.Prompt, replies chan<- *
 		replies <- reply
 	}()
 	text, err := answerPrompt(ctx, m, c.ui)
-	c.secrets.add(c.remote, core.NewSecret(text))
+	c.secrets.addAnswer(c.remote, core.NewSecret(text))
 	reply = &v1.Reply{Text: strings.ToValidUTF8(text, "\ufffd"), Error: wire.FromError(err)}
 }

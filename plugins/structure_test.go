@@ -9,7 +9,7 @@ import (
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"doc.go", "binary.go", "message.go",
-	"settingtypes.go", "description.go", "answer.go", "prompt.go", "secrets.go", "secretbook.go",
+	"settingtypes.go", "secrets.go", "secretbook.go", "description.go", "answer.go", "prompt.go",
 	"remote.go", "remote_abilities.go", "authenticate.go", "signin.go",
 	"factory.go", "host.go", "config.go",
 	"refusal.go", "prompter.go", "server.go", "server_abilities.go", "serve.go",

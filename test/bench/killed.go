@@ -18,13 +18,20 @@ func processes(p plan) []table {
 			"Milliseconds until the next good answer. To reach: 50.",
 		head: []string{"", "ms", "failed calls"},
 	}
-	var took, failed, bareFailed figures
-	for range p.runs {
-		ms, n := crashed()
-		took, failed = append(took, ms), append(failed, n)
-		bareFailed = append(bareFailed, bareCrashed())
+	small := buildSmall()
+	defer small.remove()
+	for _, of := range []binary{small.ours, self()} {
+		var took, failed figures
+		for range p.runs {
+			ms, n := crashed(of)
+			took, failed = append(took, ms), append(failed, n)
+		}
+		crash.add("authsession, "+of.megabytes(), took.String(), failed.String())
 	}
-	crash.add("authsession", took.String(), failed.String())
+	var bareFailed figures
+	for range p.runs {
+		bareFailed = append(bareFailed, bareCrashed(small.bare))
+	}
 	crash.add("bare go-plugin", "never, within 500", bareFailed.String())
 
 	const sessions = 100
@@ -44,10 +51,10 @@ func processes(p plan) []table {
 
 // crashed kills the plugin of a provider, and returns the milliseconds until
 // another process has answered, and how many calls failed meanwhile.
-func crashed() (ms, failed float64) {
+func crashed(of binary) (ms, failed float64) {
 	h := new(plugins.Host)
 	defer closeHost(h)
-	provider := openTicket(ticketsOf(h))
+	provider := openTicket(ticketsOf(h, of))
 	began := kill(answering(provider))
 	for {
 		if _, err := provider.Authenticate(context.Background(), core.Request{}); err == nil {
@@ -63,8 +70,8 @@ func crashed() (ms, failed float64) {
 
 // bareCrashed does the same for half a second with a bare plugin, and returns
 // how many calls failed. One that works is a panic: the table says it is never.
-func bareCrashed() (failed float64) {
-	b := openBare()
+func bareCrashed(of binary) (failed float64) {
+	b := openBare(of)
 	defer b.client.Kill()
 	began := kill(b.client.ReattachConfig().Pid)
 	for !b.client.Exited() {
@@ -104,7 +111,7 @@ func kill(pid int) time.Time {
 func sharing(n int) (processes, ms float64) {
 	h := new(plugins.Host)
 	defer closeHost(h)
-	factory := ticketsOf(h)
+	factory := ticketsOf(h, self())
 	pids := map[string]bool{}
 	var began time.Time
 	for i := range n {
