@@ -17,7 +17,10 @@ func TestProtocolPage(t *testing.T) {
 	page := strings.Join(strings.Fields(string(text)), " ")
 	for _, want := range []string{
 		fmt.Sprintf("| the line | %d KiB", maxHandshake>>10),
-		fmt.Sprintf("cut after %d KiB and dropped beyond %d a second", maxLine>>10, lineRate),
+		fmt.Sprintf("The text is cut after %d KiB, and only %d KiB of a line", maxLine>>10, maxRead>>10),
+		fmt.Sprintf("Lines beyond %d a second (after the first %d)", lineRate, lineBurst),
+		fmt.Sprintf("at most %d, objects in objects included, with names of %d bytes", maxFields, maxName),
+		fmt.Sprintf("the host reads %d MiB a second at most", readRate>>20),
 		fmt.Sprintf("from %d ms to %v s", restartBase.Milliseconds(), restartMax.Seconds()),
 	} {
 		require.Contains(t, page, want)
