@@ -4,7 +4,6 @@ package core
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -17,41 +16,18 @@ import (
 type (
 	authTransportKey struct{} // of the *Options of the session whose provider is called
 	authBaseKey      struct{} // of the transport that a request is for
-	callLoggerKey    struct{} // of the logger for a call outside of a session
 )
 
 func (authTransportKey) ownKey() {}
 func (authBaseKey) ownKey()      {}
-func (callLoggerKey) ownKey()    {}
 
 // withAuthTransport returns the context of a call into the provider, by which
 // [AuthTransport] finds the options.
 func (o *Options) withAuthTransport(ctx context.Context) context.Context {
-	if o.AuthTransport == nil && o.Proxy == nil && o.Logger == nil && ctx.Value(authTransportKey{}) == nil {
+	if o.AuthTransport == nil && o.Proxy == nil && ctx.Value(authTransportKey{}) == nil {
 		return ctx
 	}
 	return context.WithValue(ctx, authTransportKey{}, o)
-}
-
-// CallLogger returns the logger for what an operator should know although a call into a
-// provider succeeds, such as a root certificate that is skipped: [Options.Logger] of the
-// session if ctx is that of its call into a provider (Authenticate, SignIn or Revoke), or the
-// logger of [WithCallLogger]. Otherwise, and if the option is nil, it returns a logger that
-// discards everything. It never returns nil, and is safe for concurrent use.
-func CallLogger(ctx context.Context) *slog.Logger {
-	if log, ok := ctx.Value(callLoggerKey{}).(*slog.Logger); ok && log != nil {
-		return log
-	}
-	if o, ok := ctx.Value(authTransportKey{}).(*Options); ok && o.Logger != nil {
-		return o.Logger
-	}
-	return slog.New(slog.DiscardHandler)
-}
-
-// WithCallLogger returns a context in which [CallLogger] returns log. It is for what calls a
-// provider without a session, such as the server of a plugin.
-func WithCallLogger(ctx context.Context, log *slog.Logger) context.Context {
-	return context.WithValue(ctx, callLoggerKey{}, log)
 }
 
 // wrapOnce returns wrap with its result remembered: nil if it panics.

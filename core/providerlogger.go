@@ -7,7 +7,8 @@ import (
 	"log/slog"
 )
 
-// providerLoggerKey is the key of the *setup of the session whose provider is called.
+// providerLoggerKey is the key of the *setup of the session whose provider is called, or of
+// the *slog.Logger of [WithProviderLogger].
 type providerLoggerKey struct{}
 
 func (providerLoggerKey) ownKey() {}
@@ -21,24 +22,38 @@ func (cfg *setup) withProviderLogger(ctx context.Context) context.Context {
 	return context.WithValue(ctx, providerLoggerKey{}, cfg)
 }
 
-// contextOfCall returns the context of a call to Authenticate or SignIn.
+// contextOfCall returns the context of a call to Authenticate, SignIn or Revoke.
 func (cfg *setup) contextOfCall(ctx context.Context) context.Context {
 	return cfg.withProviderLogger(cfg.opts.withAuthTransport(ctx))
 }
 
 // ProviderLogger returns the logger of a session, [Options.Logger], with the attributes
-// session and provider, if ctx is that of the session's call to Authenticate or SignIn of
-// its provider. Otherwise, and without that option, the result drops its records; it is
-// never nil. A provider logs with it what an operator must know beside the error that it
-// returns; never a secret (see [Printable]). A plugin has its own log instead. It is safe
-// for concurrent use.
+// session and provider, if ctx is that of the session's call to Authenticate, SignIn or
+// Revoke of its provider, or the logger of [WithProviderLogger]. Otherwise, and without that
+// option, the result drops its records; it is never nil. A provider logs with it what an
+// operator should know beside the error that it returns, or although it succeeds, such as a
+// root certificate that it skips; never a secret (see [Printable]). What a plugin logs with
+// it is in the plugin's log. It is safe for concurrent use.
 func ProviderLogger(ctx context.Context) *slog.Logger {
-	cfg, _ := ctx.Value(providerLoggerKey{}).(*setup)
-	if cfg == nil || cfg.opts.Logger == nil {
-		return slog.New(slog.DiscardHandler)
+	switch v := ctx.Value(providerLoggerKey{}).(type) {
+	case *slog.Logger:
+		if v != nil {
+			return v
+		}
+	case *setup:
+		if v.opts.Logger != nil {
+			log := slog.New(guardedHandler{v.opts.Logger.Handler()})
+			return log.With(slog.String("session", v.name), slog.String("provider", v.opts.Kind))
+		}
 	}
-	log := slog.New(guardedHandler{cfg.opts.Logger.Handler()})
-	return log.With(slog.String("session", cfg.name), slog.String("provider", cfg.opts.Kind))
+	return slog.New(slog.DiscardHandler)
+}
+
+// WithProviderLogger returns a context in which [ProviderLogger] returns log; nil is for a
+// logger that drops its records. It is for what calls a provider without a session, such as
+// the server of a plugin.
+func WithProviderLogger(ctx context.Context, log *slog.Logger) context.Context {
+	return context.WithValue(ctx, providerLoggerKey{}, log)
 }
 
 // guardedHandler drops panics of a handler, which is code of the program, so that they do

@@ -200,7 +200,7 @@ func (d direct) release(ctx context.Context, c *credential, _ closeMode) error {
 	if !ok {
 		return nil
 	}
-	ctx = c.setup.opts.withAuthTransport(ctx)
+	ctx = c.setup.contextOfCall(ctx)
 	err := callWithin(ctx, d.setup.opts.timeout(), func(ctx context.Context) error {
 		return r.Revoke(ctx, c.cred)
 	})

@@ -45,7 +45,7 @@ func (s *server) Authenticate(stream v1.Provider_AuthenticateServer) error {
 func (s *server) obtain(stream v1.Provider_AuthenticateServer,
 	begin *v1.Begin) (cred core.Credential, err error) {
 	req := wire.ToRequest(begin)
-	ctx := core.WithCallLogger(stream.Context(), slog.Default()) // stderr, which is the host's log
+	ctx := core.WithProviderLogger(stream.Context(), slog.Default()) // stderr, which is the host's log
 	if begin.GetSignIn() {
 		ui := newPrompter(stream).ui(begin.GetPrompts())
 		err = withAbility(s, begin.GetInstance(), "SignIn", func(p core.InteractiveProvider) (err error) {

@@ -141,7 +141,7 @@ func TestTheNextCertificateIsUsedInTime(t *testing.T) {
 func TestSkippedRootsAreLogged(t *testing.T) {
 	ca := certstest.NewCA(t, "ca")
 	var log strings.Builder
-	ctx := core.WithCallLogger(context.Background(), slog.New(slog.NewTextHandler(&log, nil)))
+	ctx := core.WithProviderLogger(context.Background(), slog.New(slog.NewTextHandler(&log, nil)))
 	file := write(t, "ca.pem", block("CERTIFICATE", []byte("hunter2")), ca.PEM)
 	cfg := certs.Config{CAFile: file}
 	_, err := cfg.Load(t.Context(), false) // without a logger

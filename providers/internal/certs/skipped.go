@@ -24,9 +24,9 @@ var warned = struct {
 
 // Warn logs, once in this process, which roots cannot be read and are not used. Load does so, too;
 // a provider that loads b when it is opened calls Warn with the context of a call (see
-// [core.CallLogger]).
+// [core.ProviderLogger]).
 func (b Bundle) Warn(ctx context.Context) {
-	log := core.CallLogger(ctx)
+	log := core.ProviderLogger(ctx)
 	if len(b.skipped) == 0 || !log.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
