@@ -276,6 +276,9 @@ func (s sender) send(
 // renegotiation that the configuration does not allow, and other errors, and nil,
 // unchanged. crypto/tls has neither a type nor a value for it.
 func (u *setup) renegotiationError(to *url.URL, err error) error {
+	if err == nil { // before op, which is on the heap
+		return nil
+	}
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "local error" || op.Err == nil ||
 		op.Err.Error() != "tls: no renegotiation" {
