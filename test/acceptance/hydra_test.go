@@ -190,6 +190,7 @@ func TestHydraReuse(t *testing.T) {
 	require.EqualValues(t, 1, asked.Load())
 
 	require.Equal(t, 400, h.Replay(t, c.id, first.RefreshState.Reveal()))
+	s.Reject(second, "") // as its API would refuse it
 	says(t, s, api.URL, "ada")
 	require.EqualValues(t, 2, asked.Load(), "a person signs in again")
 	third, err := s.Credential(t.Context())
