@@ -44,6 +44,7 @@ export DEBIAN_FRONTEND=noninteractive
 debian nginx-light nginx
 debian haproxy haproxy
 debian squid squid
+debian apache2 apache2
 debian chromium chromium
 debian redis-server redis-server
 debian mosquitto mosquitto
@@ -53,6 +54,11 @@ debian openssl openssl
 debian kubernetes-client kubectl
 debian awscli aws
 debian etcd-server etcd
+if [ -e /usr/lib/apache2/modules/mod_oauth2.so ]; then
+	say "mod_oauth2 is there"
+else
+	debian libapache2-mod-oauth2 mod_oauth2
+fi
 for program in /usr/lib/postgresql/*/bin/postgres; do # it is not in PATH
 	if [ -x "$program" ]; then
 		say "postgresql is there"
