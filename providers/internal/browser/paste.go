@@ -26,18 +26,18 @@ func (l *Listener) Paste(text string) error {
 }
 
 var (
-	errNothingPasted = errors.New("Nothing was pasted.")
-	errNoAnswer      = errors.New("That is not the address: it has code= and state= in it. " +
-		"Copy all of it from the address bar, after the sign-in.")
-	errLinkPasted = errors.New("That is the link to open. " +
-		"After the sign-in the browser shows another address: paste that one.")
-	errOtherState = errors.New("That address belongs to another sign-in, or is incomplete. " +
-		"Open the newest link, and copy all of the address.")
+	errNothingPasted = errors.New("nothing was pasted")
+	errNoAnswer      = errors.New("that is not the address, which has code= and state= in it: " +
+		"copy all of it from the address bar, after the sign-in")
+	errLinkPasted = errors.New("that is the link to open; " +
+		"after the sign-in the browser shows another address: paste that one")
+	errOtherState = errors.New("that address belongs to another sign-in, or is incomplete: " +
+		"open the newest link, and copy all of the address")
 )
 
 // ParseAnswer returns the parameters of an answer in an address that a person pasted: in its query,
-// or in its fragment. Line breaks, quotes and what cannot be seen are removed. An error is a
-// sentence for the person, which repeats nothing of text.
+// or in its fragment. Line breaks, quotes and what cannot be seen are removed. An error is
+// for the person, and repeats nothing of text.
 func ParseAnswer(text, state string) (url.Values, error) {
 	text = cleanPaste(text)
 	if text == "" {
