@@ -156,8 +156,7 @@ func sshTarget(env func(string) string) string {
 	return port + target
 }
 
-// askUntil asks the person until take accepts the text. The errors of take are sentences for the
-// person.
+// askUntil asks the person until take accepts the text. The errors of take are for the person.
 func askUntil(ctx context.Context, ui core.UI, prompt string, take func(text string) error) error {
 	for range maxPastes {
 		text, err := ui.Ask(ctx, prompt, false)
@@ -168,11 +167,17 @@ func askUntil(ctx context.Context, ui core.UI, prompt string, take func(text str
 			return nil
 		}
 		if ui.Show == nil {
-			prompt = err.Error() + " Once more"
-		} else if err := ui.Show(ctx, err.Error()); err != nil {
+			prompt = sentence(err) + " Once more"
+		} else if err := ui.Show(ctx, sentence(err)); err != nil {
 			return err
 		}
 	}
 	return core.Errorf(core.CodeInteractive,
 		"none of %d texts is an answer of this sign-in; sign in again", maxPastes)
+}
+
+// sentence returns an error as a sentence.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

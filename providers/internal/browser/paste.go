@@ -12,7 +12,7 @@ import (
 )
 
 // Paste takes the address that the person copied from the browser after the sign-in, as if the
-// browser had opened it. The error is a sentence for the person, which repeats nothing of text; the
+// browser had opened it. The error is for the person, and repeats nothing of text; the
 // sign-in then continues to wait. Paste does nothing if there is an answer already.
 func (l *Listener) Paste(text string) error {
 	answer, err := ParseAnswer(text, l.cfg.State)

@@ -28,7 +28,7 @@ func TestParseAnswer(t *testing.T) {
 		"the fragment":           {strings.Replace(good, "?", "#", 1), ""},
 		"an error":               {"http://127.0.0.1/?error=access_denied&state=the+state", ""},
 		"custom scheme":          {"com.example.app:/cb?code=c&state=the+state", ""},
-		"nothing":                {" \n", "Nothing was pasted"},
+		"nothing":                {" \n", "nothing was pasted"},
 		"a word":                 {"yes", "not the address"},
 		"another page":           {"https://login.example.com/welcome", "not the address"},
 		"the code alone":         {"c/d", "not the address"},
