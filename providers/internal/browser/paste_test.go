@@ -67,7 +67,7 @@ func TestParseCode(t *testing.T) {
 		require.Equal(t, strings.Contains(text, "state="), answer.Has("state"))
 	}
 	for text, want := range map[string]string{
-		"": "Nothing", "abc#other": "another sign-in", "https://a/?code=x&state=other": "another sign-in",
+		"": "nothing", "abc#other": "another sign-in", "https://a/?code=x&state=other": "another sign-in",
 		"https://a/?code=x": "not the address", "#the-state": "not the address",
 	} {
 		_, err := browser.ParseCode(text, "the-state")
