@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,10 @@ func TestSlowSignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 10 * time.Second
 		const takes = limit - time.Millisecond
-		store, slow := newShelf(), false
+		store := newShelf()
+		var slow atomic.Bool
 		opts := &core.Options{Timeout: limit, Store: hooked{store, func(step string) error {
-			if slow && (step == "load" || step == "delete") {
+			if slow.Load() && (step == "load" || step == "delete") {
 				time.Sleep(takes)
 			}
 			return nil
@@ -40,7 +42,7 @@ func TestSlowSignOut(t *testing.T) {
 		other := core.New("api", &issuer{life: time.Hour}, opts)
 		require.NoError(t, other.Init(t.Context()))
 		require.NoError(t, other.Renew(t.Context()))
-		slow = true
+		slow.Store(true)
 		began := time.Now()
 		require.NoError(t, s.SignOut(t.Context()))
 		require.Equal(t, 4*takes, time.Since(began))

@@ -249,3 +249,17 @@ func TestPrintableSearchesBehindTheCut(t *testing.T) {
 	require.Equal(t, "short", core.Printable("short", 100, core.NewSecret(secret)))
 	require.Equal(t, long[:100], core.Printable(long[:100], 100, core.NewSecret(secret)))
 }
+
+// TestLabelsOfPEMAreNotSecret proves that a secret in PEM hides no text about certificates, and
+// that its content is still found.
+func TestLabelsOfPEMAreNotSecret(t *testing.T) {
+	secret := core.NewSecret("-----BEGIN CERTIFICATE-----\nMIIBLTCB1aADAgEC\n-----END CERTIFICATE-----\n")
+	for text, want := range map[string]string{
+		"certificate_bound: want true":         "certificate_bound: want true",
+		"no -----BEGIN CERTIFICATE----- in it": "no -----BEGIN CERTIFICATE----- in it",
+		"the key MIIBLTCB1aADAgEC is damaged":  "",
+		"it has miibltcb1a":                    "",
+	} {
+		require.Equal(t, want, core.Printable(text, 100, secret), text)
+	}
+}

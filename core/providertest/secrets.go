@@ -239,10 +239,17 @@ func secretsInValues(r *run) {
 
 // secretsInLog looks for secrets in what the process logged during the checks.
 func secretsInLog(r *run) {
-	if what := r.leak(r.logs.String()); what != "" {
+	logged := r.logs.String()
+	if what := r.leak(logged); what != "" {
 		r.errorf("the process's log shows %s", what)
 	}
+	if strings.Contains(logged, hiddenText) {
+		r.errorf("the plugin logs a secret, which its host has not shown")
+	}
 }
+
+// hiddenText is what a host logs in the place of a text of a plugin that repeats a secret.
+const hiddenText = "(not shown: it repeats a secret)"
 
 // bodyMark is in every page that the kit's server answers in the place of a
 // proper answer.

@@ -171,7 +171,7 @@ var badFiles = []struct {
 			`a.yaml:3:63: sessions.a.environments.stage: provider "gs" has no such environment; known: ` +
 				`dev, qa, prod`,
 			`a.yaml:3:85: sessions.a.environments.stage.provider: unknown key; known: settings, origins, ` +
-				`lazy, keep_fresh, early, timeout, allow_http, no_replay, refused_status, proxy, tls, store, inputs`,
+				`lazy, keep_fresh, early, timeout, sign_in_timeout, allow_http, no_replay, refused_status, proxy, tls, store, inputs`,
 			`a.yaml:3:116: sessions.a.environments.qa.settings.client: unknown key; known: client_id, ` +
 				`client_secret, scopes, style, leeway, retries, strict, extra, tls`,
 			`a.yaml:4:25: sessions.b.environment: unknown environment "Prod", did you mean "prod"?; ` +

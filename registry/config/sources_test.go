@@ -39,6 +39,7 @@ AUTHSESSION_SESSIONS__A__LAZY lazy REDACTED
 default keep_fresh 
 a.yaml:7:14 environments.qa.early 5s
 default timeout 
+default sign_in_timeout 
 default allow_http 
 default no_replay 
 default refused_status 
