@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
@@ -18,6 +19,9 @@ import (
 // options returns how the configuration is loaded. No session asks a person by itself;
 // the UI, which is not used, only says that the program has one.
 func (a *app) options() (config.Options, error) {
+	if err := checkDepth(); err != nil {
+		return config.Options{}, err
+	}
 	found, err := a.findFiles()
 	if err != nil {
 		return config.Options{}, err
@@ -37,6 +41,24 @@ func (a *app) options() (config.Options, error) {
 		opts.Plugins = a.host
 	}
 	return opts, nil
+}
+
+const (
+	depthVariable = "AUTHSESSION_DEPTH" // the exec provider sets it for its command
+	deepest       = 4                   // sessions that run authsession, one inside the other
+)
+
+// checkDepth reports a command that an exec provider runs inside of another, and so on: the
+// session that runs it is in the configuration that it reads.
+func checkDepth() error {
+	depth, err := strconv.Atoi(os.Getenv(depthVariable))
+	if err != nil || depth <= deepest {
+		return nil
+	}
+	return &failure{next: []string{}, err: core.Errorf(core.CodeBadConfig,
+		"this is the command of an exec session inside of %d others: "+
+			"if it reads the configuration that this session is in, it runs itself without end; "+
+			"give it another file with --config, or another session", depth-1)}
 }
 
 // load loads the configuration. Nothing is sent.
