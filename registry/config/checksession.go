@@ -1,4 +1,4 @@
-// Read on in load.go.
+// Read on in loaded.go.
 
 package config
 

@@ -117,7 +117,7 @@ func (a *app) next(k kind, err error) []string {
 	var faults *config.Error
 	switch {
 	case errors.As(err, &faults):
-		return []string{"config", "check"}
+		return a.nextOfFaults()
 	case k == usage:
 		return append([]string{"help"}, a.command...)
 	case session == "":
@@ -132,6 +132,16 @@ func (a *app) next(k kind, err error) []string {
 		return []string{"config", "explain", session}
 	}
 	return nil
+}
+
+// nextOfFaults returns the arguments of the command that says more of faults: config check, unless
+// that has none, as it resolves no reference.
+func (a *app) nextOfFaults() []string {
+	opts, err := a.options()
+	if err == nil && config.Check(context.Background(), opts) == nil {
+		return nil
+	}
+	return []string{"config", "check"}
 }
 
 // nextCommand returns the command that helps with an error, or "".

@@ -36,6 +36,8 @@ func (a *app) options() (config.Options, error) {
 		Scope:       new(core.Scope),
 		Session:     core.Options{UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger},
 		Logger:      logger,
+		// What is wrong with another session is no reason to fail.
+		LeaveOutFaulty: true,
 	}
 	if a.host != nil {
 		opts.Plugins = a.host
@@ -114,9 +116,9 @@ func findWithPlugins() (string, error) {
 	return exec.LookPath(name)
 }
 
-// sessionNames returns the names of all sessions, sorted.
+// sessionNames returns the names of all sessions, sorted, also of those with faults.
 func sessionNames(cfg *config.Config) []string {
-	names := cfg.Registry().Names()
+	names := append(cfg.Registry().Names(), cfg.Faulty()...)
 	slices.Sort(names)
 	return names
 }
@@ -124,5 +126,9 @@ func sessionNames(cfg *config.Config) []string {
 // findSession returns a session. The error names the nearest one.
 func findSession(cfg *config.Config, name string) (*core.Session, error) {
 	s, err := cfg.Session(name)
+	var faults *config.Error
+	if errors.As(err, &faults) {
+		return nil, err
+	}
 	return s, then(err, "status")
 }

@@ -52,6 +52,11 @@ func (a *app) loadToSignIn(
 		Name: "--" + way, Provider: overlay{"sessions": map[string]any(sessions)},
 	})
 	chosen, err := config.Load(ctx, opts)
+	for _, name := range names {
+		if err == nil {
+			_, err = chosen.Session(name)
+		}
+	}
 	var faults *config.Error
 	if errors.As(err, &faults) { // there was none before
 		var problems []string

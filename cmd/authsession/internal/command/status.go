@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,8 +24,10 @@ nothing. The states are:
   expired  the credential has expired
   refused  the API refused the credential
   new      nothing is stored
+  failed   its configuration has faults (new, with an error, in JSON)
 
-Without names it exits with status 0 unless the store cannot be read. With names, it
+Without names it exits with status 0 unless a session is failed or its store cannot be
+read. With names, it
 judges those alone: the status is 69 if one of them has no credential that can be used,
 or renewed without a person. --check renews what is not fresh, without asking a person,
 and reports why that fails.`,
@@ -81,6 +84,9 @@ func (a *app) lookAt(
 	ctx context.Context, cfg *config.Config, name string, check bool,
 ) (sessionJSON, error) {
 	s, err := findSession(cfg, name)
+	if err != nil && slices.Contains(cfg.Faulty(), name) {
+		return a.faulty(cfg, name, err), nil
+	}
 	if err != nil {
 		return sessionJSON{}, err
 	}
@@ -171,7 +177,7 @@ func statesOf(sessions []sessionJSON) (out []string) {
 		if s.Expires != nil {
 			expires = s.Expires.String()
 		}
-		out = append(out, s.Name, s.State.String(), s.Subject, expires)
+		out = append(out, s.Name, s.stateText(), s.Subject, expires)
 	}
 	return out
 }
