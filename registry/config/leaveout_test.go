@@ -78,3 +78,27 @@ func TestFaultsOfTheFile(t *testing.T) {
 	opts.LeaveOutFaulty = true
 	require.Empty(t, load(t, opts).Faulty())
 }
+
+// TestWithoutStore: the sessions of a kind have no store, and a wrong key of one stays a fault.
+func TestWithoutStore(t *testing.T) {
+	const text = "store: {kind: file, path: x}\nsessions:\n" +
+		"  a: {provider: oauth2, settings: {client_id: x}}\n  b: {provider: apikey, settings: {key: x}}\n"
+	opts := options(t, "a.yaml", text)
+	opts.WithoutStore = []string{"apikey"}
+	cfg := load(t, opts)
+	kind, err := cfg.Source("b", "store.kind")
+	require.NoError(t, err)
+	require.Equal(t, "file", kind.Value, "what the file says")
+	b, err := cfg.Session("b")
+	require.NoError(t, err)
+	_, err = b.RejectStored(context.Background(), core.NewSecret("x"))
+	require.ErrorContains(t, err, "no Options.Store")
+	a, err := cfg.Session("a")
+	require.NoError(t, err)
+	_, err = a.RejectStored(context.Background(), core.NewSecret("x"))
+	require.ErrorContains(t, err, "the store: ", "there is one")
+
+	opts = options(t, "b.yaml", "sessions:\n  b: {provider: apikey, store: {kind: file, colour: red}, settings: {key: x}}\n")
+	opts.WithoutStore = []string{"apikey"}
+	require.Contains(t, faults(t, opts)[0], "colour")
+}

@@ -41,6 +41,7 @@ func newSetup(opts Options) (setup, error) {
 	opts.Files = slices.Clone(opts.Files)
 	opts.Sources = slices.Clone(opts.Sources)
 	opts.Environ = slices.Clone(opts.Environ)
+	opts.WithoutStore = slices.Clone(opts.WithoutStore)
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
 	}
@@ -93,7 +94,7 @@ func (s setup) parse(
 	tlsOf := &tlsMaker{readFile, map[tlsID]*tls.Config{}, before.tls, s.opts.Logger, found}
 	return &work{
 		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
-		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},
+		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found, s.opts.WithoutStore},
 		plugins:  plugins,
 	}, nil
 }

@@ -51,6 +51,10 @@ type Options struct {
 	// Stores are the kinds of stores that the key "store" may name, such as
 	// store.Builtin(). The kind "memory" is always there. Nil: no others.
 	Stores []core.StoreFactory
+	// WithoutStore are kinds of providers whose sessions have no store, whatever the key "store"
+	// says: those that keep nothing, as their credential is in the settings, need not fail with a
+	// store that cannot be used. Nil: the sessions of all kinds have what the key says.
+	WithoutStore []string
 	// Session holds the options of every session, which the keys of the files
 	// change. Its Provider, Environment and Origins are not used.
 	Session core.Options

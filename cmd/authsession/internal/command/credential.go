@@ -51,10 +51,10 @@ func obtainOnce(ctx context.Context, s *core.Session, n need) (core.Credential, 
 	return c, err
 }
 
-// keeps reports whether the configuration gives a session a store.
+// keeps reports whether the configuration gives a session a store, and the session uses it.
 func keeps(cfg *config.Config, name string) bool {
 	source, err := cfg.Source(name, "store.kind")
-	return err == nil && !source.Default && source.Value != "memory"
+	return err == nil && !isStatic(cfg, name) && !source.Default && source.Value != "memory"
 }
 
 // handedOver ends a session whose credential another program goes on using. A

@@ -38,6 +38,7 @@ func (a *app) options() (config.Options, error) {
 		Logger:      logger,
 		// What is wrong with another session is no reason to fail.
 		LeaveOutFaulty: true,
+		WithoutStore:   staticKinds,
 	}
 	if a.host != nil {
 		opts.Plugins = a.host

@@ -143,6 +143,11 @@ func (a *app) loginTo(
 		return out, nil
 	}
 	verb := "signed in"
+	if isStatic(cfg, s.Name()) {
+		_, err = fmt.Fprintln(a.stdout, out.sentence("needs no sign-in",
+			"nothing is kept, as the configuration has the credential"))
+		return out, err
+	}
 	if before && !asked && !how.fresh {
 		verb = "is signed in already"
 	}

@@ -97,6 +97,8 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 		text = "not deleted from the store"
 	case out.Revoke != "":
 		text = "deleted from the store, but not revoked at the server"
+	case isStatic(cfg, name):
+		text = "needs no sign-in, and nothing is kept"
 	case !keeps(cfg, name):
 		text = "nothing is kept, as the session has no store"
 	case !out.Had:

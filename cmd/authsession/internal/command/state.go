@@ -15,7 +15,7 @@ type sessionJSON struct {
 	Provider    string            `json:"provider"`
 	Environment string            `json:"environment,omitempty"`
 	Default     bool              `json:"default"`
-	State       core.State        `json:"state"` // new if there is an error
+	State       core.State        `json:"state"`     // new if there is an error
 	Renewable   bool              `json:"renewable"` // probably without a person
 	Subject     string            `json:"subject,omitempty"`
 	Expires     *time.Time        `json:"expires_at,omitempty"` // none: without end, or not there
@@ -101,10 +101,13 @@ func (s sessionJSON) withStored(ctx context.Context, session *core.Session) sess
 	switch {
 	case stored.Refused:
 		s.State = core.StateRefused
-	case !stored.Expiry.IsZero():
+	case stored.Expiry.IsZero():
+	case time.Now().After(stored.Expiry):
 		s.State = core.StateExpired
+	case stored.Renewable: // a part of it is not stored, or it is for other origins
+		s.State = core.StateStale
 	}
-	if !stored.Expiry.IsZero() {
+	if s.State != core.StateNew && !stored.Expiry.IsZero() {
 		expires := stored.Expiry.UTC()
 		s.Expires = &expires
 	}
