@@ -36,6 +36,7 @@ type app struct {
 	flags          globals
 	running        bool // the arguments were understood
 	origin         origin
+	elsewhere      elsewhere
 	command        []string // the path of the command that ran, without the program
 }
 

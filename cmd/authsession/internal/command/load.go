@@ -9,12 +9,16 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
 	"github.com/authsession/authsession/registry/config"
 	"github.com/authsession/authsession/store"
 )
+
+// attemptTimeout is the time of an attempt, unless the configuration or --timeout says another one.
+const attemptTimeout = 10 * time.Second
 
 // options returns how the configuration is loaded. No session asks a person by itself;
 // the UI, which is not used, only says that the program has one.
@@ -34,8 +38,11 @@ func (a *app) options() (config.Options, error) {
 		Factories:   providers.Builtin(),
 		Stores:      store.Builtin(),
 		Scope:       new(core.Scope),
-		Session:     core.Options{UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger},
-		Logger:      logger,
+		Session: core.Options{
+			UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger,
+			Timeout: min(a.flags.timeout, attemptTimeout), Observe: a.elsewhere.observe,
+		},
+		Logger: logger,
 		// What is wrong with another session is no reason to fail.
 		LeaveOutFaulty: true,
 		WithoutStore:   staticKinds,

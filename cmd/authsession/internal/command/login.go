@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,9 @@ func (a *app) loginTo(
 ) (sessionJSON, error) {
 	before, _ := s.Restore(ctx) // SignIn reports the error
 	asked, err := a.signIn(ctx, s, how, signInTimeout(cfg, s.Name()))
+	if how.fresh && !asked && errors.Is(err, core.CodeInteractive) {
+		s, err = a.renewed(ctx, s, err)
+	}
 	if err != nil {
 		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how)
 	}
@@ -160,6 +164,29 @@ func (a *app) loginTo(
 	return out, err
 }
 
+// renewed returns a session of the same name with a new credential, after a sign-in in which nobody
+// was asked, as its provider signs nobody in: a new credential is all that it can give. The session
+// before remembers its failure, so that the new one is of a configuration that is loaded again.
+func (a *app) renewed(
+	ctx context.Context, before *core.Session, problem error,
+) (*core.Session, error) {
+	if slices.ContainsFunc(a.origin.Files, isPipe) { // it can be read once
+		return before, problem
+	}
+	cfg, err := a.load(ctx)
+	if err != nil {
+		return before, err
+	}
+	s, err := findSession(cfg, before.Name())
+	if err == nil {
+		err = s.Init(ctx)
+	}
+	if err == nil {
+		err = s.Renew(ctx)
+	}
+	return s, err
+}
+
 // signIn makes a session ready and reports whether a person was asked.
 // The person has the time limit, at most.
 func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions,
@@ -179,12 +206,6 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions,
 	err := s.SignIn(ctx, &core.SignInOptions{UI: ui, Fresh: how.fresh})
 	if asked.Load() && interrupted(ctx) != nil && isTerminal(a.stderr) {
 		fmt.Fprintln(a.stderr) // what follows is not beside a question and ^C
-	}
-	if how.fresh && errors.Is(err, core.CodeInteractive) && !asked.Load() {
-		// The provider signs nobody in: a new credential is all that it can give.
-		if s.Init(ctx) == nil {
-			err = s.Renew(ctx)
-		}
 	}
 	return asked.Load(), err
 }

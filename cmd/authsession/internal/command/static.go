@@ -1,6 +1,8 @@
 package command
 
 import (
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/authsession/authsession/registry/config"
@@ -14,4 +16,10 @@ var staticKinds = []string{"apikey", "basic", "bearer", "mtls"}
 func isStatic(cfg *config.Config, name string) bool {
 	kind, err := cfg.Source(name, "provider")
 	return err == nil && slices.Contains(staticKinds, kind.Value)
+}
+
+// isPipe reports whether a file can be read only once.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 }
