@@ -133,7 +133,7 @@ func (a *app) loginTo(
 		s, err = a.renewed(ctx, s, err)
 	}
 	if err != nil {
-		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how)
+		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how, asked)
 	}
 	out := a.look(cfg, s, nil)
 	failed := s.Status().StoreError
