@@ -149,6 +149,10 @@ func (s *server) newRefresh() string {
 
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
+	delay := s.delay
+	s.mu.Unlock()
+	time.Sleep(delay)
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.norevoke {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -128,7 +128,11 @@ func (a *app) loginTo(
 	ctx context.Context, cfg *config.Config, s *core.Session, how loginOptions,
 ) (sessionJSON, error) {
 	before, _ := s.Restore(ctx) // SignIn reports the error
-	asked, err := a.signIn(ctx, s, how, signInTimeout(cfg, s.Name()))
+	limit := signInTimeout(cfg, s.Name())
+	if _, bounded := ctx.Deadline(); bounded { // by --timeout
+		limit = min(limit, a.flags.timeout)
+	}
+	asked, err := a.signIn(ctx, s, how, limit)
 	if how.fresh && !asked && errors.Is(err, core.CodeInteractive) {
 		s, err = a.renewed(ctx, s, err)
 	}

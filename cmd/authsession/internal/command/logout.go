@@ -79,6 +79,8 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 	if err != nil {
 		return out, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout+slack)
+	defer cancel()
 	waiting := a.notice(fmt.Sprintf("session %q to end", name), a.flags.timeout)
 	defer waiting.stop()
 	stored, _ := s.Stored(ctx) // SignOut reports the error
