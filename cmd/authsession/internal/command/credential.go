@@ -127,7 +127,7 @@ func headersOnly(name string, c core.Credential) error {
 }
 
 func notBearer(name, what string) error {
-	return then(core.Errorf(core.CodeBadConfig, "the credential of session %q %s, "+
+	return thenOf(name, core.Errorf(core.CodeBadConfig, "the credential of session %q %s, "+
 		"and cannot be handed over as one token: send the request with it", name, what),
 		"help", "request")
 }

@@ -59,7 +59,7 @@ func (a *app) explain(ctx context.Context, name, key string) error {
 		return err
 	}
 	if sources, err = choose(cfg, name, key, sources); err != nil {
-		return then(err, "config", "explain", name)
+		return thenOf(name, err, "config", "explain", name)
 	}
 	if a.json() {
 		out := make([]sourceJSON, len(sources))

@@ -51,6 +51,8 @@ type failure struct {
 	kind kind // zero: that of err
 	err  error
 	next []string // arguments of the next command; nil: that of kind; empty: none
+	// session is that of the error, if err does not say it itself.
+	session string
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -67,6 +69,14 @@ func then(err error, next ...string) error {
 		return nil
 	}
 	return &failure{err: err, next: next}
+}
+
+// thenOf is then for an error of a session.
+func thenOf(session string, err error, next ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err: err, next: next, session: session}
 }
 
 // status is an exit status whose reason has been printed already.

@@ -138,5 +138,5 @@ func findSession(cfg *config.Config, name string) (*core.Session, error) {
 	if errors.As(err, &faults) {
 		return nil, err
 	}
-	return s, then(err, "status")
+	return s, thenOf(name, err, "status")
 }
