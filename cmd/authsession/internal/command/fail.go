@@ -157,7 +157,7 @@ func (a *app) nextOfFaults() []string {
 // nextCommand returns the command that helps with an error, or "".
 func (a *app) nextCommand(k kind, err error) string {
 	if args := a.next(k, err); len(args) > 0 && k.name != interruptKd.name {
-		return a.commandLine(args)
+		return printable(a.commandLine(args))
 	}
 	return ""
 }
