@@ -27,11 +27,10 @@ nothing. The states are:
   failed   its configuration has faults (new, with an error, in JSON)
 
 Without names it exits with status 0 unless a session is failed or its store cannot be
-read. With names, it
-judges those alone: the status is 69 if one of them has no credential that can be used,
-or renewed without a person. A token, key, password or certificate that the
-configuration has or names is read, and fresh if it can be used. --check renews what is not fresh, without asking a person,
-and reports why that fails.`,
+read. With names, it judges those alone: the status is 69 if one of them has no
+credential that can be used, or renewed without a person. A token, key, password or
+certificate that the configuration has or names is read, and fresh if it can be used.
+--check renews what is not fresh, without asking a person, and reports why that fails.`,
 		Example: `  authsession status
   authsession status reports --check
   authsession status -o json`,
