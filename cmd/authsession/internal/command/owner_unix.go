@@ -31,21 +31,22 @@ func ownedByOthers(name string) (string, error) {
 		if problem != "" || err != nil || info.Mode()&fs.ModeSymlink == 0 {
 			return problem, err
 		}
-		target, err := os.Readlink(at)
-		if err != nil {
+		if at, err = targetOf(at); err != nil {
 			return "", err
 		}
-		if !filepath.IsAbs(target) {
-			// The folder may be a link itself, and then ".." is that of where it leads.
-			dir, err := filepath.EvalSymlinks(filepath.Dir(at))
-			if err != nil {
-				return "", err
-			}
-			target = filepath.Join(dir, target)
-		}
-		at = target
 	}
 	return "", syscall.ELOOP
+}
+
+// targetOf returns where a symbolic link leads, which may be another one.
+func targetOf(link string) (string, error) {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.IsAbs(target) {
+		return target, err
+	}
+	// The folder may be a link itself, and then ".." is that of where it leads.
+	dir, err := filepath.EvalSymlinks(filepath.Dir(link))
+	return filepath.Join(dir, target), err
 }
 
 // changedByOthers says who else may change a file, or a link, that is not followed.
