@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -139,4 +140,27 @@ func TestNextProcessKnowsOfARefusal(t *testing.T) {
 	p.crowd(10, "token-3", askers)
 	_, renewed, asked, spent := p.server.counts()
 	require.Equal(t, []int{2, 1, 0}, []int{renewed, asked, spent})
+}
+
+// TestSignInElsewhere: while a person signs in in another process, a command says so, also when its
+// time has ended.
+func TestSignInElsewhere(t *testing.T) {
+	p := newPerson(t, "timeout: 1s")
+	require.NoError(t, p.server.control("pending", []string{"1"}))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := p.run("", "authsession", "login", "me")
+		assert.NoError(t, err)
+	})
+	require.Eventually(t, func() bool {
+		_, _, asked, _ := p.server.counts()
+		return asked == 1
+	}, 20*time.Second, 20*time.Millisecond)
+	_, err := p.run("", "authsession", "--timeout", "2500ms", "token", "me")
+	require.NoError(t, p.server.control("pending", []string{"0"}))
+	wg.Wait()
+	require.ErrorContains(t, err, "exit status 75")
+	require.Regexp(t, `waiting for another process, which renews the credential of session "me" or in `+
+		`which a person signs in, at most 2.5s`, err.Error())
+	require.Contains(t, err.Error(), `session "me": wait: unavailable: another process renews the credential`)
 }

@@ -24,6 +24,7 @@ type server struct {
 	delay    time.Duration   // of token requests
 	down     bool            // token requests are answered with 503
 	pending  bool            // a person takes their time
+	deny     bool            // a person denies
 	norevoke bool            // revocations are answered with 503
 	issued   int             // tokens
 	renewed  int             // of them, with a refresh token
@@ -72,6 +73,13 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	q := r.URL.Query()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deny {
+		http.Redirect(w, r, q.Get("redirect_uri")+"?"+
+			url.Values{"error": {"access_denied"}, "state": {q.Get("state")}}.Encode(), http.StatusFound)
+		return
+	}
 	back := q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}}.Encode()
 	http.Redirect(w, r, back, http.StatusFound)
 }
@@ -140,6 +148,10 @@ func (s *server) newRefresh() string {
 }
 
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	delay := s.delay
+	s.mu.Unlock()
+	time.Sleep(delay)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.norevoke {
@@ -226,6 +238,8 @@ func (s *server) control(what string, args []string) error {
 		s.down = number != 0
 	case "norevoke":
 		s.norevoke = number != 0
+	case "deny":
+		s.deny = number != 0
 	case "pending":
 		s.pending = number != 0
 	case "revoke": // an access token

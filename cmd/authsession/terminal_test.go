@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
@@ -69,7 +70,7 @@ sessions:
 func TestStatusOnTerminals(t *testing.T) {
 	dir := folder(t, twoSessions)
 	wide, _ := screen(t, 120, dir, nil, nil, "-q", "status")
-	require.Contains(t, wide, "\x1b[36mnew\x1b[0m")
+	require.Contains(t, wide, "\x1b[32mfresh\x1b[0m")
 	require.Regexp(t, `(?m)^prices   bearer    -    `, wide)
 	for _, environ := range []string{"NO_COLOR=1", "TERM=dumb"} {
 		plain, _ := screen(t, 120, dir, []string{environ}, nil, "-q", "status")
@@ -144,4 +145,29 @@ sessions:
 	_ = cmd.Wait()
 	require.Less(t, time.Since(began), 3*time.Second)
 	require.Equal(t, 130, cmd.ProcessState.ExitCode())
+}
+
+// TestWaitOnTerminals: the line of a wait is not wider than the terminal, and a terminal that cannot
+// move gets a plain line.
+func TestWaitOnTerminals(t *testing.T) {
+	s, err := startServer()
+	require.NoError(t, err)
+	t.Cleanup(s.close)
+	require.NoError(t, s.control("delay", []string{"2300"}))
+	dir := folder(t, `
+sessions:
+  job: {provider: oauth2, origins: ["https://a.example.com"], settings: {client_id: c, client_secret: s, token_url: "`+s.url+`/token"}}
+`)
+	narrow, code := screen(t, 40, dir, nil, nil, "token", "job")
+	require.Zero(t, code, narrow)
+	require.Contains(t, narrow, "\rauthsession: waiting for the credentia…")
+	for _, line := range regexp.MustCompile(`[\r\n]`).Split(narrow, -1) {
+		text := strings.ReplaceAll(line, "\x1b[K", "")
+		require.Less(t, utf8.RuneCountInString(text), 40, line)
+	}
+	dumb, code := screen(t, 80, dir, []string{"TERM=dumb"}, nil, "token", "job")
+	require.Zero(t, code, dumb)
+	require.NotContains(t, dumb, "\x1b")
+	require.NotContains(t, strings.ReplaceAll(dumb, "\r\n", "\n"), "\r")
+	require.Equal(t, 1, strings.Count(dumb, "waiting for"), dumb)
 }

@@ -119,6 +119,19 @@ func TestEnvironment(t *testing.T) {
 	require.NotContains(t, env, "KUBERNETES_EXEC_INFO")
 }
 
+// TestDepth: a command can see how many exec providers run it, whatever env and pass_env say.
+func TestDepth(t *testing.T) {
+	for outer, want := range map[string]string{
+		"": "1", "1": "2", "9": "10", "-3": "1", "many": "1", "99999999999999999999": "1",
+	} {
+		t.Setenv("AUTHSESSION_DEPTH", outer)
+		cfg := command(t, "env", "")
+		cfg.PassEnv = []string{"AUTHSESSION_DEPTH"}
+		cfg.Env["AUTHSESSION_DEPTH"] = core.NewSecret("0")
+		require.Regexp(t, "(?m)^AUTHSESSION_DEPTH="+want+"$", decoded(t, cfg))
+	}
+}
+
 func TestSurroundings(t *testing.T) {
 	c, err := run(t, command(t, "stdin", ""))
 	require.ErrorContains(t, err, "cannot hold", "the text has a space: %v", c)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -193,5 +194,18 @@ func (p *provider) environment(mayAsk bool) []string {
 	for name, value := range p.cfg.Env { // os/exec uses the last value of a name
 		env = append(env, name+"="+value.Reveal())
 	}
-	return env
+	return append(env, depthVariable+"="+strconv.Itoa(depth()+1))
+}
+
+// depthVariable tells a command how many exec providers run it, one inside the other: 1 is the
+// first. A command that would run itself without end can see it, as authsession does.
+const depthVariable = "AUTHSESSION_DEPTH"
+
+// depth returns the value of depthVariable for this process, and 0 without a usable one.
+func depth() int {
+	n, err := strconv.Atoi(os.Getenv(depthVariable))
+	if err != nil || n < 0 || n > 1<<20 {
+		return 0
+	}
+	return n
 }

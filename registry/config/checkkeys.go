@@ -22,6 +22,8 @@ type checker struct {
 	stores  *storeMaker
 	tls     *tlsMaker
 	found   *report
+	// withoutStore are the kinds of Options.WithoutStore.
+	withoutStore []string
 }
 
 // checkTop checks the keys of the file.

@@ -1,4 +1,4 @@
-// Read on in load.go.
+// Read on in loaded.go.
 
 package config
 
@@ -51,7 +51,11 @@ func (c *checker) check(ctx context.Context, v *variant) *checked {
 		opts.TLS = c.tls.config(keys.TLS, v.locate)
 	}
 	if store, ok := v.values["store"].(map[string]any); ok {
-		opts.Store = c.stores.store(ctx, store, v.locate)
+		if slices.Contains(c.withoutStore, keys.Provider) {
+			c.stores.check(store, v.locate)
+		} else {
+			opts.Store = c.stores.store(ctx, store, v.locate)
+		}
 	}
 	return &checked{v, registry.Entry{
 		Name: v.name, Kind: keys.Provider, Environment: v.environment,

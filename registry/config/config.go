@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/authsession/authsession/core"
@@ -69,12 +71,8 @@ func (c *Config) Reload(ctx context.Context) error {
 		c.keepPlugins()
 		return err
 	}
-	err = c.reg.Replace(ctx, entriesOf(next.sessions), factoriesOf(next.plugins)...)
-	if err != nil {
+	if err := c.replace(ctx, next, found); err != nil {
 		c.keepPlugins()
-		if found.addSettings(err, next.sessions) {
-			return c.setup.failure(found)
-		}
 		return err
 	}
 	was := ""
@@ -85,6 +83,20 @@ func (c *Config) Reload(ctx context.Context) error {
 		c.setCurrent(next.defaultSession)
 	}
 	return nil
+}
+
+// replace exchanges the sessions of the registry. Those whose settings it does not take are left out
+// if Options.LeaveOutFaulty says so.
+func (c *Config) replace(ctx context.Context, next *loaded, found *report) error {
+	for {
+		err := c.reg.Replace(ctx, entriesOf(next.sessions), factoriesOf(next.plugins)...)
+		if err == nil || !found.addSettings(err, next.sessions) {
+			return err
+		}
+		if !c.setup.opts.LeaveOutFaulty || !next.leaveOut(found) || len(found.faults) > 0 {
+			return c.setup.failure(found)
+		}
+	}
 }
 
 // keepPlugins makes the plugins of the last good load those of their names
@@ -116,8 +128,28 @@ func (c *Config) setCurrent(name string) {
 	}
 }
 
-// Session returns the one shared session of that name.
-func (c *Config) Session(name string) (*core.Session, error) { return c.reg.Session(name) }
+// Session returns the one shared session of that name. The error for a session that
+// Options.LeaveOutFaulty left out has an [*Error] with its faults.
+func (c *Config) Session(name string) (*core.Session, error) {
+	if err := c.faultsOf(name); err != nil {
+		return nil, err
+	}
+	return c.reg.Session(name)
+}
+
+// Faulty returns the names of the sessions that Options.LeaveOutFaulty left out, sorted. The error
+// of Session says what is wrong with each. Nil: none.
+func (c *Config) Faulty() []string { return slices.Sorted(maps.Keys(c.state.Load().faulty)) }
+
+// faultsOf returns the error of a session that was left out, or nil.
+func (c *Config) faultsOf(name string) error {
+	faults := c.state.Load().faulty[name]
+	if len(faults) == 0 {
+		return nil
+	}
+	err := newError(slices.Clone(faults), c.setup.opts.Files, c.setup.opts.Sources)
+	return &core.Error{Session: name, Op: "load", Code: core.CodeBadConfig, Err: err}
+}
 
 // Registry returns the registry of the sessions. The next reload removes
 // sessions that the program has added to it.

@@ -34,12 +34,27 @@ func (e environments) choose(program core.Environment, inFiles string) core.Envi
 	switch {
 	case chosen != "" && !slices.Contains(known, chosen) && !open:
 		e.found.addAt(where, path, unknownEnvironment(chosen, known))
-	case undecided != "" && !e.found.unresolved:
-		e.found.addAt(where, path, "none is chosen, and session "+strconv.Quote(undecided)+
-			" needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: "+
-			strings.Join(names(known), ", "))
+	case len(undecided) > 0 && !e.found.unresolved:
+		e.reportUndecided(undecided, where, known)
 	}
 	return chosen
+}
+
+// reportUndecided reports the sessions that need an environment where none is chosen: the first of
+// them, as one fault of the file, or each, if those with faults are left out.
+func (e environments) reportUndecided(sessions []string, where place, known []core.Environment) {
+	const problem = " needs one: set it here or in AUTHSESSION_ENVIRONMENT; known: "
+	path := []string{"environment"}
+	if !e.found.leavesOut {
+		sessions = sessions[:1]
+	}
+	for _, name := range sessions {
+		if e.found.leavesOut {
+			path = []string{"sessions", name, "environment"}
+		}
+		e.found.addAt(where, path, "none is chosen, and session "+strconv.Quote(name)+
+			problem+strings.Join(names(known), ", "))
+	}
 }
 
 // chosen returns the environment for all sessions and the place of the choice.
@@ -72,11 +87,11 @@ func (e environments) anyUndescribed() bool {
 }
 
 // assign sets the environment of the sessions that do not name their own. If
-// none is chosen, it returns the first session that needs one. open says that
+// none is chosen, it returns the sessions that need one. open says that
 // any name may be known.
 func (e environments) assign(
 	chosen core.Environment, known []core.Environment, open bool,
-) (undecided string) {
+) (undecided []string) {
 	for _, name := range slices.Sorted(maps.Keys(e.sessions)) {
 		s := e.sessions[name]
 		if s.ownEnvironment {
@@ -85,8 +100,8 @@ func (e environments) assign(
 		s.environment = chosen
 		s.environmentOK = slices.Contains(known, chosen) || open ||
 			chosen == "" && !e.isNeeded(s)
-		if chosen == "" && undecided == "" && !s.environmentOK {
-			undecided = name
+		if chosen == "" && !s.environmentOK {
+			undecided = append(undecided, name)
 		}
 	}
 	return undecided

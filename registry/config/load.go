@@ -41,20 +41,11 @@ func newSetup(opts Options) (setup, error) {
 	opts.Files = slices.Clone(opts.Files)
 	opts.Sources = slices.Clone(opts.Sources)
 	opts.Environ = slices.Clone(opts.Environ)
+	opts.WithoutStore = slices.Clone(opts.WithoutStore)
 	if opts.Logger == nil {
 		opts.Logger = opts.Session.Logger
 	}
 	return setup{opts, builtin, stores, stores.keys(), pipes{}}, nil
-}
-
-// loaded is the result of a good load.
-type loaded struct {
-	environment    core.Environment
-	defaultSession string
-	sessions       map[string]*checked
-	plugins        map[string]plugin
-	stores         map[storeID]core.Store
-	tls            map[tlsID]*tls.Config
 }
 
 // work is one load after the first pass.
@@ -70,6 +61,7 @@ type work struct {
 func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
+	found.leavesOut = s.opts.LeaveOutFaulty
 	found.schemes = slices.Sorted(maps.Keys(s.opts.Resolvers))
 	readings, err := readSources(ctx, s.opts.Sources)
 	if err != nil {
@@ -102,7 +94,7 @@ func (s setup) parse(
 	tlsOf := &tlsMaker{readFile, map[tlsID]*tls.Config{}, before.tls, s.opts.Logger, found}
 	return &work{
 		resolver: resolver{files, v.variables, s.keys, kinds, refs, found, isUntyped(s.opts.Sources)},
-		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found},
+		checker:  checker{files, s.opts.Session, s.keys, kinds, stores, tlsOf, found, s.opts.WithoutStore},
 		plugins:  plugins,
 	}, nil
 }
@@ -156,16 +148,25 @@ func (s setup) load(
 		})
 		sessions[v.name] = w.checker.check(ctx, v)
 	}
+	out := &loaded{
+		environment: file.environment, defaultSession: file.defaultSession,
+		sessions: sessions, names: slices.Collect(maps.Keys(w.resolver.files.object("sessions"))),
+		faulty: map[string][]Fault{}, plugins: w.plugins,
+		stores: w.checker.stores.made, tls: w.checker.tls.made,
+	}
+	if s.opts.LeaveOutFaulty {
+		out.leaveOut(found)
+	}
 	w.checker.checkInputs(sessions)
 	if ctx.Err() != nil {
 		return nil, w.interrupted(ctx)
+	}
+	if s.opts.LeaveOutFaulty {
+		out.leaveOut(found)
 	}
 	if len(found.faults) > 0 { // else registry.Replace checks the settings
 		w.checker.checkSettings(sessions)
 		return nil, s.failure(found)
 	}
-	return &loaded{
-		environment: file.environment, defaultSession: file.defaultSession,
-		sessions: sessions, plugins: w.plugins, stores: w.checker.stores.made, tls: w.checker.tls.made,
-	}, nil
+	return out, nil
 }

@@ -43,9 +43,18 @@ type Options struct {
 	// its kinds are checked at once. False: a plugin is started, and they are
 	// checked, when a session first authenticates.
 	StartPlugins bool
+	// LeaveOutFaulty loads the configuration without the sessions that have faults, such as a
+	// variable that is not set, and without those that have one of them as an input.
+	// [Config.Faulty] names them. A fault that is not of a session, such as a misspelt key of the
+	// file, stays an error of Load. False: every fault is one.
+	LeaveOutFaulty bool
 	// Stores are the kinds of stores that the key "store" may name, such as
 	// store.Builtin(). The kind "memory" is always there. Nil: no others.
 	Stores []core.StoreFactory
+	// WithoutStore are kinds of providers whose sessions have no store, whatever the key "store"
+	// says: those that keep nothing, as their credential is in the settings, need not fail with a
+	// store that cannot be used. Nil: the sessions of all kinds have what the key says.
+	WithoutStore []string
 	// Session holds the options of every session, which the keys of the files
 	// change. Its Provider, Environment and Origins are not used.
 	Session core.Options

@@ -21,6 +21,8 @@ type report struct {
 	// unresolved says that no reference is resolved, as for [Check]. Then every
 	// value with a reference is unusable, and that is no fault.
 	unresolved bool
+	// leavesOut says that sessions with faults are left out: then a fault is of a session if it can.
+	leavesOut bool
 	// pipes are the files that are pipes.
 	pipes pipes
 	// schemes are those of Options.Resolvers, sorted.

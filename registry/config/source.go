@@ -49,7 +49,7 @@ func (s Source) String() string {
 func (c *Config) Source(name, key string) (Source, error) {
 	s := c.state.Load().sessions[name]
 	if s == nil {
-		_, err := c.reg.Session(name)
+		_, err := c.Session(name)
 		if err == nil {
 			err = core.Errorf(core.CodeBadConfig, "session %q is not of this configuration", name)
 		}

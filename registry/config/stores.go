@@ -49,26 +49,33 @@ func (m *storeMaker) checkKeys(values map[string]any, at locator) (core.StoreFac
 	return f, ok
 }
 
-// store returns the store of these values, the same one for equal values. It
-// returns nil for the kind memory, after a fault, and if references are not
-// resolved.
-func (m *storeMaker) store(ctx context.Context, values map[string]any, at locator) core.Store {
+// check checks the values of one key "store", and returns the kind's factory with its settings. It
+// reports false after a fault, and for the kind memory.
+func (m *storeMaker) check(
+	values map[string]any, at locator,
+) (f core.StoreFactory, settings map[string]any, ok bool) {
 	if values["kind"] == nil { // no layer names one
 		values = maps.Clone(values)
 		values["kind"] = memory
 	}
-	f, ok := m.checkKeys(values, at)
-	if !ok {
-		return nil
+	if f, ok = m.checkKeys(values, at); !ok {
+		return f, nil, false
 	}
-	settings := maps.Clone(values)
+	settings = maps.Clone(values)
 	delete(settings, "kind")
-	path := []string{"store"}
 	if err := f.Check(settings); err != nil {
-		m.found.addDecoded(err, path, at)
-		return nil
+		m.found.addDecoded(err, []string{"store"}, at)
+		return f, nil, false
 	}
-	if m.found.unresolved {
+	return f, settings, true
+}
+
+// store returns the store of these values, the same one for equal values. It
+// returns nil for the kind memory, after a fault, and if references are not
+// resolved.
+func (m *storeMaker) store(ctx context.Context, values map[string]any, at locator) core.Store {
+	f, settings, ok := m.check(values, at)
+	if !ok || m.found.unresolved {
 		return nil
 	}
 	id := storeIDOf(f.Info().Kind, settings)
@@ -79,7 +86,7 @@ func (m *storeMaker) store(ctx context.Context, values map[string]any, at locato
 	if !known {
 		var err error
 		if made, err = f.Open(ctx, settings); err != nil {
-			m.found.add(at, path, reason(err))
+			m.found.add(at, []string{"store"}, reason(err))
 			return nil
 		}
 	}

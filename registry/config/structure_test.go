@@ -14,7 +14,8 @@ var readingOrder = []string{
 	"keys.go", "storekinds.go", "untyped.go", "plugins.go", "variables.go", "match.go",
 	"session.go", "environment.go", "resolve.go",
 	"stores.go", "apitls.go", "checkkeys.go", "checksession.go",
-	"load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "check.go", "source.go", "schema.go",
+	"loaded.go", "load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "check.go",
+	"source.go", "schema.go",
 }
 
 // TestReadingOrder proves that the package can be read in one direction.

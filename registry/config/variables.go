@@ -21,16 +21,20 @@ const prefix = "AUTHSESSION_"
 // pluginVariable is the handshake of a plugin: a plugin's own process has it.
 const pluginVariable = prefix + "PLUGIN"
 
+// depthVariable counts the exec providers around a process: a command that the exec
+// provider runs has it.
+const depthVariable = prefix + "DEPTH"
+
 // serviceLink matches the rest of the names of variables that Kubernetes sets in the
 // pods of a namespace that has a Service of the name authsession or authsession-….
 var serviceLink = regexp.MustCompile(
 	`^(?:[A-Z0-9_]+_)?(?:PORT(?:_[A-Z0-9_]+)?|SERVICE_[A-Z0-9_]+)$`)
 
 // isOthers reports whether a variable with the prefix is not for the configuration: it
-// names files, belongs to a plugin, or is a service link, whose value is a URL of a
+// names files, belongs to a plugin or to a command of the exec provider, or is a service link, whose value is a URL of a
 // transport, an address or a number.
 func isOthers(name, value string) bool {
-	if name == filesVariable || name == pluginVariable {
+	if name == filesVariable || name == pluginVariable || name == depthVariable {
 		return true
 	}
 	if !serviceLink.MatchString(name[len(prefix):]) || strings.Contains(name, "__") {

@@ -26,6 +26,7 @@ func TestVariablesOfOthers(t *testing.T) {
 		"AUTHSESSION_SIGNAL_PORT_9_SCTP=sctp://10.0.0.7:9",
 		"AUTHSESSION_PLUGIN=of-a-plugin",
 		"AUTHSESSION_CONFIG=other.yaml",
+		"AUTHSESSION_DEPTH=1",
 	))
 	for variable, want := range map[string]string{
 		"AUTHSESSION_ENVIROMENT=qa":         "AUTHSESSION_ENVIROMENT: ",

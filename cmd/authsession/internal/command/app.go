@@ -36,6 +36,7 @@ type app struct {
 	flags          globals
 	running        bool // the arguments were understood
 	origin         origin
+	elsewhere      elsewhere
 	command        []string // the path of the command that ran, without the program
 }
 
@@ -103,9 +104,9 @@ func interrupted(ctx context.Context) os.Signal {
 	return nil
 }
 
-// logger logs to the person if -v was given.
+// logger logs to the person if -v was given, unless stderr is for an error as JSON.
 func (a *app) logger() *slog.Logger {
-	if !a.flags.verbose {
+	if !a.flags.verbose || a.json() {
 		return nil
 	}
 	opts := &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime}

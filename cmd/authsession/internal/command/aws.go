@@ -108,7 +108,7 @@ func awsKeys(name string, c core.Credential) (awsDocument, error) {
 	var out awsDocument
 	err := json.Unmarshal([]byte(c.RefreshState.Reveal()), &out)
 	if err != nil || out.AccessKeyID == "" || out.SecretAccessKey == "" {
-		return awsDocument{}, then(core.Errorf(core.CodeBadConfig,
+		return awsDocument{}, thenOf(name, core.Errorf(core.CodeBadConfig,
 			"session %q has no AWS keys: give --role-arn "+
 				"for a bearer token, or use a session of the kind exec whose command prints keys", name),
 			"help", "helper", "aws")
@@ -149,7 +149,7 @@ func (a *app) assumeRole(
 		return awsDocument{}, wrong("--sts-url is not absolute, as https://sts.amazonaws.com")
 	}
 	if !covers(s, u) {
-		return awsDocument{}, then(core.Errorf(core.CodeOriginRefused,
+		return awsDocument{}, thenOf(s.Name(), core.Errorf(core.CodeOriginRefused,
 			"%s is not among the origins of session %q: "+
 				"add it if the token may go there", core.OriginText(u), s.Name()),
 			"config", "explain", s.Name(), "origins")
@@ -163,10 +163,11 @@ func (a *app) assumeRole(
 	defer cancel()
 	body, err := postSTS(ctx, o.sts, form, token)
 	if err != nil {
-		return awsDocument{}, core.Prefix(err, fmt.Sprintf("session %q: the Security Token Service",
-			s.Name()))
+		err = core.Prefix(err, fmt.Sprintf("session %q: the Security Token Service", s.Name()))
+		return awsDocument{}, thenOf(s.Name(), err)
 	}
-	return readSTS(body, s.Name())
+	out, err := readSTS(body, s.Name())
+	return out, thenOf(s.Name(), err)
 }
 
 func postSTS(ctx context.Context, address string, form url.Values, token core.Secret) ([]byte,

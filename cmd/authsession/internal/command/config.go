@@ -73,7 +73,7 @@ func (a *app) check(ctx context.Context, start bool) error {
 		return runWithPlugins()
 	}
 	if err == nil && start {
-		opts.StartPlugins = true
+		opts.StartPlugins, opts.LeaveOutFaulty = true, false
 		var cfg *config.Config
 		if cfg, err = config.Load(ctx, opts); err == nil {
 			defer cfg.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was obtained

@@ -18,22 +18,39 @@ type need struct {
 	strict  bool          // false: a credential that cannot live as long will do
 }
 
+// slack is how much later than an attempt its caller ends: the error of the attempt says more.
+const slack = 500 * time.Millisecond
+
 // obtain makes a session ready, by what is stored or else by its provider, and
 // returns a credential. Nobody is asked to sign in. If another process holds the
 // lock of the session, as while a person signs in there, obtain waits for it.
 func (a *app) obtain(ctx context.Context, s *core.Session, n need) (core.Credential, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout)
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout+slack)
 	defer cancel()
-	what := fmt.Sprintf("the credential of session %q", s.Name())
-	waiting := a.notice(what, a.flags.timeout)
+	waiting := a.notice(fmt.Sprintf("the credential of session %q", s.Name()), a.flags.timeout)
 	defer waiting.stop()
+	a.elsewhere.tell(s.Name(), func() {
+		waiting.say(fmt.Sprintf(
+			"another process, which renews the credential of session %q or in which a person signs in",
+			s.Name()))
+	})
+	defer a.elsewhere.tell(s.Name(), nil)
 	for {
 		c, err := obtainOnce(ctx, s, n)
-		held := errors.Is(err, context.DeadlineExceeded) && errors.Is(err, core.CodeUnavailable)
+		held := errors.Is(err, context.DeadlineExceeded) && a.elsewhere.hasWaited(s.Name())
 		if !held || ctx.Err() != nil {
-			return c, err
+			return c, elsewhereError(err, s.Name(), held)
 		}
 	}
+}
+
+// elsewhereError says in an error that another process holds the lock of the session.
+func elsewhereError(err error, name string, held bool) error {
+	if err == nil || !held {
+		return err
+	}
+	return &core.Error{Session: name, Op: "wait", Code: core.CodeUnavailable, Err: fmt.Errorf(
+		"another process renews the credential, or a person signs in there: %w", core.Cause(err))}
 }
 
 func obtainOnce(ctx context.Context, s *core.Session, n need) (core.Credential, error) {
@@ -45,16 +62,21 @@ func obtainOnce(ctx context.Context, s *core.Session, n need) (core.Credential, 
 		return core.Credential{}, err
 	}
 	c, err := s.For(core.Need{MinValidity: n.minimum}).Credential(ctx)
-	if err != nil && !n.strict && errors.Is(err, core.CodeBadConfig) {
-		return s.Credential(ctx) // it does not live as long, or says why it cannot be had
+	if err == nil || n.strict {
+		return c, err
 	}
-	return c, err
+	// It does not live as long, or cannot be renewed now; one that is valid will do.
+	shorter, problem := s.Credential(ctx)
+	if problem == nil || errors.Is(err, core.CodeBadConfig) {
+		return shorter, problem
+	}
+	return core.Credential{}, err
 }
 
-// keeps reports whether the configuration gives a session a store.
+// keeps reports whether the configuration gives a session a store, and the session uses it.
 func keeps(cfg *config.Config, name string) bool {
 	source, err := cfg.Source(name, "store.kind")
-	return err == nil && !source.Default && source.Value != "memory"
+	return err == nil && !isStatic(cfg, name) && !source.Default && source.Value != "memory"
 }
 
 // handedOver ends a session whose credential another program goes on using. A
@@ -105,7 +127,7 @@ func headersOnly(name string, c core.Credential) error {
 }
 
 func notBearer(name, what string) error {
-	return then(core.Errorf(core.CodeBadConfig, "the credential of session %q %s, "+
+	return thenOf(name, core.Errorf(core.CodeBadConfig, "the credential of session %q %s, "+
 		"and cannot be handed over as one token: send the request with it", name, what),
 		"help", "request")
 }

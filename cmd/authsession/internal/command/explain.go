@@ -55,10 +55,11 @@ func (a *app) explain(ctx context.Context, name, key string) error {
 	defer cfg.Close(ctx) //nolint:errcheck // nothing was obtained
 	sources, err := cfg.Sources(name)
 	if err != nil {
-		return then(err, "status")
+		_, err = findSession(cfg, name)
+		return err
 	}
 	if sources, err = choose(cfg, name, key, sources); err != nil {
-		return then(err, "config", "explain", name)
+		return thenOf(name, err, "config", "explain", name)
 	}
 	if a.json() {
 		out := make([]sourceJSON, len(sources))

@@ -51,6 +51,8 @@ type failure struct {
 	kind kind // zero: that of err
 	err  error
 	next []string // arguments of the next command; nil: that of kind; empty: none
+	// session is that of the error, if err does not say it itself.
+	session string
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -67,6 +69,14 @@ func then(err error, next ...string) error {
 		return nil
 	}
 	return &failure{err: err, next: next}
+}
+
+// thenOf is then for an error of a session.
+func thenOf(session string, err error, next ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err: err, next: next, session: session}
 }
 
 // status is an exit status whose reason has been printed already.
@@ -117,7 +127,7 @@ func (a *app) next(k kind, err error) []string {
 	var faults *config.Error
 	switch {
 	case errors.As(err, &faults):
-		return []string{"config", "check"}
+		return a.nextOfFaults()
 	case k == usage:
 		return append([]string{"help"}, a.command...)
 	case session == "":
@@ -134,10 +144,20 @@ func (a *app) next(k kind, err error) []string {
 	return nil
 }
 
+// nextOfFaults returns the arguments of the command that says more of faults: config check, unless
+// that has none, as it resolves no reference.
+func (a *app) nextOfFaults() []string {
+	opts, err := a.options()
+	if err == nil && config.Check(context.Background(), opts) == nil {
+		return nil
+	}
+	return []string{"config", "check"}
+}
+
 // nextCommand returns the command that helps with an error, or "".
 func (a *app) nextCommand(k kind, err error) string {
 	if args := a.next(k, err); len(args) > 0 && k.name != interruptKd.name {
-		return a.commandLine(args)
+		return printable(a.commandLine(args))
 	}
 	return ""
 }

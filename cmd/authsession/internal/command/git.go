@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,7 @@ func parseGit(r io.Reader) (gitRequest, error) {
 	var out gitRequest
 	lines := bufio.NewScanner(io.LimitReader(r, longestGit))
 	lines.Buffer(nil, 64<<10)
+	lines.Split(scanGitLines)
 	for lines.Scan() {
 		line := lines.Text()
 		if line == "" {
@@ -101,6 +103,18 @@ func parseGit(r io.Reader) (gitRequest, error) {
 	return out, nil
 }
 
+// scanGitLines is a [bufio.SplitFunc] for lines that end in a line feed alone: bufio.ScanLines also
+// takes away a carriage return, which is part of a value that nobody may have written.
+func scanGitLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
 // url returns the address of the host, or an error for a host that is more than
 // that.
 func (r gitRequest) url() (*url.URL, error) {
@@ -130,8 +144,8 @@ func (a *app) helpGit(ctx context.Context, name, action string, o gitOptions) er
 		return err
 	}
 	if action == "erase" {
-		if r.password == "" {
-			return nil
+		if known, err := h.coversStored(ctx, u); !known || r.password == "" {
+			return err
 		}
 		return h.reject(ctx, core.NewSecret(r.password))
 	}
@@ -144,12 +158,19 @@ func covers(s *core.Session, u *url.URL) bool {
 	return err == nil
 }
 
+// coversStored is covers, also for origins that only what is stored names.
+func (h *helped) coversStored(ctx context.Context, u *url.URL) (bool, error) {
+	if covers(h.session, u) {
+		return true, nil
+	}
+	ready, err := h.session.Restore(ctx)
+	return err == nil && ready && covers(h.session, u), err
+}
+
 // answerGit writes the answer to "get", if there is one.
 func (h *helped) answerGit(ctx context.Context, r gitRequest, u *url.URL, o gitOptions) error {
-	if !covers(h.session, u) {
-		if ready, err := h.session.Restore(ctx); err != nil || !ready || !covers(h.session, u) {
-			return err // another helper may have an answer
-		}
+	if known, err := h.coversStored(ctx, u); !known {
+		return err // another helper may have an answer
 	}
 	c, err := h.obtain(ctx, need{minimum: defaultMinimum})
 	if err != nil {
@@ -163,8 +184,20 @@ func (h *helped) answerGit(ctx context.Context, r gitRequest, u *url.URL, o gitO
 	if err != nil {
 		return err
 	}
+	if lines == nil {
+		h.app.sayOtherUser(h.session.Name())
+		return nil
+	}
 	_, err = io.WriteString(h.app.stdout, strings.Join(lines, "\n")+"\n")
 	return err
+}
+
+// sayOtherUser tells the person why git gets no answer.
+func (a *app) sayOtherUser(name string) {
+	if !a.flags.quiet && !a.json() {
+		fmt.Fprintf(a.stderr, "authsession: no answer, as git asks for another user name than that of "+
+			"session %q\n", printable(name))
+	}
 }
 
 // gitAnswer returns the lines of the answer.

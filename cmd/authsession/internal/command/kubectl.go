@@ -110,7 +110,7 @@ func newExecCredential(name, version string, c core.Credential) (execCredential,
 	case err != nil:
 		return execCredential{}, err
 	case ok && others != 1, !ok && others != 0, !ok && c.Attach.Cert.IsZero():
-		return execCredential{}, then(core.Errorf(core.CodeBadConfig,
+		return execCredential{}, thenOf(name, core.Errorf(core.CodeBadConfig,
 			"session %q has neither a bearer token "+
 				"nor a client certificate alone, and kubectl takes nothing else", name),
 			"config", "explain", name)
@@ -134,7 +134,7 @@ func splitPEM(name string, text core.Secret) (chain, key string, err error) {
 		}
 	}
 	if keys.Len() == 0 || certificates.Len() == 0 {
-		return "", "", then(core.Errorf(core.CodeBadConfig,
+		return "", "", thenOf(name, core.Errorf(core.CodeBadConfig,
 			"the key of the client certificate of session %q "+
 				"stays with its provider, and kubectl needs it", name), "help", "request")
 	}

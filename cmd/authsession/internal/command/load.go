@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
@@ -15,9 +17,15 @@ import (
 	"github.com/authsession/authsession/store"
 )
 
+// attemptTimeout is the time of an attempt, unless the configuration or --timeout says another one.
+const attemptTimeout = 10 * time.Second
+
 // options returns how the configuration is loaded. No session asks a person by itself;
 // the UI, which is not used, only says that the program has one.
 func (a *app) options() (config.Options, error) {
+	if err := checkDepth(); err != nil {
+		return config.Options{}, err
+	}
 	found, err := a.findFiles()
 	if err != nil {
 		return config.Options{}, err
@@ -30,13 +38,37 @@ func (a *app) options() (config.Options, error) {
 		Factories:   providers.Builtin(),
 		Stores:      store.Builtin(),
 		Scope:       new(core.Scope),
-		Session:     core.Options{UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger},
-		Logger:      logger,
+		Session: core.Options{
+			UI: new(core.UI), AskOnlyOnSignIn: true, Logger: logger,
+			Timeout: min(a.flags.timeout, attemptTimeout), Observe: a.elsewhere.observe,
+		},
+		Logger: logger,
+		// What is wrong with another session is no reason to fail.
+		LeaveOutFaulty: true,
+		WithoutStore:   staticKinds,
 	}
 	if a.host != nil {
 		opts.Plugins = a.host
 	}
 	return opts, nil
+}
+
+const (
+	depthVariable = "AUTHSESSION_DEPTH" // the exec provider sets it for its command
+	deepest       = 4                   // sessions that run authsession, one inside the other
+)
+
+// checkDepth reports a command that an exec provider runs inside of another, and so on: the
+// session that runs it is in the configuration that it reads.
+func checkDepth() error {
+	depth, err := strconv.Atoi(os.Getenv(depthVariable))
+	if err != nil || depth <= deepest {
+		return nil
+	}
+	return &failure{next: []string{}, err: core.Errorf(core.CodeBadConfig,
+		"this is the command of an exec session inside of %d others: "+
+			"if it reads the configuration that this session is in, it runs itself without end; "+
+			"give it another file with --config, or another session", depth-1)}
 }
 
 // load loads the configuration. Nothing is sent.
@@ -92,9 +124,9 @@ func findWithPlugins() (string, error) {
 	return exec.LookPath(name)
 }
 
-// sessionNames returns the names of all sessions, sorted.
+// sessionNames returns the names of all sessions, sorted, also of those with faults.
 func sessionNames(cfg *config.Config) []string {
-	names := cfg.Registry().Names()
+	names := append(cfg.Registry().Names(), cfg.Faulty()...)
 	slices.Sort(names)
 	return names
 }
@@ -102,5 +134,9 @@ func sessionNames(cfg *config.Config) []string {
 // findSession returns a session. The error names the nearest one.
 func findSession(cfg *config.Config, name string) (*core.Session, error) {
 	s, err := cfg.Session(name)
-	return s, then(err, "status")
+	var faults *config.Error
+	if errors.As(err, &faults) {
+		return nil, err
+	}
+	return s, thenOf(name, err, "status")
 }

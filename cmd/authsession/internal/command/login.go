@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -127,9 +128,16 @@ func (a *app) loginTo(
 	ctx context.Context, cfg *config.Config, s *core.Session, how loginOptions,
 ) (sessionJSON, error) {
 	before, _ := s.Restore(ctx) // SignIn reports the error
-	asked, err := a.signIn(ctx, s, how, signInTimeout(cfg, s.Name()))
+	limit := signInTimeout(cfg, s.Name())
+	if _, bounded := ctx.Deadline(); bounded { // by --timeout
+		limit = min(limit, a.flags.timeout)
+	}
+	asked, err := a.signIn(ctx, s, how, limit)
+	if how.fresh && !asked && errors.Is(err, core.CodeInteractive) {
+		s, err = a.renewed(ctx, s, err)
+	}
 	if err != nil {
-		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how)
+		return sessionJSON{}, a.withNextWay(err, cfg, s.Name(), how, asked)
 	}
 	out := a.look(cfg, s, nil)
 	failed := s.Status().StoreError
@@ -143,6 +151,11 @@ func (a *app) loginTo(
 		return out, nil
 	}
 	verb := "signed in"
+	if isStatic(cfg, s.Name()) {
+		_, err = fmt.Fprintln(a.stdout, out.sentence("needs no sign-in",
+			"nothing is kept, as the configuration has the credential"))
+		return out, err
+	}
 	if before && !asked && !how.fresh {
 		verb = "is signed in already"
 	}
@@ -153,6 +166,29 @@ func (a *app) loginTo(
 			s.Name(), strings.Join(a.origin.Files, ", "))
 	}
 	return out, err
+}
+
+// renewed returns a session of the same name with a new credential, after a sign-in in which nobody
+// was asked, as its provider signs nobody in: a new credential is all that it can give. The session
+// before remembers its failure, so that the new one is of a configuration that is loaded again.
+func (a *app) renewed(
+	ctx context.Context, before *core.Session, problem error,
+) (*core.Session, error) {
+	if slices.ContainsFunc(a.origin.Files, isPipe) { // it can be read once
+		return before, problem
+	}
+	cfg, err := a.load(ctx)
+	if err != nil {
+		return before, err
+	}
+	s, err := findSession(cfg, before.Name())
+	if err == nil {
+		err = s.Init(ctx)
+	}
+	if err == nil {
+		err = s.Renew(ctx)
+	}
+	return s, err
 }
 
 // signIn makes a session ready and reports whether a person was asked.
@@ -174,12 +210,6 @@ func (a *app) signIn(ctx context.Context, s *core.Session, how loginOptions,
 	err := s.SignIn(ctx, &core.SignInOptions{UI: ui, Fresh: how.fresh})
 	if asked.Load() && interrupted(ctx) != nil && isTerminal(a.stderr) {
 		fmt.Fprintln(a.stderr) // what follows is not beside a question and ^C
-	}
-	if how.fresh && errors.Is(err, core.CodeInteractive) && !asked.Load() {
-		// The provider signs nobody in: a new credential is all that it can give.
-		if s.Init(ctx) == nil {
-			err = s.Renew(ctx)
-		}
 	}
 	return asked.Load(), err
 }

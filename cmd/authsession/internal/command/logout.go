@@ -79,6 +79,8 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 	if err != nil {
 		return out, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout+slack)
+	defer cancel()
 	waiting := a.notice(fmt.Sprintf("session %q to end", name), a.flags.timeout)
 	defer waiting.stop()
 	stored, _ := s.Stored(ctx) // SignOut reports the error
@@ -97,6 +99,8 @@ func (a *app) logoutFrom(ctx context.Context, cfg *config.Config, name string) (
 		text = "not deleted from the store"
 	case out.Revoke != "":
 		text = "deleted from the store, but not revoked at the server"
+	case isStatic(cfg, name):
+		text = "needs no sign-in, and nothing is kept"
 	case !keeps(cfg, name):
 		text = "nothing is kept, as the session has no store"
 	case !out.Had:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 	"syscall"
 
@@ -27,7 +28,7 @@ func (a *app) report(ctx context.Context, err error) int {
 	}
 	k := a.kindOf(ctx, err)
 	command := a.nextCommand(k, err)
-	if a.json() {
+	if a.json() || !a.running && wantsJSON(os.Args[1:]) {
 		a.reportJSON(k, err, command)
 		return k.status
 	}
@@ -95,6 +96,10 @@ func (a *app) errorJSON(k kind, err error, command string) errorJSON {
 			out.RetryAfter = math.Round(e.RetryAfter.Seconds()*1000) / 1000
 		}
 	}
+	var f *failure
+	if out.Session == "" && errors.As(err, &f) {
+		out.Session = printable(f.session)
+	}
 	var faults *config.Error
 	if errors.As(err, &faults) {
 		for _, f := range faults.Faults {
@@ -105,6 +110,29 @@ func (a *app) errorJSON(k kind, err error, command string) errorJSON {
 		}
 	}
 	return out
+}
+
+// wantsJSON reports whether arguments that were not understood have the flag for JSON.
+func wantsJSON(args []string) bool {
+	var value string
+	for i, arg := range args {
+		next := ""
+		if i+1 < len(args) {
+			next = args[i+1]
+		}
+		long, isLong := strings.CutPrefix(arg, "--output=")
+		switch {
+		case arg == "--":
+			return value == "json"
+		case arg == "-o" || arg == "--output":
+			value = next
+		case isLong:
+			value = long
+		case strings.HasPrefix(arg, "-o"):
+			value = strings.TrimPrefix(arg[len("-o"):], "=")
+		}
+	}
+	return value == "json"
 }
 
 func (a *app) reportJSON(k kind, err error, command string) {

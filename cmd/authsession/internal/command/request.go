@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -154,6 +155,10 @@ func sessionFor(ctx context.Context, cfg *config.Config, o requestOptions) (*cor
 		}
 	}
 	s, err = cfg.Registry().For(o.url)
+	if faulty := cfg.Faulty(); err != nil && len(faulty) > 0 {
+		err = fmt.Errorf("%w; perhaps it is one of those with faults: %s", err,
+			strings.Join(faulty, ", "))
+	}
 	return s, then(err, "status")
 }
 

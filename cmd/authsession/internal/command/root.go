@@ -81,7 +81,8 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.flags.color, "color", "auto", "when to colour states: auto, always or never")
 	f.BoolVar(&a.flags.noInput, "no-input", false, "never ask a person")
 	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print the answer and errors only")
-	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "print what sessions do, to stderr")
+	f.BoolVarP(&a.flags.verbose, "verbose", "v", false,
+		"print what sessions do, to stderr; not with -o json")
 	f.DurationVar(&a.flags.timeout, "timeout", 30*time.Second, "how long to wait for a credential")
 	fixed := func(values ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)

@@ -52,6 +52,11 @@ func (a *app) loadToSignIn(
 		Name: "--" + way, Provider: overlay{"sessions": map[string]any(sessions)},
 	})
 	chosen, err := config.Load(ctx, opts)
+	for _, name := range names {
+		if err == nil {
+			_, err = chosen.Session(name)
+		}
+	}
 	var faults *config.Error
 	if errors.As(err, &faults) { // there was none before
 		var problems []string
@@ -94,16 +99,25 @@ func signInTimeout(cfg *config.Config, name string) time.Duration {
 }
 
 // withNextWay returns err with the command that may help after a sign-in that nobody finished:
-// not the one that has just failed, but the same with --device if the session has that.
-func (a *app) withNextWay(err error, cfg *config.Config, name string, how loginOptions) error {
+// not the one that has just failed, but the same with --device if the session has that, else with
+// --print-url. A person who was asked and denied may have meant the other button.
+func (a *app) withNextWay(
+	err error, cfg *config.Config, name string, how loginOptions, asked bool,
+) error {
+	if asked && core.CodeOf(err) == core.CodeDenied {
+		return then(err, "login", name)
+	}
 	if core.CodeOf(err) != core.CodeInteractive || a.flags.noInput {
 		return err
 	}
 	grant, _ := cfg.Source(name, "settings.grant")
 	issuer, _ := cfg.Source(name, "settings.issuer")
 	device, _ := cfg.Source(name, "settings.device_authorization_url")
-	if how.way() == "" && grant.Value == "authorization_code" && (!issuer.Default || !device.Default) {
+	switch byBrowser := grant.Value == "authorization_code" && !how.printURL; {
+	case byBrowser && how.way() == "" && (!issuer.Default || !device.Default):
 		return then(err, "login", name, "--device")
+	case byBrowser && !how.device:
+		return then(err, "login", name, "--print-url")
 	}
 	return &failure{err: err, next: []string{}}
 }

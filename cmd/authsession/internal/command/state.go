@@ -15,7 +15,7 @@ type sessionJSON struct {
 	Provider    string            `json:"provider"`
 	Environment string            `json:"environment,omitempty"`
 	Default     bool              `json:"default"`
-	State       core.State        `json:"state"`
+	State       core.State        `json:"state"`     // new if there is an error
 	Renewable   bool              `json:"renewable"` // probably without a person
 	Subject     string            `json:"subject,omitempty"`
 	Expires     *time.Time        `json:"expires_at,omitempty"` // none: without end, or not there
@@ -25,7 +25,8 @@ type sessionJSON struct {
 	From        string            `json:"from"`            // where the configuration has the session
 	Error       *errorJSON        `json:"error,omitempty"`
 
-	err error
+	err    error
+	faulty bool // it could not be made
 }
 
 // look says what is known of a session, with the error of having made it ready.
@@ -50,12 +51,40 @@ func (a *app) look(cfg *config.Config, s *core.Session, err error) sessionJSON {
 	if source, e := cfg.Source(st.Name, "provider"); e == nil {
 		out.From = source.String()
 	}
-	if err != nil {
-		k := a.kindOf(context.Background(), err)
-		e := a.errorJSON(k, err, a.nextCommand(k, err))
-		out.Error = &e
+	return a.withError(out)
+}
+
+// withError adds the error of a session as JSON.
+func (a *app) withError(s sessionJSON) sessionJSON {
+	if s.err != nil {
+		k := a.kindOf(context.Background(), s.err)
+		e := a.errorJSON(k, s.err, a.nextCommand(k, s.err))
+		s.Error = &e
 	}
-	return out
+	return s
+}
+
+// faulty says that a session cannot be made, as its configuration has faults.
+func (a *app) faulty(cfg *config.Config, name string, err error) sessionJSON {
+	return a.withError(sessionJSON{
+		Name: name, Default: name == cfg.Default(), Origins: []string{}, faulty: true, err: err,
+	})
+}
+
+// stateText is the state as a person reads it.
+func (s sessionJSON) stateText() string {
+	if s.faulty {
+		return "failed"
+	}
+	return s.State.String()
+}
+
+// color is that of the state.
+func (s sessionJSON) color() string {
+	if s.faulty {
+		return colors[core.StateRefused]
+	}
+	return colors[s.State]
 }
 
 // withStored adds what the store has of a session that could not be made ready: a
@@ -72,10 +101,13 @@ func (s sessionJSON) withStored(ctx context.Context, session *core.Session) sess
 	switch {
 	case stored.Refused:
 		s.State = core.StateRefused
-	case !stored.Expiry.IsZero():
+	case stored.Expiry.IsZero():
+	case time.Now().After(stored.Expiry):
 		s.State = core.StateExpired
+	case stored.Renewable: // a part of it is not stored, or it is for other origins
+		s.State = core.StateStale
 	}
-	if !stored.Expiry.IsZero() {
+	if s.State != core.StateNew && !stored.Expiry.IsZero() {
 		expires := stored.Expiry.UTC()
 		s.Expires = &expires
 	}

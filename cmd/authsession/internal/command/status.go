@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,12 +23,14 @@ nothing. The states are:
   stale    the same, and the next use renews it
   expired  the credential has expired
   refused  the API refused the credential
-  new      nothing is stored
+  new      nothing is stored, and the first use obtains a credential
+  failed   its configuration has faults (new, with an error, in JSON)
 
-Without names it exits with status 0 unless the store cannot be read. With names, it
-judges those alone: the status is 69 if one of them has no credential that can be used,
-or renewed without a person. --check renews what is not fresh, without asking a person,
-and reports why that fails.`,
+Without names it exits with status 0 unless a session is failed or its store cannot be
+read. With names, it judges those alone: the status is 69 if one of them has no
+credential that can be used, or renewed without a person. A token, key, password or
+certificate that the configuration has or names is read, and fresh if it can be used.
+--check renews what is not fresh, without asking a person, and reports why that fails.`,
 		Example: `  authsession status
   authsession status reports --check
   authsession status -o json`,
@@ -81,11 +84,18 @@ func (a *app) lookAt(
 	ctx context.Context, cfg *config.Config, name string, check bool,
 ) (sessionJSON, error) {
 	s, err := findSession(cfg, name)
+	if err != nil && slices.Contains(cfg.Faulty(), name) {
+		return a.faulty(cfg, name, err), nil
+	}
 	if err != nil {
 		return sessionJSON{}, err
 	}
 	if !check {
-		_, err = s.Restore(ctx)
+		if isStatic(cfg, name) {
+			err = s.Init(ctx) // reads what the configuration names
+		} else {
+			_, err = s.Restore(ctx)
+		}
 		out := a.look(cfg, s, err)
 		return out.withStored(ctx, s), ctx.Err()
 	}
@@ -171,7 +181,7 @@ func statesOf(sessions []sessionJSON) (out []string) {
 		if s.Expires != nil {
 			expires = s.Expires.String()
 		}
-		out = append(out, s.Name, s.State.String(), s.Subject, expires)
+		out = append(out, s.Name, s.stateText(), s.Subject, expires)
 	}
 	return out
 }

@@ -77,7 +77,7 @@ func (a *app) table(sessions []sessionJSON) string {
 	}}
 	for _, s := range sessions {
 		cells := s.cells()
-		cells[3] = a.paint(s.State.String(), colors[s.State])
+		cells[3] = a.paint(cells[3], s.color())
 		l.rows = append(l.rows, cells)
 	}
 	return l.table()
@@ -86,7 +86,7 @@ func (a *app) table(sessions []sessionJSON) string {
 // cells are what a row of the table has.
 func (s sessionJSON) cells() []string {
 	cells := []string{
-		s.Name, s.Provider, s.Environment, s.State.String(), s.Subject,
+		s.Name, s.Provider, s.Environment, s.stateText(), s.Subject,
 		s.expiry(time.Now()), strings.Join(s.Origins, " "),
 	}
 	for i, cell := range cells {
@@ -106,7 +106,7 @@ func (a *app) details(sessions []sessionJSON) string {
 		}
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		cells := s.cells()
-		cells[3] = a.paint(s.State.String(), colors[s.State])
+		cells[3] = a.paint(cells[3], s.color())
 		for i, label := range []string{"name", "provider", "environment", "state", "subject", "expires"} {
 			fmt.Fprintf(w, "%s\t%s\n", label, cells[i])
 		}
