@@ -98,6 +98,7 @@ func FuzzKubeconfig(f *testing.F) {
 	f.Add("users:\n- name: a\n  user: {token: x}\n")
 	f.Add("users: null\n# end\n")
 	f.Add("users: {}\n")
+	f.Add("users:\n- name: me\n  user: &u {token: x}\n- name: b\n  user: *u\n")
 	f.Add("- a\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var user kubeUser
