@@ -42,7 +42,10 @@ curl gives them. As with curl, an answer of any status is success unless
 
 A credential that the API refuses is renewed once, and the request is then sent again
 if its body can be read again. The body of -d @- is read from stdin while it is sent;
-that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.`,
+that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.
+
+-o after "request" names a file, as with curl. For errors in JSON, give "-o json" before
+"request".`,
 		Example: `  authsession request https://reports.example.com/v1/today
   authsession request POST https://reports.example.com/v1/jobs \
     -d '{"name":"nightly"}' -H 'Content-Type: application/json'
