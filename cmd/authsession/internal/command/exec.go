@@ -38,8 +38,11 @@ runs.
 
 The command has the terminal, stdin and signals as without exec, and exec has its exit
 status: 128 and the number of the signal if one ended it. The status is 125 if exec
-itself fails (a message says why), 126 if the command cannot be run, and 127 if it is
-not found.`,
+itself fails (a message says why), 126 if the command cannot be run, 127 if it is not
+found, and 130 or 143 if Ctrl-C or TERM ends exec before the command starts.
+
+Signals that are sent to exec go to the command, except INT and QUIT in the foreground of a
+terminal: there, Ctrl-C reaches both of them at once.`,
 		Example: `  authsession exec reports --as env:REPORTS_TOKEN=token -- ./nightly.sh
   authsession exec reports --as file:TOKEN_FILE -- terraform plan
   authsession exec a b --as env:A=token:a --as env:B=token:b -- ./both.sh`,
@@ -79,7 +82,10 @@ func (a *app) exec(ctx context.Context, names, as, command []string) error {
 	if err == nil || errors.As(err, &done) {
 		return err
 	}
-	a.report(ctx, err)
+	code := a.report(ctx, err)
+	if interrupted(ctx) != nil {
+		return status(code)
+	}
 	return status(execFailed)
 }
 
@@ -134,10 +140,10 @@ func (a *app) runChild(ctx context.Context, command, environ []string) error {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		a.report(ctx, &failure{kind: failed, err: err, next: []string{}})
-		if errors.Is(err, os.ErrPermission) {
-			return status(execCannot)
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+			return status(execNotFound)
 		}
-		return status(execNotFound)
+		return status(execCannot)
 	}
 	cmd := &exec.Cmd{
 		Path: path, Args: command, Env: environ,
