@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -94,8 +95,9 @@ type tidy struct{ jobs []func() }
 
 func (t *tidy) add(job func()) { t.jobs = append(t.jobs, job) }
 
+// run begins with the last job: files of this machine go before a server is waited for.
 func (t *tidy) run() {
-	for _, job := range t.jobs {
+	for _, job := range slices.Backward(t.jobs) {
 		job()
 	}
 }
@@ -122,7 +124,7 @@ func (a *app) prepareChild(
 			return nil, err
 		}
 		credentials[name] = c
-		cleanup.add(func() { _ = s.Close(context.WithoutCancel(ctx)) })
+		cleanup.add(func() { a.end(ctx, s) })
 	}
 	environ := os.Environ()
 	for _, h := range assignments {
