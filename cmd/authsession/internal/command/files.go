@@ -182,21 +182,3 @@ func shellWord(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
-
-// absolute returns the flags that choose this configuration from any directory.
-func (a *app) absolute() ([]string, error) {
-	var words []string
-	if a.origin.From != fromUser {
-		for _, file := range a.origin.Files {
-			path, err := filepath.Abs(file)
-			if err != nil {
-				return nil, fmt.Errorf("the path of %s: %w", file, err)
-			}
-			words = append(words, "--config", path)
-		}
-	}
-	if a.flags.environment != "" {
-		words = append(words, "--env", a.flags.environment)
-	}
-	return words, nil
-}

@@ -75,6 +75,9 @@ func (a *app) helperWords(ctx context.Context, name string) ([]string, error) {
 		return nil, err
 	}
 	flags, err := a.absolute()
+	if err == nil {
+		a.sayVariables()
+	}
 	return append([]string{program}, flags...), err
 }
 
