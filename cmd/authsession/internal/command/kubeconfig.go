@@ -65,7 +65,8 @@ func same(document *yaml.Node, values map[string]any) bool {
 func wantedUsers(document *yaml.Node, user kubeUser) (values map[string]any, at int, err error) {
 	var node yaml.Node
 	var value any
-	if err := errors.Join(node.Encode(user), node.Decode(&value), document.Decode(&values)); err != nil {
+	err = errors.Join(node.Encode(user), node.Decode(&value), document.Decode(&values))
+	if err != nil {
 		return nil, 0, err
 	}
 	users, ok := values["users"].([]any)
@@ -140,7 +141,8 @@ func entryEnd(lines []string, start, margin int) int {
 }
 
 // emptyUsers matches a line that gives users no value or an empty one.
-var emptyUsers = regexp.MustCompile(`^(["']?users["']?[ \t]*:)[ \t]*(?:\[[ \t]*\]|null|~)?([ \t]*#[^\r\n]*)?[ \t]*\r?\n$`)
+var emptyUsers = regexp.MustCompile(`^(["']?users["']?[ \t]*:)[ \t]*` +
+	`(?:\[[ \t]*\]|null|~)?([ \t]*#[^\r\n]*)?[ \t]*\r?\n$`)
 
 // startUsers puts the first user into a kubeconfig that has an empty list.
 func startUsers(lines []string, entry, end string, at int) (string, bool) {
