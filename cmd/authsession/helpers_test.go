@@ -157,6 +157,20 @@ func child(args []string) int {
 		_ = os.WriteFile(args[1], []byte(strconv.Itoa(os.Getppid())), 0o600)
 		fmt.Println("got", <-signals)
 		return 7
+	case "count": // the signals that come until there are no more
+		signals := make(chan os.Signal, 9)
+		signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+		_ = os.WriteFile(args[1], []byte(strconv.Itoa(os.Getppid())), 0o600)
+		n := 0
+		for done := (<-chan time.Time)(nil); ; n++ {
+			select {
+			case <-signals:
+				done = time.After(500 * time.Millisecond)
+			case <-done:
+				fmt.Println("got", n)
+				return 7
+			}
+		}
 	default:
 		fmt.Println(strings.Join(args, " "))
 	}

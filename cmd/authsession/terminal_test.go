@@ -117,6 +117,25 @@ func TestInitAsks(t *testing.T) {
 	require.Zero(t, code, shown)
 }
 
+// TestInitAsksAgain: each answer is checked at once, and a wrong one is asked for again.
+func TestInitAsksAgain(t *testing.T) {
+	dir := t.TempDir()
+	shown, code := screen(t, 100, dir, nil, []string{
+		"", "oauth3", "oauth2", "reports", "nowhere", "https://reports.example.com/v1",
+		"https://reports.example.com", "nonsense", "authorization_code", "", "me", "nowhere",
+		"https://login.example.com",
+	}, "-c", "mine.yaml", "init")
+	require.Zero(t, code, shown)
+	for _, text := range []string{
+		"want the kind of the provider\n", "unknown kind \"oauth3\"", "origins.0: want an origin", "grant: want one of",
+	} {
+		require.Contains(t, shown, text)
+	}
+	require.Equal(t, 3, strings.Count(shown, "Where the credential may go"), shown)
+	shown, code = screen(t, 100, dir, nil, nil, "config", "check", "mine.yaml")
+	require.Zero(t, code, shown)
+}
+
 // TestInterrupted: Ctrl-C ends a wait at once, with the status of shells.
 func TestInterrupted(t *testing.T) {
 	s, err := startServer()

@@ -85,7 +85,7 @@ func (e errSignal) Error() string { return "ended by a signal: " + e.signal.Stri
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		if s, ok := <-signals; ok {
 			signal.Stop(signals) // a second one ends the process at once

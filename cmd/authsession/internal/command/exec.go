@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,8 +39,11 @@ runs.
 
 The command has the terminal, stdin and signals as without exec, and exec has its exit
 status: 128 and the number of the signal if one ended it. The status is 125 if exec
-itself fails (a message says why), 126 if the command cannot be run, and 127 if it is
-not found.`,
+itself fails (a message says why), 126 if the command cannot be run, 127 if it is not
+found, and 130 or 143 if Ctrl-C or TERM ends exec before the command starts.
+
+Signals that are sent to exec go to the command, except INT and QUIT in the foreground of a
+terminal: there, Ctrl-C reaches both of them at once.`,
 		Example: `  authsession exec reports --as env:REPORTS_TOKEN=token -- ./nightly.sh
   authsession exec reports --as file:TOKEN_FILE -- terraform plan
   authsession exec a b --as env:A=token:a --as env:B=token:b -- ./both.sh`,
@@ -79,7 +83,10 @@ func (a *app) exec(ctx context.Context, names, as, command []string) error {
 	if err == nil || errors.As(err, &done) {
 		return err
 	}
-	a.report(ctx, err)
+	code := a.report(ctx, err)
+	if interrupted(ctx) != nil {
+		return status(code)
+	}
 	return status(execFailed)
 }
 
@@ -88,8 +95,9 @@ type tidy struct{ jobs []func() }
 
 func (t *tidy) add(job func()) { t.jobs = append(t.jobs, job) }
 
+// run begins with the last job: files of this machine go before a server is waited for.
 func (t *tidy) run() {
-	for _, job := range t.jobs {
+	for _, job := range slices.Backward(t.jobs) {
 		job()
 	}
 }
@@ -116,7 +124,7 @@ func (a *app) prepareChild(
 			return nil, err
 		}
 		credentials[name] = c
-		cleanup.add(func() { _ = s.Close(context.WithoutCancel(ctx)) })
+		cleanup.add(func() { a.end(ctx, s) })
 	}
 	environ := os.Environ()
 	for _, h := range assignments {
@@ -134,10 +142,10 @@ func (a *app) runChild(ctx context.Context, command, environ []string) error {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		a.report(ctx, &failure{kind: failed, err: err, next: []string{}})
-		if errors.Is(err, os.ErrPermission) {
-			return status(execCannot)
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+			return status(execNotFound)
 		}
-		return status(execNotFound)
+		return status(execCannot)
 	}
 	cmd := &exec.Cmd{
 		Path: path, Args: command, Env: environ,

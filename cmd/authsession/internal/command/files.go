@@ -55,9 +55,8 @@ func (a *app) findFiles() (origin, error) {
 	}
 	return origin{}, then(core.Errorf(core.CodeBadConfig,
 		"%w: none of %s here, no %s and no %s, and %s is not set",
-		errNoConfig, strings.Join(localNames, ", "), userFile(), filepath.Join(userDir(), "config.d",
-			"*.yaml"),
-		fromVariable), "init")
+		errNoConfig, strings.Join(localNames, ", "), filepath.Join(shownUserDir(), "config.yaml"),
+		filepath.Join(shownUserDir(), "config.d", "*.yaml"), fromVariable), "init")
 }
 
 // localFiles returns those of the working directory.
@@ -86,7 +85,8 @@ func (a *app) sayIgnored() {
 	}
 }
 
-// userDir returns the folder of the user's settings.
+// userDir returns the folder of the user's settings, or "" if there is nothing that says
+// where it is.
 func userDir() string {
 	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "authsession")
@@ -97,18 +97,25 @@ func userDir() string {
 		}
 	}
 	home, err := os.UserHomeDir()
-	if err != nil {
-		return filepath.Join("~", ".config", "authsession") // it does not exist
+	if err != nil || !filepath.IsAbs(home) {
+		return ""
 	}
 	return filepath.Join(home, ".config", "authsession")
 }
 
-func userFile() string { return filepath.Join(userDir(), "config.yaml") }
+// shownUserDir is userDir for a message.
+func shownUserDir() string {
+	return firstOf(userDir(), filepath.Join("~", ".config", "authsession"))
+}
 
 // userFiles returns config.yaml and the files of config.d, in their order.
 func userFiles() (files []string, err error) {
-	if _, err := os.Lstat(userFile()); !errors.Is(err, os.ErrNotExist) {
-		files = append(files, userFile()) // Load says what is wrong with it
+	if userDir() == "" {
+		return nil, nil
+	}
+	userFile := filepath.Join(userDir(), "config.yaml")
+	if _, err := os.Lstat(userFile); !errors.Is(err, os.ErrNotExist) {
+		files = append(files, userFile) // Load says what is wrong with it
 	}
 	dir := filepath.Join(userDir(), "config.d")
 	entries, err := os.ReadDir(dir)
@@ -181,22 +188,4 @@ func shellWord(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// absolute returns the flags that choose this configuration from any directory.
-func (a *app) absolute() ([]string, error) {
-	var words []string
-	if a.origin.From != fromUser {
-		for _, file := range a.origin.Files {
-			path, err := filepath.Abs(file)
-			if err != nil {
-				return nil, fmt.Errorf("the path of %s: %w", file, err)
-			}
-			words = append(words, "--config", path)
-		}
-	}
-	if a.flags.environment != "" {
-		words = append(words, "--env", a.flags.environment)
-	}
-	return words, nil
 }

@@ -98,6 +98,7 @@ func FuzzKubeconfig(f *testing.F) {
 	f.Add("users:\n- name: a\n  user: {token: x}\n")
 	f.Add("users: null\n# end\n")
 	f.Add("users: {}\n")
+	f.Add("users:\n- name: me\n  user: &u {token: x}\n- name: b\n  user: *u\n")
 	f.Add("- a\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var user kubeUser
@@ -119,12 +120,12 @@ func FuzzKubeconfig(f *testing.F) {
 func FuzzINI(f *testing.F) {
 	f.Add("[default]\nregion = x\n")
 	f.Add("[profile a]\ncredential_process = old\n[profile b]\n")
+	f.Add("[profile a]\r\n  Credential_process:old\r\n   more\r\n\r\n[profile b]")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		const line = "credential_process = x"
-		out := withKey(text, "[profile a]", line)
-		require.Contains(t, out, line+"\n")
-		require.Equal(t, out, withKey(out, "[profile a]", line))
+		out := withKey(text, "[profile a]", processKey, "x")
+		require.Contains(t, strings.ReplaceAll(out, "\r", ""), processKey+" = x\n")
+		require.Equal(t, out, withKey(out, "[profile a]", processKey, "x"))
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +33,8 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Write a first configuration",
 		Long: `init asks for a provider and what it needs, and writes a configuration with one
 session that "authsession config check" accepts. It writes the file that --config names,
-otherwise config.yaml in the user's settings, and never over one that is there.
+otherwise that of $AUTHSESSION_CONFIG, otherwise config.yaml in the user's settings, and
+never over one that is there. The file is YAML.
 
 No secret goes into the file: a setting that is secret becomes a reference to a
 variable, such as ${env:REPORTS_CLIENT_SECRET}, and init says which ones to set.
@@ -60,9 +63,9 @@ With --no-input, or without a terminal, everything comes from the flags.`,
 }
 
 func (a *app) init(ctx context.Context, o initOptions) error {
-	path := userFile()
-	if len(a.flags.config) > 0 {
-		path = a.flags.config[0]
+	path, err := a.initPath()
+	if err != nil {
+		return err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return &failure{
@@ -92,6 +95,26 @@ func (a *app) init(ctx context.Context, o initOptions) error {
 		return err
 	}
 	return a.initDone(path, d)
+}
+
+// initPath returns the file that init writes.
+func (a *app) initPath() (string, error) {
+	var path string
+	named := append(slices.Clone(a.flags.config), filepath.SplitList(os.Getenv(fromVariable))...)
+	switch {
+	case len(named) > 0:
+		path = named[0]
+	case userDir() == "":
+		return "", wrong("HOME is not set, so name the file to write with --config")
+	default:
+		path = filepath.Join(userDir(), "config.yaml")
+	}
+	switch extension := filepath.Ext(path); strings.ToLower(extension) {
+	case ".json", ".toml":
+		return "", wrong("%s: init writes YAML: name a file that ends in .yaml instead of %s",
+			path, extension)
+	}
+	return path, nil
 }
 
 // initDone says what was written and what comes next.

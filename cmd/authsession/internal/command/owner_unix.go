@@ -85,3 +85,17 @@ func foreignOwner(info fs.FileInfo) (uint32, bool) {
 	}
 	return s.Uid, s.Uid != 0 && int64(s.Uid) != int64(os.Geteuid())
 }
+
+// keepOwner gives a new file the owner of an old one. The group is kept if that is
+// allowed.
+func keepOwner(f *os.File, old fs.FileInfo) error {
+	s, ok := old.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	err := f.Chown(int(s.Uid), int(s.Gid))
+	if err != nil && int64(s.Uid) == int64(os.Geteuid()) {
+		return nil
+	}
+	return err
+}

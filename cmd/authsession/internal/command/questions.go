@@ -3,11 +3,13 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers"
+	"github.com/authsession/authsession/registry/config"
 )
 
 // questions asks the person, if there is one.
@@ -32,6 +34,31 @@ func (q questions) answer(ctx context.Context, given, prompt, byDefault string) 
 	return firstOf(strings.TrimSpace(secret.Reveal()), byDefault), nil
 }
 
+// valid is answer for what has to be right: the person is told what is wrong, and asked
+// again. What is given is wrong for good.
+func (q questions) valid(
+	ctx context.Context, given, prompt, byDefault string, check func(string) error,
+) (string, error) {
+	for {
+		value, err := q.answer(ctx, given, prompt, byDefault)
+		if err != nil {
+			return "", err
+		}
+		problem := check(value)
+		if problem == nil || given != "" || !q.ask {
+			return value, problem
+		}
+		q.tell(problem)
+	}
+}
+
+// tell shows what is wrong with an answer.
+func (q questions) tell(problem error) {
+	for _, line := range printableLines(message(problem)) {
+		fmt.Fprintln(q.app.stderr, line)
+	}
+}
+
 // draft asks for what every session has.
 func (q questions) draft(ctx context.Context, o initOptions) (*draft, error) {
 	factories := providers.Builtin()
@@ -40,20 +67,22 @@ func (q questions) draft(ctx context.Context, o initOptions) (*draft, error) {
 			return nil, err
 		}
 	}
-	kind, err := q.answer(ctx, o.kind, "Kind of the provider", "")
-	if err != nil {
-		return nil, err
-	}
-	if kind == "" {
-		return nil, &failure{kind: usage, next: []string{"kinds"},
-			err: errors.New("--provider: want the kind of the provider")}
-	}
-	f, err := factoryOf(factories, kind)
+	var f core.Factory
+	_, err := q.valid(ctx, o.kind, "Kind of the provider", "", func(kind string) (err error) {
+		if kind == "" {
+			return &failure{kind: usage, next: []string{"kinds"},
+				err: errors.New("--provider: want the kind of the provider")}
+		}
+		f, err = factoryOf(factories, kind)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	d := &draft{factory: f, origins: o.origins, values: map[string]string{}}
-	if d.name, err = q.answer(ctx, o.name, "Name of the session", kind); err != nil {
+	d.name, err = q.valid(ctx, o.name, "Name of the session", f.Info().Kind,
+		func(name string) error { return checkSession(ctx, name, nil) })
+	if err != nil {
 		return nil, err
 	}
 	if d.store, err = q.chosen(ctx, o.store, []string{"file", "keyring", "none"},
@@ -78,23 +107,22 @@ func (q questions) place(ctx context.Context, o initOptions, d *draft) (err erro
 		for i, e := range known {
 			names[i] = string(e)
 		}
-		given, err := q.answer(ctx, o.environment, "Environment: "+strings.Join(names, ", "), names[0])
-		if err != nil {
-			return err
-		}
-		if d.environment, err = q.chosen(ctx, given, names, "--environment"); err != nil {
-			return err
-		}
-		return nil // such a provider knows its origins, too
+		d.environment, err = q.valid(ctx, o.environment, "Environment: "+strings.Join(names, ", "),
+			names[0], func(given string) error {
+				_, err := q.chosen(ctx, given, names, "--environment")
+				return err
+			})
+		return err // such a provider knows its origins, too
 	}
 	if len(d.origins) == 0 && q.ask {
-		text, err := q.answer(ctx, "", "Where the credential may go, such as https://api.example.com", "")
-		if err != nil {
-			return err
-		}
-		d.origins = strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' })
+		_, err := q.valid(ctx, "", "Where the credential may go, such as https://api.example.com", "",
+			func(text string) error {
+				d.origins = strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' })
+				return checkSession(ctx, d.name, d.origins)
+			})
+		return err
 	}
-	return nil
+	return checkSession(ctx, d.name, d.origins)
 }
 
 func (q questions) chosen(_ context.Context, given string, known []string, flag string) (string,
@@ -113,7 +141,14 @@ func (q questions) choices(ctx context.Context, d *draft) error {
 		if len(s.Enum) == 0 || !s.Identity || d.values[s.Name] != "" {
 			continue
 		}
-		value, err := q.answer(ctx, "", s.Doc+" One of "+strings.Join(s.Enum, ", "), s.Default)
+		value, err := q.valid(ctx, "", s.Doc+" One of "+strings.Join(s.Enum, ", "), s.Default,
+			func(value string) error {
+				if value == "" {
+					return nil
+				}
+				_, err := q.chosen(ctx, value, s.Enum, s.Name)
+				return err
+			})
 		if err != nil {
 			return err
 		}
@@ -160,21 +195,55 @@ func (q questions) fill(ctx context.Context, d *draft, name, problem string) err
 		d.refer(name, s)
 		return nil
 	}
-	value, err := q.answer(ctx, "", name+": "+problem+". "+s.Doc, "")
-	d.values[name] = value
+	_, err := q.valid(ctx, "", name+": "+problem+". "+s.Doc, "", func(value string) error {
+		d.values[name] = value
+		return d.faultOf(ctx, name)
+	})
 	return err
 }
 
 // anySetting asks for one of several settings that would do.
 func (q questions) anySetting(ctx context.Context, d *draft, problem string) error {
-	text, err := q.answer(ctx, "", problem+". One setting, as KEY=VALUE; of a secret one, KEY alone",
-		"")
+	_, err := q.valid(ctx, "", problem+". One setting, as KEY=VALUE; of a secret one, KEY alone", "",
+		func(text string) error {
+			if s, ok := d.setting(text); ok && s.Secret {
+				d.refer(text, s)
+				return nil
+			}
+			return d.set(text)
+		})
+	return err
+}
+
+// checkSession reports a name or origins that no session can have.
+func checkSession(ctx context.Context, name string, origins []string) error {
+	f, err := factoryOf(providers.Builtin(), "bearer")
 	if err != nil {
 		return err
 	}
-	if s, ok := d.setting(text); ok && s.Secret {
-		d.refer(text, s)
-		return nil
+	d := draft{factory: f, name: name, origins: origins, store: "none",
+		values: map[string]string{"token": "t"}}
+	text, err := d.text()
+	if err != nil {
+		return err
 	}
-	return d.set(text)
+	return then(checkText(ctx, text), "help", "init")
+}
+
+// faultOf returns what is wrong with the value of a setting, or nil.
+func (d *draft) faultOf(ctx context.Context, name string) error {
+	text, err := d.text()
+	if err != nil {
+		return err
+	}
+	var faults *config.Error
+	if err := checkText(ctx, text); !errors.As(err, &faults) {
+		return err
+	}
+	for _, f := range faults.Faults {
+		if strings.HasSuffix(f.Key, ".settings."+name) {
+			return errors.New(name + ": " + f.Problem)
+		}
+	}
+	return nil
 }

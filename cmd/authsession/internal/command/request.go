@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
@@ -43,7 +42,13 @@ curl gives them. As with curl, an answer of any status is success unless
 
 A credential that the API refuses is renewed once, and the request is then sent again
 if its body can be read again. The body of -d @- is read from stdin while it is sent;
-that of -d @FILE is sent as it is. --timeout bounds the wait for the credential.`,
+that of -d @FILE is sent as it is. -H 'Name:' removes a header that would be sent, and
+-H 'Name;' sends one without a value. --timeout bounds the wait for the
+credential, and then that for the headers of the answer, once the body is sent. An API
+that cannot be reached is unavailable: the exit status is 75.
+
+-o after "request" names a file, as with curl. For errors in JSON, give "-o json" before
+"request".`,
 		Example: `  authsession request https://reports.example.com/v1/today
   authsession request POST https://reports.example.com/v1/jobs \
     -d '{"name":"nightly"}' -H 'Content-Type: application/json'
@@ -92,19 +97,19 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the answer is what counts
+	defer a.end(ctx, s)
 	if _, err := a.obtain(ctx, s, need{}); err != nil {
 		return err
 	}
 	client := s.Client()
 	client.CheckRedirect = o.checkRedirect
-	resp, err := client.Do(req)
+	resp, err := send(client, req, a.flags.timeout)
 	if err != nil {
-		return plainError(err)
+		return requestError(s.Name(), err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	if err := a.answer(resp, o); err != nil {
-		return err
+		return requestError(s.Name(), err)
 	}
 	if o.fail && resp.StatusCode >= 400 {
 		return fmt.Errorf("the answer is %s", resp.Status)
@@ -117,6 +122,9 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 // page elsewhere, which must not get the body.
 func (o requestOptions) checkRedirect(next *http.Request, via []*http.Request) error {
 	const most = 10 // as in net/http
+	if len(via[0].Header.Values("Referer")) == 0 {
+		next.Header.Del("Referer") // as curl, which sends none: the URL may hold a secret
+	}
 	switch reads := next.Method == http.MethodGet || next.Method == http.MethodHead; {
 	case !o.follow:
 		return http.ErrUseLastResponse
@@ -127,16 +135,6 @@ func (o requestOptions) checkRedirect(next *http.Request, via []*http.Request) e
 			core.OriginText(next.URL), next.Method)
 	}
 	return nil
-}
-
-// plainError returns an error of a client without the URL, which the person knows
-// and which may hold a secret.
-func plainError(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
 }
 
 // sessionFor returns the session that a request goes out with. Sessions whose

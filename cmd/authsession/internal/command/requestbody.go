@@ -25,23 +25,15 @@ func (o requestOptions) build(ctx context.Context, stdin io.Reader) (*http.Reque
 	}
 	req, err := http.NewRequestWithContext(ctx, method, o.url, nil)
 	if err != nil {
-		return nil, wrong("the request: %v", plainError(err))
+		return nil, wrong("the request: %v", err)
 	}
 	if err := o.body(req, stdin); err != nil {
 		return nil, err
 	}
-	for _, h := range o.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return nil, wrong("--header: want 'Name: value'")
-		}
-		if strings.EqualFold(name, "Host") {
-			req.Host = strings.TrimSpace(value)
-			continue
-		}
-		req.Header.Add(name, strings.TrimSpace(value))
+	if err := o.setHeaders(req); err != nil {
+		return nil, err
 	}
-	if o.data != nil && req.Header.Get("Content-Type") == "" {
+	if _, given := req.Header["Content-Type"]; o.data != nil && !given {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	return req, nil
@@ -62,7 +54,7 @@ func (o requestOptions) body(req *http.Request, stdin io.Reader) error {
 		text := []byte(d)
 		if name, ok := strings.CutPrefix(d, "@"); ok {
 			var err error
-			if text, err = os.ReadFile(name); err != nil {
+			if text, err = readData(name, stdin); err != nil {
 				return wrong("--data: %v", err)
 			}
 		}
@@ -72,10 +64,22 @@ func (o requestOptions) body(req *http.Request, stdin io.Reader) error {
 		return nil
 	}
 	text := bytes.Join(parts, []byte("&"))
+	if len(text) == 0 {
+		req.Body = http.NoBody
+		return nil
+	}
 	req.ContentLength = int64(len(text))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	req.Body, _ = req.GetBody()
 	return nil
+}
+
+// readData reads a file, or stdin if its name is "-".
+func readData(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(name)
 }
 
 // fileBody sends a file, which is opened again if the request is repeated.

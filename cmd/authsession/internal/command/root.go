@@ -56,7 +56,27 @@ configuration; 80 a person must sign in; 130 Ctrl-C.`,
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	flagsBeforeCommand(root)
 	return root
+}
+
+// flagsBeforeCommand makes flags before a subcommand those of root: -o of request is another
+// one. Cobra has to know which of them take a value before it looks for the subcommand, and
+// a -h there asks for the help of the subcommand.
+func flagsBeforeCommand(root *cobra.Command) {
+	root.TraverseChildren = true
+	root.Flags().AddFlagSet(root.PersistentFlags())
+	root.InitDefaultHelpFlag()
+	shareHelp(root)
+}
+
+// shareHelp makes the -h of a command that of its subcommands, too.
+func shareHelp(parent *cobra.Command) {
+	for _, c := range parent.Commands() {
+		c.InitDefaultHelpFlag()
+		c.Flags().Lookup("help").Value = parent.Flags().Lookup("help").Value
+		shareHelp(c)
+	}
 }
 
 // knownCommand reports an argument that names no command, with the nearest one.

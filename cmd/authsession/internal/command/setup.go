@@ -2,8 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +27,8 @@ func (a *app) setupCommand() *cobra.Command {
 		Short: "Print or write the configuration that makes kubectl, AWS tools or git run authsession",
 		Long: `setup prints what another program needs in its configuration to run authsession as a
 helper. With --write it shows what changes in that program's file and changes it. Writing
-twice changes nothing.`,
+twice changes nothing. To undo it, remove the lines that are shown after + and put those
+after - back. The owner and the mode of the file stay, and a link stays a link.`,
 		Example: `  authsession setup kubectl cluster
   authsession setup git forge --write`,
 		Args: cobra.NoArgs,
@@ -76,6 +75,9 @@ func (a *app) helperWords(ctx context.Context, name string) ([]string, error) {
 		return nil, err
 	}
 	flags, err := a.absolute()
+	if err == nil {
+		a.sayVariables()
+	}
 	return append([]string{program}, flags...), err
 }
 
@@ -102,86 +104,4 @@ func sameFile(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
-}
-
-// change is a new text for a file.
-type change struct {
-	path          string
-	before, after string
-}
-
-// read returns a change of a file that changes nothing yet. A file that is not
-// there is empty.
-func readForChange(path string) (change, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	return change{path, string(text), string(text)}, err
-}
-
-// apply shows the difference and writes the file as a whole.
-func (a *app) apply(c change) error {
-	if c.before == c.after {
-		_, err := fmt.Fprintf(a.stdout, "%s: nothing to change\n", c.path)
-		return err
-	}
-	if _, err := fmt.Fprintf(a.stdout, "%s:\n%s", c.path, difference(c.before, c.after)); err != nil {
-		return err
-	}
-	target := c.path
-	if resolved, err := filepath.EvalSymlinks(target); err == nil {
-		target = resolved // a link stays one
-	}
-	mode := os.FileMode(0o600)
-	if info, err := os.Stat(target); err == nil {
-		mode = info.Mode().Perm()
-	}
-	dir := filepath.Dir(target)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return replaceFile(dir, target, c.after, mode)
-}
-
-func replaceFile(dir, target, text string, mode os.FileMode) error {
-	temporary, err := os.CreateTemp(dir, ".authsession-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name()) //nolint:errcheck // it has another name by then
-	_, err = temporary.WriteString(text)
-	if err := errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), target)
-}
-
-// difference shows the lines that differ, between those that are the same at both
-// ends.
-func difference(before, after string) string {
-	old, now := splitLines(before), splitLines(after)
-	start := 0
-	for start < len(old) && start < len(now) && old[start] == now[start] {
-		start++
-	}
-	end := 0
-	for end < len(old)-start && end < len(now)-start && old[len(old)-1-end] == now[len(now)-1-end] {
-		end++
-	}
-	var b strings.Builder
-	for _, line := range old[start : len(old)-end] {
-		fmt.Fprintf(&b, "- %s\n", printable(line))
-	}
-	for _, line := range now[start : len(now)-end] {
-		fmt.Fprintf(&b, "+ %s\n", printable(line))
-	}
-	return b.String()
-}
-
-func splitLines(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }

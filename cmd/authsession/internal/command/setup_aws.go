@@ -28,16 +28,13 @@ Other keys of the profile, such as region, stay as they are.`,
 
 func (a *app) setupAWS(_ context.Context, name string, words []string, o setupOptions) error {
 	words = quoted(append(append(words, "helper", "aws", name), o.aws.words()...))
-	section := "[profile " + firstOf(o.name, name) + "]"
-	if firstOf(o.name, name) == "default" {
-		section = "[default]"
-	}
-	line := "credential_process = " + strings.Join(words, " ")
-	if strings.ContainsAny(section[1:len(section)-1], "[]\n\r") || strings.ContainsAny(line, "\n\r") {
+	profile, value := firstOf(o.name, name), strings.Join(words, " ")
+	if strings.ContainsAny(profile, "[]'\"\\\n\r") || strings.ContainsAny(value, "\n\r") {
 		return wrong("the name of the profile has characters that it cannot have")
 	}
+	header := profileHeader(profile)
 	if !o.write {
-		_, err := fmt.Fprintf(a.stdout, "%s\n%s\n", section, line)
+		_, err := fmt.Fprintf(a.stdout, "%s\n%s = %s\n", header, processKey, value)
 		return err
 	}
 	path := os.Getenv("AWS_CONFIG_FILE")
@@ -52,8 +49,22 @@ func (a *app) setupAWS(_ context.Context, name string, words []string, o setupOp
 	if err != nil {
 		return err
 	}
-	c.after = withKey(c.before, section, line)
+	c.after = withKey(c.before, header, processKey, value)
 	return a.apply(c)
+}
+
+// processKey is the key of a profile that has the command.
+const processKey = "credential_process"
+
+// profileHeader returns the header of the section of a profile.
+func profileHeader(profile string) string {
+	switch {
+	case profile == "default":
+		return "[default]"
+	case strings.ContainsAny(profile, " \t"):
+		return "[profile '" + profile + "']"
+	}
+	return "[profile " + profile + "]"
 }
 
 // words are the flags of the helper that are not as by default.
@@ -79,43 +90,4 @@ func firstOf(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// withKey returns an INI file in which a section has a line "key = value", in the
-// place of one with that key.
-func withKey(text, section, line string) string {
-	lines := splitLines(text)
-	key, _, _ := strings.Cut(line, " ")
-	at := -1 // the header of the section
-	for i, l := range lines {
-		trimmed := strings.TrimSpace(l)
-		switch {
-		case at >= 0 && strings.HasPrefix(trimmed, "["):
-			return insert(lines, at+1, line)
-		case at >= 0 && l == trimmed && keyOf(l) == key:
-			lines[i] = line
-			return strings.Join(lines, "\n") + "\n"
-		case trimmed == section:
-			at = i
-		}
-	}
-	if at >= 0 {
-		return insert(lines, at+1, line)
-	}
-	if len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) != "" {
-		lines = append(lines, "")
-	}
-	return strings.Join(append(lines, section, line), "\n") + "\n"
-}
-
-// keyOf returns the key of a line "key = value".
-func keyOf(line string) string {
-	key, _, _ := strings.Cut(line, "=")
-	return strings.TrimSpace(key)
-}
-
-func insert(lines []string, at int, line string) string {
-	out := append([]string{}, lines[:at]...)
-	out = append(append(out, line), lines[at:]...)
-	return strings.Join(out, "\n") + "\n"
 }

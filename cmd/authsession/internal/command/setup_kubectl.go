@@ -3,12 +3,8 @@ package command
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"reflect"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -21,7 +17,8 @@ func (a *app) setupKubectlCommand() *cobra.Command {
 	cmd := a.setupSub("kubectl NAME", "Make kubectl use a session",
 		`setup kubectl prints a user for a kubeconfig that runs "authsession helper kubectl". With
 --write it puts that user into the file that $KUBECONFIG names first, otherwise into
-~/.kube/config. A context has to name the user:
+~/.kube/config. All else in the file stays as it is; a file that cannot be changed in this
+way is left alone. A context has to name the user:
   kubectl config set-context --current --user NAME`,
 		"  authsession setup kubectl cluster\n  authsession setup kubectl cluster --write",
 		&o, a.setupKubectl)
@@ -88,7 +85,9 @@ func (a *app) setupKubectl(_ context.Context, name string, words []string, o set
 		return err
 	}
 	if c.after, err = withKubeUser(c.before, user); err != nil {
-		return core.Errorf(core.CodeBadConfig, "%s: %w", path, err)
+		lines, _ := encodeYAML([]kubeUser{user})
+		return core.Errorf(core.CodeBadConfig,
+			"%s is not changed: %w\nadd these lines to it by hand, below users:\n%s", path, err, lines)
 	}
 	return a.apply(c)
 }
@@ -111,82 +110,4 @@ func encodeYAML(document any) ([]byte, error) {
 	e.CompactSeqIndent() // as kubectl writes it
 	err := e.Encode(document)
 	return b.Bytes(), err
-}
-
-// withKubeUser returns a kubeconfig with a user added or replaced. All else stays,
-// with its comments. If the user is there as it should be, so does the text.
-func withKubeUser(text string, user kubeUser) (string, error) {
-	document, err := parseKubeconfig(text)
-	if err != nil {
-		return "", err
-	}
-	root := document.Content[0]
-	users := child(root, "users")
-	if users == nil {
-		users = &yaml.Node{Kind: yaml.SequenceNode}
-		root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "users"}, users)
-	}
-	if users.Kind != yaml.SequenceNode { // null
-		*users = yaml.Node{Kind: yaml.SequenceNode}
-	}
-	users.Style = 0
-	var wanted yaml.Node
-	if err := wanted.Encode(user); err != nil {
-		return "", err
-	}
-	found := false
-	for _, entry := range users.Content {
-		if n := child(entry, "name"); n == nil || n.Value != user.Name {
-			continue
-		}
-		var there, want any
-		if entry.Decode(&there) == nil && wanted.Decode(&want) == nil && reflect.DeepEqual(there, want) {
-			return text, nil
-		}
-		*entry, found = wanted, true
-		break
-	}
-	if !found {
-		users.Content = append(users.Content, &wanted)
-	}
-	out, err := encodeYAML(document)
-	return string(out), err
-}
-
-// parseKubeconfig reads a kubeconfig, which is one object. An empty text is that of a
-// new file.
-func parseKubeconfig(text string) (*yaml.Node, error) {
-	var document, another yaml.Node
-	d := yaml.NewDecoder(strings.NewReader(text))
-	err := d.Decode(&document)
-	if errors.Is(err, io.EOF) {
-		return &document, yaml.Unmarshal([]byte("apiVersion: v1\nkind: Config\n"), &document)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := d.Decode(&another); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more than one document in it")
-	}
-	var whole map[string]any // it reports what is there twice
-	if err := document.Decode(&whole); err != nil {
-		return nil, err
-	}
-	if document.Content[0].Kind != yaml.MappingNode {
-		return nil, errors.New("want an object")
-	}
-	return &document, nil
-}
-
-// child returns the value of a key of an object, or nil.
-func child(object *yaml.Node, key string) *yaml.Node {
-	if object.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(object.Content); i += 2 {
-		if object.Content[i].Value == key {
-			return object.Content[i+1]
-		}
-	}
-	return nil
 }

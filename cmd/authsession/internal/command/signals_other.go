@@ -11,7 +11,8 @@ import (
 // its command, too.
 var passed = []os.Signal{os.Interrupt}
 
-func fromTerminal(os.Signal) bool { return true }
+// sentToGroup reports that the command has the signal already.
+func sentToGroup(os.Signal) bool { return true }
 
 // exitStatus is the status of a command.
 func exitStatus(err *exec.ExitError) int { return err.ExitCode() }

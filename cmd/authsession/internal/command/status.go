@@ -102,7 +102,7 @@ func (a *app) lookAt(
 	_, err = a.obtain(ctx, s, need{minimum: defaultMinimum})
 	out := a.look(cfg, s, err)
 	// One that no store keeps is revoked by Close, as nobody has it.
-	_ = s.Close(context.WithoutCancel(ctx))
+	a.end(ctx, s)
 	return out, context.Cause(ctx)
 }
 
