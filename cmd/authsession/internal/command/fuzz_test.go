@@ -122,6 +122,7 @@ func FuzzINI(f *testing.F) {
 	f.Add("[profile a]\ncredential_process = old\n[profile b]\n")
 	f.Add("[profile a]\r\n  Credential_process:old\r\n   more\r\n\r\n[profile b]")
 	f.Add("")
+	f.Add("[other]\r")
 	f.Fuzz(func(t *testing.T, text string) {
 		out := withKey(text, "[profile a]", processKey, "x")
 		require.Contains(t, strings.ReplaceAll(out, "\r", ""), processKey+" = x\n")

@@ -45,8 +45,11 @@ func indentOf(line string) string {
 
 // withLineBreak returns a text that is empty or ends with a line break.
 func withLineBreak(text, end string) string {
-	if text == "" || strings.HasSuffix(text, "\n") {
+	switch {
+	case text == "" || strings.HasSuffix(text, "\n"):
 		return text
+	case strings.HasSuffix(text, "\r"): // its line break was cut off
+		return text + "\n"
 	}
 	return text + end
 }
@@ -136,7 +139,7 @@ func profileOf(header string) string {
 
 // lineEnd returns how the lines of a text end: as the first one does.
 func lineEnd(text string) string {
-	if first, _, found := strings.Cut(text, "\n"); found && strings.HasSuffix(first, "\r") {
+	if first, _, _ := strings.Cut(text, "\n"); strings.HasSuffix(first, "\r") {
 		return "\r\n"
 	}
 	return "\n"
