@@ -57,8 +57,8 @@ func (t typer) list(path []string, values []any, elem core.Setting) []any {
 	return out
 }
 
-// typed returns a text as a value of its key: what is no text itself becomes a
-// [core.Secret], which core reads as the type that it wants. A reference keeps its
+// typed returns a text as a value of its key. If the key wants another type than text, the value
+// is a [core.Secret], which core reads as that type. A reference keeps its
 // text, because its value becomes one as well.
 func typed(text string, s core.Setting) any {
 	elem := s

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -107,8 +108,32 @@ func (c change) replace(dir string) error {
 	return os.Rename(temporary.Name(), c.target)
 }
 
+// secretValue is a value that other programs keep secret in their configuration, such as the
+// token of a user of kubectl.
+var secretValue = regexp.MustCompile(`(?i)((?:token|password|secret|key|key-data)["']?\s*[:=]\s*)` +
+	`("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',}][^,}]*)`)
+
+// withoutValues returns lines without the secret values in them, also those of several lines.
+func withoutValues(lines []string) []string {
+	out := make([]string, len(lines))
+	block := -1 // the indent of a key whose value is in the lines below it
+	for i, line := range lines {
+		indent := len(indentOf(line))
+		if block >= 0 && (indent > block || strings.TrimSpace(line) == "") {
+			out[i] = indentOf(line) + "…"
+			continue
+		}
+		block = -1
+		if m := secretValue.FindStringSubmatch(line); m != nil && strings.ContainsAny(m[2][:1], "|>") {
+			block = indent
+		}
+		out[i] = secretValue.ReplaceAllString(line, "${1}…")
+	}
+	return out
+}
+
 // difference shows the lines that differ, between those that are the same at both
-// ends.
+// ends, without secret values.
 func difference(before, after string) string {
 	old, now := splitLines(before), splitLines(after)
 	start := 0
@@ -120,10 +145,10 @@ func difference(before, after string) string {
 		end++
 	}
 	var b strings.Builder
-	for _, line := range old[start : len(old)-end] {
+	for _, line := range withoutValues(old[start : len(old)-end]) {
 		fmt.Fprintf(&b, "- %s\n", printable(strings.TrimSuffix(line, "\r")))
 	}
-	for _, line := range now[start : len(now)-end] {
+	for _, line := range withoutValues(now[start : len(now)-end]) {
 		fmt.Fprintf(&b, "+ %s\n", printable(strings.TrimSuffix(line, "\r")))
 	}
 	return b.String()
