@@ -33,8 +33,18 @@ func credentialFault(m *v1.Credential) string {
 	return ""
 }
 
-// shownOf returns what errors about an attachment show: names, and no values.
-func shownOf(m *v1.Attachment) string {
+// shownOf returns the texts of a credential that a status, an event or an error shows,
+// apart from its subject.
+func shownOf(m *v1.Credential) string {
+	shown := append([]string{shownNames(m.GetAttach())}, m.GetOrigins()...)
+	for name, value := range m.GetAttributes() {
+		shown = append(shown, name, value)
+	}
+	return strings.Join(shown, " ")
+}
+
+// shownNames returns what errors about an attachment show: names, and no values.
+func shownNames(m *v1.Attachment) string {
 	names := m.GetLearn()
 	for _, values := range []map[string]string{m.GetHeader(), m.GetQuery(), m.GetCookie()} {
 		names = slices.AppendSeq(slices.Clip(names), maps.Keys(values))

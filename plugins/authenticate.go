@@ -4,7 +4,6 @@ package plugins
 
 import (
 	"context"
-	"strings"
 
 	"github.com/authsession/authsession/core"
 	wire "github.com/authsession/authsession/plugins/proto"
@@ -60,11 +59,14 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
 			"tell its author", fault)
 	}
-	if r.secrets.isIn(shownOf(m.GetAttach()) + strings.Join(m.GetOrigins(), " ")) {
-		return core.Credential{}, r.badAnswer("it answered with a credential whose names or origins " +
-			"contain a secret of its settings: tell its author")
+	if r.secrets.isIn(shownOf(m)) {
+		return core.Credential{}, r.badAnswer("it answered with a credential whose names, origins or " +
+			"attributes contain a secret of its settings: tell its author")
 	}
 	cred := wire.ToCredential(m)
+	if r.secrets.isIn(cred.Subject) { // a user may have their name as the password
+		cred.Subject = ""
+	}
 	r.secrets.addCredential(r, cred)
 	return cred, nil
 }

@@ -109,8 +109,8 @@ func (b *secretBook) repeats(text string) bool {
 		core.Printable(text, maxErrorText, secrets...) == ""
 }
 
-// isIn reports whether a text contains a secret of settings, in any case. It takes
-// less time than repeats.
+// isIn reports whether a text contains a secret of settings, in any case and with any
+// invisible characters between. It takes less time than repeats.
 func (b *secretBook) isIn(text string) bool {
 	if b == nil {
 		return false
@@ -119,7 +119,7 @@ func (b *secretBook) isIn(text string) bool {
 	if len(secrets) == 0 {
 		return false
 	}
-	text = strings.ToLower(text)
+	text = strings.ToLower(core.Printable(text, len(text)))
 	return slices.ContainsFunc(secrets, func(s core.Secret) bool {
 		return strings.Contains(text, strings.ToLower(s.Reveal()))
 	})
