@@ -295,10 +295,11 @@ func (u *setup) renegotiationError(to *url.URL, err error) error {
 // next attempt needs a request without the old credential, as what r has stays
 // as it is.
 //
-// What sends r must not follow redirects: a redirect would take the headers and cookies of r
-// to another host. A library that sends it with an [http.Client], as coder/websocket does,
-// is given [Session.HandshakeClient], which needs no Authorize. Errors are those of Credential, and [CodeOriginRefused] for a URL that is not
-// the session's.
+// What sends r must not follow redirects: a redirect would take the headers and
+// cookies of r to another host. A library that sends it with an [http.Client], as
+// coder/websocket does, is given [Session.HandshakeClient], which needs no Authorize.
+// Errors are those of Credential, and [CodeOriginRefused] for a URL that is not the
+// session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	return s.sender().authorizeInPlace(ctx, r)
 }

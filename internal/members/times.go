@@ -21,10 +21,10 @@ var (
 	errZoneName  = errors.New("is a time in a zone that is named by letters: " + wantTime)
 	errDateAlone = errors.New("is a date without a time: " + wantTime)
 	errDayOrder  = errors.New("is a date whose day and month can be exchanged: " + wantTime)
-	errSmall     = errors.New("is a number that is too small for a time since 1970, as a lifetime is: " +
-		wantTime + ", or seconds since 1970")
-	errLarge = errors.New("is a number that is too large for a time in seconds or milliseconds since " +
-		"1970: " + wantTime)
+	errSmall     = errors.New("is a number that is too small for a time since 1970, " +
+		"as a lifetime is: " + wantTime + ", or seconds since 1970")
+	errLarge = errors.New("is a number that is too large for a time in seconds or " +
+		"milliseconds since 1970: " + wantTime)
 	errTimeKind = errors.New("is neither a text nor a number: " + wantTime)
 )
 
@@ -60,8 +60,8 @@ func ParseTime(text string) (time.Time, error) {
 	return time.Time{}, formOf(before, zone)
 }
 
-// layouts are the forms that are accepted, with the zone as cutZone writes it. Go accepts a fraction
-// after the seconds of any of them.
+// layouts are the forms that are accepted, with the zone as cutZone writes it. Go
+// accepts a fraction after the seconds of any of them.
 var layouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00", "20060102T150405Z07:00",
 	"Mon, 02 Jan 2006 15:04:05Z07:00", "Mon, _2 Jan 2006 15:04:05Z07:00",
