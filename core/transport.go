@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -247,9 +246,9 @@ func (s sender) send(
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
-	maps.Copy(out.Header, r.Header)
+	isFree := l.copyHeader(out.Header, r.Header)
 	out.Body = body
-	carried, used, err := s.attach(r.Context(), l, out, true)
+	carried, used, err := s.attach(r.Context(), l, out, true, isFree)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
@@ -318,6 +317,6 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 	if r.Header == nil {
 		r.Header = make(http.Header, len(l.cred.Attach.Header))
 	}
-	_, _, err = s.attach(ctx, l, r, false)
+	_, _, err = s.attach(ctx, l, r, false, false)
 	return err
 }
