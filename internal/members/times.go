@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // wantTime is how a time should be written.
@@ -50,6 +51,9 @@ func ParseTime(text string) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	if isNumber(text) {
 		return sinceEpoch(text)
+	}
+	if !isASCII(text) { // else letters in upper case could take another number of bytes
+		return time.Time{}, errNotTime
 	}
 	// Go prints the reading of a monotonic clock after the time.
 	text, _, _ = strings.Cut(text, " m=")
@@ -193,6 +197,10 @@ func isNumber(text string) bool {
 	}
 	whole, fraction, ok := strings.Cut(text, ".")
 	return isDigits(whole) && (!ok || isDigits(fraction))
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
