@@ -30,7 +30,7 @@ type valuesReader struct {
 // parseSources returns the documents of the sources that are below the files, or
 // of the others. It sets ok to false if a source could not be read.
 func parseSources(
-	readings []sourceReading, below bool, places map[string]place, found *report, ok *bool,
+	readings []sourceReading, below bool, places *places, found *report, ok *bool,
 ) (documents []map[string]any) {
 	for _, r := range readings {
 		if r.source.BelowFiles != below {
@@ -269,9 +269,9 @@ func (v *valuesReader) text(text string) any {
 		return nil
 	}
 	if v.source.untyped {
-		here := v.places[string(v.key)]
+		here := v.here()
 		for i := range strings.Count(text, ",") + 1 {
-			v.places[string(v.key)+delimiter+strconv.Itoa(i)] = here
+			v.places.note(v.last(), strconv.Itoa(i), here)
 		}
 	}
 	return text

@@ -240,7 +240,7 @@ func (r *variableReader) read() {
 	for _, name := range variableNames(environ) {
 		m := matcher{variableReader: r, rest: strings.Split(name[len(prefix):], "__")}
 		setting, ok := m.top()
-		before, twice := r.variables.places[join(m.path)]
+		before, twice := r.variables.places.at(nil, m.path)
 		where := place{source: &source{name: name, variable: true}}
 		switch {
 		case !ok:

@@ -15,12 +15,12 @@ import (
 // and the checks that all formats need are here.
 type parser struct {
 	source *source
-	places map[string]place // of all files: the place in a later file replaces an earlier one
+	places *places // of all files: the place in a later file replaces an earlier one
 	found  *report
 	path   []string
-	key    []byte          // path, joined
+	noted  []int32         // of each name of path, in places
+	length int             // of path, joined, in bytes
 	text   *lines          // of a YAML file
-	before place           // that places had for the key that was entered last
 	ctx    context.Context // nil: it does not end
 	steps  int
 	ended  bool
@@ -61,11 +61,9 @@ const (
 // enter goes down to a key, or to an element of a list, and notes its place.
 // It reports whether the key can be used. The caller calls leave in any case.
 func (p *parser) enter(name string, line, column int) bool {
-	p.path = append(p.path, name)
-	if len(p.path) > 1 {
-		p.key = append(p.key, delimiter...)
-	}
-	p.key = append(p.key, name...)
+	above := p.last()
+	p.path, p.noted = append(p.path, name), append(p.noted, above)
+	p.length += len(delimiter) + len(name)
 	at := place{p.source, int32(line), int32(column)}
 	switch {
 	case p.isEnded():
@@ -73,7 +71,7 @@ func (p *parser) enter(name string, line, column int) bool {
 	case len(p.path) > maxDepth:
 		p.found.addAt(at, p.path[:1], "nested deeper than 64 levels")
 		return false
-	case len(p.key) > maxPath:
+	case p.length > maxPath+len(delimiter):
 		p.found.addAt(at, p.path[:1], "the keys down to here are longer than 1 KiB together")
 		return false
 	case !isKey(name):
@@ -85,16 +83,31 @@ func (p *parser) enter(name string, line, column int) bool {
 		p.path[len(p.path)-1] = name
 		return false
 	}
-	p.before = p.places[string(p.key)]
-	p.places[string(p.key)] = at
+	p.noted[len(p.noted)-1] = p.places.note(above, name, at)
 	return true
 }
 
 // leave goes back up from a key or an element.
 func (p *parser) leave() {
-	last := p.path[len(p.path)-1]
-	p.path = p.path[:len(p.path)-1]
-	p.key = p.key[:max(0, len(p.key)-len(last)-len(delimiter))]
+	end := len(p.path) - 1
+	p.length -= len(delimiter) + len(p.path[end])
+	p.path, p.noted = p.path[:end], p.noted[:end]
+}
+
+// last is the number in places of the value that is being parsed.
+func (p *parser) last() int32 {
+	if len(p.noted) == 0 {
+		return root
+	}
+	return p.noted[len(p.noted)-1]
+}
+
+// here returns the place of the value that is being parsed.
+func (p *parser) here() place {
+	if last := p.last(); last != root {
+		return p.places.noted[last].place
+	}
+	return place{source: p.source}
 }
 
 // isKey reports whether name can be a key.
@@ -121,7 +134,13 @@ func (p *parser) duplicate(name string, line, column int) {
 // is not also reported as missing.
 func (p *parser) unusable(line, column int, problem string) {
 	p.fault(line, column, problem)
-	p.found.unusable[string(p.key)] = true
+	p.found.unusable[join(p.path)] = true
+}
+
+// unusableHere is unusable at the place of the value.
+func (p *parser) unusableHere(problem string) {
+	here := p.here()
+	p.unusable(int(here.line), int(here.column), problem)
 }
 
 // lines finds the line and the column of an offset, in a time that does not depend

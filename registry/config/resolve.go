@@ -120,16 +120,16 @@ func textOf(value any) string {
 // unless a variable names another one. It reports a session that there is not.
 func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) string {
 	path := []string{"default"}
-	name, where := inFiles, r.files.places[join(path)]
+	name, in := inFiles, r.files
 	if v, ok := r.variables.values["default"].(core.Secret); ok {
-		name, where = v.Reveal(), r.variables.places[join(path)]
+		name, in = v.Reveal(), r.variables
 	}
 	if name == "" || r.found.unusable[join(path)] || r.files.values["sessions"] == nil {
 		return ""
 	}
 	if _, ok := r.files.object("sessions")[name]; !ok {
 		known := slices.Sorted(maps.Keys(sessions))
-		r.found.addAt(where, path, "unknown session"+r.found.hint(name, known))
+		r.found.addAt(in.whereIs(path), path, "unknown session"+r.found.hint(name, known))
 	}
 	return name
 }

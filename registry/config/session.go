@@ -31,7 +31,7 @@ func (s *session) isDescribed() bool { return s.known && s.factory.Described() }
 // section for the environment, of the files or of the variables.
 type layer struct {
 	path   []string
-	places map[string]place
+	places *places
 	values map[string]any
 	only   []core.Setting // keys that count; nil: all
 }
@@ -59,9 +59,11 @@ func layersOf(
 
 // at returns the place of a path below the layer, and that path in full.
 func (l layer) at(path []string) ([]string, place, bool) {
-	full := slices.Concat(l.path, path)
-	where, ok := l.places[join(full)]
-	return full, where, ok
+	where, ok := l.places.at(l.path, path)
+	if !ok {
+		return nil, place{}, false
+	}
+	return slices.Concat(l.path, path), where, true
 }
 
 // variant is a session in one environment, with its layers merged.

@@ -14,7 +14,7 @@ import (
 // pass.
 type tree struct {
 	values map[string]any
-	places map[string]place // by joined path
+	places *places
 }
 
 // sourceReading is what one load read from a source.
@@ -34,17 +34,26 @@ type ownValue struct {
 }
 
 func newTree() tree {
-	return tree{values: map[string]any{}, places: map[string]place{}}
+	return tree{values: map[string]any{}, places: &places{}}
 }
 
 // locate is the [locator] of a tree.
 func (t tree) locate(path []string) ([]string, place) {
 	for n := len(path); n > 0; n-- {
-		if p, ok := t.places[join(path[:n])]; ok {
+		if p, ok := t.places.at(nil, path[:n]); ok {
 			return path, p
 		}
 	}
 	return path, place{}
+}
+
+// whereIs returns the place of the value at a path, or the zero place.
+func (t tree) whereIs(path []string) place {
+	if t.places == nil {
+		return place{}
+	}
+	where, _ := t.places.at(nil, path)
+	return where
 }
 
 // object returns the object that the tree holds at a path, or nil.
