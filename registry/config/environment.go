@@ -91,7 +91,7 @@ func (e environments) anyUndescribed() bool {
 func (e environments) assign(
 	chosen core.Environment, known []core.Environment, open bool,
 ) (undecided []string) {
-	for _, name := range slices.Sorted(maps.Keys(e.sessions)) {
+	for _, name := range sortedKeys(e.sessions) {
 		s := e.sessions[name]
 		if s.ownEnvironment {
 			continue
@@ -139,7 +139,10 @@ func unknownEnvironment(env core.Environment, known []core.Environment) string {
 func (e environments) known(sessions map[string]*session) []core.Environment {
 	known := map[core.Environment]bool{}
 	for _, s := range sessions {
-		for _, env := range slices.Concat(e.sectionsOf(s), s.factory.Info().Environments) {
+		for env := range s.sections() {
+			known[env] = true
+		}
+		for _, env := range s.factory.Info().Environments {
 			known[env] = true
 		}
 	}
@@ -148,10 +151,8 @@ func (e environments) known(sessions map[string]*session) []core.Environment {
 
 // sectionsOf returns the environments that a session has sections for, sorted.
 func (e environments) sectionsOf(s *session) (envs []core.Environment) {
-	for _, t := range []tree{e.files, e.variables} {
-		for env := range t.object(append(slices.Clip(s.path), "environments")...) {
-			envs = append(envs, core.Environment(env))
-		}
+	for env := range s.sections() {
+		envs = append(envs, env)
 	}
 	slices.Sort(envs)
 	return slices.Compact(envs)
@@ -160,7 +161,7 @@ func (e environments) sectionsOf(s *session) (envs []core.Environment) {
 // isNeeded reports whether a session needs an environment.
 func (e environments) isNeeded(s *session) bool {
 	return len(s.factory.Info().Environments) > 0 ||
-		len(e.files.object(append(slices.Clip(s.path), "environments")...)) > 0
+		len(object(s.inFiles, "environments")) > 0
 }
 
 // names returns environments as text.

@@ -26,7 +26,7 @@ func parse(
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
-	ok := true
+	ok, mayRefer := true, len(sources) > 0
 	documents := parseSources(sources, true, out.places, found, &ok)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -48,6 +48,7 @@ func parse(
 			ok = false
 			continue
 		}
+		mayRefer = mayRefer || bytes.ContainsAny(data, `$\`) // or an escape of $
 		values, parsed := p.parse(data)
 		if p.ended {
 			return out, false
@@ -63,7 +64,7 @@ func parse(
 	for _, values := range documents {
 		out.overlay(values)
 	}
-	checkReferences(out, found)
+	out.references = mayRefer && checkReferences(out, found)
 	return out, true
 }
 

@@ -20,7 +20,8 @@ type parser struct {
 	path   []string
 	noted  []int32         // of each name of path, in places
 	length int             // of path, joined, in bytes
-	text   *lines          // of a YAML file
+	data   []byte          // of a YAML file
+	lines  *lines          // of data; nil: not made yet
 	ctx    context.Context // nil: it does not end
 	steps  int
 	ended  bool
@@ -105,7 +106,7 @@ func (p *parser) last() int32 {
 // here returns the place of the value that is being parsed.
 func (p *parser) here() place {
 	if last := p.last(); last != root {
-		return p.places.noted[last].place
+		return p.places.get(last).place
 	}
 	return place{source: p.source}
 }
@@ -155,6 +156,14 @@ type lines struct {
 type mark struct{ offset, column int }
 
 const markDistance = 256 // bytes
+
+// text returns the lines of data.
+func (p *parser) text() *lines {
+	if p.lines == nil {
+		p.lines = newLines(p.data)
+	}
+	return p.lines
+}
 
 func newLines(data []byte) *lines {
 	l := &lines{data: data, starts: []int{0}}

@@ -8,18 +8,22 @@ import "sync"
 // notes them in the order of the text, which takes no search and no memory of its own for each.
 // They are indexed when one is first looked up: a load without a fault or a reference needs none.
 type places struct {
-	noted []noted
+	// chunks have what was noted, atOnce in each: a list that grew would be copied again and again.
+	chunks [][]noted
+	count  int32
 
 	mu      sync.Mutex // guards index, and same in noted
 	index   map[placeKey]int32
-	indexed int // how many of noted index has
+	indexed int32 // how many of those noted index has
 }
 
-// noted is a key, or an element of a list, in the text.
+const atOnce = 256
+
+// noted is a key, or an element of a list, in the text. It has a number, from 0.
 type noted struct {
 	place // the zero place: not known
 	name  string
-	above int32 // what the key is in, in places.noted; root: nothing
+	above int32 // the one that the key is in; root: none
 	same  int32 // the one of the same path that was noted first
 }
 
@@ -34,9 +38,17 @@ type placeKey struct {
 
 // note notes a name in the one at above, and returns its number.
 func (p *places) note(above int32, name string, at place) int32 {
-	p.noted = append(p.noted, noted{place: at, name: name, above: above})
-	return int32(len(p.noted) - 1)
+	if p.count%atOnce == 0 {
+		p.chunks = append(p.chunks, make([]noted, 0, atOnce))
+	}
+	last := &p.chunks[len(p.chunks)-1]
+	*last = append(*last, noted{place: at, name: name, above: above})
+	p.count++
+	return p.count - 1
 }
+
+// get returns the one of a number.
+func (p *places) get(number int32) *noted { return &p.chunks[number/atOnce][number%atOnce] }
 
 // set notes the place of a path, but none of the ways to it.
 func (p *places) set(path []string, at place) {
@@ -65,23 +77,23 @@ func (p *places) at(base, path []string) (place, bool) {
 			at = next
 		}
 	}
-	if at == root || p.noted[at].source == nil {
+	if at == root || p.get(at).source == nil {
 		return place{}, false
 	}
-	return p.noted[at].place, true
+	return p.get(at).place, true
 }
 
 // sort indexes what was noted since it was last called. Of several places of one path the last
 // one counts, but of those in one source that keeps the first, the first.
 func (p *places) sort() {
 	if p.index == nil {
-		p.index = make(map[placeKey]int32, len(p.noted))
+		p.index = make(map[placeKey]int32, p.count)
 	}
-	for ; p.indexed < len(p.noted); p.indexed++ {
-		n, number := &p.noted[p.indexed], int32(p.indexed)
+	for ; p.indexed < p.count; p.indexed++ {
+		number, n := p.indexed, p.get(p.indexed)
 		key := placeKey{n.above, n.name}
 		if n.above != root {
-			key.above = p.noted[n.above].same
+			key.above = p.get(n.above).same
 		}
 		first, twice := p.index[key]
 		if !twice {
@@ -89,7 +101,7 @@ func (p *places) sort() {
 			continue
 		}
 		n.same = first
-		before := &p.noted[first].place
+		before := &p.get(first).place
 		if n.source != nil && (n.source != before.source || !n.source.keepsFirst) {
 			*before = n.place
 		}

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/authsession/authsession/core"
@@ -73,7 +72,10 @@ func (r *resolver) top() map[string]any {
 
 // session finds out a session's provider and its own environment.
 func (r *resolver) session(name string, path []string) *session {
-	s := &session{name: name, path: path}
+	s := &session{
+		name: name, path: path,
+		inFiles: r.files.object(path...), inVariables: r.variables.object(path...),
+	}
 	layers := layersOf(s, "", r.files, r.variables, nil)
 	v := &variant{session: s, layers: layers}
 	kind := r.text(v, "provider")
@@ -128,7 +130,7 @@ func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) 
 		return ""
 	}
 	if _, ok := r.files.object("sessions")[name]; !ok {
-		known := slices.Sorted(maps.Keys(sessions))
+		known := sortedKeys(sessions)
 		r.found.addAt(in.whereIs(path), path, "unknown session"+r.found.hint(name, known))
 	}
 	return name

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/knadh/koanf/maps"
@@ -15,6 +16,8 @@ import (
 type tree struct {
 	values map[string]any
 	places *places
+	// references says that a text has a reference in it. (Those of variables cannot.)
+	references bool
 }
 
 // sourceReading is what one load read from a source.
@@ -90,6 +93,19 @@ func object(values map[string]any, path ...string) map[string]any {
 		values, _ = values[key].(map[string]any)
 	}
 	return values
+}
+
+// sortedKeys returns the keys of an object, sorted. It allocates nothing for one without keys.
+func sortedKeys[V any](object map[string]V) []string {
+	if len(object) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(object))
+	for key := range object {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // find returns the value at a path, also inside of lists. It reports whether
