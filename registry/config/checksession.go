@@ -71,7 +71,7 @@ func (c *checker) decode(v *variant) sessionKeys {
 		Lazy: c.options.Lazy, KeepFresh: c.options.KeepFresh, Early: c.options.Early,
 		Timeout: c.options.Timeout, SignInTimeout: c.options.SignInTimeout,
 		AllowHTTP: c.options.AllowHTTP,
-		NoReplay:  c.options.NoReplay, RefusedStatus: c.options.RefusedStatus,
+		NoReplay:  c.options.NoReplay, RefusedStatus: slices.Clone(c.options.RefusedStatus),
 	}
 	before := len(c.found.faults)
 	c.found.addDecoded(v.decode(&keys), nil, v.locate)
@@ -79,11 +79,11 @@ func (c *checker) decode(v *variant) sessionKeys {
 	keys.Origins = checkEach(
 		c.found, v, decoded, "origins", keys.Origins,
 		`want an origin, such as "https://api.example.com"`,
-		func(o string) core.Options { return core.Options{Origins: []string{o}} })
+		func(o []string) core.Options { return core.Options{Origins: o} })
 	keys.RefusedStatus = checkEach(
 		c.found, v, decoded, "refused_status", keys.RefusedStatus,
 		"want a number from 400 to 599",
-		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
+		func(n []int) core.Options { return core.Options{RefusedStatus: n} })
 	return keys
 }
 
@@ -108,17 +108,27 @@ func (v *variant) decode(keys *sessionKeys) error {
 	return err
 }
 
-// checkEach returns the values of a list that are good as options of a session,
-// and reports the others, except those that decoded reports already: they have a
-// wrong type.
+// checkEach returns the values of a list that are good as options of a session: list itself if all
+// are. It reports the others, except those that decoded reports already: they have a wrong type.
 func checkEach[T any](
 	found *report, v *variant, decoded []Fault, key string, list []T, problem string,
-	options func(T) core.Options,
-) (good []T) {
+	options func([]T) core.Options,
+) []T {
+	isGood := func(i int) bool {
+		opts := options(list[i : i+1])
+		return opts.Check() == nil
+	}
+	var good []T
+	bad := 0
 	for i, value := range list {
-		if opts := options(value); opts.Check() == nil {
-			good = append(good, value)
+		if isGood(i) {
+			if bad > 0 {
+				good = append(good, value)
+			}
 			continue
+		}
+		if bad++; bad == 1 {
+			good = slices.Clone(list[:i])
 		}
 		full, where := v.locate([]string{key, strconv.Itoa(i)})
 		fault := where.fault(full, problem)
@@ -126,6 +136,9 @@ func checkEach[T any](
 		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
 			found.addFault(fault)
 		}
+	}
+	if bad == 0 {
+		return list
 	}
 	return good
 }

@@ -42,12 +42,20 @@ func isOfTheUser(key string) bool { return strings.HasPrefix(key, "x-") }
 // isIgnored reports whether the parser is in a part that belongs to the user.
 func (p *parser) isIgnored() bool { return len(p.path) > 0 && isOfTheUser(p.path[0]) }
 
+// stepsBetween is how many keys and elements are read between two looks at the context.
+const stepsBetween = 256
+
 // isEnded reports whether ctx has ended. It looks at it now and then.
 func (p *parser) isEnded() bool {
-	const stepsBetween = 256
-	if p.steps++; p.steps%stepsBetween == 0 && p.ctx != nil && p.ctx.Err() != nil {
-		p.ended = true
+	if p.steps++; p.steps%stepsBetween == 0 {
+		return p.looksEnded()
 	}
+	return p.ended
+}
+
+// looksEnded is isEnded, and looks at ctx.
+func (p *parser) looksEnded() bool {
+	p.ended = p.ended || p.ctx != nil && p.ctx.Err() != nil
 	return p.ended
 }
 

@@ -208,7 +208,8 @@ type references struct {
 	texts   map[string]fileText // of files that were read, by name
 	own     ownReferences
 	found   *report
-	none    bool // there are no references in files and sources
+	// none says that there are no references in files and sources, and nothing to resolve.
+	none bool
 }
 
 // fileText is the contents of a file that a reference named, read once for each
@@ -223,9 +224,6 @@ type fileText struct {
 // noted as unusable. It writes to the objects of value, which the caller has
 // copied with merge. A list with a reference, or with an object, is copied, as merge does not copy it.
 func (r *references) resolve(path []string, value any, at locator) (resolved any, changed bool) {
-	if r.none {
-		return value, false
-	}
 	switch v := value.(type) {
 	case map[string]any:
 		for key, value := range v {

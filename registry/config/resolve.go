@@ -159,7 +159,9 @@ func (r *resolver) variant(s *session) *variant {
 		t.object(nil, v.values, r.keys.session)
 		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
 	}
-	r.refs.resolve(newPath(), v.values, v.locate)
+	if !r.refs.none {
+		r.refs.resolve(newPath(), v.values, v.locate)
+	}
 	return v
 }
 
@@ -178,6 +180,10 @@ func filter(values map[string]any, schema []core.Setting) map[string]any {
 // and of its environment. A layer that names another kind than the layers before
 // it replaces them.
 func (r *resolver) mergeStore(v *variant) {
+	if r.files.values["store"] == nil && r.variables.values["store"] == nil && !v.hasStore() {
+		delete(v.values, "store")
+		return
+	}
 	delete(v.values, "store")
 	layers := []layer{
 		{places: r.files.places, values: r.files.values},
@@ -205,6 +211,11 @@ func (r *resolver) mergeStore(v *variant) {
 	if out != nil {
 		v.values["store"] = out
 	}
+}
+
+// hasStore reports whether a layer has a key store.
+func (v *variant) hasStore() bool {
+	return slices.ContainsFunc(v.layers, func(l layer) bool { return l.values["store"] != nil })
 }
 
 // namesAnotherKind reports whether a store's values name another kind than those
