@@ -52,6 +52,7 @@ func parseSources(
 			v.fault(0, 0, "more than "+strconv.Itoa(maxValues)+" values, or a map that holds itself")
 			*ok = false
 		}
+		v.withoutKeysOfOthers(document)
 		documents = append(documents, document)
 	}
 	return documents

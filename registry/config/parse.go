@@ -5,7 +5,6 @@ package config
 import (
 	"bytes"
 	"context"
-	"maps"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -53,7 +52,7 @@ func parse(
 		if p.ended {
 			return out, false
 		}
-		maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
+		p.withoutKeysOfOthers(values)
 		ok = ok && parsed
 		documents = append(documents, values)
 	}

@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -38,6 +39,23 @@ const maxAliased = 100_000
 // isOfTheUser reports whether a key at the top belongs to the user, who may put
 // anything there, such as common parts of YAML.
 func isOfTheUser(key string) bool { return strings.HasPrefix(key, "x-") }
+
+// schemaKey is the key at the top that names a JSON Schema. Editors read it.
+const schemaKey = "$schema"
+
+// withoutKeysOfOthers removes the keys at the top that are not for this package: those of the user,
+// and the name of a schema, which must be a text.
+func (p *parser) withoutKeysOfOthers(values map[string]any) {
+	if name, given := values[schemaKey]; given {
+		if _, isText := name.(string); !isText {
+			path := []string{schemaKey}
+			where, _ := p.places.at(nil, path)
+			p.found.addAt(where, path, "want a string: the name of a JSON Schema, for editors")
+		}
+		delete(values, schemaKey)
+	}
+	maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
+}
 
 // isIgnored reports whether the parser is in a part that belongs to the user.
 func (p *parser) isIgnored() bool { return len(p.path) > 0 && isOfTheUser(p.path[0]) }

@@ -152,7 +152,7 @@ func unusableName(scheme string) error {
 	return fmt.Errorf("a reference names nothing usable (want %s)", formOf(scheme))
 }
 
-// unknownReference lists the forms of references. The scheme may be anything, so
+// unknownReference lists the forms of references, and says how to add others. The scheme may be anything, so
 // that the error does not quote it.
 func unknownReference(scheme string, own []string) error {
 	schemes := append([]string{"env", "file"}, own...)
@@ -160,7 +160,8 @@ func unknownReference(scheme string, own []string) error {
 	for i, scheme := range schemes {
 		known[i] = formOf(scheme)
 	}
-	return fmt.Errorf("unknown reference%s (want %s or %s; %q is a literal %q)",
+	return fmt.Errorf("unknown reference%s (want %s or %s; a Go program adds others in "+
+		"config.Options.Resolvers; %q is a literal %q)",
 		core.DidYouMean(scheme, schemes), strings.Join(known[:len(known)-1], ", "),
 		known[len(known)-1], "$${", "${")
 }
