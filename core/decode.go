@@ -52,16 +52,16 @@ func (d *decoder) object(path []string, settings map[string]any, into reflect.Va
 			before := len(d.faults) + d.more
 			d.value(at, value, field)
 			if len(d.faults)+d.more == before && field.Kind() == reflect.String {
-				d.enum(at, field.String(), m.tag.Get("enum"))
+				d.enum(at, field.String(), m.enum)
 			}
 			continue
 		}
-		if text, ok := m.tag.Lookup("default"); ok {
-			d.text(at, text, field)
-		} else if m.required {
+		switch {
+		case m.hasDefault:
+			d.text(at, m.byDefault, field)
+		case m.required:
 			d.fault(at, "missing")
-		} else if field.Kind() == reflect.Struct && field.Type() != secretType &&
-			hasDefaults(field.Type()) {
+		case m.inside:
 			d.object(at, nil, field)
 		}
 	}
@@ -95,18 +95,16 @@ func (d *decoder) unknownKeys(path []string, settings map[string]any, list []mem
 	}
 }
 
-// enum reports a value that is not in the list of a tag. An empty list allows any.
-func (d *decoder) enum(path []string, value, list string) {
-	allowed := strings.Split(list, ",")
-	if list != "" && !slices.Contains(allowed, value) {
+// enum reports a value that is not allowed. An empty list allows any.
+func (d *decoder) enum(path []string, value string, allowed []string) {
+	if len(allowed) > 0 && !slices.Contains(allowed, value) {
 		d.fault(path, "want one of %s%s", strings.Join(allowed, ", "), DidYouMean(value, allowed))
 	}
 }
 
 func hasDefaults(t reflect.Type) bool {
 	return slices.ContainsFunc(members(t), func(m member) bool {
-		_, ok := m.tag.Lookup("default")
-		return ok
+		return m.hasDefault
 	})
 }
 

@@ -242,8 +242,10 @@ func (o *Options) checkNames() error {
 		{"StoreKey", o.StoreKey, maxStoreText}, {"StoreScope", o.StoreScope, maxStoreText},
 		{"StoreFormerKey", o.StoreFormerKey, maxStoreText},
 	}
-	for _, role := range slices.Sorted(maps.Keys(o.Inputs)) {
-		list = append(list, named{"role of an input", role, maxName})
+	if len(o.Inputs) > 0 { // else the search for them allocates
+		for _, role := range slices.Sorted(maps.Keys(o.Inputs)) {
+			list = append(list, named{"role of an input", role, maxName})
+		}
 	}
 	for _, n := range list {
 		if problem := textProblem(n.text, n.limit, isVisible); problem != "" {

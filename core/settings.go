@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,6 +123,12 @@ type member struct {
 	tag      reflect.StructTag
 	typ      reflect.Type
 	required bool
+	// What the tags default and enum say, as a search in a tag takes time.
+	byDefault  string
+	hasDefault bool
+	enum       []string // nil: any value
+	// inside says that the member is an object with defaults in it.
+	inside bool
 }
 
 // membersByType caches the result of members, as many sessions have the same type.
@@ -147,14 +154,24 @@ func members(t reflect.Type) []member {
 			if name == "" {
 				name = f.Name
 			}
-			list = append(list, member{
-				name: name, index: []int{i}, tag: f.Tag, typ: f.Type,
-				required: f.Tag.Get("required") == "true",
-			})
+			list = append(list, newMember(name, i, f))
 		}
 	}
 	membersByType.Store(t, list)
 	return list
+}
+
+func newMember(name string, index int, f reflect.StructField) member {
+	m := member{
+		name: name, index: []int{index}, tag: f.Tag, typ: f.Type,
+		required: f.Tag.Get("required") == "true",
+	}
+	m.byDefault, m.hasDefault = f.Tag.Lookup("default")
+	if enum := f.Tag.Get("enum"); enum != "" {
+		m.enum = strings.Split(enum, ",")
+	}
+	m.inside = f.Type.Kind() == reflect.Struct && f.Type != secretType && hasDefaults(f.Type)
+	return m
 }
 
 func describeSettings(t reflect.Type) []Setting {
@@ -162,13 +179,11 @@ func describeSettings(t reflect.Type) []Setting {
 	for _, m := range members(t) {
 		name, elem := typeName(m.typ)
 		s := Setting{
-			Name: m.name, Type: name, Doc: m.tag.Get("doc"), Default: m.tag.Get("default"),
+			Name: m.name, Type: name, Doc: m.tag.Get("doc"), Default: m.byDefault,
 			Required: m.required, Secret: elem == secretType,
 			Identity: m.tag.Get("identity") == "true" && elem != secretType,
 		}
-		if enum := m.tag.Get("enum"); enum != "" {
-			s.Enum = strings.Split(enum, ",")
-		}
+		s.Enum = slices.Clone(m.enum)
 		if elem.Kind() == reflect.Struct && elem != secretType &&
 			!reflect.PointerTo(elem).Implements(textType) {
 			s.Fields = describeSettings(elem)
@@ -178,8 +193,27 @@ func describeSettings(t reflect.Type) []Setting {
 	return list
 }
 
+// namedType is a result of typeName.
+type namedType struct {
+	name string
+	elem reflect.Type
+}
+
+// namesByType caches the results of typeName, as many settings have the same type.
+var namesByType sync.Map // reflect.Type → namedType
+
 // typeName returns the name of t for people and its innermost element.
 func typeName(t reflect.Type) (string, reflect.Type) {
+	if known, ok := namesByType.Load(t); ok {
+		n := known.(namedType)
+		return n.name, n.elem
+	}
+	name, elem := newTypeName(t)
+	namesByType.Store(t, namedType{name, elem})
+	return name, elem
+}
+
+func newTypeName(t reflect.Type) (string, reflect.Type) {
 	switch {
 	case t == durationType:
 		return "duration", t

@@ -135,8 +135,12 @@ func circles(entries map[string]Entry) (out [][]string) {
 
 // inputErrors returns what CheckInputs finds as errors.
 func inputErrors(entries []Entry) (errs []error) {
+	faults := CheckInputs(entries)
+	if len(faults) == 0 {
+		return nil
+	}
 	byName := entriesByName(entries)
-	for _, f := range CheckInputs(entries) {
+	for _, f := range faults {
 		errs = append(errs, byName[f.Session].annotate(
 			core.Errorf(core.CodeBadConfig, "the input %q: %s", f.Role, f.Problem)))
 	}

@@ -74,12 +74,17 @@ func (k *kinds) check(entries []Entry) error {
 
 // checkNames reports the first name in e that core does not allow.
 func (e Entry) checkNames() error {
-	for _, name := range append(slices.Sorted(maps.Keys(e.Inputs)), e.Name, string(e.Environment)) {
-		if err := core.CheckName(name); err != nil {
-			return err
+	if len(e.Inputs) > 0 { // else the search for them allocates
+		for _, role := range slices.Sorted(maps.Keys(e.Inputs)) {
+			if err := core.CheckName(role); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if err := core.CheckName(e.Name); err != nil {
+		return err
+	}
+	return core.CheckName(string(e.Environment))
 }
 
 func (k *kinds) checkEntry(e Entry) error {

@@ -140,3 +140,32 @@ func TestKeysOfTheUser(t *testing.T) {
 		"a.yaml:2:12: sessions.x-b: want an object with the key provider",
 	}, faults(t, options(t, "a.yaml", "X-a: 1\nsessions: {x-b: 1}\n")))
 }
+
+// TestSchemaKey proves that a file may name the schema for editors, in every format and in a source,
+// and that nothing reads what it names.
+func TestSchemaKey(t *testing.T) {
+	for name, text := range map[string]string{
+		"a.yaml": "$schema: ./authsession.schema.json\nsessions: {}\n",
+		"b.yaml": "\"$schema\": '${not:a reference'\nsessions: {}\n",
+		"a.json": `{"$schema": "https://example.com/authsession.schema.json", "sessions": {}}`,
+		"a.toml": "'$schema' = 'none'\n[sessions]\n",
+	} {
+		load(t, options(t, name, text))
+		require.NoError(t, config.Check(t.Context(), options(t, name, text)), name)
+	}
+	load(t, sources(t, "", ofMap("m", map[string]any{"$schema": "x", "sessions": map[string]any{}})))
+	const problem = "$schema: want a string: the name of a JSON Schema, for editors"
+	for name, text := range map[string]string{
+		"a.yaml:1:1: ": "$schema: {a: 1}\nsessions: {}\n",
+		"b.yaml:1:1: ": "$schema:\nsessions: {}\n",
+		"a.json:1:2: ": `{"$schema": 5, "sessions": {}}`,
+		"a.toml:1:1: ": "'$schema' = ['x']\n[sessions]\n",
+	} {
+		file, _, _ := strings.Cut(name, ":")
+		require.Equal(t, []string{name + problem}, faults(t, options(t, file, text)))
+	}
+	require.Equal(t, []string{
+		"a.yaml:1:1: $Schema: unknown key; known: environment, default, sessions, store, plugins",
+		"a.yaml:2:12: sessions.$schema: want an object with the key provider",
+	}, faults(t, options(t, "a.yaml", "$Schema: x\nsessions: {$schema: x}\n")))
+}

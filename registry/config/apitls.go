@@ -109,8 +109,11 @@ func proxyURL(proxy core.Secret, v *variant, found *report) *url.URL {
 	if text == "none" {
 		text = "direct:"
 	}
+	if text == "" {
+		return nil
+	}
 	full, where := v.locate([]string{"proxy"})
-	if text == "" || found.isUnusable(full) {
+	if found.isUnusable(full) {
 		return nil
 	}
 	u, err := url.Parse(strings.TrimSpace(text))

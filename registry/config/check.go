@@ -58,10 +58,8 @@ func (v variants) add(s *checked) {
 // haveInputs reports whether any session has inputs.
 func (v variants) haveInputs() bool {
 	for _, sessions := range v {
-		for _, s := range sessions {
-			if len(s.entry.Inputs) > 0 {
-				return true
-			}
+		if anyInputs(sessions) {
+			return true
 		}
 	}
 	return false
@@ -74,7 +72,7 @@ func (w *work) checkAll(ctx context.Context, sessions map[string]*session) {
 	common := envs.known(withoutOwn(sessions))
 	faults := newFaultsByEnvironment(w.checker.found)
 	all := variants{}
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+	for _, name := range sortedKeys(sessions) {
 		s := sessions[name]
 		of := envs.toCheck(s, common)
 		w.checker.checkSections(s, func(env string) bool {

@@ -101,7 +101,7 @@ sessions:
   a: {provider: oauth2, settings: {client_id: "${evn:X}"}, environments: {qa: {settings: {style: "${env:}"}}, prod: {}}}
 `, nil, []string{
 			`a.yaml:3:36: sessions.a.settings.client_id: unknown reference, did you mean "env"? (want ` +
-				`${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+				`${env:NAME} or ${file:PATH}; ` + adds + `"$${" is a literal "${")`,
 			`a.yaml:3:91: sessions.a.environments.qa.settings.style: a reference names nothing usable ` +
 				`(want ${env:NAME})`,
 		}},

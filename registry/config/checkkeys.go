@@ -29,10 +29,13 @@ type checker struct {
 // checkTop checks the keys of the file.
 func (c *checker) checkTop(top map[string]any) {
 	var keys topKeys
+	top = maps.Clone(top)
 	if store, ok := top["store"].(map[string]any); ok {
 		c.stores.checkKeys(store, c.files.locate)
-		top = maps.Clone(top)
 		delete(top, "store") // each session checks the values in effect
+	}
+	if _, ok := top["sessions"].(map[string]any); ok {
+		top["sessions"] = map[string]any{} // what is in it is checked by session
 	}
 	err := core.DecodeSettings(top, &keys)
 	if faults, ok := err.(core.Faults); ok {
@@ -50,10 +53,13 @@ func (c *checker) checkTop(top map[string]any) {
 // environments, also of those that are not chosen. The settings of sections for
 // which isChosen is true are checked with the session.
 func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
-	path := append(slices.Clip(s.path), "environments")
-	sections := c.files.object(path...)
-	for _, env := range slices.Sorted(maps.Keys(sections)) {
-		path := append(slices.Clip(path), env)
+	sections := object(s.inFiles, "environments")
+	if len(sections) == 0 {
+		return
+	}
+	path := append(slices.Grow(slices.Clip(s.path), 3), "environments")
+	for _, env := range sortedKeys(sections) {
+		path := append(path, env) // nothing keeps it
 		c.checkSectionName(s, path, env)
 		section, ok := sections[env].(map[string]any)
 		if !ok {
@@ -81,7 +87,10 @@ func (c *checker) checkSectionName(s *session, path []string, env string) {
 
 // unknownKeys reports the keys of values that a schema does not have.
 func (c *checker) unknownKeys(path []string, values map[string]any, schema []core.Setting) {
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	if isKnown(values, schema) {
+		return
+	}
+	for _, key := range sortedKeys(values) {
 		at := append(slices.Clip(path), key)
 		s := settingNamed(schema, key)
 		if s.Name == "" {
@@ -93,4 +102,19 @@ func (c *checker) unknownKeys(path []string, values map[string]any, schema []cor
 			c.unknownKeys(at, v, s.Fields)
 		}
 	}
+}
+
+// isKnown reports whether a schema has all keys of values.
+func isKnown(values map[string]any, schema []core.Setting) bool {
+	for key, value := range values {
+		i := indexOfSetting(schema, key)
+		if i < 0 {
+			return false
+		}
+		below, ok := value.(map[string]any)
+		if ok && schema[i].Type == "object" && !isKnown(below, schema[i].Fields) {
+			return false
+		}
+	}
+	return true
 }

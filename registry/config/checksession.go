@@ -22,7 +22,7 @@ type checked struct {
 // those whose provider or environment is not known.
 func entriesOf(sessions map[string]*checked) []registry.Entry {
 	out := make([]registry.Entry, 0, len(sessions))
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+	for _, name := range sortedKeys(sessions) {
 		if s := sessions[name]; s.known && s.environmentOK {
 			out = append(out, s.entry)
 		}
@@ -71,38 +71,64 @@ func (c *checker) decode(v *variant) sessionKeys {
 		Lazy: c.options.Lazy, KeepFresh: c.options.KeepFresh, Early: c.options.Early,
 		Timeout: c.options.Timeout, SignInTimeout: c.options.SignInTimeout,
 		AllowHTTP: c.options.AllowHTTP,
-		NoReplay:  c.options.NoReplay, RefusedStatus: c.options.RefusedStatus,
-	}
-	given := v.values
-	if _, ok := given["store"].(map[string]any); ok { // its keys depend on its kind
-		given = maps.Clone(given)
-		delete(given, "store")
+		NoReplay:  c.options.NoReplay, RefusedStatus: slices.Clone(c.options.RefusedStatus),
 	}
 	before := len(c.found.faults)
-	c.found.addDecoded(core.DecodeSettings(given, &keys), nil, v.locate)
+	c.found.addDecoded(v.decode(&keys), nil, v.locate)
 	decoded := c.found.faults[before:]
 	keys.Origins = checkEach(
 		c.found, v, decoded, "origins", keys.Origins,
 		`want an origin, such as "https://api.example.com"`,
-		func(o string) core.Options { return core.Options{Origins: []string{o}} })
+		func(o []string) core.Options { return core.Options{Origins: o} })
 	keys.RefusedStatus = checkEach(
 		c.found, v, decoded, "refused_status", keys.RefusedStatus,
 		"want a number from 400 to 599",
-		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
+		func(n []int) core.Options { return core.Options{RefusedStatus: n} })
 	return keys
 }
 
-// checkEach returns the values of a list that are good as options of a session,
-// and reports the others, except those that decoded reports already: they have a
-// wrong type.
+// decode decodes the values, but not the objects settings and store: what is in them is checked
+// by their kinds. It takes them out meanwhile.
+func (v *variant) decode(keys *sessionKeys) error {
+	settings, hasSettings := v.values["settings"].(map[string]any)
+	if hasSettings {
+		delete(v.values, "settings")
+	}
+	store, hasStore := v.values["store"].(map[string]any)
+	if hasStore {
+		delete(v.values, "store")
+	}
+	err := core.DecodeSettings(v.values, keys)
+	if hasSettings {
+		v.values["settings"] = settings
+	}
+	if hasStore {
+		v.values["store"] = store
+	}
+	return err
+}
+
+// checkEach returns the values of a list that are good as options of a session: list itself if all
+// are. It reports the others, except those that decoded reports already: they have a wrong type.
 func checkEach[T any](
 	found *report, v *variant, decoded []Fault, key string, list []T, problem string,
-	options func(T) core.Options,
-) (good []T) {
+	options func([]T) core.Options,
+) []T {
+	isGood := func(i int) bool {
+		opts := options(list[i : i+1])
+		return opts.Check() == nil
+	}
+	var good []T
+	bad := 0
 	for i, value := range list {
-		if opts := options(value); opts.Check() == nil {
-			good = append(good, value)
+		if isGood(i) {
+			if bad > 0 {
+				good = append(good, value)
+			}
 			continue
+		}
+		if bad++; bad == 1 {
+			good = slices.Clone(list[:i])
 		}
 		full, where := v.locate([]string{key, strconv.Itoa(i)})
 		fault := where.fault(full, problem)
@@ -110,6 +136,9 @@ func checkEach[T any](
 		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
 			found.addFault(fault)
 		}
+	}
+	if bad == 0 {
+		return list
 	}
 	return good
 }
@@ -142,11 +171,24 @@ func (c *checker) checkSettings(sessions map[string]*checked) {
 	c.found.addSettings(c.kinds.Check(entries), sessions)
 }
 
+// anyInputs reports whether any session has inputs.
+func anyInputs(sessions map[string]*checked) bool {
+	for _, s := range sessions {
+		if len(s.entry.Inputs) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // checkInputs reports inputs that name no session, or that lead back to the
 // session that has them.
 func (c *checker) checkInputs(sessions map[string]*checked) {
-	var entries []registry.Entry
-	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+	if !anyInputs(sessions) {
+		return
+	}
+	entries := make([]registry.Entry, 0, len(sessions))
+	for _, name := range sortedKeys(sessions) {
 		s := sessions[name]
 		inputs := maps.Clone(s.entry.Inputs)
 		maps.DeleteFunc(inputs, func(role, _ string) bool { // the decoder has reported others

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -139,7 +138,7 @@ func (c *Config) Session(name string) (*core.Session, error) {
 
 // Faulty returns the names of the sessions that Options.LeaveOutFaulty left out, sorted. The error
 // of Session says what is wrong with each. Nil: none.
-func (c *Config) Faulty() []string { return slices.Sorted(maps.Keys(c.state.Load().faulty)) }
+func (c *Config) Faulty() []string { return sortedKeys(c.state.Load().faulty) }
 
 // faultsOf returns the error of a session that was left out, or nil.
 func (c *Config) faultsOf(name string) error {

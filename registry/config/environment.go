@@ -22,7 +22,7 @@ type environments struct {
 // program's, else the variable's, else the one of the files, which is inFiles. It
 // sets the sessions' environments and reports unknown ones.
 func (e environments) choose(program core.Environment, inFiles string) core.Environment {
-	chosen, where, ok := e.chosen(program, inFiles)
+	chosen, in, ok := e.chosen(program, inFiles)
 	if !ok {
 		return ""
 	}
@@ -33,9 +33,9 @@ func (e environments) choose(program core.Environment, inFiles string) core.Envi
 	path := []string{"environment"}
 	switch {
 	case chosen != "" && !slices.Contains(known, chosen) && !open:
-		e.found.addAt(where, path, unknownEnvironment(chosen, known))
+		e.found.addAt(in.whereIs(path), path, unknownEnvironment(chosen, known))
 	case len(undecided) > 0 && !e.found.unresolved:
-		e.reportUndecided(undecided, where, known)
+		e.reportUndecided(undecided, in.whereIs(path), known)
 	}
 	return chosen
 }
@@ -57,22 +57,21 @@ func (e environments) reportUndecided(sessions []string, where place, known []co
 	}
 }
 
-// chosen returns the environment for all sessions and the place of the choice.
-// It reports false if the choice could not be read.
+// chosen returns the environment for all sessions and the tree that has the choice: the
+// zero tree if the program chooses. It reports false if the choice could not be read.
 func (e environments) chosen(
 	program core.Environment, inFiles string,
-) (core.Environment, place, bool) {
-	key := join([]string{"environment"})
-	chosen, where := inFiles, e.files.places[key]
+) (core.Environment, tree, bool) {
+	chosen, in := inFiles, e.files
 	if v, ok := e.variables.values["environment"].(core.Secret); ok {
-		chosen, where = v.Reveal(), e.variables.places[key]
-	} else if e.found.unusable[key] {
-		return "", place{}, false
+		chosen, in = v.Reveal(), e.variables
+	} else if e.found.unusable["environment"] {
+		return "", tree{}, false
 	}
 	if program != "" {
-		return program, place{}, true
+		return program, tree{}, true
 	}
-	return core.Environment(chosen), where, true
+	return core.Environment(chosen), in, true
 }
 
 // anyUndescribed reports whether a session is of a plugin that was not started:
@@ -92,7 +91,7 @@ func (e environments) anyUndescribed() bool {
 func (e environments) assign(
 	chosen core.Environment, known []core.Environment, open bool,
 ) (undecided []string) {
-	for _, name := range slices.Sorted(maps.Keys(e.sessions)) {
+	for _, name := range sortedKeys(e.sessions) {
 		s := e.sessions[name]
 		if s.ownEnvironment {
 			continue
@@ -140,7 +139,10 @@ func unknownEnvironment(env core.Environment, known []core.Environment) string {
 func (e environments) known(sessions map[string]*session) []core.Environment {
 	known := map[core.Environment]bool{}
 	for _, s := range sessions {
-		for _, env := range slices.Concat(e.sectionsOf(s), s.factory.Info().Environments) {
+		for env := range s.sections() {
+			known[env] = true
+		}
+		for _, env := range s.factory.Info().Environments {
 			known[env] = true
 		}
 	}
@@ -149,10 +151,8 @@ func (e environments) known(sessions map[string]*session) []core.Environment {
 
 // sectionsOf returns the environments that a session has sections for, sorted.
 func (e environments) sectionsOf(s *session) (envs []core.Environment) {
-	for _, t := range []tree{e.files, e.variables} {
-		for env := range t.object(append(slices.Clip(s.path), "environments")...) {
-			envs = append(envs, core.Environment(env))
-		}
+	for env := range s.sections() {
+		envs = append(envs, env)
 	}
 	slices.Sort(envs)
 	return slices.Compact(envs)
@@ -161,7 +161,7 @@ func (e environments) sectionsOf(s *session) (envs []core.Environment) {
 // isNeeded reports whether a session needs an environment.
 func (e environments) isNeeded(s *session) bool {
 	return len(s.factory.Info().Environments) > 0 ||
-		len(e.files.object(append(slices.Clip(s.path), "environments")...)) > 0
+		len(object(s.inFiles, "environments")) > 0
 }
 
 // names returns environments as text.

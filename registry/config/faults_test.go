@@ -219,10 +219,10 @@ environment: qa
 		`a.yaml:5:36: sessions.b.settings.key: the variable EMPTY is empty`,
 		`a.yaml:6:36: sessions.c.settings.key: a reference is not ended by "}" ("$${" is a literal "${")`,
 		`a.yaml:7:36: sessions.d.settings.key: unknown reference, did you mean "env"? (want ` +
-			`${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+			`${env:NAME} or ${file:PATH}; ` + adds + `"$${" is a literal "${")`,
 		`a.yaml:8:36: sessions.e.settings.key: a reference names nothing usable (want ${env:NAME})`,
 		`a.yaml:8:52: sessions.e.settings.header: unknown reference (want ${env:NAME} or ` +
-			`${file:PATH}; "$${" is a literal "${")`,
+			`${file:PATH}; ` + adds + `"$${" is a literal "${")`,
 		`a.yaml:9:25: sessions.f.timeout: want a duration, such as "30s" or "5m" ` +
 			`(from the variable SECRET)`,
 		`a.yaml:9:51: sessions.f.lazy: the variable UNSET is not set`,
@@ -231,7 +231,7 @@ environment: qa
 		`a.yaml:10:7: sessions.g.provider: the variable UNSET is not set`,
 		`a.yaml:11:76: sessions.h.environments.qa.settings.key: the variable UNSET is not set`,
 		`a.yaml:11:117: sessions.h.environments.prod.settings.key: unknown reference, did you mean ` +
-			`"env"? (want ${env:NAME} or ${file:PATH}; "$${" is a literal "${")`,
+			`"env"? (want ${env:NAME} or ${file:PATH}; ` + adds + `"$${" is a literal "${")`,
 	}},
 	{
 		name: "variables",

@@ -119,8 +119,7 @@ func (r *jsonReader) value(use bool) any {
 		}
 		f, err := v.Float64()
 		if err != nil {
-			at := r.places[string(r.key)]
-			r.unusable(int(at.line), int(at.column), "the number is out of range")
+			r.unusableHere("the number is out of range")
 		}
 		return f
 	}

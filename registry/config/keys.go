@@ -130,11 +130,20 @@ func schemaOf[T any](docs ...map[string]string) []core.Setting {
 
 // settingNamed returns the description of a setting; the zero Setting: none.
 func settingNamed(schema []core.Setting, name string) core.Setting {
-	i := slices.IndexFunc(schema, func(s core.Setting) bool { return s.Name == name })
-	if i < 0 {
-		return core.Setting{}
+	if i := indexOfSetting(schema, name); i >= 0 {
+		return schema[i]
 	}
-	return schema[i]
+	return core.Setting{}
+}
+
+// indexOfSetting returns where the description of a setting is; -1: there is none.
+func indexOfSetting(schema []core.Setting, name string) int {
+	for i := range schema {
+		if schema[i].Name == name {
+			return i
+		}
+	}
+	return -1
 }
 
 func settingNames(schema []core.Setting) []string {

@@ -30,7 +30,7 @@ type valuesReader struct {
 // parseSources returns the documents of the sources that are below the files, or
 // of the others. It sets ok to false if a source could not be read.
 func parseSources(
-	readings []sourceReading, below bool, places map[string]place, found *report, ok *bool,
+	readings []sourceReading, below bool, places *places, found *report, ok *bool,
 ) (documents []map[string]any) {
 	for _, r := range readings {
 		if r.source.BelowFiles != below {
@@ -52,6 +52,7 @@ func parseSources(
 			v.fault(0, 0, "more than "+strconv.Itoa(maxValues)+" values, or a map that holds itself")
 			*ok = false
 		}
+		v.withoutKeysOfOthers(document)
 		documents = append(documents, document)
 	}
 	return documents
@@ -61,7 +62,7 @@ func parseSources(
 // Delimiter. It reports keys that several of its keys stand for.
 func (v *valuesReader) outermost(s *KoanfSource, given map[string]any) map[string]any {
 	n := nester{map[string]any{}, map[uintptr]bool{}}
-	for _, key := range slices.Sorted(maps.Keys(given)) {
+	for _, key := range sortedKeys(given) {
 		name, ok := strings.CutPrefix(key, s.Prefix)
 		if !ok {
 			continue
@@ -129,7 +130,7 @@ func (n nester) add(path []string, value any) ([]string, bool) {
 	if !ok || !isObject || len(path) > maxDepth {
 		return path, false
 	}
-	for _, key := range slices.Sorted(maps.Keys(more)) {
+	for _, key := range sortedKeys(more) {
 		if at, ok := n.add(append(slices.Clip(path), key), more[key]); !ok {
 			return at, false
 		}
@@ -140,7 +141,7 @@ func (n nester) add(path []string, value any) ([]string, bool) {
 // object returns a copy of an object, with values of the types that files have.
 func (v *valuesReader) object(given map[string]any) map[string]any {
 	out := make(map[string]any, len(given))
-	for _, key := range slices.Sorted(maps.Keys(given)) {
+	for _, key := range sortedKeys(given) {
 		if v.values++; v.values > maxValues {
 			break
 		}
@@ -269,9 +270,9 @@ func (v *valuesReader) text(text string) any {
 		return nil
 	}
 	if v.source.untyped {
-		here := v.places[string(v.key)]
+		here := v.here()
 		for i := range strings.Count(text, ",") + 1 {
-			v.places[string(v.key)+delimiter+strconv.Itoa(i)] = here
+			v.places.note(v.last(), strconv.Itoa(i), here)
 		}
 	}
 	return text

@@ -62,7 +62,7 @@ func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
 	found.leavesOut = s.opts.LeaveOutFaulty
-	found.schemes = slices.Sorted(maps.Keys(s.opts.Resolvers))
+	found.schemes = sortedKeys(s.opts.Resolvers)
 	readings, err := readSources(ctx, s.opts.Sources)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s setup) parse(
 	found.references = map[ownReference]ownValue{}
 	refs := &references{
 		ctx: ctx, environ: environMap(s.opts.Environ), read: read, texts: map[string]fileText{},
-		own: ownReferences{s.opts.Resolvers, found.references}, found: found,
+		own: ownReferences{s.opts.Resolvers, found.references}, found: found, none: !files.references,
 	}
 	p := pluginReader{opts: s.opts, files: files, refs: refs, found: found}
 	plugins, kinds := p.read(ctx, s.builtin, before.plugins)

@@ -4,8 +4,6 @@ package config
 
 import (
 	"crypto/tls"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -56,7 +54,7 @@ func takeAll(faults *[]Fault) []Fault {
 func (l *loaded) withFaultyInputs() map[string][]Fault {
 	of := map[string][]Fault{}
 	for name, s := range l.sessions {
-		for _, role := range slices.Sorted(maps.Keys(s.entry.Inputs)) {
+		for _, role := range sortedKeys(s.entry.Inputs) {
 			input := s.entry.Inputs[role]
 			if len(l.faulty[input]) == 0 {
 				continue

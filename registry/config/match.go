@@ -34,7 +34,7 @@ func (m *matcher) top() (core.Setting, bool) {
 	sessions := m.files.object("sessions")
 	if m.sessionNames == nil {
 		m.sessionNames = map[string][]string{}
-		for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		for _, name := range sortedKeys(sessions) {
 			m.sessionNames[fold(name)] = append(m.sessionNames[fold(name)], name)
 		}
 	}
@@ -44,7 +44,7 @@ func (m *matcher) top() (core.Setting, bool) {
 	}
 	if len(known) == 0 {
 		if m.found.compared += len(sessions); m.found.compared <= mostCompared {
-			known = slices.Sorted(maps.Keys(sessions))
+			known = sortedKeys(sessions)
 		}
 	}
 	name, ok := m.pick(known)
@@ -138,7 +138,7 @@ func (m *matcher) below(s core.Setting, values map[string]any) (core.Setting, bo
 	if !isMap {
 		return m.end(s)
 	}
-	known := slices.Sorted(maps.Keys(values))
+	known := sortedKeys(values)
 	name := strings.ToLower(m.rest[0]) // of a key that the variable adds
 	isKnown := func(key string) bool { return fold(key) == fold(name) }
 	if !slices.ContainsFunc(known, isKnown) {
@@ -240,7 +240,7 @@ func (r *variableReader) read() {
 	for _, name := range variableNames(environ) {
 		m := matcher{variableReader: r, rest: strings.Split(name[len(prefix):], "__")}
 		setting, ok := m.top()
-		before, twice := r.variables.places[join(m.path)]
+		before, twice := r.variables.places.at(nil, m.path)
 		where := place{source: &source{name: name, variable: true}}
 		switch {
 		case !ok:

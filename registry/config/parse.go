@@ -5,7 +5,6 @@ package config
 import (
 	"bytes"
 	"context"
-	"maps"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -26,7 +25,7 @@ func parse(
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
-	ok := true
+	ok, mayRefer := true, len(sources) > 0
 	documents := parseSources(sources, true, out.places, found, &ok)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -48,11 +47,12 @@ func parse(
 			ok = false
 			continue
 		}
+		mayRefer = mayRefer || bytes.ContainsAny(data, `$\`) // or an escape of $
 		values, parsed := p.parse(data)
 		if p.ended {
 			return out, false
 		}
-		maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
+		p.withoutKeysOfOthers(values)
 		ok = ok && parsed
 		documents = append(documents, values)
 	}
@@ -63,7 +63,7 @@ func parse(
 	for _, values := range documents {
 		out.overlay(values)
 	}
-	checkReferences(out, found)
+	out.references = mayRefer && checkReferences(out, found)
 	return out, true
 }
 

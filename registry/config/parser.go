@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,12 +16,13 @@ import (
 // and the checks that all formats need are here.
 type parser struct {
 	source *source
-	places map[string]place // of all files: the place in a later file replaces an earlier one
+	places *places // of all files: the place in a later file replaces an earlier one
 	found  *report
 	path   []string
-	key    []byte          // path, joined
-	text   *lines          // of a YAML file
-	before place           // that places had for the key that was entered last
+	noted  []int32         // of each name of path, in places
+	length int             // of path, joined, in bytes
+	data   []byte          // of a YAML file
+	lines  *lines          // of data; nil: not made yet
 	ctx    context.Context // nil: it does not end
 	steps  int
 	ended  bool
@@ -38,15 +40,40 @@ const maxAliased = 100_000
 // anything there, such as common parts of YAML.
 func isOfTheUser(key string) bool { return strings.HasPrefix(key, "x-") }
 
+// schemaKey is the key at the top that names a JSON Schema. Editors read it.
+const schemaKey = "$schema"
+
+// withoutKeysOfOthers removes the keys at the top that are not for this package: those of the user,
+// and the name of a schema, which must be a text.
+func (p *parser) withoutKeysOfOthers(values map[string]any) {
+	if name, given := values[schemaKey]; given {
+		if _, isText := name.(string); !isText {
+			path := []string{schemaKey}
+			where, _ := p.places.at(nil, path)
+			p.found.addAt(where, path, "want a string: the name of a JSON Schema, for editors")
+		}
+		delete(values, schemaKey)
+	}
+	maps.DeleteFunc(values, func(key string, _ any) bool { return isOfTheUser(key) })
+}
+
 // isIgnored reports whether the parser is in a part that belongs to the user.
 func (p *parser) isIgnored() bool { return len(p.path) > 0 && isOfTheUser(p.path[0]) }
 
+// stepsBetween is how many keys and elements are read between two looks at the context.
+const stepsBetween = 256
+
 // isEnded reports whether ctx has ended. It looks at it now and then.
 func (p *parser) isEnded() bool {
-	const stepsBetween = 256
-	if p.steps++; p.steps%stepsBetween == 0 && p.ctx != nil && p.ctx.Err() != nil {
-		p.ended = true
+	if p.steps++; p.steps%stepsBetween == 0 {
+		return p.looksEnded()
 	}
+	return p.ended
+}
+
+// looksEnded is isEnded, and looks at ctx.
+func (p *parser) looksEnded() bool {
+	p.ended = p.ended || p.ctx != nil && p.ctx.Err() != nil
 	return p.ended
 }
 
@@ -61,11 +88,9 @@ const (
 // enter goes down to a key, or to an element of a list, and notes its place.
 // It reports whether the key can be used. The caller calls leave in any case.
 func (p *parser) enter(name string, line, column int) bool {
-	p.path = append(p.path, name)
-	if len(p.path) > 1 {
-		p.key = append(p.key, delimiter...)
-	}
-	p.key = append(p.key, name...)
+	above := p.last()
+	p.path, p.noted = append(p.path, name), append(p.noted, above)
+	p.length += len(delimiter) + len(name)
 	at := place{p.source, int32(line), int32(column)}
 	switch {
 	case p.isEnded():
@@ -73,7 +98,7 @@ func (p *parser) enter(name string, line, column int) bool {
 	case len(p.path) > maxDepth:
 		p.found.addAt(at, p.path[:1], "nested deeper than 64 levels")
 		return false
-	case len(p.key) > maxPath:
+	case p.length > maxPath+len(delimiter):
 		p.found.addAt(at, p.path[:1], "the keys down to here are longer than 1 KiB together")
 		return false
 	case !isKey(name):
@@ -85,16 +110,31 @@ func (p *parser) enter(name string, line, column int) bool {
 		p.path[len(p.path)-1] = name
 		return false
 	}
-	p.before = p.places[string(p.key)]
-	p.places[string(p.key)] = at
+	p.noted[len(p.noted)-1] = p.places.note(above, name, at)
 	return true
 }
 
 // leave goes back up from a key or an element.
 func (p *parser) leave() {
-	last := p.path[len(p.path)-1]
-	p.path = p.path[:len(p.path)-1]
-	p.key = p.key[:max(0, len(p.key)-len(last)-len(delimiter))]
+	end := len(p.path) - 1
+	p.length -= len(delimiter) + len(p.path[end])
+	p.path, p.noted = p.path[:end], p.noted[:end]
+}
+
+// last is the number in places of the value that is being parsed.
+func (p *parser) last() int32 {
+	if len(p.noted) == 0 {
+		return root
+	}
+	return p.noted[len(p.noted)-1]
+}
+
+// here returns the place of the value that is being parsed.
+func (p *parser) here() place {
+	if last := p.last(); last != root {
+		return p.places.get(last).place
+	}
+	return place{source: p.source}
 }
 
 // isKey reports whether name can be a key.
@@ -121,7 +161,13 @@ func (p *parser) duplicate(name string, line, column int) {
 // is not also reported as missing.
 func (p *parser) unusable(line, column int, problem string) {
 	p.fault(line, column, problem)
-	p.found.unusable[string(p.key)] = true
+	p.found.unusable[join(p.path)] = true
+}
+
+// unusableHere is unusable at the place of the value.
+func (p *parser) unusableHere(problem string) {
+	here := p.here()
+	p.unusable(int(here.line), int(here.column), problem)
 }
 
 // lines finds the line and the column of an offset, in a time that does not depend
@@ -136,6 +182,14 @@ type lines struct {
 type mark struct{ offset, column int }
 
 const markDistance = 256 // bytes
+
+// text returns the lines of data.
+func (p *parser) text() *lines {
+	if p.lines == nil {
+		p.lines = newLines(p.data)
+	}
+	return p.lines
+}
 
 func newLines(data []byte) *lines {
 	l := &lines{data: data, starts: []int{0}}

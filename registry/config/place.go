@@ -1,4 +1,4 @@
-// Read on in tree.go.
+// Read on in places.go.
 
 package config
 
@@ -19,6 +19,8 @@ type source struct {
 	variable bool
 	koanf    bool
 	untyped  bool // texts are read as the types of their keys
+	// keepsFirst says that of a key that occurs several times the first place counts.
+	keepsFirst bool
 }
 
 // place is where something was written. The zero place is unknown.

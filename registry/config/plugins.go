@@ -4,7 +4,6 @@ package config
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -32,7 +31,7 @@ type plugin struct {
 // names.
 func factoriesOf(plugins map[string]plugin) []core.Factory {
 	var out []core.Factory
-	for _, name := range slices.Sorted(maps.Keys(plugins)) {
+	for _, name := range sortedKeys(plugins) {
 		out = append(out, plugins[name].factories...)
 	}
 	return out
@@ -62,7 +61,7 @@ func (r *pluginReader) read(
 		r.kinds[info.Kind] = true
 	}
 	out := make(map[string]plugin, len(section))
-	for _, name := range slices.Sorted(maps.Keys(section)) {
+	for _, name := range sortedKeys(section) {
 		if p, ok := r.plugin(ctx, name, section[name], before); ok {
 			out[name] = p
 		}

@@ -152,7 +152,7 @@ func unusableName(scheme string) error {
 	return fmt.Errorf("a reference names nothing usable (want %s)", formOf(scheme))
 }
 
-// unknownReference lists the forms of references. The scheme may be anything, so
+// unknownReference lists the forms of references, and says how to add others. The scheme may be anything, so
 // that the error does not quote it.
 func unknownReference(scheme string, own []string) error {
 	schemes := append([]string{"env", "file"}, own...)
@@ -160,7 +160,8 @@ func unknownReference(scheme string, own []string) error {
 	for i, scheme := range schemes {
 		known[i] = formOf(scheme)
 	}
-	return fmt.Errorf("unknown reference%s (want %s or %s; %q is a literal %q)",
+	return fmt.Errorf("unknown reference%s (want %s or %s; a Go program adds others in "+
+		"config.Options.Resolvers; %q is a literal %q)",
 		core.DidYouMean(scheme, schemes), strings.Join(known[:len(known)-1], ", "),
 		known[len(known)-1], "$${", "${")
 }
@@ -169,10 +170,10 @@ func unknownReference(scheme string, own []string) error {
 func hasReference(text string) bool { return strings.Contains(text, "${") }
 
 // checkReferences reports the malformed references of a tree, also those that
-// no session uses.
-func checkReferences(t tree, found *report) {
-	var check func(path []string, value any)
-	check = func(path []string, value any) {
+// no session uses. It reports whether there are any references.
+func checkReferences(t tree, found *report) (references bool) {
+	var check func(path []string, value interface{})
+	check = func(path []string, value interface{}) {
 		switch v := value.(type) {
 		case map[string]any:
 			for key, value := range v {
@@ -186,12 +187,14 @@ func checkReferences(t tree, found *report) {
 			if !hasReference(v) {
 				return
 			}
+			references = true
 			if _, err := parseReferences(v, found.schemes...); err != nil {
 				found.add(t.locate, path, err.Error())
 			}
 		}
 	}
 	check(newPath(), t.values)
+	return references
 }
 
 // newPath returns the path of the root of a tree, with room for the paths below it: all
@@ -206,6 +209,8 @@ type references struct {
 	texts   map[string]fileText // of files that were read, by name
 	own     ownReferences
 	found   *report
+	// none says that there are no references in files and sources, and nothing to resolve.
+	none bool
 }
 
 // fileText is the contents of a file that a reference named, read once for each
@@ -215,35 +220,48 @@ type fileText struct {
 	err  error
 }
 
-// resolve resolves the references in value and returns it. A text with a
-// reference becomes a [core.Secret]; one that cannot be resolved is reported and
+// resolve resolves the references in value, and returns it and whether it is another one now: a text
+// with a reference becomes a [core.Secret]; one that cannot be resolved is reported and
 // noted as unusable. It writes to the objects of value, which the caller has
-// copied with merge, and copies lists, which merge does not.
-func (r *references) resolve(path []string, value any, at locator) any {
+// copied with merge. A list with a reference, or with an object, is copied, as merge does not copy it.
+func (r *references) resolve(path []string, value any, at locator) (resolved any, changed bool) {
 	switch v := value.(type) {
 	case map[string]any:
 		for key, value := range v {
-			if resolved := r.resolve(append(path, key), value, at); resolved != nil {
+			resolved, changed := r.resolve(append(path, key), value, at)
+			if changed && resolved != nil {
 				v[key] = resolved
 			}
 		}
 	case []any:
-		out := make([]any, len(v))
-		for i, elem := range v {
-			if object, ok := elem.(map[string]any); ok {
-				copied := make(map[string]any, len(object))
-				merge(copied, object, "")
-				elem = copied
-			}
-			out[i] = r.resolve(append(path, strconv.Itoa(i)), elem, at)
-		}
-		return out
+		return r.resolveList(path, v, at)
 	case string:
 		if hasReference(v) {
-			return r.resolveText(path, v, at)
+			return r.resolveText(path, v, at), true
 		}
 	}
-	return value
+	return value, false
+}
+
+func (r *references) resolveList(path []string, list []any, at locator) (out []any, changed bool) {
+	out = list
+	for i, elem := range list {
+		object, isObject := elem.(map[string]any)
+		if isObject {
+			copied := make(map[string]any, len(object))
+			merge(copied, object, "")
+			elem = copied
+		}
+		elem, elemChanged := r.resolve(append(path, strconv.Itoa(i)), elem, at)
+		if !elemChanged && !isObject {
+			continue
+		}
+		if !changed {
+			out, changed = slices.Clone(list), true
+		}
+		out[i] = elem
+	}
+	return out, changed
 }
 
 func (r *references) resolveText(path []string, text string, at locator) any {

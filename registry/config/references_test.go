@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// adds is how a fault of a reference says where further schemes come from.
+const adds = "a Go program adds others in config.Options.Resolvers; "
+
 func TestReferenceDefaults(t *testing.T) {
 	const key = "a.yaml:1:45: sessions.a.settings.key: "
 	const unusable = key + "a reference names nothing usable (want ${env:NAME})"
@@ -31,7 +34,7 @@ func TestReferenceDefaults(t *testing.T) {
 		"${env::-canary}":                 unusable,
 		"${env:${env:SET}}":               unusable,
 		"${UNSET:-canary}": key + `unknown reference (want ${env:NAME} or ${file:PATH}; ` +
-			`"$${" is a literal "${")`,
+			adds + `"$${" is a literal "${")`,
 		"${env:UNSET-canary}": key + "the variable is not set (a default is written ${env:NAME:-DEFAULT})",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/authsession/authsession/core"
@@ -73,7 +72,10 @@ func (r *resolver) top() map[string]any {
 
 // session finds out a session's provider and its own environment.
 func (r *resolver) session(name string, path []string) *session {
-	s := &session{name: name, path: path}
+	s := &session{
+		name: name, path: path,
+		inFiles: r.files.object(path...), inVariables: r.variables.object(path...),
+	}
 	layers := layersOf(s, "", r.files, r.variables, nil)
 	v := &variant{session: s, layers: layers}
 	kind := r.text(v, "provider")
@@ -120,16 +122,16 @@ func textOf(value any) string {
 // unless a variable names another one. It reports a session that there is not.
 func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) string {
 	path := []string{"default"}
-	name, where := inFiles, r.files.places[join(path)]
+	name, in := inFiles, r.files
 	if v, ok := r.variables.values["default"].(core.Secret); ok {
-		name, where = v.Reveal(), r.variables.places[join(path)]
+		name, in = v.Reveal(), r.variables
 	}
 	if name == "" || r.found.unusable[join(path)] || r.files.values["sessions"] == nil {
 		return ""
 	}
 	if _, ok := r.files.object("sessions")[name]; !ok {
-		known := slices.Sorted(maps.Keys(sessions))
-		r.found.addAt(where, path, "unknown session"+r.found.hint(name, known))
+		known := sortedKeys(sessions)
+		r.found.addAt(in.whereIs(path), path, "unknown session"+r.found.hint(name, known))
 	}
 	return name
 }
@@ -157,7 +159,9 @@ func (r *resolver) variant(s *session) *variant {
 		t.object(nil, v.values, r.keys.session)
 		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
 	}
-	r.refs.resolve(newPath(), v.values, v.locate)
+	if !r.refs.none {
+		r.refs.resolve(newPath(), v.values, v.locate)
+	}
 	return v
 }
 
@@ -176,6 +180,10 @@ func filter(values map[string]any, schema []core.Setting) map[string]any {
 // and of its environment. A layer that names another kind than the layers before
 // it replaces them.
 func (r *resolver) mergeStore(v *variant) {
+	if r.files.values["store"] == nil && r.variables.values["store"] == nil && !v.hasStore() {
+		delete(v.values, "store")
+		return
+	}
 	delete(v.values, "store")
 	layers := []layer{
 		{places: r.files.places, values: r.files.values},
@@ -203,6 +211,11 @@ func (r *resolver) mergeStore(v *variant) {
 	if out != nil {
 		v.values["store"] = out
 	}
+}
+
+// hasStore reports whether a layer has a key store.
+func (v *variant) hasStore() bool {
+	return slices.ContainsFunc(v.layers, func(l layer) bool { return l.values["store"] != nil })
 }
 
 // namesAnotherKind reports whether a store's values name another kind than those

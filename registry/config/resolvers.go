@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -22,7 +20,7 @@ var schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+.-]{0,31}$`)
 // checkResolvers reports resolvers that a program has made wrongly.
 func checkResolvers(resolvers map[string]Resolver) error {
 	var errs []error
-	for _, scheme := range slices.Sorted(maps.Keys(resolvers)) {
+	for _, scheme := range sortedKeys(resolvers) {
 		switch {
 		case scheme == "env" || scheme == "file":
 			errs = append(errs, core.Errorf(core.CodeBadConfig,

@@ -71,6 +71,9 @@ func (w schemaWriter) file() ([]byte, error) {
 	properties["sessions"] = described(
 		node{"type": "object", "additionalProperties": ref("session")},
 		settingNamed(fixedKeys.top, "sessions"))
+	properties[schemaKey] = node{
+		"type": "string", "description": "The name of this schema, for editors. It is not read.",
+	}
 	if w.plugins {
 		properties["plugins"] = node{
 			"type": []string{"object", "null"}, "description": "The plugins by name.",

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/authsession/authsession/core"
@@ -10,10 +11,12 @@ import (
 
 // session is one named session of the files, with its provider and environment.
 type session struct {
-	name    string
-	path    []string     // of its object: "sessions" and the name
-	factory core.Factory // of the provider; the zero one unless known
-	known   bool         // the provider is one of the kinds
+	name string
+	path []string // of its object: "sessions" and the name
+	// inFiles and inVariables are its objects in the trees; nil: there is none.
+	inFiles, inVariables map[string]any
+	factory              core.Factory // of the provider; the zero one unless known
+	known                bool         // the provider is one of the kinds
 	// environment is the session's own, or the one that is chosen for all.
 	environment    core.Environment
 	ownEnvironment bool // the session names its environment itself
@@ -31,7 +34,7 @@ func (s *session) isDescribed() bool { return s.known && s.factory.Described() }
 // section for the environment, of the files or of the variables.
 type layer struct {
 	path   []string
-	places map[string]place
+	places *places
 	values map[string]any
 	only   []core.Setting // keys that count; nil: all
 }
@@ -43,25 +46,46 @@ type layer struct {
 func layersOf(
 	s *session, env core.Environment, files, variables tree, sectionKeys []core.Setting,
 ) []layer {
-	section := slices.Concat(s.path, []string{"environments", string(env)})
-	layers := []layer{{path: s.path, places: files.places, values: files.object(s.path...)}}
-	if v := files.object(section...); v != nil {
-		layers = append(layers, layer{section, files.places, v, sectionKeys})
+	inFiles := object(s.inFiles, "environments", string(env))
+	inVariables := object(s.inVariables, "environments", string(env))
+	var section []string
+	if inFiles != nil || inVariables != nil {
+		section = slices.Concat(s.path, []string{"environments", string(env)})
 	}
-	if v := variables.object(s.path...); v != nil {
-		layers = append(layers, layer{path: s.path, places: variables.places, values: v})
+	layers := make([]layer, 1, 2)
+	layers[0] = layer{path: s.path, places: files.places, values: s.inFiles}
+	if inFiles != nil {
+		layers = append(layers, layer{section, files.places, inFiles, sectionKeys})
 	}
-	if v := variables.object(section...); v != nil {
-		layers = append(layers, layer{section, variables.places, v, sectionKeys})
+	if s.inVariables != nil {
+		layers = append(layers, layer{path: s.path, places: variables.places, values: s.inVariables})
+	}
+	if inVariables != nil {
+		layers = append(layers, layer{section, variables.places, inVariables, sectionKeys})
 	}
 	return layers
 }
 
+// sections yields the sections of the session for environments, those of the files first.
+func (s *session) sections() iter.Seq2[core.Environment, any] {
+	return func(yield func(core.Environment, any) bool) {
+		for _, values := range [2]map[string]any{s.inFiles, s.inVariables} {
+			for env, section := range object(values, "environments") {
+				if !yield(core.Environment(env), section) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // at returns the place of a path below the layer, and that path in full.
 func (l layer) at(path []string) ([]string, place, bool) {
-	full := slices.Concat(l.path, path)
-	where, ok := l.places[join(full)]
-	return full, where, ok
+	where, ok := l.places.at(l.path, path)
+	if !ok {
+		return nil, place{}, false
+	}
+	return slices.Concat(l.path, path), where, true
 }
 
 // variant is a session in one environment, with its layers merged.

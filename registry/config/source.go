@@ -4,7 +4,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -108,7 +107,7 @@ func isCollection(t string) bool {
 func valueText(value any, setting core.Setting) string {
 	switch v := value.(type) {
 	case map[string]any:
-		return "{" + strings.Join(slices.Sorted(maps.Keys(v)), ", ") + "}"
+		return "{" + strings.Join(sortedKeys(v), ", ") + "}"
 	case []any:
 		if setting.Type == "list of object" || setting.Type == "list of any" {
 			return fmt.Sprintf("[%d elements]", len(v))
@@ -153,7 +152,7 @@ func (c *Config) Sources(name string) ([]Source, error) {
 		out = append(out, s.sources(path, setting, given[setting.Name], false)...)
 	}
 	if !s.factory.Described() {
-		for _, key := range slices.Sorted(maps.Keys(given)) {
+		for _, key := range sortedKeys(given) {
 			setting := core.Setting{Name: key, Type: "any", Secret: true}
 			out = append(out, s.source([]string{"settings", key}, setting))
 		}
@@ -177,7 +176,7 @@ func (v *variant) sources(
 		out = append(out, v.sources(full, s, values[s.Name], sparse)...)
 	}
 	if isMap {
-		for _, key := range slices.Sorted(maps.Keys(values)) {
+		for _, key := range sortedKeys(values) {
 			elem := setting
 			elem.Name, elem.Type, elem.Default = key, elemType, ""
 			below(elem)

@@ -5,7 +5,6 @@ package config
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/authsession/authsession/core"
 )
@@ -38,7 +37,7 @@ func (m *storeMaker) checkKeys(values map[string]any, at locator) (core.StoreFac
 	}
 	partial := named == nil || unknown // another layer may name the kind, or none does
 	ok := known
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	for _, key := range sortedKeys(values) {
 		problem := m.kinds.unknownKey(keys.Kind, key, partial)
 		full, where := at([]string{"store", key})
 		if problem != "" && !m.found.isUnusable(full) {

@@ -19,6 +19,7 @@ import (
 // tree: the time that the library's own decoder takes grows with the square of the
 // number of keys in a table.
 func (p *parser) toml(data []byte) (map[string]any, bool) {
+	p.source.keepsFirst = true // headers may name a table again and again
 	r := tomlReader{parser: p, where: newLines(data), root: newTOMLTable(tomlPlain)}
 	r.current = r.root
 	r.syntax.Reset(data)
@@ -107,7 +108,7 @@ func (r *tomlReader) header(key unstable.Iterator, list bool) *tomlTable {
 		n := key.Node()
 		line, column := r.where.at(int(n.Raw.Offset))
 		name := string(n.Data)
-		if !r.enterFirst(name, line, column) {
+		if !r.enter(name, line, column) {
 			return newTOMLTable(tomlPlain) // the fault is reported
 		}
 		before := t
@@ -122,7 +123,7 @@ func (r *tomlReader) header(key unstable.Iterator, list bool) *tomlTable {
 			r.fail(name, line, column)
 			return newTOMLTable(tomlPlain)
 		}
-		if t.kind == tomlList && !r.enterFirst(strconv.Itoa(t.number), line, column) {
+		if t.kind == tomlList && !r.enter(strconv.Itoa(t.number), line, column) {
 			return newTOMLTable(tomlPlain)
 		}
 	}
@@ -144,16 +145,6 @@ func (t *tomlTable) element(name string) *tomlTable {
 	return added
 }
 
-// enterFirst enters a key that headers may name again and again, and keeps the
-// first place.
-func (r *tomlReader) enterFirst(name string, line, column int) bool {
-	ok := r.enter(name, line, column)
-	if ok && r.before.source == r.source {
-		r.places[string(r.key)] = r.before
-	}
-	return ok
-}
-
 // keyValue adds a key, perhaps a dotted one, and its value to a table.
 func (r *tomlReader) keyValue(t *tomlTable, n *unstable.Node) {
 	depth := len(r.path)
@@ -162,7 +153,7 @@ func (r *tomlReader) keyValue(t *tomlTable, n *unstable.Node) {
 		part := key.Node()
 		line, column := r.where.at(int(part.Raw.Offset))
 		name := string(part.Data)
-		if !r.enterFirst(name, line, column) {
+		if !r.enter(name, line, column) {
 			return
 		}
 		if key.IsLast() {
@@ -203,7 +194,7 @@ func (r *tomlReader) value(n *unstable.Node) any {
 }
 
 func (r *tomlReader) list(n *unstable.Node) []any {
-	here := r.places[string(r.key)]
+	here := r.here()
 	out := []any{}
 	for it := n.Children(); it.Next() && !r.failed && !r.isEnded(); {
 		line, column := int(here.line), int(here.column)
@@ -218,17 +209,10 @@ func (r *tomlReader) list(n *unstable.Node) []any {
 	return out
 }
 
-// here is the place of the value that is being read.
-func (r *tomlReader) here() (line, column int) {
-	at := r.places[string(r.key)]
-	return int(at.line), int(at.column)
-}
-
 func (r *tomlReader) integer(text string) any {
 	i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
 	if err != nil {
-		line, column := r.here()
-		r.unusable(line, column, "the number is out of range")
+		r.unusableHere("the number is out of range")
 		return nil
 	}
 	return i
@@ -237,8 +221,7 @@ func (r *tomlReader) integer(text string) any {
 func (r *tomlReader) float(text string) any {
 	f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
 	if err != nil && !math.IsInf(f, 0) {
-		line, column := r.here()
-		r.unusable(line, column, "not a valid number")
+		r.unusableHere("not a valid number")
 		return nil
 	}
 	return f
@@ -248,8 +231,7 @@ func (r *tomlReader) float(text string) any {
 func (r *tomlReader) date(text string) any {
 	var checked map[string]any
 	if toml.Unmarshal([]byte("x="+text), &checked) != nil {
-		line, column := r.here()
-		r.unusable(line, column, "not a valid date or time")
+		r.unusableHere("not a valid date or time")
 		return nil
 	}
 	if t, ok := checked["x"].(time.Time); ok {
@@ -268,7 +250,7 @@ func (r *tomlReader) syntaxFault(err error) {
 		line, column = r.where.at(tomlPlace(r.where.data, int(r.syntax.Range(at.Highlight).Offset)))
 		text = at.Message
 	}
-	r.path, r.key = nil, nil
+	r.path = nil
 	r.fault(line, column, "not TOML: "+text)
 }
 

@@ -28,14 +28,14 @@ func TestTOMLAgreesWithTheLibrary(t *testing.T) {
 		var want map[string]any
 		wantErr := toml.Unmarshal([]byte(text), &want)
 		found := newReport()
-		p := parser{source: &source{name: "a.toml"}, places: map[string]place{}, found: found}
+		p := parser{source: &source{name: "a.toml"}, places: &places{}, found: found}
 		got, _ := p.toml([]byte(text))
 		require.Equal(t, wantErr != nil, len(found.faults) > 0, "%s\n%v\n%v", text, wantErr, found.faults)
 		if wantErr == nil {
 			require.Equal(t, want, got, text)
 		}
 	}
-	p := parser{source: &source{}, places: map[string]place{}, found: newReport()}
+	p := parser{source: &source{}, places: &places{}, found: newReport()}
 	got, ok := p.toml([]byte("a = 1979-05-27T07:32:00Z\nb = 1979-05-27\nc = 07:32:00\nd = nan\n"))
 	require.True(t, ok)
 	require.Equal(t, []any{"1979-05-27T07:32:00Z", "1979-05-27", "07:32:00"},

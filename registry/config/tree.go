@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/knadh/koanf/maps"
@@ -14,7 +15,9 @@ import (
 // pass.
 type tree struct {
 	values map[string]any
-	places map[string]place // by joined path
+	places *places
+	// references says that a text has a reference in it. (Those of variables cannot.)
+	references bool
 }
 
 // sourceReading is what one load read from a source.
@@ -34,17 +37,26 @@ type ownValue struct {
 }
 
 func newTree() tree {
-	return tree{values: map[string]any{}, places: map[string]place{}}
+	return tree{values: map[string]any{}, places: &places{}}
 }
 
 // locate is the [locator] of a tree.
 func (t tree) locate(path []string) ([]string, place) {
 	for n := len(path); n > 0; n-- {
-		if p, ok := t.places[join(path[:n])]; ok {
+		if p, ok := t.places.at(nil, path[:n]); ok {
 			return path, p
 		}
 	}
 	return path, place{}
+}
+
+// whereIs returns the place of the value at a path, or the zero place.
+func (t tree) whereIs(path []string) place {
+	if t.places == nil {
+		return place{}
+	}
+	where, _ := t.places.at(nil, path)
+	return where
 }
 
 // object returns the object that the tree holds at a path, or nil.
@@ -81,6 +93,19 @@ func object(values map[string]any, path ...string) map[string]any {
 		values, _ = values[key].(map[string]any)
 	}
 	return values
+}
+
+// sortedKeys returns the keys of an object, sorted. It allocates nothing for one without keys.
+func sortedKeys[V any](object map[string]V) []string {
+	if len(object) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(object))
+	for key := range object {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // find returns the value at a path, also inside of lists. It reports whether

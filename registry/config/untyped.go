@@ -3,7 +3,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 		if s.Type == "object" {
 			t.object(path, v, s.Fields)
 		} else if strings.HasPrefix(s.Type, "map of ") {
-			for _, key := range slices.Sorted(maps.Keys(v)) {
+			for _, key := range sortedKeys(v) {
 				v[key] = t.value(append(slices.Clip(path), key), v[key], elem)
 			}
 		}

@@ -118,12 +118,12 @@ func (r *variableReader) set(path []string, text string, setting core.Setting, w
 		var list []any
 		for i, item := range strings.Split(text, ",") {
 			list = append(list, core.NewSecret(strings.TrimSpace(item)))
-			r.variables.places[join(append(slices.Clip(path), strconv.Itoa(i)))] = where
+			r.variables.places.set(append(slices.Clip(path), strconv.Itoa(i)), where)
 		}
 		value = list
 	}
 	at[path[len(path)-1]] = value
-	r.variables.places[join(path)] = where
+	r.variables.places.set(path, where)
 }
 
 // fold makes names comparable: without case, and with "_" for every character

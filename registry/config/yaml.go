@@ -18,10 +18,10 @@ import (
 // yaml parses a YAML 1.2 document, with merge keys and without tags of its own. The
 // place of a value that an alias stands for is that of the alias.
 func (p *parser) yaml(data []byte) (map[string]any, bool) {
-	p.text = newLines(data)
+	p.data = data
 	// The library refuses the directive %YAML 1.2, and knows no other.
 	read := withoutVersion(data)
-	d := yaml.NewDecoder(&yamlReader{parser: p, data: read, chunk: len(read)})
+	d := yaml.NewDecoder(&yamlReader{parser: p, data: read})
 	var root *yaml.Node
 	for {
 		var document yaml.Node
@@ -58,30 +58,31 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	return values, p.aliased <= maxAliased
 }
 
-// yamlReader gives a parser its text. It ends early with the parser's context.
+// yamlReader gives a parser its text. It ends early with the parser's context, at which it looks
+// each time that it gives something: the library asks for half a KiB at once.
 type yamlReader struct {
 	parser *parser
 	data   []byte
 	read   int // bytes
-	slow   int // offset from which it gives single bytes
-	chunk  int // bytes given at once before that
+	reads  int
+	tail   int // of so many bytes at the end it gives one at a time
 }
 
 func (r *yamlReader) Read(b []byte) (int, error) {
-	if r.parser.isEnded() {
+	r.reads++
+	if r.parser.looksEnded() {
 		return 0, context.Cause(r.parser.ctx)
 	}
 	if r.read >= len(r.data) {
 		return 0, io.EOF
 	}
-	n := 1
-	if r.read < r.slow {
-		n = min(r.chunk, r.slow-r.read, len(b))
-	}
+	n := min(len(b), yamlChunk, max(1, len(r.data)-r.tail-r.read))
 	n = copy(b[:n], r.data[r.read:])
 	r.read += n
 	return n, nil
 }
+
+const yamlChunk = 4096 // bytes; more than the library reads at once
 
 var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
 
@@ -136,7 +137,7 @@ func (p *parser) yamlError(err error, data []byte) {
 	case known:
 		text += ": " + remedy
 	}
-	line, column := p.text.at(at)
+	line, column := p.text().at(at)
 	p.fault(line, column, "not YAML: "+text)
 }
 
@@ -145,10 +146,9 @@ func (p *parser) yamlError(err error, data []byte) {
 // exact says that the error is of the library's scanner, which looks ahead by four bytes;
 // its parser looks ahead by more.
 func (p *parser) yamlPlace(data []byte, exact bool) (at int, isReference bool) {
-	const buffered = 4096 // more than the library reads at once
-	r := yamlReader{parser: p, data: data, slow: len(data), chunk: buffered}
+	r := yamlReader{parser: p, data: data}
 	readYAML(&r)
-	r = yamlReader{parser: p, data: data, slow: max(0, r.read-2*buffered), chunk: buffered}
+	r = yamlReader{parser: p, data: data, tail: len(data) - max(0, r.read-2*yamlChunk)}
 	readYAML(&r)
 	end := min(r.read, len(data))
 	if odd, isReference := oddYAML(data, end); odd >= 0 {
@@ -226,7 +226,7 @@ func (p *parser) yamlObject(n *yaml.Node) map[string]any {
 // (https://yaml.org/type/merge.html) that are not there. With merged, the object is
 // that of a merge key.
 func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
-	own := make(map[string]bool, len(n.Content)/2)
+	own := yamlNames{node: n}
 	var merge *yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
@@ -243,11 +243,10 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 		case k.Kind != yaml.ScalarNode || k.Tag != "!!str" && k.Tag != "!!merge":
 			p.fault(line, column, "a key is not a string; put it in quotes")
 			continue
-		case own[k.Value] || k.Tag == "!!merge":
+		case k.Tag == "!!merge" || own.isTwice(i):
 			p.duplicate(k.Value, line, column)
 			continue
 		}
-		own[k.Value] = true
 		if !p.yamlCount() {
 			return
 		}
@@ -259,6 +258,35 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 	if merge != nil {
 		p.yamlMerge(merge, out)
 	}
+}
+
+// yamlNames finds keys of an object that are there twice.
+type yamlNames struct {
+	node *yaml.Node
+	seen map[string]bool // nil: the object is small, and its keys are compared
+}
+
+// fewNames is up to how many keys are compared with each other.
+const fewNames = 12
+
+// isTwice reports whether the key at an index of the node's Content, a text, is one of the texts
+// before it. It is called for each of them in their order.
+func (y *yamlNames) isTwice(at int) bool {
+	keys := y.node.Content
+	if len(keys) <= 2*fewNames {
+		for i := 0; i < at; i += 2 {
+			if k := keys[i]; k.Value == keys[at].Value && k.Kind == yaml.ScalarNode && k.Tag == "!!str" {
+				return true
+			}
+		}
+		return false
+	}
+	if y.seen == nil {
+		y.seen = make(map[string]bool, len(keys)/2)
+	}
+	twice := y.seen[keys[at].Value]
+	y.seen[keys[at].Value] = true
+	return twice
 }
 
 // yamlKey adds the key k of the object n, with its value v, to out.
@@ -323,7 +351,7 @@ func (p *parser) isBareWord(n, v *yaml.Node) bool {
 	if n.Style&yaml.FlowStyle == 0 || v.Kind != yaml.ScalarNode || v.Tag != "!!null" || v.Value != "" {
 		return false
 	}
-	before := bytes.TrimRight(p.text.data[:p.text.offset(v.Line, v.Column)], " \t\r\n")
+	before := bytes.TrimRight(p.data[:p.text().offset(v.Line, v.Column)], " \t\r\n")
 	return !bytes.HasSuffix(before, []byte(":"))
 }
 
@@ -356,6 +384,9 @@ func (p *parser) yamlScalar(n *yaml.Node) any {
 	case "!!null":
 		return nil
 	case "!!bool", "!!int", "!!float":
+		if v := plainYAML(n); v != nil {
+			return v
+		}
 		var v any
 		if err := n.Decode(&v); err != nil {
 			line, column := p.yamlAt(n)
@@ -366,5 +397,24 @@ func (p *parser) yamlScalar(n *yaml.Node) any {
 	}
 	line, column := p.yamlAt(n)
 	p.unusable(line, column, "this YAML tag is not supported")
+	return nil
+}
+
+// plainYAML returns the value of a bool or an integer in its usual form, as the library does; nil:
+// it has another form.
+func plainYAML(n *yaml.Node) any {
+	switch {
+	case n.Tag == "!!bool" && n.Value == "true":
+		return true
+	case n.Tag == "!!bool" && n.Value == "false":
+		return false
+	}
+	const safe = 9 // digits that always fit
+	if n.Tag != "!!int" || len(n.Value) > safe || n.Value < "1" {
+		return nil // a zero at the beginning may mean another base
+	}
+	if i, err := strconv.Atoi(n.Value); err == nil {
+		return i
+	}
 	return nil
 }

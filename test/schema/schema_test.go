@@ -84,6 +84,8 @@ var fixtures = []struct {
 		"environment: qa\ndefault: a\nsessions: {a: {provider: nothing, environments: {qa: null}}}",
 		true,
 	},
+	{"the name of a schema", "$schema: authsession.schema.json\nsessions: {}", true},
+	{"a schema that is no text", "$schema: {}\nsessions: {}", false},
 	{"unknown top key", "default: a\nsesions: {}\nsessions: {a: {provider: nothing}}", false},
 	{"no object", "sessions: [a]", false},
 	{"unknown provider", "sessions: {a: {provider: oauth}}", false},
