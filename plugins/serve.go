@@ -55,7 +55,7 @@ func serve(s v1.ProviderServer, cleanup func()) {
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Level: hclog.Warn, Output: os.Stderr, JSONFormat: true,
 		}),
-	}, cleanup)
+	}, cleanup, prepareMessages)
 }
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {

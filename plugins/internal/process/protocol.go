@@ -40,6 +40,9 @@ type Config struct {
 	// HangTimeout is how long a process that has calls may give no sign of life.
 	HangTimeout time.Duration
 
+	// Prepare is called while a process starts, to do what makes the first calls
+	// faster. Nil: there is nothing to do.
+	Prepare func()
 	// Describe asks a process that has just started what it is. Only a process
 	// that describes itself is used. An error that is no [core.Error] is the
 	// gRPC error of the call.

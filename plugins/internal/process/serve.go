@@ -17,26 +17,24 @@ import (
 // Serve serves plugins with go-plugin to the host that started this process, until
 // the host ends it. It then calls cleanup, which has EndGrace at most, removes the
 // socket and its folder, and ends with all that this process has started. Only
-// where go-plugin stops serving before, Serve returns.
-func Serve(config *goplugin.ServeConfig, cleanup func()) {
+// where go-plugin stops serving before, Serve returns. prepare is called meanwhile,
+// to do what makes the first calls faster.
+func Serve(config *goplugin.ServeConfig, cleanup, prepare func()) {
 	var own func() (tls.Certificate, error)
-	hostCert := os.Getenv(clientCertVariable)
-	if hostCert != "" { // the host wants AutoMTLS
-		own = beginCertificate()
+	if hostCert := os.Getenv(clientCertVariable); hostCert != "" { // the host wants AutoMTLS
+		own = sync.OnceValues(newCertificate)
 		config.TLSProvider = func() (*tls.Config, error) { return serverConfig(hostCert, own) }
 	}
+	go func() {
+		if own != nil {
+			_, _ = own() // a good part of the start's time
+		}
+		prepare()
+	}()
 	e := newEnding(cleanup)
 	go e.withHost()
 	serveWith(config, own, e)
 	e.tidy()
-}
-
-// beginCertificate begins to make the plugin's certificate, which takes a good part
-// of a plugin's start, and returns a function that waits for it.
-func beginCertificate() func() (tls.Certificate, error) {
-	own := sync.OnceValues(newCertificate)
-	go func() { _, _ = own() }()
-	return own
 }
 
 // serveWith serves with a certificate of its own, unless own is nil. It has a P-256
