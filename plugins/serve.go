@@ -60,7 +60,9 @@ func serve(s v1.ProviderServer, cleanup func()) {
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))...)
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.StaticStreamWindowSize(process.StreamWindow),
+		grpc.StaticConnWindowSize(process.ConnWindow))...)
 }
 
 // grpcPlugin registers the server with go-plugin.

@@ -19,6 +19,11 @@ const (
 	ProtocolVersion = 1
 	// MaxMessage is the largest size of a message in bytes, both ways.
 	MaxMessage = 4 << 20
+	// StreamWindow and ConnWindow are how many bytes of a call and of a connection the
+	// sender may be ahead. They are fixed, both ways: gRPC would find out what the
+	// connection can carry by a ping after each message.
+	StreamWindow = 256 << 10
+	ConnWindow   = 1 << 20
 	// EndGrace is how long a plugin may take to end after its host has closed
 	// its standard input.
 	EndGrace = time.Second
