@@ -1,4 +1,4 @@
-// Read on in message.go.
+// Read on in signin.go.
 
 package plugins
 
