@@ -52,7 +52,7 @@ func (s *Session) config() *setup {
 	if cfg := s.setup.Load(); cfg != nil {
 		return cfg
 	}
-	return unmadeSetup
+	return unmadeSetup()
 }
 
 // Name returns the session's name.

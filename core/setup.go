@@ -38,11 +38,14 @@ type inputSession interface {
 // written to.
 var defaultOptions Options
 
-// unmadeSetup is the setup of a Session that New did not make: it has an error
-// instead of a nil pointer.
-var unmadeSetup = newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
-	return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
-}), nil)
+// unmadeSetup returns the setup of a Session that New did not make: it has an error
+// instead of a nil pointer. A variable would link all of Session into programs that
+// have none, such as plugins.
+func unmadeSetup() *setup {
+	return newSetup("", ProviderFunc(func(context.Context, Request) (Credential, error) {
+		return Credential{}, Errorf(CodeBadConfig, "the session was not made by core.New")
+	}), nil)
+}
 
 // newSetup copies the options, so that the caller may change its own afterwards.
 // A constructor that returns an error would have to be called where a program can

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -246,14 +247,16 @@ func foldText(s string) []byte {
 	return b
 }
 
-// pemMarker is a line that begins or ends a block of PEM (RFC 7468). It is not secret, and
-// its words are in many texts.
-var pemMarker = regexp.MustCompile(`-----(?:BEGIN|END) [A-Z0-9 ]{1,64}-----`)
+// pemMarker matches a line that begins or ends a block of PEM (RFC 7468). It is not secret,
+// and its words are in many texts.
+var pemMarker = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`-----(?:BEGIN|END) [A-Z0-9 ]{1,64}-----`)
+})
 
 // encodedForms returns the forms, folded, in which a secret may be in a text whose
 // escapes are undone. Forms that are too short to mean anything are left out.
 func encodedForms(secret string) [][]byte {
-	secret = pemMarker.ReplaceAllString(secret, "")
+	secret = pemMarker().ReplaceAllString(secret, "")
 	if secret == "" {
 		return nil
 	}

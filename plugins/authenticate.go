@@ -1,4 +1,4 @@
-// Read on in signin.go.
+// Read on in prepare.go.
 
 package plugins
 

@@ -52,6 +52,7 @@ func (h *Host) config(plugin string, secrets *secretBook) process.Config {
 		StartTimeout: orDefault(h.StartTimeout, 10*time.Second),
 		IdleTimeout:  orDefault(h.IdleTimeout, 5*time.Minute),
 		HangTimeout:  orDefault(h.HangTimeout, 5*time.Second),
+		Prepare:      prepareMessages,
 		Describe:     describe,
 		Ping:         askSignOfLife,
 

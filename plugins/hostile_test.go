@@ -31,7 +31,7 @@ func serveHostile() {
 		panic(err)
 	}
 	serve(&hostile{server: s, mode: strings.TrimPrefix(os.Args[1], "bad-answers-")},
-		func() { s.closeAll(closeLimit) })
+		s.prepare, func() { s.closeAll(closeLimit) })
 }
 
 func (h *hostile) Describe(ctx context.Context,

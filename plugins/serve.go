@@ -37,15 +37,15 @@ func Serve(factories ...core.Factory) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	serve(s, func() { s.closeAll(closeLimit) })
+	serve(s, s.prepare, func() { s.closeAll(closeLimit) })
 }
 
 // closeLimit is how long the providers have to close when the plugin ends. The
 // host kills it after EndGrace.
 const closeLimit = process.EndGrace / 2
 
-// serve serves s until the end, and calls cleanup then.
-func serve(s v1.ProviderServer, cleanup func()) {
+// serve serves s until the end, and calls cleanup then. prepare is called meanwhile.
+func serve(s v1.ProviderServer, prepare, cleanup func()) {
 	process.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: process.Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{
@@ -55,12 +55,14 @@ func serve(s v1.ProviderServer, cleanup func()) {
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Level: hclog.Warn, Output: os.Stderr, JSONFormat: true,
 		}),
-	}, cleanup)
+	}, cleanup, prepare)
 }
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))...)
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.StaticStreamWindowSize(process.StreamWindow),
+		grpc.StaticConnWindowSize(process.ConnWindow))...)
 }
 
 // grpcPlugin registers the server with go-plugin.

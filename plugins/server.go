@@ -20,8 +20,9 @@ import (
 // server is the plugin's side of the protocol.
 type server struct {
 	v1.UnimplementedProviderServer
-	factories   map[string]core.Factory // by kind
-	description *v1.DescribeResponse
+	factories map[string]core.Factory // by kind
+	// description is made once, which takes a part of a plugin's start.
+	description func() *v1.DescribeResponse
 
 	mu        sync.Mutex               // guards instances
 	instances map[string]core.Provider // by the host's names for them
@@ -29,32 +30,45 @@ type server struct {
 
 // newServer returns a server of factories of different kinds.
 func newServer(factories []core.Factory) (*server, error) {
-	s := &server{
-		factories:   make(map[string]core.Factory, len(factories)),
-		description: &v1.DescribeResponse{},
-		instances:   map[string]core.Provider{},
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		s.description.Version = info.Main.Version
-	}
-	for i, f := range factories {
-		info := f.Info()
-		if _, twice := s.factories[info.Kind]; twice || info.Kind == "" {
-			return nil, fmt.Errorf("plugins.Serve: factory %d has no kind, or that of another: %q", i,
-				info.Kind)
-		}
-		s.factories[info.Kind] = f
-		s.description.Kinds = append(s.description.Kinds, wire.FromInfo(info, f.Settings()))
-	}
 	if len(factories) == 0 {
 		return nil, errors.New("plugins.Serve: no factories")
+	}
+	s := &server{
+		factories:   make(map[string]core.Factory, len(factories)),
+		description: sync.OnceValue(func() *v1.DescribeResponse { return describe(factories) }),
+		instances:   map[string]core.Provider{},
+	}
+	for i, f := range factories {
+		kind := f.Info().Kind
+		if _, twice := s.factories[kind]; twice || kind == "" {
+			return nil, fmt.Errorf("plugins.Serve: factory %d has no kind, or that of another: %q", i, kind)
+		}
+		s.factories[kind] = f
 	}
 	return s, nil
 }
 
+// describe returns what a plugin with these factories says about itself.
+func describe(factories []core.Factory) *v1.DescribeResponse {
+	d := &v1.DescribeResponse{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		d.Version = info.Main.Version
+	}
+	for _, f := range factories {
+		d.Kinds = append(d.Kinds, wire.FromInfo(f.Info(), f.Settings()))
+	}
+	return d
+}
+
+// prepare does what the first calls would otherwise wait for.
+func (s *server) prepare() {
+	s.description()
+	prepareMessages()
+}
+
 // Describe implements [v1.ProviderServer].
 func (s *server) Describe(context.Context, *v1.DescribeRequest) (*v1.DescribeResponse, error) {
-	return s.description, nil
+	return s.description(), nil
 }
 
 // Open implements [v1.ProviderServer].

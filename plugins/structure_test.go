@@ -10,7 +10,7 @@ import (
 var readingOrder = []string{
 	"doc.go", "binary.go", "message.go",
 	"settingtypes.go", "secrets.go", "secretbook.go", "description.go", "answer.go", "prompt.go",
-	"remote.go", "remote_abilities.go", "authenticate.go", "signin.go",
+	"remote.go", "remote_abilities.go", "authenticate.go", "prepare.go", "signin.go",
 	"factory.go", "host.go", "config.go",
 	"refusal.go", "prompter.go", "server.go", "server_abilities.go", "serve.go",
 }

@@ -26,7 +26,8 @@ func FuzzHandshake(f *testing.F) {
 		if err := r.program.checkHandshake(line); err != nil {
 			require.ErrorIs(t, err, core.CodeBadConfig)
 		} else {
-			require.True(t, isHandshake(line))
+			_, ok := parseHandshake(line)
+			require.True(t, ok)
 		}
 		shown := OneLine(parseLine(line).text, maxLine)
 		require.LessOrEqual(t, len(shown), maxLine+len("…"))

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -38,24 +37,37 @@ func firstLine(from io.Reader) (string, io.Reader) {
 	return string(buf), from
 }
 
-// The parts of the handshake, as go-plugin writes it.
-const (
-	corePart     = 1 + iota // the version of the handshake itself
-	versionPart             // of the protocol
-	networkPart             // "unix" or "tcp"
-	addressPart             // the socket's path, or an IP address and a port
-	protocolPart            // "grpc"
-	certPart                // the plugin's certificate
-)
-
-var handshakePattern = regexp.MustCompile(
-	`^(\d+)\|(\d+)\|(unix|tcp)\|([^|]+)\|([a-z]+)\|?([^|]*)`)
+// handshake has the parts of the line, which "|" separates, as go-plugin writes it.
+type handshake struct {
+	coreVersion string // of the handshake itself, digits
+	version     string // of the protocol, digits
+	network     string // "unix" or "tcp"
+	address     string // the socket's path, or an IP address and a port
+	protocol    string // "grpc"
+	certificate string // the plugin's, DER in base64; may be empty
+}
 
 // minCertificate is less than the length of any certificate.
 const minCertificate = 50
 
-// isHandshake reports whether a line can be a handshake.
-func isHandshake(line string) bool { return handshakePattern.MatchString(line) }
+// parseHandshake returns the parts of a line that can be a handshake. What follows
+// the certificate is left out.
+func parseHandshake(line string) (h handshake, ok bool) {
+	const required, most = 5, 6
+	parts := strings.Split(strings.TrimRight(line, "\r\n"), "|")
+	if len(parts) < required {
+		return h, false
+	}
+	parts = append(parts, "")[:most]
+	h = handshake{parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]}
+	return h, isNumber(h.coreVersion) && isNumber(h.version) &&
+		(h.network == "unix" || h.network == "tcp") && h.address != "" && h.protocol != ""
+}
+
+// isNumber reports whether text is digits alone, at least one.
+func isNumber(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
 
 // checkHandshake reports what is wrong with the one line that a plugin prints to
 // its standard output. go-plugin would find most of that too, but its errors do
@@ -65,19 +77,19 @@ func (p Program) checkHandshake(line string) error {
 		return p.fileError("the program ended, or closed its standard output, without the " +
 			"handshake of a plugin; the log has what it said")
 	}
-	parts := handshakePattern.FindStringSubmatch(line)
-	if parts == nil {
+	h, ok := parseHandshake(line)
+	if !ok {
 		return p.fileError("the program printed something else before the handshake of a plugin: " +
 			"it is no plugin, or must print nothing to standard output")
 	}
-	version, _ := strconv.Atoi(parts[versionPart])
+	version, _ := strconv.Atoi(h.version)
 	switch {
-	case parts[corePart] != "1" || parts[protocolPart] != "grpc":
+	case h.coreVersion != "1" || h.protocol != "grpc":
 		return p.fileError("the plugin does not speak gRPC in the way of go-plugin, version 1")
 	case version != ProtocolVersion:
 		return p.fileError("the plugin speaks version %d of the protocol and this program speaks "+
 			"%d: install a fitting release of one of them", version, ProtocolVersion)
-	case len(parts[certPart]) <= minCertificate:
+	case len(h.certificate) <= minCertificate:
 		return p.fileError("the plugin offers no certificate: it must support AutoMTLS")
 	}
 	return nil

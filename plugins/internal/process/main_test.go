@@ -44,7 +44,7 @@ func pluginMain() {
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {"test": testPlugin{}}},
 		GRPCServer:       func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(opts...) },
-	}, func() {})
+	}, func() {}, func() {})
 }
 
 // testPlugin serves Describe and nothing else.

@@ -172,8 +172,8 @@ func (s *starter) start(ctx context.Context) (*Process, Description, error) {
 	return newProcess(run, conn, began), description, nil
 }
 
-// prepare opens and checks the program, and makes the host's certificate meanwhile:
-// both take milliseconds. The caller closes the program.
+// prepare opens and checks the program, and makes the host's certificate and the rest
+// meanwhile: both take milliseconds. The caller closes the program.
 func (s *starter) prepare() (*image, *tls.Config, string, error) {
 	type certificate struct {
 		config   *tls.Config
@@ -184,6 +184,9 @@ func (s *starter) prepare() (*image, *tls.Config, string, error) {
 	go func() {
 		config, variable, err := clientCertificate()
 		made <- certificate{config, variable, err}
+		if s.config.Prepare != nil {
+			s.config.Prepare()
+		}
 	}()
 	image, err := s.image()
 	c := <-made
@@ -237,6 +240,7 @@ func newConn(address net.Addr, config *goplugin.ClientConfig) (*grpc.ClientConn,
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
 		grpc.WithMaxHeaderListSize(64<<10),
+		grpc.WithStaticStreamWindowSize(StreamWindow), grpc.WithStaticConnWindowSize(ConnWindow),
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithIdleTimeout(0),
 	)
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,11 +26,13 @@ type Program struct {
 	Env    []string
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-
-// IsName reports whether text can name a plugin or one of its kinds: letters,
-// digits, "-", "_" and ".".
-func IsName(text string) bool { return namePattern.MatchString(text) }
+// IsName reports whether text can name a plugin or one of its kinds: at most 100
+// letters, digits, "-", "_" and ".", of which the first is a letter or a digit.
+func IsName(text string) bool {
+	const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	return text != "" && len(text) <= 100 && strings.IndexByte(alphanumeric, text[0]) >= 0 &&
+		strings.Trim(text, alphanumeric+"._-") == ""
+}
 
 // Check reports what is wrong with p itself, without a look at the file.
 func (p Program) Check() error {

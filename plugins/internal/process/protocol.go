@@ -19,6 +19,11 @@ const (
 	ProtocolVersion = 1
 	// MaxMessage is the largest size of a message in bytes, both ways.
 	MaxMessage = 4 << 20
+	// StreamWindow and ConnWindow are how many bytes of a call and of a connection the
+	// sender may be ahead. They are fixed, both ways: gRPC would find out what the
+	// connection can carry by a ping after each message.
+	StreamWindow = 256 << 10
+	ConnWindow   = 1 << 20
 	// EndGrace is how long a plugin may take to end after its host has closed
 	// its standard input.
 	EndGrace = time.Second
@@ -40,6 +45,9 @@ type Config struct {
 	// HangTimeout is how long a process that has calls may give no sign of life.
 	HangTimeout time.Duration
 
+	// Prepare is called while a process starts, to do what makes the first calls
+	// faster. Nil: there is nothing to do.
+	Prepare func()
 	// Describe asks a process that has just started what it is. Only a process
 	// that describes itself is used. An error that is no [core.Error] is the
 	// gRPC error of the call.

@@ -192,7 +192,7 @@ func (r *runner) readStdout(out *io.PipeWriter) {
 		r.signalWithHost()
 		_, _ = io.WriteString(out, line+"\n")
 	} else {
-		if line != "" && !isHandshake(line) {
+		if _, isHandshake := parseHandshake(line); line != "" && !isHandshake {
 			r.log.line(line, "stdout")
 		}
 		r.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"sync"
 
 	"github.com/authsession/authsession/core"
 )
@@ -150,10 +151,12 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-var (
-	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
-	noLog        = log.New(io.Discard, "", 0) // for the errors of browser connections
-)
+// pageTemplate returns the template of every page.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Parse(pageHTML))
+})
+
+var noLog = log.New(io.Discard, "", 0) // for the errors of browser connections
 
 // pageHeader is the header of every page: the browser caches nothing, and sends the page's URL,
 // which has the code in it, to no other site.
@@ -192,7 +195,7 @@ func Page(kind Kind, server string) []byte {
 		t.Script = template.JS(pageJS) // likewise
 	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, t); err != nil { // not for the template of this package
+	if err := pageTemplate().Execute(&b, t); err != nil { // not for the template of this package
 		return []byte(t.Title)
 	}
 	return b.Bytes()
