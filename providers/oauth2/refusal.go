@@ -7,6 +7,7 @@ package oauth2
 import (
 	"crypto/sha256"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,12 @@ var codeAdvice = map[string]string{
 func (conn *connection) clientAdvice() string {
 	switch method := conn.cfg.authMethod(); method {
 	case SecretBasic, SecretPost:
-		return "check client_id, client_secret and client_auth"
+		advice := "check client_id, client_secret and client_auth"
+		if method == SecretBasic && conn.cfg.isEncodedInBasic() {
+			advice += "; if the server does not form-decode HTTP Basic (RFC 6749 §2.3.1), set client_auth: " +
+				SecretPost
+		}
+		return advice
 	case PrivateKeyJWT, SecretJWT:
 		setting := "client_key"
 		if conn.cfg.ClientAssertion.isGiven() {
@@ -65,6 +71,13 @@ func (conn *connection) clientAdvice() string {
 		return "check client_id and the certificate in tls"
 	}
 	return "check client_id; a client with a secret needs client_secret"
+}
+
+// isEncodedInBasic reports whether HTTP Basic sends the id or the secret in another spelling than
+// the form does before it is encoded: not all servers decode it.
+func (c *Config) isEncodedInBasic() bool {
+	return url.QueryEscape(c.ClientID) != c.ClientID ||
+		url.QueryEscape(c.ClientSecret.Reveal()) != c.ClientSecret.Reveal()
 }
 
 const (

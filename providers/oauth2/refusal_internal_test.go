@@ -243,3 +243,35 @@ func TestUnclearAnswersInARow(t *testing.T) {
 		})
 	}
 }
+
+// TestBasicThatIsNotDecoded has the ids and secrets that HTTP Basic sends form-encoded, as RFC 6749
+// §2.3.1 requires. Servers that do not decode them refuse the client, and the error names the
+// setting.
+func TestBasicThatIsNotDecoded(t *testing.T) {
+	const hint = "set client_auth: client_secret_post"
+	for name, tt := range map[string]struct {
+		id, secret, method string
+		want               bool
+	}{
+		"plain":               {"app", "s3cret-._", SecretBasic, false},
+		"plain, default":      {"app", "s3cret", "", false},
+		"plus":                {"app", "a+b", SecretBasic, true},
+		"slash, default":      {"app", "a/b", "", true},
+		"tilde":               {"app", "a~b", SecretBasic, false},
+		"equals sign":         {"app", "YWI=", SecretBasic, true},
+		"space":               {"app", "a b", SecretBasic, true},
+		"percent":             {"app", "a%20b", SecretBasic, true},
+		"id with a colon":     {"urn:app", "s3cret", SecretBasic, true},
+		"id that is a URL":    {"https://app.example.com", "s3cret", SecretBasic, true},
+		"in the form":         {"app", "a+b", SecretPost, false},
+		"id of a JWT's":       {"urn:app", "s3cret-s3cret-s3cret-s3cret-s3cr", SecretJWT, false},
+		"id of public client": {"urn:app", "", NoClientAuth, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{ClientID: tt.id, ClientSecret: core.NewSecret(tt.secret), ClientAuth: tt.method}
+			advice := (&connection{cfg: &cfg, meta: &metadata{}}).clientAdvice()
+			require.Contains(t, advice, "check client_id")
+			require.Equal(t, tt.want, strings.Contains(advice, hint), advice)
+		})
+	}
+}

@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -136,4 +137,37 @@ func TestOIDCProviderRotatesRefreshTokens(t *testing.T) {
 		return len(api.Tokens()) >= 3
 	})
 	require.Zero(t, p.Counts(t).Refused, "a spent refresh token was used again")
+}
+
+// Another program uses a refresh token that was replaced: the provider ends all that was
+// granted. The next request of the session gets a 401, and the person signs in again at
+// once. Only right after another refusal the session waits for some seconds, and the caller
+// gets the 401.
+func TestOIDCProviderReuse(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	known := servers.OIDCClient("app", "client_secret_post", nil)
+	p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: time.Hour,
+		Clients: []map[string]any{known}})
+	api := servers.StartAPI(t, ca, p.Check())
+	ui, asked := person(t, nil)
+	s := initialised(t, setup{ca: ca, ui: ui}.load(t, client{settings: "client_id: app\n      " +
+		`client_secret: "${env:SECRET}"`+"\n      client_auth: client_secret_post"}.config(p.Issuer, api.URL,
+		"authorization_code", "scopes: [openid, offline_access]\n      "+
+			"authorization_params: {prompt: consent}"), secretVariable), "it")
+	says(t, s, api.URL, "ada")
+	first, err := s.Credential(t.Context())
+	require.NoError(t, err)
+	s.Reject(first, "")
+	start := time.Now()
+	says(t, s, api.URL, "ada")
+	require.EqualValues(t, 1, asked.Load())
+	require.Equal(t, 400, p.Replay(t, url.Values{"grant_type": {"refresh_token"},
+		"refresh_token": {first.RefreshState.Reveal()}, "client_id": {"app"},
+		"client_secret": {servers.ServiceSecret}}))
+	for range 30 {
+		status, body, err := try(t.Context(), s, api.URL)
+		t.Log(time.Since(start), status, body, err)
+		time.Sleep(500*time.Millisecond)
+	}
 }
