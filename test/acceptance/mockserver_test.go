@@ -49,7 +49,8 @@ func TestMockServerGrants(t *testing.T) {
 		signIns              int64
 	}{
 		"client_credentials, basic": {mockProgram, "read", "read", 0},
-		"client_credentials, post":  {mockProgram + "\n      client_auth: client_secret_post", "read", "read", 0},
+		"client_credentials, post": {mockProgram + "\n      client_auth: client_secret_post",
+			"read", "read", 0},
 		"password": {mockProgram + "\n      grant_type: password\n      " +
 			"params: {username: ada, password: lovelace}", "ada", "johndoe", 0},
 		"refresh_token":      {"grant: refresh_token\n      refresh_token: any", "johndoe", "johndoe", 0},
@@ -107,7 +108,8 @@ func TestMockServerAnswersThatCount(t *testing.T) {
 			time.Hour},
 		"refresh_token null":   {servers.MockChange{Set: set("refresh_token", nil)}, "", time.Hour},
 		"refresh_token number": {servers.MockChange{Set: set("refresh_token", 7)}, "", time.Hour},
-		"id_token of no kind":  {servers.MockChange{Set: set("id_token", map[string]any{"a": 1})}, "", time.Hour},
+		"id_token of no kind": {servers.MockChange{Set: set("id_token", map[string]any{"a": 1})}, "",
+			time.Hour},
 		"error empty":          {servers.MockChange{Set: set("error", "")}, "", time.Hour},
 		"201":                  {servers.MockChange{Status: 201}, "", time.Hour},
 		"slow":                 {servers.MockChange{Delay: 500 * time.Millisecond}, "", time.Hour},
@@ -204,27 +206,41 @@ func TestMockServerSignIn(t *testing.T) {
 	t.Parallel()
 	m := servers.StartMockServer(t, nil)
 	past, future := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
+	const other, refused = "https://b.example.com", `{"error":"invalid_grant"}`
+	claim := func(name string, value any) servers.MockChange {
+		return servers.MockChange{IDToken: set(name, value)}
+	}
+	comesBack := func(changes map[string]any) servers.MockChange {
+		return servers.MockChange{Redirect: changes}
+	}
 	for name, c := range map[string]struct {
 		change servers.MockChange
 		code   core.Code // zero: it succeeds
 		text   string
 	}{
-		"as it is":             {servers.MockChange{}, 0, ""},
-		"aud is a list":        {servers.MockChange{IDToken: set("aud", []string{"app", "b"})}, 0, ""},
-		"aud is another":       {servers.MockChange{IDToken: set("aud", "b")}, core.CodeBadConfig, "is for another client than client_id"},
-		"iss is another":       {servers.MockChange{IDToken: set("iss", "https://b.example.com")}, core.CodeBadConfig, "the ID token"},
-		"it has ended":         {servers.MockChange{IDToken: set("exp", past)}, core.CodeBadConfig, "the ID token ended at"},
-		"it is of the future":  {servers.MockChange{IDToken: set("nbf", future)}, core.CodeBadConfig, "the ID token"},
-		"nonce is another":     {servers.MockChange{IDToken: set("nonce", "b")}, core.CodeDenied, "nonce"},
-		"sub is missing":       {servers.MockChange{IDToken: set("sub", "")}, core.CodeBadConfig, "the ID token"},
-		"there is none":        {servers.MockChange{Drop: []string{"id_token"}}, core.CodeBadConfig, "the server issued no ID token"},
-		"the person refuses":   {servers.MockChange{Redirect: map[string]any{"code": nil, "error": "access_denied"}}, core.CodeDenied, "in the browser: the answer is an error: access_denied"},
-		"consent is missing":   {servers.MockChange{Redirect: map[string]any{"code": nil, "error": "consent_required"}}, core.CodeInteractive, "consent_required"},
-		"iss in the browser":   {servers.MockChange{Redirect: set("iss", "https://b.example.com")}, core.CodeDenied, "is of another server"},
-		"no code":              {servers.MockChange{Redirect: set("code", nil)}, core.CodeUnavailable, "code"},
-		"another's code":       {servers.MockChange{Redirect: set("code", "b")}, core.CodeBadConfig, "code_challenge required"},
-		"the code's refusal":   {servers.MockChange{Status: 400, Replace: json.RawMessage(`{"error":"invalid_grant"}`)}, core.CodeDenied, "the server did not take the code of this sign-in"},
-		"500 after the person": {servers.MockChange{Status: 500, Replace: json.RawMessage(`{}`)}, core.CodeUnavailable, "answers 500"},
+		"as it is":      {servers.MockChange{}, 0, ""},
+		"aud is a list": {claim("aud", []string{"app", "b"}), 0, ""},
+		"aud is another": {claim("aud", "b"), core.CodeBadConfig,
+			"the ID token is for another client than client_id"},
+		"iss is another":      {claim("iss", other), core.CodeBadConfig, "the ID token"},
+		"it has ended":        {claim("exp", past), core.CodeBadConfig, "the ID token ended at"},
+		"it is of the future": {claim("nbf", future), core.CodeBadConfig, "the ID token"},
+		"nonce is another":    {claim("nonce", "b"), core.CodeDenied, "nonce"},
+		"sub is missing":      {claim("sub", ""), core.CodeBadConfig, "the ID token"},
+		"there is none": {servers.MockChange{Drop: []string{"id_token"}}, core.CodeBadConfig,
+			"the server issued no ID token"},
+		"the person refuses": {comesBack(map[string]any{"code": nil, "error": "access_denied"}),
+			core.CodeDenied, "in the browser: the answer is an error: access_denied"},
+		"consent is missing": {comesBack(map[string]any{"code": nil, "error": "consent_required"}),
+			core.CodeInteractive, "consent_required"},
+		"iss in the browser": {comesBack(set("iss", other)), core.CodeDenied, "is of another server"},
+		"no code": {comesBack(set("code", nil)), core.CodeUnavailable,
+			"the answer in the browser has neither code nor error"},
+		"another's code": {comesBack(set("code", "b")), core.CodeBadConfig, "code_challenge required"},
+		"the code's refusal": {servers.MockChange{Status: 400, Replace: json.RawMessage(refused)},
+			core.CodeDenied, "the server did not take the code of this sign-in"},
+		"500 after the person": {servers.MockChange{Status: 500, Replace: json.RawMessage(`{}`)},
+			core.CodeUnavailable, "answers 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.Change(t, c.change)

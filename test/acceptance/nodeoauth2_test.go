@@ -253,9 +253,11 @@ func TestNodeOAuth2RefusesInTheBrowser(t *testing.T) {
 		text     string
 	}{
 		"the person": {[]string{`authorization_params: {allowed: "false"}`}, core.CodeDenied,
-			"in the browser: the answer is an error: access_denied (Access denied: user denied access to application)"},
+			"in the browser: the answer is an error: access_denied " +
+				"(Access denied: user denied access to application)"},
 		"the scope": {[]string{"scopes: [admin]"}, core.CodeBadConfig,
-			"in the browser: the answer is an error: invalid_scope (Invalid scope: Requested scope is invalid)"},
+			"in the browser: the answer is an error: invalid_scope " +
+				"(Invalid scope: Requested scope is invalid)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ui, _ := person(t, nil)

@@ -156,8 +156,9 @@ func TestOIDCProviderReuse(t *testing.T) {
 		renew    func(*core.Session, core.Credential)
 		within   time.Duration // of the first request after the end
 	}{
-		"renewed in time":         {4 * time.Second, func(*core.Session, core.Credential) {}, 0},
-		"renewed after a refusal": {time.Hour, func(s *core.Session, c core.Credential) { s.Reject(c, "") }, 5 * time.Second},
+		"renewed in time": {4 * time.Second, func(*core.Session, core.Credential) {}, 0},
+		"renewed after a refusal": {time.Hour,
+			func(s *core.Session, c core.Credential) { s.Reject(c, "") }, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
