@@ -56,7 +56,7 @@ func AnswerErrorOf(endpoint string, resp *http.Response, body []byte,
 		e.RetryAfter = 0
 	}
 	object, _ := members.ReadAnswer(body) // a body of another kind says nothing
-	e.Code = oauthCode(object.Text("error"), e.Code)
+	e.Code = oauthCode(object.ErrorCode(), e.Code)
 	e.Err = fmt.Errorf("%sanswers %d%s", endpoint, resp.StatusCode, answerText(object, secrets))
 	if resp.StatusCode == http.StatusServiceUnavailable && e.Code == core.CodeUnavailable {
 		e.Err = &transientError{e.Err}
@@ -74,9 +74,9 @@ func redirectTarget(resp *http.Response, secrets []core.Secret) string {
 	return "elsewhere"
 }
 
-// oauthCode maps an "error" of RFC 6749 §5.2 and §4.1.2.1, RFC 8628 §3.5, RFC
-// 8707 §2, RFC 9449 §5 and OpenID Connect Core 1.0 §3.1.2.6, and those of GitHub,
-// Slack, Auth0 and Google that mean the same as one of these.
+// oauthCode maps an error code (see [members.Object.ErrorCode]) of RFC 6749 §5.2 and
+// §4.1.2.1, RFC 8628 §3.5, RFC 8707 §2, RFC 9449 §5 and OpenID Connect Core 1.0
+// §3.1.2.6, and those of GitHub, Slack, Auth0 and Google that ask for the same.
 func oauthCode(oauth string, otherwise core.Code) core.Code {
 	switch oauth {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied":
@@ -86,7 +86,7 @@ func oauthCode(oauth string, otherwise core.Code) core.Code {
 		"device_flow_disabled":
 		return core.CodeBadConfig
 	case "temporarily_unavailable", "server_error", "slow_down", "authorization_pending",
-		"use_dpop_nonce", "ratelimited", "rate_limited", "rate_limit_exceeded",
+		"use_dpop_nonce", "rate_limited", "rate_limit_exceeded",
 		"too_many_requests", "too_many_attempts", "internal_failure", "internal_error",
 		"internal_server_error", "fatal_error", "service_unavailable", "request_timeout":
 		return core.CodeUnavailable
@@ -100,8 +100,8 @@ func oauthCode(oauth string, otherwise core.Code) core.Code {
 // answerText returns what an answer says about an error, to be put after its status.
 func answerText(object members.Object, secrets []core.Secret) string {
 	inner := object.Object("error")
-	code := shown(cmp.Or(object.Text("error"), object.Text("errorCode"), inner.Text("status"),
-		inner.Text("code")), secrets)
+	code := shown(cmp.Or(object.Text("error"), object.Text("errorCode"), object.Text("error_code"),
+		inner.Text("status"), inner.Text("code")), secrets)
 	text := shown(cmp.Or(object.Text("error_description"), inner.Text("message"),
 		object.Text("message"), object.Text("errorSummary"), object.Text("detail"),
 		object.Text("description"), object.Text("title")), secrets)
@@ -127,7 +127,7 @@ const maxShown = 400 // runes
 func AnswerCode(body []byte, secrets ...core.Secret) error {
 	object, _ := members.ReadAnswer(body)
 	if code := object.Text("error"); shown(code, secrets) != "" {
-		return core.Errorf(oauthCode(code, core.CodeDenied), "the answer is an error%s",
+		return core.Errorf(oauthCode(object.ErrorCode(), core.CodeDenied), "the answer is an error%s",
 			answerText(object, secrets))
 	}
 	return nil

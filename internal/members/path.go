@@ -1,4 +1,4 @@
-// This is the last file.
+// Read on in errorcode.go.
 
 package members
 

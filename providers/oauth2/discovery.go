@@ -50,6 +50,14 @@ func (d *discovery) forget() { d.found.Store(nil) }
 func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, error) {
 	var worst error
 	for _, address := range wellKnownURLs(d.cfg.Issuer) {
+		switch {
+		case ctx.Err() != nil && core.CodeOf(worst) == core.CodeUnavailable:
+			return nil, worst
+		case ctx.Err() != nil: // what the other places have is not known
+			return nil, core.Errorf(core.CodeUnavailable,
+				"not all places were asked for the metadata of issuer %.200q: %w", d.cfg.Issuer,
+				context.Cause(ctx))
+		}
 		m, err := d.fetch(ctx, web, address)
 		if err == nil {
 			d.found.Store(m)
@@ -57,9 +65,6 @@ func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, 
 		}
 		if worst == nil || rank(err) > rank(worst) {
 			worst = err
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	if errors.Is(worst, errNoMetadata) {

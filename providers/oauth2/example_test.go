@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/oauth2"
@@ -71,6 +72,68 @@ func ExampleNew() {
 	})
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// newBilling returns a session whose settings are a literal. docs/providers/oauth2.md shows it.
+func newBilling(issuer string, origins ...string) (*core.Session, error) {
+	provider, err := oauth2.New(oauth2.Config{
+		Issuer:       issuer,
+		ClientID:     "my-app",
+		ClientSecret: core.NewSecret(os.Getenv("BILLING_SECRET")),
+		Scopes:       []string{"invoices.read"},
+	})
+	if err != nil {
+		return nil, err // all faults of the settings at once
+	}
+	return core.New("billing", provider, &core.Options{Origins: origins}), nil
+}
+
+// A session of a literal gets its token from the issuer, whose endpoints are discovered.
+func ExampleConfig_clientSecret() {
+	var issuer string
+	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/.well-known/oauth-authorization-server" {
+			fmt.Fprintf(w, `{"issuer": %q, "token_endpoint": "%[1]s/token"}`, issuer)
+			return
+		}
+		id, _, _ := r.BasicAuth()
+		fmt.Println("token request:", id, r.FormValue("scope"))
+		fmt.Fprint(w, `{"access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer"}`)
+	}))
+	defer login.Close()
+	issuer = login.URL
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "seen: ", r.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+
+	if err := os.Setenv("BILLING_SECRET", "hunter2"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.Unsetenv("BILLING_SECRET")
+	s, err := newBilling(issuer, api.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := s.Init(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close(ctx)
+	resp, err := s.Client().Get(api.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	fmt.Printf("%s\n", text)
+	// Output:
+	// token request: my-app invoices.read
+	// seen: Bearer 2YotnFZFEjr1zCsicMWpAA
 }
 
 // New reports all faults of the settings at once. Nothing is sent before the session's Init.

@@ -7,6 +7,7 @@ package oauth2
 import (
 	"crypto/sha256"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,18 @@ func adviser(g *grantType, conn *connection) func(grant.Refusal) string {
 			return advice
 		}
 		switch {
+		case r.Code == "unauthorized_client" && r.Status == http.StatusUnauthorized:
+			return conn.clientAdvice() + "; " + grantAdvice // Keycloak says so to a wrong secret
 		case r.Code == "unauthorized_client":
-			return "check that the client may use this grant; " + conn.clientAdvice()
-		case grant.IsClientCode(r.Code), r.Code == "" && r.Status == http.StatusUnauthorized:
+			return grantAdvice + "; " + conn.clientAdvice()
+		case r.Code == "access_denied" && r.Grant == deviceCodeParameter:
+			return "" // the person refused
+		case r.Code == "access_denied" && r.Status == http.StatusUnauthorized:
+			return conn.clientAdvice() + "; " + accessAdvice
+		case r.Code == "access_denied":
+			return accessAdvice
+		case grant.RefusesClient(r.Code, r.Status),
+			r.Code == "" && r.Status == http.StatusUnauthorized:
 			return conn.clientAdvice()
 		case r.Code == "" && (r.Status == http.StatusNotFound || r.Status == http.StatusMethodNotAllowed):
 			return "check the address of the endpoint: issuer or its _url setting"
@@ -37,11 +47,17 @@ func adviser(g *grantType, conn *connection) func(grant.Refusal) string {
 	}
 }
 
+const (
+	grantAdvice  = "check that the client may use this grant"
+	accessAdvice = "check that the client may have the audience and the scopes"
+)
+
 // codeAdvice is what an error code calls for, whatever the grant is.
 var codeAdvice = map[string]string{
 	"invalid_scope":          "check scopes",
 	"invalid_target":         "check audience and resource",
 	"unsupported_grant_type": "check grant",
+	"redirect_uri_mismatch":  "check redirect and the addresses that the server knows of the client",
 	"invalid_dpop_proof":     "check dpop and dpop_algorithm",
 	"invalid_request":        "check params, client_auth and what the server requires for this grant",
 }
@@ -50,7 +66,12 @@ var codeAdvice = map[string]string{
 func (conn *connection) clientAdvice() string {
 	switch method := conn.cfg.authMethod(); method {
 	case SecretBasic, SecretPost:
-		return "check client_id, client_secret and client_auth"
+		advice := "check client_id, client_secret and client_auth"
+		if method == SecretBasic && conn.cfg.isEncodedInBasic() {
+			advice += "; if the server does not form-decode HTTP Basic (RFC 6749 §2.3.1), set client_auth: " +
+				SecretPost
+		}
+		return advice
 	case PrivateKeyJWT, SecretJWT:
 		setting := "client_key"
 		if conn.cfg.ClientAssertion.isGiven() {
@@ -65,6 +86,13 @@ func (conn *connection) clientAdvice() string {
 		return "check client_id and the certificate in tls"
 	}
 	return "check client_id; a client with a secret needs client_secret"
+}
+
+// isEncodedInBasic reports whether HTTP Basic sends the id or the secret in another spelling than
+// the form does before it is encoded: not all servers decode it.
+func (c *Config) isEncodedInBasic() bool {
+	return url.QueryEscape(c.ClientID) != c.ClientID ||
+		url.QueryEscape(c.ClientSecret.Reveal()) != c.ClientSecret.Reveal()
 }
 
 const (

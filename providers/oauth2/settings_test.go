@@ -1,6 +1,8 @@
 package oauth2_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/authsession/authsession/core"
@@ -109,4 +111,17 @@ func TestNew(t *testing.T) {
 	require.ErrorContains(t, err,
 		"client_id: is empty; client_auth: want one of client_secret_basic, client_secret_post, "+
 			"client_secret_jwt, private_key_jwt, ")
+}
+
+// TestPageShowsTheExample compares the first Go code of the page with the example, which runs.
+func TestPageShowsTheExample(t *testing.T) {
+	page, err := os.ReadFile("../../docs/providers/oauth2.md")
+	require.NoError(t, err)
+	example, err := os.ReadFile("example_test.go")
+	require.NoError(t, err)
+	_, text, _ := strings.Cut(string(page), "\n```go\n")
+	code, _, ok := strings.Cut(text, "```\n")
+	require.True(t, ok)
+	require.Contains(t, code, "oauth2.Config{")
+	require.Contains(t, string(example), "\n"+code+"\n")
 }

@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -136,4 +137,61 @@ func TestOIDCProviderRotatesRefreshTokens(t *testing.T) {
 		return len(api.Tokens()) >= 3
 	})
 	require.Zero(t, p.Counts(t).Refused, "a spent refresh token was used again")
+}
+
+// Another program sends a refresh token that was replaced: the provider ends all that was
+// granted. The session's next request is refused, and the person signs in again at once. Only
+// if another refusal came just before, as after Reject, the refusals are spaced: the caller gets
+// the 401, and the session recovers about a second later.
+func TestOIDCProviderReuse(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	known := servers.OIDCClient("app", "client_secret_post", nil)
+	settings := client{settings: `client_id: app
+      client_auth: client_secret_post
+      client_secret: "${env:SECRET}"`}
+	const more = "scopes: [openid, offline_access]\n      authorization_params: {prompt: consent}"
+	for name, c := range map[string]struct {
+		lifetime time.Duration
+		renew    func(*core.Session, core.Credential)
+		within   time.Duration // of the first request after the end
+	}{
+		"renewed in time": {4 * time.Second, func(*core.Session, core.Credential) {}, 0},
+		"renewed after a refusal": {time.Hour,
+			func(s *core.Session, c core.Credential) { s.Reject(c, "") }, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := servers.StartOIDC(t, servers.OIDCOptions{Lifetime: c.lifetime,
+				Clients: []map[string]any{known}})
+			api := servers.StartAPI(t, ca, p.Check())
+			ui, asked := person(t, nil)
+			s := initialised(t, setup{ca: ca, ui: ui}.load(t, settings.config(p.Issuer, api.URL,
+				"authorization_code", more), secretVariable), "it")
+			says(t, s, api.URL, "ada")
+			first, err := s.Credential(t.Context())
+			require.NoError(t, err)
+			c.renew(s, first)
+			soon(t, func() bool {
+				says(t, s, api.URL, "ada")
+				return len(api.Tokens()) == 2
+			})
+			require.EqualValues(t, 1, asked.Load())
+			require.Equal(t, 400, p.Replay(t, url.Values{"grant_type": {"refresh_token"},
+				"refresh_token": {first.RefreshState.Reveal()}, "client_id": {"app"},
+				"client_secret": {servers.ServiceSecret}}))
+			require.Equal(t, 1, p.Counts(t).Reused)
+
+			start := time.Now()
+			status, _ := get(t, s, api.URL)
+			for status == 401 && time.Since(start) < c.within {
+				time.Sleep(100 * time.Millisecond)
+				status, _ = get(t, s, api.URL)
+			}
+			require.Equal(t, 200, status)
+			says(t, s, api.URL, "ada")
+			require.EqualValues(t, 2, asked.Load(), "the person has signed in again")
+			require.Equal(t, 1, p.Counts(t).Reused, "the session did not send a spent token")
+		})
+	}
 }

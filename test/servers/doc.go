@@ -1,6 +1,6 @@
 // Package servers starts real servers for the acceptance tests: an OpenID
-// provider in process ([StartZitadel]), one under Node.js ([StartOIDCProvider]),
-// an nginx ([StartNginx]), an HAProxy that checks tokens by itself
+// provider in process ([StartZitadel]), three under Node.js ([StartOIDCProvider],
+// [StartNodeOAuth2], [StartMockServer]), an nginx ([StartNginx]), an HAProxy that checks tokens by itself
 // ([StartHAProxy]), servers that do not speak HTTP ([StartRedis],
 // [StartMosquitto], [StartPostgres], [StartNATS]), and a small API that asks such
 // a server whom a request speaks for ([StartAPI]).

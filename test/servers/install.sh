@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is no Go module: nginx, HAProxy, squid, docker-registry, Chromium, Redis, mosquitto,
 # PostgreSQL, NATS, etcd, gnome-keyring, protoc, git, kubectl and the AWS CLI (Debian), and
-# oidc-provider (npm).
+# oidc-provider, node-oauth2-server and oauth2-mock-server (npm).
 # Run it again whenever you like; it does only what is missing, and says what it
 # cannot do.
 set -eu
@@ -77,15 +77,20 @@ fi
 if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
 	say "Node.js 20 or later with npm is missing: install it by hand"
 	missing=1
-elif [ -e "$here/oidc-provider/node_modules/.package-lock.json" ] &&
-	[ "$here/oidc-provider/node_modules/.package-lock.json" -nt "$here/oidc-provider/package-lock.json" ]; then
-	say "oidc-provider is there"
-elif (cd "$here/oidc-provider" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error); then
-	touch "$here/oidc-provider/node_modules/.package-lock.json"
-	say "oidc-provider is installed"
 else
-	say "oidc-provider could not be installed"
-	missing=1
+	for package in oidc-provider node-oauth2-server oauth2-mock-server; do
+		lock=$here/$package/package-lock.json
+		installed=$here/$package/node_modules/.package-lock.json
+		if [ -e "$installed" ] && [ "$installed" -nt "$lock" ]; then
+			say "$package is there"
+		elif (cd "$here/$package" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error); then
+			touch "$installed"
+			say "$package is installed"
+		else
+			say "$package could not be installed"
+			missing=1
+		fi
+	done
 fi
 # Hydra is a Go module with hundreds of others, and its build takes minutes: only
 # with HYDRA=1. The tests that need it are skipped without it.

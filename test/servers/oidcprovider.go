@@ -1,17 +1,11 @@
 package servers
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -99,49 +93,8 @@ func StartOIDC(t testing.TB, opts OIDCOptions) *OIDCProvider {
 		t.Cleanup(transport.CloseIdleConnections)
 		p.client = &http.Client{Transport: transport}
 	}
-	p.Issuer = startNode(t, settings)
+	p.Issuer = startNode(t, "oidc-provider", "oidc-provider", settings)
 	return p
-}
-
-// startNode starts the program with its settings and returns its first line.
-func startNode(t testing.TB, settings any) string {
-	t.Helper()
-	node := need(t, "node", "nodejs")
-	_, here, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(here), "oidc-provider")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "oidc-provider")); err != nil {
-		t.Fatal("oidc-provider is not installed: run `make servers` first")
-	}
-
-	var log notes
-	cmd := exec.Command(node, "server.mjs")
-	cmd.Dir = dir
-	cmd.Stderr = &log
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("oidc-provider says: %s", &log)
-		}
-	})
-
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(stdout).ReadString('\n')
-		line <- strings.TrimSpace(text)
-	}()
-	require.NoError(t, json.NewEncoder(stdin).Encode(settings))
-	var issuer string
-	select {
-	case issuer = <-line:
-	case <-time.After(30 * time.Second):
-	}
-	endWith(t, cmd, func() { _ = stdin.Close() })
-	require.NotEmpty(t, issuer, "oidc-provider did not start: %s", &log)
-	return issuer
 }
 
 func oidcClients() []map[string]any {
@@ -203,11 +156,8 @@ type Counts struct {
 // Counts asks the provider.
 func (p *OIDCProvider) Counts(t testing.TB) Counts {
 	t.Helper()
-	resp, err := p.client.Get(p.Issuer + "/counts")
-	require.NoError(t, err)
-	defer resp.Body.Close()
 	var c Counts
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&c))
+	getJSON(t, p.client, p.Issuer+"/counts", &c)
 	return c
 }
 

@@ -116,7 +116,7 @@ func parseAnswer(body []byte, refreshes bool, secrets ...core.Secret) (Fields, e
 		}
 		err = core.Errorf(code, "the answer is an error")
 	}
-	return nil, withRefusal(err, refusalError{code: object.Text("error"),
+	return nil, withRefusal(err, refusalError{code: object.ErrorCode(),
 		unclear: !isText && refreshes})
 }
 

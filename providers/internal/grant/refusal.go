@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/members"
@@ -17,7 +16,8 @@ import (
 // refusalError is the cause of the error of such an answer.
 type refusalError struct {
 	error
-	code    string // its "error"; empty: none
+	code    string // its error code (see [members.Object.ErrorCode]); empty: none
+	status  int    // its status; zero: one of success
 	unclear bool   // see Unclear
 }
 
@@ -37,9 +37,6 @@ func withRefusal(err error, what refusalError) error {
 	return err
 }
 
-// maxErrorCode is the size in bytes of the longest error code that is compared.
-const maxErrorCode = 60
-
 // errorCodes are the codes that [ErrorCode] knows. No other text is kept, as a server may send
 // anything.
 var errorCodes = append([]string{
@@ -47,20 +44,16 @@ var errorCodes = append([]string{
 	"unsupported_grant_type", "unsupported_token_type",
 	"use_dpop_nonce", "invalid_dpop_proof",
 	"authorization_pending", "slow_down", "expired_token", "access_denied",
+	"redirect_uri_mismatch",
 }, clientCodes...)
 
 // clientCodes are the codes that refuse the client.
-var clientCodes = []string{
-	"invalid_client", "unauthorized_client", // RFC 6749 §5.2
-	"incorrect_client_credentials",                            // GitHub
-	"bad_client_secret", "bad_client_id", "invalid_client_id", // Slack
-	"deleted_client", "disabled_client", // Google
-}
+var clientCodes = []string{"invalid_client", "unauthorized_client"} // RFC 6749 §5.2
 
-// ErrorCode reports whether err is an error answer of the server whose "error" is one of codes. It
-// knows the codes of RFC 6749 §5.2, those of DPoP (RFC 9449 §5, §8), of revocation
+// ErrorCode reports whether err is an error answer of the server whose error code is one of codes,
+// or one of the server's own that means the same (see [members.Object.ErrorCode]). It knows the codes of RFC 6749 §5.2, those of DPoP (RFC 9449 §5, §8), of revocation
 // (RFC 7009 §2.2.1), of the device authorization grant (RFC 8628 §3.5), invalid_target
-// (RFC 8707 §2), and those of [ClientRefused].
+// (RFC 8707 §2), redirect_uri_mismatch (GitHub, Google), and those of [ClientRefused].
 func ErrorCode(err error, codes ...string) bool {
 	var e *refusalError
 	return errors.As(err, &e) && e.code != "" && slices.Contains(codes, e.code)
@@ -68,10 +61,17 @@ func ErrorCode(err error, codes ...string) bool {
 
 // ClientRefused reports whether err is an answer that refuses the client, whatever it presented:
 // another sign-in or another refresh token would be refused as well.
-func ClientRefused(err error) bool { return ErrorCode(err, clientCodes...) }
+func ClientRefused(err error) bool {
+	var e *refusalError
+	return errors.As(err, &e) && RefusesClient(e.code, e.status)
+}
 
-// IsClientCode reports whether an error code refuses the client.
-func IsClientCode(code string) bool { return slices.Contains(clientCodes, code) }
+// RefusesClient reports whether an answer with an error code and a status refuses the client. The
+// token endpoint of Auth0 says access_denied to a wrong secret, with the status of invalid_client.
+func RefusesClient(code string, status int) bool {
+	return slices.Contains(clientCodes, code) ||
+		code == "access_denied" && status == http.StatusUnauthorized
+}
 
 // Unclear reports whether err is an answer that does not say that the server refuses what the
 // request presented: a page, or a status that a gateway in between gives as well. Its code is
@@ -87,29 +87,21 @@ func Unclear(err error) bool {
 // the request renews, as the endpoint has answered before; otherwise the address is wrong.
 func refusalOf(err error, status int, body []byte, refreshes bool) error {
 	object, readErr := members.ReadAnswer(body)
-	code := object.Text("error")
-	what := refusalError{code: code}
+	code := object.ErrorCode()
+	what := refusalError{code: code, status: status}
 	switch {
 	case status < 400 || status >= 500 || status == http.StatusRequestTimeout ||
 		status == http.StatusTooEarly || status == http.StatusTooManyRequests:
 	case status == http.StatusBadRequest || status == http.StatusUnauthorized:
 		what.unclear = errors.Is(readErr, members.ErrInvalid)
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-		what.unclear = refreshes && !isErrorCode(code)
+		what.unclear = refreshes && code == ""
 	default:
-		what.unclear = !isErrorCode(code)
+		what.unclear = code == ""
 	}
 	var e *core.Error
 	if what.unclear && errors.As(err, &e) {
 		e.Code = core.CodeUnavailable
 	}
 	return withRefusal(err, what)
-}
-
-// isErrorCode reports whether s looks like a code of the registry of OAuth errors, as opposed to the
-// "error" that web frameworks write, such as "Forbidden": words in lower case that are joined by
-// underscores.
-func isErrorCode(s string) bool {
-	return len(s) <= maxErrorCode && strings.Contains(s, "_") &&
-		strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }

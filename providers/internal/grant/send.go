@@ -153,9 +153,11 @@ func (c *Client) withRequest(err error, r request, status int) error {
 	return err
 }
 
+const maxGrant = 60 // characters of the name of a grant in an error
+
 // shortGrant returns the last part of the name of a grant, which may be a long URI.
 func shortGrant(name string) string {
-	return core.Printable(name[strings.LastIndexByte(name, ':')+1:], maxErrorCode)
+	return core.Printable(name[strings.LastIndexByte(name, ':')+1:], maxGrant)
 }
 
 // roundTrip sends req with the transport of c.HTTP: an http.Client would parse the Location of a
