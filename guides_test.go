@@ -26,7 +26,7 @@ func guides(t *testing.T) map[string]string {
 			out[filepath.Base(path)] = text
 		}
 	}
-	require.Len(t, out, 7)
+	require.Len(t, out, 8)
 	return out
 }
 

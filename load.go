@@ -103,8 +103,8 @@ var defaultFiles = []string{
 	"authsession.yaml", "authsession.yml", "authsession.toml", "authsession.json",
 }
 
-// findFiles returns the files as the package comment describes, or none. Of several variables with the same
-// name it uses the last one, as package os does.
+// findFiles returns the files as the package comment describes, or none. Of several
+// variables with the same name it uses the last one, as package os does.
 func findFiles(environ []string) ([]string, error) {
 	if environ == nil {
 		environ = os.Environ()

@@ -19,11 +19,26 @@ type authorization struct {
 	given    headerValues // Outgoing.Remembered
 }
 
+// copyHeader copies the header of a caller's request into that of a new one. isFree
+// reports whether the caller has set none of the credential's own fields.
+func (l *credential) copyHeader(to, from http.Header) (isFree bool) {
+	isFree = true
+	fields := l.header()
+	for key, values := range from {
+		to[key] = values
+		for i := range fields {
+			isFree = isFree && !sameHeader(key, fields[i].name)
+		}
+	}
+	return isFree
+}
+
 // attach puts the credential on a request that the sender may write to. carried reports
-// whether it added anything. used is nil without an Authorizer. With cloneURL, the URL is
-// the caller's and is copied before it is changed.
+// whether it added anything. used is nil without an Authorizer. With isCopy, r is a copy
+// whose URL is still the caller's, which is copied before it is changed. isFree says that
+// r has none of the credential's own header fields; false: attach looks for them.
 func (s sender) attach(
-	ctx context.Context, l *credential, r *http.Request, cloneURL bool,
+	ctx context.Context, l *credential, r *http.Request, isCopy, isFree bool,
 ) (carried bool, used *authorization, err error) {
 	a, fields := &l.cred.Attach, l.header()
 	if p := l.authorizer(); p != nil {
@@ -35,11 +50,11 @@ func (s sender) attach(
 		used = &authorization{given: given}
 		if made != nil {
 			used.remember = made.RememberHeaders
-			a, fields = made, prepareHeader(made.Header)
+			a, fields, isFree = made, prepareHeader(made.Header), false
 		}
 	}
 	for i := range fields {
-		if !hasHeader(r.Header, fields[i].name) {
+		if isFree || !hasHeader(r.Header, fields[i].name) {
 			r.Header[fields[i].name] = fields[i].values
 			carried = true
 		}
@@ -47,7 +62,7 @@ func (s sender) attach(
 	if len(a.Cookie) > 0 && attachCookies(r, a.Cookie) {
 		carried = true
 	}
-	if len(a.Query) > 0 && attachQuery(r, a.Query, cloneURL) {
+	if len(a.Query) > 0 && attachQuery(r, a.Query, isCopy) {
 		carried = true
 	}
 	return carried, used, nil
@@ -84,12 +99,6 @@ func (s sender) authorize(
 // hasHeader reports whether h has a header of a canonical name, in any
 // spelling of the caller's.
 func hasHeader(h http.Header, name string) bool {
-	if _, ok := h[name]; ok {
-		return true
-	}
-	if len(h) == 0 {
-		return false
-	}
 	for key := range h {
 		if sameHeader(key, name) {
 			return true

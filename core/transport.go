@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -247,9 +246,9 @@ func (s sender) send(
 	out := new(http.Request)
 	*out = *r
 	out.Header = make(http.Header, len(r.Header)+len(l.cred.Attach.Header))
-	maps.Copy(out.Header, r.Header)
+	isFree := l.copyHeader(out.Header, r.Header)
 	out.Body = body
-	carried, used, err := s.attach(r.Context(), l, out, true)
+	carried, used, err := s.attach(r.Context(), l, out, true, isFree)
 	if err != nil {
 		if body != nil {
 			_ = body.Close()
@@ -295,10 +294,11 @@ func (u *setup) renegotiationError(to *url.URL, err error) error {
 // next attempt needs a request without the old credential, as what r has stays
 // as it is.
 //
-// What sends r must not follow redirects: a redirect would take the headers and cookies of r
-// to another host. A library that sends it with an [http.Client], as coder/websocket does,
-// is given [Session.HandshakeClient], which needs no Authorize. Errors are those of Credential, and [CodeOriginRefused] for a URL that is not
-// the session's.
+// What sends r must not follow redirects: a redirect would take the headers and
+// cookies of r to another host. A library that sends it with an [http.Client], as
+// coder/websocket does, is given [Session.HandshakeClient], which needs no Authorize.
+// Errors are those of Credential, and [CodeOriginRefused] for a URL that is not the
+// session's.
 func (s *Session) Authorize(ctx context.Context, r *http.Request) error {
 	return s.sender().authorizeInPlace(ctx, r)
 }
@@ -317,6 +317,6 @@ func (s sender) authorizeInPlace(ctx context.Context, r *http.Request) error {
 	if r.Header == nil {
 		r.Header = make(http.Header, len(l.cred.Attach.Header))
 	}
-	_, _, err = s.attach(ctx, l, r, false)
+	_, _, err = s.attach(ctx, l, r, false, false)
 	return err
 }

@@ -46,7 +46,8 @@ func changes(ctx context.Context, out io.Writer, cfg *config.Config, service, fi
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, bytes.Replace(text, []byte(step.from), []byte(step.to), 1), 0o600); err != nil {
+		text = bytes.Replace(text, []byte(step.from), []byte(step.to), 1)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return err
 		}
 		if err := cfg.Reload(ctx); err != nil { // cfg.Watch does so by itself

@@ -94,8 +94,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	defer remove()
 	opts.Files = []string{"examples/quickstart/authsession.yaml"}
-	opts.Environ = slices.Concat(os.Environ(), servers.Environ(), program) // for the ${env:…} in the file
-	opts.Session.Transport = servers.Transport()                           // trusts the authority of these servers
+	// for the ${env:…} in the file
+	opts.Environ = slices.Concat(os.Environ(), servers.Environ(), program)
+	opts.Session.Transport = servers.Transport() // trusts the authority of these servers
 	return tour(ctx, out, opts, servers)
 }
 

@@ -66,7 +66,8 @@ func try(ctx context.Context, s *core.Session, get string) (string, error) {
 	if base == "" {
 		return result + "; names no API to call", nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/"+strings.TrimPrefix(get, "/"), nil)
+	url := base + "/" + strings.TrimPrefix(get, "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}

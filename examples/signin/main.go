@@ -1,7 +1,7 @@
 // Signin signs a person in and calls an API in their name. The second run asks
 // nobody: the credential is in a store.
 //
-//	go run ./examples/signin                   with a server of its own, on loopback: both runs, one after the other
+//	go run ./examples/signin                   both runs, with a server of its own on loopback
 //	go run ./examples/signin -config my.yaml   your session "me", with your server; run it twice
 //
 // Read run first, then authsession.yaml. server.go is the server, which is no
@@ -62,7 +62,8 @@ func main() {
 // start runs once with a configuration of the caller's, or twice with ours.
 func start(ctx context.Context, args []string, ui *core.UI, out io.Writer) error {
 	flags := flag.NewFlagSet("signin", flag.ContinueOnError)
-	file := flags.String("config", "", "a configuration `file` of your own, with a session \"me\" that has a base_url")
+	file := flags.String("config", "",
+		"a configuration `file` of your own, with a session \"me\" that has a base_url")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

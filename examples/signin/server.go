@@ -70,7 +70,8 @@ func (s *server) Close() {
 type people struct{}
 
 var ada = &storage.User{
-	ID: "ada", Username: username, Password: password, FirstName: "Ada", LastName: "Lovelace", PreferredLanguage: language.English,
+	ID: "ada", Username: username, Password: password, FirstName: "Ada", LastName: "Lovelace",
+	PreferredLanguage: language.English,
 }
 
 func (people) GetUserByID(id string) *storage.User {

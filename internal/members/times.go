@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // wantTime is how a time should be written.
@@ -21,10 +22,10 @@ var (
 	errZoneName  = errors.New("is a time in a zone that is named by letters: " + wantTime)
 	errDateAlone = errors.New("is a date without a time: " + wantTime)
 	errDayOrder  = errors.New("is a date whose day and month can be exchanged: " + wantTime)
-	errSmall     = errors.New("is a number that is too small for a time since 1970, as a lifetime is: " +
-		wantTime + ", or seconds since 1970")
-	errLarge = errors.New("is a number that is too large for a time in seconds or milliseconds since " +
-		"1970: " + wantTime)
+	errSmall     = errors.New("is a number that is too small for a time since 1970, " +
+		"as a lifetime is: " + wantTime + ", or seconds since 1970")
+	errLarge = errors.New("is a number that is too large for a time in seconds or " +
+		"milliseconds since 1970: " + wantTime)
 	errTimeKind = errors.New("is neither a text nor a number: " + wantTime)
 )
 
@@ -51,6 +52,9 @@ func ParseTime(text string) (time.Time, error) {
 	if isNumber(text) {
 		return sinceEpoch(text)
 	}
+	if !isASCII(text) { // else letters in upper case could take another number of bytes
+		return time.Time{}, errNotTime
+	}
 	// Go prints the reading of a monotonic clock after the time.
 	text, _, _ = strings.Cut(text, " m=")
 	before, zone := cutZone(text)
@@ -60,8 +64,8 @@ func ParseTime(text string) (time.Time, error) {
 	return time.Time{}, formOf(before, zone)
 }
 
-// layouts are the forms that are accepted, with the zone as cutZone writes it. Go accepts a fraction
-// after the seconds of any of them.
+// layouts are the forms that are accepted, with the zone as cutZone writes it. Go
+// accepts a fraction after the seconds of any of them.
 var layouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00", "20060102T150405Z07:00",
 	"Mon, 02 Jan 2006 15:04:05Z07:00", "Mon, _2 Jan 2006 15:04:05Z07:00",
@@ -193,6 +197,10 @@ func isNumber(text string) bool {
 	}
 	whole, fraction, ok := strings.Cut(text, ".")
 	return isDigits(whole) && (!ok || isDigits(fraction))
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -100,7 +100,8 @@ func TestAmbiguousTimes(t *testing.T) {
 
 func FuzzParseTime(f *testing.F) {
 	for _, seed := range []string{"2026-01-02T15:04:05Z", "1767366245", "Fri Jan  2 15:04:05 UTC 2026",
-		"2026-01-02 15:04:05 +0100 CET", "-", " UTC", "+0000 UTC", "1e"} {
+		"2026-01-02 15:04:05 +0100 CET", "-", " UTC", "+0000 UTC", "1e",
+		"Jan  J 15:\xf0\xf0\xf0\xf004:05 UTC 2026", "Jan 15:04:05 ıı UTC 2026", "ɐ UTC 2026", "ŉŉ GMT"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -22,6 +22,10 @@ type zitadelStore struct {
 	lifetime time.Duration
 	revoked  atomic.Int64
 
+	// refresh is held around what uses the refresh tokens of the library's storage, which
+	// its GetRefreshTokenInfo reads without a lock.
+	refresh sync.Mutex
+
 	mu     sync.Mutex
 	tokens map[string]issued // guarded by mu; by token id
 	keys   map[string]any    // guarded by mu; public, by issuer and key id
@@ -111,7 +115,9 @@ func (s *zitadelStore) CreateAccessAndRefreshTokens(
 	r op.TokenRequest,
 	current string,
 ) (string, string, time.Time, error) {
+	s.refresh.Lock()
 	id, refresh, _, err := s.Storage.CreateAccessAndRefreshTokens(ctx, r, current)
+	s.refresh.Unlock()
 	if err != nil {
 		return "", "", time.Time{}, err
 	}
@@ -129,6 +135,22 @@ func (s *zitadelStore) SetUserinfoFromToken(
 	return s.Storage.SetUserinfoFromToken(ctx, info, id, subject, origin)
 }
 
+// GetRefreshTokenInfo implements op.Storage.
+func (s *zitadelStore) GetRefreshTokenInfo(
+	ctx context.Context, client, token string,
+) (user, id string, err error) {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.Storage.GetRefreshTokenInfo(ctx, client, token)
+}
+
+// TerminateSession implements op.Storage.
+func (s *zitadelStore) TerminateSession(ctx context.Context, user, client string) error {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.Storage.TerminateSession(ctx, user, client)
+}
+
 // RevokeToken ends a token. The library notes no client for tokens of client
 // credentials and then refuses them to be revoked, hence the empty client.
 func (s *zitadelStore) RevokeToken(ctx context.Context, id, user, client string) *oidc.Error {
@@ -136,7 +158,10 @@ func (s *zitadelStore) RevokeToken(ctx context.Context, id, user, client string)
 	if token.service && user == client {
 		client = ""
 	}
-	if err := s.Storage.RevokeToken(ctx, id, user, client); err != nil {
+	s.refresh.Lock()
+	err := s.Storage.RevokeToken(ctx, id, user, client)
+	s.refresh.Unlock()
+	if err != nil {
 		return err
 	}
 	s.revoked.Add(1)

@@ -23,7 +23,8 @@ func newProvider(issuer string, s *store) (http.Handler, error) {
 	if _, err := rand.Read(config.CryptoKey[:]); err != nil {
 		return nil, err
 	}
-	return op.NewProvider(config, s, op.StaticIssuer(issuer), op.WithLogger(slog.New(slog.DiscardHandler)))
+	return op.NewProvider(config, s, op.StaticIssuer(issuer),
+		op.WithLogger(slog.New(slog.DiscardHandler)))
 }
 
 // client is a program that the authorization server knows.

@@ -110,8 +110,8 @@ func (s *Supervisor) PID() int {
 func (s *Supervisor) CallerLeft(ctx context.Context) error { return s.program.callerLeft(ctx) }
 
 // Acquire returns the process, after starting it if necessary. The caller must
-// release it. A process that somebody kills while it starts is started once more. Each caller waits until its own ctx ends; the start goes on
-// without it.
+// release it. A process that somebody kills while it starts is started once more.
+// Each caller waits until its own ctx ends; the start goes on without it.
 func (s *Supervisor) Acquire(ctx context.Context) (*Process, error) {
 	wasKilled := false
 	for ctx.Err() == nil {
