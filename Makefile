@@ -8,7 +8,7 @@ tool     = $$(cd $(CURDIR)/examples && go tool -n $(1))
 
 .PHONY: test fuzz servers acceptance bench mutate check generate api vuln release
 test:
-	$(call each,go test -race ./...,$(MODULES))
+	$(call each,go test -race -timeout 30m ./...,$(MODULES))
 	@$(MAKE) --no-print-directory fuzz
 fuzz:
 	@set -e; for m in $(MODULES); do cd $(CURDIR)/$$m; \
@@ -20,9 +20,9 @@ fuzz:
 	done; done
 servers: ; test/servers/install.sh
 acceptance:
-	cd test && go test -race -tags acceptance ./...
+	cd test && go test -race -timeout 30m -tags acceptance ./...
 	examples/plugin-python/check.sh
-	cd examples/plugin-pkcs11 && go test -race -tags acceptance ./...
+	cd examples/plugin-pkcs11 && go test -race -timeout 30m -tags acceptance ./...
 bench: ; cd test && go run ./bench
 mutate: ; cd test && go run ./mutation
 generate:

@@ -72,7 +72,7 @@ func TestParseChallenges(t *testing.T) {
 		long := strings.Repeat(part, (1<<18)/len(part))
 		start := time.Now()
 		parseChallenges(long)
-		require.Less(t, time.Since(start), 3*time.Second, "%q: not linear", part)
+		require.Less(t, time.Since(start), 10*time.Second, "%q: not linear", part)
 	}
 }
 

@@ -60,7 +60,7 @@ func trusting(srv *httptest.Server) core.Provider {
 
 func requireNone(t *testing.T, open *atomic.Int64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return open.Load() == 0 }, 5*time.Second, 5*time.Millisecond,
+	require.Eventually(t, func() bool { return open.Load() == 0 }, 20*time.Second, 5*time.Millisecond,
 		"connections are left")
 }
 

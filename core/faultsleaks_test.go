@@ -31,7 +31,7 @@ func TestManyLivesOfASession(t *testing.T) {
 	}
 	requireNone(t, open)
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+5 },
-		5*time.Second, 10*time.Millisecond)
+		20*time.Second, 10*time.Millisecond)
 }
 
 // Blocks, Close, SignIn and Reconfigure at the same time end, and the session is
@@ -120,5 +120,5 @@ func TestHugeChallenges(t *testing.T) {
 	resp, err := s.Client().Get(srv.URL)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(began), hangBound)
 }

@@ -47,7 +47,7 @@ func TestOriginsEpoch(t *testing.T) {
 			return as
 		}
 		t.Run(name, func(t *testing.T) {
-			require.Eventually(t, func() bool { return lives(t) }, 5*time.Second,
+			require.Eventually(t, func() bool { return lives(t) }, 20*time.Second,
 				10*time.Millisecond)
 		})
 	}

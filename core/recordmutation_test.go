@@ -27,6 +27,9 @@ var storedRecords = map[string]string{
 	"of a later version": `{"version":2,"id":"d","more":"value-of-the-header"}`,
 }
 
+// hangBound is far more than what takes no time lasts on a machine that is busy.
+const hangBound = 20 * time.Second
+
 // TestMutatedRecords proves that no damage to a stored record makes a panic, a long wait, or an
 // error that quotes a value of the record, whatever is done with the session.
 func TestMutatedRecords(t *testing.T) {
@@ -55,7 +58,7 @@ func TestMutatedRecords(t *testing.T) {
 						require.NotContains(t, err.Error(), value, "mutation %d: %s", i, changed)
 					}
 				}
-				require.Less(t, time.Since(began), time.Second, "mutation %d: %s", i, changed)
+				require.Less(t, time.Since(began), hangBound, "mutation %d: %s", i, changed)
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func TestReplayAfter401(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, tc.sent, got.body)
-			require.Eventually(t, func() bool { return p.calls.Load() == 2 }, time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return p.calls.Load() == 2 }, hangBound, time.Millisecond)
 		})
 	}
 }

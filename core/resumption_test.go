@@ -188,7 +188,7 @@ func TestEndedClientCertificate(t *testing.T) {
 		srv.StartTLS()
 		me := sign(t, x509.Certificate{
 			Subject:   pkix.Name{CommonName: "me"},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(2 * time.Second),
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(4 * time.Second),
 		}, nil)
 		c := core.Credential{Attach: core.Attachment{
 			Cert: core.NewSecret(me.withKey(t)), Roots: rootsOf(srv),
@@ -206,7 +206,7 @@ func TestEndedClientCertificate(t *testing.T) {
 		}
 		require.Eventually(t, func() bool {
 			return time.Now().After(me.cert.NotAfter) && open.Load() == 1
-		}, 8*time.Second, 10*time.Millisecond, "the idle connection is closed")
+		}, 30*time.Second, 10*time.Millisecond, "the idle connection is closed")
 
 		// The connection in use is not used for another request.
 		_, err = s.Client().Get(srv.URL)

@@ -246,16 +246,17 @@ func TestRefusedInTheMiddle(t *testing.T) {
 // A stream that is waiting to be started again ends with its context.
 func TestStreamEndsWithItsContext(t *testing.T) {
 	release := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	p := &issuer{fail: func(call int64) error {
 		if call > 1 {
+			cancel()
 			<-release
 		}
 		return nil
 	}}
 	server := start(t, only("t2"))
 	s := ready(t, p, core.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
 	stream := open(ctx, t, server.dial(t, s), bidiMethod)
 	_, err := receive(stream)
 	require.Equal(t, codes.Unauthenticated, status.Code(err))

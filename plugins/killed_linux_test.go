@@ -41,7 +41,7 @@ func TestHostKilledAtAnyMoment(t *testing.T) {
 		_ = cmd.Wait()
 		// A process that is about to execute its program shows no variables.
 		isClean := func() bool { return len(processesOf(dir)) == 0 && len(filesBelow(t, dir)) == 0 }
-		if !assert.Eventually(t, isClean, 5*time.Second, 5*time.Millisecond) {
+		if !assert.Eventually(t, isClean, 20*time.Second, 5*time.Millisecond) {
 			require.Fail(t, "not clean", "%v after %v left %v, %v", signal, moment, processesOf(dir),
 				filesBelow(t, dir))
 		}

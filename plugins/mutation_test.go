@@ -286,7 +286,7 @@ func checkMutation(t *testing.T, seed uint64) {
 		if err != nil {
 			errs = append(errs, err)
 		}
-		require.Less(t, time.Since(began), 10*time.Second, "%s, seed %d", m.method, seed)
+		require.Less(t, time.Since(began), time.Minute, "%s, seed %d", m.method, seed)
 		began = time.Now()
 	}
 	settings := map[string]any{"key": core.NewSecret(canary), "nope": "revoke"}
@@ -322,7 +322,7 @@ func checkMutation(t *testing.T, seed uint64) {
 	}
 }
 
-// TestMutatedAnswers proves that whatever a plugin answers, nothing panics, no call takes ten seconds,
+// TestMutatedAnswers proves that whatever a plugin answers, nothing panics, no call takes a minute,
 // and no error repeats a secret.
 func TestMutatedAnswers(t *testing.T) {
 	seed := *chaosSeed

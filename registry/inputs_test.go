@@ -92,13 +92,13 @@ func TestInputs(t *testing.T) {
 	set[0].Inputs["subject"] = "a"
 	require.Equal(t, "cbaa", c())
 	require.NoError(t, reg.Replace(ctx, set))
-	require.Eventually(t, func() bool { return c() == "caa" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c() == "caa" }, 20*time.Second, time.Millisecond)
 
 	// A session goes on with the one of its input's name, whatever made that.
 	set[2].Kind, set[2].Settings = "other", map[string]any{"user": "A"}
 	require.NoError(t, reg.Replace(ctx, set))
 	a := carried(t, reg, "a")
-	require.Eventually(t, func() bool { return a() == "A" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return a() == "A" }, 20*time.Second, time.Millisecond)
 	s, err := reg.Session("c")
 	require.NoError(t, err)
 	cred, err := s.Credential(ctx)
@@ -221,6 +221,6 @@ func TestRestoredSessionClosesTheOldProvider(t *testing.T) {
 	require.Equal(t, "old", a())
 	opts.Lazy = true
 	require.NoError(t, reg.Replace(ctx, []registry.Entry{{Name: "a", Kind: "echo", Options: opts}}))
-	require.Eventually(t, func() bool { return a() == "stored" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return a() == "stored" }, 20*time.Second, time.Millisecond)
 	<-closed
 }

@@ -147,7 +147,7 @@ func TestReplace(t *testing.T) {
 	require.Equal(t, uint64(1), sessions["same"].Status().Authentications)
 	require.Equal(t, core.QA, sessions["env"].Status().Environment)
 	for name, want := range map[string]string{"same": "any:1", "changed": "any:2", "env": "qa:1"} {
-		require.Eventually(t, func() bool { return sent(t, r, name) == want }, 5*time.Second,
+		require.Eventually(t, func() bool { return sent(t, r, name) == want }, 20*time.Second,
 			time.Millisecond)
 	}
 

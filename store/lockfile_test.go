@@ -64,17 +64,23 @@ func TestLockFilesEnd(t *testing.T) {
 	}
 }
 
+// waitForHolder waits until a process holds the lock of the store in a folder.
+func waitForHolder(t *testing.T, dir string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		list, _ := filepath.Glob(filepath.Join(optionsIn(dir).Dir, "*.tmp"))
+		return len(list) == 1 // what the holder reserves under the lock
+	}, 20*time.Second, 10*time.Millisecond)
+}
+
 // A process that waits for a lock file which is removed meanwhile does not hold the lock
 // together with one that has locked the new file.
 func TestLockFileRemovedDuringWait(t *testing.T) {
 	dir := t.TempDir()
-	cmd, out := start(t, "holder", dir)
+	cmd, _ := start(t, "holder", dir)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	credentials := optionsIn(dir).Dir
-	require.Eventually(t, func() bool {
-		list, _ := filepath.Glob(filepath.Join(credentials, "*.tmp"))
-		return len(list) == 1 // what the holder reserves under the lock
-	}, 20*time.Second, 10*time.Millisecond, out)
+	waitForHolder(t, dir)
 
 	waiting := make(chan error, 1)
 	go func() { // waits for the file that the other process holds

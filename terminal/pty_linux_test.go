@@ -71,7 +71,7 @@ func (p *pty) text() string {
 
 func (p *pty) shows(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.text(), text) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(p.text(), text) }, 20*time.Second, time.Millisecond)
 }
 
 func (p *pty) state(t *testing.T) unix.Termios {
@@ -84,7 +84,7 @@ func (p *pty) state(t *testing.T) unix.Termios {
 // silent waits until nothing is echoed.
 func (p *pty) silent(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.state(t).Lflag&unix.ECHO == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.state(t).Lflag&unix.ECHO == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func (p *pty) ui() *core.UI { return terminal.New(&terminal.Options{In: p.tty, Out: p.tty}) }

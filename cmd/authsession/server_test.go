@@ -90,11 +90,20 @@ func (s *server) isPending() bool {
 	return s.pending
 }
 
-func (s *server) token(w http.ResponseWriter, r *http.Request) {
+// wait takes as long as delay says, or until the client has gone.
+func (s *server) wait(r *http.Request) {
+	_ = r.ParseForm() // only a server that has read the body notices
 	s.mu.Lock()
 	delay := s.delay
 	s.mu.Unlock()
-	time.Sleep(delay)
+	select {
+	case <-r.Context().Done():
+	case <-time.After(delay):
+	}
+}
+
+func (s *server) token(w http.ResponseWriter, r *http.Request) {
+	s.wait(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
@@ -148,10 +157,7 @@ func (s *server) newRefresh() string {
 }
 
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	delay := s.delay
-	s.mu.Unlock()
-	time.Sleep(delay)
+	s.wait(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.norevoke {

@@ -118,7 +118,7 @@ func TestExecEndedBefore(t *testing.T) {
 	s, err := startServer()
 	require.NoError(t, err)
 	t.Cleanup(s.close)
-	require.NoError(t, s.control("delay", []string{"3000"}))
+	require.NoError(t, s.control("delay", []string{"60000"}))
 	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		dir := folder(t, `
 sessions:

@@ -120,7 +120,7 @@ func TestAuthTransport(t *testing.T) {
 			require.Equal(t, []string{"/token", "/token", "/revoke", "/token", "/token", "/revoke"}, rec.seen())
 			require.EqualValues(t, 1, rec.made.Load())
 			require.Equal(t, []string{"/token", "/revoke"}, other.seen())
-			require.Eventually(t, func() bool { return connections.Load() == 0 }, 5*time.Second,
+			require.Eventually(t, func() bool { return connections.Load() == 0 }, 20*time.Second,
 				time.Millisecond, "no connection is kept")
 		})
 	}

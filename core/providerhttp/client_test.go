@@ -159,11 +159,15 @@ func TestProviderRequests(t *testing.T) {
 			t.Parallel()
 			srv := httptest.NewServer(tc.serve)
 			defer srv.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			limit := time.Minute
+			if strings.Contains(tc.want, "did not answer in time") {
+				limit = 500 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			began := time.Now()
 			_, err := exchange(ctx, providerhttp.NewClient(nil), srv.URL+"/token?q="+canary, core.NewSecret(canary))
-			require.Less(t, time.Since(began), 3*time.Second)
+			require.Less(t, time.Since(began), 20*time.Second)
 			if tc.code == 0 {
 				require.NoError(t, err)
 				return

@@ -266,11 +266,7 @@ func TestMutatedDocuments(t *testing.T) {
 			p := newProvider(t, configs[random.IntN(len(configs))])
 			began := time.Now()
 			_, err := p.cfg.credential(t.Context(), changed)
-			if time.Since(began) > time.Second { // the machine may be busy
-				began = time.Now()
-				_, err = p.cfg.credential(t.Context(), changed)
-				require.Less(t, time.Since(began), time.Second)
-			}
+			require.Less(t, time.Since(began), 20*time.Second, "%q", changed)
 			if err != nil {
 				require.NotContains(t, err.Error(), secret[:8], "%q", changed)
 				require.NotContains(t, err.Error(), "PRIVATE", "%q", changed)

@@ -56,7 +56,7 @@ func TestContext(t *testing.T) {
 	began := time.Now()
 	cancel(why)
 	err = <-done
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(began), 20*time.Second)
 	require.ErrorIs(t, err, core.CodeUnavailable)
 	require.ErrorIs(t, err, why)
 	require.ErrorContains(t, err, "was ended, its time was up")

@@ -154,7 +154,7 @@ func TestMutations(t *testing.T) {
 		began := time.Now()
 		var err error
 		require.NotPanics(t, func() { err = call() }, "%s %q", kind, body)
-		require.Less(t, time.Since(began), time.Second, "%s %q", kind, body)
+		require.Less(t, time.Since(began), 20*time.Second, "%s %q", kind, body)
 		if err == nil {
 			return
 		}

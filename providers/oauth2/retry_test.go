@@ -177,7 +177,7 @@ func TestLocalFaults(t *testing.T) {
 		_, err := p.Authenticate(t.Context(), core.Request{})
 		require.ErrorIs(t, err, core.CodeUnavailable)
 		require.False(t, local(err))
-		require.Less(t, time.Since(began), 2*time.Second)
+		require.Less(t, time.Since(began), 10*time.Second)
 		require.False(t, strings.Contains(err.Error(), secret))
 	})
 }

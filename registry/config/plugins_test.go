@@ -102,7 +102,7 @@ func TestPlugins(t *testing.T) {
 	}
 	write(t, dir, "a.yaml", changed("0002", ""))
 	require.NoError(t, cfg.Reload(ctx))
-	require.Eventually(t, func() bool { return header(t, cfg, "a") == "0002 sso in ." }, 5*time.Second,
+	require.Eventually(t, func() bool { return header(t, cfg, "a") == "0002 sso in ." }, 20*time.Second,
 		time.Millisecond)
 	require.Len(t, cfg.Registry().Kinds(), 4, "ticket is gone")
 

@@ -82,7 +82,7 @@ func TestEtcd(t *testing.T) {
 			assert.Fail(c, "no reload")
 		}
 	}, 20*time.Second, 300*time.Millisecond)
-	require.Eventually(t, func() bool { return key() == "two" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return key() == "two" }, 20*time.Second, 10*time.Millisecond)
 
 	put("sessions/prices/settings/token_url", "canary")
 	err = outcome()
@@ -94,5 +94,5 @@ func TestEtcd(t *testing.T) {
 	require.NoError(t, err)
 	put("sessions/prices/settings/key", "three")
 	require.NoError(t, outcome())
-	require.Eventually(t, func() bool { return key() == "three" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return key() == "three" }, 20*time.Second, 10*time.Millisecond)
 }

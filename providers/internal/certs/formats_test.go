@@ -184,7 +184,7 @@ func TestPKCS12ThatIsNotRead(t *testing.T) {
 			require.NotContains(t, err.Error(), fixturePassword)
 			_, _, err = certs.ParseKey(c.data, certs.Password{Text: core.NewSecret(fixturePassword)})
 			require.Error(t, err)
-			require.Less(t, time.Since(began), time.Second)
+			require.Less(t, time.Since(began), 20*time.Second)
 		})
 	}
 	_, err = certs.Config{P12File: write(t, "c.p12", good)}.Load(t.Context(), false)

@@ -135,7 +135,7 @@ func TestEncryptedKeysThatAreNotRead(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 			require.NotContains(t, err.Error(), fixturePassword)
-			require.Less(t, time.Since(began), time.Second)
+			require.Less(t, time.Since(began), 20*time.Second)
 		})
 	}
 }

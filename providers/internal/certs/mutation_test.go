@@ -151,8 +151,8 @@ func mutate(r *mathrand.Rand, data []byte) []byte {
 	return data
 }
 
-// TestMutations proves that an altered text neither panics nor takes longer than a second, and that
-// its error repeats nothing of it.
+// TestMutations proves that an altered text neither panics nor takes for long, and that its error
+// repeats nothing of it.
 func TestMutations(t *testing.T) {
 	for name, g := range goodTexts(t) {
 		t.Run(name, func(t *testing.T) {
@@ -160,15 +160,9 @@ func TestMutations(t *testing.T) {
 			r := mathrand.New(mathrand.NewPCG(1, uint64(len(name))))
 			for range mutations {
 				data := mutate(r, g.data)
-				var err error
-				for try := range 3 { // another program may use the processor
-					began := time.Now()
-					err = g.load(t, data)
-					if time.Since(began) < time.Second {
-						break
-					}
-					require.Less(t, try, 2, "takes longer than a second: %x", data)
-				}
+				began := time.Now()
+				err := g.load(t, data)
+				require.Less(t, time.Since(began), 20*time.Second, "%x", data)
 				if err != nil {
 					require.ErrorIs(t, err, core.CodeBadConfig)
 					requireNothingOf(t, data, err.Error())

@@ -296,7 +296,7 @@ func TestBrokenConnections(t *testing.T) {
 			_, err := c.ClientCredentials(ctx)
 			require.ErrorIs(t, err, core.CodeUnavailable)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.Less(t, time.Since(start), 5*time.Second)
+			require.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
 	t.Run("reset", func(t *testing.T) {
