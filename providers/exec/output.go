@@ -138,11 +138,6 @@ func withFault(err error, printed []byte) error {
 	return core.Errorf(core.CodeOf(err), "%w; %s", core.Cause(err), fault)
 }
 
-// reportsError reports whether a document has a member that names an error.
-func reportsError(object members.Object) bool {
-	return object.Has("error") || object.Has("errors") || object.Has("Error") || object.Has("errorCode")
-}
-
 var (
 	errNothing = errors.New("the command prints nothing")
 	errUnknown = errors.New("the command prints JSON that is neither an ExecCredential nor an AWS " +
