@@ -19,7 +19,7 @@ var readingOrders = map[string]struct {
 	"exec": {[]string{
 		"exec.go", "template.go", "fields.go", "logins.go", "documents.go", "output.go", "stderr.go",
 		"group_unix.go", "group_windows.go", "group_other.go", "terminal.go", "terminal_unix.go",
-		"terminal_other.go", "outcome.go", "run.go", "signin.go",
+		"terminal_other.go", "program.go", "outcome.go", "run.go", "signin.go",
 	}, 3},
 	"gs": {[]string{
 		"gs.go", "text.go", "site.go", "config.go", "check.go", "provider.go",

@@ -49,6 +49,65 @@ func Read(body []byte) (Object, error) {
 	return object, nil
 }
 
+// Fault says, of a text that is not one JSON object, what it has besides or instead, as a phrase that
+// follows "it ". It is empty if there is nothing to say. It contains nothing of the text.
+func Fault(body []byte) string {
+	body = trimmed(body)
+	switch {
+	case len(body) == 0:
+		return ""
+	case json.Valid(body) && body[0] == '[':
+		return "is a list, not an object"
+	case json.Valid(body):
+		return ""
+	case bytes.IndexByte(body, 0x1b) >= 0:
+		return "has colours of a terminal in it, which NO_COLOR or an option turns off"
+	case body[0] == '<':
+		return "is HTML or XML"
+	case body[0] != '{' && body[0] != '[':
+		if hasObjectBelow(body) {
+			return "has text before its JSON"
+		}
+		return ""
+	}
+	rest, ok := afterValue(body)
+	switch {
+	case !ok || len(rest) == 0:
+		return "begins as JSON and is not JSON, or is cut short"
+	case rest[0] == '{' || rest[0] == '[':
+		return "is more than one JSON document"
+	}
+	return "has text after its JSON"
+}
+
+// hasObjectBelow reports whether a JSON object begins at the beginning of a line. It looks at the first
+// lines with a brace only.
+func hasObjectBelow(body []byte) bool {
+	const maxLines = 8
+	for range maxLines {
+		at := bytes.Index(body, []byte("\n{"))
+		if at < 0 {
+			return false
+		}
+		body = body[at+1:]
+		if _, ok := afterValue(body); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// afterValue returns what follows the JSON value at the beginning of body, without space around it;
+// false if there is no value.
+func afterValue(body []byte) (rest []byte, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var value json.RawMessage
+	if decoder.Decode(&value) != nil {
+		return nil, false
+	}
+	return bytes.TrimSpace(body[decoder.InputOffset():]), true
+}
+
 // ReadAnswer is Read for the answer of an OAuth endpoint, which may also be a form
 // with the member "access_token" or "error".
 func ReadAnswer(body []byte) (Object, error) {

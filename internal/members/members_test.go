@@ -2,7 +2,9 @@ package members_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/authsession/authsession/internal/members"
 	"github.com/stretchr/testify/require"
@@ -121,4 +123,28 @@ func TestFind(t *testing.T) {
 	} {
 		require.Equal(t, want, members.IsPath(path), path)
 	}
+}
+
+// TestFault proves that what a text has besides or instead of one object is named.
+func TestFault(t *testing.T) {
+	object := "{\n \"a\": {\n\"b\": 1}\n}\n"
+	for text, want := range map[string]string{
+		"": "", " \n": "", object: "", "\ufeff" + object: "", `"text"`: "", "5": "", "null": "",
+		"tok": "", "tok\nen": "", "a {b}": "", "{": "begins as JSON and is not JSON, or is cut short",
+		"{a}": "begins as JSON", "[1,": "begins as JSON", `[{"a":1}]`: "is a list, not an object",
+		object + object: "is more than one JSON document", object + "[1]": "is more than one JSON document",
+		object + "x": "has text after its JSON", "[1] x": "has text after its JSON",
+		"x\n" + object: "has text before its JSON", "x\r\ny\n" + object + "z": "has text before its JSON",
+		"x\n{y\n" + object: "has text before its JSON", "x\n{y\n": "",
+		"<html>": "is HTML or XML", " <?xml version": "is HTML or XML",
+		"\x1b[1m" + object: "has colours of a terminal in it", "tok\x1b[0m": "has colours of a terminal",
+	} {
+		got := members.Fault([]byte(text))
+		require.Equal(t, want == "", got == "", "%q: %s", text, got)
+		require.Contains(t, got, want, "%q", text)
+	}
+	began := time.Now()
+	members.Fault([]byte("x" + strings.Repeat("\n{", 1<<19)))
+	members.Fault([]byte("x" + strings.Repeat("\n{\"a\":\"b\"", 1<<16)))
+	require.Less(t, time.Since(began), time.Second)
 }

@@ -18,6 +18,8 @@ type Format struct {
 	Name    string // with its article, such as "a certificate request"
 	Convert string // the command that makes PEM or PKCS #12 of it; empty: there is none
 	DER     bool   // it is binary and begins with an ASN.1 SEQUENCE
+
+	certificates bool // a PEM block of it has certificates
 }
 
 // Error returns the name and the command.
@@ -61,11 +63,30 @@ var marked = []struct {
 	{"-----BEGIN PGP", Format{Name: "OpenPGP, which TLS does not use"}},
 	{"PK\x03\x04", Format{Name: "a ZIP archive", Convert: "unzip client.zip"}},
 	{"\x1f\x8b", Format{Name: "compressed", Convert: "gunzip client.gz"}},
+	{"\x07\x02\x00\x00", Format{Name: "a private key of Windows (BLOB)",
+		Convert: "openssl rsa -inform MSBLOB -in client.blob -out client.key"}},
+	{"\x06\x02\x00\x00", Format{Name: "a public key of Windows (BLOB)"}},
+	{"\x00\x00\x00\x01\x00\x00\x00\x14", bks}, {"\x00\x00\x00\x02\x00\x00\x00\x14", bks},
+	{"age-encryption.org/", age}, {"-----BEGIN AGE ENCRYPTED FILE", age},
+	{"$ANSIBLE_VAULT;", Format{Name: "encrypted by Ansible Vault",
+		Convert: "ansible-vault decrypt client.pem"}},
+	{"\x00GITCRYPT\x00", Format{Name: "encrypted by git-crypt", Convert: "git-crypt unlock"}},
+	{"version https://git-lfs.github.com/", Format{Name: "a pointer of Git LFS to the file",
+		Convert: "git lfs pull"}},
+	{"<", Format{Name: "HTML or XML, such as the page of a sign-in; want PEM"}},
+	{"apiVersion:", Format{Name: "a Kubernetes manifest; want PEM", Convert: "kubectl get secret " +
+		"NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d"}},
 	{"{", Format{Name: "JSON, such as a JWK; want PEM"}},
 }
 
+var bks = Format{Name: "a keystore of Bouncy Castle (BKS)", Convert: "keytool -importkeystore " +
+	"-srckeystore client.bks -srcstoretype BKS -providerpath bcprov.jar -provider " +
+	"org.bouncycastle.jce.provider.BouncyCastleProvider -destkeystore client.p12 -deststoretype PKCS12"}
+
+var age = Format{Name: "encrypted by age", Convert: "age -d -i KEY client.age > client.pem"}
+
 var openSSH = Format{Name: "an OpenSSH key; want PKCS #8, PKCS #1 or SEC 1",
-	Convert: "ssh-keygen -p -m PKCS8 -f client.key"}
+	Convert: "ssh-keygen -p -m PKCS8 -f client.key, which leaves Ed25519 as it is before OpenSSH 9.6"}
 
 var request = Format{Name: "a certificate request (CSR); want the certificate that the authority " +
 	"has issued for it"}
@@ -77,9 +98,9 @@ var labelled = map[string]Format{
 	"CERTIFICATE":             {Name: "a certificate"},
 	"CERTIFICATE REQUEST":     request,
 	"NEW CERTIFICATE REQUEST": request,
-	"PKCS7":                   {Name: "a PKCS #7", Convert: pkcs7},
-	"PKCS #7 SIGNED DATA":     {Name: "a PKCS #7", Convert: pkcs7},
-	"CMS":                     {Name: "a PKCS #7", Convert: pkcs7},
+	"PKCS7":                   {Name: "a PKCS #7", Convert: pkcs7, certificates: true},
+	"PKCS #7 SIGNED DATA":     {Name: "a PKCS #7", Convert: pkcs7, certificates: true},
+	"CMS":                     {Name: "a PKCS #7", Convert: pkcs7, certificates: true},
 	"PKCS12":                  {Name: PKCS12.Name, Convert: "openssl base64 -d of its other lines"},
 	"X509 CRL":                {Name: "a revocation list"},
 	"PUBLIC KEY":              {Name: "a public key"},
@@ -89,9 +110,9 @@ var labelled = map[string]Format{
 	"DH PARAMETERS":           {Name: "parameters of Diffie-Hellman"},
 	"ATTRIBUTE CERTIFICATE":   {Name: "an attribute certificate"},
 	"TRUSTED CERTIFICATE": {Name: "a certificate with trust settings of OpenSSL",
-		Convert: "openssl x509 -in ca.pem -out plain.pem"},
+		Convert: "openssl x509 -in ca.pem -out plain.pem", certificates: true},
 	"X509 CERTIFICATE": {Name: "a certificate with an old label",
-		Convert: "openssl x509 -in ca.pem -out plain.pem"},
+		Convert: "openssl x509 -in ca.pem -out plain.pem", certificates: true},
 }
 
 // IsPrivateKey reports whether a block is a private key that [crypto/tls] or [crypto/x509] may be
@@ -127,7 +148,10 @@ const derKey = "openssl pkey -inform der -in client.der -out client.key"
 // recognizeDER returns the format of a SEQUENCE by the types of its first elements. It is zero for
 // another text that begins with the digit 0.
 func recognizeDER(data []byte) Format {
-	if len(data) > 1 && data[1] == 0x80 { // BER of indefinite length, which no other format uses
+	if len(data) > 2 && data[1] == 0x80 { // BER of indefinite length
+		if data[2] == asn1.TagOID {
+			return Format{Name: "a PKCS #7", Convert: pkcs7 + " -inform der", DER: true}
+		}
 		return PKCS12
 	}
 	var outer asn1.RawValue

@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -48,8 +49,16 @@ func noPEM(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return errors.New("is empty")
 	}
-	if f := Recognize(data); f != (Format{}) {
+	f := Recognize(data)
+	if f == (Format{}) {
+		f = Recognize(bytes.TrimSpace(data))
+	}
+	if f != (Format{}) {
 		return fmt.Errorf("is %w", f)
+	}
+	if isAltered(data) {
+		return errors.New("has a BEGIN line that is not -----BEGIN …-----, with five hyphens and plain " +
+			"spaces: copy it again, as plain text")
 	}
 	if decoded, ok := DecodeBase64(data); ok {
 		if f := Recognize(decoded); f != (Format{}) {
@@ -62,10 +71,19 @@ func noPEM(data []byte) error {
 	return errors.New("holds no PEM")
 }
 
+// isAltered reports whether data is PEM whose first line has another form, as editors, chats and
+// pages make of it: with dashes for the hyphens, other spaces or small letters.
+func isAltered(data []byte) bool {
+	text := strings.ToUpper(strings.ReplaceAll(string(data), "\u00a0", " "))
+	_, after, found := strings.Cut(text, "BEGIN ")
+	label, _, _ := strings.Cut(after, "\n")
+	return found && (strings.Contains(label, "CERTIFICATE") || strings.Contains(label, "PRIVATE KEY"))
+}
+
 // Roots are the certificates of a bundle.
 type Roots struct {
 	PEM string // those that crypto/x509 can read, without anything else that is in the bundle
-	// Skipped says, for each of the others, its number in the bundle and why it cannot be read.
+	// Skipped says, for each of the others, its number in the bundle and why it is not used.
 	Skipped []string
 }
 
@@ -81,10 +99,15 @@ func ReadRoots(data []byte) (Roots, error) {
 	var list strings.Builder
 	number := 0
 	for _, block := range blocks {
-		if block.Type != "CERTIFICATE" {
+		f := formatOf(block)
+		if !isCertificate(block) && !f.certificates {
 			continue
 		}
 		number++
+		if f.certificates {
+			out.Skipped = append(out.Skipped, fmt.Sprintf("certificate %d is %v", number, f))
+			continue
+		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			out.Skipped = append(out.Skipped, Unreadable(number, err).Error())
@@ -93,7 +116,7 @@ func ReadRoots(data []byte) (Roots, error) {
 		_ = pem.Encode(&list, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 	}
 	switch {
-	case number == 0:
+	case !slices.ContainsFunc(blocks, isCertificate):
 		return Roots{}, Without("certificate", blocks)
 	case len(out.Skipped) == number:
 		return Roots{}, errors.New("holds no certificate that can be used: " + out.Skipped[0])
@@ -102,13 +125,28 @@ func ReadRoots(data []byte) (Roots, error) {
 	return out, nil
 }
 
+func isCertificate(block *pem.Block) bool { return block.Type == "CERTIFICATE" }
+
 // Unreadable returns the error of a certificate by its number, from 1. err is that of crypto/x509.
 func Unreadable(number int, err error) error {
-	text := fmt.Sprintf("certificate %d cannot be read", number)
-	if strings.ContainsRune(err.Error(), '"') { // it quotes the certificate
-		return errors.New(text)
+	return fmt.Errorf("certificate %d cannot be read%s", number, Reason(err))
+}
+
+// Reason returns, in parentheses after a space, the error of crypto/x509 about a certificate, and what
+// is wanted if that helps. It is empty if the error quotes the certificate.
+func Reason(err error) string {
+	text := err.Error()
+	switch {
+	case strings.ContainsRune(text, '"'):
+		return ""
+	case strings.Contains(text, "unsupported elliptic curve"):
+		text += "; want P-256, P-384 or P-521"
+	case strings.Contains(text, "invalid ECDSA parameters"):
+		text += "; want the name of a curve, not its parameters"
+	case strings.Contains(text, "invalid uncompressed public key"):
+		text += "; is its point compressed?"
 	}
-	return errors.New(text + " (" + err.Error() + ")")
+	return " (" + text + ")"
 }
 
 // Without returns the error of blocks among which there is none of what is wanted, such as a

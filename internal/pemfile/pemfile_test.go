@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +103,30 @@ func TestReadRootsSkips(t *testing.T) {
 	}
 }
 
+// TestCertificatesUnderOtherLabels proves that the certificates of a bundle that are under another
+// label are named among those that are not used.
+func TestCertificatesUnderOtherLabels(t *testing.T) {
+	der, _ := root(t, nil)
+	good := block("CERTIFICATE", der)
+	for label, want := range map[string]string{
+		"TRUSTED CERTIFICATE": "certificate 2 is a certificate with trust settings of OpenSSL; convert it: ",
+		"X509 CERTIFICATE":    "certificate 2 is a certificate with an old label; convert it: openssl x509",
+		"PKCS7":               "certificate 2 is a PKCS #7; convert it: openssl pkcs7 -print_certs",
+		"PKCS #7 SIGNED DATA": "certificate 2 is a PKCS #7; convert it: openssl pkcs7 -print_certs",
+		"CMS":                 "certificate 2 is a PKCS #7; convert it: openssl pkcs7 -print_certs",
+	} {
+		roots, err := pemfile.ReadRoots(bytes.Join([][]byte{good, block(label, der), good}, nil))
+		require.NoError(t, err, label)
+		require.Equal(t, strings.Repeat(string(good), 2), roots.PEM, label)
+		require.Len(t, roots.Skipped, 1, label)
+		require.Contains(t, roots.Skipped[0], want)
+	}
+}
+
+func rewritten(text []byte, old, with string) []byte {
+	return bytes.ReplaceAll(text, []byte(old), []byte(with))
+}
+
 // TestReadRootsRefuses proves that the error says what is in the place of the roots.
 func TestReadRootsRefuses(t *testing.T) {
 	der, key := root(t, nil)
@@ -129,6 +154,26 @@ func TestReadRootsRefuses(t *testing.T) {
 		"a label of its own":      {block("HUNTER2", der), "holds no certificate"},
 		"larger than the limit":   {make([]byte, pemfile.Limit+1), "is larger than 1024 KiB"},
 		"a public key of OpenSSH": {[]byte("ssh-ed25519 hunter2"), "a public key of SSH"},
+		"a page":                  {[]byte("\n<!DOCTYPE html><html>hunter2"), "is HTML or XML, such as the page"},
+		"a manifest":              {[]byte("apiVersion: v1\ndata: hunter2"), "kubectl get secret"},
+		"a pointer of Git LFS": {[]byte("version https://git-lfs.github.com/spec/v1\noid hunter2"),
+			"git lfs pull"},
+		"age":                 {[]byte("age-encryption.org/v1\n-> hunter2"), "encrypted by age; convert it: age -d"},
+		"age in ASCII":        {[]byte("-----BEGIN AGE ENCRYPTED FILE-----\nYQ==\n-----END AGE ENCRYPTED FILE-----\n"), "encrypted by age"},
+		"Ansible Vault":       {[]byte("$ANSIBLE_VAULT;1.1;AES256\nhunter2"), "ansible-vault decrypt"},
+		"git-crypt":           {[]byte("\x00GITCRYPT\x00\xff\xfehunter2"), "git-crypt unlock"},
+		"a blob of Windows":   {[]byte("\x07\x02\x00\x00\x00\xa4\x00\x00RSA2\xff"), "openssl rsa -inform MSBLOB"},
+		"Bouncy Castle":       {[]byte("\x00\x00\x00\x02\x00\x00\x00\x14\xff"), "a keystore of Bouncy Castle"},
+		"a PKCS #7 in BER":    {[]byte("\x30\x80\x06\x09\x2a\x86\x48"), "is a PKCS #7; convert it"},
+		"a PKCS #12 in BER":   {[]byte("\x30\x80\x02\x01\x03\x30\x80"), "is a PKCS #12"},
+		"unknown binary":      {[]byte("\x01\x99\x88hunter2"), "is binary and not a text"},
+		"another encoding":    {[]byte("f\xfcr hunter2"), "save it as UTF-8"},
+		"dashes for hyphens":  {rewritten(pem, "-----", "—-—"), "has a BEGIN line that is not -----BEGIN"},
+		"four hyphens":        {rewritten(pem, "-----", "----"), "has a BEGIN line that is not -----BEGIN"},
+		"another space":       {rewritten(pem, "BEGIN ", "BEGIN\u00a0"), "copy it again, as plain text"},
+		"small letters":       {bytes.ToLower(pem), "copy it again, as plain text"},
+		"no hyphens":          {rewritten(pem, "-", ""), "copy it again, as plain text"},
+		"hyphens with spaces": {rewritten(pem, "-----", "- - - - -"), "copy it again, as plain text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := pemfile.ReadRoots(c.data)

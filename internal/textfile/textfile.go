@@ -206,10 +206,17 @@ func Text(data []byte) ([]byte, error) {
 	case bytes.HasPrefix(data, markUTF16LE), bytes.HasPrefix(data, markUTF16BE),
 		bytes.HasPrefix(data, markUTF32BE), wide(data):
 		return nil, &Error{Encoding, nil, "is in UTF-16 or UTF-32: save it as UTF-8"}
+	case !utf8.Valid(data) && bytes.ContainsFunc(data, isBinary):
+		return nil, &Error{Encoding, nil, "is binary and not a text in UTF-8"}
 	case !utf8.Valid(data):
 		return nil, &Error{Encoding, nil, "is not in UTF-8: save it as UTF-8"}
 	}
 	return data, nil
+}
+
+// isBinary reports whether a character is in no text of any encoding with bytes for ASCII.
+func isBinary(r rune) bool {
+	return r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1a\x1b", r)
 }
 
 // wide reports whether the first characters of data are ASCII in two or four

@@ -161,6 +161,9 @@ func (p Place) check() (setting string, err error) {
 	if err := checkValue(p.Key.Reveal()); err != nil {
 		return "key", err
 	}
+	if err := headers.Missing(p.Key.Reveal()); err != nil {
+		return "key", err
+	}
 	// Behind a "=", as in Token token="…", quotes belong to the syntax of the header.
 	if !strings.HasSuffix(p.Prefix, "=") {
 		if err := headers.Unquoted(p.Key.Reveal()); err != nil {

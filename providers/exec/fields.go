@@ -80,3 +80,8 @@ func readTexts(o members.Object, prefix string, texts map[string]*string) error 
 	}
 	return nil
 }
+
+// reportsError reports whether a document has a member that names an error.
+func reportsError(object members.Object) bool {
+	return object.Has("error") || object.Has("errors") || object.Has("Error") || object.Has("errorCode")
+}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -138,7 +139,7 @@ func (c *Config) jsonFields(object members.Object) (output, error) {
 	in, name := object.Find(c.Token)
 	token, err := textAt(in, name, c.Token)
 	if err == nil && token == "" {
-		err = fmt.Errorf("has no field %s, which token names", c.Token)
+		err = fmt.Errorf("has no field %s, which token names%s", c.Token, hintOf(in, name, object))
 	}
 	if err != nil {
 		return output{}, err
@@ -148,6 +149,21 @@ func (c *Config) jsonFields(object members.Object) (output, error) {
 		return output{}, err
 	}
 	return tokenOutput(token, at)
+}
+
+// hintOf returns what may be the reason that the member name is not in an object of a document: another
+// name that is like it, or that the document reports an error.
+func hintOf(in members.Object, name string, document members.Object) string {
+	_, present := in[name]
+	switch near := core.DidYouMean(name, slices.Sorted(maps.Keys(in))); {
+	case present:
+		return "; it is null or empty"
+	case near != "":
+		return near
+	case reportsError(document):
+		return "; it reports an error"
+	}
+	return ""
 }
 
 // expiryIn returns the time that expiry or expires_in names; zero if there is none.
@@ -165,7 +181,7 @@ func (c *Config) expiryIn(object members.Object) (time.Time, error) {
 	lifetime := providerhttp.ParseLifetime(in.Number(name))
 	if lifetime <= 0 && in.Has(name) {
 		return time.Time{},
-			fmt.Errorf("cannot be read: its field %s is not a number of seconds", c.ExpiresIn)
+			fmt.Errorf("cannot be read: its field %s is not a number of seconds, above 0", c.ExpiresIn)
 	}
 	return lifetime.Expiry(), nil
 }

@@ -63,7 +63,7 @@ func (c *Config) explain(err error, ran *outcome, said, shown []string, at *term
 	switch {
 	case len(shown) > 0:
 		hint += "; it says: " + strings.Join(shown[max(0, len(shown)-errorLines):], " / ")
-	case ran.stderr.wrote && ran.failed && c.Stderr != StderrLog:
+	case ran.stderr.wrote && (ran.failed || errors.Is(err, errNothing)) && c.Stderr != StderrLog:
 		hint = "; what it wrote to its standard error is not shown, set stderr to log or run it by " +
 			"hand to see it" + hint
 	}
@@ -81,13 +81,16 @@ const (
 	exNoPerm   = 77
 	exConfig   = 78
 	exSignIn   = 80
+
+	exCannotRun = 126 // those of shells
+	exNotFound  = 127
 )
 
 // dockerNotFound is what docker credential helpers print, with status 1, if they have nothing.
 const dockerNotFound = "credentials not found in native keychain"
 
-// exitError returns the error of a program that failed.
-func (c *Config) exitError(err error) error {
+// exitError returns the error of a program that failed. path is where it is.
+func (c *Config) exitError(ctx context.Context, path string, err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return core.Errorf(core.CodeUnavailable, "the output of the program %q cannot be read: %w",
@@ -96,7 +99,14 @@ func (c *Config) exitError(err error) error {
 	status, code := exit.ExitCode(), core.CodeUnavailable
 	switch status {
 	case -1:
-		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal", c.Command)
+		return core.Errorf(core.CodeUnavailable, "the program %q was ended by a signal: %s", c.Command,
+			strings.TrimPrefix(exit.String(), "signal: "))
+	case exNotFound:
+		return core.Errorf(code, "the program %q ended with status 127, with which shells and env say "+
+			"that they have not found a program%s", c.Command, carriageReturn(firstLine(ctx, path)))
+	case exCannotRun:
+		return core.Errorf(code, "the program %q ended with status 126, with which shells and env say "+
+			"that they cannot execute a program", c.Command)
 	case exUsage, exConfig:
 		code = core.CodeBadConfig
 	case exNoPerm:

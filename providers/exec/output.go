@@ -85,7 +85,8 @@ func (c *Config) parse(ctx context.Context, printed []byte) (output, error) {
 	isJSON := printed[0] == '{' || printed[0] == '['
 	switch {
 	case c.Output == Token, c.Output == Auto && !isJSON && !isGit(string(printed)):
-		return tokenOutput(string(printed), time.Time{})
+		out, err := tokenOutput(string(printed), time.Time{})
+		return out, withFault(err, printed)
 	case c.Output == Git, c.Output == Auto && !isJSON:
 		return readGit(string(printed))
 	}
@@ -94,20 +95,53 @@ func (c *Config) parse(ctx context.Context, printed []byte) (output, error) {
 		object = nil
 	}
 	if c.Output == JSON {
-		return c.readJSON(object)
+		out, err := c.readJSON(object)
+		return out, withFault(err, printed)
 	}
 	kind, ok := documentOf(c.Output)
 	if c.Output == Auto {
 		kind, ok = recognise(object)
 	}
-	if !ok {
-		return output{}, core.Errorf(core.CodeUnavailable, "%w", errUnknown)
+	if ok {
+		out, err := kind.parse(ctx, object)
+		return out, withFault(err, printed)
 	}
-	return kind.parse(ctx, object)
+	err = core.Errorf(core.CodeUnavailable, "%w", errUnknown)
+	switch {
+	case object == nil:
+		err = withFault(err, printed)
+	case reportsError(object):
+		err = core.Errorf(core.CodeUnavailable, "%w; it reports an error", errUnknown)
+	default:
+		err = core.Errorf(core.CodeUnavailable, "%w: %s", errUnknown, useJSON)
+	}
+	return output{}, err
+}
+
+// withFault adds to err what printed has in it that makes no token and no document of it.
+func withFault(err error, printed []byte) error {
+	if err == nil {
+		return nil
+	}
+	fault := members.Fault(printed)
+	lines := bytes.Count(printed, []byte("\n"))
+	switch {
+	case fault != "":
+		fault = "the output " + fault
+	case lines > 0 && printed[0] != '{':
+		fault = "the output has more than one line"
+	case bytes.IndexByte(printed, ' ') > 0 && printed[0] != '{' && !bytes.HasPrefix(printed, []byte("Bearer")):
+		fault = "the output has spaces in it, as a message has"
+	default:
+		return err
+	}
+	return core.Errorf(core.CodeOf(err), "%w; %s", core.Cause(err), fault)
 }
 
 var (
 	errNothing = errors.New("the command prints nothing")
 	errUnknown = errors.New("the command prints JSON that is neither an ExecCredential nor an AWS " +
-		"document, nor another that is known: set output to json, and token to the field with the token")
+		"document, nor another that is known")
 )
+
+const useJSON = "set output to json, and token to the field with the token"

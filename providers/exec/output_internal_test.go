@@ -243,6 +243,63 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
+// TestWhatIsPrintedBesides proves that the error of an output that is neither a token nor one document
+// says what is in it besides, or in its place, and repeats nothing of it.
+func TestWhatIsPrintedBesides(t *testing.T) {
+	document := execCredential(t, object{"token": "hunter2"})
+	json := Config{Output: JSON, Token: "data.token"}
+	for _, c := range []struct {
+		name    string
+		cfg     Config
+		printed string
+		want    string
+	}{
+		{"colours", Config{}, "\x1b[32mhunter2\x1b[0m\n", "; the output has colours of a terminal in it"},
+		{"coloured document", Config{}, "\x1b[1m" + document, "; the output has colours of a terminal"},
+		{"coloured members", json, "{\x1b[34m\"data\"\x1b[0m: 1}", "; the output has colours of a terminal"},
+		{"progress", Config{}, "Fetching hunter2\n" + document, "; the output has text before its JSON"},
+		{"progress of json", json, "hunter2...\n{\"data\":{}}", "; the output has text before its JSON"},
+		{"progress of execcredential", Config{Output: ExecCredential}, "hunter2\n" + document,
+			"; the output has text before its JSON"},
+		{"text below", Config{}, document + "done hunter2\n", "; the output has text after its JSON"},
+		{"two documents", Config{}, document + document, "; the output is more than one JSON document"},
+		{"document of each line", json, "{}\n{}\n{}\n", "; the output is more than one JSON document"},
+		{"dictionary of Python", Config{}, "{'token': 'hunter2'}", "; the output begins as JSON and is not"},
+		{"cut short", Config{}, document[:len(document)/2], "; the output begins as JSON and is not JSON, or"},
+		{"list", Config{}, `["hunter2"]`, "; the output is a list, not an object"},
+		{"list for json", json, `[{"data":{"token":"hunter2"}}]`, "; the output is a list, not an object"},
+		{"page", Config{}, "<!DOCTYPE html><html>hunter2 sign in</html>", "; the output is HTML or XML"},
+		{"page for json", json, "<html>hunter2</html>", "; the output is HTML or XML"},
+		{"message", Config{}, "Error: hunter2 is not signed in", "; the output has spaces in it, as a message"},
+		{"password store", Config{}, "hunter2\nlogin: me\n", "; the output has more than one line"},
+		{"YAML", Config{}, "kind: ExecCredential\nstatus: {token: hunter2}\n", "has more than one line"},
+		{"error of a server", Config{}, `{"error": "hunter2"}`, "another that is known; it reports an error"},
+		{"error of an API", Config{}, `{"errors": ["hunter2"]}`, "another that is known; it reports an error"},
+		{"error for json", json, `{"error": {"message": "hunter2"}}`, "which token names; it reports an error"},
+		{"name in capitals", json, `{"data": {"Token": "hunter2"}}`, `which token names, did you mean "Token"?`},
+		{"name that is like it", json, `{"data": {"tokne": "hunter2"}}`, `did you mean "tokne"?`},
+		{"null", json, `{"data": {"token": null}}`, "which token names; it is null or empty"},
+		{"empty text", json, `{"data": {"token": ""}}`, "which token names; it is null or empty"},
+		{"text null", json, `{"data": {"token": "null"}}`, `is "null", which programs print for a value`},
+		{"null of jq", Config{}, "null\n", `is "null", which programs print for a value that is missing`},
+		{"None of Python", Config{}, "None\n", `is "None", which programs print for a value`},
+		{"undefined", Config{Header: "X-Key"}, "undefined", "print for a value that is missing"},
+		{"null in an ExecCredential", Config{}, execCredential(t, object{"token": "null"}),
+			"print for a value that is missing"},
+		{"lifetime of 0", Config{Output: JSON, Token: "t", ExpiresIn: "e"}, `{"t": "hunter2", "e": 0}`,
+			"its field e is not a number of seconds, above 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := newProvider(t, c.cfg).made(t, c.printed)
+			require.Equal(t, core.CodeUnavailable, core.CodeOf(err))
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+	_, err := newProvider(t, Config{}).made(t, `{"access_token": "hunter2"}`)
+	require.ErrorContains(t, err, "another that is known: set output to json, and token to the field")
+}
+
 // What the settings do not fit is a matter of the settings.
 func TestSettingsThatDoNotFit(t *testing.T) {
 	_, err := newProvider(t, Config{}).made(t, awsDocument(t, nil))

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -74,15 +73,8 @@ func (p *provider) findProgram() (string, error) {
 		return *path, nil
 	}
 	path, err := exec.LookPath(p.cfg.Command)
-	switch {
-	case errors.Is(err, exec.ErrDot):
-		return "", core.LocalErrorf(core.CodeBadConfig,
-			"the program %q is in the current folder only; want an absolute path", p.cfg.Command)
-	case errors.Is(err, fs.ErrPermission):
-		return "", core.LocalErrorf(core.CodeBadConfig,
-			"the program %q may not be executed", p.cfg.Command)
-	case err != nil:
-		return "", core.LocalErrorf(core.CodeBadConfig, "the program %q is not found", p.cfg.Command)
+	if err != nil {
+		return "", lookUpError(p.cfg.Command, err)
 	}
 	p.path.Store(&path)
 	return path, nil
@@ -101,7 +93,8 @@ func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome
 		if err := faults.ContextEnded(ctx); err != nil {
 			return nil, err
 		}
-		return nil, p.startError(err)
+		p.path.Store(nil) // the next call looks for the program again, which may have moved
+		return nil, p.cfg.startError(ctx, path, err)
 	}
 	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) { // processes that it started keep its output open
@@ -123,7 +116,7 @@ func (p *provider) run(ctx context.Context, path string, at *terminal) (*outcome
 		if cmd.ProcessState != nil {
 			ran.status = cmd.ProcessState.ExitCode()
 		}
-		return ran, p.cfg.exitError(err)
+		return ran, p.cfg.exitError(ctx, path, err)
 	}
 	return ran, nil
 }
@@ -146,21 +139,6 @@ func (p *provider) command(
 		cmd.Stdin = strings.NewReader(p.cfg.Input.Reveal())
 	}
 	return cmd
-}
-
-// startError returns the error of a program that the system did not start. It makes the next call
-// look for the program again, which may have moved.
-func (p *provider) startError(err error) error {
-	p.path.Store(nil)
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err
-	}
-	code := core.CodeBadConfig
-	if isTransient(err) {
-		code = core.CodeUnavailable
-	}
-	return core.LocalErrorf(code, "the program %q cannot be started: %w", p.cfg.Command, err)
 }
 
 // basicVariables are the variables that most programs need: paths, the user, the language. By

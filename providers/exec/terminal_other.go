@@ -1,6 +1,6 @@
 //go:build !unix
 
-// Read on in outcome.go.
+// Read on in program.go.
 
 package exec
 

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/authsession/authsession/core"
 )
@@ -151,4 +153,64 @@ func TestChecksumOfChangedFile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, young.file.Close())
 	require.Zero(t, young.identity, "a file that was changed just now may change again unnoticed")
+}
+
+// TestProgramWithoutStandardStreams proves that the descriptor of a program is not one of a standard
+// stream, also in a host that has closed its own: a child has others in their place.
+func TestProgramWithoutStandardStreams(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	text := []byte("#!/bin/sh\n")
+	require.NoError(t, os.WriteFile(path, text, 0o700))
+	saved, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 10)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(0))
+	defer func() { require.NoError(t, errors.Join(unix.Dup2(saved, 0), unix.Close(saved))) }()
+	for _, mode := range []os.FileMode{0o700, 0o777} { // the file, and a copy of it
+		require.NoError(t, os.Chmod(path, mode))
+		p := Program{Name: "x", Path: path, SHA256: sum(text)}
+		opened, err := p.open()
+		require.NoError(t, err)
+		require.Greater(t, int(opened.file.Fd()), 2)
+		image, err := p.verify(opened, identity{})
+		require.NoError(t, err)
+		require.Greater(t, int(image.file.Fd()), 2)
+		require.NoError(t, image.file.Close())
+	}
+	_, err = unix.FcntlInt(0, unix.F_GETFD, 0)
+	require.ErrorIs(t, err, unix.EBADF, "nothing of it is left there")
+}
+
+// withoutProc is the variable of a process in which /proc is empty.
+const withoutProc = "AUTHSESSION_TEST_WITHOUT_PROC"
+
+// TestNoCopyWithoutProc proves that a program that others may write is refused where the system has
+// no name for a copy, and is not executed by its path.
+func TestNoCopyWithoutProc(t *testing.T) {
+	if path := os.Getenv(withoutProc); path != "" {
+		require.NoError(t, unix.Mount("none", "/proc", "tmpfs", 0, ""))
+		p := Program{Name: "x", Path: path, SHA256: sum([]byte("#!/bin/sh\n"))}
+		opened, err := p.open()
+		require.NoError(t, err)
+		_, err = p.verify(opened, identity{})
+		require.ErrorIs(t, err, core.CodeBadConfig)
+		require.ErrorContains(t, err, "does not let the host execute a private copy (there is no /proc): "+
+			"put the file into a folder that only this user and root may write")
+		return
+	}
+	path := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700))
+	require.NoError(t, os.Chmod(path, 0o777))
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoCopyWithoutProc$")
+	cmd.Env = append(os.Environ(), withoutProc+"="+path)
+	ids := []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: ids, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Start()
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSPC) {
+		t.Skip("this system has no namespaces of users: ", err)
+	}
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait(), "%s", &out)
 }

@@ -1,4 +1,4 @@
-// Read on in system_linux.go.
+// Read on in descriptor_unix.go.
 
 package process
 

@@ -220,9 +220,11 @@ func (r *runner) startError(err error) error {
 	case errors.Is(err, syscall.ENOEXEC):
 		cause = fmt.Errorf("the file is no program for %s/%s", runtime.GOOS, runtime.GOARCH)
 	case errors.Is(err, fs.ErrNotExist):
-		cause = errors.New("the interpreter or loader that the file asks for is not there")
+		cause = errors.New("the interpreter or loader that the file asks for is not there; the name of " +
+			"an interpreter includes a carriage return, if the line has the end of Windows")
 	case errors.Is(err, fs.ErrPermission):
-		cause = errors.New("the system does not let this user execute the file")
+		cause = errors.New("the system does not let this user execute the file; is its file system " +
+			"mounted with noexec?")
 	default:
 		code = core.CodeUnavailable
 	}

@@ -17,7 +17,7 @@ import (
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"doc.go", "protocol.go", "program.go",
-	"system_linux.go", "system_darwin.go", "system_bsd.go", "system_unix.go", "system_other.go",
+	"descriptor_unix.go", "system_linux.go", "system_darwin.go", "system_bsd.go", "system_unix.go", "system_other.go",
 	"file.go", "logline.go", "log.go", "handshake.go", "certificate.go", "stdio.go",
 	"folder.go", "runner.go", "process.go", "supervisor.go", "watch.go", "call.go", "fake.go", "ending.go", "serve.go",
 }

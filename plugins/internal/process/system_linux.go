@@ -3,6 +3,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,16 +15,19 @@ import (
 
 const waitid, waitidOptions = syscall.SYS_WAITID, syscall.WEXITED | syscall.WNOWAIT
 
+// descriptorDir has a name for each descriptor of the process that uses it.
+const descriptorDir = "/proc/self/fd"
+
 // executeOpened lets cmd execute the opened file instead of its path, so that
 // what was checked is what is executed. The interpreter of a script opens the
 // file once more and needs it as a descriptor of its own; a program inherits
 // none.
 func executeOpened(cmd *exec.Cmd, file *os.File, isScript bool) error {
-	if _, err := os.Stat("/proc/self/fd"); err != nil {
-		return nil
+	if _, err := os.Stat(descriptorDir); err != nil {
+		return nil // a program that others may write is not here, see newMemoryFile
 	}
 	if isScript {
-		cmd.Path, cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{file}
+		cmd.Path, cmd.ExtraFiles = descriptorDir+"/3", []*os.File{file}
 		return nil
 	}
 	// Between fork and exec, descriptors above the highest of cmd's are used
@@ -37,7 +41,7 @@ func executeOpened(cmd *exec.Cmd, file *os.File, isScript bool) error {
 		_ = in.Close()
 		cmd.Stdin = os.NewFile(fd, in.Name())
 	}
-	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", n)
+	cmd.Path = fmt.Sprintf("%s/%d", descriptorDir, n)
 	return nil
 }
 
@@ -65,8 +69,12 @@ func signalWithHost(stdin *os.File, pid int) (cancel func()) {
 	return func() { _, _ = fcntl(syscall.F_SETFL, flags) }
 }
 
-// newMemoryFile makes a file that is in no folder.
+// newMemoryFile makes a file that is in no folder. The error of a system that has no name for such
+// a file, by which it could be executed, is about that.
 func newMemoryFile(name string) (*os.File, error) {
+	if _, err := os.Stat(descriptorDir); err != nil {
+		return nil, errors.New("there is no /proc")
+	}
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
 	if err == unix.EINVAL { // a kernel before 6.3, where every such file can be executed
@@ -75,7 +83,7 @@ func newMemoryFile(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return aboveStandard(os.NewFile(uintptr(fd), name))
 }
 
 // seal makes a file that newMemoryFile has made unchangeable, also for this process.

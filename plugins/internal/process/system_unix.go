@@ -17,7 +17,11 @@ import (
 
 // openFile opens a file without waiting for one that is a pipe.
 func openFile(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return aboveStandard(file)
 }
 
 func isExecutable(info os.FileInfo) bool { return info.Mode()&0o111 != 0 }

@@ -5,7 +5,6 @@
 package certs
 
 import (
-	"crypto/x509"
 	"errors"
 	"time"
 
@@ -69,8 +68,8 @@ func (c Config) checkInline(at string) (faults []error) {
 	add("cert", err)
 	if !c.Key.IsZero() {
 		k, err := c.keyOf([]byte(c.Key.Reveal()))
-		if err == nil && len(cert) > 0 {
-			_, err = orderChain(cert, k, time.Now())
+		if err == nil && len(cert.certs) > 0 {
+			_, err = cert.chain(k, time.Now())
 		}
 		add("key", err)
 	}
@@ -87,9 +86,9 @@ func (c Config) checkInline(at string) (faults []error) {
 
 // checkCertText returns the certificates of the text with them, which holds the key if there is no
 // other key.
-func (c Config) checkCertText() ([]*x509.Certificate, error) {
+func (c Config) checkCertText() (content, error) {
 	if c.Cert.IsZero() {
-		return nil, nil
+		return content{}, nil
 	}
 	cert, err := parsePEM([]byte(c.Cert.Reveal()))
 	if err == nil {
@@ -98,13 +97,13 @@ func (c Config) checkCertText() ([]*x509.Certificate, error) {
 	if err == nil && c.Key.IsZero() && c.KeyFile == "" {
 		var k key
 		if k, err = cert.key(c.keyPassword()); err == nil {
-			_, err = orderChain(cert.certs, k, time.Now())
+			_, err = cert.chain(k, time.Now())
 		}
 	}
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
-	return cert.certs, nil
+	return cert, nil
 }
 
 // keyOf returns the private key of a PEM text.

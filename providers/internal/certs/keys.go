@@ -5,6 +5,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -30,14 +31,35 @@ type key struct{ crypto.Signer }
 func newKey(private any) (key, error) {
 	switch k := private.(type) {
 	case *rsa.PrivateKey:
+		if bits := k.N.BitLen(); bits < minRSABits {
+			return key{}, fmt.Errorf("the RSA key has %d bits, which is insecure; want 2048 or more", bits)
+		}
 		return key{k}, nil
 	case *ecdsa.PrivateKey:
 		return key{k}, nil
 	case ed25519.PrivateKey:
 		return key{k}, nil
 	}
-	return key{},
-		errors.New("the private key is of a kind that TLS has no use for; want RSA, ECDSA or Ed25519")
+	return key{}, unusableKind("")
+}
+
+// minRSABits is the length of the shortest RSA key that crypto/rsa signs with.
+const minRSABits = 1024
+
+// keyKinds are the names of keys that crypto/tls cannot use, by their algorithms.
+var keyKinds = map[string]string{
+	"1.2.840.113549.1.1.10": "RSASSA-PSS", "1.2.840.10040.4.1": "DSA", "1.2.840.113549.1.3.1": "DH",
+	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.113": "Ed448",
+}
+
+// unusableKind returns the error of a key whose algorithm is at the end of text, if that is known.
+func unusableKind(text string) error {
+	name := keyKinds[text[strings.LastIndexByte(text, ' ')+1:]]
+	if name != "" {
+		name = ", " + name
+	}
+	return fmt.Errorf("the private key is of a kind that TLS in Go has no use for%s; want RSA, ECDSA "+
+		"or Ed25519", name)
 }
 
 // parseKey parses a private key, and decrypts it if it is encrypted. A password for a key that is
@@ -45,21 +67,39 @@ func newKey(private any) (key, error) {
 func parseKey(block *pem.Block, p Password) (key, error) {
 	encrypted := isEncrypted(block)
 	switch {
-	case encrypted && p.Setting == "":
-		return key{}, errors.New("the private key is encrypted; decrypt it: " +
-			"openssl pkey -in client.key -out plain.key")
-	case encrypted && p.Text.IsZero():
-		return key{}, fmt.Errorf("the private key is encrypted; set %s", p.Setting)
 	case !encrypted && !p.Text.IsZero():
 		return key{}, fmt.Errorf("the private key is not encrypted; it needs no %s", p.Setting)
 	case !encrypted:
 		return parseKeyDER(block.Bytes)
 	}
+	// Without a password, it is the empty one, which some programs encrypt with.
 	k, err := decryptKey(block, []byte(p.Text.Reveal()))
-	if errors.Is(err, errWrongPassword) {
-		return key{}, fmt.Errorf("%s does not open the private key", p.Setting)
+	switch {
+	case err == nil || !p.Text.IsZero() && !errors.Is(err, errWrongPassword):
+		return k, err
+	case !p.Text.IsZero():
+		return key{}, fmt.Errorf("%s does not open the private key%s", p.Setting, passwordHint(p.Text))
+	case p.Setting == "":
+		return key{}, errors.New("the private key is encrypted; decrypt it: " +
+			"openssl pkey -in client.key -out plain.key")
 	}
-	return k, err
+	return key{}, fmt.Errorf("the private key is encrypted; set %s", p.Setting)
+}
+
+// passwordHint returns what a password that opens nothing has around it, after a semicolon, as a
+// file, a variable or a copy may add it; "" if it is nothing.
+func passwordHint(password core.Secret) string {
+	text := password.Reveal()
+	trimmed := strings.TrimSpace(text)
+	switch {
+	case strings.TrimRight(text, "\r\n") != text:
+		return "; it ends in a line break"
+	case trimmed != text:
+		return "; it begins or ends in a space"
+	case len(text) > 1 && strings.ContainsRune("\"'", rune(text[0])) && text[0] == text[len(text)-1]:
+		return "; it has quotes around it"
+	}
+	return ""
 }
 
 // isEncrypted reports whether a key is encrypted, in PKCS #8 or in the way of RFC 1421.
@@ -100,8 +140,12 @@ func parseDecrypted(der []byte) (key, error) {
 	return key{}, errWrongPassword
 }
 
-// errNoKey is the error of bytes that are not a private key.
-var errNoKey = errors.New("the private key cannot be read")
+var (
+	// errNoKey is the error of bytes that are not a private key.
+	errNoKey = errors.New("the private key cannot be read")
+	errCurve = errors.New("the private key is of a curve that TLS has no use for; want P-256, P-384 " +
+		"or P-521")
+)
 
 // parseKeyDER parses a private key in PKCS #1, PKCS #8 or SEC 1. The label of a PEM block does not
 // say which of them it is, as programs use wrong ones; crypto/tls tries them in the same way.
@@ -117,11 +161,17 @@ func parseKeyDER(der []byte) (key, error) {
 	switch {
 	case errEC == nil:
 		return newKey(curve)
+	case bytes.Contains(der, primeField):
+		return key{}, errors.New("the private key has the parameters of its curve and not its name; " +
+			"convert it: openssl ec -param_enc named_curve -in client.key -out named.key; its certificate " +
+			"must name the curve, too")
 	case strings.Contains(errPKCS8.Error()+errEC.Error(), "unknown elliptic curve"):
-		return key{}, errors.New("the private key is of a curve that TLS has no use for; " +
-			"want P-256, P-384 or P-521")
+		return key{}, errCurve
 	case strings.Contains(errPKCS8.Error(), "unknown algorithm"):
-		return newKey(nil)
+		return key{}, unusableKind(errPKCS8.Error())
 	}
 	return key{}, errNoKey
 }
+
+// primeField is the type of a field in the parameters of a curve (RFC 3279 §2.3.5), in DER.
+var primeField = []byte("\x06\x07\x2a\x86\x48\xce\x3d\x01\x01")

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/authsession/authsession/core"
@@ -114,9 +113,12 @@ func (c Config) loadPEM(ctx context.Context) (identity, error) {
 		return identity{}, keySrc.wrap(err)
 	}
 	now := time.Now()
-	chain, err := orderChain(cert.certs, k, now)
-	if err != nil {
+	chain, err := cert.chain(k, now)
+	switch {
+	case errors.Is(err, errMismatch):
 		return identity{}, core.LocalErrorf(core.CodeBadConfig, "%s and %s: %w", src, keySrc, err)
+	case err != nil:
+		return identity{}, src.wrap(err)
 	}
 	return identity{src, chain, k}, src.wrap(checkValidity(chain[0], now))
 }
@@ -130,15 +132,12 @@ func (c Config) loadP12(ctx context.Context) (identity, error) {
 	} else {
 		data, err = decodeBase64(c.P12)
 	}
+	if err == nil && c.P12File != "" {
+		data, err = binaryPKCS12(data)
+		err = src.wrap(err)
+	}
 	if err != nil {
 		return identity{}, err
-	}
-	if strings.Contains(string(data[:min(len(data), 1024)]), "-----BEGIN") {
-		return identity{}, src.wrap(errors.New("is PEM, not PKCS #12: use cert and key"))
-	}
-	// A file may have the base64 that the setting p12 takes.
-	if decoded, ok := pemfile.DecodeBase64(data); ok && pemfile.Recognize(data) == (pemfile.Format{}) {
-		data = decoded
 	}
 	private, leaf, issuers, err := decodePKCS12(data, c.P12Password)
 	if err != nil {

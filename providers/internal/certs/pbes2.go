@@ -30,7 +30,7 @@ const (
 )
 
 const convertEncrypted = "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key " +
-	"-out client8.key"
+	"-out client8.key, with OpenSSL 3 perhaps also -provider legacy -provider default"
 
 // errWrongPassword is the error of a key that a password does not decrypt.
 var errWrongPassword = errors.New("the password does not open the private key")
@@ -69,7 +69,8 @@ const (
 var hashes = map[string]func() hash.Hash{
 	"": sha1.New, "1.2.840.113549.2.7": sha1.New, "1.2.840.113549.2.8": sha256.New224,
 	"1.2.840.113549.2.9": sha256.New, "1.2.840.113549.2.10": sha512.New384,
-	"1.2.840.113549.2.11": sha512.New,
+	"1.2.840.113549.2.11": sha512.New, "1.2.840.113549.2.12": sha512.New512_224,
+	"1.2.840.113549.2.13": sha512.New512_256,
 }
 
 // ciphers are the ciphers in CBC mode.

@@ -6,6 +6,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -73,9 +74,12 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 
 // content is the certificates and keys of a PEM text.
 type content struct {
-	certs  []*x509.Certificate
-	keys   []*pem.Block // may be encrypted
-	blocks []*pem.Block // all of them
+	// In certs, one that crypto/x509 cannot read has Raw alone: an issuer is sent as it is, and the
+	// server decides what it is good for.
+	certs      []*x509.Certificate
+	unreadable error        // why the first of these cannot be read; nil: there is none
+	keys       []*pem.Block // may be encrypted
+	blocks     []*pem.Block // all of them
 }
 
 // parsePEM parses the certificates of data. Its keys are parsed when they are needed, and other
@@ -97,7 +101,8 @@ func parsePEM(data []byte) (content, error) {
 		case block.Type == "CERTIFICATE":
 			cert, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return c, pemfile.Unreadable(len(c.certs)+1, err)
+				cert = &x509.Certificate{Raw: block.Bytes}
+				c.unreadable = cmp.Or(c.unreadable, pemfile.Unreadable(len(c.certs)+1, err))
 			}
 			c.certs = append(c.certs, cert)
 		}
@@ -107,10 +112,23 @@ func parsePEM(data []byte) (content, error) {
 
 // requireCert reports that c has no certificate.
 func (c content) requireCert() error {
-	if len(c.certs) == 0 {
-		return pemfile.Without("certificate", c.blocks)
+	if len(c.certs) > 0 {
+		return nil
 	}
-	return nil
+	if slices.ContainsFunc(c.blocks, func(b *pem.Block) bool { return b.Type == "PKCS12" }) {
+		return fmt.Errorf("is %s: name it as p12_file", pemfile.PKCS12.Name)
+	}
+	return pemfile.Without("certificate", c.blocks)
+}
+
+// chain returns the certificates for a key, as orderChain does. If the certificate of the key may be
+// one that cannot be read, the error says why that cannot be read.
+func (c content) chain(k key, now time.Time) ([]*x509.Certificate, error) {
+	chain, err := orderChain(c.certs, k, now)
+	if err != nil && c.unreadable != nil {
+		return nil, c.unreadable
+	}
+	return chain, err
 }
 
 // key returns the one private key of c.
@@ -121,7 +139,7 @@ func (c content) key(p Password) (key, error) {
 	case 1:
 		return parseKey(c.keys[0], p)
 	}
-	return key{}, errors.New("holds more than one private key")
+	return key{}, errors.New("holds more than one private key; keep the right one")
 }
 
 // pickLeaf returns the place of the certificate of a public key, or -1 if there is none. Of
@@ -166,9 +184,9 @@ func isBetter(a, b *x509.Certificate, now time.Time) bool {
 }
 
 // orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key
-// first, and each issuer after the certificate that it issued. Certificates that are not in the
-// chain come last, without those that one in the chain replaces. The error is errMismatch if no
-// certificate is that of the key.
+// first, and each issuer after the certificate that it issued. Other certificates of authorities, and
+// those that cannot be read, come last, without those that one in the chain replaces. The error is
+// errMismatch if no certificate is that of the key.
 func orderChain(certs []*x509.Certificate, k key, now time.Time) ([]*x509.Certificate, error) {
 	at := pickLeaf(certs, k.Public(), now)
 	if at < 0 {
@@ -180,12 +198,17 @@ func orderChain(certs []*x509.Certificate, k key, now time.Time) ([]*x509.Certif
 		last := rest[at]
 		chain = append(chain, last)
 		rest = slices.DeleteFunc(rest, func(c *x509.Certificate) bool {
-			return c == last || isReplaced(c, last, now)
+			return c.Equal(last) || isReplaced(c, last, now)
 		})
 		at = pickIssuer(rest, last, now)
 	}
+	rest = slices.DeleteFunc(rest, isNoIssuer)
 	return append(chain, rest...), nil
 }
+
+// isNoIssuer reports whether c is a certificate that issues none, such as one of another key.
+// Certificates before version 3 do not say that.
+func isNoIssuer(c *x509.Certificate) bool { return c.Version >= 3 && !c.IsCA }
 
 // isReplaced reports whether c is an earlier or a later certificate of the name and the key of
 // used. An issuer that several authorities have certified has several valid ones, which stay.

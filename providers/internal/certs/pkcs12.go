@@ -5,6 +5,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
@@ -30,26 +31,33 @@ func decodePKCS12(data []byte, password core.Secret) (
 		}
 		return nil, nil, nil, fmt.Errorf("is not a PKCS #12 but %w", f)
 	}
-	if iterations(data, 0) > maxIterations {
+	if iterations(data, 0) > maxIterationsPKCS12 {
 		return nil, nil, nil, fmt.Errorf("demands more than %d iterations for its password; "+
-			"convert it: %s", maxIterations, convertPKCS12)
+			"convert it: %s", maxIterationsPKCS12, convertPKCS12)
 	}
 	private, leaf, issuers, err = pkcs12.DecodeChain(data, password.Reveal())
 	if err != nil {
-		return nil, nil, nil, pkcs12Error(err)
+		return nil, nil, nil, pkcs12Error(err, password)
 	}
 	return private, leaf, issuers, nil
 }
 
-// convertPKCS12 makes another PKCS #12 of one that cannot be read.
-const convertPKCS12 = "openssl pkcs12 -in client.p12 -nodes -out all.pem, and then " +
-	"openssl pkcs12 -export -in all.pem -out new.p12"
+// maxIterationsPKCS12 is for all parts of a PKCS #12. GnuTLS writes three of them, for the
+// certificate, the key and the MAC, with 600,000 iterations each.
+const maxIterationsPKCS12 = 2_000_000
+
+// Commands that make PEM and another PKCS #12 of one that cannot be read.
+const (
+	openPKCS12 = "openssl pkcs12 -in client.p12 -nodes -out all.pem (with OpenSSL 3 perhaps also " +
+		"-legacy)"
+	convertPKCS12 = openPKCS12 + ", and then openssl pkcs12 -export -in all.pem -out new.p12"
+)
 
 // pkcs12Error says in other words what package pkcs12 reports, which has few errors that can be
 // compared.
-func pkcs12Error(err error) error {
+func pkcs12Error(err error, password core.Secret) error {
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, pkcs12.ErrDecryption) {
-		return errors.New("the password does not open it, or it is damaged")
+		return errors.New("the password does not open it, or it is damaged" + passwordHint(password))
 	}
 	for _, known := range []struct{ part, text string }{
 		{"indefinite length", "is a PKCS #12 in BER; convert it to DER: " + convertPKCS12},
@@ -58,12 +66,16 @@ func pkcs12Error(err error) error {
 		{"no MAC", "is a PKCS #12 without a MAC, which would prove the password; convert it: " +
 			strings.Replace(convertPKCS12, "-nodes", "-nodes -nomacver", 1)},
 		{"exactly one key bag", "is a PKCS #12 with more than one private key; take the right one out: " +
-			"openssl pkcs12 -in client.p12 -nodes -out all.pem"},
+			openPKCS12},
 		{"private key missing", "is a PKCS #12 without a private key"},
 		{"certificate missing", "is a PKCS #12 without a certificate"},
+		{"digest algorithm not supported", "is a PKCS #12 whose MAC is of a kind that is not supported; " +
+			"convert it: " + convertPKCS12},
 		{"is not supported", "is a PKCS #12 that is encrypted in a way that is not supported; " +
 			"convert it: " + convertPKCS12},
 		{"decrypting", "the password does not open its private key, or it is damaged"},
+		{"UCS-2", "cannot be read with a password that has a character such as an emoji; give it another " +
+			"one: " + convertPKCS12},
 	} {
 		if strings.Contains(err.Error(), known.part) {
 			return errors.New(known.text)
@@ -71,6 +83,24 @@ func pkcs12Error(err error) error {
 	}
 	if _, ok := errors.AsType[pkcs12.NotImplementedError](err); ok {
 		return errors.New("is a PKCS #12 of a form that is not supported; convert it: " + convertPKCS12)
+	}
+	return contentError(err)
+}
+
+// contentError returns the error of what is in a PKCS #12 that its password has opened.
+func contentError(err error) error {
+	const x509Error = "x509: "
+	_, text, isKey := strings.Cut(err.Error(), "parsing PKCS#8 private key: ")
+	switch {
+	case isKey && strings.Contains(text, "unknown elliptic curve"):
+		return errCurve
+	case isKey && strings.Contains(text, "unknown algorithm"):
+		return unusableKind(text)
+	case isKey:
+		return errNoKey
+	case strings.HasPrefix(err.Error(), x509Error):
+		return fmt.Errorf("has a certificate that is not supported%s; take the others out: %s, and name "+
+			"all.pem as cert_file", pemfile.Reason(err), openPKCS12)
 	}
 	return errors.New("is a damaged PKCS #12")
 }
@@ -108,9 +138,33 @@ func iterations(der []byte, depth int) (total int) {
 
 // decodeBase64 decodes a PKCS #12 in the settings. White space in it is ignored.
 func decodeBase64(p12 core.Secret) ([]byte, error) {
-	data, ok := pemfile.DecodeBase64([]byte(p12.Reveal()))
-	if !ok {
+	data, err := binaryPKCS12([]byte(p12.Reveal()))
+	if err != nil {
+		return nil, core.Errorf(core.CodeBadConfig, "p12 %w", err)
+	}
+	if decoded, ok := pemfile.DecodeBase64([]byte(p12.Reveal())); ok {
+		return decoded, nil
+	}
+	if pemfile.Recognize(data) != pemfile.PKCS12 {
 		return nil, core.Errorf(core.CodeBadConfig, "p12 is not base64")
+	}
+	return data, nil
+}
+
+// binaryPKCS12 returns the PKCS #12 that data is or stands for: base64, with the lines BEGIN and END
+// of PEM as certtool writes it, or without.
+func binaryPKCS12(data []byte) ([]byte, error) {
+	if bytes.Contains(data[:min(len(data), 1024)], []byte("-----BEGIN")) {
+		blocks, err := pemfile.Blocks(data)
+		if err == nil && blocks[0].Type == "PKCS12" {
+			return blocks[0].Bytes, nil
+		}
+		return nil, errors.New("is PEM, not PKCS #12: use cert and key")
+	}
+	if pemfile.Recognize(data) == (pemfile.Format{}) {
+		if decoded, ok := pemfile.DecodeBase64(data); ok {
+			return decoded, nil
+		}
 	}
 	return data, nil
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -177,6 +178,19 @@ func Unquoted(s string) error {
 	return nil
 }
 
+// placeholders are what programs print in the place of a value that is missing: jq, JavaScript,
+// Python, Go and C.
+var placeholders = []string{"null", "undefined", "None", "nil", "<nil>", "<null>", "(null)", "true",
+	"false"}
+
+// Missing reports a value that another program has printed because it had none.
+func Missing(s string) error {
+	if slices.Contains(placeholders, s) {
+		return fmt.Errorf("is %q, which programs print for a value that is missing", s)
+	}
+	return nil
+}
+
 // quoted reports whether s is in quotes, which then come from the file or variable that it was
 // copied into.
 func quoted(s string) bool {
@@ -201,7 +215,8 @@ func CookieValue(s string) error {
 
 var errQuotes = errors.New("has quotes around it: remove them")
 
-// Token checks a token that is the value of a header or a part of it: visible ASCII, not in quotes.
+// Token checks a token that is the value of a header or a part of it: visible ASCII, not in quotes,
+// and not what programs print for a missing value.
 func Token(s string) error {
 	if strings.EqualFold(s[:min(len(s), len(bearerPrefix))], bearerPrefix) {
 		return errors.New("begins with \"Bearer \": give the token alone")
@@ -209,7 +224,7 @@ func Token(s string) error {
 	if err := Value(s); err != nil {
 		return err
 	}
-	if err := Unquoted(s); err != nil {
+	if err := errors.Join(Unquoted(s), Missing(s)); err != nil {
 		return err
 	}
 	for _, c := range []byte(s) {

@@ -31,7 +31,7 @@ func TestChecks(t *testing.T) {
 			map[string]string{"": "is not the name", " key": "is not the name", "a\nb": "is not the name"},
 		},
 		{
-			"header value", headers.Value, []string{"x", "a b\tc", `"x"`},
+			"header value", headers.Value, []string{"x", "a b\tc", `"x"`, "null"},
 			map[string]string{
 				"": "is empty", " ": "is blank", "x\n": "ends in a line break", " x": "begins with a space",
 				"x\r\n": "ends in a line break", "x ": "ends in a space", "\nx": "begins with a line break",
@@ -46,10 +46,14 @@ func TestChecks(t *testing.T) {
 				`"a"`: "has quotes around it", `a"b`: "cannot hold"},
 		},
 		{
-			"token", headers.Token, []string{"abc.def", "a+/=", "a:b", `{"a":"b"}`},
+			"token", headers.Token,
+			[]string{"abc.def", "a+/=", "a:b", `{"a":"b"}`, "nullable", "none", "Null0"},
 			map[string]string{"": "is empty", "a b": "cannot hold", "é": "not ASCII",
 				"a\r\nb": "control character", `"tok1"`: "has quotes around it",
-				"'tok1'": "has quotes around it", "bearer tok1": "give the token alone"},
+				"'tok1'": "has quotes around it", "bearer tok1": "give the token alone",
+				"null": "which programs print for a value that is missing", "undefined": "is missing",
+				"None": "is missing", "<nil>": "is missing", "nil": "is missing", "(null)": "is missing",
+				"<null>": "is missing", "false": "is missing", "true": "is missing"},
 		},
 		{
 			"bearer token", headers.Bearer, []string{"abc.def-_~+/==", "1|laravel", "a:b"},
