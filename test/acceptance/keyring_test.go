@@ -64,13 +64,18 @@ func TestKeyringProgram(t *testing.T) {
 }
 
 // How a keyring is started below a bus: unlocked with a password from standard
-// input, or locked; and how it is stopped, so that calls hang.
+// input, or locked; and how it is stopped, so that calls hang. The daemon goes into the
+// background before it owns its name. A call before that would start a second one.
 const (
-	unlocked = `gnome-keyring-daemon --unlock --components=secrets --control-directory="$XDG_RUNTIME_DIR/k" >/dev/null 2>&1 && `
-	locked   = `gnome-keyring-daemon --start --components=secrets --control-directory="$XDG_RUNTIME_DIR/k" >/dev/null 2>&1 && `
-	stopped  = `for i in $(seq 100); do pid=$(dbus-send --session --print-reply --dest=org.freedesktop.DBus / ` +
-		`org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets 2>/dev/null | awk '/uint32/ {print $2}'); ` +
-		`[ -z "$pid" ] || break; sleep 0.05; done; kill -STOP "$pid" && trap 'kill -KILL "$pid"' EXIT && `
+	unlocked = `gnome-keyring-daemon --unlock ` + ofTheTest + ownsName
+	locked   = `gnome-keyring-daemon --start ` + ofTheTest + ownsName
+	stopped  = `kill -STOP "$pid" && trap 'kill -KILL "$pid"' EXIT && `
+
+	ofTheTest = `--components=secrets --control-directory="$XDG_RUNTIME_DIR/k" >/dev/null 2>&1 && `
+	ownsName  = `for i in $(seq 200); do pid=$(dbus-send --session --print-reply ` +
+		`--dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixProcessID ` +
+		`string:org.freedesktop.secrets 2>/dev/null | awk '/uint32/ {print $2}'); ` +
+		`[ -z "$pid" ] || break; sleep 0.05; done; [ -n "$pid" ] && `
 )
 
 // underBus runs TestKeyringProgram in a role below a session bus of its own,

@@ -103,7 +103,7 @@ func (m *MockServer) Check(ctx context.Context, token string) (string, error) {
 	if err := json.NewDecoder(resp.Body).Decode(&keys); err != nil {
 		return "", err
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return "", err
 	}
