@@ -23,7 +23,7 @@ sessions:
   it:
     provider: oauth2
     origins: [%q]
-    timeout: 2s
+    timeout: 3s
     settings:
       issuer: %q
       client_id: app
