@@ -36,8 +36,7 @@ const (
 	mockPerson  = "grant: authorization_code\n      scopes: [openid]"
 )
 
-// Each grant that the server has, over https and with the client's certificate of nobody:
-// in process and in a plugin.
+// Each grant that the server has, over https, in process and in a plugin.
 func TestMockServerGrants(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
