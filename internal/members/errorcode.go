@@ -47,7 +47,8 @@ var (
 // none. Some servers write it in another member than "error": in "errorCode" (Okta), in
 // "error_code" (Google), or in "message" (Twitch: "authorization_pending", "invalid client
 // secret"). For a code that means the same as a registered one, ErrorCode returns the registered
-// one. What does not look like a code is none, such as the "Forbidden" of web frameworks.
+// one. A text that does not look like a code, such as the "Forbidden" of web frameworks, does not
+// count.
 func (o Object) ErrorCode() string {
 	for _, name := range []string{"error", "errorCode", "error_code"} {
 		code := o.Text(name)

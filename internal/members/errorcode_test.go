@@ -12,6 +12,7 @@ func TestErrorCode(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"error":"invalid_grant"}`:                                              "invalid_grant",
 		`{"error":"server_of_its_own"}`:                                          "server_of_its_own",
+		`{"error":"bad_client_id"}`:                                              "invalid_client",
 		`{"error":"bad_refresh_token"}`:                                          "invalid_grant",
 		`{"error":"deleted_client"}`:                                             "invalid_client",
 		`{"ok":false,"error":"ratelimited"}`:                                     "rate_limit_exceeded",

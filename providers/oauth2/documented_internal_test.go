@@ -83,7 +83,7 @@ var documentedRefusals = map[string]map[string]refusal{
 			[]string{"service account", checkGrant}},
 	},
 	"Entra": { // MicrosoftDocs/entra-docs, docs/identity-platform/…
-		// the sample response of v2-oauth2-auth-code-flow.md
+		// learn.microsoft.com, "Authorize access … using the OAuth 2.0 code grant flow", the sample
 		"ended": {inJSON(400, `{"error":"invalid_grant","error_description":"AADSTS70002: Error `+
 			`validating credentials. AADSTS70008: The provided authorization code or refresh token is `+
 			`expired. Send a new interactive authorization request for this user and resource.\r\nTrace `+
@@ -148,11 +148,11 @@ var documentedRefusals = map[string]map[string]refusal{
 			`authorized to use the provided grant type. Configured grant types: [refresh_token, `+
 			`implicit, authorization_code]."}`), denied, denied,
 			[]string{"[refresh_token, implicit, authorization_code]", checkGrant}},
-		// developer.okta.com, "Configure an access policy", and its forum
+		// support.okta.com, "Tokens Not Issued with Lifetime Configured in Access Rule"
 		"policy": {inJSON(400, `{"error":"access_denied","error_description":"Policy evaluation failed `+
 			`for this request, please check the policy configurations."}`), denied, interactive,
 			[]string{"the policy configurations.", checkAllowed}},
-		// developer.okta.com, "Rate limits", E0000047
+		// developer.okta.com, "Error codes", E0000047
 		"busy": {inJSON(429, `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due `+
 			`to too many requests."}`), later, later, []string{"E0000047 (API call exceeded"}},
 	},
@@ -161,10 +161,10 @@ var documentedRefusals = map[string]map[string]refusal{
 		"spent": {inJSON(403, `{"error":"invalid_grant",`+
 			`"error_description":"Unknown or invalid refresh token."}`), denied, interactive,
 			[]string{"Unknown or invalid refresh token."}},
-		// community.auth0.com, "access_denied / Unauthorized" of client credentials
+		// auth0/node-auth0, issue 682; auth0/laravel-auth0, issue 42
 		"secret": {inJSON(401, `{"error":"access_denied","error_description":"Unauthorized"}`),
 			denied, denied, []string{"access_denied (Unauthorized)", checkClient, checkAllowed}},
-		// auth0/auth0-extension-tools, test of getAccessToken
+		// auth0-extensions/auth0-extension-tools, test of getAccessToken
 		"audience": {inJSON(403, `{"error":"access_denied","error_description":"Client is not `+
 			`authorized to access \"https://api.example.com\". You might probably want to create a `+
 			`\"client-grant\" associated to this API."}`), denied, interactive,

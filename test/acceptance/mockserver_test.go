@@ -23,7 +23,7 @@ sessions:
   it:
     provider: oauth2
     origins: [%q]
-    timeout: 2s
+    timeout: 3s
     settings:
       issuer: %q
       client_id: app
@@ -36,8 +36,7 @@ const (
 	mockPerson  = "grant: authorization_code\n      scopes: [openid]"
 )
 
-// Each grant that the server has, over https and with the client's certificate of nobody:
-// in process and in a plugin.
+// Each grant that the server has, over https, in process and in a plugin.
 func TestMockServerGrants(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewCA(t)
@@ -110,10 +109,10 @@ func TestMockServerAnswersThatCount(t *testing.T) {
 		"refresh_token number": {servers.MockChange{Set: set("refresh_token", 7)}, "", time.Hour},
 		"id_token of no kind": {servers.MockChange{Set: set("id_token", map[string]any{"a": 1})}, "",
 			time.Hour},
-		"error empty":          {servers.MockChange{Set: set("error", "")}, "", time.Hour},
-		"201":                  {servers.MockChange{Status: 201}, "", time.Hour},
-		"slow":                 {servers.MockChange{Delay: 500 * time.Millisecond}, "", time.Hour},
-		"503 once":             {servers.MockChange{Status: 503, Times: 1}, "", time.Hour},
+		"error empty": {servers.MockChange{Set: set("error", "")}, "", time.Hour},
+		"201":         {servers.MockChange{Status: 201}, "", time.Hour},
+		"slow":        {servers.MockChange{Delay: 500 * time.Millisecond}, "", time.Hour},
+		"503 once":    {servers.MockChange{Status: 503, Times: 1}, "", time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.Change(t, c.change)
@@ -255,6 +254,111 @@ func TestMockServerSignIn(t *testing.T) {
 			}
 			require.ErrorIs(t, err, c.code)
 			require.ErrorContains(t, err, c.text)
+		})
+	}
+}
+
+// What a session does if the server fails or refuses while it renews, and that it recovers when
+// the server does.
+func TestMockServerRenewal(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	for name, c := range map[string]struct {
+		change servers.MockChange
+		code   core.Code // zero: the person signs in again
+		text   string
+	}{
+		"500": {servers.MockChange{Status: 500, Replace: json.RawMessage(`{"error":"server_error"}`)},
+			core.CodeUnavailable, "answers 500: server_error"},
+		"a page of a gateway": {servers.MockChange{Status: 403, Replace: json.RawMessage(`"<html>"`)},
+			core.CodeUnavailable, "is there a gateway or a proxy in between?"},
+		"slow": {servers.MockChange{Delay: 6 * time.Second}, core.CodeUnavailable,
+			"did not answer in time"},
+		"no token": {servers.MockChange{Drop: []string{"access_token"}}, core.CodeUnavailable,
+			"has no access_token"},
+		"a refusal": {servers.MockChange{Status: 400, Times: 1,
+			Replace: json.RawMessage(`{"error":"invalid_grant"}`)}, 0, ""},
+		"a refusal in other words": {servers.MockChange{Status: 200, Times: 1,
+			Replace: json.RawMessage(`{"ok":false,"error":"invalid_refresh_token"}`)}, 0, ""},
+		"of another person": {servers.MockChange{IDToken: set("sub", "ada")}, core.CodeDenied, "another"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := servers.StartMockServer(t, nil)
+			api := servers.StartAPI(t, ca, m.Check)
+			ui, asked := person(t, nil)
+			s := initialised(t, setup{ca: ca, ui: ui}.load(t, mockConfig(m, api.URL, mockPerson)), "it")
+			says(t, s, api.URL, "johndoe")
+			cred, err := s.Credential(t.Context())
+			require.NoError(t, err)
+
+			m.Change(t, c.change)
+			s.Reject(cred, `Bearer error="invalid_token"`)
+			_, err = s.Credential(t.Context())
+			if c.code == 0 {
+				require.NoError(t, err)
+				says(t, s, api.URL, "johndoe")
+				require.EqualValues(t, 2, asked.Load(), "the person signs in again")
+				return
+			}
+			require.ErrorIs(t, err, c.code)
+			require.ErrorContains(t, err, c.text)
+			m.Change(t, servers.MockChange{})
+			if c.code == core.CodeUnavailable {
+				soon(t, func() bool {
+					status, body, err := try(t.Context(), s, api.URL)
+					return err == nil && status == 200 && body == "johndoe"
+				})
+				require.EqualValues(t, 1, asked.Load(), "nobody signs in after an outage")
+			}
+		})
+	}
+}
+
+// A short lifetime that is a text, with new refresh tokens in some answers and none in others:
+// each is renewed in time, with the one that counts.
+func TestMockServerShortLifetimes(t *testing.T) {
+	t.Parallel()
+	ca := servers.NewCA(t)
+	m := servers.StartMockServer(t, nil)
+	api := servers.StartAPI(t, ca, m.Check)
+	m.Change(t, servers.MockChange{Set: set("expires_in", "2")})
+	ui, asked := person(t, nil)
+	s := initialised(t, setup{ca: ca, ui: ui}.load(t, mockConfig(m, api.URL, mockPerson)), "it")
+	says(t, s, api.URL, "johndoe")
+	first, err := s.Credential(t.Context())
+	require.NoError(t, err)
+	m.Change(t, servers.MockChange{Set: set("expires_in", "2"), Drop: []string{"refresh_token"}})
+	soon(t, func() bool {
+		says(t, s, api.URL, "johndoe")
+		return len(api.Tokens()) >= 3
+	})
+	last, err := s.Credential(t.Context())
+	require.NoError(t, err)
+	require.True(t, last.RefreshState.Equal(first.RefreshState), "the server gave no other one")
+	require.EqualValues(t, 1, asked.Load())
+}
+
+// What SignOut says if the server does not revoke the tokens.
+func TestMockServerRevocation(t *testing.T) {
+	t.Parallel()
+	m := servers.StartMockServer(t, nil)
+	for status, text := range map[int]string{
+		200: "", 503: "answers 503", 400: "answers 400", 404: "answers 404",
+	} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			m.Change(t, servers.MockChange{Revoke: status})
+			ui, _ := person(t, nil)
+			s := initialised(t, setup{ui: ui}.load(t,
+				mockConfig(m, "https://api.example.com", mockPerson)), "it")
+			before := m.Seen(t).Revoke
+			err := s.SignOut(t.Context())
+			if text == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, m.Issuer+"/revoke "+text)
+			}
+			require.Equal(t, 2, m.Seen(t).Revoke-before, "the refresh token, then the access token")
 		})
 	}
 }

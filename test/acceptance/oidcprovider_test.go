@@ -150,13 +150,15 @@ func TestOIDCProviderReuse(t *testing.T) {
 	settings := client{settings: `client_id: app
       client_auth: client_secret_post
       client_secret: "${env:SECRET}"`}
-	const more = "scopes: [openid, offline_access]\n      authorization_params: {prompt: consent}"
+	// The session renews long before the end, so that no request is refused meanwhile.
+	const more = "scopes: [openid, offline_access]\n      authorization_params: {prompt: consent}" +
+		"\n    early: 4s"
 	for name, c := range map[string]struct {
 		lifetime time.Duration
 		renew    func(*core.Session, core.Credential)
 		within   time.Duration // of the first request after the end
 	}{
-		"renewed in time": {4 * time.Second, func(*core.Session, core.Credential) {}, 0},
+		"renewed in time": {8 * time.Second, func(*core.Session, core.Credential) {}, 0},
 		"renewed after a refusal": {time.Hour,
 			func(s *core.Session, c core.Credential) { s.Reject(c, "") }, 5 * time.Second},
 	} {
