@@ -181,6 +181,19 @@ func anyInputs(sessions map[string]*checked) bool {
 	return false
 }
 
+// textInputs returns the inputs that are texts. The decoder has reported others.
+func (s *checked) textInputs() map[string]string {
+	inputs := maps.Clone(s.entry.Inputs)
+	maps.DeleteFunc(inputs, func(role, _ string) bool {
+		switch object(s.values, "inputs")[role].(type) {
+		case string, core.Secret:
+			return false
+		}
+		return true
+	})
+	return inputs
+}
+
 // checkInputs reports inputs that name no session, or that lead back to the
 // session that has them.
 func (c *checker) checkInputs(sessions map[string]*checked) {
@@ -189,16 +202,7 @@ func (c *checker) checkInputs(sessions map[string]*checked) {
 	}
 	entries := make([]registry.Entry, 0, len(sessions))
 	for _, name := range sortedKeys(sessions) {
-		s := sessions[name]
-		inputs := maps.Clone(s.entry.Inputs)
-		maps.DeleteFunc(inputs, func(role, _ string) bool { // the decoder has reported others
-			switch object(s.values, "inputs")[role].(type) {
-			case string, core.Secret:
-				return false
-			}
-			return true
-		})
-		entries = append(entries, registry.Entry{Name: name, Inputs: inputs})
+		entries = append(entries, registry.Entry{Name: name, Inputs: sessions[name].textInputs()})
 	}
 	for _, f := range registry.CheckInputs(entries) {
 		full, where := sessions[f.Session].locate([]string{"inputs", f.Role})

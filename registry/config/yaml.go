@@ -64,12 +64,10 @@ type yamlReader struct {
 	parser *parser
 	data   []byte
 	read   int // bytes
-	reads  int
 	tail   int // of so many bytes at the end it gives one at a time
 }
 
 func (r *yamlReader) Read(b []byte) (int, error) {
-	r.reads++
 	if r.parser.looksEnded() {
 		return 0, context.Cause(r.parser.ctx)
 	}
