@@ -73,7 +73,7 @@ func (w *work) checkVariants(
 				one.environmentOK = env != "" || !envs.isNeeded(s)
 			}
 			v := w.checker.check(ctx, w.resolver.variant(&one))
-			w.checker.checkSettings(map[string]*checked{name: v})
+			w.checker.checkSettings(ctx, map[string]*checked{name: v})
 			all.add(v)
 		})
 	}

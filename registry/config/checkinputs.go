@@ -23,21 +23,27 @@ func (w *work) checkAllInputs(
 	if len(common) > 0 {
 		of = common
 	}
-	if w.checkInputsTogether(faults, envs.usesOf(all, of, common)) {
+	uses := envs.usesOf(ctx, all, of, common)
+	if ctx.Err() != nil {
+		return
+	}
+	if w.checkInputsTogether(ctx, faults, uses) {
 		faults.report(len(of))
 		return
 	}
 	faults.inEach(of, func(env core.Environment) {
 		if ctx.Err() == nil {
-			w.checker.checkInputs(all.in(env, envs, common))
+			w.checker.checkInputs(ctx, all.in(env, envs, common))
 		}
 	})
 }
 
 // checkInputsTogether counts the inputs that name no session. It reports false, and has counted
-// nothing, if inputs may lead from a session back to itself.
-func (w *work) checkInputsTogether(faults *faultsByEnvironment, uses map[string][]use) bool {
-	unknown, circular := checkTogether(uses)
+// nothing, if inputs may lead from a session back to itself. It ends early with ctx.
+func (w *work) checkInputsTogether(
+	ctx context.Context, faults *faultsByEnvironment, uses map[string][]use,
+) bool {
+	unknown, circular := checkTogether(ctx, uses)
 	if circular {
 		return false
 	}
@@ -50,6 +56,9 @@ func (w *work) checkInputsTogether(faults *faultsByEnvironment, uses map[string]
 	}
 	for _, name := range sortedKeys(uses) {
 		for _, u := range uses[name] {
+			if ctx.Err() != nil {
+				return true
+			}
 			for _, role := range sortedKeys(u.inputs) {
 				problem := problems[[2]string{name, role + delimiter + u.inputs[role]}]
 				if problem == "" {
@@ -75,17 +84,25 @@ type use struct {
 
 // usesOf returns how each session is in the environments of a list: as it was checked in that
 // environment, or else as in the last one that it was checked in, for which it has no section.
-// The uses of a session are sorted by their first environment.
-func (e environments) usesOf(all variants, of, common []core.Environment) map[string][]use {
+// The uses of a session are sorted by their first environment. It ends early with ctx.
+func (e environments) usesOf(
+	ctx context.Context, all variants, of, common []core.Environment,
+) map[string][]use {
 	inList := contains(of)
 	out := make(map[string][]use, len(e.sessions))
 	for name, s := range e.sessions {
+		if ctx.Err() != nil {
+			return out
+		}
 		checkedIn := e.toCheck(s, common)
 		last := checkedIn[len(checkedIn)-1]
 		rest, first := len(of), of[0]
 		if !s.ownEnvironment {
 			own := contains(checkedIn)
 			for _, env := range checkedIn {
+				if ctx.Err() != nil {
+					return out
+				}
 				if inList(string(env)) {
 					rest--
 					out[name] = append(out[name], newUse(all[env][name], 1, env))
@@ -110,9 +127,14 @@ func newUse(s *checked, times int, first core.Environment) use {
 // checkTogether checks all uses of all sessions as if they were there at the same time. It returns
 // the inputs that name no session, with what they name after the role, and whether the others
 // lead from a session back to itself.
-func checkTogether(uses map[string][]use) (unknown []registry.InputFault, circular bool) {
+func checkTogether(
+	ctx context.Context, uses map[string][]use,
+) (unknown []registry.InputFault, circular bool) {
 	entries := make([]registry.Entry, 0, len(uses))
 	for _, name := range sortedKeys(uses) {
+		if ctx.Err() != nil {
+			return nil, false
+		}
 		inputs := map[string]string{}
 		for _, u := range uses[name] {
 			for role, target := range u.inputs {

@@ -73,12 +73,12 @@ func TestInputsTogether(t *testing.T) {
 		found.faults = nil
 		each := newFaultsByEnvironment(found)
 		each.inEach(of, func(env core.Environment) {
-			w.checker.checkInputs(all.in(env, envs, common))
+			w.checker.checkInputs(t.Context(), all.in(env, envs, common))
 		})
 		want := found.faults
 		found.faults = nil
 		together := newFaultsByEnvironment(found)
-		require.True(t, w.checkInputsTogether(together, envs.usesOf(all, of, common)), text)
+		require.True(t, w.checkInputsTogether(t.Context(), together, envs.usesOf(t.Context(), all, of, common)), text)
 		together.report(len(of))
 		require.ElementsMatch(t, want, found.faults, text)
 		withFaults += min(1, len(want))

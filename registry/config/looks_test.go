@@ -31,37 +31,33 @@ func (l *looks) Err() error {
 }
 
 func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
 
 // TestLooksAtTheContext proves that a load and a check of a large configuration look at their context
-// all the time, so that they stop soon after it has ended: between two looks they do no more
-// than a hundredth of the work, and allocate no more than 1 MiB, which takes a few milliseconds.
+// all the time, so that they stop soon after it has ended: between two looks they make at most
+// 8,000 objects, which takes a few milliseconds.
 func TestLooksAtTheContext(t *testing.T) {
-	const sessions = 10_000
+	const sessions = 5_000
 	for _, name := range []string{
 		"YAML", "YAML in one line", "minified JSON", "pretty JSON", "TOML headers", "TOML dotted keys",
-		"references", "inputs", "sections", "sessions with sections",
+		"references", "inputs", "sections", "sessions with sections", "sections with inputs",
 	} {
 		c := growing[name]
 		opts := options(t, c.file, c.text(sessions), "K=v")
 		settle(t, opts.Files[0])
-		load := func(ctx context.Context, opts config.Options) error {
-			_, err := config.Load(ctx, opts)
-			return err
-		}
-		for what, do := range map[string]func(context.Context, config.Options) error{
-			"load": load, "check": config.Check,
+		for what, do := range map[string]func(context.Context, config.Options){
+			"load":  func(ctx context.Context, opts config.Options) { _, _ = config.Load(ctx, opts) },
+			"check": func(ctx context.Context, opts config.Options) { _ = config.Check(ctx, opts) },
 		} {
 			t.Run(fmt.Sprint(what, " ", name), func(t *testing.T) {
 				ctx := &looks{Context: t.Context()}
-				require.NoError(t, do(ctx, opts))
-				ctx.Err()
-				t.Log(ctx.count, ctx.worst)
+				do(ctx, opts) // some find faults
+				_ = ctx.Err()
 				require.Greater(t, ctx.count, 100)
-				require.Less(t, ctx.worst, uint64(1<<20), ctx.where)
+				require.Less(t, ctx.worst, uint64(8_000), ctx.where[:min(len(ctx.where), 3000)])
 			})
 		}
 	}
