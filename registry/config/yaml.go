@@ -57,7 +57,6 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	return values, p.aliased <= maxAliased
 }
 
-
 var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
 
 // withoutVersion replaces the directive with the version of YAML by a comment of the
