@@ -36,10 +36,10 @@ func anyInputs(entries []Entry) bool {
 	return slices.ContainsFunc(entries, func(e Entry) bool { return len(e.Inputs) > 0 })
 }
 
-func entriesByName(entries []Entry) map[string]Entry {
-	out := make(map[string]Entry, len(entries))
-	for _, e := range entries {
-		out[e.Name] = e
+func entriesByName(entries []Entry) map[string]*Entry {
+	out := make(map[string]*Entry, len(entries))
+	for i := range entries {
+		out[entries[i].Name] = &entries[i]
 	}
 	return out
 }
@@ -51,7 +51,7 @@ const (
 )
 
 // unknownInputs reports the inputs that name no session.
-func unknownInputs(entries []Entry, byName map[string]Entry) (faults []InputFault) {
+func unknownInputs(entries []Entry, byName map[string]*Entry) (faults []InputFault) {
 	var names []string // sorted when they are first needed
 	compared := 0
 	for _, e := range entries {
@@ -77,7 +77,7 @@ func unknownInputs(entries []Entry, byName map[string]Entry) (faults []InputFaul
 
 // circularInputs reports the inputs by which a session would wait for itself,
 // each at the session where the circle was entered.
-func circularInputs(byName map[string]Entry) (faults []InputFault) {
+func circularInputs(byName map[string]*Entry) (faults []InputFault) {
 	for _, circle := range circles(byName) {
 		first, next := byName[circle[0]], circle[1]
 		for role, name := range first.Inputs {
@@ -103,11 +103,12 @@ func circleText(circle []string) string {
 // each with that session at both ends. It is a depth-first search: a session on
 // the way from the start to the current one closes a circle, and one that was
 // left is not searched again.
-func circles(entries map[string]Entry) (out [][]string) {
+func circles(entries map[string]*Entry) (out [][]string) {
 	const onWay, done = 1, 2
 	state := make(map[string]int, len(entries))
-	var visit func(name string, way []string)
-	visit = func(name string, way []string) {
+	var way []string // from the start to the current session
+	var visit func(name string)
+	visit = func(name string) {
 		switch state[name] {
 		case done:
 			return
@@ -119,18 +120,38 @@ func circles(entries map[string]Entry) (out [][]string) {
 			return
 		}
 		state[name] = onWay
-		inputs := entries[name].Inputs
-		for _, role := range slices.Sorted(maps.Keys(inputs)) {
-			visit(inputs[role], append(way, name))
+		way = append(way, name)
+		if e := entries[name]; e != nil && len(e.Inputs) == 1 {
+			for _, input := range e.Inputs {
+				visit(input)
+			}
+		} else if e != nil {
+			for _, role := range roles(e.Inputs) {
+				visit(e.Inputs[role])
+			}
 		}
+		way = way[:len(way)-1]
 		state[name] = done
 	}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		if len(entries[name].Inputs) > 0 {
-			visit(name, nil)
+			visit(name)
 		}
 	}
 	return out
+}
+
+// roles returns the roles of inputs, sorted.
+func roles(inputs map[string]string) []string {
+	if len(inputs) == 0 {
+		return nil
+	}
+	list := make([]string, 0, len(inputs))
+	for role := range inputs {
+		list = append(list, role)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // inputErrors returns what CheckInputs finds as errors.
@@ -162,7 +183,7 @@ func inOrder(entries []Entry) []Entry {
 		}
 		visited[e.Name] = true
 		for _, name := range e.Inputs {
-			visit(byName[name])
+			visit(*byName[name])
 		}
 		out = append(out, e)
 	}

@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -55,11 +56,17 @@ func (k *kinds) factory(kind string) (core.Factory, error) {
 		kind, core.DidYouMean(kind, k.names), known)
 }
 
-// check reports every fault of entries.
-func (k *kinds) check(entries []Entry) error {
+// entriesBetween is how many entries are worked on between two looks at a context.
+const entriesBetween = 64
+
+// check reports every fault of entries. It stops with the cause of ctx.
+func (k *kinds) check(ctx context.Context, entries []Entry) error {
 	var errs []error
 	seen := make(map[string]bool, len(entries))
-	for _, e := range entries {
+	for i, e := range entries {
+		if i%entriesBetween == entriesBetween-1 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := k.checkEntry(e); err != nil {
 			errs = append(errs, err)
 		}
@@ -74,11 +81,9 @@ func (k *kinds) check(entries []Entry) error {
 
 // checkNames reports the first name in e that core does not allow.
 func (e Entry) checkNames() error {
-	if len(e.Inputs) > 0 { // else the search for them allocates
-		for _, role := range slices.Sorted(maps.Keys(e.Inputs)) {
-			if err := core.CheckName(role); err != nil {
-				return err
-			}
+	for _, role := range roles(e.Inputs) {
+		if err := core.CheckName(role); err != nil {
+			return err
 		}
 	}
 	if err := core.CheckName(e.Name); err != nil {

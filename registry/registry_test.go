@@ -433,3 +433,49 @@ func BenchmarkRWMutexMap(b *testing.B) {
 		i++
 	}
 }
+
+// endsAt is a context that ends at the look with a number.
+type endsAt struct {
+	context.Context
+	looks, end int
+}
+
+func (c *endsAt) Err() error {
+	if c.looks++; c.looks >= c.end {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestReplaceEndsWithItsContext proves that a Replace of many sessions looks at its context all the
+// time, and that nothing has changed when it stops.
+func TestReplaceEndsWithItsContext(t *testing.T) {
+	factory := core.NewFactory(core.Info{Kind: "k"},
+		func(context.Context, core.Environment, struct{}) (core.Provider, error) { return nil, nil })
+	r, err := registry.New(factory)
+	require.NoError(t, err)
+	entries := make([]registry.Entry, 1000)
+	for i := range entries {
+		entries[i] = registry.Entry{Name: fmt.Sprint("s", i), Kind: "k"}
+	}
+	whole := &endsAt{Context: t.Context(), end: 1 << 30}
+	require.NoError(t, r.Replace(whole, entries))
+	require.Greater(t, whole.looks, 20)
+	require.NoError(t, r.Replace(t.Context(), nil))
+	for end := 1; end <= whole.looks; end++ {
+		ctx := &endsAt{Context: t.Context(), end: end}
+		require.ErrorIs(t, r.Replace(ctx, entries), context.Canceled)
+		require.Equal(t, end, ctx.looks-1, "it stops at once") // the cause is a look, too
+		require.Empty(t, r.Names())
+	}
+	require.NoError(t, r.Replace(t.Context(), entries))
+	require.Len(t, r.Names(), 1000)
+
+	// One that would stop after it had reconfigured sessions does not stop any more.
+	for i := range entries {
+		entries[i].Options.Lazy = true
+	}
+	checked := &endsAt{Context: t.Context(), end: 1 << 30}
+	require.NoError(t, r.Replace(checked, entries))
+	require.Less(t, checked.looks, whole.looks)
+}

@@ -15,7 +15,7 @@ import (
 func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 	r.mu.Lock()
 	all := slices.AppendSeq(slices.Clip(slices.Clone(entries)), maps.Values(r.entries))
-	removed, err := r.swap(r.kinds.Load(), all)
+	removed, err := r.swap(ctx, r.kinds.Load(), all)
 	r.mu.Unlock()
 	if err != nil {
 		return err
@@ -41,6 +41,8 @@ func (r *Registry) Add(ctx context.Context, entries ...Entry) error {
 // an earlier Replace. A session whose kind is now made by another factory
 // counts as changed.
 //
+// If ctx ends while many entries are checked, the error is its cause, and nothing has changed.
+//
 // Entries are copied. A provider is opened when its session first
 // authenticates. After [Registry.Close] the error is [core.CodeClosed].
 func (r *Registry) Replace(ctx context.Context, entries []Entry, plugins ...core.Factory) error {
@@ -49,7 +51,7 @@ func (r *Registry) Replace(ctx context.Context, entries []Entry, plugins ...core
 		return err
 	}
 	r.mu.Lock()
-	removed, err := r.swap(k, entries)
+	removed, err := r.swap(ctx, k, entries)
 	r.mu.Unlock()
 	if err != nil {
 		return err
@@ -60,15 +62,17 @@ func (r *Registry) Replace(ctx context.Context, entries []Entry, plugins ...core
 
 // Check reports every fault that [Registry.Replace] would find in entries, and
 // changes nothing.
-func (r *Registry) Check(entries []Entry) error { return r.kinds.Load().check(entries) }
+func (r *Registry) Check(entries []Entry) error {
+	return r.kinds.Load().check(context.Background(), entries)
+}
 
 // swap checks entries, exchanges the sets and returns the sessions that were
 // removed. The caller holds r.mu.
-func (r *Registry) swap(k *kinds, entries []Entry) ([]closing, error) {
+func (r *Registry) swap(ctx context.Context, k *kinds, entries []Entry) ([]closing, error) {
 	if r.closed {
 		return nil, core.Errorf(core.CodeClosed, "the registry is closed")
 	}
-	if err := k.check(entries); err != nil {
+	if err := k.check(ctx, entries); err != nil {
 		return nil, err
 	}
 	factories := r.kinds.Load().factories
@@ -76,7 +80,10 @@ func (r *Registry) swap(k *kinds, entries []Entry) ([]closing, error) {
 	sessions := make(map[string]*core.Session, len(entries))
 	kept := make(map[string]Entry, len(entries))
 	providers := make(map[string]*provider, len(entries))
-	for _, e := range inOrder(entries) { // so that sessions has the inputs of e
+	for i, e := range inOrder(entries) { // so that sessions has the inputs of e
+		if len(old) == 0 && i%entriesBetween == entriesBetween-1 && ctx.Err() != nil {
+			return nil, context.Cause(ctx) // no session was reconfigured yet
+		}
 		s, before, f := old[e.Name], r.entries[e.Name], k.factories[e.Kind]
 		if s != nil && e.same(before) && f.Same(factories[e.Kind]) {
 			kept[e.Name], sessions[e.Name], providers[e.Name] = before, s, r.providers[e.Name]

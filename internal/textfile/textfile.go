@@ -115,10 +115,11 @@ func readOnce(ctx context.Context, path string, limit int64) (c content, rest bo
 	_ = f.SetReadDeadline(time.Now().Add(readLimit))
 	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	c.bytes, err = io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	text := bytes.NewBuffer(make([]byte, 0, before.Size()+bytes.MinRead))
+	if _, err = text.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return c, false, systemError(err)
 	}
+	c.bytes = text.Bytes()
 	if int64(len(c.bytes)) > limit {
 		return c, false, tooLarge(limit)
 	}

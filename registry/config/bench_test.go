@@ -12,6 +12,7 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/v2"
 	"github.com/stretchr/testify/require"
+	yamlv3 "go.yaml.in/yaml/v3"
 )
 
 // thousand is a file of 1,000 sessions, about 440 KB.
@@ -51,6 +52,24 @@ func TestThousandSessions(t *testing.T) {
 	same, _ := cfg.Session("session-0042")
 	require.Same(t, s, same)
 	require.Equal(t, uint64(1), s.Status().Authentications)
+}
+
+// TestLoadAllocates proves that a load of 1,000 sessions makes not many more objects than what the
+// YAML library makes of the file.
+func TestLoadAllocates(t *testing.T) {
+	opts := options(t, "x.yaml", "")
+	opts.Files = []string{thousand(t)}
+	settle(t, opts.Files[0])
+	made := testing.AllocsPerRun(2, func() {
+		_, err := config.Load(context.Background(), opts)
+		require.NoError(t, err)
+	})
+	var nodes yamlv3.Node
+	text, err := os.ReadFile(opts.Files[0])
+	require.NoError(t, err)
+	library := testing.AllocsPerRun(2, func() { require.NoError(t, yamlv3.Unmarshal(text, &nodes)) })
+	require.Less(t, made, 250_000.0)
+	require.Less(t, made-library, 110_000.0, "beside the %v of the library", library)
 }
 
 // BenchmarkLoad loads and checks 1,000 sessions; BenchmarkKoanf is what koanf

@@ -54,7 +54,7 @@ func (c *checker) checkTop(top map[string]any) {
 // which isChosen is true are checked with the session.
 func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
 	sections := object(s.inFiles, "environments")
-	if len(sections) == 0 {
+	if c.areGood(s, sections, isChosen) {
 		return
 	}
 	path := append(slices.Grow(slices.Clip(s.path), 3), "environments")
@@ -74,6 +74,25 @@ func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
 			c.unknownKeys(append(path, "settings"), settings, s.factory.Settings())
 		}
 	}
+}
+
+// areGood reports whether checkSections has nothing to report. It allocates nothing: most are.
+func (c *checker) areGood(
+	s *session, sections map[string]any, isChosen func(env string) bool,
+) bool {
+	known := s.factory.Info().Environments
+	for env, value := range sections {
+		section, isObject := value.(map[string]any)
+		settings := object(section, "settings")
+		switch {
+		case s.known && len(known) > 0 && !slices.Contains(known, core.Environment(env)),
+			value != nil && !isObject,
+			!isKnown(section, c.keys.environment),
+			s.isDescribed() && !isChosen(env) && !isKnown(settings, s.factory.Settings()):
+			return false
+		}
+	}
+	return true
 }
 
 func (c *checker) checkSectionName(s *session, path []string, env string) {

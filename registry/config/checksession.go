@@ -162,13 +162,19 @@ func (r *report) addSettings(err error, sessions map[string]*checked) bool {
 }
 
 // checkSettings asks the registry about the settings of sessions. Their inputs
-// are checked by checkInputs, which knows their places.
-func (c *checker) checkSettings(sessions map[string]*checked) {
+// are checked by checkInputs, which knows their places. It ends early with ctx.
+func (c *checker) checkSettings(ctx context.Context, sessions map[string]*checked) {
 	entries := entriesOf(sessions)
 	for i := range entries {
 		entries[i].Inputs = nil
 	}
-	c.found.addSettings(c.kinds.Check(entries), sessions)
+	const atOnce = 64
+	for some := range slices.Chunk(entries, atOnce) {
+		if ctx.Err() != nil {
+			return
+		}
+		c.found.addSettings(c.kinds.Check(some), sessions)
+	}
 }
 
 // anyInputs reports whether any session has inputs.
@@ -181,24 +187,34 @@ func anyInputs(sessions map[string]*checked) bool {
 	return false
 }
 
+// textInputs returns the inputs that are texts. The decoder has reported others.
+func (s *checked) textInputs() map[string]string {
+	if len(s.entry.Inputs) == 0 {
+		return nil
+	}
+	inputs := maps.Clone(s.entry.Inputs)
+	maps.DeleteFunc(inputs, func(role, _ string) bool {
+		switch object(s.values, "inputs")[role].(type) {
+		case string, core.Secret:
+			return false
+		}
+		return true
+	})
+	return inputs
+}
+
 // checkInputs reports inputs that name no session, or that lead back to the
-// session that has them.
-func (c *checker) checkInputs(sessions map[string]*checked) {
+// session that has them. It ends early with ctx.
+func (c *checker) checkInputs(ctx context.Context, sessions map[string]*checked) {
 	if !anyInputs(sessions) {
 		return
 	}
 	entries := make([]registry.Entry, 0, len(sessions))
 	for _, name := range sortedKeys(sessions) {
-		s := sessions[name]
-		inputs := maps.Clone(s.entry.Inputs)
-		maps.DeleteFunc(inputs, func(role, _ string) bool { // the decoder has reported others
-			switch object(s.values, "inputs")[role].(type) {
-			case string, core.Secret:
-				return false
-			}
-			return true
-		})
-		entries = append(entries, registry.Entry{Name: name, Inputs: inputs})
+		if ctx.Err() != nil {
+			return
+		}
+		entries = append(entries, registry.Entry{Name: name, Inputs: sessions[name].textInputs()})
 	}
 	for _, f := range registry.CheckInputs(entries) {
 		full, where := sessions[f.Session].locate([]string{"inputs", f.Role})

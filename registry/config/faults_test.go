@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -453,4 +454,43 @@ func TestManyFaults(t *testing.T) {
 	require.Len(t, err.(*config.Error).Faults, 150)
 	require.Equal(t, 101, len(strings.Split(err.Error(), "\n")))
 	require.True(t, strings.HasSuffix(err.Error(), "\nand 50 faults more"))
+}
+
+// TestPlaceOfALaterFile proves that a fault is at the file whose value is in effect.
+func TestPlaceOfALaterFile(t *testing.T) {
+	opts := options(t, "a.yaml", "sessions:\n  a: {provider: apikey, timeout: 5s, settings: {key: k, header: h}}\n")
+	dir := filepath.Dir(opts.Files[0])
+	for name, text := range map[string]string{
+		"b.json": `{"sessions": {"a": {"timeout": 5}}}`,
+		"c.toml": "[sessions.a]\nearly = 1\n[sessions.a.settings]\nheader = 1\n",
+	} {
+		opts.Files = append(opts.Files, write(t, dir, name, text))
+	}
+	slices.Sort(opts.Files)
+	require.Equal(t, []string{
+		`b.json:1:21: sessions.a.timeout: want a duration with its unit, such as "30s" or "5m", found an integer`,
+		`c.toml:2:1: sessions.a.early: want a duration with its unit, such as "30s" or "5m", found an integer`,
+		`c.toml:4:1: sessions.a.settings.header: want a string, found an integer: put it in quotes`,
+	}, faults(t, opts))
+}
+
+// TestKeysOfALargeObject proves that a key that is there twice is found also among many.
+func TestKeysOfALargeObject(t *testing.T) {
+	text := "sessions:\n  a:\n    provider: apikey\n    inputs:\n" + each(30, "      x%d: a\n") + "      x3: b\n"
+	require.Contains(t, faults(t, options(t, "a.yaml", text)),
+		"a.yaml:35:7: sessions.a.inputs.x3: the key is there twice")
+}
+
+// TestCheckCapsFaults proves that Check lists at most a thousand faults, as Load does, and counts the
+// others.
+func TestCheckCapsFaults(t *testing.T) {
+	text := "sessions:\n" + each(1500, "  s%d: {provider: apikey, settings: {kye: k, key: k}}\n")
+	opts := options(t, "a.yaml", text)
+	_, err := config.Load(t.Context(), opts)
+	for _, err := range []error{config.Check(t.Context(), opts), err} {
+		var all *config.Error
+		require.ErrorAs(t, err, &all)
+		require.Len(t, all.Faults, 1000)
+		require.Equal(t, 500, all.More)
+	}
 }

@@ -56,6 +56,41 @@ var growing = map[string]struct {
 		return "sessions:\n  s0: {provider: apikey, inputs: {x: s1}, settings: {key: k}}\n" +
 			each(n, "  t%[1]d: {provider: apikey, inputs: {x: t%[1]d}, settings: {key: k}}\n")
 	}, nil},
+	"sections": {"a.yaml", func(n int) string {
+		return "sessions:\n  a:\n    provider: apikey\n    settings: {key: k}\n    environments:\n" +
+			each(n, "      e%d: {settings: {key: x}}\n")
+	}, nil},
+	"sessions with sections": {"a.yaml", func(n int) string {
+		return "sessions:\n" + each(n, "  s%[1]d: {provider: apikey, settings: {key: k}, "+
+			"environments: {qa: {lazy: true}, e%[1]d: {early: 5s}}}\n")
+	}, nil},
+	"sections with inputs": {"a.yaml", func(n int) string {
+		return "sessions:\n" + each(n, "  s%d: {provider: apikey, settings: {key: k}}\n") +
+			"  t:\n    provider: apikey\n    settings: {key: k}\n    inputs: {x: s0}\n    environments:\n" +
+			each(n, "      e%[1]d: {inputs: {x: s%[1]d}}\n")
+	}, nil},
+	"sections with unknown inputs": {"a.yaml", func(n int) string {
+		return "sessions:\n  t:\n    provider: apikey\n    settings: {key: k}\n    environments:\n" +
+			each(n, "      e%[1]d: {inputs: {x: s%[1]d}}\n")
+	}, nil},
+	"sessions with sections and inputs": {"a.yaml", func(n int) string {
+		return "sessions:\n  s: {provider: apikey, settings: {key: k}}\n" +
+			each(n, "  t%[1]d: {provider: apikey, settings: {key: k}, inputs: {x: s}, "+
+				"environments: {e%[1]d: {inputs: {x: s, y: s}}}}\n")
+	}, nil},
+	"many inputs": {"a.yaml", func(n int) string {
+		return "sessions:\n  s: {provider: apikey, settings: {key: k}}\n  t:\n    provider: apikey\n" +
+			"    settings: {key: k}\n    inputs:\n" + each(n, "      x%d: s\n")
+	}, nil},
+	"a chain of inputs": {"a.yaml", func(n int) string {
+		return "sessions:\n  s: {provider: apikey, settings: {key: k}, inputs: {x: s0}}\n" +
+			each(n, "  t%d: {provider: apikey, settings: {key: k}, inputs: {x: s}}\n") +
+			each(n, "  s%d: {provider: apikey, settings: {key: k}}\n")
+	}, nil},
+	"faults in sections": {"a.yaml", func(n int) string {
+		return "sessions:\n  a:\n    provider: apikey\n    settings: {key: k}\n    environments:\n" +
+			each(n, "      e%d: {settings: {kye: x}}\n")
+	}, nil},
 	"faults": {"a.yaml", func(n int) string {
 		return "sessions:\n" + each(n, "  s%d: {provider: apikey, settings: {kye: k}}\n")
 	}, nil},

@@ -13,14 +13,8 @@ import (
 // json parses a JSON text (RFC 8259).
 func (p *parser) json(data []byte) (map[string]any, bool) {
 	where := newLines(data)
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
-		line, column := 0, 0
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
-		}
-		p.fault(line, column, "not JSON: "+err.Error())
+	if !p.isJSON(data) {
+		p.jsonError(data, where)
 		return nil, false
 	}
 	r := jsonReader{
@@ -34,6 +28,31 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 		return nil, false
 	}
 	return r.object(), true
+}
+
+// isJSON reports whether a text is one value of JSON. It ends early with the parser's context, which
+// json.Valid cannot.
+func (p *parser) isJSON(data []byte) bool {
+	d := json.NewDecoder(&textReader{parser: p, data: data})
+	var whole json.RawMessage
+	return d.Decode(&whole) == nil && len(bytes.Trim(data[d.InputOffset():], " \t\r\n")) == 0
+}
+
+// jsonError reports where a text is not JSON, unless the context has ended.
+func (p *parser) jsonError(data []byte, where *lines) {
+	if p.ended {
+		return
+	}
+	var whole json.RawMessage
+	err := json.Unmarshal(data, &whole)
+	line, column := 0, 0
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
+	}
+	if err != nil {
+		p.fault(line, column, "not JSON: "+err.Error())
+	}
 }
 
 // jsonPlace returns the offset where a text is not JSON, given where the decoder

@@ -157,7 +157,7 @@ func (s setup) load(
 	if s.opts.LeaveOutFaulty {
 		out.leaveOut(found)
 	}
-	w.checker.checkInputs(sessions)
+	w.checker.checkInputs(ctx, sessions)
 	if ctx.Err() != nil {
 		return nil, w.interrupted(ctx)
 	}
@@ -165,7 +165,10 @@ func (s setup) load(
 		out.leaveOut(found)
 	}
 	if len(found.faults) > 0 { // else registry.Replace checks the settings
-		w.checker.checkSettings(sessions)
+		w.checker.checkSettings(ctx, sessions)
+		if ctx.Err() != nil {
+			return nil, w.interrupted(ctx)
+		}
 		return nil, s.failure(found)
 	}
 	return out, nil

@@ -55,7 +55,7 @@ func parse(
 	for _, values := range documents {
 		out.overlay(values)
 	}
-	out.references = mayRefer && checkReferences(out, found)
+	out.references = mayRefer && checkReferences(ctx, out, found)
 	return out, true
 }
 

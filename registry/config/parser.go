@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -75,6 +76,30 @@ func (p *parser) isEnded() bool {
 func (p *parser) looksEnded() bool {
 	p.ended = p.ended || p.ctx != nil && p.ctx.Err() != nil
 	return p.ended
+}
+
+// textReader gives a library its text, in blocks. It ends early with the parser's context, at which
+// it looks before each block.
+type textReader struct {
+	parser *parser
+	data   []byte
+	read   int // bytes
+	tail   int // of so many bytes at the end it gives one at a time
+}
+
+const textBlock = 4096 // bytes; the YAML library reads fewer at once
+
+func (r *textReader) Read(b []byte) (int, error) {
+	if r.parser.looksEnded() {
+		return 0, context.Cause(r.parser.ctx)
+	}
+	if r.read >= len(r.data) {
+		return 0, io.EOF
+	}
+	n := min(len(b), textBlock, max(1, len(r.data)-r.tail-r.read))
+	n = copy(b[:n], r.data[r.read:])
+	r.read += n
+	return n, nil
 }
 
 // emptyFile is the fault of a file without a value. It may be a file that was cut.

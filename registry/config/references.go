@@ -170,10 +170,14 @@ func unknownReference(scheme string, own []string) error {
 func hasReference(text string) bool { return strings.Contains(text, "${") }
 
 // checkReferences reports the malformed references of a tree, also those that
-// no session uses. It reports whether there are any references.
-func checkReferences(t tree, found *report) (references bool) {
-	var check func(path []string, value interface{})
-	check = func(path []string, value interface{}) {
+// no session uses. It reports whether there are any references. It ends early with ctx.
+func checkReferences(ctx context.Context, t tree, found *report) (references bool) {
+	steps := parser{ctx: ctx}
+	var check func(path []string, value any)
+	check = func(path []string, value any) {
+		if steps.isEnded() {
+			return
+		}
 		switch v := value.(type) {
 		case map[string]any:
 			for key, value := range v {

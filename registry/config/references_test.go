@@ -89,3 +89,14 @@ func TestReferencesInReferences(t *testing.T) {
 		})
 	}
 }
+
+// TestReferencesWithEscapes proves that a reference is one also where the file has no "$" in it.
+func TestReferencesWithEscapes(t *testing.T) {
+	for name, text := range map[string]string{
+		"a.yaml": `sessions: {a: {provider: apikey, settings: {key: "\x24{env:K}"}}}`,
+		"a.json": `{"sessions": {"a": {"provider": "apikey", "settings": {"key": "\u0024{env:K}"}}}}`,
+		"a.toml": "[sessions.a]\nprovider = 'apikey'\nsettings.key = \"\\u0024{env:K}\"\n",
+	} {
+		require.Equal(t, "X-API-Key value", header(t, load(t, options(t, name, text, "K=value")), "a"), name)
+	}
+}

@@ -30,12 +30,16 @@ type resolved struct {
 
 // resolve finds the sessions, their providers and environments.
 func (r *resolver) resolve(environment core.Environment) resolved {
-	out := resolved{top: r.top(), sessions: map[string]*session{}}
-	for name, value := range object(out.top, "sessions") {
+	out := resolved{top: r.top()}
+	given := object(out.top, "sessions")
+	out.sessions = make(map[string]*session, len(given))
+	paths := make([]string, 0, 2*len(given)) // one slice for the paths of all
+	for name, value := range given {
 		if r.refs.ctx.Err() != nil {
 			break // the caller looks at it, too
 		}
-		path := []string{"sessions", name}
+		paths = append(paths, "sessions", name)
+		path := paths[len(paths)-2 : len(paths) : len(paths)]
 		if _, ok := value.(map[string]any); !ok {
 			r.found.add(r.files.locate, path, "want an object with the key provider")
 			continue
@@ -76,34 +80,35 @@ func (r *resolver) session(name string, path []string) *session {
 		name: name, path: path,
 		inFiles: r.files.object(path...), inVariables: r.variables.object(path...),
 	}
-	layers := layersOf(s, "", r.files, r.variables, nil)
-	v := &variant{session: s, layers: layers}
-	kind := r.text(v, "provider")
+	kind := r.text(s, "provider")
 	f, err := r.kinds.Factory(kind)
 	if s.known = err == nil; s.known {
 		s.factory = f
 	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
-		_, where := v.locate([]string{"provider"})
+		_, where := r.withoutSection(s).locate([]string{"provider"})
 		r.found.addAt(where, at, withoutName(reason(err), kind))
 	}
-	s.environment = core.Environment(r.text(v, "environment"))
+	s.environment = core.Environment(r.text(s, "environment"))
 	s.ownEnvironment = s.environment != ""
 	return s
 }
 
+// withoutSection returns a session without a section for an environment, to find places.
+func (r *resolver) withoutSection(s *session) *variant {
+	return &variant{session: s, layers: layersOf(s, "", r.files, r.variables, nil)}
+}
+
 // text returns the value of a key of a session that is a text, or "".
-func (r *resolver) text(v *variant, key string) string {
-	var value any
-	for _, l := range v.layers {
-		if given, ok := l.values[key]; ok {
-			value = given
-		}
+func (r *resolver) text(s *session, key string) string {
+	value, ok := s.inVariables[key]
+	if !ok {
+		value = s.inFiles[key]
 	}
 	if text, ok := value.(string); ok && hasReference(text) {
-		value = r.refs.resolveText([]string{key}, text, v.locate)
+		value = r.refs.resolveText([]string{key}, text, r.withoutSection(s).locate)
 	}
 	_, secret := value.(core.Secret)
-	if secret && r.found.isUnusable(append(slices.Clip(v.path), key)) {
+	if secret && r.found.isUnusable(append(slices.Clip(s.path), key)) {
 		return ""
 	}
 	return textOf(value)

@@ -14,7 +14,7 @@ var readingOrder = []string{
 	"keys.go", "storekinds.go", "untyped.go", "plugins.go", "variables.go", "match.go",
 	"session.go", "environment.go", "resolve.go",
 	"stores.go", "apitls.go", "checkkeys.go", "checksession.go",
-	"loaded.go", "load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "check.go",
+	"loaded.go", "load.go", "config.go", "koanfwatch.go", "resolverwatch.go", "watch.go", "variants.go", "checkinputs.go", "check.go",
 	"source.go", "schema.go",
 }
 

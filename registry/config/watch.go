@@ -1,4 +1,4 @@
-// Read on in check.go.
+// Read on in variants.go.
 
 package config
 

@@ -4,7 +4,6 @@ package config
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"regexp"
@@ -21,7 +20,7 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	p.data = data
 	// The library refuses the directive %YAML 1.2, and knows no other.
 	read := withoutVersion(data)
-	d := yaml.NewDecoder(&yamlReader{parser: p, data: read})
+	d := yaml.NewDecoder(&textReader{parser: p, data: read})
 	var root *yaml.Node
 	for {
 		var document yaml.Node
@@ -57,32 +56,6 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	values := p.yamlObject(root)
 	return values, p.aliased <= maxAliased
 }
-
-// yamlReader gives a parser its text. It ends early with the parser's context, at which it looks
-// each time that it gives something: the library asks for half a KiB at once.
-type yamlReader struct {
-	parser *parser
-	data   []byte
-	read   int // bytes
-	reads  int
-	tail   int // of so many bytes at the end it gives one at a time
-}
-
-func (r *yamlReader) Read(b []byte) (int, error) {
-	r.reads++
-	if r.parser.looksEnded() {
-		return 0, context.Cause(r.parser.ctx)
-	}
-	if r.read >= len(r.data) {
-		return 0, io.EOF
-	}
-	n := min(len(b), yamlChunk, max(1, len(r.data)-r.tail-r.read))
-	n = copy(b[:n], r.data[r.read:])
-	r.read += n
-	return n, nil
-}
-
-const yamlChunk = 4096 // bytes; more than the library reads at once
 
 var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
 
@@ -146,9 +119,9 @@ func (p *parser) yamlError(err error, data []byte) {
 // exact says that the error is of the library's scanner, which looks ahead by four bytes;
 // its parser looks ahead by more.
 func (p *parser) yamlPlace(data []byte, exact bool) (at int, isReference bool) {
-	r := yamlReader{parser: p, data: data}
+	r := textReader{parser: p, data: data}
 	readYAML(&r)
-	r = yamlReader{parser: p, data: data, tail: len(data) - max(0, r.read-2*yamlChunk)}
+	r = textReader{parser: p, data: data, tail: len(data) - max(0, r.read-2*textBlock)}
 	readYAML(&r)
 	end := min(r.read, len(data))
 	if odd, isReference := oddYAML(data, end); odd >= 0 {
