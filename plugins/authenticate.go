@@ -59,12 +59,13 @@ func (r *remote) toCredential(m *v1.Credential) (core.Credential, error) {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose %s: "+
 			"tell its author", fault)
 	}
-	if r.secrets.isIn(shownOf(m)) {
+	if r.secrets.isIn(func() string { return shownOf(m) }) {
 		return core.Credential{}, r.badAnswer("it answered with a credential whose names, origins or " +
 			"attributes contain a secret of its settings: tell its author")
 	}
 	cred := wire.ToCredential(m)
-	if r.secrets.isIn(cred.Subject) { // a user may have their name as the password
+	// A user may have their name as the password.
+	if r.secrets.isIn(func() string { return m.GetSubject() }) {
 		cred.Subject = ""
 	}
 	r.secrets.addCredential(r, cred)

@@ -127,7 +127,7 @@ func askDescription(ctx context.Context, plugin string, secrets *secretBook,
 	if err != nil {
 		return process.Description{}, err
 	}
-	if secrets.isIn(m.String()) {
+	if secrets.isIn(m.String) {
 		return process.Description{}, core.Errorf(core.CodeBadConfig,
 			"plugin %q: its description contains a secret of its settings: tell its author", plugin)
 	}

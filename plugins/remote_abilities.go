@@ -73,7 +73,7 @@ func (r *remote) Authorize(ctx context.Context, c core.Credential,
 		if err = r.optionalError(ctx, "Authorize", err, m.GetError()); err != nil {
 			return err
 		}
-		if r.secrets.isIn(shownNames(m.GetAttachment())) {
+		if r.secrets.isIn(func() string { return shownNames(m.GetAttachment()) }) {
 			return r.badAnswer("its names for a request contain a secret of its settings: tell its author")
 		}
 		a = wire.ToAttachment(m.GetAttachment())

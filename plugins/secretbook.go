@@ -110,8 +110,9 @@ func (b *secretBook) repeats(text string) bool {
 }
 
 // isIn reports whether a text contains a secret of settings, in any case and with any
-// invisible characters between. It takes less time than repeats.
-func (b *secretBook) isIn(text string) bool {
+// invisible characters between. It takes less time than repeats, and asks for the text
+// only if there are such secrets.
+func (b *secretBook) isIn(textOf func() string) bool {
 	if b == nil {
 		return false
 	}
@@ -119,6 +120,7 @@ func (b *secretBook) isIn(text string) bool {
 	if len(secrets) == 0 {
 		return false
 	}
+	text := textOf()
 	text = strings.ToLower(core.Printable(text, len(text)))
 	return slices.ContainsFunc(secrets, func(s core.Secret) bool {
 		return strings.Contains(text, strings.ToLower(s.Reveal()))

@@ -1,13 +1,18 @@
 """What the conformance kit cannot see: the host checks settings by their
-description before they reach the plugin, which must not rely on that.
+description before they reach the plugin, which must not rely on that, and it
+removes the folder of the socket itself, unless it was killed.
 
 Run with /usr/bin/python3 test_ticket.py."""
 
 import email.utils
 import importlib.util
 import os
+import shutil
+import signal
 import ssl
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -151,6 +156,45 @@ class Certificate(unittest.TestCase):
         _, pem, der = plugin.certificate()
         self.assertEqual(ssl.PEM_cert_to_DER_cert(pem.decode()), der)
         self.assertGreater(len(der), 50)
+
+
+class End(unittest.TestCase):
+    """How the process ends: it removes its socket and the folder, and no folder of others."""
+
+    def start(self, folder, cwd):
+        _, pem, _ = plugin.certificate()
+        env = {"AUTHSESSION_PLUGIN": "provider.v1", "PLUGIN_PROTOCOL_VERSIONS": "1", "PLUGIN_CLIENT_CERT": pem.decode(),
+               "PLUGIN_UNIX_SOCKET_DIR": folder}
+        program = subprocess.Popen([sys.executable, os.path.join(here, "ticket")], cwd=cwd, env=env,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(program.stdin.close)
+        self.addCleanup(program.stdout.close)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        line = program.stdout.readline().decode()
+        self.assertRegex(line, r"^1\|1\|unix\|[^|]+\|grpc\|[A-Za-z0-9+/]{50,}$")
+        self.assertTrue(os.path.exists(line.split("|")[3]))
+        return program
+
+    def check(self, end, is_own=True):
+        parent = tempfile.mkdtemp(prefix="end")
+        self.addCleanup(shutil.rmtree, parent, ignore_errors=True)
+        folder = os.path.join(parent, "plugin-dir1")
+        os.mkdir(folder, 0o700)
+        program = self.start(folder, folder if is_own else parent)
+        end(program)
+        self.assertEqual(program.wait(timeout=20), 0)
+        self.assertEqual(os.listdir(parent), [] if is_own else ["plugin-dir1"])
+
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self.check(lambda program: program.send_signal(number))
+
+    def test_end_of_the_host(self):
+        self.check(lambda program: program.stdin.close())
+
+    def test_folder_of_others(self):
+        self.check(lambda program: program.send_signal(signal.SIGTERM), is_own=False)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"reflect"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,20 +34,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fromPlugin returns the factories by kind, served by this binary.
-func fromPlugin(t *testing.T) map[string]core.Factory {
+// thisBinary returns this binary as a plugin.
+func thisBinary(t *testing.T) plugins.Binary {
 	t.Helper()
 	path, err := os.Executable()
 	require.NoError(t, err)
 	file, err := os.ReadFile(path)
 	require.NoError(t, err)
-	b := plugins.Binary{Name: "builtin", Path: path, SHA256: fmt.Sprintf("%x", sha256.Sum256(file))}
+	return plugins.Binary{Name: "builtin", Path: path, SHA256: fmt.Sprintf("%x", sha256.Sum256(file))}
+}
+
+// fromPlugin returns the factories by kind, served by this binary.
+func fromPlugin(t *testing.T) map[string]core.Factory {
+	t.Helper()
+	b := thisBinary(t)
 	for _, f := range providers.Builtin() {
 		b.Kinds = append(b.Kinds, f.Info().Kind)
 	}
 	host := &plugins.Host{StartTimeout: time.Minute}
 	t.Cleanup(func() { require.NoError(t, host.Close(context.Background())) })
-	_, err = host.Describe(t.Context(), b)
+	_, err := host.Describe(t.Context(), b)
 	require.NoError(t, err)
 	factories, err := host.Factories(b)
 	require.NoError(t, err)
@@ -68,6 +78,46 @@ func TestConformance(t *testing.T) {
 	for _, f := range providers.Builtin() {
 		require.True(t, seen[f.Info().Kind], "the kind %q has no fixture", f.Info().Kind)
 	}
+}
+
+// TestStderrOfAProgramInAPlugin proves that what an exec provider's program writes to its standard
+// error is in the host's log, and that the secret is not.
+func TestStderrOfAProgramInAPlugin(t *testing.T) {
+	var log lockedBuffer
+	host := &plugins.Host{StartTimeout: time.Minute, Logger: slog.New(slog.NewJSONHandler(&log, nil))}
+	t.Cleanup(func() { require.NoError(t, host.Close(context.Background())) })
+	b := thisBinary(t)
+	b.Kinds = []string{"exec"}
+	factories, err := host.Factories(b)
+	require.NoError(t, err)
+	p, err := factories[0].Open(t.Context(), "", map[string]any{"command": "/bin/sh", "stderr": "log",
+		"args": []any{"-c", "echo the cache is stale >&2; echo TheTicket7 again >&2; echo TheTicket7"}})
+	require.NoError(t, err)
+	cred, err := p.Authenticate(t.Context(), core.Request{})
+	require.NoError(t, err)
+	require.Contains(t, cred.Attach.Header["Authorization"].Reveal(), "TheTicket7")
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "the cache is stale") },
+		10*time.Second, time.Millisecond)
+	require.Contains(t, log.String(), `"plugin":"builtin"`)
+	require.NotContains(t, log.String(), "TheTicket7")
+}
+
+// lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 // TestDescriptionsAreTheSame compares what a registry can show.

@@ -158,7 +158,7 @@ func (p Program) copyProgram(to io.Writer, from io.Reader, onlyFirst bool) (isSc
 	}
 	// The structs hide ReadFrom and WriteTo, which would not use buf.
 	rest := io.MultiReader(bytes.NewReader(first[:n]), io.LimitReader(from, maxProgram))
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, 64<<10)
 	if _, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{rest}, buf); err != nil {
 		return false, p.fileError("%w", withoutPath(err))
 	}
