@@ -49,17 +49,22 @@ func (d *discovery) forget() { d.found.Store(nil) }
 // the error of the highest rank.
 func (d *discovery) discover(ctx context.Context, web *http.Client) (*metadata, error) {
 	var worst error
-	for _, address := range wellKnownURLs(d.cfg.Issuer) {
+	for i, address := range wellKnownURLs(d.cfg.Issuer) {
+		if i > 0 && ctx.Err() != nil { // what the other URLs have is not known
+			return nil, core.Errorf(core.CodeUnavailable,
+				"the caller did not wait for the metadata of issuer %.200q: %w", d.cfg.Issuer,
+				context.Cause(ctx))
+		}
 		m, err := d.fetch(ctx, web, address)
+		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+			return nil, err
+		}
 		if err == nil {
 			d.found.Store(m)
 			return m, nil
 		}
 		if worst == nil || rank(err) > rank(worst) {
 			worst = err
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	if errors.Is(worst, errNoMetadata) {
