@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 		providertest.Run(t, providertest.Fixture{
 			Factory: mtls.Factory,
 			Settings: func(s providertest.Server) map[string]any {
-				p12, err := pkcs12.Modern.Encode(pair.Signer, pair.X509, nil, s.Secret)
+				p12, err := pkcs12.Modern.WithIterations(1).Encode(pair.Signer, pair.X509, nil, s.Secret)
 				require.NoError(t, err)
 				return object{"p12": base64.StdEncoding.EncodeToString(p12), "p12_password": s.Secret,
 					"ca": string(ca.PEM)}

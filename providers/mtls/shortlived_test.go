@@ -2,6 +2,8 @@ package mtls_test
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authsession/authsession/core"
@@ -163,8 +166,27 @@ var steps = []struct {
 
 // TestShortLived proves, over real connections of fifty clients, that no call fails while a good
 // pair is in place, however short its life and however it is renewed, and that after a bad pair a
-// good one is used within two seconds.
+// good one is used within two seconds. On a machine where a call without a session takes a
+// second, pairs end before they can be used: the test is made again, and proves nothing if the
+// machine is as busy the third time.
 func TestShortLived(t *testing.T) {
+	var slowest time.Duration
+	for range 3 {
+		var failures []string
+		if failures, slowest = callDuringRotation(t); slowest < time.Second {
+			require.Empty(t, failures)
+		}
+		if len(failures) == 0 {
+			return
+		}
+	}
+	t.Skipf("the machine is too busy: a call without a session took %v", slowest)
+}
+
+// callDuringRotation lets clients call while their files change. It returns the first calls that
+// failed though they may not, and how long the slowest call took that was made beside them with a
+// certificate that does not change.
+func callDuringRotation(t *testing.T) (failures []string, slowest time.Duration) {
 	ca := certstest.NewCA(t, "root")
 	a := newAPI(t, ca)
 	roots := filepath.Join(t.TempDir(), "ca.pem")
@@ -183,7 +205,7 @@ func TestShortLived(t *testing.T) {
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards calls and failures
-	calls, failures := 0, []string(nil)
+	calls := 0
 	began := time.Now()
 	for range clients {
 		all.Go(func() {
@@ -205,6 +227,7 @@ func TestShortLived(t *testing.T) {
 			}
 		})
 	}
+	all.Go(func() { slowest = slowestCall(t, a, ca, stop) })
 	for n := 0; time.Since(began) < rotationTime(t); n++ {
 		step := steps[n%len(steps)]
 		t.Logf("%s: %s", time.Since(began), step.name)
@@ -213,8 +236,27 @@ func TestShortLived(t *testing.T) {
 	close(stop)
 	all.Wait()
 	t.Logf("%d calls", calls)
-	require.Empty(t, failures)
 	require.Greater(t, calls, clients)
+	return failures, slowest
+}
+
+// slowestCall makes calls without a session, each over a connection of its own, until stop. It
+// returns how long the slowest one took.
+func slowestCall(t *testing.T, a *api, ca *certstest.CA, stop chan struct{}) (slowest time.Duration) {
+	pair := ca.Issue(t, certstest.Options{Name: "another"}).TLS(t)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{pair}}}}
+	for {
+		select {
+		case <-stop:
+			return slowest
+		case <-time.After(50 * time.Millisecond):
+		}
+		began := time.Now()
+		_, err := a.call(client, "/")
+		assert.NoError(t, err)
+		slowest = max(slowest, time.Since(began))
+	}
 }
 
 // TestRecoveryAfterALongOutage proves that a good pair is used within two seconds, however long

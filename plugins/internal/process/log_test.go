@@ -14,12 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// logged returns what is logged of lines, as slog writes it in JSON.
+// logged returns what is logged of lines, as slog writes it in JSON. The lines take no time: those
+// that follow one that takes long are dropped.
 func logged(t *testing.T, lines string, repeatsSecret func(string) bool) []map[string]any {
 	t.Helper()
 	var b bytes.Buffer
 	to := slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	newOutputLog(to, "x", repeatsSecret).lines(strings.NewReader(lines), "stderr")
+	synctest.Test(t, func(*testing.T) {
+		newOutputLog(to, "x", repeatsSecret).lines(strings.NewReader(lines), "stderr")
+	})
 	var out []map[string]any
 	for line := range strings.Lines(b.String()) {
 		var m map[string]any
