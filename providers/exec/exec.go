@@ -209,6 +209,9 @@ func (c *Config) validateHeaders(add func(string, error)) {
 	if c.Prefix != nil {
 		add("prefix", checkPrefix(*c.Prefix))
 	}
+	if name := headers.Twice(c.Headers); name != "" {
+		add("headers\x00"+name, headers.ErrTwice)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		add("headers\x00"+name, headers.Name(name))
 		add("headers\x00"+name, checkTemplate(c.Headers[name], c.Output))
