@@ -131,6 +131,15 @@ func (c content) chain(k key, now time.Time) ([]*x509.Certificate, error) {
 	return chain, err
 }
 
+// ownKey returns the private key that is beside the certificates of c, as there is no other one.
+func (c content) ownKey(p Password) (key, error) {
+	if len(c.keys) == 0 {
+		return key{}, fmt.Errorf("%w; name the key as key_file or key", pemfile.Without("private key",
+			c.blocks))
+	}
+	return c.key(p)
+}
+
 // key returns the one private key of c.
 func (c content) key(p Password) (key, error) {
 	switch len(c.keys) {
