@@ -17,7 +17,7 @@ import (
 )
 
 // Text returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are spaces
-// or the two characters \n, or the base64 of PEM, also twice, as in the data of a Kubernetes Secret.
+// or the two characters \n, or the base64 of PEM, also twice, as Kubernetes Secrets may have it.
 // Each of these has one reading, as base64 has neither spaces nor backslashes. Data of another
 // format, such as DER, is returned as it is.
 func Text(data []byte) ([]byte, error) {
@@ -126,8 +126,8 @@ func withLineBreaks(text string) ([]byte, error) {
 	}
 }
 
-// headerPattern are the headers of an encrypted key (RFC 1421 §4.6), with any white space between, and
-// the body. No other block has headers.
+// headerPattern are the headers of an encrypted key (RFC 1421 §4.6), with any white space between,
+// and the body. No other block has headers.
 var headerPattern = regexp.MustCompile(
 	`^\s*Proc-Type:\s*(4,\s*ENCRYPTED)\s*DEK-Info:\s*([A-Z0-9-]+,\s*[0-9A-Fa-f]+)\s+([^:]*)$`)
 

@@ -241,8 +241,8 @@ func checkCommand(s string) error {
 	}
 	if !filepath.IsAbs(s) && strings.ContainsAny(s, `/\`) {
 		if strings.ContainsAny(s, "~$ \t\n|&;") {
-			return errors.New("want an absolute path, or a name to look up in PATH; there is no shell that " +
-				"replaces ~ and variables, and splits arguments")
+			return errors.New("want an absolute path, or a name to look up in PATH; there is no shell " +
+				"that replaces ~ and variables, and splits arguments")
 		}
 		return errors.New("want an absolute path, or a name to look up in PATH")
 	}

@@ -114,8 +114,8 @@ var levels = map[string]slog.Level{
 	"emergency": slog.LevelError,
 }
 
-// levelNamed returns the level of a name such as "warn", "WARNING" or "WARN+2", and Info and false for
-// other names.
+// levelNamed returns the level of a name such as "warn", "WARNING" or "WARN+2", and Info and false
+// for other names.
 func levelNamed(name string) (level slog.Level, known bool) {
 	name = strings.ToLower(name)
 	if end := strings.IndexAny(name, "+-"); end > 0 && isNumber(name[end+1:]) {

@@ -86,8 +86,8 @@ func Value(s string) error {
 	return nil
 }
 
-// Twice returns, of the names of headers, the first in the order of the alphabet that is another one
-// in other letters; "": there is none.
+// Twice returns the name of a header that is also there in other letters, the later one in the order
+// of the alphabet; "": there is none.
 func Twice[T any](named map[string]T) string {
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
