@@ -98,6 +98,10 @@ func TestCredentialsAreBounded(t *testing.T) {
 		"long origin": func(c *core.Credential) {
 			c.Origins = []string{"https://" + strings.Repeat("a", 2000) + ".example.com"}
 		},
+		"header twice": func(c *core.Credential) {
+			c.Attach.Header["X-Key"], c.Attach.Header["x-key"] = secret(9), secret(8)
+		},
+		"Authorization twice":  header("authorization", "Bearer other"),
 		"header with a space":  header("X Key", "a"),
 		"header, not ASCII":    header("X-Clé", "a"),
 		"header with a break":  header("X-Key\r\nX", "a"),
@@ -139,6 +143,7 @@ func TestAuthorizersAreBounded(t *testing.T) {
 		"name":       {Header: map[string]core.Secret{"A B": core.NewSecret("a")}},
 		"remembered": {RememberHeaders: []string{"a b"}},
 		"large":      {Header: map[string]core.Secret{"A": core.NewSecret(strings.Repeat("a", 200<<10))}},
+		"twice":      {Header: map[string]core.Secret{"A": core.NewSecret("a"), "a": core.NewSecret("b")}},
 	} {
 		s := ready(t, attaching(a), nil)
 		_, err := s.Client().Get("http://127.0.0.1:1/")

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"cmp"
 	"crypto"
 	"net/http"
 	"net/textproto"
@@ -164,7 +165,24 @@ func (a Attachment) check() error {
 	if size > maxAttachment {
 		return Errorf(CodeBadConfig, "the credential is larger than %d KiB", maxAttachment>>10)
 	}
-	return a.checkRemembered()
+	return cmp.Or(a.checkRepeated(), a.checkRemembered())
+}
+
+// checkRepeated reports a header that has two values, one of which would be sent by chance: names
+// are compared without case (RFC 9110 §5.1).
+func (a Attachment) checkRepeated() error {
+	if len(a.Header) < 2 {
+		return nil
+	}
+	seen := make(map[string]bool, len(a.Header))
+	for name := range a.Header {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if seen[name] {
+			return Errorf(CodeBadConfig, "the credential has the header %q twice, in other letters", name)
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // checkRemembered reports what is wrong with RememberHeaders.

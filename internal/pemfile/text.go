@@ -10,14 +10,16 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/authsession/authsession/internal/textfile"
 )
 
 // Text returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are spaces
-// or the two characters \n, or the base64 of PEM. Each of these has one reading, as base64 has
-// neither spaces nor backslashes. Data of another format, such as DER, is returned as it is.
+// or the two characters \n, or the base64 of PEM, also twice, as Kubernetes Secrets may have it.
+// Each of these has one reading, as base64 has neither spaces nor backslashes. Data of another
+// format, such as DER, is returned as it is.
 func Text(data []byte) ([]byte, error) {
 	if len(data) > Limit {
 		return nil, fmt.Errorf("is larger than %d KiB", Limit>>10)
@@ -32,8 +34,8 @@ func Text(data []byte) ([]byte, error) {
 		}
 	}
 	if !bytes.Contains(data, []byte(start)) {
-		decoded, ok := DecodeBase64(data)
-		if !ok || !bytes.Contains(decoded, []byte(start)) {
+		decoded := decodePEM(data)
+		if decoded == nil {
 			return data, nil
 		}
 		data = decoded
@@ -49,6 +51,21 @@ func Text(data []byte) ([]byte, error) {
 		return []byte(text), nil
 	}
 	return withLineBreaks(text)
+}
+
+// decodePEM returns the PEM whose base64, once or twice, data is; nil: it is another text.
+func decodePEM(data []byte) []byte {
+	for range 2 {
+		decoded, ok := DecodeBase64(data)
+		if !ok {
+			return nil
+		}
+		if bytes.Contains(decoded, []byte(start)) {
+			return decoded
+		}
+		data = decoded
+	}
+	return nil
 }
 
 // DecodeBase64 decodes base64 of either alphabet, with or without padding. White space in it is
@@ -109,15 +126,26 @@ func withLineBreaks(text string) ([]byte, error) {
 	}
 }
 
-// withBreaks returns one block, with its body as base64 on a line of its own.
+// headerPattern are the headers of an encrypted key (RFC 1421 §4.6), with any white space between,
+// and the body. No other block has headers.
+var headerPattern = regexp.MustCompile(
+	`^\s*Proc-Type:\s*(4,\s*ENCRYPTED)\s*DEK-Info:\s*([A-Z0-9-]+,\s*[0-9A-Fa-f]+)\s+([^:]*)$`)
+
+// withBreaks returns one block, with its headers and its body as base64 on lines of their own.
 func withBreaks(label, body string) (string, error) {
-	if strings.Contains(body, ":") { // only encrypted keys have headers, and these need their lines
-		return "", errors.New("the PEM has headers and has lost its line breaks")
+	headers := ""
+	if strings.Contains(body, ":") {
+		parts := headerPattern.FindStringSubmatch(body)
+		if parts == nil {
+			return "", errors.New("the PEM has headers that cannot be read, or has lost its line breaks")
+		}
+		headers = "Proc-Type: " + parts[1] + "\nDEK-Info: " + parts[2] + "\n\n"
+		body = parts[3]
 	}
 	body = strings.Join(strings.Fields(body), "")
 	if _, err := base64.StdEncoding.DecodeString(body); err != nil {
 		return "", errors.New("the PEM is damaged or cut short: a block is not base64")
 	}
-	return start + label + dashes + "\n" + body + "\n" +
+	return start + label + dashes + "\n" + headers + body + "\n" +
 		end + label + dashes + "\n", nil
 }

@@ -209,6 +209,9 @@ func (c *Config) validateHeaders(add func(string, error)) {
 	if c.Prefix != nil {
 		add("prefix", checkPrefix(*c.Prefix))
 	}
+	if name := headers.Twice(c.Headers); name != "" {
+		add("headers\x00"+name, headers.ErrTwice)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		add("headers\x00"+name, headers.Name(name))
 		add("headers\x00"+name, checkTemplate(c.Headers[name], c.Output))
@@ -238,8 +241,8 @@ func checkCommand(s string) error {
 	}
 	if !filepath.IsAbs(s) && strings.ContainsAny(s, `/\`) {
 		if strings.ContainsAny(s, "~$ \t\n|&;") {
-			return errors.New("want an absolute path, or a name to look up in PATH; there is no shell that " +
-				"replaces ~ and variables, and splits arguments")
+			return errors.New("want an absolute path, or a name to look up in PATH; there is no shell " +
+				"that replaces ~ and variables, and splits arguments")
 		}
 		return errors.New("want an absolute path, or a name to look up in PATH")
 	}

@@ -70,6 +70,8 @@ func TestCheck(t *testing.T) {
 			"headers: give either headers or header and prefix"},
 		{"headers, bad name", with(object{"headers": object{"X Y": "{token}"}}),
 			"headers.X Y: is not the name of a header"},
+		{"headers, one twice", with(object{"headers": object{"X-Key": "{token}", "x-key": "a{token}"}}),
+			"headers.x-key: is there twice, in other letters"},
 		{"headers, no field", with(object{"headers": object{"X": "static"}}),
 			"headers.X: names no field, as {token} does"},
 		{"headers, unknown field", with(object{"headers": object{"X": "{tokn}"}}),

@@ -132,9 +132,14 @@ func (p *provider) Authenticate(ctx context.Context, req core.Request) (core.Cre
 	return cred, nil
 }
 
+// maxSubject is how many characters of a name in a certificate become the subject.
+const maxSubject = 200
+
 // subject returns the name of a certificate's owner: the SPIFFE id (SPIFFE X509-SVID §2), the
-// common name, or the first DNS name.
-func subject(leaf *x509.Certificate) string {
+// common name, or the first DNS name. What cannot be seen of it is left out.
+func subject(leaf *x509.Certificate) string { return core.Printable(ownerOf(leaf), maxSubject) }
+
+func ownerOf(leaf *x509.Certificate) string {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" {
 			return u.String()

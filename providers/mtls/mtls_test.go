@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +122,13 @@ func TestCredential(t *testing.T) {
 		{"SPIFFE id", "", pair, "spiffe://example.org/desk"},
 		{"common name", "", plain, "client"},
 		{"DNS name", "", nameless, "localhost"},
+		{"line break in the name", "", ca.Issue(t, certstest.Options{Name: "desk\n1"}), "desk1"},
+		{"soft hyphen", "", ca.Issue(t, certstest.Options{Name: "de\u00adsk"}), "desk"},
+		{"direction of writing", "", ca.Issue(t, certstest.Options{Name: "de\u202esk"}), "desk"},
+		{"colours", "", ca.Issue(t, certstest.Options{Name: "\x1b[1mdesk"}), "[1mdesk"},
+		{"letters", "", ca.Issue(t, certstest.Options{Name: "Zoë, デスク"}), "Zoë, デスク"},
+		{"long name", "", ca.Issue(t, certstest.Options{Name: strings.Repeat("a", 5000)}),
+			strings.Repeat("a", 200) + "…"},
 		{"setting", "desk", pair, "desk"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,6 +139,7 @@ func TestCredential(t *testing.T) {
 			cred, err := p.Authenticate(t.Context(), core.Request{})
 			require.NoError(t, err)
 			require.Equal(t, c.want, cred.Subject)
+			require.NoError(t, core.New("trades", p, nil).Init(t.Context()))
 			require.Equal(t, string(c.pair.Cert)+string(c.pair.Key), cred.Attach.Cert.Reveal())
 			require.Equal(t, string(ca.PEM), cred.Attach.Roots)
 			require.True(t, c.pair.X509.NotAfter.Equal(cred.Expiry))

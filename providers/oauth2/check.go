@@ -220,6 +220,10 @@ func (c *Config) checkPeculiarities() error {
 // checkHeaders checks the headers of requests to the authorization server.
 func (c *Config) checkHeaders() error {
 	var faults []error
+	if name := headers.Twice(c.Headers); name != "" {
+		faults = append(faults, core.Fault{Path: []string{"headers", name},
+			Problem: headers.ErrTwice.Error()})
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		err := headers.Name(name)
 		if slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)) {

@@ -365,7 +365,9 @@ func TestPeculiarSettings(t *testing.T) {
 		settings string
 		fault    string
 	}{
-		"header name":    {`{"headers":{"X Key":"a"}}`, "headers.X Key: is not the name of a header"},
+		"header name": {`{"headers":{"X Key":"a"}}`, "headers.X Key: is not the name of a header"},
+		"header twice": {`{"headers":{"X-Key":"hunter2","x-key":"b"}}`,
+			"headers.x-key: is there twice, in other letters"},
 		"header of ours": {`{"headers":{"authorization":"a"}}`, "headers.authorization: belongs to the request"},
 		"header value":   {`{"headers":{"X-Key":"hunter2\n"}}`, "headers.X-Key: ends in a line break"},
 		"grant_type":     {`{"grant_type":"a\nb"}`, "grant_type: has a control character"},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/authsession/authsession/core"
@@ -35,7 +36,7 @@ type entry struct {
 var (
 	levelMembers = []string{"@level", "level", "severity"}
 	textMembers  = []string{"@message", "msg", "message"}
-	timeMembers  = []string{"@timestamp", "time"} // the host's log has a time
+	timeMembers  = []string{"@timestamp", "time"} // in RFC 3339; the host's log has a time
 )
 
 // parseLine reads the level of a line as hclog and slog write it: in a JSON object,
@@ -46,8 +47,9 @@ func parseLine(text string) entry {
 		return e
 	}
 	if prefixed, ok := strings.CutPrefix(text, "["); ok {
-		if name, rest, ok := strings.Cut(prefixed, "]"); ok && len(name) <= 5 {
-			return entry{level: levelNamed(name), text: strings.TrimSpace(rest)}
+		name, rest, ok := strings.Cut(prefixed, "]")
+		if level, known := levelNamed(name); ok && known {
+			return entry{level: level, text: strings.TrimSpace(rest)}
 		}
 	}
 	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
@@ -69,20 +71,21 @@ func parseJSON(line string) (e entry, ok bool) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return e, false
 	}
-	level, hasLevel := e.take(levelMembers)
-	text, hasText := e.take(textMembers)
+	level, hasLevel := e.take(levelMembers, isLevel)
+	text, hasText := e.take(textMembers, func(string) bool { return true })
 	if !hasLevel && !hasText {
 		return e, false
 	}
-	e.take(timeMembers)
-	e.level, e.text = levelNamed(level), text
+	e.take(timeMembers, isTime)
+	e.level, _ = levelNamed(level)
+	e.text = text
 	return e, true
 }
 
-// take removes the first of the named members that is a text, and returns it.
-func (e *entry) take(names []string) (text string, ok bool) {
+// take removes the first of the named members that is a text of the kind is, and returns it.
+func (e *entry) take(names []string, is func(string) bool) (text string, ok bool) {
 	for _, name := range names {
-		if text, ok = e.fields[name].(string); ok {
+		if text, ok = e.fields[name].(string); ok && is(text) {
 			delete(e.fields, name)
 			return text, true
 		}
@@ -90,20 +93,39 @@ func (e *entry) take(names []string) (text string, ok bool) {
 	return "", false
 }
 
-// levelNamed returns the level of a name such as "warn", "WARNING" or "WARN+2".
-func levelNamed(name string) slog.Level {
-	name = strings.ToLower(name)
-	for level, prefixes := range map[slog.Level][]string{
-		slog.LevelDebug: {"trace", "debug"},
-		slog.LevelWarn:  {"warn"},
-		slog.LevelError: {"err", "fatal", "crit", "panic", "alert", "emerg"},
-	} {
-		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
-			return level
-		}
-	}
-	return slog.LevelInfo
+func isTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
 }
+
+func isLevel(text string) bool {
+	_, known := levelNamed(text)
+	return known
+}
+
+// levels are the names of levels, in small letters.
+var levels = map[string]slog.Level{
+	"trace": slog.LevelDebug, "debug": slog.LevelDebug, "verbose": slog.LevelDebug,
+	"info": slog.LevelInfo, "information": slog.LevelInfo, "notice": slog.LevelInfo,
+	"warn": slog.LevelWarn, "warning": slog.LevelWarn,
+	"err": slog.LevelError, "error": slog.LevelError, "fatal": slog.LevelError,
+	"crit": slog.LevelError, "critical": slog.LevelError, "panic": slog.LevelError,
+	"dpanic": slog.LevelError, "alert": slog.LevelError, "emerg": slog.LevelError,
+	"emergency": slog.LevelError,
+}
+
+// levelNamed returns the level of a name such as "warn", "WARNING" or "WARN+2", and Info and false
+// for other names.
+func levelNamed(name string) (level slog.Level, known bool) {
+	name = strings.ToLower(name)
+	if end := strings.IndexAny(name, "+-"); end > 0 && isNumber(name[end+1:]) {
+		name = name[:end]
+	}
+	level, known = levels[name]
+	return level, known
+}
+
+func isNumber(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 // fieldWriter makes attributes of the fields of a line, within the bounds.
 type fieldWriter struct {

@@ -96,7 +96,7 @@ func (c Config) checkCertText() (content, error) {
 	}
 	if err == nil && c.Key.IsZero() && c.KeyFile == "" {
 		var k key
-		if k, err = cert.key(c.keyPassword()); err == nil {
+		if k, err = cert.ownKey(c.keyPassword()); err == nil {
 			_, err = cert.chain(k, time.Now())
 		}
 	}

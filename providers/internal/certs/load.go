@@ -102,7 +102,7 @@ func (c Config) loadPEM(ctx context.Context) (identity, error) {
 	var k key
 	keySrc := src
 	if c.KeyFile == "" && c.Key.IsZero() {
-		k, err = cert.key(c.keyPassword())
+		k, err = cert.ownKey(c.keyPassword())
 	} else {
 		if keySrc, data, err = readPart(ctx, "key", c.KeyFile, c.Key); err != nil {
 			return identity{}, err

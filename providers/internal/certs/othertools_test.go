@@ -3,6 +3,7 @@ package certs_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -34,6 +35,11 @@ func TestPKCS12OfGnuTLS(t *testing.T) {
 		require.NoError(t, cfg.Check(""), name)
 		cfg.P12Password = wrong
 		_, err := cfg.Load(t.Context(), false)
+		require.ErrorContains(t, err, "the password does not open it", name)
+	}
+	for name, data := range map[string][]byte{"PEM": data, "DER": decoded.Bytes,
+		"base64": []byte(base64.StdEncoding.EncodeToString(decoded.Bytes))} {
+		_, _, err := certs.ParseKey(data, certs.Password{Text: wrong})
 		require.ErrorContains(t, err, "the password does not open it", name)
 	}
 	for name, cfg := range map[string]certs.Config{

@@ -121,14 +121,23 @@ func (c content) requireCert() error {
 	return pemfile.Without("certificate", c.blocks)
 }
 
-// chain returns the certificates for a key, as orderChain does. If the certificate of the key may be
-// one that cannot be read, the error says why that cannot be read.
+// chain returns the certificates for a key, as orderChain does. If the certificate of the key may
+// be one that cannot be read, the error says why that cannot be read.
 func (c content) chain(k key, now time.Time) ([]*x509.Certificate, error) {
 	chain, err := orderChain(c.certs, k, now)
 	if err != nil && c.unreadable != nil {
 		return nil, c.unreadable
 	}
 	return chain, err
+}
+
+// ownKey returns the private key that is beside the certificates of c, as there is no other one.
+func (c content) ownKey(p Password) (key, error) {
+	if len(c.keys) == 0 {
+		return key{}, fmt.Errorf("%w; name the key as key_file or key", pemfile.Without("private key",
+			c.blocks))
+	}
+	return c.key(p)
 }
 
 // key returns the one private key of c.
@@ -184,9 +193,9 @@ func isBetter(a, b *x509.Certificate, now time.Time) bool {
 }
 
 // orderChain returns the certificates in the order of TLS (RFC 8446 §4.4.2): that of the key
-// first, and each issuer after the certificate that it issued. Other certificates of authorities, and
-// those that cannot be read, come last, without those that one in the chain replaces. The error is
-// errMismatch if no certificate is that of the key.
+// first, and each issuer after the certificate that it issued. Other certificates of authorities,
+// and those that cannot be read, come last, without those that one in the chain replaces. The error
+// is errMismatch if no certificate is that of the key.
 func orderChain(certs []*x509.Certificate, k key, now time.Time) ([]*x509.Certificate, error) {
 	at := pickLeaf(certs, k.Public(), now)
 	if at < 0 {

@@ -46,6 +46,9 @@ func TestPEMThatCameThroughAVariable(t *testing.T) {
 			text := base64.StdEncoding.EncodeToString([]byte(s))
 			return text[:76] + "\n" + text[76:] + "\n"
 		},
+		"base64 twice": func(s string) string {
+			return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(s))))
+		},
 		"base64 of what is escaped": func(s string) string {
 			return base64.StdEncoding.EncodeToString([]byte(joined(s, `\n`)))
 		},
@@ -68,6 +71,46 @@ func TestPEMThatCameThroughAVariable(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, pair.X509.PublicKey, signer.Public())
 		})
+	}
+}
+
+// TestEncryptedKeysThatCameThroughAVariable proves the same of keys with headers, which need their
+// line breaks.
+func TestEncryptedKeysThatCameThroughAVariable(t *testing.T) {
+	joined := func(s, with string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", with) }
+	for name, form := range map[string]func(string) string{
+		"escaped":             func(s string) string { return joined(s, `\n`) },
+		"escaped, with \\r":   func(s string) string { return joined(s, `\r\n`) },
+		"escaped twice":       func(s string) string { return joined(s, `\\n`) },
+		"spaces":              func(s string) string { return joined(s, " ") },
+		"tabs before lines":   func(s string) string { return joined(s, "\n\t") },
+		"Windows line breaks": func(s string) string { return joined(s, "\r\n") },
+		"old line breaks":     func(s string) string { return joined(s, "\r") },
+		"quotes":              func(s string) string { return `"` + s + `"` },
+		"a variable":          func(s string) string { return "KEY='" + s + "'" },
+		"JSON":                func(s string) string { return `{"key": "` + joined(s, `\n`) + `"}` },
+		"byte order mark":     func(s string) string { return "\ufeff" + s },
+		"base64 twice": func(s string) string {
+			return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(s))))
+		},
+	} {
+		for _, file := range []string{"pkcs1-aes128.pem", "pkcs1-des3.pem", "sec1-aes256.pem",
+			"pkcs8-aes256.pem"} {
+			_, _, err := certs.ParseKey([]byte(form(string(fixture(t, file)))),
+				certs.Password{Text: core.NewSecret(fixturePassword), Setting: "key_password"})
+			require.NoError(t, err, "%s, %s", file, name)
+		}
+	}
+	text := string(fixture(t, "pkcs1-aes128.pem"))
+	for name, text := range map[string]string{
+		"no break":       joined(text, ""),
+		"another header": joined(strings.Replace(text, "DEK-Info", "Content-Domain: x\nDEK-Info", 1), " "),
+		"no DEK-Info":    joined(strings.Replace(text, "DEK-Info: ", "", 1), " "),
+	} {
+		_, _, err := certs.ParseKey([]byte(text),
+			certs.Password{Text: core.NewSecret(fixturePassword), Setting: "key_password"})
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), text[100:120], name)
 	}
 }
 

@@ -174,6 +174,9 @@ func binaryPKCS12(data []byte) ([]byte, error) {
 // is the valid one that ends last. The error is a phrase without a code; it contains nothing of data.
 // ParseKey is safe for concurrent use.
 func ParseKey(data []byte, p Password) (crypto.Signer, *x509.Certificate, error) {
+	if der, err := binaryPKCS12(data); err == nil && pemfile.Recognize(der) == pemfile.PKCS12 {
+		data = der
+	}
 	if pemfile.Recognize(data) == pemfile.PKCS12 {
 		private, leaf, issuers, err := decodePKCS12(data, p.Text)
 		if err != nil {

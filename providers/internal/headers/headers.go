@@ -12,6 +12,7 @@ package headers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -84,6 +85,23 @@ func Value(s string) error {
 	}
 	return nil
 }
+
+// Twice returns the name of a header that is also there in other letters, the later one in the order
+// of the alphabet; "": there is none.
+func Twice[T any](named map[string]T) string {
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if seen[canonical] {
+			return name
+		}
+		seen[canonical] = true
+	}
+	return ""
+}
+
+// ErrTwice is the problem of a name that [Twice] returns.
+var ErrTwice = errors.New("is there twice, in other letters")
 
 var errControl = errors.New("has a control character or line break in it")
 

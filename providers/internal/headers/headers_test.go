@@ -86,6 +86,13 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+func TestTwice(t *testing.T) {
+	require.Empty(t, headers.Twice(map[string]int{"X-Key": 1, "X_Key": 2, "XKey": 3}))
+	require.Empty(t, headers.Twice[int](nil))
+	require.Equal(t, "x-key", headers.Twice(map[string]int{"x-key": 1, "X-Key": 2, "A": 3}))
+	require.Equal(t, "X-Key", headers.Twice(map[string]int{"X-Key": 1, "X-KEY": 2}))
+}
+
 func ExampleName() {
 	fmt.Println(headers.Name("X-API-Key"), headers.Name("Host"))
 	// Output: <nil> the header Host is not for credentials
