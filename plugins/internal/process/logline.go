@@ -125,8 +125,6 @@ func levelNamed(name string) (level slog.Level, known bool) {
 	return level, known
 }
 
-func isNumber(text string) bool { return strings.Trim(text, "0123456789") == "" }
-
 // fieldWriter makes attributes of the fields of a line, within the bounds.
 type fieldWriter struct {
 	clean   func(text string, limit int) string
