@@ -41,6 +41,9 @@ func TestReadRefuses(t *testing.T) {
 		{"no name", "", textfile.Missing, "does not exist"},
 		{"dangling link", link, textfile.Missing, "does not exist"},
 		{"NUL", "a\x00b", textfile.Missing, "NUL"},
+		{"home", "~/token", textfile.Missing, `"~" stands for nothing here`},
+		{"home of another", "~root/token", textfile.Missing, `"~" stands for nothing here`},
+		{"home below a folder", filepath.Join(dir, "~", "token"), textfile.Missing, `"~" stands`},
 		{"directory", dir, textfile.Irregular, "is a directory"},
 		{"device", os.DevNull, textfile.Irregular, "is not a regular file"},
 		{"large", written(t, "large", make([]byte, 2049)), textfile.TooLarge, "is larger than 2 KiB"},
@@ -149,16 +152,31 @@ func TestText(t *testing.T) {
 	}{
 		{"plain", "token", "token", ""},
 		{"empty", "", "", ""},
-		{"one byte", "\x00", "\x00", ""},
+		{"one byte", "\x00", "", "holds NUL"},
 		{"mark", "\xef\xbb\xbftoken", "token", ""},
-		{"two marks", "\xef\xbb\xbf\xef\xbb\xbft", "\xef\xbb\xbft", ""},
+		{"two marks", "\xef\xbb\xbf\xef\xbb\xbft", "", "two byte order marks: save it as UTF-8"},
+		{"a mark in it", "t\xef\xbb\xbft", "t\xef\xbb\xbft", ""},
 		{"mark alone", "\xef\xbb\xbf", "", ""},
 		{"other letters", "schlüssel", "schlüssel", ""},
-		{"a NUL in it", "to\x00ken", "to\x00ken", ""},
+		{"a NUL in it", "to\x00ken", "", "holds NUL"},
+		{"NULs at the end, as of a crash", "token" + strings.Repeat("\x00", 4096), "", "holds NUL"},
+		{"NULs alone", strings.Repeat("\x00", 4096), "", "holds NUL"},
+		{"variables of a process", "A=b\x00HOME=/root\x00C=d\x00", "", "holds NUL"},
 		{"UTF-16LE", string(utf16LE("token", true)), "", "UTF-16"},
 		{"UTF-16BE", string(big(utf16LE("token", true))), "", "UTF-16"},
 		{"UTF-16LE without a mark", string(utf16LE("token", false)), "", "UTF-16"},
 		{"UTF-16BE without a mark", string(big(utf16LE("token", false))), "", "UTF-16"},
+		{"Cyrillic in UTF-16LE", string(utf16LE("пароль\n", false)), "", "UTF-16"},
+		{"a Cyrillic comment in UTF-16BE", string(big(utf16LE("# "+strings.Repeat("настройки", 20)+
+			"\nsessions: {}\n", false))), "", "UTF-16"},
+		{"Chinese in UTF-16LE", string(utf16LE("# 配置\n", false)), "", "UTF-16"},
+		{"a smiley in UTF-16LE", string(utf16LE("x😀\n", false)), "", "UTF-16"},
+		{"one letter in UTF-16LE", "t\x00", "", "UTF-16"},
+		{"half a letter at the end", string(utf16LE("token\n", false)) + "x", "", "UTF-16"},
+		{"UTF-32LE without a mark", "t\x00\x00\x00k\x00\x00\x00", "", "UTF-32"},
+		{"UTF-32BE without a mark", "\x00\x00\x00t\x00\x00\x00k", "", "UTF-32"},
+		{"overlong", "to\xc0\xafken", "", "is not in UTF-8"},
+		{"surrogates in UTF-8", "to\xed\xa0\xbd\xed\xb8\x80", "", "is not in UTF-8"},
 		{"UTF-32LE", "\xff\xfe\x00\x00t\x00\x00\x00", "", "UTF-32"},
 		{"UTF-32BE", "\x00\x00\xfe\xff\x00\x00\x00t", "", "UTF-32"},
 		{"Latin-1", "schl\xfcssel", "", "is not in UTF-8"},
@@ -167,7 +185,9 @@ func TestText(t *testing.T) {
 			got, err := textfile.Text([]byte(c.data))
 			if c.fault != "" {
 				require.ErrorContains(t, err, c.fault)
-				require.ErrorContains(t, err, "save it as UTF-8")
+				if c.fault != "holds NUL" {
+					require.ErrorContains(t, err, "save it as UTF-8")
+				}
 				return
 			}
 			require.NoError(t, err)

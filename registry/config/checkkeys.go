@@ -51,6 +51,11 @@ func (c *checker) checkTop(top map[string]any) {
 // which isChosen is true are checked with the session.
 func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
 	path := append(slices.Clip(s.path), "environments")
+	if given := c.files.object(s.path...)["environments"]; given != nil {
+		if _, ok := given.(map[string]any); !ok {
+			c.found.add(c.files.locate, path, "want an object whose keys are names of environments")
+		}
+	}
 	sections := c.files.object(path...)
 	for _, env := range slices.Sorted(maps.Keys(sections)) {
 		path := append(slices.Clip(path), env)

@@ -5,6 +5,7 @@ package config
 import (
 	"context"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -82,12 +83,11 @@ func (c *checker) decode(v *variant) sessionKeys {
 	c.found.addDecoded(core.DecodeSettings(given, &keys), nil, v.locate)
 	decoded := c.found.faults[before:]
 	keys.Origins = checkEach(
-		c.found, v, decoded, "origins", keys.Origins,
-		`want an origin, such as "https://api.example.com"`,
+		c.found, v, decoded, "origins", keys.Origins, originProblem,
 		func(o string) core.Options { return core.Options{Origins: []string{o}} })
 	keys.RefusedStatus = checkEach(
 		c.found, v, decoded, "refused_status", keys.RefusedStatus,
-		"want a number from 400 to 599",
+		func(int) string { return "want a number from 400 to 599" },
 		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
 	return keys
 }
@@ -96,7 +96,7 @@ func (c *checker) decode(v *variant) sessionKeys {
 // and reports the others, except those that decoded reports already: they have a
 // wrong type.
 func checkEach[T any](
-	found *report, v *variant, decoded []Fault, key string, list []T, problem string,
+	found *report, v *variant, decoded []Fault, key string, list []T, problem func(T) string,
 	options func(T) core.Options,
 ) (good []T) {
 	for i, value := range list {
@@ -105,13 +105,24 @@ func checkEach[T any](
 			continue
 		}
 		full, where := v.locate([]string{key, strconv.Itoa(i)})
-		fault := where.fault(full, problem)
+		fault := where.fault(full, problem(value))
 		known := func(f Fault) bool { return f.Key == fault.Key }
 		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
 			found.addFault(fault)
 		}
 	}
 	return good
+}
+
+// originProblem returns what a fault says about a text that is no origin. It does not quote it.
+func originProblem(text string) string {
+	const want = `want an origin, such as "https://api.example.com"`
+	if u, err := url.Parse(text); err == nil && u.Host != "" && u.Path == "" {
+		if err := core.CheckHost(u); err != nil {
+			return want + "; this one " + err.Error()
+		}
+	}
+	return want
 }
 
 // addSettings reports what the registry found in the entries of sessions. It

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // json parses a JSON text (RFC 8259).
@@ -15,12 +16,15 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 	where := newLines(data)
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
-		line, column := 0, 0
+		line, column, problem := 0, 0, "the syntax is wrong"
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
+			noticed := int(syntax.Offset) - 1
+			at := jsonPlace(data, noticed, syntax.Error())
+			problem, at = syntaxProblem(data, noticed, at, syntax.Error(), jsonRemedies)
+			line, column = where.at(at)
 		}
-		p.fault(line, column, "not JSON: "+err.Error())
+		p.fault(line, column, "not JSON: "+problem)
 		return nil, false
 	}
 	r := jsonReader{
@@ -106,8 +110,13 @@ func (r *jsonReader) value(use bool) any {
 		_ = r.Decode(&skipped)
 		return nil
 	}
-	_, token := r.next()
+	start, token := r.next()
 	switch v := token.(type) {
+	case string:
+		if r.hasHalfOfACharacter(v, start) {
+			at := r.places[string(r.key)]
+			r.unusable(int(at.line), int(at.column), `an escape such as \ud800 is half of a character`)
+		}
 	case json.Delim:
 		if v == '{' {
 			return r.object()
@@ -125,6 +134,17 @@ func (r *jsonReader) value(use bool) any {
 		return f
 	}
 	return token
+}
+
+// hasHalfOfACharacter reports whether a text has an escape of half of a character (RFC 8259
+// §8.2), which the decoder replaces. start is the offset of the text.
+func (r *jsonReader) hasHalfOfACharacter(text string, start int) bool {
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return false
+	}
+	written := bytes.ToLower(r.data[start:r.InputOffset()])
+	known := bytes.Count(written, []byte(`\ufffd`)) + bytes.Count(written, []byte("\ufffd"))
+	return strings.Count(text, string(utf8.RuneError)) != known
 }
 
 func (r *jsonReader) list() []any {

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/textfile"
 )
 
 // maxValues bounds how many values one source has: a map of Go may hold itself.
@@ -260,14 +260,12 @@ func (v *valuesReader) keys(value reflect.Value) (map[string]any, bool) {
 // text returns a text. If it may become a list, the places of the elements are
 // noted, because an earlier file may have some of the same path.
 func (v *valuesReader) text(text string) any {
-	switch {
-	case !utf8.ValidString(text):
-		v.unusable(0, 0, "not in UTF-8")
-		return nil
-	case strings.IndexByte(text, 0) >= 0:
-		v.unusable(0, 0, "binary: it holds NUL")
+	data, err := textfile.Text([]byte(text))
+	if err != nil {
+		v.unusable(0, 0, "the value "+err.Error())
 		return nil
 	}
+	text = string(data)
 	if v.source.untyped {
 		here := v.places[string(v.key)]
 		for i := range strings.Count(text, ",") + 1 {

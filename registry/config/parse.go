@@ -83,8 +83,8 @@ func (p *parser) parse(data []byte) (map[string]any, bool) {
 	text, err := textfile.Text(data)
 	if err != nil {
 		line, column := newLines(data).at(validPrefix(data))
-		if line == 1 && column == 1 || bytes.IndexByte(data, 0) >= 0 { // it is in UTF-16
-			line, column = 0, 0
+		if line == 1 && column == 1 || bytes.IndexByte(data, 0) >= 0 || utf8.Valid(data) {
+			line, column = 0, 0 // it is in UTF-16
 		}
 		p.fault(line, column, "the file "+err.Error())
 		return nil, false

@@ -183,6 +183,9 @@ func checkReferences(t tree, found *report) {
 				check(append(path, strconv.Itoa(i)), value)
 			}
 		case string:
+			if strings.IndexByte(v, 0) >= 0 { // of an escape: no file with NUL is read
+				found.add(t.locate, path, "the value is binary: it holds NUL")
+			}
 			if !hasReference(v) {
 				return
 			}
@@ -271,7 +274,11 @@ func originOf(text string) string {
 	for _, p := range parts {
 		switch p.scheme {
 		case "env":
-			names = append(names, "the variable "+p.text)
+			name := "the variable " + p.text
+			if p.fallback != nil {
+				name += " or its default"
+			}
+			names = append(names, name)
 		case "file":
 			names = append(names, "the file "+strconv.Quote(p.text))
 		}
@@ -346,7 +353,7 @@ func (r *references) variable(p part) (string, error) {
 	value, ok := r.environ[p.text]
 	switch {
 	case value != "":
-		return value, nil
+		return checkedText("the variable "+p.text, value)
 	case p.fallback != nil:
 		return *p.fallback, nil
 	case !ok && !isVariableName(p.text): // it may be a default that is written wrongly

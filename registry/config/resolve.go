@@ -76,21 +76,24 @@ func (r *resolver) session(name string, path []string) *session {
 	s := &session{name: name, path: path}
 	layers := layersOf(s, "", r.files, r.variables, nil)
 	v := &variant{session: s, layers: layers}
-	kind := r.text(v, "provider")
+	kind, isText := r.text(v, "provider")
 	f, err := r.kinds.Factory(kind)
 	if s.known = err == nil; s.known {
 		s.factory = f
 	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
 		_, where := v.locate([]string{"provider"})
 		r.found.addAt(where, at, withoutName(reason(err), kind))
+	} else if kind == "" && isText {
+		r.found.add(v.locate, []string{"provider"}, "missing")
 	}
-	s.environment = core.Environment(r.text(v, "environment"))
+	environment, _ := r.text(v, "environment")
+	s.environment = core.Environment(environment)
 	s.ownEnvironment = s.environment != ""
 	return s
 }
 
-// text returns the value of a key of a session that is a text, or "".
-func (r *resolver) text(v *variant, key string) string {
+// text returns the value of a key of a session, and whether it is a text that can be used.
+func (r *resolver) text(v *variant, key string) (text string, ok bool) {
 	var value any
 	for _, l := range v.layers {
 		if given, ok := l.values[key]; ok {
@@ -102,9 +105,10 @@ func (r *resolver) text(v *variant, key string) string {
 	}
 	_, secret := value.(core.Secret)
 	if secret && r.found.isUnusable(append(slices.Clip(v.path), key)) {
-		return ""
+		return "", false
 	}
-	return textOf(value)
+	_, plain := value.(string)
+	return textOf(value), plain || secret
 }
 
 // textOf returns the text of a value of the files or variables; "": it is none.
@@ -153,7 +157,7 @@ func (r *resolver) variant(s *session) *variant {
 	}
 	r.mergeStore(v)
 	if r.untyped {
-		t := typer{v.locate}
+		t := typer{v.locate, r.found}
 		t.object(nil, v.values, r.keys.session)
 		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
 	}

@@ -13,7 +13,10 @@ import (
 
 // typer gives the texts of sources without types of their own the types of their
 // keys, as variables have them.
-type typer struct{ at locator }
+type typer struct {
+	at    locator
+	found *report
+}
 
 // object changes the texts of an object, which is the caller's copy.
 func (t typer) object(path []string, values map[string]any, schema []core.Setting) {
@@ -31,6 +34,9 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 	switch v := value.(type) {
 	case string:
 		if _, where := t.at(path); where.source != nil && where.source.untyped {
+			if _, problem := listItems(v); v != "" && problem != "" && strings.HasPrefix(s.Type, "list of ") {
+				t.found.add(t.at, path, problem)
+			}
 			return typed(v, s)
 		}
 	case map[string]any:
@@ -79,4 +85,18 @@ func typed(text string, s core.Setting) any {
 		return core.NewSecret(text)
 	}
 	return text
+}
+
+// listItems returns the elements of a list that a text stands for, and a problem or "".
+func listItems(text string) (items []string, problem string) {
+	if text = strings.TrimSpace(text); strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		problem = "write the elements of the list with commas between them, without [ ]"
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if items = append(items, item); item == "" {
+			problem = "an element of the list is empty: write the elements with one comma between them"
+		}
+	}
+	return items, problem
 }
