@@ -4,10 +4,12 @@ package config
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
@@ -80,7 +82,9 @@ func (c *checker) decode(v *variant) sessionKeys {
 		delete(given, "store")
 	}
 	before := len(c.found.faults)
-	c.found.addDecoded(core.DecodeSettings(given, &keys), nil, v.locate)
+	err := core.DecodeSettings(given, &keys)
+	hintPlace(err, "it belongs into settings", v.factory.Settings())
+	c.found.addDecoded(err, nil, v.locate)
 	decoded := c.found.faults[before:]
 	keys.Origins = checkEach(
 		c.found, v, decoded, "origins", keys.Origins, originProblem,
@@ -90,6 +94,19 @@ func (c *checker) decode(v *variant) sessionKeys {
 		func(int) string { return "want a number from 400 to 599" },
 		func(n int) core.Options { return core.Options{RefusedStatus: []int{n}} })
 	return keys
+}
+
+// hintPlace adds a hint to the faults of unknown keys that are known in another place. err is of
+// core's decoder.
+func hintPlace(err error, place string, known []core.Setting) {
+	var faults core.Faults
+	errors.As(err, &faults)
+	for i, f := range faults {
+		if len(f.Path) == 1 && strings.HasPrefix(f.Problem, "unknown key") &&
+			settingNamed(known, f.Path[0]).Name != "" {
+			faults[i].Problem = "unknown key: " + place
+		}
+	}
 }
 
 // checkEach returns the values of a list that are good as options of a session,
@@ -139,6 +156,7 @@ func (r *report) addSettings(err error, sessions map[string]*checked) bool {
 	if !ok || sessions[e.Session] == nil {
 		return false
 	}
+	hintPlace(e, "it belongs to the session, beside settings", fixedKeys.session)
 	r.addDecoded(e, []string{"settings"}, sessions[e.Session].locate)
 	return true
 }

@@ -42,6 +42,11 @@ func parse(
 			ok = false
 		}
 		seen[name] = true
+		if name == "" {
+			p.fault(0, 0, "a file in Options.Files has no name")
+			ok = false
+			continue
+		}
 		data, err := p.readFile(ctx, read)
 		if err != nil {
 			p.fault(0, 0, "the file "+err.Error())

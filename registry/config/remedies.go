@@ -56,6 +56,7 @@ func withoutCharacter(message string) string {
 
 // jsonRemedies are those for encoding/json, in the order in which they are tried.
 var jsonRemedies = []remedy{
+	{"exceeded max depth", "nested deeper than 64 levels"},
 	{"unexpected end", "a quote or a bracket is not closed"},
 	{"after top-level value", "remove what is behind the end"},
 	{"in string literal", `write \n for a line break and \t for a tab`},

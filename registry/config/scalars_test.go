@@ -201,3 +201,24 @@ func TestMoreVariablesOfServices(t *testing.T) {
 		require.Contains(t, faults(t, options(t, "a.yaml", file, variable))[0], name+": ")
 	}
 }
+
+// TestKeysInAnotherPlace proves that a setting beside settings, and a session's key in them, are
+// faults that say where they belong.
+func TestKeysInAnotherPlace(t *testing.T) {
+	const session = "unknown key: it belongs to the session, beside settings"
+	for text, want := range map[string]string{
+		"sessions: {a: {provider: apikey, key: canary}}":                            "a.yaml:1:34: sessions.a.key: unknown key: it belongs into settings",
+		"sessions: {a: {provider: oauth2, client_id: canary, settings: {}}}":        "sessions.a.client_id: unknown key: it belongs into settings",
+		"sessions: {a: {provider: apikey, settings: {key: canary, lazy: true}}}":    "a.yaml:1:58: sessions.a.settings.lazy: " + session,
+		"sessions: {a: {provider: apikey, settings: {key: canary, origins: [x]}}}":  "sessions.a.settings.origins: " + session,
+		"sessions: {a: {provider: apikey, settings: {key: canary, timeout: 5s}}}":   "sessions.a.settings.timeout: " + session,
+		"sessions: {a: {provider: apikey, settings: {key: canary, store: memory}}}": "sessions.a.settings.store: " + session,
+		"sessions: {a: {provider: apikey, settings: {key: canary, nonsense: 1}}}":   "unknown key; known: header, key",
+	} {
+		opts := options(t, "a.yaml", text)
+		got := strings.Join(faults(t, opts), "\n")
+		require.Contains(t, got, want, text)
+		require.NotContains(t, got, "canary")
+		require.ErrorContains(t, config.Check(context.Background(), opts), want[strings.Index(want, ": ")+2:], text)
+	}
+}

@@ -92,18 +92,27 @@ func (r *yamlReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
+var yamlVersion = regexp.MustCompile(`^%YAML[ \t]+1\.[0-9]+[ \t]*(?:#.*)?\r?$`)
 
 // withoutVersion replaces the directive with the version of YAML by a comment of the
-// same length.
+// same length. There may be comments and blank lines before it.
 func withoutVersion(data []byte) []byte {
-	m := yamlVersion.FindSubmatchIndex(data)
-	if m == nil {
-		return data
+	for at := 0; at < len(data); {
+		end := lineEnd(data, at)
+		line := data[at:end]
+		text := bytes.TrimLeft(line, " \t\r")
+		switch {
+		case len(text) == 0 || text[0] == '#':
+			at = end + 1
+			continue
+		case !bytes.HasPrefix(line, []byte("%YAML")) || end == len(data) || !yamlVersion.Match(line):
+			return data
+		}
+		out := bytes.Clone(data)
+		out[at] = '#'
+		return out
 	}
-	out := bytes.Clone(data)
-	out[m[2]] = '#'
-	return out
+	return data
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
