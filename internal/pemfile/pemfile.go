@@ -59,6 +59,12 @@ func noPEM(data []byte) error {
 	if bytes.IndexByte(data, 0) >= 0 {
 		return errors.New("is binary; want PEM")
 	}
+	for _, name := range []string{"BEGIN CERTIFICATE", "PRIVATE KEY", "END CERTIFICATE"} {
+		if bytes.Contains(bytes.ToUpper(data), []byte(name)) {
+			return errors.New("holds no PEM: a line BEGIN or END, in capitals with five plain dashes (-----) " +
+				"on either side, is missing")
+		}
+	}
 	return errors.New("holds no PEM")
 }
 
