@@ -5,6 +5,7 @@
 package certs
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -16,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Password opens an encrypted private key or a PKCS #12. The zero Password is none.
@@ -57,9 +59,23 @@ func parseKey(block *pem.Block, p Password) (key, error) {
 	}
 	k, err := decryptKey(block, []byte(p.Text.Reveal()))
 	if errors.Is(err, errWrongPassword) {
-		return key{}, fmt.Errorf("%s does not open the private key", p.Setting)
+		return key{}, fmt.Errorf("%s does not open the private key%s", p.Setting, passwordHint(p.Text))
 	}
 	return k, err
+}
+
+// passwordHint returns what is odd about a password that does not open something, such as a line
+// break at its end; "": nothing is.
+func passwordHint(password core.Secret) string {
+	text := password.Reveal()
+	err := cmp.Or(headers.UnseenEnd(text), headers.Unquoted(text))
+	if err == nil && strings.TrimSpace(text) != text {
+		err = errors.New("has a space at an end")
+	}
+	if err == nil {
+		return ""
+	}
+	return ": it " + err.Error()
 }
 
 // isEncrypted reports whether a key is encrypted, in PKCS #8 or in the way of RFC 1421.

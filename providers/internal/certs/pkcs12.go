@@ -36,7 +36,7 @@ func decodePKCS12(data []byte, password core.Secret) (
 	}
 	private, leaf, issuers, err = pkcs12.DecodeChain(data, password.Reveal())
 	if err != nil {
-		return nil, nil, nil, pkcs12Error(err)
+		return nil, nil, nil, pkcs12Error(err, password)
 	}
 	return private, leaf, issuers, nil
 }
@@ -47,9 +47,9 @@ const convertPKCS12 = "openssl pkcs12 -in client.p12 -nodes -out all.pem, and th
 
 // pkcs12Error says in other words what package pkcs12 reports, which has few errors that can be
 // compared.
-func pkcs12Error(err error) error {
+func pkcs12Error(err error, password core.Secret) error {
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, pkcs12.ErrDecryption) {
-		return errors.New("the password does not open it, or it is damaged")
+		return errors.New("the password does not open it, or it is damaged" + passwordHint(password))
 	}
 	for _, known := range []struct{ part, text string }{
 		{"indefinite length", "is a PKCS #12 in BER; convert it to DER: " + convertPKCS12},
