@@ -119,6 +119,20 @@ func cutReference(s string, own []string) (reference part, after string, err err
 	}
 }
 
+// shownName returns what a reference names as it is written, without defaults, which no fault
+// quotes.
+func shownName(parts []part) string {
+	var shown strings.Builder
+	for _, p := range parts {
+		if p.scheme == "" {
+			shown.WriteString(p.text)
+		} else {
+			shown.WriteString("${env:" + p.text + "}")
+		}
+	}
+	return shown.String()
+}
+
 // cutVariable parses a reference to a variable, behind its "${env:".
 func cutVariable(s string) (reference part, after string, err error) {
 	body, after, ok := strings.Cut(s, "}")
@@ -280,7 +294,7 @@ func originOf(text string) string {
 			}
 			names = append(names, name)
 		case "file":
-			names = append(names, "the file "+strconv.Quote(p.text))
+			names = append(names, "the file "+strconv.Quote(shownName(p.name)))
 		}
 	}
 	if len(names) == 0 {
@@ -332,7 +346,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		return "", err
 	}
 	if p.scheme != "file" {
-		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, p.text)
+		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, shownName(p.name))
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
@@ -343,7 +357,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		r.texts[name] = file
 	}
 	if file.err != nil {
-		return "", fmt.Errorf("the file %q %w", p.text, file.err)
+		return "", fmt.Errorf("the file %q %w", shownName(p.name), file.err)
 	}
 	return file.text, nil
 }
