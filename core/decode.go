@@ -243,17 +243,24 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	case reflect.Interface:
 		into.Set(reflect.ValueOf(s))
 	default:
-		f, err := strconv.ParseFloat(s, 64)
-		switch isNumber := name == "integer" || name == "number"; {
-		case isNumber && (math.IsInf(f, 0) || math.IsNaN(f)):
-			d.fault(path, "the number is out of range")
-		case !isNumber, err != nil, !decimal.MatchString(s):
-			d.fault(path, "want %s", wanted(name))
-		case leadingZero.MatchString(s): // YAML reads it as octal
-			d.fault(path, "want %s without zeros before it", wanted(name))
-		default:
-			d.number(path, reflect.ValueOf(f), into, nil)
-		}
+		d.numberText(path, s, into)
+	}
+}
+
+// numberText sets into, which need not be a number, from the text of one.
+func (d *decoder) numberText(path []string, s string, into reflect.Value) {
+	name, _ := typeName(into.Type())
+	isNumber := name == "integer" || name == "number"
+	f, err := strconv.ParseFloat(s, 64)
+	switch {
+	case isNumber && (math.IsInf(f, 0) || math.IsNaN(f)):
+		d.fault(path, "the number is out of range")
+	case !isNumber, err != nil, !decimal.MatchString(s):
+		d.fault(path, "want %s", wanted(name))
+	case leadingZero.MatchString(s): // YAML reads it as octal
+		d.fault(path, "want %s without zeros before it", wanted(name))
+	default:
+		d.number(path, reflect.ValueOf(f), into, nil)
 	}
 }
 

@@ -61,8 +61,8 @@ func noPEM(data []byte) error {
 	}
 	for _, name := range []string{"BEGIN CERTIFICATE", "PRIVATE KEY", "END CERTIFICATE"} {
 		if bytes.Contains(bytes.ToUpper(data), []byte(name)) {
-			return errors.New("holds no PEM: a line BEGIN or END, in capitals with five plain dashes (-----) " +
-				"on either side, is missing")
+			return errors.New("holds no PEM: a line BEGIN or END, in capitals with five plain dashes " +
+				"(-----) on either side, is missing")
 		}
 	}
 	return errors.New("holds no PEM")

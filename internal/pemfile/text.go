@@ -70,7 +70,8 @@ func decodedPEM(data []byte) ([]byte, error) {
 		if bytes.Contains(decoded, []byte(start)) {
 			return decoded, nil
 		}
-		if _, err := textfile.Text(decoded); err != nil && bytes.Contains(decoded, []byte("B\x00E\x00G\x00I\x00N")) {
+		hasWideStart := bytes.Contains(decoded, []byte("B\x00E\x00G\x00I\x00N"))
+		if _, err := textfile.Text(decoded); err != nil && hasWideStart {
 			return nil, fmt.Errorf("is base64 of text that %w", err)
 		}
 		data = decoded

@@ -224,7 +224,8 @@ func Text(data []byte) ([]byte, error) {
 	case !utf8.Valid(data):
 		return nil, &Error{Encoding, nil, "is not in UTF-8: save it as UTF-8"}
 	case bytes.HasPrefix(data, markUTF8):
-		return nil, &Error{Encoding, nil, "begins with two byte order marks: save it as UTF-8 without one"}
+		return nil, &Error{Encoding, nil,
+			"begins with two byte order marks: save it as UTF-8 without one"}
 	case bytes.IndexByte(data, 0) >= 0:
 		return nil, &Error{Encoding, nil, "is binary: it holds NUL"}
 	}

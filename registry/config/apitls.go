@@ -36,10 +36,9 @@ func (m *tlsMaker) config(keys tlsKeys, at locator) *tls.Config {
 		m.found.add(at, []string{"tls", "ca"}, "give it or ca_file, not both")
 		return nil
 	}
-	if full, _ := at([]string{"tls", "server_name"}); keys.ServerName != "" && !m.found.isUnusable(full) &&
-		!isServerName(keys.ServerName) {
-		m.found.add(at, []string{"tls", "server_name"},
-			`want the name of a host alone, such as "api.example.com"`)
+	full, where := at([]string{"tls", "server_name"})
+	if keys.ServerName != "" && !m.found.isUnusable(full) && !isServerName(keys.ServerName) {
+		m.found.addAt(where, full, `want the name of a host alone, such as "api.example.com"`)
 		return nil
 	}
 	if m.found.unresolved {

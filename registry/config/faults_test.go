@@ -430,7 +430,7 @@ func TestUnreadableFiles(t *testing.T) {
 	}, faults(t, opts))
 
 	opts.Files = []string{""}
-	require.Equal(t, []string{"a file in Options.Files has no name"}, faults(t, opts))
+	require.Equal(t, []string{"the file in Options.Files has no name"}, faults(t, opts))
 
 	opts.Files = nil
 	require.Equal(t, []string{"no file is named in Options.Files"}, faults(t, opts))

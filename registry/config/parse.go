@@ -5,6 +5,7 @@ package config
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,6 @@ func parse(
 			ok = false
 		}
 		seen[name] = true
-		if name == "" {
-			p.fault(0, 0, "a file in Options.Files has no name")
-			ok = false
-			continue
-		}
 		data, err := p.readFile(ctx, read)
 		if err != nil {
 			p.fault(0, 0, "the file "+err.Error())
@@ -75,6 +71,9 @@ func parse(
 // readFile returns the content of the parser's file. A pipe was read before; names in
 // it are not relative to a folder.
 func (p *parser) readFile(ctx context.Context, read watchedFiles) ([]byte, error) {
+	if p.source.name == "" {
+		return nil, errors.New("in Options.Files has no name")
+	}
 	if piped, ok := p.found.pipes[p.source.name]; ok {
 		p.source.dir = ""
 		return piped.data, piped.err

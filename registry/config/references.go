@@ -197,18 +197,26 @@ func checkReferences(t tree, found *report) {
 				check(append(path, strconv.Itoa(i)), value)
 			}
 		case string:
-			if strings.IndexByte(v, 0) >= 0 { // of an escape: no file with NUL is read
-				found.add(t.locate, path, "the value is binary: it holds NUL")
-			}
-			if !hasReference(v) {
-				return
-			}
-			if _, err := parseReferences(v, found.schemes...); err != nil {
-				found.add(t.locate, path, err.Error())
+			if problem := problemOfText(v, found.schemes); problem != "" {
+				found.add(t.locate, path, problem)
 			}
 		}
 	}
 	check(newPath(), t.values)
+}
+
+// problemOfText returns what is wrong with a text of a file, whatever its key, or "".
+func problemOfText(text string, schemes []string) string {
+	if strings.IndexByte(text, 0) >= 0 { // of an escape: no file with NUL is read
+		return "the value is binary: it holds NUL"
+	}
+	if !hasReference(text) {
+		return ""
+	}
+	if _, err := parseReferences(text, schemes...); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // newPath returns the path of the root of a tree, with room for the paths below it: all

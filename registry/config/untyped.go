@@ -34,9 +34,7 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 	switch v := value.(type) {
 	case string:
 		if _, where := t.at(path); where.source != nil && where.source.untyped {
-			if _, problem := listItems(v); v != "" && problem != "" && strings.HasPrefix(s.Type, "list of ") {
-				t.found.add(t.at, path, problem)
-			}
+			t.checkList(path, v, s)
 			return typed(v, s)
 		}
 	case map[string]any:
@@ -53,6 +51,16 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 		}
 	}
 	return value
+}
+
+// checkList reports a text that is a wrong list, where the key wants a list.
+func (t typer) checkList(path []string, text string, s core.Setting) {
+	if text == "" || !strings.HasPrefix(s.Type, "list of ") {
+		return
+	}
+	if _, problem := listItems(text); problem != "" {
+		t.found.add(t.at, path, problem)
+	}
 }
 
 func (t typer) list(path []string, values []any, elem core.Setting) []any {
