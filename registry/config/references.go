@@ -119,6 +119,20 @@ func cutReference(s string, own []string) (reference part, after string, err err
 	}
 }
 
+// shownName returns what a reference names as it is written, without defaults, which no fault
+// quotes.
+func shownName(parts []part) string {
+	var shown strings.Builder
+	for _, p := range parts {
+		if p.scheme == "" {
+			shown.WriteString(p.text)
+		} else {
+			shown.WriteString("${env:" + p.text + "}")
+		}
+	}
+	return shown.String()
+}
+
 // cutVariable parses a reference to a variable, behind its "${env:".
 func cutVariable(s string) (reference part, after string, err error) {
 	body, after, ok := strings.Cut(s, "}")
@@ -188,17 +202,28 @@ func checkReferences(ctx context.Context, t tree, found *report) (references boo
 				check(append(path, strconv.Itoa(i)), value)
 			}
 		case string:
-			if !hasReference(v) {
-				return
-			}
-			references = true
-			if _, err := parseReferences(v, found.schemes...); err != nil {
-				found.add(t.locate, path, err.Error())
+			references = references || hasReference(v)
+			if problem := problemOfText(v, found.schemes); problem != "" {
+				found.add(t.locate, path, problem)
 			}
 		}
 	}
 	check(newPath(), t.values)
 	return references
+}
+
+// problemOfText returns what is wrong with a text of a file, whatever its key, or "".
+func problemOfText(text string, schemes []string) string {
+	if strings.IndexByte(text, 0) >= 0 { // of an escape: no file with NUL is read
+		return "the value is binary: it holds NUL"
+	}
+	if !hasReference(text) {
+		return ""
+	}
+	if _, err := parseReferences(text, schemes...); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // newPath returns the path of the root of a tree, with room for the paths below it: all
@@ -293,9 +318,13 @@ func originOf(text string) string {
 	for _, p := range parts {
 		switch p.scheme {
 		case "env":
-			names = append(names, "the variable "+p.text)
+			name := "the variable " + p.text
+			if p.fallback != nil {
+				name += " or its default"
+			}
+			names = append(names, name)
 		case "file":
-			names = append(names, "the file "+strconv.Quote(p.text))
+			names = append(names, "the file "+strconv.Quote(shownName(p.name)))
 		}
 	}
 	if len(names) == 0 {
@@ -347,7 +376,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		return "", err
 	}
 	if p.scheme != "file" {
-		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, p.text)
+		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, shownName(p.name))
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
@@ -358,7 +387,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		r.texts[name] = file
 	}
 	if file.err != nil {
-		return "", fmt.Errorf("the file %q %w", p.text, file.err)
+		return "", fmt.Errorf("the file %q %w", shownName(p.name), file.err)
 	}
 	return file.text, nil
 }
@@ -368,7 +397,7 @@ func (r *references) variable(p part) (string, error) {
 	value, ok := r.environ[p.text]
 	switch {
 	case value != "":
-		return value, nil
+		return checkedText("the variable "+p.text, value)
 	case p.fallback != nil:
 		return *p.fallback, nil
 	case !ok && !isVariableName(p.text): // it may be a default that is written wrongly
