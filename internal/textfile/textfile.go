@@ -94,15 +94,20 @@ func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
 	return nil, &Error{Changing, nil, "is being written all the time"}
 }
 
-// withHome names the probable cause if a file is missing whose path has a "~" in it, which
-// only shells replace.
+// withHome names the probable cause if a file is missing whose path has a part that begins
+// with "~" or "$", which only shells replace.
 func withHome(path string, err error) error {
 	var e *Error
-	hasHome := strings.HasPrefix(path, "~") || strings.Contains(filepath.ToSlash(path), "/~")
-	if !errors.As(err, &e) || e.Problem != Missing || !hasHome {
+	if !errors.As(err, &e) || e.Problem != Missing {
 		return err
 	}
-	return &Error{Missing, e.Err, e.text + ` ("~" stands for nothing here: write the full path)`}
+	for _, mark := range []string{"~", "$"} {
+		if strings.Contains("/"+filepath.ToSlash(path), "/"+mark) {
+			text := fmt.Sprintf("%s (%q stands for nothing here: write the full path)", e.text, mark)
+			return &Error{Missing, e.Err, text}
+		}
+	}
+	return err
 }
 
 // content is what one read has found.

@@ -42,6 +42,7 @@ func TestReadRefuses(t *testing.T) {
 		{"dangling link", link, textfile.Missing, "does not exist"},
 		{"NUL", "a\x00b", textfile.Missing, "NUL"},
 		{"home", "~/token", textfile.Missing, `"~" stands for nothing here`},
+		{"home in a variable", "$HOME/token", textfile.Missing, `"$" stands for nothing here`},
 		{"home of another", "~root/token", textfile.Missing, `"~" stands for nothing here`},
 		{"home below a folder", filepath.Join(dir, "~", "token"), textfile.Missing, `"~" stands`},
 		{"directory", dir, textfile.Irregular, "is a directory"},
