@@ -55,7 +55,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// spread-desk 1h0m0s
-	// bad config: cert: holds no private key, but a certificate
+	// bad config: cert: holds no private key, but a certificate; name the key as key_file or key
 }
 
 func selfSigned(name string) (cert, key string) {
