@@ -25,7 +25,8 @@ func parse(
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
-	ok, mayRefer := true, len(sources) > 0
+	ok := true
+	found.mayRefer = len(sources) > 0
 	documents := parseSources(sources, true, out.places, found, &ok)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -47,7 +48,7 @@ func parse(
 			ok = false
 			continue
 		}
-		mayRefer = mayRefer || bytes.ContainsAny(data, `$\`) // or an escape of $
+		found.noteReferences(data)
 		values, parsed := p.parse(data)
 		if p.ended {
 			return out, false
@@ -63,7 +64,7 @@ func parse(
 	for _, values := range documents {
 		out.overlay(values)
 	}
-	out.references = mayRefer && checkReferences(ctx, out, found)
+	out.references = found.mayRefer && checkReferences(ctx, out, found)
 	return out, true
 }
 
