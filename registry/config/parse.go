@@ -25,8 +25,7 @@ func parse(
 		found.addAt(place{}, nil, "no file is named in Options.Files")
 		return out, false
 	}
-	ok := true
-	found.mayRefer = len(sources) > 0
+	ok, mayRefer := true, len(sources) > 0
 	documents := parseSources(sources, true, out.places, found, &ok)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -42,19 +41,11 @@ func parse(
 			ok = false
 		}
 		seen[name] = true
-		data, err := p.readFile(ctx, read)
-		if err != nil {
-			p.fault(0, 0, "the file "+err.Error())
-			ok = false
-			continue
-		}
-		found.noteReferences(data)
-		values, parsed := p.parse(data)
+		values, refers, parsed := p.readDocument(ctx, read)
 		if p.ended {
 			return out, false
 		}
-		p.withoutKeysOfOthers(values)
-		ok = ok && parsed
+		mayRefer, ok = mayRefer || refers, ok && parsed
 		documents = append(documents, values)
 	}
 	documents = append(documents, parseSources(sources, false, out.places, found, &ok)...)
@@ -64,8 +55,23 @@ func parse(
 	for _, values := range documents {
 		out.overlay(values)
 	}
-	out.references = found.mayRefer && checkReferences(ctx, out, found)
+	out.references = mayRefer && checkReferences(ctx, out, found)
 	return out, true
+}
+
+// readDocument reads and parses the parser's file. refers reports whether the file may
+// have references.
+func (p *parser) readDocument(
+	ctx context.Context, read watchedFiles,
+) (values map[string]any, refers, ok bool) {
+	data, err := p.readFile(ctx, read)
+	if err != nil {
+		p.fault(0, 0, "the file "+err.Error())
+		return nil, false, false
+	}
+	values, ok = p.parse(data)
+	p.withoutKeysOfOthers(values)
+	return values, bytes.ContainsAny(data, `$\`), ok // or an escape of $
 }
 
 // readFile returns the content of the parser's file. A pipe was read before; names in

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -35,8 +34,6 @@ type report struct {
 	// origins say, by the joined path where a reference was written, which
 	// variable or file its value comes from.
 	origins map[string]string
-	// mayRefer says that a text of the files and sources may have a reference in it.
-	mayRefer bool
 	// compared counts the names that were compared for hints.
 	compared int
 }
@@ -75,11 +72,6 @@ func (r *report) hint(name string, known []string) string {
 		return ""
 	}
 	return hint(name, known)
-}
-
-// noteReferences notes whether a file may have a reference in it: "$", or an escape of it.
-func (r *report) noteReferences(file []byte) {
-	r.mayRefer = r.mayRefer || bytes.ContainsAny(file, `$\`)
 }
 
 // isUnusable reports whether the value that was written at a path, or one
