@@ -111,7 +111,10 @@ func findFiles(environ []string) ([]string, error) {
 	}
 	for _, entry := range slices.Backward(environ) {
 		if value, ok := strings.CutPrefix(entry, fileVariable+"="); ok && value != "" {
-			return filepath.SplitList(value), nil
+			if files := nonEmpty(filepath.SplitList(value)); len(files) > 0 {
+				return files, nil
+			}
+			break
 		}
 	}
 	for _, name := range defaultFiles {
@@ -124,6 +127,12 @@ func findFiles(environ []string) ([]string, error) {
 		}
 	}
 	return nil, nil
+}
+
+// nonEmpty returns the names that are not empty: in a list such as "a.yaml:$MORE", the variable may
+// be empty.
+func nonEmpty(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 func kindOf(f core.Factory) string           { return f.Info().Kind }

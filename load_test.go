@@ -94,7 +94,8 @@ const one = "sessions: {%s: {provider: bearer, settings: {token: k}}}\n"
 func TestWhereTheFileIs(t *testing.T) {
 	const yaml, yml = "authsession.yaml", "authsession.yml"
 	const toml, json = "authsession.toml", "authsession.json"
-	two := "a.yaml" + string(filepath.ListSeparator) + "b.yaml"
+	const sep = string(filepath.ListSeparator)
+	two := "a.yaml" + sep + "b.yaml"
 	type names = []string
 	for name, c := range map[string]struct {
 		files    names // in the working directory; each has a session of its name
@@ -110,6 +111,8 @@ func TestWhereTheFileIs(t *testing.T) {
 		"the variable has several":     {names{"a.yaml", "b.yaml"}, two, nil, names{"a.yaml", "b.yaml"}},
 		"the options":                  {names{yaml, "m.yaml", "a.yaml"}, "m.yaml", names{"a.yaml"}, names{"a.yaml"}},
 		"the variable is set to empty": {names{yaml}, "-", nil, names{yaml}},
+		"the variable has empty names": {names{"a.yaml", "b.yaml"}, sep + two + sep + sep, nil, names{"a.yaml", "b.yaml"}},
+		"the variable has no name":     {names{yaml}, sep + sep, nil, names{yaml}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -240,14 +241,33 @@ func (d *decoder) text(path []string, s string, into reflect.Value) {
 	case reflect.Interface:
 		into.Set(reflect.ValueOf(s))
 	default:
-		f, err := strconv.ParseFloat(s, 64)
-		if name != "integer" && name != "number" || err != nil {
-			d.fault(path, "want %s", wanted(name))
-			return
-		}
+		d.numberText(path, s, into)
+	}
+}
+
+// numberText sets into, which need not be a number, from the text of one.
+func (d *decoder) numberText(path []string, s string, into reflect.Value) {
+	name, _ := typeName(into.Type())
+	isNumber := name == "integer" || name == "number"
+	f, err := strconv.ParseFloat(s, 64)
+	switch {
+	case isNumber && (math.IsInf(f, 0) || math.IsNaN(f)):
+		d.fault(path, "the number is out of range")
+	case !isNumber, err != nil, !decimal.MatchString(s):
+		d.fault(path, "want %s", wanted(name))
+	case leadingZero.MatchString(s): // YAML reads it as octal
+		d.fault(path, "want %s without zeros before it", wanted(name))
+	default:
 		d.number(path, reflect.ValueOf(f), into, nil)
 	}
 }
+
+// The forms of a number in a text: those of JSON, and a plus sign. Others, such as 0x1F, 1_000 and
+// Infinity, have a meaning in some formats of files only.
+var (
+	decimal     = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+	leadingZero = regexp.MustCompile(`^[+-]?0[0-9]`)
+)
 
 // asObject returns a map whose keys are strings as the one that JSON gives.
 func asObject(v reflect.Value) (map[string]any, bool) {

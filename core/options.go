@@ -209,7 +209,7 @@ func isProxy(u *url.URL) bool {
 		return u.Host == "" && u.Path == "" && (u.Opaque == "" || u.Opaque == "/")
 	case "http", "https", "socks5", "socks5h":
 		return u.Hostname() != "" && u.Opaque == "" && (u.Path == "" || u.Path == "/") &&
-			u.RawQuery == "" && u.Fragment == ""
+			u.RawQuery == "" && u.Fragment == "" && CheckHost(u) == nil
 	}
 	return false
 }

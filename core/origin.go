@@ -3,10 +3,14 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // origin is a scheme, host and port (RFC 6454 §4), normalised.
@@ -21,7 +25,7 @@ type origin struct {
 // single "/" at the end is allowed.
 func parseOrigin(s string) (origin, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(s, "?#") ||
 		u.Path != "" && u.Path != "/" {
 		return origin{}, fmt.Errorf(`%q is not an origin, such as "https://api.example.com"`,
 			printable(s))
@@ -30,7 +34,68 @@ func parseOrigin(s string) (origin, error) {
 	if !ok {
 		return origin{}, fmt.Errorf("origin %q: want https or http", printable(s))
 	}
+	if err := CheckHost(u); err != nil {
+		return origin{}, fmt.Errorf("origin %q: %w", printable(s), err)
+	}
 	return o, nil
+}
+
+// CheckHost reports a host or a port of u that no server can have, such as a wildcard, a
+// name with characters that cannot be seen, or the port 65536. The error is a phrase that
+// follows the name of the URL; it does not contain the URL. u must not be nil. It is for
+// package providerhttp and for providers that check URLs in their settings.
+func CheckHost(u *url.URL) error {
+	if err := checkPort(u); err != nil {
+		return err
+	}
+	host := u.Hostname()
+	switch {
+	case host == "":
+		return errors.New("has no host")
+	case u.Host[0] == '[':
+		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() {
+			return errors.New("has brackets around a host that is not an IPv6 address")
+		}
+		return nil
+	case strings.Contains(host, "*"):
+		return errors.New("has a wildcard (*) as its host: name each host by itself")
+	case strings.ContainsFunc(host, func(r rune) bool { return !isHostRune(r) }):
+		return errors.New("has a character in its host that no name of a host has")
+	}
+	const maxHost, maxLabel = 253, 63 // RFC 1035 §2.3.4
+	name := strings.TrimSuffix(host, ".")
+	isWrong := len(name) > maxHost
+	for label := range strings.SplitSeq(name, ".") {
+		isWrong = isWrong || label == "" || len(label) > maxLabel
+	}
+	if isWrong {
+		return errors.New("has a host with a part that is empty or too long")
+	}
+	return nil
+}
+
+// isHostRune reports whether r can be in the name of a host. Beyond ASCII, IDNA (RFC 5890)
+// decides, of which the standard library has no table.
+func isHostRune(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return true
+	case r < utf8.RuneSelf:
+		return r == '-' || r == '.' || r == '_'
+	}
+	return isVisible(r)
+}
+
+func checkPort(u *url.URL) error {
+	port := u.Port()
+	if port == "" && !strings.HasSuffix(u.Host, ":") {
+		return nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || port[0] == '0' {
+		return errors.New("has a port that is not a number from 1 to 65535")
+	}
+	return nil
 }
 
 func parseOrigins(list []string) ([]origin, error) {

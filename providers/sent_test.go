@@ -24,14 +24,14 @@ var sentSettings = []struct {
 	{"basic", "username", map[string]any{"password": "p"}, true, false},
 	{"basic", "password", map[string]any{"username": "u"}, true, false},
 	{"bearer", "token", nil, false, true},
-	{"gs", "client_id", map[string]any{"client_secret": "s"}, false, false},
-	{"gs", "client_secret", map[string]any{"client_id": "id"}, false, false},
+	{"gs", "client_id", map[string]any{"client_secret": "s"}, false, true},
+	{"gs", "client_secret", map[string]any{"client_id": "id"}, false, true},
 	{"gs", "token", nil, false, true},
 	{"gs", "gssso", map[string]any{"csrf_token": "x"}, false, true},
 	{"gs", "csrf_token", map[string]any{"gssso": "x"}, false, true},
 	{"gs", "marquee_login", nil, false, true},
-	{"oauth2", "client_id", oauth("client_secret", "s"), false, false},
-	{"oauth2", "client_secret", oauth("client_id", "id"), false, false},
+	{"oauth2", "client_id", oauth("client_secret", "s"), false, true},
+	{"oauth2", "client_secret", oauth("client_id", "id"), false, true},
 	{"oauth2", "audience", oauth("client_id", "id", "client_secret", "s"), false, false},
 	{"oauth2", "refresh_token", oauth("client_id", "id", "grant", "refresh_token"), false, true},
 	{"oauth2", "subject_token", oauth("client_id", "id", "grant", "token_exchange"), false, true},
@@ -66,6 +66,12 @@ func TestWhatIsSentIsCheckedAtLoad(t *testing.T) {
 			bad := map[string]string{
 				good + "\n": "line break", good + "\r\n": "line break", "\ufeff" + good: "byte order mark",
 				"Hun\x00ter2": "control character", "Hun\nter2": "control character",
+			}
+			for _, unseen := range []string{"\u200b", "\u2060", "\u00ad", "\u202e", "\ufeff"} {
+				bad[good+unseen] = "cannot be seen"
+				if unseen != "\ufeff" {
+					bad[unseen+good] = "cannot be seen"
+				}
 			}
 			if !s.free {
 				maps.Copy(bad, map[string]string{good + " ": "ends in a space", " " + good: "begins with a space",

@@ -75,6 +75,10 @@ func readFile(dir, path string, limit int, flags int) ([]byte, fs.FileInfo, erro
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
+	if info, e := os.Lstat(path); err != nil && flags&noFollow != 0 && e == nil &&
+		info.Mode()&fs.ModeSymlink != 0 {
+		return nil, nil, core.Errorf(core.CodeBadConfig, "%q is a symbolic link: remove it", path)
+	}
 	if err != nil {
 		return nil, nil, fileError(dir, err)
 	}

@@ -53,12 +53,21 @@ func (s *fileSettings) Validate() error {
 	return faults
 }
 
-// checkPaths reports paths that begin with "~", which only shells replace.
+// checkPaths reports paths that begin with "~", "$" or "%", which only shells replace, and those with
+// characters at an end that nobody sees there: a folder of such a name would be made.
 func checkPaths(path, keyFile string) (faults core.Faults) {
 	for _, p := range []struct{ name, value string }{{"path", path}, {"key_file", keyFile}} {
-		if strings.HasPrefix(p.value, "~") {
-			faults = append(faults, core.Fault{Path: []string{p.name},
-				Problem: `"~" stands for nothing here: write "${env:HOME}/…" or a full path`})
+		problem := ""
+		switch unquoted := strings.TrimSpace(p.value); {
+		case p.value == "":
+			continue
+		case strings.IndexByte("~$%", p.value[0]) >= 0:
+			problem = `"` + p.value[:1] + `" stands for nothing here: write "${env:HOME}/…" or a full path`
+		case unquoted != p.value, core.Printable(p.value, len(p.value)) != p.value:
+			problem = "has a space or line break at an end, or a character that cannot be seen: remove it"
+		}
+		if problem != "" {
+			faults = append(faults, core.Fault{Path: []string{p.name}, Problem: problem})
 		}
 	}
 	return faults

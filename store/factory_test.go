@@ -42,6 +42,18 @@ func TestFactoryFaults(t *testing.T) {
 		"home": {store.FileFactory, map[string]any{"path": "~/x", "key_file": "~"}, []string{
 			`path: "~" stands for nothing here: write "${env:HOME}/…" or a full path`,
 			`key_file: "~" stands for nothing here: write "${env:HOME}/…" or a full path`}},
+		"variables of shells": {store.FileFactory, map[string]any{"path": "$HOME/x", "key_file": "%AppData%\\x"}, []string{
+			`path: "$" stands for nothing here: write "${env:HOME}/…" or a full path`,
+			`key_file: "%" stands for nothing here: write "${env:HOME}/…" or a full path`}},
+		"a variable in a list": {store.FirstFactory, map[string]any{
+			"stores": []any{"file"}, "path": "${HOME}/x"}, []string{
+			`path: "$" stands for nothing here: write "${env:HOME}/…" or a full path`}},
+		"unseen": {store.FileFactory, map[string]any{"path": "/x ", "key_file": "/x\u200b"}, []string{
+			"path: has a space or line break at an end, or a character that cannot be seen: remove it",
+			"key_file: has a space or line break at an end, or a character that cannot be seen: remove it"}},
+		"line break": {store.FileFactory, map[string]any{"path": "/x\n", "key_file": "\ufeff/x"}, []string{
+			"path: has a space or line break at an end, or a character that cannot be seen: remove it",
+			"key_file: has a space or line break at an end, or a character that cannot be seen: remove it"}},
 		"two keys": {store.FileFactory, map[string]any{"service": "s", "key_file": "k"}, []string{
 			"service: the key is in key_file, so that no keyring is used"}},
 		"path of a keyring": {store.KeyringFactory, map[string]any{"path": "x"}, []string{

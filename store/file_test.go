@@ -165,7 +165,19 @@ func TestFileFaults(t *testing.T) {
 		}, false, "want a key of 32 bytes, found 1"},
 		"long key": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.WriteFile(opts.KeyFile, make([]byte, 33), 0o600))
-		}, false, "is too large: 33 bytes"},
+		}, false, "want a key of 32 bytes, found 33: a key is 32 random bytes, and no text"},
+		"key in base64": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.WriteFile(opts.KeyFile, []byte(strings.Repeat("a", 43)+"=\n"), 0o600))
+		}, false, "found 45: a key is 32 random bytes"},
+		"empty key": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.WriteFile(opts.KeyFile, nil, 0o600))
+		}, false, "want a key of 32 bytes, found 0"},
+		"huge key": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.Truncate(opts.KeyFile, 1<<40))
+		}, false, "is too large"},
+		"key of zeros": {func(t *testing.T, _ string, opts *store.FileOptions) {
+			require.NoError(t, os.WriteFile(opts.KeyFile, make([]byte, 32), 0o600))
+		}, false, "holds nothing but zeros"},
 		"key for all": {func(t *testing.T, _ string, opts *store.FileOptions) {
 			require.NoError(t, os.Chmod(opts.KeyFile, 0o644))
 		}, false, "others may read the key file"},
@@ -180,7 +192,11 @@ func TestFileFaults(t *testing.T) {
 		"link": {func(t *testing.T, path string, _ *store.FileOptions) {
 			require.NoError(t, os.Rename(path, path+".moved"))
 			require.NoError(t, os.Symlink(path+".moved", path))
-		}, false, "cannot be used"},
+		}, false, "is a symbolic link"},
+		"link to itself": {func(t *testing.T, path string, _ *store.FileOptions) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Symlink(filepath.Base(path), path))
+		}, false, "is a symbolic link"},
 		"pipe": {func(t *testing.T, path string, _ *store.FileOptions) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, syscall.Mkfifo(path, 0o600))

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -63,7 +64,7 @@ func (k *keyFile) sealer(ctx context.Context, _ [idSize]byte, create bool) (*sea
 // read returns nil if the file does not exist. The file may be a link, because
 // Kubernetes mounts secrets as links.
 func (k *keyFile) read() (*sealer, error) {
-	key, info, err := readFile(filepath.Dir(k.path), k.path, keySize, openFlags&^noFollow)
+	key, info, err := readFile(filepath.Dir(k.path), k.path, maxKeyFile, openFlags&^noFollow)
 	switch {
 	case err != nil:
 		return nil, err
@@ -74,11 +75,19 @@ func (k *keyFile) read() (*sealer, error) {
 		return nil, err
 	}
 	s, err := newSealer(key)
-	if err != nil {
-		return nil, core.Errorf(core.CodeBadConfig, "%s: %w", k, err)
+	switch {
+	case err != nil:
+		return nil, core.Errorf(core.CodeBadConfig, "%s: %w: a key is %d random bytes, and no text; "+
+			"without the file, one is made", k, err, keySize)
+	case bytes.Count(key, []byte{0}) == keySize:
+		return nil, core.Errorf(core.CodeBadConfig, "%s holds nothing but zeros, as after a crash: "+
+			"bring the key back, or delete it and what was encrypted with it", k)
 	}
 	return s, nil
 }
+
+// maxKeyFile is how many bytes a key file may have so that the error names their number.
+const maxKeyFile = 64 << 10
 
 // checkAccess checks that the file belongs to this user or to root, and that others
 // cannot read it.

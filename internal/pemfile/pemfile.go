@@ -57,8 +57,8 @@ func noPEM(data []byte) error {
 		return fmt.Errorf("is %w", f)
 	}
 	if isAltered(data) {
-		return errors.New("has a BEGIN line that is not -----BEGIN …-----, with five hyphens and plain " +
-			"spaces: copy it again, as plain text")
+		return errors.New("has a BEGIN line that is not -----BEGIN …-----, in capitals with five " +
+			"hyphens and plain spaces: copy it again, as plain text")
 	}
 	if decoded, ok := DecodeBase64(data); ok {
 		if f := Recognize(decoded); f != (Format{}) {
@@ -67,6 +67,13 @@ func noPEM(data []byte) error {
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
 		return errors.New("is binary; want PEM")
+	}
+	upper := bytes.ToUpper(data)
+	for _, name := range []string{"BEGIN CERTIFICATE", "PRIVATE KEY", "END CERTIFICATE"} {
+		if bytes.Contains(upper, []byte(name)) {
+			return errors.New("holds no PEM: a line BEGIN or END, in capitals with five hyphens " +
+				"(-----) on either side, is missing")
+		}
 	}
 	return errors.New("holds no PEM")
 }

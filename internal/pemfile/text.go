@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -17,9 +18,9 @@ import (
 )
 
 // Text returns the PEM that data is or stands for: PEM in UTF-8, PEM whose line breaks are spaces
-// or the two characters \n, or the base64 of PEM, also twice, as Kubernetes Secrets may have it.
-// Each of these has one reading, as base64 has neither spaces nor backslashes. Data of another
-// format, such as DER, is returned as it is.
+// or the two characters \n, percent-encoded PEM, or the base64 of PEM, also twice, as a Secret of
+// Kubernetes may have it. Each of these has one reading, as base64 has neither spaces nor
+// backslashes nor percent signs. Data of another format, such as DER, is returned as it is.
 func Text(data []byte) ([]byte, error) {
 	if len(data) > Limit {
 		return nil, fmt.Errorf("is larger than %d KiB", Limit>>10)
@@ -33,10 +34,15 @@ func Text(data []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if bytes.Contains(data, []byte(encodedStart)) {
+		if decoded, err := url.PathUnescape(string(data)); err == nil {
+			data = []byte(decoded)
+		}
+	}
 	if !bytes.Contains(data, []byte(start)) {
-		decoded := decodePEM(data)
+		decoded, err := decodePEM(data)
 		if decoded == nil {
-			return data, nil
+			return data, err
 		}
 		data = decoded
 	}
@@ -53,28 +59,36 @@ func Text(data []byte) ([]byte, error) {
 	return withLineBreaks(text)
 }
 
-// decodePEM returns the PEM whose base64, once or twice, data is; nil: it is another text.
-func decodePEM(data []byte) []byte {
-	for range 2 {
+// decodePEM returns the PEM whose base64, once or twice, data is; nil: it is another text. The error is for base64 of text in
+// another encoding.
+func decodePEM(data []byte) ([]byte, error) {
+	const mostEncodings = 2
+	for range mostEncodings {
 		decoded, ok := DecodeBase64(data)
-		if !ok {
-			return nil
+		if !ok || Recognize(decoded) != (Format{}) && !bytes.Contains(decoded, []byte(start)) {
+			return nil, nil
 		}
 		if bytes.Contains(decoded, []byte(start)) {
-			return decoded
+			return decoded, nil
+		}
+		hasWideStart := bytes.Contains(decoded, []byte("B\x00E\x00G\x00I\x00N"))
+		if _, err := textfile.Text(decoded); err != nil && hasWideStart {
+			return nil, fmt.Errorf("is base64 of text that %w", err)
 		}
 		data = decoded
 	}
-	return nil
+	return nil, nil
 }
 
 // DecodeBase64 decodes base64 of either alphabet, with or without padding. White space in it is
-// ignored. It reports false for other data, and for none.
+// ignored, as are quotes around it and line breaks that are the two characters \n. It reports false
+// for other data, and for none.
 func DecodeBase64(data []byte) ([]byte, bool) {
 	if bytes.Contains(data, []byte(dashes)) { // PEM without spaces is of the URL alphabet
 		return nil, false
 	}
-	text := strings.TrimRight(strings.Join(strings.Fields(string(data)), ""), "=")
+	text := strings.Trim(strings.TrimSpace(escapes.Replace(string(data))), "\"'`")
+	text = strings.TrimRight(strings.Join(strings.Fields(text), ""), "=")
 	encoding := base64.RawStdEncoding
 	if strings.ContainsAny(text, "-_") {
 		encoding = base64.RawURLEncoding
@@ -93,13 +107,15 @@ func isComplete(data []byte) bool {
 }
 
 const (
-	start  = "-----BEGIN "
-	end    = "-----END "
-	dashes = "-----"
+	start        = "-----BEGIN "
+	encodedStart = "-----BEGIN%20"
+	end          = "-----END "
+	dashes       = "-----"
 )
 
 // escapes are the forms that a line break has in the text of a program or of JSON.
-var escapes = strings.NewReplacer(`\r`, "\n", `\n`, "\n", `\`, "")
+var escapes = strings.NewReplacer(
+	`\r`, "\n", `\n`, "\n", `\u000a`, "\n", `\u000A`, "\n", `\u000d`, "\n", `\u000D`, "\n", `\`, "")
 
 // withLineBreaks returns the blocks of a text whose line breaks are spaces or missing.
 func withLineBreaks(text string) ([]byte, error) {

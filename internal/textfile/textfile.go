@@ -4,7 +4,7 @@
 //
 //   - A pipe, a device or a folder is an error and does not block.
 //   - A file that another process is writing is read again until it is at rest.
-//   - A byte order mark is dropped, and UTF-16 is named.
+//   - A byte order mark is dropped, UTF-16 is named, and NUL is refused.
 //
 // Errors are an [*Error]. They have neither the name of the file, which the
 // caller knows, nor anything of its content.
@@ -13,13 +13,17 @@ package textfile
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -78,7 +82,7 @@ func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
 	for range maxReads {
 		data, rest, err := readOnce(ctx, path, limit)
 		if err != nil {
-			return nil, err
+			return nil, withHome(path, err)
 		}
 		if rest || atRest(ctx, path, data) {
 			return data.bytes, nil
@@ -88,6 +92,22 @@ func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
 		}
 	}
 	return nil, &Error{Changing, nil, "is being written all the time"}
+}
+
+// withHome names the probable cause if a file is missing whose path has a part that begins
+// with "~" or "$", which only shells replace.
+func withHome(path string, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Problem != Missing {
+		return err
+	}
+	for _, mark := range []string{"~", "$"} {
+		if strings.Contains("/"+filepath.ToSlash(path), "/"+mark) {
+			text := fmt.Sprintf("%s (%q stands for nothing here: write the full path)", e.text, mark)
+			return &Error{Missing, e.Err, text}
+		}
+	}
+	return err
 }
 
 // content is what one read has found.
@@ -199,18 +219,23 @@ var (
 )
 
 // Text returns data as UTF-8 without a byte order mark. The error is
-// [Encoding] for UTF-16 and UTF-32, with or without a mark, and for other bytes
-// that are not UTF-8. The result is part of data.
+// [Encoding] for UTF-16 and UTF-32, with or without a mark, for other bytes
+// that are not UTF-8, for NUL and for a second mark. The result is part of data.
 func Text(data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, markUTF8)
 	switch {
 	case bytes.HasPrefix(data, markUTF16LE), bytes.HasPrefix(data, markUTF16BE),
-		bytes.HasPrefix(data, markUTF32BE), wide(data):
+		bytes.HasPrefix(data, markUTF32BE), isWide(data):
 		return nil, &Error{Encoding, nil, "is in UTF-16 or UTF-32: save it as UTF-8"}
 	case !utf8.Valid(data) && bytes.ContainsFunc(data, isBinary):
 		return nil, &Error{Encoding, nil, "is binary and not a text in UTF-8"}
 	case !utf8.Valid(data):
 		return nil, &Error{Encoding, nil, "is not in UTF-8: save it as UTF-8"}
+	case bytes.HasPrefix(data, markUTF8):
+		return nil, &Error{Encoding, nil,
+			"begins with two byte order marks: save it as UTF-8 without one"}
+	case bytes.IndexByte(data, 0) >= 0:
+		return nil, &Error{Encoding, nil, "is binary: it holds NUL"}
 	}
 	return data, nil
 }
@@ -220,17 +245,63 @@ func isBinary(r rune) bool {
 	return r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1a\x1b", r)
 }
 
-// wide reports whether the first characters of data are ASCII in two or four
-// bytes each.
-func wide(data []byte) bool {
-	if len(data) < 2 || (data[0] == 0) == (data[1] == 0) {
+// isWide reports whether data is probably text in UTF-16 or UTF-32 without a mark: its
+// beginning is printable in one of these, and holds NUL. If all other bytes are ASCII, half
+// of the bytes are NUL.
+func isWide(data []byte) bool {
+	const enough = 4096
+	data = data[:min(len(data), enough)]
+	zeros := bytes.Count(data, []byte{0})
+	if zeros == 0 {
 		return false
 	}
-	zeros := 0
-	for _, b := range data[:min(len(data), 64)] {
-		if b == 0 {
-			zeros++
+	isASCII := !bytes.ContainsFunc(data, func(r rune) bool {
+		return r != 0 && !isPrintable([]rune{r}) || r > unicode.MaxASCII
+	})
+	if isASCII && 2*zeros < len(data)-1 {
+		return false
+	}
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		if isPrintable(utf16Text(order, data)) || isPrintable(utf32Text(order, data)) {
+			return true
 		}
 	}
-	return 2*zeros >= min(len(data), 64)-1
+	return false
+}
+
+// utf16Text decodes data, whose last byte may be left over; nil: that is too much of it.
+func utf16Text(order binary.ByteOrder, data []byte) []rune {
+	const few = 8
+	if len(data)%2 != 0 && len(data) < few {
+		return nil
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for ; len(data) >= 2; data = data[2:] {
+		units = append(units, order.Uint16(data))
+	}
+	if n := len(units) - 1; n > 0 && utf16.IsSurrogate(rune(units[n])) {
+		units = units[:n] // the beginning may end within a pair
+	}
+	return utf16.Decode(units)
+}
+
+func utf32Text(order binary.ByteOrder, data []byte) []rune {
+	if len(data)%4 != 0 {
+		return nil
+	}
+	text := make([]rune, 0, len(data)/4)
+	for ; len(data) > 0; data = data[4:] {
+		text = append(text, rune(order.Uint32(data)))
+	}
+	return text
+}
+
+// isPrintable reports whether a text is not empty and has nothing but what people write.
+func isPrintable(text []rune) bool {
+	for _, r := range text {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) && r != '\n' && r != '\r' && r != '\t' {
+			return false
+		}
+	}
+	return len(text) > 0
 }

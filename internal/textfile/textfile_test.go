@@ -41,6 +41,10 @@ func TestReadRefuses(t *testing.T) {
 		{"no name", "", textfile.Missing, "does not exist"},
 		{"dangling link", link, textfile.Missing, "does not exist"},
 		{"NUL", "a\x00b", textfile.Missing, "NUL"},
+		{"home", "~/token", textfile.Missing, `"~" stands for nothing here`},
+		{"home in a variable", "$HOME/token", textfile.Missing, `"$" stands for nothing here`},
+		{"home of another", "~root/token", textfile.Missing, `"~" stands for nothing here`},
+		{"home below a folder", filepath.Join(dir, "~", "token"), textfile.Missing, `"~" stands`},
 		{"directory", dir, textfile.Irregular, "is a directory"},
 		{"device", os.DevNull, textfile.Irregular, "is not a regular file"},
 		{"large", written(t, "large", make([]byte, 2049)), textfile.TooLarge, "is larger than 2 KiB"},
@@ -144,25 +148,44 @@ func TestText(t *testing.T) {
 		}
 		return b
 	}
+	const (
+		isWide  = "is in UTF-16 or UTF-32: save it as UTF-8"
+		isOther = "is not in UTF-8: save it as UTF-8"
+	)
 	for _, c := range []struct {
 		name, data, want, fault string
 	}{
 		{"plain", "token", "token", ""},
 		{"empty", "", "", ""},
-		{"one byte", "\x00", "\x00", ""},
+		{"one byte", "\x00", "", "holds NUL"},
 		{"mark", "\xef\xbb\xbftoken", "token", ""},
-		{"two marks", "\xef\xbb\xbf\xef\xbb\xbft", "\xef\xbb\xbft", ""},
+		{"two marks", "\xef\xbb\xbf\xef\xbb\xbft", "", "two byte order marks: save it as UTF-8"},
+		{"a mark in it", "t\xef\xbb\xbft", "t\xef\xbb\xbft", ""},
 		{"mark alone", "\xef\xbb\xbf", "", ""},
 		{"other letters", "schlüssel", "schlüssel", ""},
-		{"a NUL in it", "to\x00ken", "to\x00ken", ""},
-		{"UTF-16LE", string(utf16LE("token", true)), "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"UTF-16BE", string(big(utf16LE("token", true))), "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"UTF-16LE without a mark", string(utf16LE("token", false)), "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"UTF-16BE without a mark", string(big(utf16LE("token", false))), "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"UTF-32LE", "\xff\xfe\x00\x00t\x00\x00\x00", "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"UTF-32BE", "\x00\x00\xfe\xff\x00\x00\x00t", "", "is in UTF-16 or UTF-32: save it as UTF-8"},
-		{"Latin-1", "schl\xfcssel", "", "is not in UTF-8: save it as UTF-8"},
-		{"Latin-1 in lines", "schl\xfcssel\r\n\tzwei\n", "", "is not in UTF-8: save it as UTF-8"},
+		{"a NUL in it", "to\x00ken", "", "holds NUL"},
+		{"NULs at the end, as of a crash", "token" + strings.Repeat("\x00", 4096), "", "holds NUL"},
+		{"NULs alone", strings.Repeat("\x00", 4096), "", "holds NUL"},
+		{"variables of a process", "A=b\x00HOME=/root\x00C=d\x00", "", "holds NUL"},
+		{"UTF-16LE", string(utf16LE("token", true)), "", isWide},
+		{"UTF-16BE", string(big(utf16LE("token", true))), "", isWide},
+		{"UTF-16LE without a mark", string(utf16LE("token", false)), "", isWide},
+		{"UTF-16BE without a mark", string(big(utf16LE("token", false))), "", isWide},
+		{"Cyrillic in UTF-16LE", string(utf16LE("пароль\n", false)), "", isWide},
+		{"a Cyrillic comment in UTF-16BE", string(big(utf16LE("# "+strings.Repeat("настройки", 20)+
+			"\nsessions: {}\n", false))), "", isWide},
+		{"Chinese in UTF-16LE", string(utf16LE("# 配置\n", false)), "", isWide},
+		{"a smiley in UTF-16LE", string(utf16LE("x😀\n", false)), "", isWide},
+		{"one letter in UTF-16LE", "t\x00", "", isWide},
+		{"half a letter at the end", string(utf16LE("token\n", false)) + "x", "", isWide},
+		{"UTF-32LE without a mark", "t\x00\x00\x00k\x00\x00\x00", "", isWide},
+		{"UTF-32BE without a mark", "\x00\x00\x00t\x00\x00\x00k", "", isWide},
+		{"overlong", "to\xc0\xafken", "", isOther},
+		{"surrogates in UTF-8", "to\xed\xa0\xbd\xed\xb8\x80", "", isOther},
+		{"UTF-32LE", "\xff\xfe\x00\x00t\x00\x00\x00", "", isWide},
+		{"UTF-32BE", "\x00\x00\xfe\xff\x00\x00\x00t", "", isWide},
+		{"Latin-1", "schl\xfcssel", "", isOther},
+		{"Latin-1 in lines", "schl\xfcssel\r\n\tzwei\n", "", isOther},
 		{"binary", "to\x01k\xff", "", "is binary and not a text"},
 		{"a picture", "\x89PNG\r\n\x1a\n\x00\x00\x00\r", "", "is binary and not a text"},
 	} {

@@ -20,6 +20,7 @@ import (
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/faults"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Config is the settings. One of Username and Password may be empty, as some APIs take a token in
@@ -98,5 +99,5 @@ func checkText(s string) error {
 	case strings.IndexFunc(s, unicode.IsControl) >= 0:
 		return errors.New("has a control character or line break in it")
 	}
-	return nil
+	return headers.UnseenEnd(s)
 }

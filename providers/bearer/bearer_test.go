@@ -100,7 +100,7 @@ func TestFileRefused(t *testing.T) {
 		{"huge", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 200<<10))),
 			"is larger than 1 MiB"},
 		{"large", tokenFile(t, string(bytes.Repeat([]byte("hunter2"), 20<<10))), "is larger than 64 KiB"},
-		{"binary", tokenFile(t, "hun\x00ter2"), "has a control character"},
+		{"binary", tokenFile(t, "hun\x00ter2"), "holds NUL"},
 		{"two lines", tokenFile(t, "hunter2\nhunter2\n"), "has a control character or line break"},
 		{"quotes", tokenFile(t, `"hunter2"`), "has quotes around it"},
 		{"scheme", tokenFile(t, "Bearer hunter2"), "give the token alone"},

@@ -61,7 +61,7 @@ type sentText struct {
 func (c *Config) sent() []sentText {
 	return []sentText{
 		{"client_id", c.ClientID, headers.Text},
-		{"client_secret", c.ClientSecret.Reveal(), headers.Parameter}, // gs takes UTF-8,
+		{"client_secret", c.ClientSecret.Reveal(), headers.ParameterUnquoted}, // gs takes UTF-8
 		{"token", c.Token.Reveal(), headers.Bearer},
 		{"gssso", c.GSSSO.Reveal(), headers.CookieValue},
 		{"csrf_token", c.CSRFToken.Reveal(), headers.CookieValue},

@@ -79,12 +79,12 @@ func checkURL(s string) error {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("want a URL, such as \"https://api.example.com\"")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	case u.User != nil || strings.ContainsAny(s, "?#"):
 		return errors.New("must not hold a user, a query or a fragment")
 	case u.Scheme == "http" && !baseurl.IsLoopback(u.Hostname()):
 		return errors.New("must be https; plain http is for the loopback alone")
 	}
-	return nil
+	return core.CheckHost(u)
 }
 
 // sameOrigin reports whether a and b have one scheme, host and port (RFC 6454 §4).

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -35,6 +36,11 @@ func (m *tlsMaker) config(keys tlsKeys, at locator) *tls.Config {
 		m.found.add(at, []string{"tls", "ca"}, "give it or ca_file, not both")
 		return nil
 	}
+	full, where := at([]string{"tls", "server_name"})
+	if keys.ServerName != "" && !m.found.isUnusable(full) && !isServerName(keys.ServerName) {
+		m.found.addAt(where, full, `want the name of a host alone, such as "api.example.com"`)
+		return nil
+	}
 	if m.found.unresolved {
 		return nil
 	}
@@ -51,6 +57,14 @@ func (m *tlsMaker) config(keys tlsKeys, at locator) *tls.Config {
 	}
 	m.made[id] = made
 	return made
+}
+
+// isServerName reports whether a certificate can have a name: that of a host, or an address.
+func isServerName(name string) bool {
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return addr.Zone() == ""
+	}
+	return !strings.Contains(name, ":") && core.CheckHost(&url.URL{Host: name}) == nil
 }
 
 // roots reads the roots of a key tls. It reports false after a fault.

@@ -173,14 +173,24 @@ func TestTLSFaults(t *testing.T) {
 			"the text holds no certificate, but a certificate request",
 		"{ca: \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\"}": "sessions.a.tls.ca: " +
 			"the text holds no certificate that can be used: certificate 1 cannot be read (x509: ",
-		"{insecure: true}": "sessions.a.tls.insecure: unknown key",
-		"canary":           "sessions.a.tls: want an object, found a string",
+		"{server_name: 'https://canary.example'}": "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: 'canary.example:443'}":     "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: '*.canary.example'}":       "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: 'canary example'}":         "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: \"canary.example\\n\"}":    "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: \"canary.example\u200b\"}": "sessions.a.tls.server_name: want the name of a host",
+		"{server_name: '[::1]'}":                  "sessions.a.tls.server_name: want the name of a host",
+		"{insecure: true}":                        "sessions.a.tls.insecure: unknown key",
+		"canary":                                  "sessions.a.tls: want an object, found a string",
 	} {
 		opts := options(t, "a.yaml", "sessions: {a: {provider: apikey, tls: "+text+", settings: {key: k}}}")
 		got := faults(t, opts)
 		require.Len(t, got, 1, text)
 		require.Contains(t, got[0], want)
 		require.NotContains(t, got[0], "canary")
+	}
+	for _, name := range []string{"api.example.com", "127.0.0.1", "'::1'", "api_1.example", "münchen.example", "''"} {
+		load(t, options(t, "a.yaml", "sessions: {a: {provider: apikey, tls: {server_name: "+name+"}, settings: {key: k}}}"))
 	}
 	missing := options(t, "a.yaml",
 		"sessions: {a: {provider: apikey, tls: {ca_file: none.pem}, settings: {key: k}}}")

@@ -53,11 +53,16 @@ func (c *checker) checkTop(top map[string]any) {
 // environments, also of those that are not chosen. The settings of sections for
 // which isChosen is true are checked with the session.
 func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
-	sections := object(s.inFiles, "environments")
-	if c.areGood(s, sections, isChosen) {
+	given := s.inFiles["environments"]
+	sections, isObject := given.(map[string]any)
+	isWrong := given != nil && !isObject
+	if !isWrong && c.areGood(s, sections, isChosen) {
 		return
 	}
 	path := append(slices.Grow(slices.Clip(s.path), 3), "environments")
+	if isWrong {
+		c.found.add(c.files.locate, path, "want an object whose keys are names of environments")
+	}
 	for _, env := range sortedKeys(sections) {
 		path := append(path, env) // nothing keeps it
 		c.checkSectionName(s, path, env)

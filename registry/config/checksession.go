@@ -4,9 +4,12 @@ package config
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/registry"
@@ -74,15 +77,18 @@ func (c *checker) decode(v *variant) sessionKeys {
 		NoReplay:  c.options.NoReplay, RefusedStatus: slices.Clone(c.options.RefusedStatus),
 	}
 	before := len(c.found.faults)
-	c.found.addDecoded(v.decode(&keys), nil, v.locate)
+	err := v.decode(&keys)
+	if err != nil {
+		hintPlace(err, "it belongs into settings", v.factory.Settings())
+	}
+	c.found.addDecoded(err, nil, v.locate)
 	decoded := c.found.faults[before:]
 	keys.Origins = checkEach(
-		c.found, v, decoded, "origins", keys.Origins,
-		`want an origin, such as "https://api.example.com"`,
+		c.found, v, decoded, "origins", keys.Origins, originProblem,
 		func(o []string) core.Options { return core.Options{Origins: o} })
 	keys.RefusedStatus = checkEach(
 		c.found, v, decoded, "refused_status", keys.RefusedStatus,
-		"want a number from 400 to 599",
+		func(int) string { return "want a number from 400 to 599" },
 		func(n []int) core.Options { return core.Options{RefusedStatus: n} })
 	return keys
 }
@@ -108,10 +114,23 @@ func (v *variant) decode(keys *sessionKeys) error {
 	return err
 }
 
+// hintPlace adds a hint to the faults of unknown keys that are known in another place. err is of
+// core's decoder.
+func hintPlace(err error, place string, known []core.Setting) {
+	var faults core.Faults
+	errors.As(err, &faults)
+	for i, f := range faults {
+		if len(f.Path) == 1 && strings.HasPrefix(f.Problem, "unknown key") &&
+			settingNamed(known, f.Path[0]).Name != "" {
+			faults[i].Problem = "unknown key: " + place
+		}
+	}
+}
+
 // checkEach returns the values of a list that are good as options of a session: list itself if all
 // are. It reports the others, except those that decoded reports already: they have a wrong type.
 func checkEach[T any](
-	found *report, v *variant, decoded []Fault, key string, list []T, problem string,
+	found *report, v *variant, decoded []Fault, key string, list []T, problem func(T) string,
 	options func([]T) core.Options,
 ) []T {
 	isGood := func(i int) bool {
@@ -131,7 +150,7 @@ func checkEach[T any](
 			good = slices.Clone(list[:i])
 		}
 		full, where := v.locate([]string{key, strconv.Itoa(i)})
-		fault := where.fault(full, problem)
+		fault := where.fault(full, problem(value))
 		known := func(f Fault) bool { return f.Key == fault.Key }
 		if !found.isUnusable(full) && !slices.ContainsFunc(decoded, known) {
 			found.addFault(fault)
@@ -141,6 +160,17 @@ func checkEach[T any](
 		return list
 	}
 	return good
+}
+
+// originProblem returns what a fault says about a text that is no origin. It does not quote it.
+func originProblem(text string) string {
+	const want = `want an origin, such as "https://api.example.com"`
+	if u, err := url.Parse(text); err == nil && u.Host != "" && u.Path == "" {
+		if err := core.CheckHost(u); err != nil {
+			return want + "; this one " + err.Error()
+		}
+	}
+	return want
 }
 
 // addSettings reports what the registry found in the entries of sessions. It
@@ -157,6 +187,7 @@ func (r *report) addSettings(err error, sessions map[string]*checked) bool {
 	if !ok || sessions[e.Session] == nil {
 		return false
 	}
+	hintPlace(e, "it belongs to the session, beside settings", fixedKeys.session)
 	r.addDecoded(e, []string{"settings"}, sessions[e.Session].locate)
 	return true
 }

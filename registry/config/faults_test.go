@@ -84,8 +84,8 @@ var badFiles = []struct {
 			"a.yaml:1:12: sessions: a key is not a string; put it in quotes",
 			"a.yaml:1:18: sessions: a key is not a string; put it in quotes",
 			"a.yaml:1:29: sessions: a key is not a string; put it in quotes",
-			"a.yaml:1:38: sessions.?: the key is empty, too long or has control characters",
-			"a.yaml:1:45: sessions.?: the key is empty, too long or has control characters"},
+			"a.yaml:1:38: sessions.?: the key is empty, too long or has characters that cannot be seen",
+			"a.yaml:1:45: sessions.?: the key is empty, too long or has characters that cannot be seen"},
 	},
 	{
 		name: "tag",
@@ -292,21 +292,23 @@ environment: qa
 		file: "a.json",
 		text: "{\n \"sessions\": {,}}\n",
 		want: []string{
-			"a.json:2:15: not JSON: invalid character ',' looking for beginning of object key string",
+			"a.json:2:15: not JSON: invalid character ',' looking for beginning of object key string: " +
+				"a value is missing, or a comma is left over",
 		},
 	},
 	{
 		name: "JSON end",
 		file: "a.json",
 		text: "{\"sessions\":",
-		want: []string{"a.json:1:12: not JSON: unexpected end of JSON input"},
+		want: []string{"a.json:1:12: not JSON: unexpected end of JSON input: a quote or a bracket is not closed"},
 	},
 	{
 		name: "JSON is YAML",
 		file: "a.json",
 		text: "sessions: {}\n",
 		want: []string{
-			"a.json:1:1: not JSON: invalid character 's' looking for beginning of value",
+			"a.json:1:1: not JSON: invalid character looking for beginning of value: a text has " +
+				"double quotes; others are numbers, true, false and null",
 		},
 	},
 	{
@@ -332,7 +334,7 @@ environment: qa
 			`a.json:2:44: sessions.ä.settings.kye: unknown key, did you mean "key"?`,
 			`a.json:2:54: sessions.ä.settings.kye: the key is there twice`,
 			`a.json:2:73: sessions.ä.settings.header: the number is out of range`,
-			`a.json:3:2: sessions.?: the key is empty, too long or has control characters`},
+			`a.json:3:2: sessions.?: the key is empty, too long or has characters that cannot be seen`},
 	},
 	{
 		name: "JSON deep",
@@ -346,7 +348,8 @@ environment: qa
 		name: "TOML syntax",
 		file: "a.toml",
 		text: "[sessions.a]\nprovider = canary\n",
-		want: []string{"a.toml:2:12: not TOML: unexpected character U+0063 'c' at start of value"},
+		want: []string{"a.toml:2:12: not TOML: unexpected character at start of value: a text has quotes; others are " +
+			"numbers, dates, true and false"},
 	},
 	{
 		name: "TOML twice",
@@ -381,7 +384,7 @@ func TestFaults(t *testing.T) {
 			got := faults(t, options(t, name, tt.text, tt.environ...))
 			require.Equal(t, tt.want, got)
 			for _, line := range got {
-				require.NotContains(t, strings.ReplaceAll(line, "U+0063", ""), "canary")
+				require.NotContains(t, line, "canary")
 			}
 		})
 	}
@@ -426,6 +429,9 @@ func TestUnreadableFiles(t *testing.T) {
 		"bad.yaml:1:1: not YAML: did not find expected node content: a value or a closing bracket " +
 			"is missing",
 	}, faults(t, opts))
+
+	opts.Files = []string{""}
+	require.Equal(t, []string{"the file in Options.Files has no name"}, faults(t, opts))
 
 	opts.Files = nil
 	require.Equal(t, []string{"no file is named in Options.Files"}, faults(t, opts))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // json parses a JSON text (RFC 8259).
@@ -45,14 +46,18 @@ func (p *parser) jsonError(data []byte, where *lines) {
 	}
 	var whole json.RawMessage
 	err := json.Unmarshal(data, &whole)
-	line, column := 0, 0
+	if err == nil {
+		return
+	}
+	line, column, problem := 0, 0, "the syntax is wrong"
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		line, column = where.at(jsonPlace(data, int(syntax.Offset)-1, syntax.Error()))
+		noticed := int(syntax.Offset) - 1
+		at := jsonPlace(data, noticed, syntax.Error())
+		problem, at = syntaxProblem(data, noticed, at, syntax.Error(), jsonRemedies)
+		line, column = where.at(at)
 	}
-	if err != nil {
-		p.fault(line, column, "not JSON: "+err.Error())
-	}
+	p.fault(line, column, "not JSON: "+problem)
 }
 
 // jsonPlace returns the offset where a text is not JSON, given where the decoder
@@ -125,8 +130,12 @@ func (r *jsonReader) value(use bool) any {
 		_ = r.Decode(&skipped)
 		return nil
 	}
-	_, token := r.next()
+	start, token := r.next()
 	switch v := token.(type) {
+	case string:
+		if r.hasHalfOfACharacter(v, start) {
+			r.unusableHere(`an escape such as \ud800 is half of a character`)
+		}
 	case json.Delim:
 		if v == '{' {
 			return r.object()
@@ -143,6 +152,17 @@ func (r *jsonReader) value(use bool) any {
 		return f
 	}
 	return token
+}
+
+// hasHalfOfACharacter reports whether a text has an escape of half of a character (RFC 8259
+// §8.2), which the decoder replaces. start is the offset of the text.
+func (r *jsonReader) hasHalfOfACharacter(text string, start int) bool {
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return false
+	}
+	written := bytes.ToLower(r.data[start:r.InputOffset()])
+	known := bytes.Count(written, []byte(`\ufffd`)) + bytes.Count(written, []byte("\ufffd"))
+	return strings.Count(text, string(utf8.RuneError)) != known
 }
 
 func (r *jsonReader) list() []any {

@@ -183,15 +183,15 @@ func TestSourceValues(t *testing.T) {
 		},
 		"not UTF-8": {
 			settings: object{"style": "canary\xff"},
-			fault:    "sessions.a.settings.style: not in UTF-8",
+			fault:    "sessions.a.settings.style: the value is not in UTF-8: save it as UTF-8",
 		},
 		"NUL": {
 			settings: object{"style": "canary\x00"},
-			fault:    "sessions.a.settings.style: binary: it holds NUL",
+			fault:    "sessions.a.settings.style: the value is binary: it holds NUL",
 		},
 		"empty key": {
 			settings: object{"extra": object{"": "canary"}},
-			fault:    "sessions.a.settings.extra.?: the key is empty, too long or has control characters",
+			fault:    "sessions.a.settings.extra.?: the key is empty, too long or has characters that cannot be seen",
 		},
 		"bad reference": {
 			settings: object{"style": "${canary"},
@@ -285,7 +285,7 @@ func TestSourceDelimiter(t *testing.T) {
 		"empty part": {
 			values:    object{"sessions//provider": "apikey"},
 			delimiter: "/",
-			fault:     "sessions.?: the key is empty, too long or has control characters",
+			fault:     "sessions.?: the key is empty, too long or has characters that cannot be seen",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
 )
@@ -261,12 +260,9 @@ func (v *valuesReader) keys(value reflect.Value) (map[string]any, bool) {
 // text returns a text. If it may become a list, the places of the elements are
 // noted, because an earlier file may have some of the same path.
 func (v *valuesReader) text(text string) any {
-	switch {
-	case !utf8.ValidString(text):
-		v.unusable(0, 0, "not in UTF-8")
-		return nil
-	case strings.IndexByte(text, 0) >= 0:
-		v.unusable(0, 0, "binary: it holds NUL")
+	text, err := checkedText("the value", text)
+	if err != nil {
+		v.unusable(0, 0, err.Error())
 		return nil
 	}
 	if v.source.untyped {

@@ -141,7 +141,7 @@ func (m *matcher) below(s core.Setting, values map[string]any) (core.Setting, bo
 	known := sortedKeys(values)
 	name := strings.ToLower(m.rest[0]) // of a key that the variable adds
 	isKnown := func(key string) bool { return fold(key) == fold(name) }
-	if !slices.ContainsFunc(known, isKnown) {
+	if name != "" && !slices.ContainsFunc(known, isKnown) {
 		known = append(known, name)
 	}
 	name, ok := m.pick(known)

@@ -5,6 +5,7 @@ package config
 import (
 	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -77,6 +78,9 @@ func (p *parser) readDocument(
 // readFile returns the content of the parser's file. A pipe was read before; names in
 // it are not relative to a folder.
 func (p *parser) readFile(ctx context.Context, read watchedFiles) ([]byte, error) {
+	if p.source.name == "" {
+		return nil, errors.New("in Options.Files has no name")
+	}
 	if piped, ok := p.found.pipes[p.source.name]; ok {
 		p.source.dir = ""
 		return piped.data, piped.err
@@ -90,19 +94,15 @@ func (p *parser) parse(data []byte) (map[string]any, bool) {
 	text, err := textfile.Text(data)
 	if err != nil {
 		line, column := newLines(data).at(validPrefix(data))
-		if line == 1 && column == 1 || bytes.IndexByte(data, 0) >= 0 { // it is in UTF-16
-			line, column = 0, 0
+		if line == 1 && column == 1 || bytes.IndexByte(data, 0) >= 0 || utf8.Valid(data) {
+			line, column = 0, 0 // it is in UTF-16
 		}
 		p.fault(line, column, "the file "+err.Error())
 		return nil, false
 	}
 	data = text
-	switch {
-	case len(bytes.TrimSpace(data)) == 0:
+	if len(bytes.TrimSpace(data)) == 0 {
 		p.fault(0, 0, emptyFile)
-		return nil, false
-	case bytes.IndexByte(data, 0) >= 0:
-		p.fault(0, 0, "the file is binary: it holds NUL")
 		return nil, false
 	}
 	switch strings.ToLower(filepath.Ext(p.source.name)) {

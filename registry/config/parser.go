@@ -8,8 +8,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/authsession/authsession/core"
 )
 
 // parser is the state of parsing one file. The readers of the formats make the
@@ -131,7 +132,7 @@ func (p *parser) enter(name string, line, column int) bool {
 			return false
 		}
 		p.path[len(p.path)-1] = "?"
-		p.found.addAt(at, p.path, "the key is empty, too long or has control characters")
+		p.found.addAt(at, p.path, "the key is empty, too long or has characters that cannot be seen")
 		p.path[len(p.path)-1] = name
 		return false
 	}
@@ -164,7 +165,8 @@ func (p *parser) here() place {
 
 // isKey reports whether name can be a key.
 func isKey(name string) bool {
-	return name != "" && len(name) <= 256 && !strings.ContainsFunc(name, unicode.IsControl)
+	const longest = 256
+	return name != "" && len(name) <= longest && core.Printable(name, longest) == name
 }
 
 // fault reports a fault of the value that is being parsed.
@@ -223,7 +225,7 @@ func newLines(data []byte) *lines {
 		if i >= len(l.marks)*markDistance && utf8.RuneStart(c) {
 			l.marks = append(l.marks, mark{i, column})
 		}
-		if c == '\n' {
+		if c == '\n' || c == '\r' && (i+1 == len(data) || data[i+1] != '\n') {
 			l.starts = append(l.starts, i+1)
 			column = 1
 		} else if utf8.RuneStart(c) {

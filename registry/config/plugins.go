@@ -133,7 +133,7 @@ func (r *pluginReader) spec(name string, value any) (registry.Plugin, bool) {
 	at := locator(r.files.locate)
 	values := map[string]any{}
 	merge(values, given, "") // resolve writes to the copy
-	typer{at.below(path...)}.object(nil, values, schemaOf[pluginKeys]())
+	typer{at.below(path...), r.found}.object(nil, values, schemaOf[pluginKeys]())
 	r.refs.resolve(newPath(), values, at.below(path...))
 	// A reference that cannot be resolved is reported by now. The plugin counts
 	// all the same, so that its kinds are not reported as unknown as well.

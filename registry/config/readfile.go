@@ -5,6 +5,9 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/authsession/authsession/internal/textfile"
 )
@@ -49,4 +52,19 @@ func (w watchedFiles) again(ctx context.Context) watchedFiles {
 		_, _ = out.read(ctx, name, file.limit)
 	}
 	return out
+}
+
+// checkedText returns a text without a byte order mark, as a file is read. The error begins with
+// what, which says where it comes from.
+func checkedText(what, text string) (string, error) {
+	isPlain := utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 &&
+		!strings.HasPrefix(text, "\ufeff")
+	if isPlain {
+		return text, nil // without a copy
+	}
+	data, err := textfile.Text([]byte(text))
+	if err != nil {
+		return "", fmt.Errorf("%s %w", what, err)
+	}
+	return string(data), nil
 }

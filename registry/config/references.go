@@ -119,6 +119,20 @@ func cutReference(s string, own []string) (reference part, after string, err err
 	}
 }
 
+// shownName returns what a reference names as it is written, without defaults, which no fault
+// quotes.
+func shownName(parts []part) string {
+	var shown strings.Builder
+	for _, p := range parts {
+		if p.scheme == "" {
+			shown.WriteString(p.text)
+		} else {
+			shown.WriteString("${env:" + p.text + "}")
+		}
+	}
+	return shown.String()
+}
+
 // cutVariable parses a reference to a variable, behind its "${env:".
 func cutVariable(s string) (reference part, after string, err error) {
 	body, after, ok := strings.Cut(s, "}")
@@ -204,13 +218,24 @@ func (c *referenceCheck) check(path []string, value any) {
 }
 
 func (c *referenceCheck) text(path []string, text string) {
+	c.any = c.any || hasReference(text)
+	if problem := problemOfText(text, c.found.schemes); problem != "" {
+		c.found.add(c.locate, path, problem)
+	}
+}
+
+// problemOfText returns what is wrong with a text of a file, whatever its key, or "".
+func problemOfText(text string, schemes []string) string {
+	if strings.IndexByte(text, 0) >= 0 { // of an escape: no file with NUL is read
+		return "the value is binary: it holds NUL"
+	}
 	if !hasReference(text) {
-		return
+		return ""
 	}
-	c.any = true
-	if _, err := parseReferences(text, c.found.schemes...); err != nil {
-		c.found.add(c.locate, path, err.Error())
+	if _, err := parseReferences(text, schemes...); err != nil {
+		return err.Error()
 	}
+	return ""
 }
 
 // newPath returns the path of the root of a tree, with room for the paths below it: all
@@ -305,9 +330,13 @@ func originOf(text string) string {
 	for _, p := range parts {
 		switch p.scheme {
 		case "env":
-			names = append(names, "the variable "+p.text)
+			name := "the variable " + p.text
+			if p.fallback != nil {
+				name += " or its default"
+			}
+			names = append(names, name)
 		case "file":
-			names = append(names, "the file "+strconv.Quote(p.text))
+			names = append(names, "the file "+strconv.Quote(shownName(p.name)))
 		}
 	}
 	if len(names) == 0 {
@@ -359,7 +388,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		return "", err
 	}
 	if p.scheme != "file" {
-		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, p.text)
+		return r.own.lookUp(r.ctx, ownReference{p.scheme, name}, shownName(p.name))
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
@@ -370,7 +399,7 @@ func (r *references) lookUp(p part, dir string) (string, error) {
 		r.texts[name] = file
 	}
 	if file.err != nil {
-		return "", fmt.Errorf("the file %q %w", p.text, file.err)
+		return "", fmt.Errorf("the file %q %w", shownName(p.name), file.err)
 	}
 	return file.text, nil
 }
@@ -380,7 +409,7 @@ func (r *references) variable(p part) (string, error) {
 	value, ok := r.environ[p.text]
 	switch {
 	case value != "":
-		return value, nil
+		return checkedText("the variable "+p.text, value)
 	case p.fallback != nil:
 		return *p.fallback, nil
 	case !ok && !isVariableName(p.text): // it may be a default that is written wrongly

@@ -68,16 +68,18 @@ func TestReferencesInReferences(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "key"), []byte("secret\n"), 0o600))
 	const key = "a.yaml:1:45: sessions.a.settings.key: "
 	for text, want := range map[string]string{
-		"${file:${env:DIR}/key}":           "secret",
-		"${file:${env:DIR}/${env:N:-key}}": "secret",
-		"${file:${env:U:-/nowhere}/key}":   key + `the file "${env:U:-/nowhere}/key" does not exist`,
-		"${file:${env:DIR}/none}":          key + `the file "${env:DIR}/none" does not exist`,
-		"${file:${env:UNSET}/key}":         key + "the variable UNSET is not set",
-		"${file:${env:UNSET:-}}":           key + "a reference names nothing usable (want ${file:PATH})",
-		"${file:${file:x}}":                key + "in a reference there can be ${env:NAME}, and no other",
-		"${file:${env:DIR}/$key}":          key + "a reference names nothing usable (want ${file:PATH})",
-		"${file:${env:DIR}/key":            key + `a reference is not ended by "}" ("$${" is a literal "${")`,
-		"${file:${env:DIR/key}":            key + `a reference is not ended by "}" ("$${" is a literal "${")`,
+		"${file:${env:DIR}/key}":             "secret",
+		"${file:${env:DIR}/${env:N:-key}}":   "secret",
+		"${file:${env:U:-/nowhere}/key}":     key + `the file "${env:U}/key" does not exist`,
+		"${file:/nowhere/${env:U:-canary}}":  key + `the file "/nowhere/${env:U}" does not exist`,
+		"${file:${env:U:-/nowhere/canary}/}": key + `the file "${env:U}/" does not exist`,
+		"${file:${env:DIR}/none}":            key + `the file "${env:DIR}/none" does not exist`,
+		"${file:${env:UNSET}/key}":           key + "the variable UNSET is not set",
+		"${file:${env:UNSET:-}}":             key + "a reference names nothing usable (want ${file:PATH})",
+		"${file:${file:x}}":                  key + "in a reference there can be ${env:NAME}, and no other",
+		"${file:${env:DIR}/$key}":            key + "a reference names nothing usable (want ${file:PATH})",
+		"${file:${env:DIR}/key":              key + `a reference is not ended by "}" ("$${" is a literal "${")`,
+		"${file:${env:DIR/key}":              key + `a reference is not ended by "}" ("$${" is a literal "${")`,
 	} {
 		t.Run(text, func(t *testing.T) {
 			opts := options(t, "a.yaml", keyOf(text), "DIR="+dir)

@@ -80,15 +80,18 @@ func (r *resolver) session(name string, path []string) *session {
 		name: name, path: path,
 		inFiles: r.files.object(path...), inVariables: r.variables.object(path...),
 	}
-	kind := r.text(s, "provider")
+	kind, isText := r.text(s, "provider")
 	f, err := r.kinds.Factory(kind)
 	if s.known = err == nil; s.known {
 		s.factory = f
 	} else if at := append(slices.Clip(path), "provider"); kind != "" && !r.found.unusable[join(at)] {
 		_, where := r.withoutSection(s).locate([]string{"provider"})
 		r.found.addAt(where, at, withoutName(reason(err), kind))
+	} else if kind == "" && isText {
+		r.found.add(r.withoutSection(s).locate, []string{"provider"}, "missing")
 	}
-	s.environment = core.Environment(r.text(s, "environment"))
+	environment, _ := r.text(s, "environment")
+	s.environment = core.Environment(environment)
 	s.ownEnvironment = s.environment != ""
 	return s
 }
@@ -98,10 +101,10 @@ func (r *resolver) withoutSection(s *session) *variant {
 	return &variant{session: s, layers: layersOf(s, "", r.files, r.variables, nil)}
 }
 
-// text returns the value of a key of a session that is a text, or "".
-func (r *resolver) text(s *session, key string) string {
-	value, ok := s.inVariables[key]
-	if !ok {
+// text returns the value of a key of a session, and whether it is a text that can be used.
+func (r *resolver) text(s *session, key string) (text string, ok bool) {
+	value, given := s.inVariables[key]
+	if !given {
 		value = s.inFiles[key]
 	}
 	if text, ok := value.(string); ok && hasReference(text) {
@@ -109,9 +112,10 @@ func (r *resolver) text(s *session, key string) string {
 	}
 	_, secret := value.(core.Secret)
 	if secret && r.found.isUnusable(append(slices.Clip(s.path), key)) {
-		return ""
+		return "", false
 	}
-	return textOf(value)
+	_, plain := value.(string)
+	return textOf(value), plain || secret
 }
 
 // textOf returns the text of a value of the files or variables; "": it is none.
@@ -160,7 +164,7 @@ func (r *resolver) variant(s *session) *variant {
 	}
 	r.mergeStore(v)
 	if r.untyped {
-		t := typer{v.locate}
+		t := typer{v.locate, r.found}
 		t.object(nil, v.values, r.keys.session)
 		t.object([]string{"settings"}, object(v.values, "settings"), s.factory.Settings())
 	}

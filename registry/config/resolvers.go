@@ -94,12 +94,18 @@ func resolve(ctx context.Context, resolver Resolver, name string) ownValue {
 	case <-ctx.Done():
 		return ownValue{err: context.Cause(ctx)}
 	}
-	switch text := value.Value.Reveal(); {
-	case value.err != nil:
+	if value.err != nil {
+		return value
+	}
+	switch text, err := checkedText("the value", value.Value.Reveal()); {
+	case err != nil:
+		value.err = err
 	case text == "":
 		value.err = errors.New("the value is empty")
 	case len(text) > maxReference:
 		value.err = fmt.Errorf("the value is larger than %d MiB", maxReference>>20)
+	default:
+		value.Value = core.NewSecret(text)
 	}
 	return value
 }

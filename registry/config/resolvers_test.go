@@ -34,20 +34,21 @@ func keyOf(text string) string {
 func TestResolvers(t *testing.T) {
 	const key = "a.yaml:1:45: sessions.a.settings.key: "
 	for text, want := range map[string]string{
-		"${vault:a/b#key}":        "k",
-		"x${vault:a/b#key}y":      "xky",
-		"${vault:${env:D}/b#key}": "k",
-		"${vault:with:colon}":     "c",
-		"${result}":               key + `unknown reference (want ${env:NAME}, ${file:PATH}, ${aws-1:…} or ${vault:…}; ` + adds + `"$${" is a literal "${")`,
-		"${valt:canary}":          key + `unknown reference, did you mean "vault"? (want ${env:NAME}, ${file:PATH}, ${aws-1:…} or ${vault:…}; ` + adds + `"$${" is a literal "${")`,
-		"${vault:}":               key + "a reference names nothing usable (want ${vault:…})",
-		"${vault:${file:x}}":      key + "in a reference there can be ${env:NAME}, and no other",
-		"${vault:none}":           key + "the reference ${vault:none}: https://REDACTED@vault/x?REDACTED no such secret",
-		"${vault:${env:D}}":       key + "the reference ${vault:${env:D}}: https://REDACTED@vault/x?REDACTED no such secret",
-		"${vault:empty}":          key + "the reference ${vault:empty}: the value is empty",
-		"${vault:huge}":           key + "the reference ${vault:huge}: the value is larger than 1 MiB",
-		"${aws-1:panic}":          key + "the reference ${aws-1:panic}: the resolver panicked with a string",
-		"${aws-1:exit}":           key + "the reference ${aws-1:exit}: the resolver ended its goroutine",
+		"${vault:a/b#key}":          "k",
+		"x${vault:a/b#key}y":        "xky",
+		"${vault:${env:D}/b#key}":   "k",
+		"${vault:with:colon}":       "c",
+		"${result}":                 key + `unknown reference (want ${env:NAME}, ${file:PATH}, ${aws-1:…} or ${vault:…}; ` + adds + `"$${" is a literal "${")`,
+		"${valt:canary}":            key + `unknown reference, did you mean "vault"? (want ${env:NAME}, ${file:PATH}, ${aws-1:…} or ${vault:…}; ` + adds + `"$${" is a literal "${")`,
+		"${vault:}":                 key + "a reference names nothing usable (want ${vault:…})",
+		"${vault:${file:x}}":        key + "in a reference there can be ${env:NAME}, and no other",
+		"${vault:none}":             key + "the reference ${vault:none}: https://REDACTED@vault/x?REDACTED no such secret",
+		"${vault:${env:D}}":         key + "the reference ${vault:${env:D}}: https://REDACTED@vault/x?REDACTED no such secret",
+		"${vault:${env:U:-canary}}": key + "the reference ${vault:${env:U}}: https://REDACTED@vault/x?REDACTED no such secret",
+		"${vault:empty}":            key + "the reference ${vault:empty}: the value is empty",
+		"${vault:huge}":             key + "the reference ${vault:huge}: the value is larger than 1 MiB",
+		"${aws-1:panic}":            key + "the reference ${aws-1:panic}: the resolver panicked with a string",
+		"${aws-1:exit}":             key + "the reference ${aws-1:exit}: the resolver ended its goroutine",
 	} {
 		t.Run(text, func(t *testing.T) {
 			opts := options(t, "a.yaml", keyOf(text), "D=a")

@@ -9,7 +9,8 @@ import (
 // readingOrder is the way through the package: the first comment of each file names the next one.
 var readingOrder = []string{
 	"doc.go", "options.go", "faults.go", "place.go", "places.go", "tree.go",
-	"readfile.go", "pipes.go", "report.go", "parser.go", "syntaxplace.go", "json.go", "toml.go", "yaml.go",
+	"readfile.go", "pipes.go", "report.go", "parser.go", "syntaxplace.go",
+	"remedies.go", "json.go", "toml.go", "yaml.go",
 	"koanfsource.go", "resolvers.go", "references.go", "koanfvalues.go", "parse.go",
 	"keys.go", "storekinds.go", "untyped.go", "plugins.go", "variables.go", "match.go",
 	"session.go", "environment.go", "resolve.go",

@@ -1,4 +1,4 @@
-// Read on in json.go.
+// Read on in remedies.go.
 
 package config
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -220,8 +219,8 @@ func (r *tomlReader) integer(text string) any {
 
 func (r *tomlReader) float(text string) any {
 	f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
-	if err != nil && !math.IsInf(f, 0) {
-		r.unusableHere("not a valid number")
+	if err != nil {
+		r.unusableHere("not a valid number, or out of range")
 		return nil
 	}
 	return f
@@ -247,8 +246,10 @@ func (r *tomlReader) syntaxFault(err error) {
 	var at *unstable.ParserError
 	text := "the syntax is wrong"
 	if errors.As(err, &at) {
-		line, column = r.where.at(tomlPlace(r.where.data, int(r.syntax.Range(at.Highlight).Offset)))
-		text = at.Message
+		noticed := int(r.syntax.Range(at.Highlight).Offset)
+		offset := tomlPlace(r.where.data, noticed)
+		text, offset = syntaxProblem(r.where.data, noticed, offset, at.Message, tomlRemedies)
+		line, column = r.where.at(offset)
 	}
 	r.path = nil
 	r.fault(line, column, "not TOML: "+text)

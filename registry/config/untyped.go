@@ -12,7 +12,10 @@ import (
 
 // typer gives the texts of sources without types of their own the types of their
 // keys, as variables have them.
-type typer struct{ at locator }
+type typer struct {
+	at    locator
+	found *report
+}
 
 // object changes the texts of an object, which is the caller's copy.
 func (t typer) object(path []string, values map[string]any, schema []core.Setting) {
@@ -30,6 +33,7 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 	switch v := value.(type) {
 	case string:
 		if _, where := t.at(path); where.source != nil && where.source.untyped {
+			t.checkList(path, v, s)
 			return typed(v, s)
 		}
 	case map[string]any:
@@ -46,6 +50,16 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 		}
 	}
 	return value
+}
+
+// checkList reports a text that is a wrong list, where the key wants a list.
+func (t typer) checkList(path []string, text string, s core.Setting) {
+	if text == "" || !strings.HasPrefix(s.Type, "list of ") {
+		return
+	}
+	if _, problem := listItems(text); problem != "" {
+		t.found.add(t.at, path, problem)
+	}
 }
 
 func (t typer) list(path []string, values []any, elem core.Setting) []any {
@@ -78,4 +92,18 @@ func typed(text string, s core.Setting) any {
 		return core.NewSecret(text)
 	}
 	return text
+}
+
+// listItems returns the elements of a list that a text stands for, and a problem or "".
+func listItems(text string) (items []string, problem string) {
+	if text = strings.TrimSpace(text); strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		problem = "write the elements of the list with commas between them, without [ ]"
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if items = append(items, item); item == "" {
+			problem = "an element of the list is empty: write the elements with one comma between them"
+		}
+	}
+	return items, problem
 }

@@ -37,7 +37,8 @@ func isOthers(name, value string) bool {
 	if name == filesVariable || name == pluginVariable || name == depthVariable {
 		return true
 	}
-	if !serviceLink.MatchString(name[len(prefix):]) || strings.Contains(name, "__") {
+	key, _, isPath := strings.Cut(name[len(prefix):], "__") // so may be the name of a Service
+	if !serviceLink.MatchString(name[len(prefix):]) || isPath && isTopKey(key) {
 		return false
 	}
 	scheme, _, ok := strings.Cut(value, "://")
@@ -48,6 +49,13 @@ func isOthers(name, value string) bool {
 	_, numberErr := strconv.ParseUint(value, 10, 32)
 	_, addressErr := netip.ParseAddr(value)
 	return numberErr == nil || addressErr == nil
+}
+
+// isTopKey reports whether a part of a variable's name is that of a key of the file.
+func isTopKey(part string) bool {
+	return slices.ContainsFunc(fixedKeys.top, func(s core.Setting) bool {
+		return fold(s.Name) == fold(part)
+	}) || fold(part) == "plugins"
 }
 
 // filesVariable names the files of a program that does not name them itself. It
@@ -113,11 +121,21 @@ func (r *variableReader) set(path []string, text string, setting core.Setting, w
 		}
 		at = next
 	}
+	text, err := checkedText("the value", text)
+	if err != nil {
+		r.found.addAt(where, path, err.Error())
+		r.found.unusable[join(path)] = true
+	}
 	var value any = core.NewSecret(text)
 	if strings.HasPrefix(setting.Type, "list of ") {
 		var list []any
-		for i, item := range strings.Split(text, ",") {
-			list = append(list, core.NewSecret(strings.TrimSpace(item)))
+		items, problem := listItems(text)
+		if problem != "" {
+			r.found.addAt(where, path, problem)
+			r.found.unusable[join(path)] = true
+		}
+		for i, item := range items {
+			list = append(list, core.NewSecret(item))
 			r.variables.places.set(append(slices.Clip(path), strconv.Itoa(i)), where)
 		}
 		value = list

@@ -5,11 +5,13 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,6 +20,13 @@ import (
 // place of a value that an alias stands for is that of the alias.
 func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	p.data = data
+	if at := lineSeparator(data); at >= 0 {
+		r, _ := utf8.DecodeRune(data[at:])
+		line, column := p.text().at(at)
+		p.fault(line, column, fmt.Sprintf("not YAML: the character %U is a line break to some programs: "+
+			"remove it, or write it as \\u%04[1]x in double quotes", r))
+		return nil, false
+	}
 	// The library refuses the directive %YAML 1.2, and knows no other.
 	read := withoutVersion(data)
 	d := yaml.NewDecoder(&textReader{parser: p, data: read})
@@ -57,18 +66,27 @@ func (p *parser) yaml(data []byte) (map[string]any, bool) {
 	return values, p.aliased <= maxAliased
 }
 
-var yamlVersion = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(%YAML[ \t]+1\.[0-9]+)[ \t]*(?:#[^\n]*)?\r?\n`)
+var yamlVersion = regexp.MustCompile(`^%YAML[ \t]+1\.[0-9]+[ \t]*(?:#.*)?\r?$`)
 
 // withoutVersion replaces the directive with the version of YAML by a comment of the
-// same length.
+// same length. There may be comments and blank lines before it.
 func withoutVersion(data []byte) []byte {
-	m := yamlVersion.FindSubmatchIndex(data)
-	if m == nil {
-		return data
+	for at := 0; at < len(data); {
+		end := lineEnd(data, at)
+		line := data[at:end]
+		text := bytes.TrimLeft(line, " \t\r")
+		switch {
+		case len(text) == 0 || text[0] == '#':
+			at = end + 1
+			continue
+		case !bytes.HasPrefix(line, []byte("%YAML")) || end == len(data) || !yamlVersion.Match(line):
+			return data
+		}
+		out := bytes.Clone(data)
+		out[at] = '#'
+		return out
 	}
-	out := bytes.Clone(data)
-	out[m[2]] = '#'
-	return out
+	return data
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
@@ -76,6 +94,15 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 // yamlRemedies say what to write, by the library's message. Other messages of its
 // parser are constant, too.
 var yamlRemedies = map[string]string{
+	"could not find expected ':'": "a colon, or the space after it, is missing; a comment begins " +
+		"with #",
+	"did not find expected alphabetic or numeric character": "put a text that begins with * or & in " +
+		"quotes",
+	"found unknown escape character": "in double quotes, write \\\\ for a backslash, or use single " +
+		"quotes",
+	"did not find expected hexdecimal number": "in double quotes, write \\\\ for a backslash, or use " +
+		"single quotes",
+	"did not find expected <document start>": "write nothing behind the line of three dots",
 	"did not find expected key": "the line is indented wrongly, or a quote or bracket before it is " +
 		"missing or left over",
 	"did not find expected '-' indicator": "the line is indented wrongly, or \"- \" is missing",
@@ -110,8 +137,20 @@ func (p *parser) yamlError(err error, data []byte) {
 	case known:
 		text += ": " + remedy
 	}
+	if strings.HasPrefix(text, "control characters") {
+		at = max(0, bytes.IndexFunc(data, isYAMLControl))
+		text += `: write it as an escape such as "\x1b" in double quotes`
+	}
+	text, at = syntaxProblem(data, at, at, text, nil)
 	line, column := p.text().at(at)
 	p.fault(line, column, "not YAML: "+text)
+}
+
+// isYAMLControl reports whether the library accepts r in escapes only.
+func isYAMLControl(r rune) bool {
+	isAllowed := r == '\n' || r == '\r' || r == '\t' || r >= ' ' && r < 0x7f || r >= 0xa0 && r < 0xfffe ||
+		r > 0xffff
+	return !isAllowed
 }
 
 // yamlPlace returns the offset where a text is not YAML. To find out how far the
@@ -212,6 +251,10 @@ func (p *parser) yamlKeys(n *yaml.Node, out map[string]any, merged bool) {
 			continue
 		case k.Tag == "!!merge" && merge == nil:
 			merge = v
+			continue
+		case k.Kind == yaml.MappingNode && k.Style&yaml.FlowStyle != 0:
+			p.unusable(line, column, "a key is not a string: put a text that begins with { in quotes, and "+
+				"fill in templates first")
 			continue
 		case k.Kind != yaml.ScalarNode || k.Tag != "!!str" && k.Tag != "!!merge":
 			p.fault(line, column, "a key is not a string; put it in quotes")
@@ -350,23 +393,33 @@ func (p *parser) yamlValue(n *yaml.Node) any {
 	return nil
 }
 
+var hasLeadingZeros = regexp.MustCompile(`^[-+]?0[0-9_]`)
+
 func (p *parser) yamlScalar(n *yaml.Node) any {
 	switch n.Tag {
 	case "!!str", "!!timestamp": // a date is text here
 		return n.Value
 	case "!!null":
+		if n.Anchor != "" && n.Value == "" {
+			line, column := p.yamlAt(n)
+			p.unusable(line, column, "an anchor (&) has no value: put a text that begins with & in quotes")
+		}
 		return nil
 	case "!!bool", "!!int", "!!float":
 		if v := plainYAML(n); v != nil {
 			return v
 		}
 		var v any
-		if err := n.Decode(&v); err != nil {
-			line, column := p.yamlAt(n)
-			p.unusable(line, column, "not a valid "+strings.TrimPrefix(n.Tag, "!!"))
-			return nil
+		err := n.Decode(&v)
+		problem := "not a valid " + strings.TrimPrefix(n.Tag, "!!")
+		if hasLeadingZeros.MatchString(n.Value) { // octal in YAML 1.1, and decimal in YAML 1.2
+			problem = "a number begins with 0: put it in quotes if it is a text, or leave out the zeros"
+		} else if err == nil {
+			return v
 		}
-		return v
+		line, column := p.yamlAt(n)
+		p.unusable(line, column, problem)
+		return nil
 	}
 	line, column := p.yamlAt(n)
 	p.unusable(line, column, "this YAML tag is not supported")

@@ -64,11 +64,6 @@ func parseHandshake(line string) (h handshake, ok bool) {
 		(h.network == "unix" || h.network == "tcp") && h.address != "" && h.protocol != ""
 }
 
-// isNumber reports whether text is digits alone, at least one.
-func isNumber(text string) bool {
-	return text != "" && strings.Trim(text, "0123456789") == ""
-}
-
 // checkHandshake reports what is wrong with the one line that a plugin prints to
 // its standard output. go-plugin would find most of that too, but its errors do
 // not say what to do.

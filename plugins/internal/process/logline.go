@@ -125,6 +125,11 @@ func levelNamed(name string) (level slog.Level, known bool) {
 	return level, known
 }
 
+// isNumber reports whether text is digits alone, at least one.
+func isNumber(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
 // fieldWriter makes attributes of the fields of a line, within the bounds.
 type fieldWriter struct {
 	clean   func(text string, limit int) string

@@ -27,10 +27,10 @@ func Check(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "",
-		u.User != nil, u.RawQuery != "", u.Fragment != "":
+		u.User != nil, strings.ContainsAny(s, "?#"):
 		return errors.New("want the address of the API, such as https://api.example.com/v1")
 	}
-	return nil
+	return core.CheckHost(u)
 }
 
 // Apply makes base, which [Check] accepts, the attribute "base_url" of c, and the origin of base

@@ -6,6 +6,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -17,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/providers/internal/headers"
 )
 
 // Password opens an encrypted private key or a PKCS #12. The zero Password is none.
@@ -86,18 +88,18 @@ func parseKey(block *pem.Block, p Password) (key, error) {
 	return key{}, fmt.Errorf("the private key is encrypted; set %s", p.Setting)
 }
 
-// passwordHint returns what a password that opens nothing has around it, after a semicolon, as a
-// file, a variable or a copy may add it; "" if it is nothing.
+// passwordHint returns what is odd about a password that opens nothing, after a semicolon, as a file,
+// a variable or a copy may add it; "" if nothing is.
 func passwordHint(password core.Secret) string {
 	text := password.Reveal()
-	trimmed := strings.TrimSpace(text)
+	err := cmp.Or(headers.UnseenEnd(text), headers.Unquoted(text))
 	switch {
 	case strings.TrimRight(text, "\r\n") != text:
-		return "; it ends in a line break"
-	case trimmed != text:
+		return "; it ends in a line break: remove it"
+	case strings.Trim(text, " \t") != text:
 		return "; it begins or ends in a space"
-	case len(text) > 1 && strings.ContainsRune("\"'", rune(text[0])) && text[0] == text[len(text)-1]:
-		return "; it has quotes around it"
+	case err != nil:
+		return "; it " + err.Error()
 	}
 	return ""
 }

@@ -64,8 +64,13 @@ func TestEncryptedKeys(t *testing.T) {
 				require.Equal(t, string(pair.Cert)+string(pair.Key), b.Cert.Reveal(), "in the clear, for TLS")
 
 				for password, want := range map[string]string{
-					"":        "the private key is encrypted; set key_password",
-					"hunter2": "key_password does not open the private key",
+					"":                          "the private key is encrypted; set key_password",
+					"hunter2":                   "key_password does not open the private key",
+					fixturePassword + "\n":      "key_password does not open the private key; it ends in a line break",
+					"\ufeff" + fixturePassword:  "it begins with a character that cannot be seen (U+FEFF)",
+					fixturePassword + "\u200b":  "it ends in a character that cannot be seen (U+200B)",
+					`"` + fixturePassword + `"`: "it has quotes around it: remove them",
+					fixturePassword + " ":       "it begins or ends in a space",
 				} {
 					c.KeyPassword = core.NewSecret(password)
 					if password == "" {
@@ -75,6 +80,7 @@ func TestEncryptedKeys(t *testing.T) {
 					require.ErrorIs(t, err, core.CodeBadConfig)
 					require.ErrorContains(t, err, want)
 					require.NotContains(t, err.Error(), "hunter2")
+					require.NotContains(t, err.Error(), fixturePassword)
 				}
 				c.NoPasswords = true
 				_, err = c.Load(t.Context(), false)

@@ -105,13 +105,15 @@ func TestPasswordsOfKeys(t *testing.T) {
 	require.NoError(t, err)
 
 	for added, want := range map[string]string{
-		fixturePassword + "\n":          "; it ends in a line break",
-		fixturePassword + "\r\n":        "; it ends in a line break",
-		fixturePassword + " ":           "; it begins or ends in a space",
-		"\t" + fixturePassword:          "; it begins or ends in a space",
-		`"` + fixturePassword + `"`:     "; it has quotes around it",
-		"'" + fixturePassword + "'":     "; it has quotes around it",
-		strings.ToUpper("hunter2") + "": "",
+		fixturePassword + "\n":                "; it ends in a line break: remove it",
+		fixturePassword + "\r\n":              "; it ends in a line break: remove it",
+		fixturePassword + " ":                 "; it begins or ends in a space",
+		"\t" + fixturePassword:                "; it begins or ends in a space",
+		`"` + fixturePassword + `"`:           "; it has quotes around it: remove them",
+		"\u200b" + fixturePassword:            "; it begins with a character that cannot be seen (U+200B): remove it",
+		"\u201c" + fixturePassword + "\u201d": "; it has quotes around it: remove them",
+		"'" + fixturePassword + "'":           "; it has quotes around it: remove them",
+		strings.ToUpper("hunter2") + "":       "",
 	} {
 		for _, name := range []string{"pkcs8-aes256.pem", "pkcs1-aes128.pem", "openssl.p12"} {
 			_, _, err := certs.ParseKey(fixture(t, name),

@@ -49,6 +49,26 @@ func TestPEMThatCameThroughAVariable(t *testing.T) {
 		"base64 twice": func(s string) string {
 			return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(s))))
 		},
+		"escaped as in JSON": func(s string) string { return joined(s, `\u000a`) },
+		"percent-encoded": func(s string) string {
+			return strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "=", "%3D").Replace(s)
+		},
+		"percent-encoded, with plus": func(s string) string {
+			return strings.NewReplacer("\n", "%0A", " ", "%20", "=", "%3d").Replace(s)
+		},
+		"base64 twice, with a line break": func(s string) string {
+			return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(s)) + "\n"))
+		},
+		"base64 in quotes": func(s string) string {
+			return `"` + base64.StdEncoding.EncodeToString([]byte(s)) + "\"\n"
+		},
+		"base64 in escaped lines": func(s string) string {
+			text := base64.StdEncoding.EncodeToString([]byte(s))
+			return text[:76] + `\n` + text[76:] + `\n`
+		},
+		"base64 of a byte order mark": func(s string) string {
+			return base64.StdEncoding.EncodeToString([]byte("\ufeff" + s))
+		},
 		"base64 of what is escaped": func(s string) string {
 			return base64.StdEncoding.EncodeToString([]byte(joined(s, `\n`)))
 		},
@@ -130,6 +150,11 @@ func TestPEMThatHasNoReading(t *testing.T) {
 		{"UTF-16", utf16LE(text), "save it as UTF-8"},
 		{"base64 of DER", base64.StdEncoding.EncodeToString(pair.X509.Raw), "BEGIN and END"},
 		{"another text", "hunter2", "holds no PEM"},
+		{"base64 of UTF-16", base64.StdEncoding.EncodeToString([]byte(utf16LE(text))), "is base64 of text that is in UTF-16"},
+		{"typographic dashes", strings.ReplaceAll(text, "-----", "–––––"), "in capitals with five hyphens"},
+		{"four dashes", strings.ReplaceAll(text, "-----", "----"), "in capitals with five hyphens"},
+		{"no beginning", strings.Join(strings.Split(text, "\n")[1:], "\n"), "in capitals with five hyphens"},
+		{"lower case", strings.ToLower(text), "in capitals with five hyphens"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := certs.Config{CA: core.NewSecret(c.text)}

@@ -189,13 +189,13 @@ func CheckURL(s string) error {
 	case s == "":
 		return errors.New("is missing")
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("is not an https URL")
+		return errors.New("is not an https URL, such as https://login.example.com/token")
 	case u.User != nil:
 		return errors.New("must not hold a user or password")
-	case u.Fragment != "":
+	case strings.Contains(s, "#"):
 		return errors.New("must not have a fragment")
 	}
-	return nil
+	return core.CheckHost(u)
 }
 
 // IsScope reports whether s is one scope (RFC 6749 §3.3).

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/authsession/authsession/core"
 )
 
 // MaxValue is the size of the longest value in bytes. Most servers accept much less.
@@ -125,6 +127,26 @@ func Parameter(s string) error {
 	if !utf8.ValidString(s) {
 		return errors.New("is not in UTF-8")
 	}
+	for _, r := range s {
+		if r != '\t' && isUnseen(r) {
+			return fmt.Errorf("has a character that cannot be seen (%U): remove it", r)
+		}
+	}
+	return nil
+}
+
+// isUnseen reports whether a reader does not see r, or takes it for a plain space.
+func isUnseen(r rune) bool { return core.Printable(string(r), 1) == "" }
+
+// UnseenEnd reports a character at either end of s that a reader does not see, or takes for a
+// plain space. It is for texts that may have plain spaces and any letters, such as passwords.
+func UnseenEnd(s string) error {
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && isUnseen(first) {
+		return fmt.Errorf("begins with a character that cannot be seen (%U): remove it", first)
+	}
+	if last, _ := utf8.DecodeLastRuneInString(s); s != "" && isUnseen(last) {
+		return fmt.Errorf("ends in a character that cannot be seen (%U): remove it", last)
+	}
 	return nil
 }
 
@@ -143,13 +165,16 @@ func edges(s string) error {
 	case trimmed != s:
 		return errors.New("begins with a space: remove it")
 	}
-	return nil
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return nil // which is reported as such
+	}
+	return UnseenEnd(s)
 }
 
 const byteOrderMark = "\ufeff"
 
 // Text checks an id or a secret of OAuth 2.0, such as a client_id, a client_secret or a refresh
-// token: printable ASCII (RFC 6749 appendix A), without a space at either end.
+// token: printable ASCII (RFC 6749 appendix A), without a space at either end, not in quotes.
 func Text(s string) error {
 	if err := Parameter(s); err != nil {
 		return err
@@ -162,7 +187,15 @@ func Text(s string) error {
 			return errors.New("has a character that is not ASCII: OAuth cannot send it (RFC 6749 A)")
 		}
 	}
-	return nil
+	return Unquoted(s)
+}
+
+// ParameterUnquoted is Parameter for a text that has no quotes around it.
+func ParameterUnquoted(s string) error {
+	if err := Parameter(s); err != nil {
+		return err
+	}
+	return Unquoted(s)
 }
 
 // Bearer checks a bearer token: the b64token of RFC 6750 §2.1, and the characters | and :, which
@@ -212,8 +245,13 @@ func Missing(s string) error {
 // quoted reports whether s is in quotes, which then come from the file or variable that it was
 // copied into.
 func quoted(s string) bool {
-	return len(s) > 1 && strings.IndexByte("\"'`", s[0]) >= 0 && s[0] == s[len(s)-1]
+	first, n := utf8.DecodeRuneInString(s)
+	last, _ := utf8.DecodeLastRuneInString(s)
+	return len(s) > n && slices.Contains(quotes, string([]rune{first, last}))
 }
+
+// quotes are marks that begin and end a text in quotes, those of text processors included.
+var quotes = []string{`""`, `''`, "``", "“”", "‘’", "„“", "‚‘", "«»", "»«", "‹›", "””", "’’"}
 
 // CookieValue checks the value of a cookie (RFC 6265 §4.1.1).
 func CookieValue(s string) error {

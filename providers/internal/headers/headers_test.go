@@ -35,7 +35,7 @@ func TestChecks(t *testing.T) {
 			map[string]string{
 				"": "is empty", " ": "is blank", "x\n": "ends in a line break", " x": "begins with a space",
 				"x\r\n": "ends in a line break", "x ": "ends in a space", "\nx": "begins with a line break",
-				"\ufeffx": "byte order mark", "é": "not ASCII", "a\u200bb": "not ASCII",
+				"\ufeffx": "byte order mark", "é": "not ASCII", "a\u200bb": "cannot be seen (U+200B)",
 				"a\nb": "control character", "a\x00b": "control character",
 				"a\x7fb": "control character", strings.Repeat("x", headers.MaxValue+1): "larger than 64 KiB",
 			},
@@ -67,7 +67,20 @@ func TestChecks(t *testing.T) {
 			map[string]string{"": "is empty", "s3cret\n": "ends in a line break",
 				"s3cret\r\n": "ends in a line break", "s3cret ": "ends in a space",
 				"\ts3cret": "begins with a space", "s3\tcret": "control character",
-				"s3cr\u00e9t": "not ASCII", "s3\x00": "control character", "\ufeffs": "byte order mark"},
+				`"s3cret"`: "has quotes around it", "'s3cret'": "has quotes around it",
+				"s3cret\u200b": "ends in a character that cannot be seen (U+200B)",
+				"\u2060s3cret": "begins with a character that cannot be seen (U+2060)",
+				"s3cr\u00e9t":  "not ASCII", "s3\x00": "control character", "\ufeffs": "byte order mark"},
+		},
+		{
+			"parameter without quotes", headers.ParameterUnquoted, []string{"x", "ü b", `"x`, `x"y"`, "“x"},
+			map[string]string{`"x"`: "has quotes", "“x”": "has quotes", "„x“": "has quotes", "«x»": "has quotes",
+				"‘x’": "has quotes", `""`: "has quotes", "x\u200b": "cannot be seen"},
+		},
+		{
+			"password", headers.UnseenEnd, []string{"", " x ", "ü", "a\u200db", "👩‍💻"},
+			map[string]string{"x\u200b": "ends in", "\u200bx": "begins with", "\ufeff": "begins with",
+				"x\u00a0": "ends in", "\u3000x": "begins with", "x\u2028": "ends in", "\u202ex": "begins with"},
 		},
 		{
 			"parameter", headers.Parameter, []string{"x", "ü b", "a\tb"},

@@ -34,14 +34,21 @@ var localNames = []string{
 
 var errNoConfig = errors.New("there is no configuration")
 
+// filesOfVariable returns the files that the variable names. Empty names do not count, as in
+// "a.yaml:$MORE" without MORE.
+func filesOfVariable() []string {
+	return slices.DeleteFunc(filepath.SplitList(os.Getenv(fromVariable)),
+		func(name string) bool { return name == "" })
+}
+
 // findFiles returns the files of the configuration: those of the first place
 // that has any.
 func (a *app) findFiles() (origin, error) {
 	if len(a.flags.config) > 0 {
 		return origin{From: fromFlag, Files: a.flags.config}, nil
 	}
-	if value := os.Getenv(fromVariable); value != "" {
-		return origin{From: fromVariable, Files: filepath.SplitList(value)}, nil
+	if files := filesOfVariable(); len(files) > 0 {
+		return origin{From: fromVariable, Files: files}, nil
 	}
 	if local := localFiles(); len(local) > 0 {
 		return origin{fromDirectory, local[:1], local[1:]}, checkLocal(local[0])

@@ -100,7 +100,7 @@ func (a *app) init(ctx context.Context, o initOptions) error {
 // initPath returns the file that init writes.
 func (a *app) initPath() (string, error) {
 	var path string
-	named := append(slices.Clone(a.flags.config), filepath.SplitList(os.Getenv(fromVariable))...)
+	named := append(slices.Clone(a.flags.config), filesOfVariable()...)
 	switch {
 	case len(named) > 0:
 		path = named[0]
