@@ -16,7 +16,7 @@ func TestDefaultsInside(t *testing.T) {
 		Name  string `json:"name"`
 	}
 	type settings struct {
-		In      inner  `json:"in"`
+		In      inner `json:"in"`
 		Without struct{ Name string }
 		Style   string `json:"style" enum:"a,b"`
 	}
