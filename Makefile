@@ -34,6 +34,7 @@ check: # decode.go has a case for each kind of value
 	$(call each,$(call tool,staticcheck) ./...,$(CHECKED))
 	$(call tool,gocognit) -over 15 -ignore '_test\.go$$|/decode\.go$$' .
 	$(call each,go mod tidy -diff,$(CHECKED))
+	go test -run ReadingOrder ./providers # which is not there under -race
 	cd test && go run ./api
 api: ; cd test && go run ./api -write
 vuln:

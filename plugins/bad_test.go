@@ -94,6 +94,31 @@ func TestBadFile(t *testing.T) {
 	}
 }
 
+// TestHowAProgramEnded proves that the error of a program that ends without a handshake says how it
+// ended, and that of one that still runs does not.
+func TestHowAProgramEnded(t *testing.T) {
+	const ended = "without the handshake of a plugin; the log has what it said; it ended with "
+	for script, want := range map[string]string{
+		"exit 0": ended + "exit status 0", "exit 3": ended + "exit status 3",
+		"no-such-program": ended + "exit status 127", "kill -SEGV $$": ended + "the signal segmentation fault",
+		"exec 1>&-; exit 4":                     ended + "exit status 4",
+		"echo hello; exit 5":                    "something else before the handshake",
+		"exec 1>&-; exec sleep 60":              "without the handshake of a plugin; the log has what it said",
+		"echo '1|1|unix|/run/docker.sock|grpc'": "it must support AutoMTLS",
+	} {
+		text := "#!/bin/sh\n" + script + "\n"
+		path := filepath.Join(t.TempDir(), "program")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o700))
+		h, _ := newHost(t)
+		_, err := h.Describe(t.Context(), Binary{Name: "broken", Path: path, SHA256: sum([]byte(text))})
+		require.ErrorIs(t, err, core.CodeBadConfig, script)
+		require.ErrorContains(t, err, want, script)
+		require.Equal(t, strings.Contains(want, ended), strings.Contains(err.Error(), "it ended with"),
+			"%s: %v", script, err)
+		require.NotContains(t, err.Error(), "killed")
+	}
+}
+
 // Programs that are no plugins, or not the right ones. The neighbour, a
 // healthy plugin of the same host, goes on.
 func TestBadProgram(t *testing.T) {

@@ -121,14 +121,8 @@ func circles(entries map[string]*Entry) (out [][]string) {
 		}
 		state[name] = onWay
 		way = append(way, name)
-		if e := entries[name]; e != nil && len(e.Inputs) == 1 {
-			for _, input := range e.Inputs {
-				visit(input)
-			}
-		} else if e != nil {
-			for _, role := range roles(e.Inputs) {
-				visit(e.Inputs[role])
-			}
+		for _, input := range entries[name].inputNames() {
+			visit(input)
 		}
 		way = way[:len(way)-1]
 		state[name] = done
@@ -139,6 +133,18 @@ func circles(entries map[string]*Entry) (out [][]string) {
 		}
 	}
 	return out
+}
+
+// inputNames returns the inputs, sorted by their roles. Of no entry there are none.
+func (e *Entry) inputNames() []string {
+	if e == nil {
+		return nil
+	}
+	names := roles(e.Inputs)
+	for i, role := range names {
+		names[i] = e.Inputs[role]
+	}
+	return names
 }
 
 // roles returns the roles of inputs, sorted.

@@ -164,7 +164,7 @@ class End(unittest.TestCase):
     def start(self, folder, cwd):
         _, pem, _ = plugin.certificate()
         env = {"AUTHSESSION_PLUGIN": "provider.v1", "PLUGIN_PROTOCOL_VERSIONS": "1", "PLUGIN_CLIENT_CERT": pem.decode(),
-               "PLUGIN_UNIX_SOCKET_DIR": folder}
+               "PLUGIN_UNIX_SOCKET_DIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         program = subprocess.Popen([sys.executable, os.path.join(here, "ticket")], cwd=cwd, env=env,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(program.stdin.close)

@@ -52,12 +52,13 @@ func ParseTime(text string) (time.Time, error) {
 	if isNumber(text) {
 		return sinceEpoch(text)
 	}
+	if millis, ok := microsoftDate(text); ok {
+		return sinceEpoch(millis)
+	}
 	if !isASCII(text) { // else letters in upper case could take another number of bytes
 		return time.Time{}, errNotTime
 	}
-	// Go prints the reading of a monotonic clock after the time.
-	text, _, _ = strings.Cut(text, " m=")
-	before, zone := cutZone(text)
+	before, zone := cutZone(withoutAdditions(text))
 	if at, ok := parseLayouts(before + zone); ok {
 		return at, nil
 	}
@@ -70,7 +71,43 @@ var layouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00", "20060102T150405Z07:00",
 	"Mon, 02 Jan 2006 15:04:05Z07:00", "Mon, _2 Jan 2006 15:04:05Z07:00",
 	"02 Jan 2006 15:04:05Z07:00", "Monday, 02-Jan-06 15:04:05Z07:00",
-	"Mon Jan _2 15:04:05 2006Z07:00",
+	"Mon Jan _2 15:04:05 2006Z07:00", "Jan _2 15:04:05 2006Z07:00", // the latter of OpenSSL
+	"Mon Jan 02 2006 15:04:05Z07:00", // of JavaScript
+	"20060102150405Z07:00", "02-Jan-2006 15:04:05Z07:00",
+}
+
+// withoutAdditions returns a time without what programs add to it and what says nothing new: Go the
+// reading of a monotonic clock, Java and RFC 9557 the name of the zone in brackets, and JavaScript
+// the name in parentheses and the letters GMT before the offset.
+func withoutAdditions(text string) string {
+	text, _, _ = strings.Cut(text, " m=")
+	for _, brackets := range []string{"[]", "()"} {
+		at := strings.IndexByte(text, brackets[0])
+		if at > 0 && strings.HasSuffix(text, brackets[1:]) {
+			text = strings.TrimRight(text[:at], " ")
+		}
+	}
+	// GMT+1 is a zone of POSIX, which is west of Greenwich.
+	before, after, found := strings.Cut(text, " GMT")
+	if found && len(after) >= len("+0100") && strings.ContainsAny(after[:1], "+-") {
+		text = before + " " + after
+	}
+	const day = len("2006/01/02")
+	if len(text) > day && strings.Count(text[:day], "/") == 2 && isDigits(text[:4]) {
+		text = strings.ReplaceAll(text[:day], "/", "-") + text[day:]
+	}
+	return text
+}
+
+// microsoftDate returns the milliseconds in /Date(…)/, as PowerShell writes times in JSON. An offset
+// after them says where it was written.
+func microsoftDate(text string) (millis string, ok bool) {
+	inner, isDate := strings.CutPrefix(text, "/Date(")
+	inner, isClosed := strings.CutSuffix(inner, ")/")
+	if at := strings.LastIndexAny(inner, "+-"); at > 0 {
+		inner = inner[:at]
+	}
+	return inner, isDate && isClosed && len(inner) >= len("1000000000000") && isDigits(inner)
 }
 
 func parseLayouts(text string) (time.Time, bool) {
@@ -118,7 +155,7 @@ func isYear(s string) bool { return len(s) == 4 && isDigits(s) }
 func cutOffset(text string) (before, offset string) {
 	at := strings.LastIndexAny(text, "+-")
 	// The - of a date is not the sign of an offset.
-	if at < 0 || !strings.ContainsAny(text[:at], ":Tt") {
+	if at < 0 || !strings.ContainsAny(text[:at], ":Tt") && !isDigits(text[:at]) {
 		return text, ""
 	}
 	digits := strings.Replace(text[at+1:], ":", "", 1)

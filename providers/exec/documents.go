@@ -99,8 +99,12 @@ func readExecCredential(ctx context.Context, o members.Object) (output, error) {
 	version := o.Text("apiVersion")
 	switch {
 	case o.Text("kind") != "ExecCredential" || version != group+"v1" && version != group+"v1beta1":
+		hint := ""
+		if version == group+"v1alpha1" {
+			hint = "; it prints v1alpha1, which Kubernetes has removed: update the program"
+		}
 		return output{}, core.Errorf(core.CodeUnavailable,
-			"the command does not print an ExecCredential of %sv1", group)
+			"the command does not print an ExecCredential of %sv1%s", group, hint)
 	case err != nil:
 		return output{}, err
 	case token == "" && cert == "" && key == "":

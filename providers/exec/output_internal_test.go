@@ -212,6 +212,8 @@ func TestGarbage(t *testing.T) {
 		{"two documents", awsDocument(t, nil) + awsDocument(t, nil), "neither"},
 		{"other version of the API", `{"kind": "ExecCredential", "apiVersion": "hunter2"}`,
 			"does not print an ExecCredential of client.authentication.k8s.io/v1"},
+		{"earlier version of the API", `{"kind": "ExecCredential", "apiVersion":
+			"client.authentication.k8s.io/v1alpha1", "status": {"token": "hunter2"}}`, "; it prints v1alpha1"},
 		{"no status", `{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}`,
 			"holds no credential"},
 		{"empty status", execCredential(t, object{}), "holds no credential"},

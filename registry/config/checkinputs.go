@@ -59,19 +59,26 @@ func (w *work) checkInputsTogether(
 			if ctx.Err() != nil {
 				return true
 			}
-			for _, role := range sortedKeys(u.inputs) {
-				problem := problems[[2]string{name, role + delimiter + u.inputs[role]}]
-				if problem == "" {
-					continue
-				}
-				full, where := u.locate([]string{"inputs", role})
-				if !w.checker.found.isUnusable(full) {
-					faults.count(where.fault(full, problem), u.times, u.first)
-				}
-			}
+			w.countUnknown(faults, u, problems)
 		}
 	}
 	return true
+}
+
+// countUnknown counts the inputs of a use that have a problem.
+func (w *work) countUnknown(
+	faults *faultsByEnvironment, u use, problems map[[2]string]string,
+) {
+	for _, role := range sortedKeys(u.inputs) {
+		problem := problems[[2]string{u.name, role + delimiter + u.inputs[role]}]
+		if problem == "" {
+			continue
+		}
+		full, where := u.locate([]string{"inputs", role})
+		if !w.checker.found.isUnusable(full) {
+			faults.count(where.fault(full, problem), u.times, u.first)
+		}
+	}
 }
 
 // use is a session as it is in some environments.
@@ -82,9 +89,7 @@ type use struct {
 	first  core.Environment  // of them
 }
 
-// usesOf returns how each session is in the environments of a list: as it was checked in that
-// environment, or else as in the last one that it was checked in, for which it has no section.
-// The uses of a session are sorted by their first environment. It ends early with ctx.
+// usesOf returns how each session is in the environments of a list. It ends early with ctx.
 func (e environments) usesOf(
 	ctx context.Context, all variants, of, common []core.Environment,
 ) map[string][]use {
@@ -94,30 +99,38 @@ func (e environments) usesOf(
 		if ctx.Err() != nil {
 			return out
 		}
-		checkedIn := e.toCheck(s, common)
-		last := checkedIn[len(checkedIn)-1]
-		rest, first := len(of), of[0]
-		if !s.ownEnvironment {
-			own := contains(checkedIn)
-			for _, env := range checkedIn {
-				if ctx.Err() != nil {
-					return out
-				}
-				if inList(string(env)) {
-					rest--
-					out[name] = append(out[name], newUse(all[env][name], 1, env))
-				}
-			}
-			if i := slices.IndexFunc(of, func(env core.Environment) bool { return !own(string(env)) }); i >= 0 {
-				first = of[i]
-			}
-		}
-		if rest > 0 {
-			out[name] = append(out[name], newUse(all[last][name], rest, first))
-		}
-		slices.SortFunc(out[name], func(a, b use) int { return cmp.Compare(a.first, b.first) })
+		out[name] = all.usesOf(ctx, s, of, e.toCheck(s, common), inList)
 	}
 	return out
+}
+
+// usesOf returns how a session is in the environments of a list: as it was checked in that
+// environment, or else as in the last one that it was checked in, for which it has no section.
+// The uses are sorted by their first environment. It ends early with ctx.
+func (v variants) usesOf(
+	ctx context.Context, s *session, of, checkedIn []core.Environment, inList func(string) bool,
+) (uses []use) {
+	rest, first := len(of), of[0]
+	if !s.ownEnvironment {
+		for _, env := range checkedIn {
+			if ctx.Err() != nil {
+				return uses
+			}
+			if inList(string(env)) {
+				rest--
+				uses = append(uses, newUse(v[env][s.name], 1, env))
+			}
+		}
+		own := contains(checkedIn)
+		i := slices.IndexFunc(of, func(env core.Environment) bool { return !own(string(env)) })
+		first = of[max(i, 0)]
+	}
+	if rest > 0 {
+		last := checkedIn[len(checkedIn)-1]
+		uses = append(uses, newUse(v[last][s.name], rest, first))
+	}
+	slices.SortFunc(uses, func(a, b use) int { return cmp.Compare(a.first, b.first) })
+	return uses
 }
 
 func newUse(s *checked, times int, first core.Environment) use {

@@ -185,31 +185,43 @@ func hasReference(text string) bool { return strings.Contains(text, "${") }
 
 // checkReferences reports the malformed references of a tree, also those that
 // no session uses. It reports whether there are any references. It ends early with ctx.
-func checkReferences(ctx context.Context, t tree, found *report) (references bool) {
-	steps := parser{ctx: ctx}
-	var check func(path []string, value any)
-	check = func(path []string, value any) {
-		if steps.isEnded() {
-			return
-		}
-		switch v := value.(type) {
-		case map[string]any:
-			for key, value := range v {
-				check(append(path, key), value)
-			}
-		case []any:
-			for i, value := range v {
-				check(append(path, strconv.Itoa(i)), value)
-			}
-		case string:
-			references = references || hasReference(v)
-			if problem := problemOfText(v, found.schemes); problem != "" {
-				found.add(t.locate, path, problem)
-			}
-		}
+func checkReferences(ctx context.Context, t tree, found *report) bool {
+	c := referenceCheck{tree: t, found: found, steps: parser{ctx: ctx}}
+	c.check(newPath(), t.values)
+	return c.any
+}
+
+// referenceCheck checks the references of a tree.
+type referenceCheck struct {
+	tree
+	found *report
+	steps parser // looks at the context
+	any   bool   // there is a reference
+}
+
+func (c *referenceCheck) check(path []string, value any) {
+	if c.steps.isEnded() {
+		return
 	}
-	check(newPath(), t.values)
-	return references
+	switch v := value.(type) {
+	case map[string]any:
+		for key, value := range v {
+			c.check(append(path, key), value)
+		}
+	case []any:
+		for i, value := range v {
+			c.check(append(path, strconv.Itoa(i)), value)
+		}
+	case string:
+		c.text(path, v)
+	}
+}
+
+func (c *referenceCheck) text(path []string, text string) {
+	c.any = c.any || hasReference(text)
+	if problem := problemOfText(text, c.found.schemes); problem != "" {
+		c.found.add(c.locate, path, problem)
+	}
 }
 
 // problemOfText returns what is wrong with a text of a file, whatever its key, or "".

@@ -185,8 +185,8 @@ func (r *runner) collect() {
 func (r *runner) readStdout(out *io.PipeWriter) {
 	line, rest := firstLine(r.stdout)
 	err := r.program.checkHandshake(line)
-	if line == "" && r.wasKilled() {
-		err = r.program.killedError()
+	if line == "" {
+		err = r.endedError(err)
 	}
 	if err == nil {
 		r.signalWithHost()
@@ -201,6 +201,20 @@ func (r *runner) readStdout(out *io.PipeWriter) {
 	}
 	_ = out.Close()
 	r.log.lines(rest, "stdout")
+}
+
+// endedError returns err, that of a process without a handshake, with the way in which the process
+// has ended.
+func (r *runner) endedError(err error) error {
+	if r.wasKilled() {
+		return r.program.killedError()
+	}
+	state := r.endState()
+	if state == "" {
+		return err
+	}
+	return core.Errorf(core.CodeOf(err), "%w; it ended with %s", core.Cause(err),
+		strings.Replace(state, "signal: ", "the signal ", 1))
 }
 
 // signalWithHost lets the process be signalled when the host ends. It is called
