@@ -56,6 +56,6 @@ func TestNothingOfCredentials(t *testing.T) {
 
 // coreNames are what the package may use of core: errors.
 var coreNames = []string{
-	"Code", "CodeBadConfig", "CodeClosed", "CodeOf", "CodeUnavailable", "Error", "Errorf",
+	"Cause", "Code", "CodeBadConfig", "CodeClosed", "CodeOf", "CodeUnavailable", "Error", "Errorf",
 	"Printable", // without secrets: it cleans text
 }
