@@ -50,10 +50,8 @@ func (c *Config) checkServer() error {
 // checkURLs checks the URLs of the authorization server that are set. urls maps settings to values.
 func (c *Config) checkURLs(urls map[string]string) error {
 	var faults []error
-	for _, setting := range slices.Sorted(maps.Keys(urls)) {
-		if urls[setting] == "" {
-			continue
-		}
+	maps.DeleteFunc(urls, func(_, url string) bool { return url == "" })
+	for _, setting := range headers.SortedKeys(urls) {
 		if err := checkURL(urls[setting], c.AllowHTTP); err != nil {
 			faults = append(faults, core.Faultf(setting, "%v", err))
 		}
@@ -132,7 +130,7 @@ var authorizationParams = []string{
 
 func (c *Config) checkAuthorizationParams() error {
 	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationParams)) {
+	for _, name := range headers.SortedKeys(c.AuthorizationParams) {
 		switch {
 		case name == "":
 			faults = append(faults, core.Faultf("authorization_params", "a parameter has no name"))
@@ -172,7 +170,7 @@ func (c *Config) checkTarget() error {
 
 func (c *Config) checkParams() error {
 	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
+	for _, name := range headers.SortedKeys(c.Params) {
 		problem := ""
 		switch {
 		case name == "":
@@ -224,7 +222,7 @@ func (c *Config) checkHeaders() error {
 		faults = append(faults, core.Fault{Path: []string{"headers", name},
 			Problem: headers.ErrTwice.Error()})
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+	for _, name := range headers.SortedKeys(c.Headers) {
 		err := headers.Name(name)
 		if slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)) {
 			err = errors.New("belongs to the request")
@@ -242,7 +240,7 @@ func (c *Config) checkHeaders() error {
 // checkTokenAttributes checks which members of the answer become attributes.
 func (c *Config) checkTokenAttributes() error {
 	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.TokenAttributes)) {
+	for _, name := range headers.SortedKeys(c.TokenAttributes) {
 		problem := ""
 		switch path := c.TokenAttributes[name]; {
 		case name == "" || name == "base_url":
@@ -287,10 +285,10 @@ func (c *Config) checkSent() error {
 	check("client_key\x00id", c.ClientKey.ID, headers.Parameter)
 	check("client_assertion\x00audience", c.ClientAssertion.Audience, headers.Parameter)
 	check("audience", c.Audience, headers.Parameter)
-	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
+	for _, name := range headers.SortedKeys(c.Params) {
 		check("params\x00"+name, c.Params[name].Reveal(), headers.Parameter)
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationParams)) {
+	for _, name := range headers.SortedKeys(c.AuthorizationParams) {
 		check("authorization_params\x00"+name, c.AuthorizationParams[name], headers.Parameter)
 	}
 	return errors.Join(faults...)

@@ -92,7 +92,7 @@ func Value(s string) error {
 // of the alphabet; "": there is none.
 func Twice[T any](named map[string]T) string {
 	seen := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(named)) {
+	for _, name := range SortedKeys(named) {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if seen[canonical] {
 			return name
@@ -136,7 +136,22 @@ func Parameter(s string) error {
 }
 
 // isUnseen reports whether a reader does not see r, or takes it for a plain space.
-func isUnseen(r rune) bool { return core.Printable(string(r), 1) == "" }
+func isUnseen(r rune) bool {
+	if r >= ' ' && r < 0x7f {
+		return false
+	}
+	return core.Printable(string(r), 1) == ""
+}
+
+// SortedKeys returns the keys of a map of settings, sorted. Most of these maps are empty.
+func SortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
+	slices.Sort(keys)
+	return keys
+}
 
 // UnseenEnd reports a character at either end of s that a reader does not see, or takes for a
 // plain space. It is for texts that may have plain spaces and any letters, such as passwords.
