@@ -157,30 +157,29 @@ func (a Attachment) check() error {
 				return Errorf(CodeBadConfig, "the credential's %s %q has characters that may not be sent, "+
 					"or its name is too long", part.what, printable(name))
 			}
-			if part.what == "header" && reservedHeader[textproto.CanonicalMIMEHeaderKey(name)] {
-				return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
-			}
 		}
 	}
 	if size > maxAttachment {
 		return Errorf(CodeBadConfig, "the credential is larger than %d KiB", maxAttachment>>10)
 	}
-	return cmp.Or(a.checkRepeated(), a.checkRemembered())
+	return cmp.Or(a.checkHeaderNames(), a.checkRemembered())
 }
 
-// checkRepeated reports a header that has two values, one of which would be sent by chance: names
-// are compared without case (RFC 9110 §5.1).
-func (a Attachment) checkRepeated() error {
-	if len(a.Header) < 2 {
-		return nil
-	}
-	seen := make(map[string]bool, len(a.Header))
+// checkHeaderNames reports a header that a credential may not set, and one that has two
+// values, of which one would be sent by chance: names are compared without case (RFC 9110
+// §5.1).
+func (a Attachment) checkHeaderNames() error {
+	seen := map[string]bool{}
 	for name := range a.Header {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if seen[name] {
-			return Errorf(CodeBadConfig, "the credential has the header %q twice, in other letters", name)
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case reservedHeader[canonical]:
+			return Errorf(CodeBadConfig, "a credential may not set the header %q", name)
+		case seen[canonical]:
+			return Errorf(CodeBadConfig,
+				"the credential has the header %q twice, in other letters: leave one out", canonical)
 		}
-		seen[name] = true
+		seen[canonical] = true
 	}
 	return nil
 }

@@ -4,10 +4,10 @@ package core
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -253,21 +253,22 @@ func (d *decoder) numberText(path []string, s string, into reflect.Value) {
 	switch {
 	case isNumber && (math.IsInf(f, 0) || math.IsNaN(f)):
 		d.fault(path, "the number is out of range")
-	case !isNumber, err != nil, !decimal.MatchString(s):
-		d.fault(path, "want %s", wanted(name))
-	case leadingZero.MatchString(s): // YAML reads it as octal
+	case isNumber && err == nil && hasLeadingZero(s): // YAML reads it as octal
 		d.fault(path, "want %s without zeros before it", wanted(name))
+	case !isNumber, err != nil, !json.Valid([]byte(strings.TrimPrefix(s, "+"))):
+		// Not in the form of JSON, with a plus sign at most: 0x1F, 1_000 and others have a
+		// meaning in some formats of files only.
+		d.fault(path, "want %s", wanted(name))
 	default:
 		d.number(path, reflect.ValueOf(f), into, nil)
 	}
 }
 
-// The forms of a number in a text: those of JSON, and a plus sign. Others, such as 0x1F, 1_000 and
-// Infinity, have a meaning in some formats of files only.
-var (
-	decimal     = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-	leadingZero = regexp.MustCompile(`^[+-]?0[0-9]`)
-)
+// hasLeadingZero reports whether a number begins with a zero before another digit.
+func hasLeadingZero(number string) bool {
+	digits := strings.TrimLeft(number, "+-")
+	return len(digits) > 1 && digits[0] == '0' && '0' <= digits[1] && digits[1] <= '9'
+}
 
 // asObject returns a map whose keys are strings as the one that JSON gives.
 func asObject(v reflect.Value) (map[string]any, bool) {

@@ -59,8 +59,8 @@ func Text(data []byte) ([]byte, error) {
 	return withLineBreaks(text)
 }
 
-// decodePEM returns the PEM whose base64, once or twice, data is; nil: it is another text. The error is for base64 of text in
-// another encoding.
+// decodePEM returns the PEM whose base64, once or twice, data is; nil: it is another text. The
+// error is for base64 of text in another encoding.
 func decodePEM(data []byte) ([]byte, error) {
 	const mostEncodings = 2
 	for range mostEncodings {

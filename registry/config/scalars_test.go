@@ -78,8 +78,8 @@ func TestNumbersMeanTheSameInEveryForm(t *testing.T) {
 }
 
 // TestTextsOfVariablesAreText proves that a variable, the variable and the value of a reference and a
-// source are read as the text of a file is: one byte order mark is dropped, and what is no text is a
-// fault with its place.
+// source are read as the text of a file is: one byte order mark is dropped, and bytes that are not
+// UTF-8 are a fault with its place.
 func TestTextsOfVariablesAreText(t *testing.T) {
 	dir := t.TempDir()
 	of := map[string]func(t *testing.T, value string) config.Options{
