@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -85,15 +86,11 @@ func TestReadOfAFileThatIsBeingWritten(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(half+half), 0o600))
 	type span struct{ began, ended time.Time }
 	var writes []span
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	var isDone atomic.Bool
 	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(60 * time.Millisecond):
-			}
+		defer isDone.Store(true)
+		for range 15 {
+			time.Sleep(60 * time.Millisecond)
 			began := time.Now()
 			f, err := os.Create(path)
 			if err != nil {
@@ -107,7 +104,7 @@ func TestReadOfAFileThatIsBeingWritten(t *testing.T) {
 		}
 	}()
 	var short []span
-	for range 30 {
+	for !isDone.Load() {
 		began := time.Now()
 		data, err := textfile.Read(t.Context(), path, 1000)
 		require.NoError(t, err)
@@ -115,8 +112,6 @@ func TestReadOfAFileThatIsBeingWritten(t *testing.T) {
 			short = append(short, span{began, time.Now()})
 		}
 	}
-	close(stop)
-	<-stopped
 	// A writer that the machine stops for longer than a moment looks like one that is done.
 	const moment = 15 * time.Millisecond
 	for _, read := range short {
