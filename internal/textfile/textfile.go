@@ -147,7 +147,9 @@ func readOnce(ctx context.Context, path string, limit int64) (c content, rest bo
 		return c, false, systemError(err)
 	}
 	complete := before.Size() == 0 || before.Size() == int64(len(c.bytes))
-	rest = complete && same(before, c.info) && time.Since(c.info.ModTime()).Abs() > restTime
+	// A file that is truncated is empty for a moment before the system notes the time.
+	rest = complete && len(c.bytes) > 0 && same(before, c.info) &&
+		time.Since(c.info.ModTime()).Abs() > restTime
 	return c, rest, nil
 }
 
