@@ -59,8 +59,8 @@ func names(t *testing.T) map[string]map[string]bool {
 	return out
 }
 
-// TestNamesInPages looks up each name of the project that a page uses: core.Name, and Type.Member in
-// a code span.
+// TestNamesInPages looks up each name of the project that a page uses: core.Name, and Type.Member
+// in a code span.
 func TestNamesInPages(t *testing.T) {
 	all := names(t)
 	types := map[string]bool{} // the types of all packages

@@ -14,8 +14,8 @@ import (
 	"github.com/authsession/authsession/core"
 )
 
-// TestHalfOfTheTimeIsTheProviders proves that a Begin which does not return leaves the provider half
-// of the attempt's time.
+// TestHalfOfTheTimeIsTheProviders proves that a Begin which does not return leaves the provider
+// half of the attempt's time.
 func TestHalfOfTheTimeIsTheProviders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := core.New("api", &issuer{takes: 20 * time.Millisecond}, &core.Options{

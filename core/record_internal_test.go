@@ -68,8 +68,8 @@ func TestRecordKeepsTheCredential(t *testing.T) {
 	}
 }
 
-// TestRecordFromTheFuture proves that a record is stale if it was saved more than maxEarly from now:
-// the clock has been set back.
+// TestRecordFromTheFuture proves that a record is stale if it was saved more than maxEarly from
+// now: the clock has been set back.
 func TestRecordFromTheFuture(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := record{Saved: now.Add(maxEarly), Expiry: now.Add(maxEarly + time.Hour)}

@@ -78,7 +78,8 @@ func (d *digestServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-// digest is a provider for it. It is of the tests alone: a real one would count the uses of a nonce.
+// digest is a provider for it. It is of the tests alone: a real one would count the uses of a
+// nonce.
 type digest struct {
 	user, password string
 	mu             sync.Mutex

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // InputFault is what is wrong with one of [Entry.Inputs].
@@ -140,24 +141,11 @@ func (e *Entry) inputNames() []string {
 	if e == nil {
 		return nil
 	}
-	names := roles(e.Inputs)
+	names := sorted.Keys(e.Inputs)
 	for i, role := range names {
 		names[i] = e.Inputs[role]
 	}
 	return names
-}
-
-// roles returns the roles of inputs, sorted.
-func roles(inputs map[string]string) []string {
-	if len(inputs) == 0 {
-		return nil
-	}
-	list := make([]string, 0, len(inputs))
-	for role := range inputs {
-		list = append(list, role)
-	}
-	slices.Sort(list)
-	return list
 }
 
 // inputErrors returns what CheckInputs finds as errors.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // kinds are factories by kind. They are exchanged as a whole and never written
@@ -81,7 +82,7 @@ func (k *kinds) check(ctx context.Context, entries []Entry) error {
 
 // checkNames reports the first name in e that core does not allow.
 func (e Entry) checkNames() error {
-	for _, role := range roles(e.Inputs) {
+	for _, role := range sorted.Keys(e.Inputs) {
 		if err := core.CheckName(role); err != nil {
 			return err
 		}

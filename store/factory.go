@@ -53,8 +53,8 @@ func (s *fileSettings) Validate() error {
 	return faults
 }
 
-// checkPaths reports paths that begin with "~", "$" or "%", which only shells replace, and those with
-// characters at an end that nobody sees there: a folder of such a name would be made.
+// checkPaths reports paths that begin with "~", "$" or "%", which only shells replace, and those
+// with characters at an end that nobody sees there: a folder of such a name would be made.
 func checkPaths(path, keyFile string) (faults core.Faults) {
 	for _, p := range []struct{ name, value string }{{"path", path}, {"key_file", keyFile}} {
 		problem := ""

@@ -137,8 +137,8 @@ func TestLoginOnADevice(t *testing.T) {
 	require.Regexp(t, `(?m)^reports: signed in, until`, text)
 }
 
-// TestLoginInterrupted: Ctrl-C ends every wait of a sign-in at once, with one line and the status of
-// shells.
+// TestLoginInterrupted: Ctrl-C ends every wait of a sign-in at once, with one line and the status
+// of shells.
 func TestLoginInterrupted(t *testing.T) {
 	for name, tt := range map[string]struct {
 		prepare func(s *server) error

@@ -167,8 +167,8 @@ sessions:
 	require.Equal(t, 130, cmd.ProcessState.ExitCode())
 }
 
-// TestWaitOnTerminals: the line of a wait is not wider than the terminal, and a terminal that cannot
-// move gets a plain line.
+// TestWaitOnTerminals: the line of a wait is not wider than the terminal, and a terminal that
+// cannot move gets a plain line.
 func TestWaitOnTerminals(t *testing.T) {
 	s, err := startServer()
 	require.NoError(t, err)

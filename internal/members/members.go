@@ -49,8 +49,8 @@ func Read(body []byte) (Object, error) {
 	return object, nil
 }
 
-// Fault says, of a text that is not one JSON object, what it has besides or instead, as a phrase that
-// follows "it ". It is empty if there is nothing to say. It contains nothing of the text.
+// Fault says, of a text that is not one JSON object, what it has besides or instead, as a phrase
+// that follows "it ". It is empty if there is nothing to say. It contains nothing of the text.
 func Fault(body []byte) string {
 	body = trimmed(body)
 	switch {
@@ -80,8 +80,8 @@ func Fault(body []byte) string {
 	return "has text after its JSON"
 }
 
-// hasObjectBelow reports whether a JSON object begins at the beginning of a line. It looks at the first
-// lines with a brace only.
+// hasObjectBelow reports whether a JSON object begins at the beginning of a line. It looks at the
+// first lines with a brace only.
 func hasObjectBelow(body []byte) bool {
 	const maxLines = 8
 	for range maxLines {

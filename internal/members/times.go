@@ -99,8 +99,8 @@ func withoutAdditions(text string) string {
 	return text
 }
 
-// microsoftDate returns the milliseconds in /Date(…)/, as PowerShell writes times in JSON. An offset
-// after them says where it was written.
+// microsoftDate returns the milliseconds in /Date(…)/, as PowerShell writes times in JSON. An
+// offset after them says where it was written.
 func microsoftDate(text string) (millis string, ok bool) {
 	inner, isDate := strings.CutPrefix(text, "/Date(")
 	inner, isClosed := strings.CutSuffix(inner, ")/")

@@ -139,8 +139,8 @@ func Unreadable(number int, err error) error {
 	return fmt.Errorf("certificate %d cannot be read%s", number, Reason(err))
 }
 
-// Reason returns, in parentheses after a space, the error of crypto/x509 about a certificate, and what
-// is wanted if that helps. It is empty if the error quotes the certificate.
+// Reason returns, in parentheses after a space, the error of crypto/x509 about a certificate, and
+// what is wanted if that helps. It is empty if the error quotes the certificate.
 func Reason(err error) string {
 	text := err.Error()
 	switch {

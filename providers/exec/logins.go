@@ -151,8 +151,8 @@ func (c *Config) jsonFields(object members.Object) (output, error) {
 	return tokenOutput(token, at)
 }
 
-// hintOf returns what may be the reason that the member name is not in an object of a document: another
-// name that is like it, or that the document reports an error.
+// hintOf returns what may be the reason that the member name is not in an object of a document:
+// another name that is like it, or that the document reports an error.
 func hintOf(in members.Object, name string, document members.Object) string {
 	_, present := in[name]
 	switch near := core.DidYouMean(name, slices.Sorted(maps.Keys(in))); {

@@ -245,8 +245,8 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestWhatIsPrintedBesides proves that the error of an output that is neither a token nor one document
-// says what is in it besides, or in its place, and repeats nothing of it.
+// TestWhatIsPrintedBesides proves that the error of an output that is neither a token nor one
+// document says what is in it besides, or in its place, and repeats nothing of it.
 func TestWhatIsPrintedBesides(t *testing.T) {
 	document := execCredential(t, object{"token": "hunter2"})
 	json := Config{Output: JSON, Token: "data.token"}

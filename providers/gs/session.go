@@ -15,9 +15,10 @@ import (
 )
 
 // Session is a [core.Session] with methods for the Marquee APIs: a REST client (call.go) and
-// WebSocket handshakes (websocket.go). It is the same value with other methods, so that two facades
-// of one session are the same pointer: they can be compared with == and be keys of a map. It is safe
-// for concurrent use. Make it with [Get], [Use] or [From]; the zero Session cannot be used.
+// WebSocket handshakes (websocket.go). It is the same value with other methods, so that two
+// facades of one session are the same pointer: they can be compared with == and be keys of a map.
+// It is safe for concurrent use. Make it with [Get], [Use] or [From]; the zero Session cannot be
+// used.
 type Session core.Session
 
 // Get creates a session for an environment. It sends nothing: [Session.Init], [Use] and [Do]
@@ -55,8 +56,8 @@ func check(env core.Environment, cfg Config) error {
 
 // From returns the facade of a session that was made elsewhere: by a registry from a config file,
 // with the provider in this process or in a plugin. The facade reads the attributes of the
-// credential. For a session of another kind, which lacks them, its calls return [core.CodeBadConfig].
-// From returns nil for nil, and the same pointer for the same session.
+// credential. For a session of another kind, which lacks them, its calls return
+// [core.CodeBadConfig]. From returns nil for nil, and the same pointer for the same session.
 func From(s *core.Session) *Session {
 	return (*Session)(s)
 }

@@ -243,8 +243,8 @@ func (conn *connection) pushRequest(ctx context.Context, form url.Values,
 	return uri, nil
 }
 
-// pushedError adds the way out to the refusal of a pushed request: servers that publish the endpoint
-// do not allow it for each client.
+// pushedError adds the way out to the refusal of a pushed request: servers that publish the
+// endpoint do not allow it for each client.
 func pushedError(err error) error {
 	if code := core.CodeOf(err); code == core.CodeDenied || code == core.CodeBadConfig {
 		return core.Errorf(code, "%w; if the client may not push requests, set pushed_authorization: off",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/members"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/providers/internal/baseurl"
 	"github.com/authsession/authsession/providers/internal/grant"
 	"github.com/authsession/authsession/providers/internal/headers"
@@ -51,7 +52,7 @@ func (c *Config) checkServer() error {
 func (c *Config) checkURLs(urls map[string]string) error {
 	var faults []error
 	maps.DeleteFunc(urls, func(_, url string) bool { return url == "" })
-	for _, setting := range headers.SortedKeys(urls) {
+	for _, setting := range sorted.Keys(urls) {
 		if err := checkURL(urls[setting], c.AllowHTTP); err != nil {
 			faults = append(faults, core.Faultf(setting, "%v", err))
 		}
@@ -130,7 +131,7 @@ var authorizationParams = []string{
 
 func (c *Config) checkAuthorizationParams() error {
 	var faults []error
-	for _, name := range headers.SortedKeys(c.AuthorizationParams) {
+	for _, name := range sorted.Keys(c.AuthorizationParams) {
 		switch {
 		case name == "":
 			faults = append(faults, core.Faultf("authorization_params", "a parameter has no name"))
@@ -170,7 +171,7 @@ func (c *Config) checkTarget() error {
 
 func (c *Config) checkParams() error {
 	var faults []error
-	for _, name := range headers.SortedKeys(c.Params) {
+	for _, name := range sorted.Keys(c.Params) {
 		problem := ""
 		switch {
 		case name == "":
@@ -222,7 +223,7 @@ func (c *Config) checkHeaders() error {
 		faults = append(faults, core.Fault{Path: []string{"headers", name},
 			Problem: headers.ErrTwice.Error()})
 	}
-	for _, name := range headers.SortedKeys(c.Headers) {
+	for _, name := range sorted.Keys(c.Headers) {
 		err := headers.Name(name)
 		if slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)) {
 			err = errors.New("belongs to the request")
@@ -240,7 +241,7 @@ func (c *Config) checkHeaders() error {
 // checkTokenAttributes checks which members of the answer become attributes.
 func (c *Config) checkTokenAttributes() error {
 	var faults []error
-	for _, name := range headers.SortedKeys(c.TokenAttributes) {
+	for _, name := range sorted.Keys(c.TokenAttributes) {
 		problem := ""
 		switch path := c.TokenAttributes[name]; {
 		case name == "" || name == "base_url":
@@ -285,10 +286,10 @@ func (c *Config) checkSent() error {
 	check("client_key\x00id", c.ClientKey.ID, headers.Parameter)
 	check("client_assertion\x00audience", c.ClientAssertion.Audience, headers.Parameter)
 	check("audience", c.Audience, headers.Parameter)
-	for _, name := range headers.SortedKeys(c.Params) {
+	for _, name := range sorted.Keys(c.Params) {
 		check("params\x00"+name, c.Params[name].Reveal(), headers.Parameter)
 	}
-	for _, name := range headers.SortedKeys(c.AuthorizationParams) {
+	for _, name := range sorted.Keys(c.AuthorizationParams) {
 		check("authorization_params\x00"+name, c.AuthorizationParams[name], headers.Parameter)
 	}
 	return errors.Join(faults...)

@@ -53,8 +53,9 @@ func (r Redirect) checkListen() error {
 	return nil
 }
 
-// checkRedirectURL checks the redirect URI that is registered at the server. If something listens, a
-// proxy has to reach it by HTTP. If nothing does, it may be of any scheme, as urn:ietf:wg:oauth:2.0:oob.
+// checkRedirectURL checks the redirect URI that is registered at the server. If something
+// listens, a proxy has to reach it by HTTP. If nothing does, it may be of any scheme, as
+// urn:ietf:wg:oauth:2.0:oob.
 func (c *Config) checkRedirectURL() error {
 	r := c.Redirect
 	if r.URL == "" {

@@ -244,8 +244,8 @@ func newClaims(issuer, subject, audience string, lifetime time.Duration) map[str
 		lifetime = defaultAssertionLifetime
 	}
 	now := time.Now()
-	// A server whose clock is behind would refuse an assertion from its future. The whole lifetime stays
-	// as it is set, as servers limit it.
+	// A server whose clock is behind would refuse an assertion from its future. The whole lifetime
+	// stays as it is set, as servers limit it.
 	issued := now.Add(-min(assertionBackdate, lifetime/2))
 	return map[string]any{
 		"iss": issuer, "sub": subject, "aud": audience, "jti": rand.Text(),

@@ -89,8 +89,8 @@ func rank(err error) int {
 }
 
 // wellKnownURLs returns where an issuer's metadata may be. RFC 8414 §3.1 inserts the well-known
-// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it, and RFC 8414 §5 allows
-// both for the name of OpenID Connect.
+// part before the issuer's path, OpenID Connect Discovery 1.0 §4.1 appends it, and RFC 8414 §5
+// allows both for the name of OpenID Connect.
 func wellKnownURLs(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {

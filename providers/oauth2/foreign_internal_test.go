@@ -138,8 +138,8 @@ func mutate(r *rand.Rand, text string) string {
 	return text
 }
 
-// TestMutations sends 1,000 damaged documents of each kind. None makes the provider panic, take long,
-// show a secret, or ask a person to sign in without a refusal that says so.
+// TestMutations sends 1,000 damaged documents of each kind. None makes the provider panic, take
+// long, show a secret, or ask a person to sign in without a refusal that says so.
 func TestMutations(t *testing.T) {
 	const canary = "kq7zcanaryz1"
 	refuses := func(body string) bool { // what a person may read as a refusal

@@ -72,8 +72,8 @@ type claims struct {
 	algorithm         string // that of the signature, which makes accessTokenHash
 }
 
-// readClaims returns the claims of an ID token. The error is CodeBadConfig if a claim that restricts
-// who may use the token cannot be read.
+// readClaims returns the claims of an ID token. The error is CodeBadConfig if a claim that
+// restricts who may use the token cannot be read.
 func readClaims(payload members.Object, algorithm string) (claims, error) {
 	for _, name := range []string{"azp", "at_hash"} {
 		if payload.Has(name) && !payload.IsText(name) {
@@ -148,8 +148,8 @@ func (conn *connection) identifyWith(ctx context.Context, keys []crypto.PublicKe
 }
 
 // checkIDToken checks an ID token. go-oidc verifies the signature; expectation.check compares the
-// claims, as go-oidc reads also those that nobody needs, and its errors neither have codes nor leave
-// out the claims' values.
+// claims, as go-oidc reads also those that nobody needs, and its errors neither have codes nor
+// leave out the claims' values.
 func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 	want expectation) (person, error) {
 	algorithms := make([]jose.SignatureAlgorithm, len(idTokenAlgorithms))
@@ -187,8 +187,8 @@ func checkIDToken(ctx context.Context, keys []crypto.PublicKey, idToken string,
 }
 
 // check compares the claims of a token with what it must contain. Its codes say what to do: an ID
-// token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig), one of
-// another sign-in or person may be an attack (Denied).
+// token of a wrong issuer, client or time does not improve by another sign-in (CodeBadConfig),
+// one of another sign-in or person may be an attack (Denied).
 func (want expectation) check(token claims) error {
 	if err := want.checkParties(token); err != nil {
 		return err
@@ -214,8 +214,8 @@ func (want expectation) check(token claims) error {
 	return nil
 }
 
-// checkParties compares the issuer and the client of a token. A token with several audiences needs no
-// azp (OpenID Connect Core 1.0 with errata set 2, §3.1.3.7).
+// checkParties compares the issuer and the client of a token. A token with several audiences
+// needs no azp (OpenID Connect Core 1.0 with errata set 2, §3.1.3.7).
 func (want expectation) checkParties(token claims) error {
 	switch {
 	case token.issuer != want.issuer:

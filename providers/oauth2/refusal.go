@@ -100,18 +100,19 @@ const (
 	minUnclearTime = time.Minute // how long at least they must last
 )
 
-// unclearAnswers counts answers in a row that do not say that the server refuses what was presented
-// (see grant.Unclear). A gateway answers so for a while; a server that always does refuses. It is in
-// memory, is lost with the process, and holds no credential. The zero value is ready for use. It is
-// safe for concurrent use.
+// unclearAnswers counts answers in a row that do not say that the server refuses what was
+// presented (see grant.Unclear). A gateway answers so for a while; a server that always does
+// refuses. It is in memory, is lost with the process, and holds no credential. The zero value is
+// ready for use. It is safe for concurrent use.
 type unclearAnswers struct {
 	mu    sync.Mutex // guards count and since
 	count int
 	since time.Time // the first of them
 }
 
-// judge counts the error of one call; nil is a success. After the third unclear answer over at least a
-// minute a person must sign in again if the grant g has one, and otherwise the server refuses.
+// judge counts the error of one call; nil is a success. After the third unclear answer over at
+// least a minute a person must sign in again if the grant g has one, and otherwise the server
+// refuses.
 func (u *unclearAnswers) judge(err error, g *grantType) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -134,10 +135,10 @@ func (u *unclearAnswers) judge(err error, g *grantType) error {
 		u.count, formatTime(u.since))
 }
 
-// spentToken remembers the last refresh token that the server has replaced in an answer that was then
-// refused. A server that sees it again takes it for stolen and revokes what was issued since (RFC 9700
-// §4.14.2). Only a hash is kept, in memory. The zero value is ready for use. It is safe for
-// concurrent use.
+// spentToken remembers the last refresh token that the server has replaced in an answer that was
+// then refused. A server that sees it again takes it for stolen and revokes what was issued since
+// (RFC 9700 §4.14.2). Only a hash is kept, in memory. The zero value is ready for use. It is safe
+// for concurrent use.
 type spentToken struct {
 	hash atomic.Pointer[[sha256.Size]byte]
 }

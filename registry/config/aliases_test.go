@@ -141,8 +141,8 @@ func TestKeysOfTheUser(t *testing.T) {
 	}, faults(t, options(t, "a.yaml", "X-a: 1\nsessions: {x-b: 1}\n")))
 }
 
-// TestSchemaKey proves that a file may name the schema for editors, in every format and in a source,
-// and that nothing reads what it names.
+// TestSchemaKey proves that a file may name the schema for editors, in every format and in a
+// source, and that nothing reads what it names.
 func TestSchemaKey(t *testing.T) {
 	for name, text := range map[string]string{
 		"a.yaml": "$schema: ./authsession.schema.json\nsessions: {}\n",

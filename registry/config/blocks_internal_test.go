@@ -22,9 +22,9 @@ func (c *counted) Err() error {
 	return nil
 }
 
-// TestTextsAreReadInBlocks proves that the libraries get a text in blocks of at most 4 KiB, with one
-// look at the context before each, and not byte by byte; and that they get no further block after
-// the context has ended.
+// TestTextsAreReadInBlocks proves that the libraries get a text in blocks of at most 4 KiB, with
+// one look at the context before each, and not byte by byte; and that they get no further block
+// after the context has ended.
 func TestTextsAreReadInBlocks(t *testing.T) {
 	long := strings.Repeat("text ", 100_000)
 	var many strings.Builder

@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // Check reports every fault of the files in every environment: each that a session of the files
@@ -59,7 +60,7 @@ func (w *work) checkVariants(
 	envs environments, common []core.Environment,
 ) variants {
 	all := variants{}
-	for _, name := range sortedKeys(sessions) {
+	for _, name := range sorted.Keys(sessions) {
 		s := sessions[name]
 		of := envs.toCheck(s, common)
 		w.checker.checkSections(s, contains(of))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -54,7 +55,7 @@ func (w *work) checkInputsTogether(
 	if len(problems) == 0 {
 		return true
 	}
-	for _, name := range sortedKeys(uses) {
+	for _, name := range sorted.Keys(uses) {
 		for _, u := range uses[name] {
 			if ctx.Err() != nil {
 				return true
@@ -69,7 +70,7 @@ func (w *work) checkInputsTogether(
 func (w *work) countUnknown(
 	faults *faultsByEnvironment, u use, problems map[[2]string]string,
 ) {
-	for _, role := range sortedKeys(u.inputs) {
+	for _, role := range sorted.Keys(u.inputs) {
 		problem := problems[[2]string{u.name, role + delimiter + u.inputs[role]}]
 		if problem == "" {
 			continue
@@ -144,7 +145,7 @@ func checkTogether(
 	ctx context.Context, uses map[string][]use,
 ) (unknown []registry.InputFault, circular bool) {
 	entries := make([]registry.Entry, 0, len(uses))
-	for _, name := range sortedKeys(uses) {
+	for _, name := range sorted.Keys(uses) {
 		if ctx.Err() != nil {
 			return nil, false
 		}

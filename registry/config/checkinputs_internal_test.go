@@ -45,7 +45,8 @@ func inputsAtRandom(random *rand.Rand) string {
 	return b.String()
 }
 
-// TestInputsTogether proves that one look at all inputs finds what a look in each environment finds.
+// TestInputsTogether proves that one look at all inputs finds what a look in each environment
+// finds.
 func TestInputsTogether(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "a.yaml")
 	s, err := newSetup(Options{Files: []string{name}, Environ: []string{}, Factories: []core.Factory{

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -63,7 +64,7 @@ func (c *checker) checkSections(s *session, isChosen func(env string) bool) {
 	if isWrong {
 		c.found.add(c.files.locate, path, "want an object whose keys are names of environments")
 	}
-	for _, env := range sortedKeys(sections) {
+	for _, env := range sorted.Keys(sections) {
 		path := append(path, env) // nothing keeps it
 		c.checkSectionName(s, path, env)
 		section, ok := sections[env].(map[string]any)
@@ -114,7 +115,7 @@ func (c *checker) unknownKeys(path []string, values map[string]any, schema []cor
 	if isKnown(values, schema) {
 		return
 	}
-	for _, key := range sortedKeys(values) {
+	for _, key := range sorted.Keys(values) {
 		at := append(slices.Clip(path), key)
 		s := settingNamed(schema, key)
 		if s.Name == "" {

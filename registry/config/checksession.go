@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -25,7 +26,7 @@ type checked struct {
 // those whose provider or environment is not known.
 func entriesOf(sessions map[string]*checked) []registry.Entry {
 	out := make([]registry.Entry, 0, len(sessions))
-	for _, name := range sortedKeys(sessions) {
+	for _, name := range sorted.Keys(sessions) {
 		if s := sessions[name]; s.known && s.environmentOK {
 			out = append(out, s.entry)
 		}
@@ -241,7 +242,7 @@ func (c *checker) checkInputs(ctx context.Context, sessions map[string]*checked)
 		return
 	}
 	entries := make([]registry.Entry, 0, len(sessions))
-	for _, name := range sortedKeys(sessions) {
+	for _, name := range sorted.Keys(sessions) {
 		if ctx.Err() != nil {
 			return
 		}

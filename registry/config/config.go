@@ -11,6 +11,7 @@ import (
 
 	"github.com/authsession/authsession/core"
 	"github.com/authsession/authsession/internal/ctxmutex"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -84,8 +85,8 @@ func (c *Config) Reload(ctx context.Context) error {
 	return nil
 }
 
-// replace exchanges the sessions of the registry. Those whose settings it does not take are left out
-// if Options.LeaveOutFaulty says so.
+// replace exchanges the sessions of the registry. Those whose settings it does not take are left
+// out if Options.LeaveOutFaulty says so.
 func (c *Config) replace(ctx context.Context, next *loaded, found *report) error {
 	for {
 		err := c.reg.Replace(ctx, entriesOf(next.sessions), factoriesOf(next.plugins)...)
@@ -138,7 +139,7 @@ func (c *Config) Session(name string) (*core.Session, error) {
 
 // Faulty returns the names of the sessions that Options.LeaveOutFaulty left out, sorted. The error
 // of Session says what is wrong with each. Nil: none.
-func (c *Config) Faulty() []string { return sortedKeys(c.state.Load().faulty) }
+func (c *Config) Faulty() []string { return sorted.Keys(c.state.Load().faulty) }
 
 // faultsOf returns the error of a session that was left out, or nil.
 func (c *Config) faultsOf(name string) error {

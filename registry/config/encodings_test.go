@@ -36,8 +36,8 @@ func utf16Of(text string, mark, isBig bool) string {
 	return string(out)
 }
 
-// TestEncodings proves that a file in another encoding, or with characters that nobody sees, is read
-// as it looks or is a fault with its line that names the character, in each format.
+// TestEncodings proves that a file in another encoding, or with characters that nobody sees, is
+// read as it looks or is a fault with its line that names the character, in each format.
 func TestEncodings(t *testing.T) {
 	russian := "# " + strings.Repeat("настройки ", 20) + "\n"
 	for _, c := range []struct {
@@ -120,8 +120,8 @@ func TestLineSeparators(t *testing.T) {
 	load(t, options(t, "a.yaml", "sessions: {a: {provider: apikey,\r settings: {key: k,\r header: }}}\r"))
 }
 
-// TestUnusualSpaces proves that a character that looks like a space, in a place where the format has
-// one, is named with its place.
+// TestUnusualSpaces proves that a character that looks like a space, in a place where the format
+// has one, is named with its place.
 func TestUnusualSpaces(t *testing.T) {
 	for _, c := range []string{"\u00a0", "\u3000", "\u2003", "\u202f", "\u200b", "\ufeff"} {
 		for text, file := range map[string]string{

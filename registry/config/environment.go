@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // environments knows the environments of the sessions of a load.
@@ -91,7 +92,7 @@ func (e environments) anyUndescribed() bool {
 func (e environments) assign(
 	chosen core.Environment, known []core.Environment, open bool,
 ) (undecided []string) {
-	for _, name := range sortedKeys(e.sessions) {
+	for _, name := range sorted.Keys(e.sessions) {
 		s := e.sessions[name]
 		if s.ownEnvironment {
 			continue

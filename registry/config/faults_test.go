@@ -487,8 +487,8 @@ func TestKeysOfALargeObject(t *testing.T) {
 		"a.yaml:35:7: sessions.a.inputs.x3: the key is there twice")
 }
 
-// TestCheckCapsFaults proves that Check lists at most a thousand faults, as Load does, and counts the
-// others.
+// TestCheckCapsFaults proves that Check lists at most a thousand faults, as Load does, and counts
+// the others.
 func TestCheckCapsFaults(t *testing.T) {
 	text := "sessions:\n" + each(1500, "  s%d: {provider: apikey, settings: {kye: k, key: k}}\n")
 	opts := options(t, "a.yaml", text)

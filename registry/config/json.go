@@ -31,8 +31,8 @@ func (p *parser) json(data []byte) (map[string]any, bool) {
 	return r.object(), true
 }
 
-// isJSON reports whether a text is one value of JSON. It ends early with the parser's context, which
-// json.Valid cannot.
+// isJSON reports whether a text is one value of JSON. It ends early with the parser's context,
+// which json.Valid cannot.
 func (p *parser) isJSON(data []byte) bool {
 	d := json.NewDecoder(&textReader{parser: p, data: data})
 	var whole json.RawMessage

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // maxValues bounds how many values one source has: a map of Go may hold itself.
@@ -61,7 +62,7 @@ func parseSources(
 // Delimiter. It reports keys that several of its keys stand for.
 func (v *valuesReader) outermost(s *KoanfSource, given map[string]any) map[string]any {
 	n := nester{map[string]any{}, map[uintptr]bool{}}
-	for _, key := range sortedKeys(given) {
+	for _, key := range sorted.Keys(given) {
 		name, ok := strings.CutPrefix(key, s.Prefix)
 		if !ok {
 			continue
@@ -129,7 +130,7 @@ func (n nester) add(path []string, value any) ([]string, bool) {
 	if !ok || !isObject || len(path) > maxDepth {
 		return path, false
 	}
-	for _, key := range sortedKeys(more) {
+	for _, key := range sorted.Keys(more) {
 		if at, ok := n.add(append(slices.Clip(path), key), more[key]); !ok {
 			return at, false
 		}
@@ -140,7 +141,7 @@ func (n nester) add(path []string, value any) ([]string, bool) {
 // object returns a copy of an object, with values of the types that files have.
 func (v *valuesReader) object(given map[string]any) map[string]any {
 	out := make(map[string]any, len(given))
-	for _, key := range sortedKeys(given) {
+	for _, key := range sorted.Keys(given) {
 		if v.values++; v.values > maxValues {
 			break
 		}

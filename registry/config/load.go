@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -62,7 +63,7 @@ func (s setup) parse(
 	ctx context.Context, before *loaded, read watchedFiles, found *report,
 ) (*work, error) {
 	found.leavesOut = s.opts.LeaveOutFaulty
-	found.schemes = sortedKeys(s.opts.Resolvers)
+	found.schemes = sorted.Keys(s.opts.Resolvers)
 	readings, err := readSources(ctx, s.opts.Sources)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // loaded is the result of a good load.
@@ -54,7 +55,7 @@ func takeAll(faults *[]Fault) []Fault {
 func (l *loaded) withFaultyInputs() map[string][]Fault {
 	of := map[string][]Fault{}
 	for name, s := range l.sessions {
-		for _, role := range sortedKeys(s.entry.Inputs) {
+		for _, role := range sorted.Keys(s.entry.Inputs) {
 			input := s.entry.Inputs[role]
 			if len(l.faulty[input]) == 0 {
 				continue

@@ -12,8 +12,8 @@ import (
 	"github.com/authsession/authsession/registry/config"
 )
 
-// looks is a context that counts what the program allocates between two looks at it, as a measure of
-// the work that does not depend on how busy the machine is.
+// looks is a context that counts what the program allocates between two looks at it, as a measure
+// of the work that does not depend on how busy the machine is.
 type looks struct {
 	context.Context
 	count       int
@@ -36,9 +36,9 @@ func allocated() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// TestLooksAtTheContext proves that a load and a check of a large configuration look at their context
-// all the time, so that they stop soon after it has ended: between two looks they make at most
-// 8,000 objects, which takes a few milliseconds.
+// TestLooksAtTheContext proves that a load and a check of a large configuration look at their
+// context all the time, so that they stop soon after it has ended: between two looks they make at
+// most 8,000 objects, which takes a few milliseconds.
 func TestLooksAtTheContext(t *testing.T) {
 	const sessions = 5_000
 	for _, name := range []string{

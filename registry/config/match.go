@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // matcher finds the key that the name of one variable stands for. Each method
@@ -34,7 +35,7 @@ func (m *matcher) top() (core.Setting, bool) {
 	sessions := m.files.object("sessions")
 	if m.sessionNames == nil {
 		m.sessionNames = map[string][]string{}
-		for _, name := range sortedKeys(sessions) {
+		for _, name := range sorted.Keys(sessions) {
 			m.sessionNames[fold(name)] = append(m.sessionNames[fold(name)], name)
 		}
 	}
@@ -44,7 +45,7 @@ func (m *matcher) top() (core.Setting, bool) {
 	}
 	if len(known) == 0 {
 		if m.found.compared += len(sessions); m.found.compared <= mostCompared {
-			known = sortedKeys(sessions)
+			known = sorted.Keys(sessions)
 		}
 	}
 	name, ok := m.pick(known)
@@ -138,7 +139,7 @@ func (m *matcher) below(s core.Setting, values map[string]any) (core.Setting, bo
 	if !isMap {
 		return m.end(s)
 	}
-	known := sortedKeys(values)
+	known := sorted.Keys(values)
 	name := strings.ToLower(m.rest[0]) // of a key that the variable adds
 	isKnown := func(key string) bool { return fold(key) == fold(name) }
 	if name != "" && !slices.ContainsFunc(known, isKnown) {

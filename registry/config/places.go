@@ -4,9 +4,10 @@ package config
 
 import "sync"
 
-// places are where the values of files and sources, or of variables, were written, by path. A reader
-// notes them in the order of the text, which takes no search and no memory of its own for each.
-// They are indexed when one is first looked up: a load without a fault or a reference needs none.
+// places are where the values of files and sources, or of variables, were written, by path. A
+// reader notes them in the order of the text, which takes no search and no memory of its own for
+// each. They are indexed when one is first looked up: a load without a fault or a reference needs
+// none.
 type places struct {
 	// chunks have what was noted, atOnce in each: a list that grew would be copied again and again.
 	chunks [][]noted
@@ -66,7 +67,7 @@ func (p *places) set(path []string, at place) {
 func (p *places) at(base, path []string) (place, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sort()
+	p.indexAll()
 	at := root
 	for _, names := range [2][]string{base, path} {
 		for _, name := range names {
@@ -83,9 +84,9 @@ func (p *places) at(base, path []string) (place, bool) {
 	return p.get(at).place, true
 }
 
-// sort indexes what was noted since it was last called. Of several places of one path the last
+// indexAll indexes what was noted since it was last called. Of several places of one path the last
 // one counts, but of those in one source that keeps the first, the first.
-func (p *places) sort() {
+func (p *places) indexAll() {
 	if p.index == nil {
 		p.index = make(map[placeKey]int32, p.count)
 	}

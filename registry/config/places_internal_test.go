@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPlaces proves which place of a path counts: that of the last source; in one source the last one
-// too, or the first one where the source says so; and that what is noted later is found later.
+// TestPlaces proves which place of a path counts: that of the last source; in one source the last
+// one too, or the first one where the source says so; and that what is noted later is found
+// later.
 func TestPlaces(t *testing.T) {
 	a, b := &source{name: "a"}, &source{name: "b", keepsFirst: true}
 	p := &places{}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -31,7 +32,7 @@ type plugin struct {
 // names.
 func factoriesOf(plugins map[string]plugin) []core.Factory {
 	var out []core.Factory
-	for _, name := range sortedKeys(plugins) {
+	for _, name := range sorted.Keys(plugins) {
 		out = append(out, plugins[name].factories...)
 	}
 	return out
@@ -61,7 +62,7 @@ func (r *pluginReader) read(
 		r.kinds[info.Kind] = true
 	}
 	out := make(map[string]plugin, len(section))
-	for _, name := range sortedKeys(section) {
+	for _, name := range sorted.Keys(section) {
 		if p, ok := r.plugin(ctx, name, section[name], before); ok {
 			out[name] = p
 		}

@@ -166,8 +166,8 @@ func unusableName(scheme string) error {
 	return fmt.Errorf("a reference names nothing usable (want %s)", formOf(scheme))
 }
 
-// unknownReference lists the forms of references, and says how to add others. The scheme may be anything, so
-// that the error does not quote it.
+// unknownReference lists the forms of references, and says how to add others. The scheme may be
+// anything, so that the error does not quote it.
 func unknownReference(scheme string, own []string) error {
 	schemes := append([]string{"env", "file"}, own...)
 	known := make([]string, len(schemes))
@@ -261,10 +261,10 @@ type fileText struct {
 	err  error
 }
 
-// resolve resolves the references in value, and returns it and whether it is another one now: a text
-// with a reference becomes a [core.Secret]; one that cannot be resolved is reported and
-// noted as unusable. It writes to the objects of value, which the caller has
-// copied with merge. A list with a reference, or with an object, is copied, as merge does not copy it.
+// resolve resolves the references in value, and returns it and whether it is another one now: a
+// text with a reference becomes a [core.Secret]; one that cannot be resolved is reported and
+// noted as unusable. It writes to the objects of value, which the caller has copied with merge. A
+// list with a reference, or with an object, is copied, as merge does not copy it.
 func (r *references) resolve(path []string, value any, at locator) (resolved any, changed bool) {
 	switch v := value.(type) {
 	case map[string]any:

@@ -40,8 +40,8 @@ func syntaxProblem(
 
 var quotedCharacter = regexp.MustCompile(`(?: but got)?(?: | ?: )(?:U\+[0-9A-F]+(?: '.')?|'[^\\]')`)
 
-// withoutCharacter leaves out the character that a message quotes, unless it is a mark of ASCII, which
-// is more probably of the format than of a value.
+// withoutCharacter leaves out the character that a message quotes, unless it is a mark of ASCII,
+// which is more probably of the format than of a value.
 func withoutCharacter(message string) string {
 	return quotedCharacter.ReplaceAllStringFunc(message, func(text string) string {
 		if mark := strings.TrimSuffix(text, "'"); mark != text {
@@ -125,7 +125,8 @@ func unusualSpace(data []byte, at int) int {
 	return -1
 }
 
-// lineSeparators are line breaks to readers of YAML 1.1, of which the library is one, and none in YAML 1.2.
+// lineSeparators are line breaks to readers of YAML 1.1, of which the library is one, and none in
+// YAML 1.2.
 var lineSeparators = []string{"\u0085", "\u2028", "\u2029"}
 
 // lineSeparator returns the offset of the first line separator beyond ASCII; -1: there is none.

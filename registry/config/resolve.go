@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 	"github.com/authsession/authsession/registry"
 )
 
@@ -139,7 +140,7 @@ func (r *resolver) defaultSession(inFiles string, sessions map[string]*session) 
 		return ""
 	}
 	if _, ok := r.files.object("sessions")[name]; !ok {
-		known := sortedKeys(sessions)
+		known := sorted.Keys(sessions)
 		r.found.addAt(in.whereIs(path), path, "unknown session"+r.found.hint(name, known))
 	}
 	return name

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // resolverTimeout bounds each call of a [Resolver].
@@ -20,7 +21,7 @@ var schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+.-]{0,31}$`)
 // checkResolvers reports resolvers that a program has made wrongly.
 func checkResolvers(resolvers map[string]Resolver) error {
 	var errs []error
-	for _, scheme := range sortedKeys(resolvers) {
+	for _, scheme := range sorted.Keys(resolvers) {
 		switch {
 		case scheme == "env" || scheme == "file":
 			errs = append(errs, core.Errorf(core.CodeBadConfig,

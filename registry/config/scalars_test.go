@@ -13,7 +13,8 @@ import (
 	"github.com/authsession/authsession/registry/config"
 )
 
-// forms are the places where a value of the setting retries can be, with %s for it as it is written.
+// forms are the places where a value of the setting retries can be, with %s for it as it is
+// written.
 var forms = map[string]func(t *testing.T, value string) config.Options{
 	"YAML": func(t *testing.T, value string) config.Options {
 		return options(t, "a.yaml", "sessions: {a: {provider: oauth2, settings: {client_id: x, retries: "+value+"}}}")
@@ -77,9 +78,9 @@ func TestNumbersMeanTheSameInEveryForm(t *testing.T) {
 	}
 }
 
-// TestTextsOfVariablesAreText proves that a variable, the variable and the value of a reference and a
-// source are read as the text of a file is: one byte order mark is dropped, and bytes that are not
-// UTF-8 are a fault with its place.
+// TestTextsOfVariablesAreText proves that a variable, the variable and the value of a reference
+// and a source are read as the text of a file is: one byte order mark is dropped, and bytes that
+// are not UTF-8 are a fault with its place.
 func TestTextsOfVariablesAreText(t *testing.T) {
 	dir := t.TempDir()
 	of := map[string]func(t *testing.T, value string) config.Options{
@@ -159,8 +160,8 @@ func TestListsInTexts(t *testing.T) {
 	}
 }
 
-// TestKindsOfNothing proves that a provider that is the empty text is missing, and that sections for
-// environments that are no object are a fault, in files, variables and sources.
+// TestKindsOfNothing proves that a provider that is the empty text is missing, and that sections
+// for environments that are no object are a fault, in files, variables and sources.
 func TestKindsOfNothing(t *testing.T) {
 	const missing = "sessions.a.provider: missing"
 	for text, want := range map[string]string{

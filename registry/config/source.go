@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // Source says where the value of a key came from.
@@ -107,7 +108,7 @@ func isCollection(t string) bool {
 func valueText(value any, setting core.Setting) string {
 	switch v := value.(type) {
 	case map[string]any:
-		return "{" + strings.Join(sortedKeys(v), ", ") + "}"
+		return "{" + strings.Join(sorted.Keys(v), ", ") + "}"
 	case []any:
 		if setting.Type == "list of object" || setting.Type == "list of any" {
 			return fmt.Sprintf("[%d elements]", len(v))
@@ -152,7 +153,7 @@ func (c *Config) Sources(name string) ([]Source, error) {
 		out = append(out, s.sources(path, setting, given[setting.Name], false)...)
 	}
 	if !s.factory.Described() {
-		for _, key := range sortedKeys(given) {
+		for _, key := range sorted.Keys(given) {
 			setting := core.Setting{Name: key, Type: "any", Secret: true}
 			out = append(out, s.source([]string{"settings", key}, setting))
 		}
@@ -176,7 +177,7 @@ func (v *variant) sources(
 		out = append(out, v.sources(full, s, values[s.Name], sparse)...)
 	}
 	if isMap {
-		for _, key := range sortedKeys(values) {
+		for _, key := range sorted.Keys(values) {
 			elem := setting
 			elem.Name, elem.Type, elem.Default = key, elemType, ""
 			below(elem)

@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // storeMaker checks the values of keys "store" and makes the stores.
@@ -37,7 +38,7 @@ func (m *storeMaker) checkKeys(values map[string]any, at locator) (core.StoreFac
 	}
 	partial := named == nil || unknown // another layer may name the kind, or none does
 	ok := known
-	for _, key := range sortedKeys(values) {
+	for _, key := range sorted.Keys(values) {
 		problem := m.kinds.unknownKey(keys.Kind, key, partial)
 		full, where := at([]string{"store", key})
 		if problem != "" && !m.found.isUnusable(full) {

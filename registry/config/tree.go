@@ -3,7 +3,6 @@
 package config
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/knadh/koanf/maps"
@@ -93,19 +92,6 @@ func object(values map[string]any, path ...string) map[string]any {
 		values, _ = values[key].(map[string]any)
 	}
 	return values
-}
-
-// sortedKeys returns the keys of an object, sorted. It allocates nothing for one without keys.
-func sortedKeys[V any](object map[string]V) []string {
-	if len(object) == 0 {
-		return nil
-	}
-	keys := make([]string, 0, len(object))
-	for key := range object {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // find returns the value at a path, also inside of lists. It reports whether

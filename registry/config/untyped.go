@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // typer gives the texts of sources without types of their own the types of their
@@ -40,7 +41,7 @@ func (t typer) value(path []string, value any, s core.Setting) any {
 		if s.Type == "object" {
 			t.object(path, v, s.Fields)
 		} else if strings.HasPrefix(s.Type, "map of ") {
-			for _, key := range sortedKeys(v) {
+			for _, key := range sorted.Keys(v) {
 				v[key] = t.value(append(slices.Clip(path), key), v[key], elem)
 			}
 		}

@@ -30,9 +30,9 @@ const depthVariable = prefix + "DEPTH"
 var serviceLink = regexp.MustCompile(
 	`^(?:[A-Z0-9_]+_)?(?:PORT(?:_[A-Z0-9_]+)?|SERVICE_[A-Z0-9_]+)$`)
 
-// isOthers reports whether a variable with the prefix is not for the configuration: it
-// names files, belongs to a plugin or to a command of the exec provider, or is a service link, whose value is a URL of a
-// transport, an address or a number.
+// isOthers reports whether a variable with the prefix is not for the configuration: it names
+// files, belongs to a plugin or to a command of the exec provider, or is a service link, whose
+// value is a URL of a transport, an address or a number.
 func isOthers(name, value string) bool {
 	if name == filesVariable || name == pluginVariable || name == depthVariable {
 		return true

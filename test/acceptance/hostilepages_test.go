@@ -119,8 +119,8 @@ func TestHostilePages(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// TestAnswersThatCannotBeRead: a server that answers as a form or in the fragment. The person's page
-// says what to set, and the program gets an error that names it.
+// TestAnswersThatCannotBeRead: a server that answers as a form or in the fragment. The person's
+// page says what to set, and the program gets an error that names it.
 func TestAnswersThatCannotBeRead(t *testing.T) {
 	for mode, authorize := range map[string]http.HandlerFunc{
 		"form_post": func(w http.ResponseWriter, r *http.Request) {

@@ -85,11 +85,11 @@ func run(root, pkg string, names []string, workers int, env []string) (*result, 
 	if err != nil {
 		return nil, err
 	}
-	// Without --test-cpu: gremlins 0.6.0 passes it to "go test" in a form that makes every run
-	// fail, so that every change would count as noticed. A test that hangs is given three times as long
-	// as gremlins' first run of the tests, which -count=1 keeps from being answered from the cache.
-	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends
-	// with the first test that fails.
+	// Without --test-cpu: gremlins 0.6.0 passes it to "go test" in a form that makes every run fail,
+	// so that every change would count as noticed. A test that hangs is given three times as long as
+	// gremlins' first run of the tests, which -count=1 keeps from being answered from the cache.
+	// Without vet, a run takes half the time, and no change counts as noticed by vet. A run ends with
+	// the first test that fails.
 	args := append([]string{"run", gremlins, "unleash", "./" + pkg, "-o", out.Name(),
 		"--workers", strconv.Itoa(workers), "--timeout-coefficient", "3"}, exclude...)
 	cmd := exec.Command("go", args...)

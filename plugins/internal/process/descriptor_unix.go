@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// aboveStandard returns a file with a descriptor that is not of a standard stream, and closes file if
-// that is another one: in a process that is started, the streams have taken these. They are free in
-// a program that has closed its own.
+// aboveStandard returns a file with a descriptor that is not of a standard stream, and closes
+// file if that is another one: in a process that is started, the streams have taken these. They
+// are free in a program that has closed its own.
 func aboveStandard(file *os.File) (*os.File, error) {
 	if file.Fd() > uintptr(syscall.Stderr) {
 		return file, nil

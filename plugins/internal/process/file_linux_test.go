@@ -155,8 +155,8 @@ func TestChecksumOfChangedFile(t *testing.T) {
 	require.Zero(t, young.identity, "a file that was changed just now may change again unnoticed")
 }
 
-// TestProgramWithoutStandardStreams proves that the descriptor of a program is not one of a standard
-// stream, also in a host that has closed its own: a child has others in their place.
+// TestProgramWithoutStandardStreams proves that the descriptor of a program is not one of a
+// standard stream, also in a host that has closed its own: a child has others in their place.
 func TestProgramWithoutStandardStreams(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "program")
 	text := []byte("#!/bin/sh\n")

@@ -88,8 +88,8 @@ func parseKey(block *pem.Block, p Password) (key, error) {
 	return key{}, fmt.Errorf("the private key is encrypted; set %s", p.Setting)
 }
 
-// passwordHint returns what is odd about a password that opens nothing, after a semicolon, as a file,
-// a variable or a copy may add it; "" if nothing is.
+// passwordHint returns what is odd about a password that opens nothing, after a semicolon, as a
+// file, a variable or a copy may add it; "" if nothing is.
 func passwordHint(password core.Secret) string {
 	text := password.Reveal()
 	err := cmp.Or(headers.UnseenEnd(text), headers.Unquoted(text))

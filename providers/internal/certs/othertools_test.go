@@ -53,8 +53,8 @@ func TestPKCS12OfGnuTLS(t *testing.T) {
 	require.ErrorContains(t, err, "is PEM, not PKCS #12: use cert and key")
 }
 
-// TestWhatOfAPKCS12IsNotUsable proves that the error of a PKCS #12 that is whole and opened is about
-// what is in it, and not that it is damaged.
+// TestWhatOfAPKCS12IsNotUsable proves that the error of a PKCS #12 that is whole and opened is
+// about what is in it, and not that it is damaged.
 func TestWhatOfAPKCS12IsNotUsable(t *testing.T) {
 	for name, want := range map[string]string{
 		"rsapss.p12":     "no use for, RSASSA-PSS; want RSA, ECDSA or Ed25519",
@@ -125,9 +125,9 @@ func TestPasswordsOfKeys(t *testing.T) {
 	}
 }
 
-// TestUnreadableIssuers proves that an issuer or another certificate that crypto/x509 cannot parse is
-// sent as it is, as the server decides what it is good for, and that the error is about it only if
-// the client's own certificate is missing.
+// TestUnreadableIssuers proves that an issuer or another certificate that crypto/x509 cannot
+// parse is sent as it is, as the server decides what it is good for, and that the error is about
+// it only if the client's own certificate is missing.
 func TestUnreadableIssuers(t *testing.T) {
 	ca := certstest.NewCA(t, "ca")
 	pair := ca.Issue(t, certstest.Options{Name: "app"})

@@ -151,8 +151,8 @@ func decodeBase64(p12 core.Secret) ([]byte, error) {
 	return data, nil
 }
 
-// binaryPKCS12 returns the PKCS #12 that data is or stands for: base64, with the lines BEGIN and END
-// of PEM as certtool writes it, or without.
+// binaryPKCS12 returns the PKCS #12 that data is or stands for: base64, with the lines BEGIN and
+// END of PEM as certtool writes it, or without.
 func binaryPKCS12(data []byte) ([]byte, error) {
 	if bytes.Contains(data[:min(len(data), 1024)], []byte("-----BEGIN")) {
 		blocks, err := pemfile.Blocks(data)
@@ -169,10 +169,10 @@ func binaryPKCS12(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// ParseKey returns the one private key in data: PEM (PKCS #8, PKCS #1 or SEC 1) or PKCS #12, which
-// p opens if it is encrypted, and its certificate if data has it; nil: it has none. Of several it
-// is the valid one that ends last. The error is a phrase without a code; it contains nothing of data.
-// ParseKey is safe for concurrent use.
+// ParseKey returns the one private key in data: PEM (PKCS #8, PKCS #1 or SEC 1) or PKCS #12,
+// which p opens if it is encrypted, and its certificate if data has it; nil: it has none. Of
+// several it is the valid one that ends last. The error is a phrase without a code; it contains
+// nothing of data. ParseKey is safe for concurrent use.
 func ParseKey(data []byte, p Password) (crypto.Signer, *x509.Certificate, error) {
 	if der, err := binaryPKCS12(data); err == nil && pemfile.Recognize(der) == pemfile.PKCS12 {
 		data = der

@@ -50,10 +50,11 @@ var errorCodes = append([]string{
 // clientCodes are the codes that refuse the client.
 var clientCodes = []string{"invalid_client", "unauthorized_client"} // RFC 6749 §5.2
 
-// ErrorCode reports whether err is an error answer of the server whose error code is one of codes,
-// or one of the server's own that means the same (see [members.Object.ErrorCode]). It knows the codes of RFC 6749 §5.2, those of DPoP (RFC 9449 §5, §8), of revocation
-// (RFC 7009 §2.2.1), of the device authorization grant (RFC 8628 §3.5), invalid_target
-// (RFC 8707 §2), redirect_uri_mismatch (GitHub, Google), and those of [ClientRefused].
+// ErrorCode reports whether err is an error answer of the server whose error code is one of
+// codes, or one of the server's own that means the same (see [members.Object.ErrorCode]). It
+// knows the codes of RFC 6749 §5.2, those of DPoP (RFC 9449 §5, §8), of revocation (RFC 7009
+// §2.2.1), of the device authorization grant (RFC 8628 §3.5), invalid_target (RFC 8707 §2),
+// redirect_uri_mismatch (GitHub, Google), and those of [ClientRefused].
 func ErrorCode(err error, codes ...string) bool {
 	var e *refusalError
 	return errors.As(err, &e) && e.code != "" && slices.Contains(codes, e.code)
@@ -81,10 +82,11 @@ func Unclear(err error) bool {
 	return errors.As(err, &e) && e.unclear
 }
 
-// refusalOf completes the error of an answer whose status is an error. An answer with status 400 or
-// 401 and an empty or a JSON body, and one with an OAuth error code, refuses what was presented:
-// servers say so in many ways. Any other 4xx is unclear, and so is a page. 404 and 405 are unclear if
-// the request renews, as the endpoint has answered before; otherwise the address is wrong.
+// refusalOf completes the error of an answer whose status is an error. An answer with status 400
+// or 401 and an empty or a JSON body, and one with an OAuth error code, refuses what was
+// presented: servers say so in many ways. Any other 4xx is unclear, and so is a page. 404 and 405
+// are unclear if the request renews, as the endpoint has answered before; otherwise the address
+// is wrong.
 func refusalOf(err error, status int, body []byte, refreshes bool) error {
 	object, readErr := members.ReadAnswer(body)
 	code := object.ErrorCode()

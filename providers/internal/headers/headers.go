@@ -12,7 +12,6 @@ package headers
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/authsession/authsession/core"
+	"github.com/authsession/authsession/internal/sorted"
 )
 
 // MaxValue is the size of the longest value in bytes. Most servers accept much less.
@@ -88,11 +88,11 @@ func Value(s string) error {
 	return nil
 }
 
-// Twice returns the name of a header that is also there in other letters, the later one in the order
-// of the alphabet; "": there is none.
+// Twice returns the name of a header that is also there in other letters, the later one in the
+// order of the alphabet; "": there is none.
 func Twice[T any](named map[string]T) string {
 	seen := map[string]bool{}
-	for _, name := range SortedKeys(named) {
+	for _, name := range sorted.Keys(named) {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if seen[canonical] {
 			return name
@@ -141,16 +141,6 @@ func isUnseen(r rune) bool {
 		return false
 	}
 	return core.Printable(string(r), 1) == ""
-}
-
-// SortedKeys returns the keys of a map of settings, sorted. Most of these maps are empty.
-func SortedKeys[V any](m map[string]V) []string {
-	if len(m) == 0 {
-		return nil
-	}
-	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
-	slices.Sort(keys)
-	return keys
 }
 
 // UnseenEnd reports a character at either end of s that a reader does not see, or takes for a

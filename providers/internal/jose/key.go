@@ -163,8 +163,8 @@ func parseJWK(text []byte, id string) (key crypto.Signer, cert *x509.Certificate
 	return key, cert, jwk.KeyID, jwk.Algorithm, nil
 }
 
-// parseKeyParts parses a JWK. A certificate beside the key that cannot be read, or is of another key,
-// is left out.
+// parseKeyParts parses a JWK. A certificate beside the key that cannot be read, or is of another
+// key, is left out.
 func parseKeyParts(object members.Object) (jose.JSONWebKey, bool) {
 	for _, left := range [][]string{nil, {"x5c", "x5t", "x5t#S256", "x5u"}} {
 		for _, name := range left {

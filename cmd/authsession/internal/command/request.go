@@ -117,9 +117,9 @@ func (a *app) request(ctx context.Context, o requestOptions) error {
 	return nil
 }
 
-// checkRedirect is the CheckRedirect of the client. With -L, a request that is not a GET or a HEAD
-// stays within the origin that the person named: a gateway in front of an API redirects to a sign-in
-// page elsewhere, which must not get the body.
+// checkRedirect is the CheckRedirect of the client. With -L, a request that is not a GET or a
+// HEAD stays within the origin that the person named: a gateway in front of an API redirects to a
+// sign-in page elsewhere, which must not get the body.
 func (o requestOptions) checkRedirect(next *http.Request, via []*http.Request) error {
 	const most = 10 // as in net/http
 	if len(via[0].Header.Values("Referer")) == 0 {
