@@ -1,4 +1,4 @@
-// Read on in references.go.
+// Read on in referencesyntax.go.
 
 package config
 

@@ -1,4 +1,4 @@
-// Read on in yaml.go.
+// Read on in yamlsyntax.go.
 
 package config
 
