@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -40,9 +41,22 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// startedPrefix begins the names of the files with which plugins note that they were started.
+const startedPrefix = "started-"
+
+// noteStart leaves a file beside the folder of the plugin's socket, where a test has asked for that.
+func noteStart() {
+	dir := os.Getenv("PLUGIN_UNIX_SOCKET_DIR")
+	if strings.HasPrefix(filepath.Base(filepath.Dir(dir)), "host") {
+		name := filepath.Join(filepath.Dir(dir), startedPrefix+filepath.Base(dir))
+		_ = os.WriteFile(name, nil, 0o600)
+	}
+}
+
 // pluginMain is what the test binary does as a plugin. Its first argument
 // chooses among those that misbehave.
 func pluginMain() {
+	noteStart()
 	mode := ""
 	if len(os.Args) > 1 {
 		mode = os.Args[1]

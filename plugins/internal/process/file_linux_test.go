@@ -89,11 +89,12 @@ func TestNoCopy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "program")
 	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700))
-	for want, change := range map[string]func() error{
-		"the folder " + dir + " may be written by others": func() error { return os.Chmod(dir, 0o777) },
-		"the file may be written by others":               func() error { return os.Chmod(path, 0o770) },
+	for want, modes := range map[string][2]os.FileMode{ // of the folder and the file
+		"the folder " + dir + " may be written by others": {0o777, 0o700},
+		"the file may be written by others":               {0o700, 0o770},
 	} {
-		require.NoError(t, change())
+		require.NoError(t, os.Chmod(dir, modes[0]))
+		require.NoError(t, os.Chmod(path, modes[1]))
 		p := Program{Name: "no \x00 name for a copy", Path: path, SHA256: sum([]byte("#!/bin/sh\n"))}
 		opened, err := p.open()
 		require.NoError(t, err)
